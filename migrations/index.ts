@@ -1,0 +1,4 @@
+import { Kernel1763600000000 } from './1763600000000-kernel.js';
+
+/** Every migration, oldest first. A released one is never changed. */
+export const MIGRATIONS = [Kernel1763600000000];

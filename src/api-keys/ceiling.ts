@@ -1,0 +1,58 @@
+import type { StoredCredential } from '../credentials/credential-store.js';
+import { ENVIRONMENTS, type Environment } from '../credentials/kinds.js';
+import { areWithin } from '../http/networks.js';
+import type { Scope } from '../scopes/catalog.js';
+import { missingFrom } from '../scopes/scope-set.js';
+
+/** How far a credential reaches, in every respect in which one can reach further than another. */
+export interface Reach {
+  readonly environment: Environment;
+  readonly scopes: readonly Scope[];
+  /** `null`: every space of the tenant. */
+  readonly spaces: readonly string[] | null;
+  /** `null`: from anywhere. */
+  readonly allowedIps: readonly string[] | null;
+  /** `null`: never ends. */
+  readonly expiresAt: Date | null;
+  /** `null`: no limit of its own; 0: none at all. */
+  readonly rateLimitPerMinute: number | null;
+}
+
+/** The environments whose keys a credential may manage: live ones reach test, not the other way. */
+export function manageableFrom(environment: Environment): readonly Environment[] {
+  return environment === 'live' ? ENVIRONMENTS : [environment];
+}
+
+/**
+ * In which respects something would reach further than the one who makes or changes it.
+ *
+ * @returns one phrase for each; empty if it stays within
+ */
+export function excess(reach: Reach, ceiling: Reach | StoredCredential): readonly string[] {
+  const scopes = missingFrom(ceiling.scopes, reach.scopes);
+  return [
+    ...(scopes.length > 0 ? [`scopes (${scopes.join(' ')})`] : []),
+    ...(manageableFrom(ceiling.environment).includes(reach.environment) ? [] : ['environment']),
+    ...(isWithin(reach.spaces, ceiling.spaces, isSubset) ? [] : ['spaces']),
+    ...(isWithin(reach.allowedIps, ceiling.allowedIps, areWithin) ? [] : ['addresses']),
+    ...(isWithin(reach.expiresAt, ceiling.expiresAt, (a, b) => a <= b) ? [] : ['expiry']),
+    ...(isWithin(limitOf(reach), limitOf(ceiling), (a, b) => a <= b) ? [] : ['rate limit']),
+  ];
+}
+
+/** `null` is no restriction: within nothing but itself. */
+function isWithin<Value>(
+  inner: Value | null,
+  outer: Value | null,
+  compare: (inner: Value, outer: Value) => boolean,
+): boolean {
+  return outer === null || (inner !== null && compare(inner, outer));
+}
+
+function isSubset(inner: readonly string[], outer: readonly string[]): boolean {
+  return inner.every((item) => outer.includes(item));
+}
+
+function limitOf({ rateLimitPerMinute }: Pick<Reach, 'rateLimitPerMinute'>): number | null {
+  return rateLimitPerMinute === 0 ? null : rateLimitPerMinute;
+}

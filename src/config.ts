@@ -1,0 +1,120 @@
+import path from 'node:path';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+import { StartupError } from './db/startup-error.js';
+
+/** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
+export type Config = Readonly<z.output<typeof environment> & { ISSUER: string; DATA_DIR: string }>;
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
+
+const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
+
+const cidr = z.string().refine((text) => {
+  try {
+    return text.includes('/') ? ipaddr.parseCIDR(text) : ipaddr.parse(text);
+  } catch {
+    return false;
+  }
+}, 'must be addresses or networks such as 10.0.0.0/8, separated by commas');
+
+const origin = z
+  .string()
+  .refine(
+    (text) => URL.canParse(text) && new URL(text).origin === text,
+    'must be an origin such as https://example.com, without a path',
+  );
+
+const environment = z
+  .object({
+    NODE_ENV: z.string().default('development'),
+    HOST: z.string().default('127.0.0.1'),
+    PORT: port.default(3000),
+    ISSUER: origin
+      .refine((text) => /^https?:/.test(text), 'must be an http or https origin')
+      .optional(),
+    DATABASE_URL: z
+      .string()
+      .refine(
+        (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
+        'must be a postgres:// URL',
+      )
+      .optional(),
+    DATA_DIR: z.string().optional(),
+    SECRET_KEYS: list
+      .pipe(
+        z
+          .array(
+            z.string().min(32, 'must be keys of at least 32 characters each, separated by commas'),
+          )
+          .min(1, 'must hold at least one key')
+          .refine((keys) => new Set(keys).size === keys.length, 'names one key twice'),
+      )
+      .optional(),
+    TOKEN_BRAND: z
+      .string()
+      .regex(
+        /^[a-z][a-z0-9]{1,15}$/,
+        'must be 2 to 16 lower-case letters and digits, a letter first',
+      )
+      .default('bwp'),
+    BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
+    CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
+    TRUST_PROXY: list.pipe(z.array(cidr)).default([]),
+    METRICS_PORT: port.optional(),
+    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+    ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
+    ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),
+  })
+  .superRefine((env, context) => {
+    const requires = (field: 'SECRET_KEYS' | 'DATABASE_URL' | 'ISSUER', why: string) =>
+      env[field] === undefined &&
+      context.addIssue({ code: 'custom', path: [field], message: `is required ${why}` });
+
+    if (env.NODE_ENV === 'production') {
+      requires('DATABASE_URL', 'in production');
+      requires('SECRET_KEYS', 'in production');
+      requires('ISSUER', 'in production');
+      if (env.ISSUER !== undefined && !env.ISSUER.startsWith('https://')) {
+        context.addIssue({
+          code: 'custom',
+          path: ['ISSUER'],
+          message: 'must be https in production',
+        });
+      }
+    } else if (env.DATABASE_URL !== undefined) {
+      requires('SECRET_KEYS', 'with DATABASE_URL');
+    }
+  });
+
+/**
+ * Reads the configuration from environment variables. An empty variable counts as unset.
+ *
+ * @param env the variables, `process.env` in production code
+ * @param root what a relative `DATA_DIR` is relative to
+ * @throws StartupError whose message names every fault at once
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  root: string,
+): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const result = environment.safeParse(given, { reportInput: false });
+  if (!result.success) {
+    const faults = result.error.issues.map(
+      (issue) => `${issue.path[0]?.toString()} ${issue.message}`,
+    );
+    throw new StartupError(
+      `Cannot start, the configuration has faults: ${[...new Set(faults)].join('; ')}.`,
+    );
+  }
+  return {
+    ...result.data,
+    // Follows PORT, so that a second instance on another port describes itself truthfully.
+    ISSUER: result.data.ISSUER ?? `http://localhost:${result.data.PORT}`,
+    DATA_DIR: path.resolve(root, result.data.DATA_DIR ?? '.data'),
+  };
+}

@@ -1,0 +1,157 @@
+import type { DataSource } from 'typeorm';
+import type { Logger } from 'pino';
+
+import type { Digest, Keyring } from './keyring.js';
+import type { Principal } from './principal.js';
+
+/**
+ * Everything that verification would write, gathered in memory and flushed in the background:
+ * when a credential was last used, which known credentials were refused and why, and the digests
+ * that move to the newest key.
+ */
+export interface ActivityRecorder {
+  noteUse(credentialId: string, address: string): void;
+  noteRefusal(principal: Principal, reason: string, address: string): void;
+  noteOldDigest(credentialId: string, raw: string): void;
+  /** Writes what was gathered. What cannot be written now is kept for the next time. */
+  flush(): Promise<void>;
+}
+
+interface Use {
+  readonly at: number;
+  readonly address: string;
+}
+
+interface Refused {
+  readonly tenantId: string;
+  readonly credentialId: string;
+  readonly reason: string;
+  /** Minutes since the epoch. */
+  readonly minute: number;
+  readonly address: string;
+  occurrences: number;
+}
+
+/** Credentials with something to write between two flushes; beyond that, last use is not noted. */
+const MAX_PENDING = 200_000;
+
+export function createActivityRecorder({
+  dataSource,
+  keyring,
+  log,
+}: {
+  dataSource: DataSource;
+  keyring: Keyring;
+  log: Logger;
+}): ActivityRecorder {
+  let uses = new Map<string, Use>();
+  let refusals = new Map<string, Refused>();
+  let digests = new Map<string, Digest>();
+  let running: Promise<void> = Promise.resolve();
+
+  async function flushNow(): Promise<void> {
+    const [usesNow, refusalsNow, digestsNow] = [uses, refusals, digests];
+    [uses, refusals, digests] = [new Map(), new Map(), new Map()];
+    try {
+      if (usesNow.size > 0) await writeUses(dataSource, usesNow);
+      usesNow.clear();
+      if (digestsNow.size > 0) await writeDigests(dataSource, digestsNow);
+      digestsNow.clear();
+      if (refusalsNow.size > 0) await writeRefusals(dataSource, refusalsNow);
+      refusalsNow.clear();
+    } catch (error) {
+      log.warn({ err: error }, 'activity could not be written; it is kept for the next time');
+      uses = new Map([...usesNow, ...uses]);
+      digests = new Map([...digestsNow, ...digests]);
+      for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
+    }
+  }
+
+  return {
+    noteUse(credentialId, address) {
+      if (uses.size < MAX_PENDING || uses.has(credentialId)) {
+        uses.set(credentialId, { at: Date.now(), address });
+      }
+    },
+    noteRefusal({ credentialId, tenantId }, reason, address) {
+      if (refusals.size >= MAX_PENDING) return;
+      const minute = Math.floor(Date.now() / 60_000);
+      const id = `${credentialId} ${reason} ${minute}`;
+      addTo(refusals, id, { tenantId, credentialId, reason, minute, address, occurrences: 1 });
+    },
+    noteOldDigest(credentialId, raw) {
+      // Only the digest is kept, never the secret.
+      if (!digests.has(credentialId)) digests.set(credentialId, keyring.digest(raw));
+    },
+    flush() {
+      running = running.then(flushNow);
+      return running;
+    },
+  };
+}
+
+function addTo(refusals: Map<string, Refused>, id: string, refused: Refused): void {
+  const known = refusals.get(id);
+  if (known === undefined) refusals.set(id, refused);
+  else known.occurrences += refused.occurrences;
+}
+
+// Rows are written in the order of their ids, so that two replicas cannot wait for each other.
+
+async function writeUses(dataSource: DataSource, uses: ReadonlyMap<string, Use>): Promise<void> {
+  const now = Date.now();
+  const ids = [...uses.keys()];
+  await dataSource.query(
+    // Told as an age, so that only the database's clock is ever stored.
+    `INSERT INTO credential_uses AS known (credential_id, used_at, address)
+     SELECT id, gatehouse_now() - make_interval(secs => age), address
+     FROM unnest($1::text[], $2::float8[], $3::text[]) AS use (id, age, address) ORDER BY id
+     ON CONFLICT (credential_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address
+     WHERE excluded.used_at > known.used_at`,
+    [
+      ids,
+      ids.map((id) => Math.max(0, now - (uses.get(id)?.at ?? now)) / 1000),
+      ids.map((id) => uses.get(id)?.address),
+    ],
+  );
+}
+
+async function writeDigests(
+  dataSource: DataSource,
+  digests: ReadonlyMap<string, Digest>,
+): Promise<void> {
+  const ids = [...digests.keys()].toSorted();
+  await dataSource.query(
+    `UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
+     FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
+     WHERE credentials.id = fresh.id AND credentials.digest_key_id <> fresh.key_id`,
+    [ids, ids.map((id) => digests.get(id)?.digest), ids.map((id) => digests.get(id)?.keyId)],
+  );
+}
+
+async function writeRefusals(
+  dataSource: DataSource,
+  refusals: ReadonlyMap<string, Refused>,
+): Promise<void> {
+  const rows = [...refusals.entries()]
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, { tenantId, credentialId, reason, address, occurrences }]) => ({
+      id,
+      tenantId,
+      credentialId,
+      details: { reason },
+      address,
+      occurrences,
+    }));
+  await dataSource.query(
+    `INSERT INTO audit_log AS known
+       (tenant_id, actor, action, subject, details, address, occurrences, coalesced_by)
+     SELECT "tenantId", "credentialId", 'credential.refused', "credentialId", details, address,
+       occurrences, id
+     FROM jsonb_to_recordset($1::jsonb) AS refused
+       (id text, "tenantId" text, "credentialId" text, details jsonb, address text, occurrences int)
+     ON CONFLICT (coalesced_by)
+       DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
+    [JSON.stringify(rows)],
+  );
+}

@@ -1,0 +1,121 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
+
+/** A keyed digest, with the id of the key that it was made under. */
+export interface Digest {
+  readonly digest: string;
+  readonly keyId: string;
+}
+
+/** AES-256-GCM: 12 bytes of nonce, the ciphertext, 16 bytes of tag; with the id of its key. */
+export interface Sealed {
+  readonly ciphertext: Buffer;
+  readonly keyId: string;
+}
+
+/**
+ * Everything that is derived from `SECRET_KEYS`. The first key makes, all recognise, so that keys
+ * can be rotated while both are in use.
+ */
+export interface Keyring {
+  /** The id of the key that makes. */
+  readonly currentId: string;
+  /** The ids of all keys, the one that makes first. */
+  readonly ids: readonly string[];
+  /** The digest under which a new secret is stored: HMAC-SHA-256, 64 hex digits. */
+  digest(secret: string): Digest;
+  /** The digests under which a presented secret may be stored, one a key. */
+  digests(secret: string): readonly string[];
+  /**
+   * Encrypts what must be read again.
+   * @param context what the ciphertext is bound to (additional data): moved elsewhere, it won't open
+   */
+  seal(plaintext: Buffer, context: string): Sealed;
+  /** @throws Error if the key is missing, or the ciphertext was altered or moved */
+  open(sealed: Sealed, context: string): Buffer;
+  /** Authenticates a value that leaves the server and comes back, such as a page's cursor. */
+  sign(text: string): string;
+  /** Whether `mac` was made by `sign` for this text, under any of the keys; in constant time. */
+  isSigned(text: string, mac: string): boolean;
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+interface DerivedKeys {
+  readonly id: string;
+  readonly digest: KeyObject;
+  readonly seal: KeyObject;
+  readonly sign: KeyObject;
+}
+
+/** @param secretKeys `SECRET_KEYS`: the first makes, all recognise; at least one */
+export function createKeyring(secretKeys: readonly string[]): Keyring {
+  const keys = secretKeys.map(derive);
+  const byId = new Map(keys.map((key) => [key.id, key]));
+  const [current] = keys;
+  if (current === undefined) throw new Error('a keyring needs at least one key');
+
+  return {
+    currentId: current.id,
+    ids: keys.map((key) => key.id),
+    digest: (secret) => ({ digest: hmac(current.digest, secret), keyId: current.id }),
+    digests: (secret) => keys.map((key) => hmac(key.digest, secret)),
+    seal(plaintext, context) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', current.seal, nonce).setAAD(
+        Buffer.from(context),
+      );
+      const body = Buffer.concat([nonce, cipher.update(plaintext), cipher.final()]);
+      return { ciphertext: Buffer.concat([body, cipher.getAuthTag()]), keyId: current.id };
+    },
+    open({ ciphertext, keyId }, context) {
+      const key = byId.get(keyId);
+      if (key === undefined) throw new Error(`secret key ${keyId} is not configured`);
+      const decipher = createDecipheriv(
+        'aes-256-gcm',
+        key.seal,
+        ciphertext.subarray(0, NONCE_BYTES),
+        {
+          authTagLength: TAG_BYTES,
+        },
+      );
+      decipher.setAAD(Buffer.from(context)).setAuthTag(ciphertext.subarray(-TAG_BYTES));
+      const body = ciphertext.subarray(NONCE_BYTES, -TAG_BYTES);
+      return Buffer.concat([decipher.update(body), decipher.final()]);
+    },
+    sign: (text) => hmac(current.sign, text),
+    isSigned: (text, mac) => keys.map((key) => isSame(hmac(key.sign, text), mac)).includes(true),
+  };
+}
+
+function derive(secretKey: string): DerivedKeys {
+  // One derived key a purpose, so that a value made for one purpose is worthless for another.
+  const subkey = (purpose: string) =>
+    Buffer.from(hkdfSync('sha256', secretKey, '', `gatehouse ${purpose} v1`, 32));
+  return {
+    id: subkey('id').toString('hex').slice(0, 16),
+    digest: createSecretKey(subkey('digest')),
+    seal: createSecretKey(subkey('seal')),
+    sign: createSecretKey(subkey('sign')),
+  };
+}
+
+function hmac(key: KeyObject, text: string): string {
+  return createHmac('sha256', key).update(text).digest('hex');
+}
+
+function isSame(a: string, b: string): boolean {
+  // Hashing first makes the lengths equal, so that nothing can be learnt from them.
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

@@ -1,0 +1,140 @@
+import type pg from 'pg';
+import { Gauge, Histogram, type Registry } from 'prom-client';
+
+interface Waiter {
+  readonly digests: readonly string[];
+  readonly resolve: (row: LookupRow | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What the database says of one credential, as the query returns it. */
+export type LookupRow = readonly (string | null)[];
+
+/** Finds credentials by their digests. */
+export interface Lookup {
+  /**
+   * What is stored under one of these digests, read after this call.
+   *
+   * @param digests the digests of one secret, one for each key it may be stored under
+   * @throws whatever the database reports, after a second try; LookupOverload when too many wait
+   */
+  find(digests: readonly string[]): Promise<LookupRow | undefined>;
+}
+
+/** So many lookups wait that answering late would be worse than not answering. */
+export class LookupOverload extends Error {}
+
+interface Options {
+  readonly pool: pg.Pool;
+  /** The query: `$1` is an array of digests, the first column of a row its digest. */
+  readonly query: { readonly name: string; readonly text: string };
+  readonly register: Registry;
+}
+
+/** Few queries at once: while they run, arrivals gather into larger batches instead of a queue. */
+const MAX_IN_FLIGHT = 3;
+const MAX_BATCH = 256;
+const MAX_WAITING = 10_000;
+
+/**
+ * Lookups that arrive together travel together: one prepared query for all that were gathered in a
+ * turn of the event loop, and more of them while earlier queries are still running. A lookup never
+ * joins a query that was already sent, so whatever had been committed when it arrived is seen.
+ */
+export function createBatchedLookup({ pool, query, register }: Options): Lookup {
+  const metrics = createLookupMetrics(pool, register);
+  let waiting: Waiter[] = [];
+  let inFlight = 0;
+  let isScheduled = false;
+
+  function dispatch(): void {
+    isScheduled = false;
+    while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
+      const batch = waiting.slice(0, MAX_BATCH);
+      waiting = waiting.slice(MAX_BATCH);
+      inFlight += 1;
+      void send(batch).finally(() => {
+        inFlight -= 1;
+        schedule();
+      });
+    }
+  }
+
+  function schedule(): void {
+    if (isScheduled || waiting.length === 0 || inFlight >= MAX_IN_FLIGHT) return;
+    isScheduled = true;
+    setImmediate(dispatch);
+  }
+
+  async function send(batch: readonly Waiter[]): Promise<void> {
+    const started = performance.now();
+    try {
+      const rows = await ask(batch);
+      for (const { digests, resolve } of batch) resolve(firstOf(rows, digests));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+    metrics.size.observe(batch.length);
+    metrics.seconds.observe((performance.now() - started) / 1000);
+  }
+
+  async function ask(batch: readonly Waiter[]): Promise<ReadonlyMap<string, LookupRow>> {
+    const digests = batch.length === 1 ? batch[0]?.digests : batch.flatMap((item) => item.digests);
+    // Digests are hexadecimal, so the array needs no quoting.
+    const values = [`{${digests?.join(',')}}`];
+    const run = () => pool.query<(string | null)[]>({ ...query, values, rowMode: 'array' });
+    // A connection may have died since it was last used; a second failure is the database's.
+    const { rows } = await run().catch(run);
+    return new Map(rows.map((row) => [row[0] ?? '', row]));
+  }
+
+  return {
+    find: (digests) =>
+      new Promise((resolve, reject) => {
+        if (waiting.length >= MAX_WAITING) {
+          reject(new LookupOverload('too many credentials are waiting to be looked up'));
+          return;
+        }
+        waiting.push({ digests, resolve, reject });
+        schedule();
+      }),
+  };
+}
+
+function firstOf(
+  rows: ReadonlyMap<string, LookupRow>,
+  digests: readonly string[],
+): LookupRow | undefined {
+  for (const digest of digests) {
+    const row = rows.get(digest);
+    if (row !== undefined) return row;
+  }
+  return undefined;
+}
+
+function createLookupMetrics(pool: pg.Pool, register: Registry) {
+  const connections = new Gauge({
+    name: 'gatehouse_verifier_pool_connections',
+    help: "Connections of the verifier's pool.",
+    labelNames: ['state'] as const,
+    registers: [register],
+    collect() {
+      connections.set({ state: 'idle' }, pool.idleCount);
+      connections.set({ state: 'busy' }, pool.totalCount - pool.idleCount);
+    },
+  });
+  return {
+    size: new Histogram({
+      name: 'gatehouse_lookup_batch_size',
+      help: 'Credentials looked up by one query.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers: [register],
+    }),
+    seconds: new Histogram({
+      name: 'gatehouse_lookup_batch_duration_seconds',
+      help: 'Time that one lookup query took.',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers: [register],
+    }),
+  };
+}

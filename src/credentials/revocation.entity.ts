@@ -1,0 +1,21 @@
+import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+
+/** The end of a subject, for good. */
+@Entity('revocations')
+export class Revocation {
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'revocations_pkey' })
+  subject!: string;
+
+  /** Its place in the order of issues and revocations. */
+  @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'revocations_pkey' })
+  seq!: string;
+
+  @Column({ type: 'text', nullable: true })
+  reason!: string | null;
+
+  @Column({ type: 'text', name: 'revoked_by' })
+  revokedBy!: string;
+
+  @CreateDateColumn({ name: 'revoked_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  revokedAt!: Date;
+}

@@ -1,0 +1,39 @@
+import pg from 'pg';
+
+/** Short: a request that waits for its verdict is worth little. */
+const CONNECT_TIMEOUT_MS = 1500;
+const QUERY_TIMEOUT_MS = 3000;
+const CONNECTIONS = 4;
+
+/**
+ * The verifier's own connections, so that no other work can keep a verdict waiting.
+ *
+ * The plan of the one query is pinned to index probes: what the planner makes of table statistics
+ * must not turn a lookup into a scan while tables grow.
+ *
+ * @param target where the database is, in `pg`'s terms
+ * @param onError told of connections that broke while idle
+ */
+export function createVerifierPool(
+  target: pg.PoolConfig,
+  onError: (error: Error) => void,
+): pg.Pool {
+  const pool = new pg.Pool({
+    ...target,
+    max: CONNECTIONS,
+    application_name: 'gatehouse verifier',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+    onConnect: pinPlans,
+  });
+  pool.on('error', onError);
+  return pool;
+}
+
+async function pinPlans(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    `SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;
+     SET enable_hashjoin = off; SET enable_mergejoin = off`,
+  );
+}

@@ -1,0 +1,158 @@
+import type pg from 'pg';
+import type { Registry } from 'prom-client';
+
+import { isInNetworks } from '../http/networks.js';
+import { serviceUnavailable } from '../http/problem.js';
+import type { Scope } from '../scopes/catalog.js';
+import { inCatalogOrder } from '../scopes/scope-set.js';
+import type { Keyring } from './keyring.js';
+import { KINDS, type Environment, type Kind } from './kinds.js';
+import { createBatchedLookup, type LookupRow } from './lookup.js';
+import type { Principal } from './principal.js';
+import type { SecretFormat } from './secret-format.js';
+import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
+
+/** Why a credential was refused. */
+export type Refusal =
+  'malformed' | 'unknown' | 'revoked' | 'address_not_allowed' | 'expired' | 'tenant_suspended';
+
+/** The answer to "who is this?". A refusal of a known credential says whose it is, for the log. */
+export type Verdict =
+  | { readonly outcome: 'accepted'; readonly principal: Principal }
+  | { readonly outcome: 'refused'; readonly reason: Refusal; readonly principal?: Principal };
+
+export interface Verifier {
+  /**
+   * Judges a presented credential by the database's state, read after this call.
+   *
+   * @param raw the text as it was presented; anything
+   * @param address where the request comes from; `undefined` leaves allow-lists out of the verdict
+   * @throws Problem `service_unavailable` when the database cannot be asked
+   */
+  verify(raw: string, address: string | undefined): Promise<Verdict>;
+}
+
+/** What the verifier tells the background recorder. */
+export interface DigestObserver {
+  /** A credential is stored under an older key, and could be under the current one. */
+  noteOldDigest(credentialId: string, raw: string): void;
+}
+
+interface Dependencies {
+  readonly pool: pg.Pool;
+  readonly format: SecretFormat;
+  readonly keyring: Keyring;
+  readonly observer: DigestObserver;
+  readonly register: Registry;
+}
+
+const COLUMNS = `c.digest, c.id, c.kind, c.name, c.tenant_id, c.environment, c.principal_id,
+  array_to_string(c.scopes, ' '), array_to_string(c.spaces, ' '),
+  array_to_string(c.allowed_ips, ' '), c.digest_key_id`;
+
+// One row a credential, every column a text, so that reading it costs next to nothing.
+const QUERY = {
+  name: 'verify-credentials',
+  text: `
+    SELECT ${COLUMNS},
+      CASE WHEN ${IS_REVOKED} THEN 'revoked'
+           WHEN ${IS_EXPIRED} THEN 'expired'
+           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
+           ELSE 'good' END
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+    WHERE c.digest = ANY ($1::text[])`,
+};
+
+/** One verifier for every family of credentials. */
+export function createVerifier({
+  pool,
+  format,
+  keyring,
+  observer,
+  register,
+}: Dependencies): Verifier {
+  const lookup = createBatchedLookup({ pool, query: QUERY, register });
+  const toPrincipal = createRowReader();
+
+  return {
+    async verify(raw, address) {
+      const parsed = format.parse(raw);
+      if (parsed === undefined) return { outcome: 'refused', reason: 'malformed' };
+
+      const row = await lookup.find(keyring.digests(raw)).catch((error: unknown) => {
+        throw serviceUnavailable(error);
+      });
+      if (row === undefined || row[2] !== parsed.kind)
+        return { outcome: 'refused', reason: 'unknown' };
+
+      const { principal, allowedIps, digestKeyId, state } = toPrincipal(row);
+      const reason = judge(state, allowedIps, address);
+      if (reason !== undefined) return { outcome: 'refused', reason, principal };
+      if (digestKeyId !== keyring.currentId) observer.noteOldDigest(principal.credentialId, raw);
+      return { outcome: 'accepted', principal };
+    },
+  };
+}
+
+/** A wrong address hides whether the key would still be good, but not that it was revoked. */
+function judge(
+  state: string | null | undefined,
+  allowedIps: string | null,
+  address: string | undefined,
+): Refusal | undefined {
+  if (state === 'revoked') return state;
+  if (allowedIps !== null && address !== undefined) {
+    if (!isInNetworks(address, allowedIps.split(' '))) return 'address_not_allowed';
+  }
+  if (state === 'good') return undefined;
+  // Anything the query may come to say that isn't known here must not open a door.
+  return state === 'expired' || state === 'tenant_suspended' ? state : 'revoked';
+}
+
+function createRowReader() {
+  const scopeSets = createScopeSets();
+  return (row: LookupRow) => {
+    const [
+      ,
+      id,
+      kind,
+      name,
+      tenantId,
+      environment,
+      principalId,
+      scopes,
+      spaces,
+      ips,
+      keyId,
+      state,
+    ] = row;
+    const principal: Principal = {
+      credentialId: id ?? '',
+      credentialName: name ?? '',
+      kind: kind as Kind,
+      tenantId: tenantId ?? '',
+      environment: environment as Environment,
+      scopes: scopeSets(scopes ?? ''),
+      spaces: spaces?.split(' ') ?? null,
+      principalKind: KINDS[kind as Kind].principal,
+      principalId: principalId ?? '',
+    };
+    return { principal, allowedIps: ips ?? null, digestKeyId: keyId, state };
+  };
+}
+
+const MAX_SCOPE_SETS = 1000;
+
+/** Reads stored scopes. Credentials share few combinations, so that each is put in order once. */
+function createScopeSets(): (stored: string) => readonly Scope[] {
+  const known = new Map<string, readonly Scope[]>();
+  return (stored) => {
+    let scopes = known.get(stored);
+    if (scopes === undefined) {
+      scopes = inCatalogOrder(stored.split(' '));
+      if (known.size >= MAX_SCOPE_SETS) known.clear();
+      known.set(stored, scopes);
+    }
+    return scopes;
+  };
+}

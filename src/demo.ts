@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto';
+import type { DataSource } from 'typeorm';
+
+import { createAccountStore } from './accounts/account-store.js';
+import { createKeyService } from './api-keys/key-service.js';
+import { newKey } from './api-keys/key-schema.js';
+import { createAuditLog, OPERATOR } from './audit/audit-log.js';
+import type { Config } from './config.js';
+import type { Keyring } from './credentials/keyring.js';
+import { createSecretFormat } from './credentials/secret-format.js';
+import { KEY_SCOPES } from './scopes/catalog.js';
+import { createTenantStore } from './tenants/tenant-store.js';
+
+/** What a first start made, to be shown once. */
+export interface Demo {
+  readonly email: string;
+  readonly password: string;
+  readonly key: string;
+}
+
+/**
+ * Fills an empty database with the tenant `demo`, an administrator and one API key.
+ *
+ * @returns `undefined` if there was anything already
+ */
+export async function createDemo(
+  dataSource: DataSource,
+  keyring: Keyring,
+  config: Config,
+): Promise<Demo | undefined> {
+  return dataSource.transaction(async (manager) => {
+    const tenants = createTenantStore(manager);
+    if ((await tenants.list()).length > 0) return undefined;
+    const tenant = await tenants.create({ slug: 'demo', name: 'Demo' });
+    if (tenant === undefined) return undefined;
+
+    const accounts = createAccountStore(manager);
+    const email = config.ADMIN_EMAIL;
+    const password = config.ADMIN_PASSWORD ?? randomBytes(12).toString('base64url');
+    const account = await accounts.create({ email, name: 'Administrator', password });
+    await accounts.join(tenant.id, account.id, 'company_admin');
+
+    const format = createSecretFormat({ brand: config.TOKEN_BRAND });
+    const keys = createKeyService({ manager, keyring, format });
+    const minted = await keys.create(
+      { actor: OPERATOR, tenantId: tenant.id },
+      newKey.parse({ name: 'First key', scopes: KEY_SCOPES }),
+    );
+    await createAuditLog(manager).record(OPERATOR, {
+      tenantId: tenant.id,
+      action: 'tenant.create',
+      subject: tenant.id,
+      details: { slug: tenant.slug, name: tenant.name },
+    });
+    return { email, password, key: minted.secret };
+  });
+}
+
+/**
+ * The text that greets whoever started it: where it listens and what to try.
+ *
+ * @param url where the server can be reached from this machine
+ */
+export function greeting(demo: Demo, url: string): string {
+  return `
+  Gatehouse is ready at ${url}
+
+  Administrator   ${demo.email}
+  Password        ${demo.password}
+  API key         ${demo.key}
+
+  They are shown this once. Ask the API who the key is:
+
+  curl -H "Authorization: Bearer ${demo.key}" ${url}/api/v1/me
+
+`;
+}

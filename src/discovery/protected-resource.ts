@@ -1,0 +1,43 @@
+import type { Route } from '../http/routes.js';
+import { SCOPES, CATALOG } from '../scopes/catalog.js';
+
+const WELL_KNOWN = '/.well-known/oauth-protected-resource';
+
+/** The documents' paths (RFC 9728 §3.1): for the issuer itself and for the API below it. */
+export const METADATA_PATHS = { issuer: WELL_KNOWN, api: `${WELL_KNOWN}/api/v1` } as const;
+
+/**
+ * Protected resource metadata (RFC 9728): how a client that knows only the API finds out who issues
+ * its tokens and what it can ask for.
+ */
+export function createProtectedResourceRoutes({
+  issuer,
+  brandName,
+}: {
+  issuer: string;
+  brandName: string;
+}): Route<'public'>[] {
+  const scopes = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'keys');
+  const document = (resource: string) =>
+    JSON.stringify({
+      resource,
+      authorization_servers: [issuer],
+      scopes_supported: scopes,
+      bearer_methods_supported: ['header'],
+      resource_name: `${brandName} API`,
+    });
+  const route = (path: string, body: string): Route<'public'> => ({
+    method: 'GET',
+    path,
+    access: 'public',
+    handle(ctx) {
+      ctx.set('Cache-Control', 'public, max-age=300');
+      ctx.type = 'application/json';
+      ctx.body = body;
+    },
+  });
+  return [
+    route(METADATA_PATHS.issuer, document(issuer)),
+    route(METADATA_PATHS.api, document(`${issuer}/api/v1`)),
+  ];
+}

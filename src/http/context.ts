@@ -1,0 +1,21 @@
+import type { RouterContext } from '@koa/router';
+import type { Middleware } from 'koa';
+import type { EntityManager } from 'typeorm';
+
+/** What the transport kit keeps with a request. */
+export interface RequestState {
+  requestId: string;
+  /**
+   * What a handler reads and writes the database with: for requests that change something, the
+   * one transaction that its work, its audit entries and its remembered answer commit in.
+   */
+  manager: EntityManager;
+  /** The body as it arrived; empty where there is none. */
+  rawBody: Buffer;
+}
+
+/** A request to a matched route; `State` is what earlier middleware put there. */
+export type RouteContext<State = RequestState> = RouterContext<State>;
+
+/** Koa middleware that relies on nothing but the transport kit's state. */
+export type RequestMiddleware = Middleware<RequestState>;

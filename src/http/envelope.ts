@@ -1,0 +1,35 @@
+import type { Page } from './pagination.js';
+import type { RequestState } from './context.js';
+
+interface Answer {
+  state: Pick<RequestState, 'requestId'>;
+  status: number;
+  body?: unknown;
+  type: string;
+}
+
+/** Answers `{data, meta}`. */
+export function sendData(ctx: Answer, data: unknown, status = 200): void {
+  send(ctx, status, { data, meta: { request_id: ctx.state.requestId } });
+}
+
+/** Answers a page of a list, with what is needed to fetch the next. */
+export function sendPage<Item>(
+  ctx: Answer,
+  page: Page<Item>,
+  present: (item: Item) => unknown,
+): void {
+  send(ctx, 200, {
+    data: page.items.map(present),
+    meta: {
+      request_id: ctx.state.requestId,
+      pagination: { cursor: page.cursor, has_more: page.cursor !== null, count: page.items.length },
+    },
+  });
+}
+
+function send(ctx: Answer, status: number, body: unknown): void {
+  ctx.status = status;
+  ctx.type = 'application/json';
+  ctx.body = JSON.stringify(body);
+}

@@ -1,0 +1,58 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
+
+/** Bits that an IPv4 address is longer by when it is written as IPv6 (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
+const MAPPED_BITS = 96;
+
+/** Whether a text is an address or a network (CIDR) that an allow-list can hold. */
+export function isAddressOrNetwork(text: string): boolean {
+  return parseNetwork(text) !== undefined;
+}
+
+/**
+ * Whether an address is in one of the networks. Fails closed: an address or a network that cannot
+ * be read matches nothing. IPv4-mapped IPv6 addresses count as the IPv4 address that they hold.
+ */
+export function isInNetworks(address: string, networks: readonly string[]): boolean {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return false;
+  return networks.some((text) => {
+    const network = parseNetwork(text);
+    return network?.[0].kind() === parsed.kind() && parsed.match(network);
+  });
+}
+
+/** Whether every address that `inner` allows is allowed by `outer` too. */
+export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  return inner.every((text) => {
+    const network = parseNetwork(text);
+    if (network === undefined) return false;
+    return outer.some((candidate) => {
+      const wider = parseNetwork(candidate);
+      return (
+        wider?.[0].kind() === network[0].kind() && wider[1] <= network[1] && network[0].match(wider)
+      );
+    });
+  });
+}
+
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  // ipaddr.js also reads octal, hexadecimal and shortened forms, which different readers
+  // understand differently; only the plain notation is accepted.
+  return isIP(text) === 0 || text.includes('%') ? undefined : ipaddr.process(text);
+}
+
+function parseNetwork(text: string): Network | undefined {
+  const [base = '', length, ...rest] = text.split('/');
+  const address = parseAddress(base);
+  if (address === undefined || rest.length > 0) return undefined;
+
+  const bits = address.kind() === 'ipv4' ? 32 : 128;
+  if (length === undefined) return [address, bits];
+  if (!/^(0|[1-9]\d{0,2})$/.test(length)) return undefined;
+  const isMapped = bits === 32 && isIP(base) === 6;
+  const prefix = Number(length) - (isMapped ? MAPPED_BITS : 0);
+  return prefix >= 0 && prefix <= bits ? [address, prefix] : undefined;
+}

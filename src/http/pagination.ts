@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+import { Problem } from './problem.js';
+import { parseWith } from './validation.js';
+
+const DEFAULT_LIMIT = 25;
+const MAX_LIMIT = 100;
+
+/** What signs cursors, so that nobody can make or alter one. */
+export interface Signer {
+  sign(text: string): string;
+  isSigned(text: string, mac: string): boolean;
+}
+
+/** Which page is wanted: up to `limit` items that come after the position `after`. */
+export interface PageRequest {
+  readonly limit: number;
+  readonly after: number | undefined;
+}
+
+/** Some items of a list, newest first; `cursor` leads to the next ones, if there are any. */
+export interface Page<Item> {
+  readonly items: readonly Item[];
+  readonly cursor: string | null;
+}
+
+const query = z.object({
+  limit: z.coerce.number('must be a number').int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  cursor: z.string().optional(),
+});
+
+/** Keyset pagination over lists that are ordered by a falling, unique number. */
+export interface Pagination {
+  /**
+   * Reads `limit` and `cursor`.
+   * @param list what the cursor must have been made for: the list, its owner and its filters
+   * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
+   */
+  read(search: URLSearchParams, list: readonly string[]): PageRequest;
+  /**
+   * Makes a page of what a store found.
+   * @param found up to `limit + 1` items: the one too many tells that there are more
+   * @param positionOf the number that the list is ordered by
+   */
+  page<Item>(
+    found: readonly Item[],
+    request: PageRequest,
+    list: readonly string[],
+    positionOf: (item: Item) => number,
+  ): Page<Item>;
+}
+
+/** @param signer makes cursors recognisable as our own */
+export function createPagination(signer: Signer): Pagination {
+  const signed = (position: string, list: readonly string[]) =>
+    JSON.stringify(['cursor', ...list, position]);
+
+  return {
+    read(search, list) {
+      const { limit, cursor } = parseWith(query, singleValues(search, ['limit', 'cursor']));
+      if (cursor === undefined) return { limit, after: undefined };
+      const [position = '', mac = ''] = cursor.split('.');
+      if (!/^\d{1,16}$/.test(position) || !signer.isSigned(signed(position, list), mac)) {
+        throw new Problem('bad_request', 'The cursor was not made by this list, or was altered.');
+      }
+      return { limit, after: Number(position) };
+    },
+    page(found, { limit }, list, positionOf) {
+      const items = found.slice(0, limit);
+      const last = items.at(-1);
+      if (found.length <= limit || last === undefined) return { items, cursor: null };
+      const position = String(positionOf(last));
+      return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
+    },
+  };
+}
+
+function singleValues(search: URLSearchParams, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const values = search.getAll(name);
+      if (values.length > 1)
+        throw new Problem('bad_request', `The parameter ${name} is given twice.`);
+      return values.map((value) => [name, value] as const);
+    }),
+  );
+}

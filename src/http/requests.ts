@@ -1,0 +1,128 @@
+import type { Context, Middleware } from 'koa';
+import type { Logger } from 'pino';
+import { Counter, Histogram, type Registry } from 'prom-client';
+
+import { createId } from '../db/id.js';
+import { isDatabaseUnavailable } from '../db/unavailable.js';
+import type { RequestState } from './context.js';
+import { Problem, serviceUnavailable } from './problem.js';
+
+interface Dependencies {
+  readonly log: Logger;
+  readonly register: Registry;
+  readonly clientAddress: (request: Context['req']) => string;
+  /** Where the problem codes are explained. */
+  readonly docsUrl: string;
+}
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+/**
+ * The outermost layer: gives each request its id, turns whatever was thrown into a problem, and
+ * logs and counts the answer. Neither the query string nor any header is logged: both can hold a
+ * credential.
+ */
+export function createRequests({
+  log,
+  register,
+  clientAddress,
+  docsUrl,
+}: Dependencies): Middleware<RequestState> {
+  const count = createRequestMetrics(register);
+  return async (ctx, next) => {
+    const started = performance.now();
+    const requestId = createId('req');
+    ctx.state.requestId = requestId;
+    ctx.set('X-Request-Id', requestId);
+    let failure: Problem | undefined;
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) {
+        throw new Problem('not_found', 'There is nothing at this path.');
+      }
+    } catch (error) {
+      failure = toProblem(error);
+      ctx.set(failure.headers);
+      ctx.status = failure.status;
+      ctx.type = 'application/problem+json';
+      ctx.body = JSON.stringify(failure.toBody(docsUrl, requestId));
+    }
+    const seconds = (performance.now() - started) / 1000;
+    const route = routeOf(ctx);
+    count(ctx.method, route, ctx.status, seconds);
+    const level = levelOf(ctx.method, failure);
+    if (log.isLevelEnabled(level)) {
+      log[level](
+        {
+          requestId,
+          method: ctx.method,
+          // An unmatched path is the client's own text and may hold anything, also a secret.
+          route,
+          status: ctx.status,
+          code: failure?.code,
+          ms: Math.round(seconds * 1e4) / 10,
+          address: clientAddress(ctx.req),
+          ...(failure && failure.status >= 500 && { err: failure.cause }),
+        },
+        'request',
+      );
+    }
+  };
+}
+
+function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (isDatabaseUnavailable(error)) return serviceUnavailable(error);
+  return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
+}
+
+function levelOf(method: string, failure: Problem | undefined): 'error' | 'info' | 'debug' {
+  if (failure?.code === 'internal_error') return 'error';
+  const isPlainRead = (method === 'GET' || method === 'HEAD') && failure === undefined;
+  return isPlainRead ? 'debug' : 'info';
+}
+
+/** The matched route's pattern; paths themselves would make the metrics grow without bound. */
+function routeOf(ctx: object): string {
+  return '_matchedRoute' in ctx && typeof ctx._matchedRoute === 'string'
+    ? ctx._matchedRoute
+    : 'unmatched';
+}
+
+type CountRequest = (method: string, route: string, status: number, seconds: number) => void;
+
+function createRequestMetrics(register: Registry): CountRequest {
+  const labelNames = ['method', 'route', 'status'] as const;
+  const total = new Counter({
+    name: 'gatehouse_http_requests_total',
+    help: 'Requests answered.',
+    labelNames,
+    registers: [register],
+  });
+  const duration = new Histogram({
+    name: 'gatehouse_http_request_duration_seconds',
+    help: 'Time from the arrival of a request to its answer.',
+    labelNames: ['method', 'route'] as const,
+    buckets: SECONDS,
+    registers: [register],
+  });
+  // Resolving labels costs more than counting, and there are few combinations.
+  const series = new Map<string, (seconds: number) => void>();
+  return (method, route, status, seconds) => {
+    const known = METHODS.has(method) ? method : 'other';
+    const id = `${known} ${route} ${status}`;
+    let observe = series.get(id);
+    if (observe === undefined) {
+      const counter = total.labels(known, route, String(status));
+      const histogram = duration.labels(known, route);
+      observe = (value) => {
+        counter.inc();
+        histogram.observe(value);
+      };
+      series.set(id, observe);
+    }
+    observe(seconds);
+  };
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);

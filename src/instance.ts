@@ -1,0 +1,111 @@
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+
+import type { Config } from './config.js';
+import { createKeyring, type Keyring } from './credentials/keyring.js';
+import { assertSecretKeysPresent } from './credentials/secret-key-usage.js';
+import { readOrCreateSecretKeys } from './credentials/secret-keys-file.js';
+import { createDataSource, type DatabaseTarget } from './db/data-source.js';
+import { startEmbeddedPostgres } from './db/embedded/embedded-postgres.js';
+import { alone } from './db/migrate.js';
+import { StartupError } from './db/startup-error.js';
+import { ENTITIES } from './entities.js';
+
+/** The part of a Gatehouse that the server and the command line have in common. */
+export interface Instance {
+  readonly target: DatabaseTarget;
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  close(): Promise<void>;
+}
+
+const OLDEST_POSTGRES = 150_000;
+
+/**
+ * Opens the database (the configured one, or the embedded one of the data directory), migrates it
+ * and checks that the secret keys fit what it holds.
+ *
+ * @param mode `serve` keeps an embedded database to itself; `borrow` shares it with a server
+ * @param fill run once nobody else is starting: what an empty database should hold
+ * @throws StartupError for everything the operator has to mend
+ */
+export async function openInstance({
+  config,
+  mode,
+  log,
+  fill = () => Promise.resolve(),
+}: {
+  config: Config;
+  mode: 'serve' | 'borrow';
+  log: Logger;
+  fill?: (dataSource: DataSource, keyring: Keyring) => Promise<void>;
+}): Promise<Instance> {
+  const { target, stop } = await openDatabase(config, mode, log);
+  const dataSource = createDataSource(target, ENTITIES, (error) =>
+    log.warn({ err: error }, 'a database connection broke'),
+  );
+  const close = async () => {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await stop();
+  };
+  try {
+    const keyring = createKeyring(
+      config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
+    );
+    await connect(dataSource, target);
+    await alone(dataSource, async () => {
+      await dataSource.runMigrations();
+      await assertSecretKeysPresent(dataSource, keyring);
+      await fill(dataSource, keyring);
+    });
+    return { target, dataSource, keyring, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function openDatabase(
+  config: Config,
+  mode: 'serve' | 'borrow',
+  log: Logger,
+): Promise<{ target: DatabaseTarget; stop: () => Promise<void> }> {
+  if (config.DATABASE_URL !== undefined) {
+    return {
+      target: { connectionString: config.DATABASE_URL },
+      stop: () => Promise.resolve(),
+    };
+  }
+  const embedded = await startEmbeddedPostgres({ dataDir: config.DATA_DIR, mode, log });
+  return { target: embedded.connection, stop: () => embedded.stop() };
+}
+
+async function connect(dataSource: DataSource, target: DatabaseTarget): Promise<void> {
+  try {
+    await dataSource.initialize();
+  } catch (error) {
+    const reason = error instanceof Error ? describe(error) : String(error);
+    throw new StartupError(`The database at ${addressOf(target)} cannot be used: ${reason}.`, {
+      cause: error,
+    });
+  }
+  const [row] = await dataSource.query<[{ server_version_num: string; server_version: string }]>(
+    `SELECT current_setting('server_version_num') AS server_version_num,
+       current_setting('server_version') AS server_version`,
+  );
+  if (Number(row.server_version_num) < OLDEST_POSTGRES) {
+    throw new StartupError(`PostgreSQL 15 or later is needed; this one is ${row.server_version}.`);
+  }
+}
+
+function describe(error: Error): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join('; ');
+  return error.message || ('code' in error ? String(error.code) : error.name);
+}
+
+/** Without user and password. */
+function addressOf(target: DatabaseTarget): string {
+  if (!('connectionString' in target)) return target.host;
+  const { host, pathname } = new URL(target.connectionString);
+  return host + pathname;
+}

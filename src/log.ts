@@ -1,0 +1,48 @@
+import pino, { type DestinationStream, type Logger } from 'pino';
+
+const STANDARD_ERROR = 2;
+
+/**
+ * Structured logs: one JSON object a line, on standard error. Callers log no secret; as a second
+ * line of defence, whatever looks like a credential is masked before it is written.
+ *
+ * @param brand what credentials start with, `TOKEN_BRAND`
+ * @param destination where lines go instead of standard error
+ */
+export function createLog({
+  level,
+  brand,
+  destination = pino.destination(STANDARD_ERROR),
+}: {
+  level: string;
+  brand: string;
+  destination?: DestinationStream;
+}): Logger {
+  const credential = new RegExp(`\\b(${brand}_[a-z_]{2,10}_)[0-9A-Za-z]{20,}`, 'g');
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: describeError },
+      hooks: { streamWrite: (line) => line.replace(credential, '$1…') },
+    },
+    destination,
+  );
+}
+
+/**
+ * An error without its own properties: those of the database driver hold the statement's
+ * parameters and the failing row.
+ */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return String(error);
+  return {
+    type: error.name,
+    message: error.message,
+    ...('code' in error && { code: error.code }),
+    stack: error.stack,
+    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+  };
+}

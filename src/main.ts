@@ -1,0 +1,137 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+
+import { createApp } from './app.js';
+import { readConfig, type Config } from './config.js';
+import { createVerifierPool } from './credentials/verifier-pool.js';
+import { StartupError } from './db/startup-error.js';
+import { createDemo, greeting, type Demo } from './demo.js';
+import { forgetOldAnswers } from './http/idempotency.js';
+import { drain, listen } from './http/server.js';
+import { openInstance } from './instance.js';
+import { createLog } from './log.js';
+
+const FLUSH_EVERY_MS = 5000;
+const CLEAN_EVERY_MS = 60_000;
+
+/** Starts the server and resolves when it has stopped. */
+async function main(): Promise<void> {
+  const config = readConfig(process.env, process.cwd());
+  const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
+  const stopped = new AbortController();
+  // Further signals change nothing: stopping is under way.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopped.abort());
+  // Whoever read the greeting may have gone.
+  process.stdout.on('error', () => undefined);
+
+  // The port first, so that a busy one is found before anything is made or started.
+  const handler = createHandler();
+  const server = await listen(createServer(handler.handle), config.HOST, config.PORT);
+  try {
+    await serve({ config, log, server, handler, signal: stopped.signal });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+interface Serving {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly server: Server;
+  readonly handler: ReturnType<typeof createHandler>;
+  readonly signal: AbortSignal;
+}
+
+async function serve({ config, log, server, handler, signal }: Serving): Promise<void> {
+  let demo: Demo | undefined;
+  const instance = await openInstance({
+    config,
+    mode: 'serve',
+    log,
+    fill: async (dataSource, keyring) => {
+      if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);
+    },
+  });
+  const { dataSource, keyring, target } = instance;
+  const verifierPool = createVerifierPool(target, (error) =>
+    log.warn({ err: error }, 'a connection of the verifier broke'),
+  );
+  const register = new Registry();
+  const isStopping = () => signal.aborted;
+  const app = createApp({ config, dataSource, verifierPool, keyring, log, register, isStopping });
+  const metrics = await serveMetrics(config, register);
+  const background = [
+    setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
+    setInterval(() => void clean(dataSource, log), CLEAN_EVERY_MS),
+  ];
+  handler.become(app.koa.callback());
+
+  const { address, port } = server.address() as AddressInfo;
+  log.info({ address, port, issuer: config.ISSUER }, 'listening');
+  if (demo !== undefined) process.stdout.write(greeting(demo, urlOf(address, port)));
+
+  await aborted(signal);
+  log.info({}, 'stopping');
+  await drain(server);
+  metrics?.close();
+  for (const timer of background) clearInterval(timer);
+  await app.activity.flush();
+  await verifierPool.end();
+  await instance.close();
+  log.info({}, 'stopped');
+}
+
+/** Answers 503 until the application is there. */
+function createHandler(): { handle: RequestListener; become: (next: RequestListener) => void } {
+  let current: RequestListener = (_request, response) => {
+    response.writeHead(503, { 'Retry-After': '1', 'Cache-Control': 'no-store' }).end();
+  };
+  return {
+    handle: (request, response) => current(request, response),
+    become: (next) => {
+      current = next;
+    },
+  };
+}
+
+async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
+  if (config.METRICS_PORT === undefined) return undefined;
+  collectDefaultMetrics({ register });
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics') return void response.writeHead(404).end();
+    return void register.metrics().then(
+      (text) => response.writeHead(200, { 'Content-Type': register.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  return listen(server, config.HOST, config.METRICS_PORT);
+}
+
+function clean(dataSource: DataSource, log: Logger): Promise<void> {
+  return forgetOldAnswers(dataSource.manager).catch((error: unknown) =>
+    log.warn({ err: error }, 'cleaning up failed'),
+  );
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function urlOf(address: string, port: number): string {
+  const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[address] ?? address;
+  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(
+    error instanceof StartupError ? `${error.message}\n` : `${(error as Error).stack}\n`,
+  );
+  process.exitCode = 1;
+});

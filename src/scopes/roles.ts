@@ -1,0 +1,51 @@
+import { RESOURCE_SCOPES, SCOPES, CATALOG, type Scope } from './catalog.js';
+
+const endingIn = (...actions: readonly string[]): readonly Scope[] =>
+  RESOURCE_SCOPES.filter((scope) => actions.some((action) => scope.endsWith(`:${action}`)));
+
+const FOR_ANYONE = SCOPES.filter((scope) => CATALOG[scope].grantedTo === 'oauth').concat(
+  'offline_access',
+);
+
+/** What an account in this role can hand on, apart from the OIDC scopes and `offline_access`. */
+const DELEGABLE = {
+  company_admin: SCOPES,
+  manager: [
+    ...RESOURCE_SCOPES,
+    'bids:send',
+    'bids:accept_reject',
+    'pay_apps:approve',
+    'change_orders:approve',
+    'users:read',
+    'jobs:read',
+    'jobs:write',
+  ],
+  member: [...endingIn('read', 'write'), 'bids:send', 'users:read', 'jobs:read'],
+  field_crew: [
+    'projects:read',
+    'contacts:read',
+    'documents:read',
+    'products:read',
+    'site_logs:read',
+    'time_entries:read',
+    'site_logs:write',
+    'time_entries:write',
+    'documents:write',
+  ],
+  viewer: endingIn('read'),
+} as const satisfies Record<string, readonly Scope[]>;
+
+export type Role = keyof typeof DELEGABLE;
+
+export const ROLES = Object.keys(DELEGABLE) as readonly Role[];
+
+/** The scopes that a role can delegate to a key or personal token of its own, in catalogue order. */
+export function delegableBy(role: Role): readonly Scope[] {
+  const delegable = new Set<Scope>([...DELEGABLE[role], ...FOR_ANYONE]);
+  return SCOPES.filter((scope) => delegable.has(scope));
+}
+
+/** The scopes that a role can delegate through OAuth: never one that is kept for keys. */
+export function delegableThroughOauth(role: Role): readonly Scope[] {
+  return delegableBy(role).filter((scope) => CATALOG[scope].grantedTo !== 'keys');
+}

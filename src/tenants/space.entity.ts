@@ -1,0 +1,36 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+} from 'typeorm';
+
+import { Tenant } from './tenant.entity.js';
+
+/** A part of a tenant's data that credentials can be confined to. Each tenant has a default one. */
+@Entity('spaces')
+@Index('spaces_one_default', ['tenantId'], { unique: true, where: 'is_default' })
+@Index('spaces_of_tenant', ['tenantId'])
+export class Space {
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'spaces_pkey' })
+  id!: string;
+
+  @Column({ type: 'text', name: 'tenant_id', collation: 'C' })
+  tenantId!: string;
+
+  @ManyToOne(() => Tenant)
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'spaces_tenant_fkey' })
+  tenant?: unknown;
+
+  @Column('text')
+  name!: string;
+
+  @Column({ type: 'boolean', name: 'is_default' })
+  isDefault!: boolean;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  createdAt!: Date;
+}

@@ -1,0 +1,61 @@
+import type { EntityManager } from 'typeorm';
+
+import { createId } from '../db/id.js';
+import { Space } from './space.entity.js';
+import { Tenant } from './tenant.entity.js';
+
+export interface TenantStore {
+  /**
+   * A new tenant with its default space.
+   * @returns `undefined` if the slug is taken
+   */
+  create(fields: { slug: string; name: string }): Promise<Tenant | undefined>;
+  /** @param idOrSlug either; ids and slugs cannot be mistaken for each other */
+  find(idOrSlug: string): Promise<Tenant | undefined>;
+  /** All, by slug. */
+  list(): Promise<readonly Tenant[]>;
+  rename(id: string, fields: { slug?: string; name?: string }): Promise<void>;
+  /** Suspends or resumes; doing either twice changes nothing. */
+  setSuspended(id: string, isSuspended: boolean): Promise<void>;
+  findDefaultSpace(tenantId: string): Promise<Space | undefined>;
+}
+
+export function createTenantStore(manager: EntityManager): TenantStore {
+  const tenants = manager.getRepository(Tenant);
+  const spaces = manager.getRepository(Space);
+  return {
+    async create({ slug, name }) {
+      const id = createId('tnt');
+      const inserted = await tenants
+        .createQueryBuilder()
+        .insert()
+        .values({ id, slug, name })
+        .orIgnore()
+        .returning('id')
+        .execute();
+      if (inserted.raw.length === 0) return undefined;
+      await spaces.insert({ id: createId('spc'), tenantId: id, name: 'Default', isDefault: true });
+      return tenants.findOneByOrFail({ id });
+    },
+    async find(idOrSlug) {
+      return (await tenants.findOneBy([{ id: idOrSlug }, { slug: idOrSlug }])) ?? undefined;
+    },
+    list: () => tenants.find({ order: { slug: 'ASC' } }),
+    async rename(id, fields) {
+      await tenants.update({ id }, fields);
+    },
+    async setSuspended(id, isSuspended) {
+      await tenants
+        .createQueryBuilder()
+        .update()
+        .set({
+          suspendedAt: () => (isSuspended ? 'coalesce(suspended_at, gatehouse_now())' : 'NULL'),
+        })
+        .where({ id })
+        .execute();
+    },
+    async findDefaultSpace(tenantId) {
+      return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
+    },
+  };
+}

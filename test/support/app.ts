@@ -1,0 +1,99 @@
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import request from 'supertest';
+import type TestAgent from 'supertest/lib/agent.js';
+import type { DataSource } from 'typeorm';
+
+import { createKeyService } from '../../src/api-keys/key-service.js';
+import { newKey } from '../../src/api-keys/key-schema.js';
+import { createApp, type App } from '../../src/app.js';
+import { OPERATOR } from '../../src/audit/audit-log.js';
+import { readConfig, type Config } from '../../src/config.js';
+import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';
+import { createSecretFormat, type SecretFormat } from '../../src/credentials/secret-format.js';
+import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
+import { createDataSource } from '../../src/db/data-source.js';
+import { ENTITIES } from '../../src/entities.js';
+import { createLog } from '../../src/log.js';
+import { KEY_SCOPES } from '../../src/scopes/catalog.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTenantStore } from '../../src/tenants/tenant-store.js';
+import { createTestDatabase, type TestDatabase } from './database.js';
+
+/** The whole application over a database of its own, inside the test's process. */
+export interface TestApp {
+  readonly app: App;
+  readonly config: Config;
+  readonly database: TestDatabase;
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly register: Registry;
+  /** Every line that was logged so far. */
+  readonly logged: string[];
+  /** Sends requests without a credential, unless they set one. */
+  readonly http: TestAgent;
+  createTenant(slug: string): Promise<Tenant>;
+  /** A key as the operator would make it; without `scopes` it holds all. */
+  createKey(
+    tenant: Tenant,
+    fields?: Partial<Parameters<typeof newKey.parse>[0] & object> & Record<string, unknown>,
+  ): Promise<TestKey>;
+  close(): Promise<void>;
+}
+
+export interface TestKey {
+  readonly id: string;
+  readonly secret: string;
+  /** To be set on a request: `{ Authorization: 'Bearer …' }`. */
+  readonly bearer: { readonly Authorization: string };
+}
+
+export const TEST_SECRET_KEY = 'a secret key that is only used by tests';
+
+/** @param env configuration beyond the defaults, as environment variables */
+export async function createTestApp(env: Record<string, string> = {}): Promise<TestApp> {
+  const config = readConfig({ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...env }, '/');
+  const database = await createTestDatabase();
+  const dataSource = createDataSource(database.target, ENTITIES, () => undefined);
+  await dataSource.initialize();
+  const verifierPool = createVerifierPool(database.target, () => undefined);
+  const keyring = createKeyring(config.SECRET_KEYS ?? []);
+  const format = createSecretFormat({ brand: config.TOKEN_BRAND });
+  const register = new Registry();
+  const logged: string[] = [];
+  const log = createLog({
+    level: config.LOG_LEVEL,
+    brand: config.TOKEN_BRAND,
+    destination: { write: (line) => void logged.push(line) } satisfies pino.DestinationStream,
+  });
+  const isStopping = () => false;
+  const app = createApp({ config, dataSource, verifierPool, keyring, log, register, isStopping });
+  const server = app.koa.listen(0, '127.0.0.1');
+
+  return {
+    ...{ app, config, database, dataSource, keyring, format, register, logged },
+    http: request.agent(server),
+    createTenant: (slug) =>
+      dataSource.transaction(async (manager) => {
+        const tenant = await createTenantStore(manager).create({ slug, name: slug });
+        if (tenant === undefined) throw new Error(`the slug ${slug} is taken`);
+        return tenant;
+      }),
+    createKey: (tenant, fields = {}) =>
+      dataSource.transaction(async (manager) => {
+        const keys = createKeyService({ manager, keyring, format });
+        const by = { actor: OPERATOR, tenantId: tenant.id };
+        const parsed = newKey.parse({ name: 'A key', scopes: KEY_SCOPES, ...fields });
+        const { key, secret } = await keys.create(by, parsed);
+        return { id: key.id, secret, bearer: { Authorization: `Bearer ${secret}` } };
+      }),
+    async close() {
+      await new Promise((resolve) => server.close(resolve));
+      await app.activity.flush();
+      await verifierPool.end();
+      await dataSource.destroy();
+      await database.drop();
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+
+import { createDataSource } from '../../src/db/data-source.js';
+import { ENTITIES } from '../../src/entities.js';
+import { startTemporaryPostgres } from './temporary-postgres.js';
+
+/** Where tests find the database server; handed to the workers through the environment. */
+export interface TestServer {
+  readonly admin: pg.ClientConfig;
+  /** The ordinary role that owns the test databases: nothing needs a superuser. */
+  readonly owner: { readonly user: string; readonly password: string };
+  /** The built program, for tests that need processes of their own. */
+  readonly build: string;
+}
+
+/**
+ * Starts a throwaway PostgreSQL with a migrated template.
+ *
+ * @param build the folder that the program was built into
+ * @returns what stops it
+ */
+export async function setUp(build: string): Promise<() => Promise<void>> {
+  const postgres = await startTemporaryPostgres();
+  const owner = { user: 'tester', password: randomBytes(12).toString('hex') };
+  const client = new pg.Client(postgres.connection);
+  await client.connect();
+  await client.query(`CREATE ROLE ${owner.user} LOGIN PASSWORD '${owner.password}'`);
+  await client.query(`CREATE DATABASE template_gatehouse OWNER ${owner.user}`);
+  await client.end();
+
+  const target = { ...postgres.connection, ...owner, database: 'template_gatehouse' };
+  const dataSource = createDataSource(target, ENTITIES, console.error);
+  await dataSource.initialize();
+  await dataSource.runMigrations();
+  await dataSource.destroy();
+
+  const server: TestServer = { admin: postgres.connection, owner, build };
+  process.env['GATEHOUSE_TEST_SERVER'] = JSON.stringify(server);
+  return () => postgres.stop();
+}
