@@ -14,7 +14,7 @@ export interface TenantStore {
   find(idOrSlug: string): Promise<Tenant | undefined>;
   /** All, by slug. */
   list(): Promise<readonly Tenant[]>;
-  rename(id: string, fields: { slug?: string; name?: string }): Promise<void>;
+  update(id: string, fields: { slug?: string; name?: string }): Promise<void>;
   /** Suspends or resumes; doing either twice changes nothing. */
   setSuspended(id: string, isSuspended: boolean): Promise<void>;
   findDefaultSpace(tenantId: string): Promise<Space | undefined>;
@@ -41,8 +41,8 @@ export function createTenantStore(manager: EntityManager): TenantStore {
       return (await tenants.findOneBy([{ id: idOrSlug }, { slug: idOrSlug }])) ?? undefined;
     },
     list: () => tenants.find({ order: { slug: 'ASC' } }),
-    async rename(id, fields) {
-      await tenants.update({ id }, fields);
+    async update(id, fields) {
+      if (Object.keys(fields).length > 0) await tenants.update({ id }, fields);
     },
     async setSuspended(id, isSuspended) {
       await tenants

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { StartupError } from '../startup-error.js';
-import { errorCode } from './files.js';
+import { errorCode, errorMessage } from './files.js';
 import { RECORD_FILE } from './record.js';
 
 /**
@@ -18,10 +18,12 @@ export async function prepareDataDir(dataDir: string): Promise<string> {
     if (errorCode(error) === 'EEXIST' || errorCode(error) === 'ENOTDIR') {
       throw new StartupError(`The data directory ${dataDir} is not a directory.`);
     }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StartupError(`The data directory ${dataDir} cannot be used: ${reason}.`, {
-      cause: error,
-    });
+    throw new StartupError(
+      `The data directory ${dataDir} cannot be used: ${errorMessage(error)}.`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -9,6 +9,7 @@ import {
   type Cluster,
 } from './cluster.js';
 import { prepareDataDir } from './data-dir.js';
+import { errorMessage } from './files.js';
 import { holdCluster, releaseCluster, watchCluster, type Log, type Mode } from './hold.js';
 import { completeRecord, homeOf, readOrCreateRecord, type ClusterRecord } from './record.js';
 import { APPLICATION_NAME, setUpDatabase } from './session.js';
@@ -99,7 +100,7 @@ async function prepareCluster(
     return { cluster, record };
   } catch (error) {
     if (error instanceof StartupError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = errorMessage(error);
     throw new StartupError(`The database of ${dataDir} cannot be prepared: ${reason}.`, {
       cause: error,
     });

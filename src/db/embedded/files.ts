@@ -60,6 +60,13 @@ export async function removeLeftovers(folder: string, prefix: string): Promise<v
 
 /** The `code` of a system's or a database's error (`ENOENT`, `28P01`). */
 export function errorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  // Not `instanceof Error`: the system's errors need not come from the realm this code runs in (a test's sandbox).
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What an error says, for a sentence of ours to quote. */
+export function errorMessage(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
+  return String(error.message);
 }

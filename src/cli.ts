@@ -1,0 +1,83 @@
+import { createInterface } from 'node:readline/promises';
+import { text } from 'node:stream/consumers';
+
+import { ACCOUNT_COMMANDS } from './cli/account-commands.js';
+import { readArguments, usage } from './cli/arguments.js';
+import { Misuse, Refused, type Arguments, type Command } from './cli/command.js';
+import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
+import { KEY_COMMANDS } from './cli/key-commands.js';
+import { renderText } from './cli/output.js';
+import { TENANT_COMMANDS } from './cli/tenant-commands.js';
+import { readConfig } from './config.js';
+import { createSecretFormat } from './credentials/secret-format.js';
+import { StartupError } from './db/startup-error.js';
+import { Problem } from './http/problem.js';
+import { openInstance } from './instance.js';
+import { createLog } from './log.js';
+
+const COMMANDS = [...TENANT_COMMANDS, ...ACCOUNT_COMMANDS, ...KEY_COMMANDS, ...CREDENTIAL_COMMANDS];
+
+const OK = 0;
+const REFUSED = 1;
+const MISUSED = 2;
+
+/** Runs one command and returns the exit code. */
+async function main(words: readonly string[]): Promise<number> {
+  if (words.includes('--help') || words[0] === 'help') {
+    process.stdout.write(`${usage(COMMANDS)}\n`);
+    return OK;
+  }
+  const { command, args } = readArguments(COMMANDS, words);
+  const config = readConfig(process.env, process.cwd());
+  if (!(await isConfirmed(command, args))) throw new Refused('Nothing was done.');
+
+  const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND });
+  const instance = await openInstance({ config, mode: 'borrow', log });
+  try {
+    const { dataSource, keyring, target } = instance;
+    const format = createSecretFormat({ brand: config.TOKEN_BRAND });
+    const readInput = () => text(process.stdin);
+    const result = await dataSource.transaction((manager) =>
+      command.run({ config, dataSource, target, manager, keyring, format, readInput }, args),
+    );
+    process.stdout.write(`${args.flag('json') ? JSON.stringify(result) : renderText(result)}\n`);
+    return command.isRefusal?.(result) ? REFUSED : OK;
+  } finally {
+    await instance.close();
+  }
+}
+
+/** @throws Misuse if there is a question and nobody to answer it */
+async function isConfirmed(command: Command, args: Arguments): Promise<boolean> {
+  if (command.question === undefined || args.flag('yes')) return true;
+  if (!process.stdin.isTTY) throw new Misuse('This asks a question: answer it ahead with --yes.');
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${command.question(args)} [y/N] `);
+    return /^y(es)?$/i.test(answer.trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+function explain(error: unknown): { message: string; code: number } {
+  if (error instanceof Misuse) return { message: error.message, code: MISUSED };
+  if (error instanceof Problem) {
+    const fields = error.errors?.map(({ field, message }) => `\n  ${field}: ${message}`) ?? [];
+    const code = error.code === 'validation_failed' ? MISUSED : REFUSED;
+    return { message: error.message + fields.join(''), code };
+  }
+  if (error instanceof Refused || error instanceof StartupError) {
+    return { message: error.message, code: REFUSED };
+  }
+  return {
+    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    code: REFUSED,
+  };
+}
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const { message, code } = explain(error);
+  process.stderr.write(`${message}\n`);
+  return code;
+});

@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+
+import { Misuse, type Arguments, type Command } from './command.js';
+
+const COMMON = { json: { type: 'boolean' }, yes: { type: 'boolean' } } as const;
+
+/**
+ * Finds the command that was called and reads its arguments.
+ * @throws Misuse if there is no such command, or it doesn't take these arguments
+ */
+export function readArguments(
+  commands: readonly Command[],
+  words: readonly string[],
+): { command: Command; args: Arguments } {
+  const names = words.filter((word) => !word.startsWith('-'));
+  const command =
+    commands.find(({ name }) => name === names.slice(0, 2).join(' ')) ??
+    commands.find(({ name }) => name === names[0]);
+  if (command === undefined) throw new Misuse(usage(commands));
+
+  const rest = [...words];
+  for (const word of command.name.split(' ')) rest.splice(rest.indexOf(word), 1);
+  const { values, positionals } = parse(command, rest);
+  const [least, most] = command.positionals;
+  if (positionals.length < least || positionals.length > most) {
+    throw new Misuse(`Usage: ${command.name} ${command.usage}`);
+  }
+  return { command, args: createArguments(command, values, positionals) };
+}
+
+/** All commands, for whoever called none of them. */
+export function usage(commands: readonly Command[]): string {
+  const lines = commands.map(({ name, usage: rest, summary }) =>
+    [`  ${name} ${rest}`.trimEnd(), `      ${summary}`].join('\n'),
+  );
+  return [
+    'Usage: npm run -s cli -- <command> [--json] [--yes]',
+    '',
+    ...lines,
+    '',
+    '  --json  prints one JSON value; --yes answers questions with yes.',
+  ].join('\n');
+}
+
+type Values = Readonly<
+  Record<string, string | boolean | readonly (string | boolean)[] | undefined>
+>;
+
+function parse(
+  command: Command,
+  args: string[],
+): { values: Values; positionals: readonly string[] } {
+  try {
+    const options = { ...COMMON, ...command.options };
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Misuse(`${reason}\nUsage: ${command.name} ${command.usage}`);
+  }
+}
+
+function createArguments(
+  command: Command,
+  values: Values,
+  positionals: readonly string[],
+): Arguments {
+  const option = (name: string) => {
+    const value = values[name];
+    return typeof value === 'string' ? value : undefined;
+  };
+  return {
+    positionals,
+    option,
+    required(name) {
+      const value = option(name);
+      if (value === undefined) {
+        throw new Misuse(`--${name} is missing.\nUsage: ${command.name} ${command.usage}`);
+      }
+      return value;
+    },
+    all: (name) => [values[name] ?? []].flat().filter((value) => typeof value === 'string'),
+    flag: (name) => values[name] === true,
+  };
+}

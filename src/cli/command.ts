@@ -1,0 +1,79 @@
+import type { ParseArgsConfig } from 'node:util';
+import type { DataSource, EntityManager } from 'typeorm';
+
+import type { Config } from '../config.js';
+import type { Keyring } from '../credentials/keyring.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import type { DatabaseTarget } from '../db/data-source.js';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+
+/** What a command works with. */
+export interface CommandContext {
+  readonly config: Config;
+  readonly dataSource: DataSource;
+  /** Where the database is, for commands that need connections of another sort. */
+  readonly target: DatabaseTarget;
+  /** A transaction that commits when the command succeeds. */
+  readonly manager: EntityManager;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  /** Everything on standard input. */
+  readonly readInput: () => Promise<string>;
+}
+
+/** The words after noun and verb. */
+export interface Arguments {
+  readonly positionals: readonly string[];
+  /** An option's value, `undefined` if it wasn't given. */
+  option(name: string): string | undefined;
+  /** @throws Misuse if it wasn't given */
+  required(name: string): string;
+  /** All values of an option that can be repeated. */
+  all(name: string): readonly string[];
+  flag(name: string): boolean;
+}
+
+/** One command of the operator's command line. */
+export interface Command {
+  /** As it is called, such as `tenants create`. */
+  readonly name: string;
+  /** What follows the name, for the usage text. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: Options;
+  /** How many words without a dash it takes: at least, at most. */
+  readonly positionals: readonly [number, number];
+  /** What is asked before anything is done; without it nothing is asked. */
+  readonly question?: (args: Arguments) => string;
+  /** @returns what is printed: one JSON value */
+  readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
+  /** Whether what was printed is a refusal. */
+  readonly isRefusal?: (result: unknown) => boolean;
+}
+
+/** The command was called in a way that cannot work; exit code 2. */
+export class Misuse extends Error {}
+
+/** The command was understood and refused; exit code 1. */
+export class Refused extends Error {}
+
+const UNITS: Readonly<Record<string, number>> = {
+  s: 1,
+  m: 60,
+  h: 3600,
+  d: 86_400,
+  w: 604_800,
+  y: 31_536_000,
+};
+
+/**
+ * A duration such as `90d` or `12h`; a bare number counts seconds.
+ * @returns seconds
+ * @throws Misuse for anything else
+ */
+export function parseDuration(text: string): number {
+  const [, amount, unit = 's'] = /^(\d{1,9})([smhdwy])?$/.exec(text) ?? [];
+  if (amount === undefined) throw new Misuse(`"${text}" is no duration such as 90d, 12h or 30m.`);
+  return Number(amount) * (UNITS[unit] ?? 1);
+}

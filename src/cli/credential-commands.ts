@@ -1,0 +1,118 @@
+import type { EntityManager } from 'typeorm';
+import { Registry } from 'prom-client';
+
+import { Account } from '../accounts/account.entity.js';
+import { Membership } from '../accounts/membership.entity.js';
+import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { Credential } from '../credentials/credential.entity.js';
+import { createRevocationStore } from '../credentials/revocation-store.js';
+import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
+import { createVerifierPool } from '../credentials/verifier-pool.js';
+import { createVerifier, type Verdict } from '../credentials/verifier.js';
+import { createTenantStore } from '../tenants/tenant-store.js';
+import { Refused, type Command } from './command.js';
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  malformed:
+    'It is not written like a credential of ours: another brand, a typing error, or cut off.',
+  unknown: 'It is well formed, but was never issued here.',
+  revoked: 'It was revoked, or what it belongs to was.',
+  address_not_allowed: 'It may not be used from this address.',
+  expired: 'It has expired.',
+  tenant_suspended: 'Its tenant is suspended.',
+};
+
+export const CREDENTIAL_COMMANDS: readonly Command[] = [
+  {
+    name: 'revoke',
+    usage: '<subject> [--reason TEXT]',
+    summary:
+      'Ends a key (key_…), or everything issued so far to a tenant (tnt_…), an account (usr_…) or a membership (usr_…@tnt_…).',
+    options: { reason: { type: 'string' } },
+    positionals: [1, 1],
+    question: ({ positionals }) =>
+      `Revoke ${positionals[0]} and everything issued under it so far? None of it ever works again.`,
+    async run({ manager }, args) {
+      const subject = args.positionals[0] ?? '';
+      const reason = args.option('reason') ?? null;
+      const tenantId = await tenantOfSubject(manager, subject);
+      await createRevocationStore(manager).revoke(subject, OPERATOR.id, reason);
+      await createAuditLog(manager).record(OPERATOR, {
+        tenantId,
+        action: 'subject.revoke',
+        subject,
+        details: { reason },
+      });
+      return { subject, revoked: true, reason };
+    },
+  },
+  {
+    name: 'verify',
+    usage: '[--address ADDRESS] < credential',
+    summary: 'Reads a credential from standard input and says the verdict and why.',
+    options: { address: { type: 'string' } },
+    positionals: [0, 0],
+    async run({ target, format, keyring, readInput }, args) {
+      const pool = createVerifierPool(target, () => undefined);
+      try {
+        const observer = { noteOldDigest: () => undefined };
+        const register = new Registry();
+        const verifier = createVerifier({ pool, format, keyring, observer, register });
+        const raw = (await readInput()).trim();
+        return presentVerdict(await verifier.verify(raw, args.option('address')));
+      } finally {
+        await pool.end();
+      }
+    },
+    isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
+  },
+  {
+    name: 'secret-keys status',
+    usage: '',
+    summary: 'Counts what still depends on each of the SECRET_KEYS.',
+    options: {},
+    positionals: [0, 0],
+    run: ({ dataSource, keyring }) => countSecretKeyUsage(dataSource, keyring),
+  },
+];
+
+function presentVerdict(verdict: Verdict) {
+  const { outcome, principal } = verdict;
+  return {
+    outcome,
+    ...(verdict.outcome === 'refused' && {
+      reason: verdict.reason,
+      explanation: EXPLANATIONS[verdict.reason],
+    }),
+    ...(principal && {
+      keyId: principal.credentialId,
+      keyName: principal.credentialName,
+      kind: principal.kind,
+      tenantId: principal.tenantId,
+      environment: principal.environment,
+      scopes: principal.scopes,
+      spaces: principal.spaces,
+      principal: { kind: principal.principalKind, id: principal.principalId },
+    }),
+  };
+}
+
+/**
+ * The tenant in whose audit log the end of a subject belongs; `null` for what is wider than one.
+ * @throws Refused if there is no such subject: a mistyped one must not look revoked
+ */
+async function tenantOfSubject(manager: EntityManager, subject: string): Promise<string | null> {
+  const [accountId = '', tenantId] = subject.split('@');
+  if (tenantId !== undefined) {
+    if (await manager.existsBy(Membership, { accountId, tenantId })) return tenantId;
+  } else if (subject.startsWith('tnt_')) {
+    const tenant = await createTenantStore(manager).find(subject);
+    if (tenant !== undefined) return tenant.id;
+  } else if (subject.startsWith('usr_')) {
+    if (await manager.existsBy(Account, { id: subject })) return null;
+  } else {
+    const credential = await manager.findOneBy(Credential, { id: subject });
+    if (credential !== null) return credential.tenantId;
+  }
+  throw new Refused(`There is no ${subject} that could be revoked.`);
+}

@@ -1,0 +1,148 @@
+import type { EntityManager } from 'typeorm';
+
+import { presentKey } from '../api-keys/key-presenter.js';
+import { newKey } from '../api-keys/key-schema.js';
+import { createKeyService, type KeyManager } from '../api-keys/key-service.js';
+import { OPERATOR } from '../audit/audit-log.js';
+import { createCredentialStore } from '../credentials/credential-store.js';
+import { Credential } from '../credentials/credential.entity.js';
+import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { parseWith } from '../http/validation.js';
+import { Misuse, parseDuration, Refused, type Arguments, type Command } from './command.js';
+import { getTenant } from './tenant-commands.js';
+
+const PAGE = 1000;
+
+export const KEY_COMMANDS: readonly Command[] = [
+  {
+    name: 'api-keys create',
+    usage:
+      '--tenant TENANT --name NAME --scopes "a b" [--env live|test] [--kind KIND] [--allow-ip CIDR]… [--expires-in 90d] [--rate-limit N]',
+    summary: 'Creates an API key and prints it this once.',
+    options: {
+      tenant: { type: 'string' },
+      name: { type: 'string' },
+      scopes: { type: 'string' },
+      env: { type: 'string' },
+      kind: { type: 'string' },
+      'allow-ip': { type: 'string', multiple: true },
+      'expires-in': { type: 'string' },
+      'rate-limit': { type: 'string' },
+    },
+    positionals: [0, 0],
+    async run({ manager, keyring, format }, args) {
+      const [name, scopes] = [args.required('name'), args.required('scopes')];
+      const by = await operatorOf(manager, args.required('tenant'));
+      const fields = parseWith(newKey, {
+        name,
+        scopes: scopes.split(/[\s,]+/).filter(Boolean),
+        environment: args.option('env'),
+        kind: args.option('kind'),
+        allowedIps: args.all('allow-ip'),
+        expiresAt: await expiryOf(manager, args.option('expires-in')),
+        rateLimitPerMinute: limitOf(args.option('rate-limit')),
+      });
+      const { key, secret } = await createKeyService({ manager, keyring, format }).create(
+        by,
+        fields,
+      );
+      return { ...presentKey(key), key: secret };
+    },
+  },
+  {
+    name: 'api-keys list',
+    usage: '--tenant TENANT [--env live|test]',
+    summary: "Lists a tenant's keys, newest first.",
+    options: { tenant: { type: 'string' }, env: { type: 'string' } },
+    positionals: [0, 0],
+    async run({ manager }, args) {
+      const { tenantId } = await operatorOf(manager, args.required('tenant'));
+      const env = args.option('env');
+      const environments = ENVIRONMENTS.filter((name) => env === undefined || name === env);
+      if (environments.length === 0) throw new Misuse('--env must be live or test.');
+      const store = createCredentialStore(manager);
+      const keys = [];
+      for (let after: number | undefined; ;) {
+        const page = { limit: PAGE, after };
+        const found = await store.list(tenantId, { kinds: ['secret'], environments }, page);
+        keys.push(...found.slice(0, PAGE).map(presentKey));
+        if (found.length <= PAGE) return keys;
+        after = Number(found[PAGE - 1]?.issueSeq);
+      }
+    },
+  },
+  {
+    name: 'api-keys show',
+    usage: '<key id> [--tenant TENANT]',
+    summary: 'Shows a key, without its secret.',
+    options: { tenant: { type: 'string' } },
+    positionals: [1, 1],
+    async run({ manager, keyring, format }, args) {
+      const { by, id } = await keyOf(manager, args);
+      return presentKey(await createKeyService({ manager, keyring, format }).find(by, id));
+    },
+  },
+  {
+    name: 'api-keys rotate',
+    usage: '<key id> [--tenant TENANT] [--grace 24h]',
+    summary: 'Makes a new key like the old one, which ends at once or after the grace time.',
+    options: { tenant: { type: 'string' }, grace: { type: 'string' } },
+    positionals: [1, 1],
+    question: (args) =>
+      `Rotate ${args.positionals[0]}? The old key ends ${args.option('grace') ? `in ${args.option('grace')}` : 'at once'}.`,
+    async run({ manager, keyring, format }, args) {
+      const grace = parseDuration(args.option('grace') ?? '0');
+      const { by, id } = await keyOf(manager, args);
+      const service = createKeyService({ manager, keyring, format });
+      const { key, secret } = await service.rotate(by, id, grace);
+      return { ...presentKey(key), key: secret };
+    },
+  },
+  {
+    name: 'api-keys revoke',
+    usage: '<key id> [--tenant TENANT] [--reason TEXT]',
+    summary: 'Ends a key, from the next request on, for good.',
+    options: { tenant: { type: 'string' }, reason: { type: 'string' } },
+    positionals: [1, 1],
+    question: ({ positionals }) => `Revoke ${positionals[0]}? It never works again.`,
+    async run({ manager, keyring, format }, args) {
+      const { by, id } = await keyOf(manager, args);
+      const service = createKeyService({ manager, keyring, format });
+      await service.revoke(by, id, args.option('reason') ?? null);
+      return presentKey(await service.find(by, id));
+    },
+  },
+];
+
+async function operatorOf(manager: EntityManager, tenant: string): Promise<KeyManager> {
+  return { actor: OPERATOR, tenantId: (await getTenant(manager, tenant)).id };
+}
+
+/** The key that is meant. Its id is enough; a tenant, if given, must be the key's. */
+async function keyOf(
+  manager: EntityManager,
+  args: Arguments,
+): Promise<{ by: KeyManager; id: string }> {
+  const id = args.positionals[0] ?? '';
+  const tenant = args.option('tenant');
+  if (tenant !== undefined) return { by: await operatorOf(manager, tenant), id };
+  const credential = await manager.findOneBy(Credential, { id });
+  if (credential === null) throw new Refused('There is no such key.');
+  return { by: { actor: OPERATOR, tenantId: credential.tenantId }, id };
+}
+
+async function expiryOf(
+  manager: EntityManager,
+  duration: string | undefined,
+): Promise<string | null> {
+  if (duration === undefined) return null;
+  const now = await createCredentialStore(manager).now();
+  return new Date(now.getTime() + parseDuration(duration) * 1000).toISOString();
+}
+
+function limitOf(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  if (!/^\d{1,7}$/.test(text))
+    throw new Misuse('--rate-limit must be a number of requests a minute.');
+  return Number(text);
+}

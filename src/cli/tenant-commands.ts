@@ -1,0 +1,125 @@
+import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { text } from '../http/validation.js';
+import { createTenantStore } from '../tenants/tenant-store.js';
+import type { Tenant } from '../tenants/tenant.entity.js';
+import { Refused, type Command } from './command.js';
+import { parseOption } from './parse-option.js';
+
+const slug = z
+  .string()
+  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes');
+
+/** @throws Refused if there is no such tenant */
+export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<Tenant> {
+  const tenant = await createTenantStore(manager).find(idOrSlug);
+  if (tenant === undefined) throw new Refused(`There is no tenant ${idOrSlug}.`);
+  return tenant;
+}
+
+function setSuspended(verb: 'suspend' | 'resume', summary: string): Command {
+  const isSuspended = verb === 'suspend';
+  return {
+    name: `tenants ${verb}`,
+    usage: '<id or slug>',
+    summary,
+    options: {},
+    positionals: [1, 1],
+    ...(isSuspended && {
+      question: ({ positionals }) =>
+        `Suspend ${positionals[0]}? Its credentials stop working until you resume it.`,
+    }),
+    async run({ manager }, { positionals: [name = ''] }) {
+      const tenant = await getTenant(manager, name);
+      await createTenantStore(manager).setSuspended(tenant.id, isSuspended);
+      if ((tenant.suspendedAt !== null) !== isSuspended) {
+        await createAuditLog(manager).record(OPERATOR, {
+          tenantId: tenant.id,
+          action: `tenant.${verb}`,
+          subject: tenant.id,
+        });
+      }
+      return present(await getTenant(manager, tenant.id));
+    },
+  };
+}
+
+export const TENANT_COMMANDS: readonly Command[] = [
+  {
+    name: 'tenants create',
+    usage: '--name NAME [--slug SLUG]',
+    summary: 'Creates a tenant with its default space.',
+    options: { name: { type: 'string' }, slug: { type: 'string' } },
+    positionals: [0, 0],
+    async run({ manager }, args) {
+      const name = parseOption('name', text(100), args.required('name'));
+      const wanted = args.option('slug') ?? slugOf(name);
+      const tenant = await createTenantStore(manager).create({
+        name,
+        slug: parseOption('slug', slug, wanted),
+      });
+      if (tenant === undefined) throw new Refused(`The slug ${wanted} is taken.`);
+      await createAuditLog(manager).record(OPERATOR, {
+        tenantId: tenant.id,
+        action: 'tenant.create',
+        subject: tenant.id,
+        details: { slug: tenant.slug, name },
+      });
+      return present(tenant);
+    },
+  },
+  {
+    name: 'tenants list',
+    usage: '',
+    summary: 'Lists all tenants.',
+    options: {},
+    positionals: [0, 0],
+    run: async ({ manager }) => (await createTenantStore(manager).list()).map(present),
+  },
+  {
+    name: 'tenants update',
+    usage: '<id or slug> [--name NAME] [--slug SLUG]',
+    summary: 'Changes the name or the slug of a tenant.',
+    options: { name: { type: 'string' }, slug: { type: 'string' } },
+    positionals: [1, 1],
+    async run({ manager }, args) {
+      const tenant = await getTenant(manager, args.positionals[0] ?? '');
+      const name = args.option('name');
+      const newSlug = args.option('slug');
+      const fields = {
+        ...(name !== undefined && { name: parseOption('name', text(100), name) }),
+        ...(newSlug !== undefined && { slug: parseOption('slug', slug, newSlug) }),
+      };
+      const store = createTenantStore(manager);
+      const owner = newSlug === undefined ? undefined : await store.find(newSlug);
+      if (owner !== undefined && owner.id !== tenant.id) {
+        throw new Refused(`The slug ${newSlug} is taken.`);
+      }
+      await store.update(tenant.id, fields);
+      await createAuditLog(manager).record(OPERATOR, {
+        tenantId: tenant.id,
+        action: 'tenant.update',
+        subject: tenant.id,
+        details: fields,
+      });
+      return present(await getTenant(manager, tenant.id));
+    },
+  },
+  setSuspended('suspend', 'Makes all credentials of a tenant stop working for the time being.'),
+  setSuspended('resume', 'Ends a suspension.'),
+];
+
+function present({ id, slug: ownSlug, name, suspendedAt, createdAt }: Tenant) {
+  const status = suspendedAt === null ? 'active' : 'suspended';
+  return { id, slug: ownSlug, name, status, suspendedAt, createdAt };
+}
+
+function slugOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);
+}
