@@ -1,5 +1,4 @@
 import Koa, { type Middleware } from 'koa';
-import type pg from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
@@ -11,6 +10,7 @@ import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
 import { createGuard, type Access, type GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
+import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { createVerifier } from './credentials/verifier.js';
@@ -33,8 +33,7 @@ import { createSpaceResolver } from './tenants/space-resolver.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  /** The verifier's own connections. */
-  readonly verifierPool: pg.Pool;
+  readonly lookup: Lookup;
   readonly keyring: Keyring;
   readonly log: Logger;
   readonly register: Registry;
@@ -52,7 +51,7 @@ export interface App {
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
-  const { config, dataSource, verifierPool, keyring, log, register, isStopping } = dependencies;
+  const { config, dataSource, lookup, keyring, log, register, isStopping } = dependencies;
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
@@ -60,13 +59,7 @@ export function createApp(dependencies: AppDependencies): App {
   const presentations = createPresentations(headers.token);
   const pagination = createPagination(keyring);
   const activity = createActivityRecorder({ dataSource, keyring, log });
-  const verifier = createVerifier({
-    pool: verifierPool,
-    format,
-    keyring,
-    observer: activity,
-    register,
-  });
+  const verifier = createVerifier({ lookup, format, keyring, observer: activity });
   const guard = createGuard({
     verifier,
     presentations,

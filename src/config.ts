@@ -1,8 +1,9 @@
 import path from 'node:path';
-import ipaddr from 'ipaddr.js';
+import pg from 'pg';
 import { z } from 'zod';
 
 import { StartupError } from './db/startup-error.js';
+import { isAddressOrNetwork } from './http/networks.js';
 
 /** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
 export type Config = Readonly<z.output<typeof environment> & { ISSUER: string; DATA_DIR: string }>;
@@ -13,13 +14,12 @@ const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
 
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
-const cidr = z.string().refine((text) => {
-  try {
-    return text.includes('/') ? ipaddr.parseCIDR(text) : ipaddr.parse(text);
-  } catch {
-    return false;
-  }
-}, 'must be addresses or networks such as 10.0.0.0/8, separated by commas');
+const network = z
+  .string()
+  .refine(
+    isAddressOrNetwork,
+    'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+  );
 
 const origin = z
   .string()
@@ -27,6 +27,15 @@ const origin = z
     (text) => URL.canParse(text) && new URL(text).origin === text,
     'must be an origin such as https://example.com, without a path',
   );
+
+/** By the driver's own reading, which also knows the form for sockets, `postgres://me@/name?host=/run`. */
+function isDatabaseUrl(text: string): boolean {
+  try {
+    return /^postgres(ql)?:\/\//.test(text) && new pg.Client(text).database !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 const environment = z
   .object({
@@ -36,13 +45,7 @@ const environment = z
     ISSUER: origin
       .refine((text) => /^https?:/.test(text), 'must be an http or https origin')
       .optional(),
-    DATABASE_URL: z
-      .string()
-      .refine(
-        (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
-        'must be a postgres:// URL',
-      )
-      .optional(),
+    DATABASE_URL: z.string().refine(isDatabaseUrl, 'must be a postgres:// URL').optional(),
     DATA_DIR: z.string().optional(),
     SECRET_KEYS: list
       .pipe(
@@ -63,7 +66,7 @@ const environment = z
       .default('bwp'),
     BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
     CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
-    TRUST_PROXY: list.pipe(z.array(cidr)).default([]),
+    TRUST_PROXY: list.pipe(z.array(network)).default([]),
     METRICS_PORT: port.optional(),
     LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
     ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
@@ -105,7 +106,6 @@ function describe(error: Error): string {
 
 /** Without user and password. */
 function addressOf(target: DatabaseTarget): string {
-  if (!('connectionString' in target)) return target.host;
-  const { host, pathname } = new URL(target.connectionString);
-  return host + pathname;
+  const { host, port, database } = new pg.Client(target);
+  return `${host}:${port}/${database}`;
 }

@@ -102,16 +102,13 @@ function runCompiler(args) {
 
 /** Removes what no process can be expected to need: neither used within a day nor among the three used last. */
 function removeOldBuilds(current) {
-  const entries = readdirSync(builds)
+  const lastUse = (name) => statSync(join(builds, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const others = readdirSync(builds)
     .filter((name) => /^([0-9a-f]{16}|tmp-.*)$/.test(name) && name !== current)
-    .map((name) => ({
-      name,
-      time: statSync(join(builds, name), { throwIfNoEntry: false })?.mtimeMs,
-    }))
-    .filter(({ time }) => time !== undefined)
-    .sort((a, b) => b.time - a.time);
-  for (const { name, time } of entries.slice(2)) {
-    if (Date.now() - time > DAY) rmSync(join(builds, name), { recursive: true, force: true });
+    .sort((a, b) => lastUse(b) - lastUse(a));
+  for (const name of others.slice(2)) {
+    if (Date.now() - lastUse(name) < DAY) continue;
+    rmSync(join(builds, name), { recursive: true, force: true });
   }
 }
 

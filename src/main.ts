@@ -6,6 +6,8 @@ import type { DataSource } from 'typeorm';
 
 import { createApp } from './app.js';
 import { readConfig, type Config } from './config.js';
+import { createBatchedLookup } from './credentials/lookup.js';
+import { VERIFICATION_QUERY } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
@@ -62,7 +64,8 @@ async function serve({ config, log, server, handler, signal }: Serving): Promise
   );
   const register = new Registry();
   const isStopping = () => signal.aborted;
-  const app = createApp({ config, dataSource, verifierPool, keyring, log, register, isStopping });
+  const lookup = createBatchedLookup({ pool: verifierPool, query: VERIFICATION_QUERY, register });
+  const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const metrics = await serveMetrics(config, register);
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),

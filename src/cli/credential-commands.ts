@@ -5,10 +5,11 @@ import { Account } from '../accounts/account.entity.js';
 import { Membership } from '../accounts/membership.entity.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { Credential } from '../credentials/credential.entity.js';
+import { createBatchedLookup } from '../credentials/lookup.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
-import { createVerifier, type Verdict } from '../credentials/verifier.js';
+import { createVerifier, VERIFICATION_QUERY, type Verdict } from '../credentials/verifier.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import { Refused, type Command } from './command.js';
 
@@ -57,7 +58,8 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       try {
         const observer = { noteOldDigest: () => undefined };
         const register = new Registry();
-        const verifier = createVerifier({ pool, format, keyring, observer, register });
+        const lookup = createBatchedLookup({ pool, query: VERIFICATION_QUERY, register });
+        const verifier = createVerifier({ lookup, format, keyring, observer });
         const raw = (await readInput()).trim();
         return presentVerdict(await verifier.verify(raw, args.option('address')));
       } finally {

@@ -1,13 +1,10 @@
-import type pg from 'pg';
-import type { Registry } from 'prom-client';
-
 import { isInNetworks } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import type { Keyring } from './keyring.js';
 import { KINDS, type Environment, type Kind } from './kinds.js';
-import { createBatchedLookup, type LookupRow } from './lookup.js';
+import type { Lookup, LookupRow } from './lookup.js';
 import type { Principal } from './principal.js';
 import type { SecretFormat } from './secret-format.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
@@ -39,19 +36,18 @@ export interface DigestObserver {
 }
 
 interface Dependencies {
-  readonly pool: pg.Pool;
+  readonly lookup: Lookup;
   readonly format: SecretFormat;
   readonly keyring: Keyring;
   readonly observer: DigestObserver;
-  readonly register: Registry;
 }
 
 const COLUMNS = `c.digest, c.id, c.kind, c.name, c.tenant_id, c.environment, c.principal_id,
   array_to_string(c.scopes, ' '), array_to_string(c.spaces, ' '),
   array_to_string(c.allowed_ips, ' '), c.digest_key_id`;
 
-// One row a credential, every column a text, so that reading it costs next to nothing.
-const QUERY = {
+/** The lookup's query: one row a credential, every column a text, so that reading it costs next to nothing. */
+export const VERIFICATION_QUERY = {
   name: 'verify-credentials',
   text: `
     SELECT ${COLUMNS},
@@ -64,14 +60,7 @@ const QUERY = {
 };
 
 /** One verifier for every family of credentials. */
-export function createVerifier({
-  pool,
-  format,
-  keyring,
-  observer,
-  register,
-}: Dependencies): Verifier {
-  const lookup = createBatchedLookup({ pool, query: QUERY, register });
+export function createVerifier({ lookup, format, keyring, observer }: Dependencies): Verifier {
   const toPrincipal = createRowReader();
 
   return {

@@ -23,15 +23,18 @@ let folder: string;
 let dataDir: string;
 let messages: string[];
 let running: EmbeddedPostgres[];
+let children: ChildProcess[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-embedded-'));
   dataDir = join(folder, 'data');
   messages = [];
   running = [];
+  children = [];
 });
 
 afterEach(async () => {
+  for (const child of children) child.kill('SIGKILL');
   for (const database of running) await database.stop();
   await removeDataDir(dataDir);
   await rm(folder, { recursive: true, force: true });
@@ -88,6 +91,7 @@ async function startServer(): Promise<ChildProcess> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  children.push(child);
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   expect(line).toBe('up');
   return child;

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type pg from 'pg';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import request from 'supertest';
@@ -10,7 +13,9 @@ import { createApp, type App } from '../../src/app.js';
 import { OPERATOR } from '../../src/audit/audit-log.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';
+import { createBatchedLookup } from '../../src/credentials/lookup.js';
 import { createSecretFormat, type SecretFormat } from '../../src/credentials/secret-format.js';
+import { VERIFICATION_QUERY } from '../../src/credentials/verifier.js';
 import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { ENTITIES } from '../../src/entities.js';
@@ -26,11 +31,14 @@ export interface TestApp {
   readonly config: Config;
   readonly database: TestDatabase;
   readonly dataSource: DataSource;
+  readonly verifierPool: pg.Pool;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
   readonly register: Registry;
   /** Every line that was logged so far. */
   readonly logged: string[];
+  /** Where it listens, such as `http://127.0.0.1:12345`. */
+  readonly origin: string;
   /** Sends requests without a credential, unless they set one. */
   readonly http: TestAgent;
   createTenant(slug: string): Promise<Tenant>;
@@ -67,12 +75,16 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
     brand: config.TOKEN_BRAND,
     destination: { write: (line) => void logged.push(line) } satisfies pino.DestinationStream,
   });
+  const lookup = createBatchedLookup({ pool: verifierPool, query: VERIFICATION_QUERY, register });
   const isStopping = () => false;
-  const app = createApp({ config, dataSource, verifierPool, keyring, log, register, isStopping });
+  const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const server = app.koa.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
 
   return {
-    ...{ app, config, database, dataSource, keyring, format, register, logged },
+    ...{ app, config, database, dataSource, verifierPool, keyring, format, register, logged },
+    origin: `http://127.0.0.1:${port}`,
     http: request.agent(server),
     createTenant: (slug) =>
       dataSource.transaction(async (manager) => {

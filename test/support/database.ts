@@ -17,6 +17,9 @@ export interface TestDatabase {
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
   /** Moves the one "now" by which everything is judged, by a PostgreSQL interval such as `2 days`. */
   shiftClock(interval: string): Promise<void>;
+  /** Ends every connection and admits no new one, until `unlock`: it cannot be asked. */
+  lock(): Promise<void>;
+  unlock(): Promise<void>;
   /** Every row of every table, as text. */
   dump(): Promise<string>;
   drop(): Promise<void>;
@@ -48,6 +51,13 @@ export async function createTestDatabase(template = 'template_gatehouse'): Promi
            AS $$ SELECT statement_timestamp() + interval '${interval}' $$`,
       );
     },
+    async lock() {
+      await asAdmin(`ALTER DATABASE ${database} CONNECTION LIMIT 0`);
+      await asAdmin(
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}'`,
+      );
+    },
+    unlock: () => asAdmin(`ALTER DATABASE ${database} CONNECTION LIMIT -1`),
     async dump() {
       const tables = await query<{ name: string }>(
         `SELECT format('%I', tablename) AS name FROM pg_tables WHERE schemaname = 'public'`,

@@ -38,7 +38,9 @@ export async function startTemporaryPostgres(): Promise<TemporaryPostgres> {
   const account = await findAccount(data);
   const cluster: Cluster = {
     id: randomBytes(8).toString('hex'),
-    ...{ home, data, account },
+    home,
+    data,
+    account,
     superuserPassword: randomBytes(24).toString('hex'),
     binaries: await reachableBinaries(await findBinaries(), account),
     settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300' },

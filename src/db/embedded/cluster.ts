@@ -76,7 +76,9 @@ export async function initializeCluster(
     await writeFile(passwordFile, cluster.superuserPassword, { mode: 0o600, flag: 'wx' });
     if (cluster.account) await chown(passwordFile, cluster.account.uid, cluster.account.gid);
     await runInitdb(cluster, [
-      ...['-D', temporary, `--pwfile=${passwordFile}`],
+      '-D',
+      temporary,
+      `--pwfile=${passwordFile}`,
       ...(durable ? [] : ['--no-sync']),
     ]);
     await rename(temporary, cluster.data);
@@ -94,9 +96,14 @@ async function runInitdb({ binaries, account }: Cluster, args: string[]): Promis
     file: join(binaries.folder, 'bin/initdb'),
     args: [
       ...args,
-      ...['-U', SUPERUSER, '-A', 'scram-sha-256', '--encoding=UTF8', '--no-instructions'],
+      `--username=${SUPERUSER}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--no-instructions',
       // PostgreSQL's own collation: the same order on every machine, whatever locales the system has.
-      ...['--no-locale', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+      '--no-locale',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
     ],
     account,
   });

@@ -91,7 +91,10 @@ async function prepareCluster(
     const account = await findAccount(data);
     const cluster: Cluster = {
       id: record.id,
-      ...{ home, data, account, settings: {} },
+      home,
+      data,
+      account,
+      settings: {},
       superuserPassword: record.superuserPassword,
       binaries: await reachableBinaries(binaries, account),
     };

@@ -70,8 +70,11 @@ export async function stopPostmaster(
     await runProgram({
       file: join(cluster.binaries.folder, 'bin/pg_ctl'),
       args: [
-        ...['stop', '-D', cluster.data, '-m', attempt],
-        ...['-w', '-t', `${STOP_TIMEOUT_SECONDS}`],
+        'stop',
+        `--pgdata=${cluster.data}`,
+        `--mode=${attempt}`,
+        '--wait',
+        `--timeout=${STOP_TIMEOUT_SECONDS}`,
       ],
       account: cluster.account,
     });
@@ -102,7 +105,8 @@ async function startPostmaster(cluster: Cluster, endpoint: Endpoint): Promise<Ch
     const child = spawn(
       join(cluster.binaries.folder, 'bin/postgres'),
       [
-        ...['-D', cluster.data],
+        '-D',
+        cluster.data,
         ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
       ],
       { ...programOptions(cluster.account), detached: true, stdio: ['ignore', log.fd, log.fd] },

@@ -1,0 +1,77 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+/** Servers get one core, load and database the other, where the system can pin processes. */
+export const CORES = { server: '0', rest: '1' } as const;
+
+const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
+
+/** A server that answers on `port` until it is stopped. */
+export interface BenchServer {
+  readonly port: number;
+  /** Processor time it has used so far, in microseconds. */
+  cpuMicros(): number;
+  stop(): Promise<void>;
+}
+
+/** A command line that runs pinned to a core, or as it is where pinning isn't possible. */
+export function pinned(core: string, command: readonly string[]): [string, string[]] {
+  const [program = '', ...args] = canPin ? ['taskset', '-c', core, ...command] : command;
+  return [program, args];
+}
+
+/** Starts a server of its own process and waits until it answers. */
+export async function startServer(
+  script: string,
+  env: Readonly<Record<string, string>>,
+): Promise<BenchServer> {
+  const port = await freePort();
+  const [program, args] = pinned(CORES.server, [process.execPath, script]);
+  const child = spawn(program, args, {
+    env: { ...process.env, NODE_ENV: 'development', ...env, PORT: String(port) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  await untilAnswering(child, port);
+  return {
+    port,
+    cpuMicros: () => cpuMicros(child.pid ?? 0),
+    async stop() {
+      const exited = once(child, 'exit');
+      child.kill('SIGTERM');
+      await exited;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no free port');
+  return address.port;
+}
+
+async function untilAnswering(child: ChildProcess, port: number): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (Date.now() < deadline && child.exitCode === null) {
+    const answer = await fetch(`http://127.0.0.1:${port}/api/v1/me`).catch(() => undefined);
+    await answer?.body?.cancel();
+    if (answer !== undefined && answer.status !== 503) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`the server on port ${port} did not start`);
+}
+
+/** From /proc (clock ticks are a hundredth of a second on Linux); 0 where there is none. */
+function cpuMicros(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+  } catch {
+    return 0;
+  }
+}

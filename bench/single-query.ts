@@ -1,0 +1,44 @@
+import { createServer } from 'node:http';
+import { Registry } from 'prom-client';
+
+import { createApp } from '../src/app.js';
+import { readConfig } from '../src/config.js';
+import { createKeyring } from '../src/credentials/keyring.js';
+import type { Lookup } from '../src/credentials/lookup.js';
+import { VERIFICATION_QUERY } from '../src/credentials/verifier.js';
+import { createVerifierPool } from '../src/credentials/verifier-pool.js';
+import { createDataSource } from '../src/db/data-source.js';
+import { ENTITIES } from '../src/entities.js';
+import { listen } from '../src/http/server.js';
+import { createLog } from '../src/log.js';
+
+/** The same application with one query a request instead of batches: what the batches are worth. */
+const config = readConfig(process.env, process.cwd());
+const target = { connectionString: config.DATABASE_URL ?? '' };
+const dataSource = await createDataSource(target, ENTITIES, console.error).initialize();
+const pool = createVerifierPool(target, console.error);
+pool.options.max = 10;
+
+const lookup: Lookup = {
+  async find(digests) {
+    const values = [`{${digests.join(',')}}`];
+    const query = { ...VERIFICATION_QUERY, values, rowMode: 'array' as const };
+    return (await pool.query<(string | null)[]>(query)).rows[0];
+  },
+};
+const { koa } = createApp({
+  config,
+  dataSource,
+  lookup,
+  keyring: createKeyring(config.SECRET_KEYS ?? []),
+  log: createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND }),
+  register: new Registry(),
+  isStopping: () => false,
+});
+const server = await listen(createServer(koa.callback()), config.HOST, config.PORT);
+process.on('SIGTERM', () => {
+  server.close();
+  server.closeAllConnections();
+  void pool.end();
+  void dataSource.destroy();
+});

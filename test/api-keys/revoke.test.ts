@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { expectInvalid, expectProblem } from '../support/problems.js';
+
+describe('DELETE /api/v1/api-keys/:id', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let admin: TestKey;
+  let key: TestKey;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    admin = await gatehouse.createKey(tenant);
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    key = await gatehouse.createKey(tenant, { name: 'Sync', scopes: ['contacts:read'] });
+  });
+
+  const revoke = (body?: object, by = admin, id = key.id) =>
+    gatehouse.http.delete(`/api/v1/api-keys/${id}`).set(by.bearer).send(body);
+  const use = () => gatehouse.http.get('/api/v1/me').set(key.bearer);
+
+  describe('204', () => {
+    it('ends the key: the next request with it is refused', async () => {
+      await use().expect(200);
+
+      const answer = await revoke();
+
+      expect(answer.status).toBe(204);
+      expect(answer.text).toBe('');
+      expectProblem(await use(), 401, 'unauthorized');
+    });
+
+    it('keeps it in the list, as revoked', async () => {
+      await revoke();
+
+      const list = await gatehouse.http.get('/api/v1/api-keys?limit=100').set(admin.bearer);
+      const shown = await gatehouse.http.get(`/api/v1/api-keys/${key.id}`).set(admin.bearer);
+
+      expect(list.body.data).toContainEqual(
+        expect.objectContaining({ id: key.id, status: 'revoked' }),
+      );
+      expect(shown.body.data.status).toBe('revoked');
+    });
+
+    it('may be repeated, and leaves one trace', async () => {
+      await revoke().expect(204);
+      await revoke().expect(204);
+      await Promise.all([revoke().expect(204), revoke().expect(204)]);
+
+      const rows = await gatehouse.database.query(
+        'SELECT subject FROM revocations WHERE subject = $1',
+        [key.id],
+      );
+      expect(rows).toHaveLength(1);
+    });
+
+    it('takes the right name as a confirmation', async () => {
+      await revoke({ confirm: 'Sync' }).expect(204);
+
+      expectProblem(await use(), 401, 'unauthorized');
+    });
+
+    it('lets a key revoke itself', async () => {
+      const own = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
+
+      await revoke({}, own, own.id).expect(204);
+
+      expectProblem(await revoke({}, own, own.id), 401, 'unauthorized');
+    });
+
+    it('also ends a key that reaches further than the one who ends it', async () => {
+      const narrow = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
+
+      await revoke({}, narrow).expect(204);
+
+      expectProblem(await use(), 401, 'unauthorized');
+    });
+  });
+
+  describe('409', () => {
+    it.each(['sync', 'Sync ', '', 'Another'])('refuses the wrong name %j', async (confirm) => {
+      expectProblem(await revoke({ confirm }), 409, 'conflict');
+      await use().expect(200);
+    });
+  });
+
+  describe('422', () => {
+    it.each([{ confirm: 5 }, { confirm: null }, { confirmed: 'Sync' }])(
+      'refuses %j',
+      async (body) => {
+        expectInvalid(await revoke(body), Object.keys(body));
+        await use().expect(200);
+      },
+    );
+  });
+
+  describe('404', () => {
+    it("does not know other tenants' keys", async () => {
+      const other = await gatehouse.createTenant(`other-${key.id.toLowerCase()}`);
+      const stranger = await gatehouse.createKey(other);
+
+      expectProblem(await revoke({}, stranger), 404, 'not_found');
+      await use().expect(200);
+    });
+
+    it('does not let a test key reach live ones', async () => {
+      const test = await gatehouse.createKey(tenant, { environment: 'test' });
+
+      expectProblem(await revoke({}, test), 404, 'not_found');
+      await use().expect(200);
+    });
+
+    it.each(['key_01ARZ3NDEKTSV4RRFFQ69G5FAV', 'key_', 'tnt_01ARZ3NDEKTSV4RRFFQ69G5FAV', "'"])(
+      'does not know %s',
+      async (id) => {
+        expectProblem(await revoke({}, admin, id), 404, 'not_found');
+      },
+    );
+
+    it("cannot end a tenant through its id's place", async () => {
+      expectProblem(await revoke({}, admin, tenant.id), 404, 'not_found');
+      await use().expect(200);
+    });
+  });
+
+  describe('403', () => {
+    it('needs api_keys:manage', async () => {
+      expectProblem(await revoke({}, key), 403, 'scope_insufficient');
+    });
+  });
+});
