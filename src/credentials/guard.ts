@@ -8,7 +8,7 @@ import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
-import type { Presented } from './presentation.js';
+import type { Presentations, Presented } from './presentation.js';
 import type { Principal } from './principal.js';
 import type { Refusal, Verdict, Verifier } from './verifier.js';
 
@@ -31,9 +31,7 @@ export interface GuardedState extends RequestState {
 
 interface Dependencies {
   readonly verifier: Verifier;
-  readonly presentations: {
-    find(request: IncomingMessage, querystring: string): Presented | undefined;
-  };
+  readonly presentations: Presentations;
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly activity: ActivityRecorder;
   readonly register: Registry;
@@ -41,20 +39,44 @@ interface Dependencies {
   readonly resourceMetadataUrl: string;
 }
 
-/** How a refusal looks from outside. An address that isn't allowed looks like a wrong key. */
-const REFUSED_AS: Readonly<Record<Refusal, ProblemCode>> = {
-  malformed: 'unauthorized',
-  unknown: 'unauthorized',
-  revoked: 'unauthorized',
-  address_not_allowed: 'unauthorized',
-  expired: 'token_expired',
-  tenant_suspended: 'tenant_suspended',
-};
+/** Why a credential does not open a route, beyond what the verifier refuses. */
+type Reason =
+  | Refusal
+  | 'exposed'
+  | 'presentation_not_allowed'
+  | 'principal_not_admitted'
+  | 'scope_insufficient';
 
-const DETAILS = {
-  unauthorized: 'The credential is not valid.',
-  token_expired: 'The credential has expired.',
-  tenant_suspended: 'The tenant that the credential belongs to is suspended.',
+type ChallengeError = 'invalid_token' | 'insufficient_scope';
+
+/** How a reason looks from outside. An address that isn't allowed looks like a wrong key. */
+const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, string]>> = {
+  malformed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  unknown: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  revoked: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  address_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  presentation_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  exposed: [
+    'unauthorized',
+    'invalid_token',
+    'This credential must not be in a URL. Replace it: it may have been logged on the way.',
+  ],
+  expired: ['token_expired', 'invalid_token', 'The credential has expired.'],
+  tenant_suspended: [
+    'tenant_suspended',
+    'insufficient_scope',
+    'The tenant that the credential belongs to is suspended.',
+  ],
+  principal_not_admitted: [
+    'forbidden',
+    'insufficient_scope',
+    'Credentials of this kind are not admitted here.',
+  ],
+  scope_insufficient: [
+    'scope_insufficient',
+    'insufficient_scope',
+    'The credential lacks a scope that this needs.',
+  ],
 };
 
 /**
@@ -63,71 +85,45 @@ const DETAILS = {
  * A route that declares nothing admits nobody. The order is RFC 6750 §3.1's: first who it is (401),
  * then whether this kind of principal may come here at all, then the scopes (403).
  */
-export function createGuard(
-  dependencies: Dependencies,
-): (access: Access | undefined) => Middleware<GuardedState> {
-  const { presentations, clientAddress, activity, resourceMetadataUrl } = dependencies;
-  const judge = createJudge(dependencies);
+export function createGuard({
+  verifier,
+  presentations,
+  clientAddress,
+  activity,
+  register,
+  resourceMetadataUrl,
+}: Dependencies): (access: Access | undefined) => Middleware<GuardedState> {
+  const countVerdict = createVerdictCounter(register);
 
-  return (access) => async (ctx, next) => {
-    if (access === 'public') return next();
+  return (access) => {
+    if (access === 'public') return (_ctx, next) => next();
     const challenge = createChallenge(resourceMetadataUrl, access?.scopes ?? []);
-    const presented = presentations.find(ctx.req, ctx.querystring);
-    const address = clientAddress(ctx.req);
-    if (presented === undefined) {
-      throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
-    }
 
-    const { principal, failure } = await judge(presented, ctx.method, address);
-    if (failure !== undefined) {
-      const [code, detail] = failure;
-      const error = code === 'tenant_suspended' ? 'insufficient_scope' : 'invalid_token';
-      throw new Problem(code, detail, { headers: challenge(error) });
-    }
-    const refuse = (code: ProblemCode, reason: string, detail: string) => {
-      activity.noteRefusal(principal, reason, address);
-      return new Problem(code, detail, { headers: challenge('insufficient_scope') });
+    return async (ctx, next) => {
+      const presented = presentations.find(ctx.req, ctx.querystring);
+      if (presented === undefined) {
+        throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
+      }
+      const address = clientAddress(ctx.req);
+      const verdict = await verifier.verify(presented.raw, address);
+      const reason =
+        reasonAgainst(verdict, presented, ctx.method) ?? reasonToTurnAway(verdict, access);
+      countVerdict(reason ?? 'accepted');
+
+      const { principal } = verdict;
+      if (reason !== undefined || principal === undefined) {
+        const [code, error, detail] = ANSWERS[reason ?? 'unknown'];
+        if (principal !== undefined) activity.noteRefusal(principal, reason ?? 'unknown', address);
+        throw new Problem(code, detail, { headers: challenge(error) });
+      }
+      activity.noteUse(principal.credentialId, address);
+      ctx.state.principal = principal;
+      try {
+        await next();
+      } catch (error) {
+        throw withChallenge(error, challenge);
+      }
     };
-    if (!access?.principals.includes(principal.principalKind)) {
-      const detail = `This does not admit credentials of the kind ${principal.kind}.`;
-      throw refuse('forbidden', 'principal_not_admitted', detail);
-    }
-    const missing = missingFrom(principal.scopes, access.scopes);
-    if (missing.length > 0) {
-      const detail = `The credential lacks ${missing.join(' ')}.`;
-      throw refuse('scope_insufficient', 'scope_insufficient', detail);
-    }
-
-    activity.noteUse(principal.credentialId, address);
-    ctx.state.principal = principal;
-    return next();
-  };
-}
-
-type Judged =
-  | { readonly principal: Principal; readonly failure?: undefined }
-  | { readonly principal?: undefined; readonly failure: readonly [ProblemCode, string] };
-
-/** Verifies what was presented and how; notes refusals of known credentials and counts verdicts. */
-function createJudge({ verifier, activity, register }: Dependencies) {
-  const verdicts = new Counter({
-    name: 'gatehouse_verdicts_total',
-    help: 'Credentials judged, by outcome: accepted, or the reason of the refusal.',
-    labelNames: ['verdict'] as const,
-    registers: [register],
-  });
-  return async (presented: Presented, method: string, address: string): Promise<Judged> => {
-    const verdict = await verifier.verify(presented.raw, address);
-    const reason = reasonAgainst(verdict, presented, method);
-    verdicts.inc({ verdict: reason ?? 'accepted' });
-    if (reason === undefined && verdict.outcome === 'accepted') {
-      return { principal: verdict.principal };
-    }
-    if (verdict.principal !== undefined) {
-      activity.noteRefusal(verdict.principal, reason ?? 'refused', address);
-    }
-    const code = verdict.outcome === 'refused' ? REFUSED_AS[verdict.reason] : 'unauthorized';
-    return { failure: [code, DETAILS[code as keyof typeof DETAILS]] };
   };
 }
 
@@ -135,11 +131,7 @@ function createJudge({ verifier, activity, register }: Dependencies) {
  * Why this credential, presented like this, is refused. One that must not be in a URL at all was
  * exposed there, whatever else may be wrong with it.
  */
-function reasonAgainst(
-  verdict: Verdict,
-  { by }: Presented,
-  method: string,
-): Refusal | 'exposed' | 'presentation_not_allowed' | undefined {
+function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Reason | undefined {
   const { principal } = verdict;
   if (principal !== undefined) {
     const allowed: readonly string[] = KINDS[principal.kind].presentations;
@@ -149,9 +141,19 @@ function reasonAgainst(
   return verdict.outcome === 'refused' ? verdict.reason : undefined;
 }
 
+/** Why a good credential is not admitted to a route. */
+function reasonToTurnAway(
+  { principal }: Verdict,
+  access: Exclude<Access, 'public'> | undefined,
+): Reason | undefined {
+  if (principal === undefined) return undefined;
+  if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
+  return missingFrom(principal.scopes, access.scopes).length > 0 ? 'scope_insufficient' : undefined;
+}
+
 /** The `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */
 function createChallenge(resourceMetadataUrl: string, scopes: readonly Scope[]) {
-  return (error?: 'invalid_token' | 'insufficient_scope'): Record<string, string> => {
+  return (error?: ChallengeError): Record<string, string> => {
     const parameters = [
       'realm="api"',
       ...(error ? [`error="${error}"`] : []),
@@ -160,4 +162,25 @@ function createChallenge(resourceMetadataUrl: string, scopes: readonly Scope[]) 
     ];
     return { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` };
   };
+}
+
+/** What a handler forbids is answered like what the guard forbids. */
+function withChallenge(error: unknown, challenge: ReturnType<typeof createChallenge>): unknown {
+  if (!(error instanceof Problem) || (error.status !== 401 && error.status !== 403)) return error;
+  const headers = challenge(error.status === 401 ? 'invalid_token' : 'insufficient_scope');
+  const { errors, cause } = error;
+  return new Problem(error.code, error.message, { headers, ...(errors && { errors }), cause });
+}
+
+function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {
+  const counter = new Counter({
+    name: 'gatehouse_verdicts_total',
+    help: 'Credentials judged, by outcome: accepted, or the reason of the refusal.',
+    labelNames: ['verdict'] as const,
+    registers: [register],
+  });
+  // Resolving a label costs more than counting.
+  const verdicts = ['accepted', ...Object.keys(ANSWERS)];
+  const series = new Map(verdicts.map((verdict) => [verdict, counter.labels(verdict)]));
+  return (verdict) => series.get(verdict)?.inc();
 }

@@ -15,47 +15,41 @@ const SCHEMES: Readonly<Record<string, Presentation>> = {
   token: 'token',
 };
 
-/**
- * Makes the function that finds the credential in a request.
- *
- * @param brandHeader the product's own header for machine credentials, `X-<Brand>-Api-Token`
- */
-export function createPresentations(brandHeader: string): {
+/** Finds the credential in a request. */
+export interface Presentations {
   /**
    * @returns what was presented; `undefined` if nothing was, or in a scheme that isn't ours
    * @throws Problem `bad_request` when more than one credential is presented
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
-} {
-  const headers = [
+}
+
+/** @param brandHeader the product's own header for machine credentials, `X-<Brand>-Api-Token` */
+export function createPresentations(brandHeader: string): Presentations {
+  const headers = new Map<string, (value: string) => Presented | undefined>([
     ['authorization', fromAuthorization],
-    ['x-api-key', (raw: string): Presented => ({ raw, by: 'x-api-key' })],
-    [brandHeader.toLowerCase(), (raw: string): Presented => ({ raw, by: 'brand-header' })],
-  ] as const;
+    ['x-api-key', (raw) => ({ raw, by: 'x-api-key' })],
+    [brandHeader.toLowerCase(), (raw) => ({ raw, by: 'brand-header' })],
+  ]);
+  const lengths = new Set([...headers.keys()].map((name) => name.length));
 
   return {
-    find(request, querystring) {
-      let found: Presented | undefined;
-      let count = 0;
-      for (const [name, read] of headers) {
-        // Node keeps the first of several Authorization headers and joins others by commas; one
-        // that was sent twice must not pass as one.
-        if (request.headers[name] === undefined) continue;
-        for (const value of request.headersDistinct[name] ?? []) {
-          count += 1;
-          found = read(value);
-        }
+    find({ rawHeaders }, querystring) {
+      const all: (Presented | undefined)[] = [];
+      // As they were sent: Node's own view keeps the first of several Authorization headers and
+      // joins others by commas, and one that was sent twice must not pass as one.
+      for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+        const name = rawHeaders[index] ?? '';
+        if (!lengths.has(name.length)) continue;
+        const read = headers.get(name.toLowerCase());
+        if (read) all.push(read(rawHeaders[index + 1] ?? ''));
       }
       if (querystring.includes('auth_token')) {
-        for (const raw of new URLSearchParams(querystring).getAll('auth_token')) {
-          count += 1;
-          found = { raw, by: 'query' };
-        }
+        const values = new URLSearchParams(querystring).getAll('auth_token');
+        all.push(...values.map((raw) => ({ raw, by: 'query' }) as const));
       }
-      if (count > 1) {
-        throw new Problem('bad_request', 'Present one credential, in one way.');
-      }
-      return found;
+      if (all.length > 1) throw new Problem('bad_request', 'Present one credential, in one way.');
+      return all[0];
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from 'prom-client';
 
 import { createId } from '../db/id.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
@@ -92,36 +92,24 @@ function routeOf(ctx: object): string {
 type CountRequest = (method: string, route: string, status: number, seconds: number) => void;
 
 function createRequestMetrics(register: Registry): CountRequest {
-  const labelNames = ['method', 'route', 'status'] as const;
-  const total = new Counter({
-    name: 'gatehouse_http_requests_total',
-    help: 'Requests answered.',
-    labelNames,
-    registers: [register],
-  });
   const duration = new Histogram({
     name: 'gatehouse_http_request_duration_seconds',
-    help: 'Time from the arrival of a request to its answer.',
-    labelNames: ['method', 'route'] as const,
+    help: 'Requests answered, and the time from their arrival to the answer.',
+    labelNames: ['method', 'route', 'status'] as const,
     buckets: SECONDS,
     registers: [register],
   });
-  // Resolving labels costs more than counting, and there are few combinations.
-  const series = new Map<string, (seconds: number) => void>();
+  // Resolving labels costs more than observing, and there are few combinations.
+  const series = new Map<string, { observe: (seconds: number) => void }>();
   return (method, route, status, seconds) => {
     const known = METHODS.has(method) ? method : 'other';
     const id = `${known} ${route} ${status}`;
-    let observe = series.get(id);
-    if (observe === undefined) {
-      const counter = total.labels(known, route, String(status));
-      const histogram = duration.labels(known, route);
-      observe = (value) => {
-        counter.inc();
-        histogram.observe(value);
-      };
-      series.set(id, observe);
+    let observer = series.get(id);
+    if (observer === undefined) {
+      observer = duration.labels(known, route, String(status));
+      series.set(id, observer);
     }
-    observe(seconds);
+    observer.observe(seconds);
   };
 }
 

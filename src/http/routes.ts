@@ -1,5 +1,6 @@
 import Router, { type RouterContext, type RouterMiddleware } from '@koa/router';
 import type { Middleware, Next } from 'koa';
+import compose from 'koa-compose';
 
 import type { RequestState } from './context.js';
 import { Problem } from './problem.js';
@@ -31,7 +32,8 @@ export function createRoutes<Access, State extends RequestState>(
   const router = new Router<State>({ prefix, sensitive: true, strict: true });
   for (const route of routes) {
     const methods = route.method === 'GET' ? ['HEAD', 'GET'] : [route.method];
-    router.register(route.path, methods, [...before(route), route.handle]);
+    // Composed once: the router would compose a list anew for each request.
+    router.register(route.path, methods, compose([...before(route), route.handle]));
   }
   const dispatch = router.routes();
   return (ctx, next) =>
