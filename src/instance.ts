@@ -42,9 +42,8 @@ export async function openInstance({
   fill?: (dataSource: DataSource, keyring: Keyring) => Promise<void>;
 }): Promise<Instance> {
   const { target, stop } = await openDatabase(config, mode, log);
-  const dataSource = createDataSource(target, ENTITIES, (error) =>
-    log.warn({ err: error }, 'a database connection broke'),
-  );
+  const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
+  const dataSource = createDataSource(target, ENTITIES, onError);
   const close = async () => {
     if (dataSource.isInitialized) await dataSource.destroy();
     await stop();
@@ -53,12 +52,18 @@ export async function openInstance({
     const keyring = createKeyring(
       config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
     );
+    const starting = createDataSource(target, ENTITIES, onError, 'startup');
+    await connect(starting, target);
+    try {
+      await alone(starting, async () => {
+        await starting.runMigrations();
+        await assertSecretKeysPresent(starting, keyring);
+        await fill(starting, keyring);
+      });
+    } finally {
+      await starting.destroy();
+    }
     await connect(dataSource, target);
-    await alone(dataSource, async () => {
-      await dataSource.runMigrations();
-      await assertSecretKeysPresent(dataSource, keyring);
-      await fill(dataSource, keyring);
-    });
     return { target, dataSource, keyring, close };
   } catch (error) {
     await close();

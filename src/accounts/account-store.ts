@@ -29,7 +29,7 @@ export interface AccountStore {
 }
 
 /** The form in which email addresses are stored and compared. */
-export function normalizeEmail(email: string): string {
+function normalizeEmail(email: string): string {
   return email.trim().toLowerCase();
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard.js';
+import type { Principal } from '../credentials/principal.js';
 import { readJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
@@ -8,7 +9,6 @@ import type { Pagination } from '../http/pagination.js';
 import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
 import { text } from '../http/validation.js';
-import type { SpaceResolver } from '../tenants/space-resolver.js';
 import { CONTACT_TYPES, type Contact } from './contact.entity.js';
 import { createContactStore, type ContactFields, type ContactPlace } from './contact-store.js';
 
@@ -16,7 +16,8 @@ type ContactContext = RouteContext<GuardedState>;
 
 interface Dependencies {
   readonly pagination: Pagination;
-  readonly resolveSpace: SpaceResolver;
+  /** The space that a request acts in; throws the Problem if it may not. */
+  readonly resolveSpace: (ctx: ContactContext, principal: Principal) => Promise<string>;
 }
 
 const PRINCIPALS = ANY_PRINCIPAL.filter((kind) => kind !== 'publishable');

@@ -22,7 +22,7 @@ export interface Lookup {
 }
 
 /** So many lookups wait that answering late would be worse than not answering. */
-export class LookupOverload extends Error {}
+class LookupOverload extends Error {}
 
 interface Options {
   readonly pool: pg.Pool;

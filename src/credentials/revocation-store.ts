@@ -19,11 +19,6 @@ export interface RevocationStore {
   revoke(subject: string, by: string, reason: string | null): Promise<void>;
 }
 
-/** The subject of an account's membership in a tenant. */
-export function membershipSubject(accountId: string, tenantId: string): string {
-  return `${accountId}@${tenantId}`;
-}
-
 /** @param manager must be a transaction's: the locks last as long as it does */
 export function createRevocationStore(manager: EntityManager): RevocationStore {
   return {

@@ -1,5 +1,7 @@
 import pg from 'pg';
 
+import { tolerateBreaking } from '../db/connection.js';
+
 /** Short: a request that waits for its verdict is worth little. */
 const CONNECT_TIMEOUT_MS = 1500;
 const QUERY_TIMEOUT_MS = 3000;
@@ -25,13 +27,14 @@ export function createVerifierPool(
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
-    onConnect: pinPlans,
+    onConnect: prepare,
   });
   pool.on('error', onError);
   return pool;
 }
 
-async function pinPlans(client: pg.ClientBase): Promise<void> {
+async function prepare(client: pg.ClientBase): Promise<void> {
+  tolerateBreaking(client);
   await client.query(
     `SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;
      SET enable_hashjoin = off; SET enable_mergejoin = off`,

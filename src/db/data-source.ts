@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 
 import { MIGRATIONS } from '../../migrations/index.js';
+import { createImpatientSocket, tolerateBreaking } from './connection.js';
 
 /** Where the database is: a `postgres://` URL, or its parts (a host that starts with `/` is a socket folder). */
 export type DatabaseTarget =
@@ -26,12 +27,20 @@ const TIMEOUTS = {
   lock_timeout: 5000,
   idle_in_transaction_session_timeout: 30_000,
 };
+/** On ours, in case the server's side hangs: longer than any statement may take. */
+const PATIENCE_MS = 17_000;
 
-/** The data source for everything but verification, not yet connected. */
+/**
+ * The data source for everything but verification, not yet connected.
+ *
+ * @param pace `request`: everything ends within seconds, one way or the other. `startup`: migrating,
+ *   and waiting for another's migration, takes as long as it takes
+ */
 export function createDataSource(
   target: DatabaseTarget,
   entities: readonly EntityClass[],
   onError: (error: Error) => void,
+  pace: 'request' | 'startup' = 'request',
 ): DataSource {
   return new DataSource({
     type: 'postgres',
@@ -43,10 +52,14 @@ export function createDataSource(
     poolErrorHandler: onError,
     extra: {
       ...target,
-      ...TIMEOUTS,
       max: CONNECTIONS,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
+      onConnect: tolerateBreaking,
+      ...(pace === 'request' && {
+        ...TIMEOUTS,
+        stream: () => createImpatientSocket(PATIENCE_MS),
+      }),
     } satisfies pg.PoolConfig,
   });
 }

@@ -8,6 +8,8 @@ const MIGRATION_LOCK = 7_305_804_385;
 /**
  * Runs `work` while no other process of this database does the same. For what must happen once:
  * migrating, and filling an empty database.
+ *
+ * @param dataSource of the pace `startup`: waiting for another's migration can take long
  */
 export async function alone<Result>(
   dataSource: DataSource,
@@ -16,13 +18,10 @@ export async function alone<Result>(
   const runner = dataSource.createQueryRunner();
   await runner.connect();
   try {
-    // Waiting for another's migration may take longer than an ordinary statement may.
-    await runner.query(`SET statement_timeout = 0; SET lock_timeout = 0`);
     await runner.query(`SELECT pg_advisory_lock($1)`, [MIGRATION_LOCK]);
     return await work();
   } finally {
     await runner.query(`SELECT pg_advisory_unlock($1)`, [MIGRATION_LOCK]).catch(() => undefined);
-    await runner.query(`RESET statement_timeout; RESET lock_timeout`).catch(() => undefined);
     await runner.release();
   }
 }

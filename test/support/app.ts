@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type pg from 'pg';
-import pino from 'pino';
+import type pino from 'pino';
 import { Registry } from 'prom-client';
 import request from 'supertest';
 import type TestAgent from 'supertest/lib/agent.js';
@@ -45,7 +45,7 @@ export interface TestApp {
   /** A key as the operator would make it; without `scopes` it holds all. */
   createKey(
     tenant: Tenant,
-    fields?: Partial<Parameters<typeof newKey.parse>[0] & object> & Record<string, unknown>,
+    fields?: Readonly<Record<string, unknown>>,
   ): Promise<TestKey>;
   close(): Promise<void>;
 }

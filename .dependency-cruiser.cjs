@@ -1,0 +1,69 @@
+/**
+ * Which way imports may point: main → app → features → kernel → platform. What each folder is,
+ * docs/ARCHITECTURE.md says.
+ */
+const KERNEL = '^src/(scopes|credentials|audit)/';
+const PLATFORM = '^src/(http|db)/';
+const TOP = '^src/(main|cli|app|config|instance|demo|entities|log)[.]ts$|^src/cli/';
+const FEATURE = '^src/(?!scopes/|credentials/|audit/|http/|db/|cli/)([^/]+)/';
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'platform-knows-nothing-above',
+      severity: 'error',
+      from: { path: PLATFORM },
+      to: { path: '^src/', pathNot: PLATFORM },
+    },
+    {
+      name: 'kernel-knows-no-feature',
+      severity: 'error',
+      from: { path: KERNEL },
+      to: { path: '^src/', pathNot: [KERNEL, PLATFORM] },
+    },
+    {
+      name: 'features-do-not-know-the-top',
+      severity: 'error',
+      from: { path: FEATURE },
+      to: { path: TOP },
+    },
+    {
+      name: 'features-do-not-know-each-other',
+      comment:
+        'app.ts introduces them; what one needs of another it declares as a type of its own.',
+      severity: 'error',
+      from: { path: FEATURE },
+      to: { path: FEATURE, pathNot: '^src/$1/' },
+    },
+    {
+      name: 'only-the-top-knows-the-top',
+      severity: 'error',
+      from: { path: '^src/', pathNot: TOP },
+      to: { path: TOP },
+    },
+    {
+      name: 'nothing-imports-tests-or-benchmarks',
+      severity: 'error',
+      from: { path: '^(src|migrations)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: '[.]d[.]mts$|launch[.]mjs$' },
+      to: {},
+    },
+    { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs', '.json'],
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+};

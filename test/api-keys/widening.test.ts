@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { expectProblem } from '../support/problems.js';
+
+const DAY = 24 * 3600 * 1000;
+const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();
+
+/** Restricted in every respect in which keys can be. */
+const CEILING = {
+  name: 'Restricted',
+  environment: 'test',
+  scopes: ['contacts:read', 'leads:read', 'api_keys:manage'],
+  allowedIps: ['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'],
+  expiresAt: inDays(10),
+  rateLimitPerMinute: 30,
+};
+
+const WIDER: readonly (readonly [string, object, string])[] = [
+  ['a scope that it lacks', { scopes: ['contacts:read', 'contacts:write'] }, 'contacts:write'],
+  ['the live environment', { environment: 'live' }, 'environment'],
+  ['any address', { allowedIps: null }, 'addresses'],
+  ['no addresses, which means any', { allowedIps: [] }, 'addresses'],
+  ['another address', { allowedIps: ['127.0.0.1', '192.0.2.1'] }, 'addresses'],
+  ['a wider IPv4 network', { allowedIps: ['10.0.0.0/7'] }, 'addresses'],
+  ['a wider IPv6 network', { allowedIps: ['2001:db8::/31'] }, 'addresses'],
+  ['every address, mapped', { allowedIps: ['::ffff:0:0/96'] }, 'addresses'],
+  ['no end', { expiresAt: null }, 'expiry'],
+  ['a later end', { expiresAt: inDays(11) }, 'expiry'],
+  ['the usual limit', { rateLimitPerMinute: null }, 'rate limit'],
+  ['no limit', { rateLimitPerMinute: 0 }, 'rate limit'],
+  ['a higher limit', { rateLimitPerMinute: 31 }, 'rate limit'],
+];
+/** What `PATCH` can change. */
+const ALTERABLE = WIDER.filter(([, fields]) =>
+  ['allowedIps', 'expiresAt', 'rateLimitPerMinute'].some((member) => member in fields),
+);
+/** Managed by a test key, a live key does not exist. */
+const VISIBLE = WIDER.filter(([, fields]) => !('environment' in fields));
+
+describe('nobody reaches further than the key that they manage with', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let restricted: TestKey;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    restricted = await gatehouse.createKey(tenant, CEILING);
+  });
+  afterAll(() => gatehouse.close());
+
+  const post = (path: string, body: object, by = restricted) =>
+    gatehouse.http.post(`/api/v1/api-keys${path}`).set(by.bearer).send(body);
+  const patch = (id: string, body: object, by = restricted) =>
+    gatehouse.http.patch(`/api/v1/api-keys/${id}`).set(by.bearer).send(body);
+  /** Every key and every revocation, as they are stored. */
+  const stored = async () => [
+    await gatehouse.database.query('SELECT * FROM credentials ORDER BY id'),
+    await gatehouse.database.query('SELECT * FROM revocations ORDER BY seq'),
+  ];
+  const operators = (fields: object) => gatehouse.createKey(tenant, { ...CEILING, ...fields });
+
+  describe('POST /api/v1/api-keys', () => {
+    it.each(WIDER)('refuses %s', async (_what, fields, named) => {
+      const before = await stored();
+
+      const answer = await post('', { ...CEILING, ...fields });
+
+      expectProblem(answer, 403, 'forbidden');
+      expect(answer.body.detail).toContain(named);
+      expect(await stored()).toEqual(before);
+    });
+
+    it('makes a key that reaches exactly as far', async () => {
+      await post('', CEILING).expect(201);
+    });
+
+    it.each([
+      { scopes: ['leads:read'] },
+      { allowedIps: ['10.20.0.0/16', '2001:db8:1::5', '127.0.0.1'] },
+      { allowedIps: ['::ffff:10.1.2.3'] },
+      { expiresAt: inDays(9) },
+      { rateLimitPerMinute: 1 },
+    ])('makes a narrower one: %j', async (fields) => {
+      await post('', { ...CEILING, ...fields }).expect(201);
+    });
+
+    it('lets a live key make test keys', async () => {
+      const live = await operators({ environment: 'live' });
+
+      await post('', CEILING, live).expect(201);
+    });
+
+    it('cannot be dodged in two steps', async () => {
+      const child = (await post('', CEILING).expect(201)).body.data;
+      const by = { ...restricted, bearer: { Authorization: `Bearer ${child.key}` } };
+
+      expectProblem(await post('', { ...CEILING, expiresAt: null }, by), 403, 'forbidden');
+      expectProblem(await patch(restricted.id, { expiresAt: null }, by), 403, 'forbidden');
+    });
+  });
+
+  describe('POST /api/v1/api-keys/:id/rotate', () => {
+    it.each(VISIBLE)('refuses a key with %s', async (_what, fields, named) => {
+      const wider = await operators(fields);
+      const before = await stored();
+
+      const answer = await post(`/${wider.id}/rotate`, {});
+
+      expectProblem(answer, 403, 'forbidden');
+      expect(answer.body.detail).toContain(named);
+      expect(await stored()).toEqual(before);
+    });
+
+    it('rotates one that reaches exactly as far', async () => {
+      await post(`/${(await operators({})).id}/rotate`, {}).expect(201);
+    });
+
+    it('does not know live keys, asked with a test key', async () => {
+      const live = await operators({ environment: 'live' });
+
+      expectProblem(await post(`/${live.id}/rotate`, {}), 404, 'not_found');
+    });
+  });
+
+  describe('PATCH /api/v1/api-keys/:id', () => {
+    it.each(ALTERABLE)('refuses to give a key %s', async (_what, fields, named) => {
+      const key = await operators({});
+      const before = await stored();
+
+      const answer = await patch(key.id, fields);
+
+      expectProblem(answer, 403, 'forbidden');
+      expect(answer.body.detail).toContain(named);
+      expect(await stored()).toEqual(before);
+    });
+
+    it.each(VISIBLE)('refuses to alter a key with %s', async (_what, fields) => {
+      const wider = await operators(fields);
+      const before = await stored();
+
+      expectProblem(await patch(wider.id, { name: 'Changed' }), 403, 'forbidden');
+      expectProblem(await patch(wider.id, CEILING_CHANGE), 403, 'forbidden');
+      expect(await stored()).toEqual(before);
+    });
+
+    it('does not know live keys, asked with a test key', async () => {
+      const live = await operators({ environment: 'live' });
+
+      expectProblem(await patch(live.id, { name: 'Changed' }), 404, 'not_found');
+    });
+
+    it('alters one that reaches exactly as far', async () => {
+      await patch((await operators({})).id, { ...CEILING_CHANGE, name: 'Changed' }).expect(200);
+    });
+  });
+
+  it('is answered as a 403 is, with a challenge (RFC 6750 §3.1)', async () => {
+    const answer = await post('', { ...CEILING, expiresAt: null });
+
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer .*error="insufficient_scope"/);
+    expect(answer.headers['www-authenticate']).toContain('scope="api_keys:manage"');
+  });
+});
+
+/** The most that `restricted` may set. */
+const { allowedIps, expiresAt, rateLimitPerMinute } = CEILING;
+const CEILING_CHANGE = { allowedIps, expiresAt, rateLimitPerMinute };

@@ -1,0 +1,66 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { crashRepeatedly } from '../support/crash.js';
+import { postgresProcessesOf, type PostgresProcesses } from '../support/postgres-processes.js';
+import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
+import { removeDataDir } from '../support/temporary-postgres.js';
+
+const CRASHES = 8;
+
+describe('a server with the embedded database that is killed with -9 under load', () => {
+  const processes = createServerProcesses();
+  let folder: string;
+  let dataDir: string;
+  let admin: string | undefined;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gatehouse-crash-'));
+    dataDir = join(folder, 'data');
+    admin = undefined;
+  });
+  afterEach(async () => {
+    await processes.killAll();
+    const database = await databaseOf(dataDir);
+    await database.kill();
+    await removeDataDir(dataDir);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function start() {
+    const server = await processes.start({ DATA_DIR: dataDir });
+    admin ??= keyInGreeting(server);
+    return { server, admin };
+  }
+
+  it('loses nothing that it has acknowledged while the database is left running', async () => {
+    const { ledger, broken } = await crashRepeatedly({
+      times: CRASHES,
+      start,
+      crash: (server) => server.end('SIGKILL'),
+    });
+    expect(broken).toEqual([]);
+    expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+  }, 120_000);
+
+  it('loses nothing that it has acknowledged when the database is killed along', async () => {
+    const { ledger, broken } = await crashRepeatedly({
+      times: CRASHES,
+      start,
+      crash: async (server) => {
+        const database = await databaseOf(dataDir);
+        await Promise.all([server.end('SIGKILL'), database.kill()]);
+      },
+    });
+    expect(broken).toEqual([]);
+    expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+  }, 120_000);
+});
+
+async function databaseOf(dataDir: string): Promise<PostgresProcesses> {
+  const record = await readFile(join(dataDir, 'postgresql.json'), 'utf8');
+  const { home } = JSON.parse(record) as { home: string };
+  return postgresProcessesOf(resolve(dataDir, home));
+}

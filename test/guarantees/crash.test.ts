@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
+import { crashRepeatedly } from '../support/crash.js';
+import { createOwnDatabase, postgresProcessesOf } from '../support/postgres-processes.js';
+import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
+import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+
+const CRASHES = 3;
+
+describe('a server that is killed with -9 under load', () => {
+  const processes = createServerProcesses();
+  afterEach(() => processes.killAll());
+
+  describe('while its database goes on', () => {
+    let gatehouse: TestApp;
+    beforeEach(async () => {
+      gatehouse = await createTestApp();
+    });
+    afterEach(() => gatehouse.close());
+
+    it('loses no contact, key or revocation that it has acknowledged', async () => {
+      const admin = (await gatehouse.createKey(await gatehouse.createTenant('crash'))).secret;
+      const env = { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY };
+      const { ledger, broken } = await crashRepeatedly({
+        times: CRASHES,
+        start: async () => ({ server: await processes.start(env), admin }),
+        crash: (server) => server.end('SIGKILL'),
+      });
+      expect(broken).toEqual([]);
+      expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+    }, 60_000);
+  });
+
+  describe('together with its database', () => {
+    let postgres: TemporaryPostgres;
+    beforeEach(async () => {
+      postgres = await startTemporaryPostgres();
+    }, 30_000);
+    afterEach(() => postgres.stop());
+
+    it('loses no contact, key or revocation that it has acknowledged', async () => {
+      const database = postgresProcessesOf(postgres.directory);
+      const env = { DATABASE_URL: await createOwnDatabase(postgres), SECRET_KEYS: TEST_SECRET_KEY };
+      let admin: string | undefined;
+      const { ledger, broken } = await crashRepeatedly({
+        times: CRASHES,
+        async start() {
+          await postgres.restart('immediate');
+          const server = await processes.start(env);
+          admin ??= keyInGreeting(server);
+          return { server, admin };
+        },
+        crash: (server) => Promise.all([server.end('SIGKILL'), database.kill()]),
+      });
+      expect(broken).toEqual([]);
+      expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+    }, 60_000);
+  });
+});

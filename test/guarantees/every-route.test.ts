@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Access, GuardedState } from '../../src/credentials/guard.js';
+import { KINDS, type Kind } from '../../src/credentials/kinds.js';
+import type { Route } from '../../src/http/routes.js';
+import { isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createCredential } from '../support/credentials.js';
+import { expectProblem } from '../support/problems.js';
+
+type ApiRoute = Route<Access, GuardedState>;
+
+/** The routes of the API that need no credential. Adding one is a decision: contract §2 names them. */
+const PUBLIC = ['GET /scopes'];
+/** What stands outside the API and needs none. */
+const OPEN_PATHS = [
+  '/healthz',
+  '/readyz',
+  '/.well-known/oauth-protected-resource',
+  '/.well-known/oauth-protected-resource/api/v1',
+];
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+const nameOf = ({ method, path }: ApiRoute) => `${method} ${path}`;
+const pathOf = ({ path }: ApiRoute) =>
+  `/api/v1${path.replace(':id', path.startsWith('/api-keys') ? 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV' : '1')}`;
+
+describe('every route', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let routes: readonly ApiRoute[];
+  let guarded: readonly (ApiRoute & { access: Exclude<Access, 'public'> })[];
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    routes = gatehouse.app.apiRoutes;
+    guarded = routes.flatMap((route) =>
+      typeof route.access === 'object' ? [{ ...route, access: route.access }] : [],
+    );
+  });
+  afterAll(() => gatehouse.close());
+
+  const call = (route: ApiRoute, headers: Record<string, string> = {}) => {
+    const method = METHODS.find((name) => name.toUpperCase() === route.method) ?? 'get';
+    return gatehouse.http[method](pathOf(route)).set(headers);
+  };
+
+  it('declares who may call it', () => {
+    expect(routes.length).toBeGreaterThan(10);
+    for (const route of routes) {
+      expect({ route: nameOf(route), access: route.access }).toEqual({
+        route: nameOf(route),
+        access: PUBLIC.includes(nameOf(route))
+          ? 'public'
+          : { scopes: expect.any(Array), principals: expect.any(Array) },
+      });
+    }
+    for (const { access } of guarded) {
+      expect(access.principals.length).toBeGreaterThan(0);
+      expect(access.scopes.every(isScope)).toBe(true);
+    }
+  });
+
+  it('needs a scope, except for the one that says who is asking', () => {
+    const free = guarded.filter(({ access }) => access.scopes.length === 0);
+
+    expect(free.map(nameOf)).toEqual(['GET /me']);
+  });
+
+  it('is mounted as it was declared, and nothing else is', async () => {
+    const declared = new Map<string, Set<string>>();
+    for (const route of routes) {
+      const methods = declared.get(pathOf(route)) ?? new Set();
+      declared.set(pathOf(route), methods.add(route.method));
+      if (route.method === 'GET') methods.add('HEAD');
+    }
+    for (const [path, methods] of declared) {
+      const answer = await gatehouse.http.options(path);
+      const allowed = (answer.headers['allow'] ?? '').split(', ');
+      expect({ path, allowed: allowed.toSorted() }).toEqual({
+        path,
+        allowed: [...methods, 'OPTIONS'].toSorted(),
+      });
+    }
+  });
+
+  it('refuses an anonymous caller', async () => {
+    for (const route of guarded) {
+      const answer = await call(route);
+      expectProblem(answer, 401, 'unauthorized');
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm=/);
+    }
+  });
+
+  it('refuses whoever lacks one of its scopes', async () => {
+    for (const route of guarded) {
+      for (const missing of route.access.scopes) {
+        const scopes = KEY_SCOPES.filter((scope) => scope !== missing);
+        const key = await gatehouse.createKey(tenant, { scopes });
+        const answer = await call(route, key.bearer);
+        expectProblem(answer, 403, 'scope_insufficient');
+        expect(answer.headers['www-authenticate']).toContain(
+          `error="insufficient_scope", scope="${route.access.scopes.join(' ')}"`,
+        );
+      }
+    }
+  });
+
+  it('admits a key that holds exactly its scopes', async () => {
+    for (const route of guarded) {
+      const fields = { scopes: route.access.scopes.length ? route.access.scopes : ['leads:read'] };
+      const key = await gatehouse.createKey(tenant, fields);
+      const answer = await call(route, key.bearer);
+      expect([200, 404, 415, 422]).toContain(answer.status);
+    }
+  });
+
+  it('refuses kinds of principal that it does not admit, whatever their scopes', async () => {
+    for (const kind of Object.keys(KINDS) as Kind[]) {
+      const all = KEY_SCOPES as readonly Scope[];
+      const { bearer } = await createCredential(gatehouse, tenant, kind, all);
+      for (const route of guarded) {
+        const answer = await call(route, bearer);
+        const isAdmitted = route.access.principals.includes(KINDS[kind].principal);
+        const seen = { kind, route: nameOf(route), isAdmitted: answer.status !== 403 };
+        expect(seen).toEqual({ kind, route: nameOf(route), isAdmitted });
+        if (!isAdmitted) expectProblem(answer, 403, 'forbidden');
+      }
+    }
+  });
+
+  it('never lets services, agents and publishable keys manage keys', () => {
+    for (const { access, ...route } of guarded) {
+      if (!access.scopes.includes('api_keys:manage')) continue;
+      expect({ ...route, principals: access.principals }).toEqual({
+        ...route,
+        principals: ['tenant', 'user'],
+      });
+    }
+  });
+
+  it('answers without a credential where it was declared public, and nowhere else', async () => {
+    for (const path of [...OPEN_PATHS, ...PUBLIC.map((name) => `/api/v1${name.slice(4)}`)]) {
+      expect({ path, status: (await gatehouse.http.get(path)).status }).toEqual({
+        path,
+        status: 200,
+      });
+    }
+    for (const path of ['/', '/metrics', '/api', '/api/v1', '/api/v1/', '/login', '/debug']) {
+      expectProblem(await gatehouse.http.get(path), 404, 'not_found');
+    }
+  });
+});
+
+describe('a route that declares nothing', () => {
+  it('admits nobody, whatever they hold', async () => {
+    const gatehouse = await createTestApp();
+    const { createGuard } = await import('../../src/credentials/guard.js');
+    const principal = { principalKind: 'tenant', scopes: KEY_SCOPES, kind: 'secret' };
+    const guard = createGuard({
+      presentations: { find: () => ({ raw: 'good', by: 'bearer' }) },
+      verifier: { verify: async () => ({ outcome: 'accepted', principal: principal as never }) },
+      clientAddress: () => '127.0.0.1',
+      activity: gatehouse.app.activity,
+      register: new (await import('prom-client')).Registry(),
+      resourceMetadataUrl: 'https://example.com/metadata',
+    });
+    const ctx = { req: {}, querystring: '', method: 'GET', state: {} } as never;
+    let isAdmitted = false;
+    const next = async () => void (isAdmitted = true);
+
+    await expect(async () => guard(undefined)(ctx, next)).rejects.toMatchObject({
+      code: 'forbidden',
+    });
+    expect(isAdmitted).toBe(false);
+    await gatehouse.close();
+  });
+});

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';
+import { inParallel } from '../support/parallel.js';
+import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
+import { until } from '../support/until.js';
+
+const ROUNDS = 1000;
+const AT_ONCE = 10;
+const TENANTS = 6;
+const MINTERS = 3;
+
+const ONE_KEY = { name: 'Short-lived', scopes: ['contacts:read'] };
+
+/** A key that a server has acknowledged. */
+interface Minted {
+  readonly id: string;
+  readonly secret: string;
+}
+
+describe('two server processes on one database', () => {
+  const processes = createServerProcesses();
+  let gatehouse: TestApp;
+  let a: ServerProcess;
+  let b: ServerProcess;
+
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    // So that neither makes a demo tenant.
+    await gatehouse.createTenant('first');
+    const env = { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY };
+    [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
+  });
+  afterAll(async () => {
+    await processes.killAll();
+    await gatehouse.close();
+  });
+
+  async function statusOf(server: ServerProcess, secret: string): Promise<number> {
+    return (await server.send('GET', '/api/v1/me', { key: secret })).status;
+  }
+
+  it(`refuse a key on the very next request after it was revoked through the other, ${ROUNDS} times out of ${ROUNDS}`, async () => {
+    const admin = await gatehouse.createKey(await gatehouse.createTenant('rounds'));
+    const verdicts = new Map<number, number>();
+    await inParallel(ROUNDS, AT_ONCE, async () => {
+      const { id, secret } = await mint(a, admin);
+      expect(await Promise.all([statusOf(a, secret), statusOf(b, secret)])).toEqual([200, 200]);
+      // Asking while it is being revoked: an answer that is under way must not outlive the revocation.
+      const asked = statusOf(b, secret);
+      const revoked = await a.send('DELETE', `/api/v1/api-keys/${id}`, { key: admin.secret });
+      expect(revoked.status).toBe(204);
+      const next = await statusOf(b, secret);
+      verdicts.set(next, (verdicts.get(next) ?? 0) + 1);
+      expect([200, 401]).toContain(await asked);
+    });
+    expect([...verdicts]).toEqual([[401, ROUNDS]]);
+  }, 60_000);
+
+  it('refuse every key of a tenant as soon as it is revoked, also those being minted at that moment', async () => {
+    for (let round = 0; round < TENANTS; round++) {
+      const tenant = await gatehouse.createTenant(`revoked-${round}`);
+      const admin = await gatehouse.createKey(tenant);
+      const { minted, ended } = mintUntilRefused(admin);
+      await until(() => minted.length >= 20);
+
+      await revoke(tenant.id);
+      const before = [admin, ...minted];
+      for (const server of [a, b]) {
+        const next = await Promise.all(before.map(({ secret }) => statusOf(server, secret)));
+        expect(next).toEqual(before.map(() => 401));
+      }
+
+      await ended;
+      for (const server of [a, b]) {
+        const all = await Promise.all(minted.map(({ secret }) => statusOf(server, secret)));
+        expect(all).toEqual(minted.map(() => 401));
+      }
+      expect(await issuedAfter(tenant, tenant.id)).toEqual([]);
+      // It is what was issued that ended, not the tenant.
+      const later = await gatehouse.createKey(tenant);
+      expect([await statusOf(a, later.secret), await statusOf(b, later.secret)]).toEqual([
+        200, 200,
+      ]);
+    }
+  }, 60_000);
+
+  it('mint nothing for a key that was revoked while it was asking for more keys', async () => {
+    for (let round = 0; round < TENANTS; round++) {
+      const tenant = await gatehouse.createTenant(`minter-${round}`);
+      const other = await gatehouse.createKey(tenant);
+      const minter = await gatehouse.createKey(tenant);
+      const { minted, ended } = mintUntilRefused(minter);
+      await until(() => minted.length >= 20);
+
+      const path = `/api/v1/api-keys/${minter.id}`;
+      expect((await a.send('DELETE', path, { key: other.secret })).status).toBe(204);
+      await ended;
+      expect(await issuedAfter(tenant, minter.id)).toEqual([]);
+    }
+  }, 60_000);
+
+  async function mint(server: ServerProcess, by: TestKey): Promise<Minted> {
+    const answer = await server.send('POST', '/api/v1/api-keys', { key: by.secret, body: ONE_KEY });
+    const { id, key = '' } = answer.json.data ?? { id: '' };
+    if (answer.status !== 201) throw new Error(`not minted: ${answer.status} ${answer.text}`);
+    return { id: String(id), secret: key };
+  }
+
+  /** Mints on both servers at once, for as long as the minting key is good. */
+  function mintUntilRefused(by: TestKey): { minted: Minted[]; ended: Promise<unknown> } {
+    const minted: Minted[] = [];
+    const work = async (server: ServerProcess) => {
+      for (;;) {
+        const body = ONE_KEY;
+        const answer = await server.send('POST', '/api/v1/api-keys', { key: by.secret, body });
+        if (answer.status === 401) return;
+        expect(answer.status).toBe(201);
+        const { id = '', key = '' } = answer.json.data ?? {};
+        minted.push({ id: String(id), secret: key });
+      }
+    };
+    const minters = Array.from({ length: MINTERS }, () => [work(a), work(b)]);
+    return { minted, ended: Promise.all(minters.flat()) };
+  }
+
+  function revoke(subject: string): Promise<void> {
+    return gatehouse.dataSource.transaction((manager) =>
+      createRevocationStore(manager).revoke(subject, 'operator', null),
+    );
+  }
+
+  /** Keys of the tenant whose place in the order of things is after the revocation of a subject. */
+  async function issuedAfter(tenant: Tenant, subject: string): Promise<unknown[]> {
+    return gatehouse.database.query(
+      `SELECT c.id FROM credentials c JOIN revocations r ON r.subject = $2
+       WHERE c.tenant_id = $1 AND c.issue_seq > r.seq`,
+      [tenant.id, subject],
+    );
+  }
+});

@@ -1,0 +1,140 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+
+import { testServer } from './database.js';
+import { createHttpClient, type HttpClient } from './http-client.js';
+import { until } from './until.js';
+
+/** How a process ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** The built program, running as a process of its own. */
+export interface ServerProcess extends HttpClient {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  /** Everything that it has written so far. */
+  readonly stdout: () => string;
+  readonly stderr: () => string;
+  /** Where it listens; known once it is ready. */
+  readonly origin: string;
+  readonly port: number;
+  /** Sends a signal and waits for the end. */
+  end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Exit>;
+}
+
+/** Server processes of one test file. */
+export interface ServerProcesses {
+  /** Starts one and waits until `/readyz` says that it is ready. */
+  start(env: Record<string, string>): Promise<ServerProcess>;
+  /** Starts one that need not become ready; it has no `origin` until it listens. */
+  launch(env: Record<string, string>): ServerProcess;
+  /** Kills those that still run. */
+  killAll(): Promise<void>;
+}
+
+const READY_WITHIN_MS = 20_000;
+
+export function createServerProcesses(): ServerProcesses {
+  const running = new Set<ServerProcess>();
+  const launch = (env: Record<string, string>) => {
+    const server = launchServer(env);
+    running.add(server);
+    void server.exited.then(() => running.delete(server));
+    return server;
+  };
+  return {
+    launch,
+    async start(env) {
+      const server = launch(env);
+      await whenReady(server);
+      return server;
+    },
+    async killAll() {
+      await Promise.all([...running].map((server) => server.end('SIGKILL')));
+    },
+  };
+}
+
+/** The key that a first start made, as it was shown on the terminal. */
+export function keyInGreeting({ stdout }: ServerProcess): string {
+  const key = /API key +(\S+)/.exec(stdout())?.[1];
+  if (key === undefined) throw new Error(`there is no key in: ${stdout()}`);
+  return key;
+}
+
+function launchServer(env: Record<string, string>): ServerProcess {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, [join(testServer().build, 'src/main.js')], {
+    // Nothing of the test's own environment: what the program reads is what the test gives it.
+    env: { PATH, HOME, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, which a test can send a signal to.
+    detached: true,
+  });
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+  let client: HttpClient | undefined;
+  const origin = () => {
+    const { address, port } = whereItListens(stderr());
+    return `http://${address}:${port}`;
+  };
+  const clientOf = () => (client ??= createHttpClient(origin()));
+  return {
+    pid: pidOf(child),
+    exited,
+    stdout,
+    stderr,
+    get origin() {
+      return origin();
+    },
+    get port() {
+      return whereItListens(stderr()).port;
+    },
+    send: (method, path, options) => clientOf().send(method, path, options),
+    close: () => client?.close(),
+    async end(signal) {
+      child.kill(signal);
+      const exit = await exited;
+      client?.close();
+      return exit;
+    },
+  };
+}
+
+function collect(stream: NodeJS.ReadableStream): () => string {
+  let text = '';
+  stream.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+  });
+  return () => text;
+}
+
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('the server could not be started');
+  return pid;
+}
+
+function whereItListens(log: string): { address: string; port: number } {
+  const line = log.split('\n').find((candidate) => candidate.includes('"msg":"listening"'));
+  if (line === undefined) throw new Error(`the server does not listen yet; it said: ${log}`);
+  return JSON.parse(line) as { address: string; port: number };
+}
+
+async function whenReady(server: ServerProcess): Promise<void> {
+  let exit: Exit | undefined;
+  void server.exited.then((value) => {
+    exit = value;
+  });
+  const isReady = async () => (await server.send('GET', '/readyz')).status === 200;
+  await until(() => exit !== undefined || isReady(), {
+    withinMs: READY_WITHIN_MS,
+    what: 'the server is ready',
+  });
+  if (exit !== undefined) throw new Error(`the server ended: ${server.stderr()}`);
+}
