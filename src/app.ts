@@ -15,6 +15,7 @@ import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
+import { createErrorPageRoutes, ERROR_PAGE_PATH } from './docs/error-page.js';
 import { readBody } from './http/body.js';
 import { createClientAddress } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
@@ -91,10 +92,11 @@ export function createApp(dependencies: AppDependencies): App {
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
     ...createProtectedResourceRoutes({ issuer, brandName: config.BRAND_NAME }),
+    ...createErrorPageRoutes({ brandName: config.BRAND_NAME }),
   ];
 
   const koa = new Koa<RequestState>();
-  koa.use(createRequests({ log, register, clientAddress, docsUrl: `${issuer}/docs/errors` }));
+  koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(
     createCors({

@@ -44,7 +44,8 @@ export function createPresentations(brandHeader: string): Presentations {
         const read = headers.get(name.toLowerCase());
         if (read) all.push(read(rawHeaders[index + 1] ?? ''));
       }
-      if (querystring.includes('auth_token')) {
+      // Its name may be percent-encoded too.
+      if (querystring.includes('auth_token') || querystring.includes('%')) {
         const values = new URLSearchParams(querystring).getAll('auth_token');
         all.push(...values.map((raw) => ({ raw, by: 'query' }) as const));
       }

@@ -59,8 +59,8 @@ export function createPagination(signer: Signer): Pagination {
     read(search, list) {
       const { limit, cursor } = parseWith(query, singleValues(search, ['limit', 'cursor']));
       if (cursor === undefined) return { limit, after: undefined };
-      const [position = '', mac = ''] = cursor.split('.');
-      if (!/^\d{1,16}$/.test(position) || !signer.isSigned(signed(position, list), mac)) {
+      const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
+      if (position === '' || !signer.isSigned(signed(position, list), mac)) {
         throw new Problem('bad_request', 'The cursor was not made by this list, or was altered.');
       }
       return { limit, after: Number(position) };

@@ -1,22 +1,89 @@
 /** Errors of the API as problem details (RFC 9457). The public part and the cause are kept apart. */
 
-/** Every code that the API answers with, and the status and title that belong to it. */
+/** Every code that the API answers with: its status, its title, and what whoever meets it should do. */
 export const PROBLEMS = {
-  bad_request: { status: 400, title: 'The request cannot be understood' },
-  unauthorized: { status: 401, title: 'The credential is missing or not valid' },
-  token_expired: { status: 401, title: 'The credential has expired' },
-  forbidden: { status: 403, title: 'The credential does not permit this' },
-  scope_insufficient: { status: 403, title: 'The credential lacks a scope' },
-  tenant_suspended: { status: 403, title: 'The tenant is suspended' },
-  not_found: { status: 404, title: 'There is nothing here' },
-  method_not_allowed: { status: 405, title: 'The method is not allowed here' },
-  conflict: { status: 409, title: 'The request conflicts with the present state' },
-  idempotency_key_reused: { status: 409, title: 'The idempotency key belongs to another request' },
-  payload_too_large: { status: 413, title: 'The body is too large' },
-  unsupported_media_type: { status: 415, title: 'The body has a media type that is not supported' },
-  validation_failed: { status: 422, title: 'The request holds invalid values' },
-  internal_error: { status: 500, title: 'Something went wrong on our side' },
-  service_unavailable: { status: 503, title: 'The service cannot answer right now' },
+  bad_request: {
+    status: 400,
+    title: 'The request cannot be understood',
+    advice:
+      'The request is malformed: invalid JSON, a cursor that was altered, two credentials at once. The detail says which. Sending it again unchanged will not help.',
+  },
+  unauthorized: {
+    status: 401,
+    title: 'The credential is missing or not valid',
+    advice:
+      'No credential was sent, or it is wrong, revoked, or not allowed from your address. Check that you send the whole key, in one header.',
+  },
+  token_expired: {
+    status: 401,
+    title: 'The credential has expired',
+    advice: 'The key or token was good, but its time is over. Use its successor, or sign in again.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'The credential does not permit this',
+    advice:
+      'The credential is good, but this is not for its kind, or would reach further than it does itself.',
+  },
+  scope_insufficient: {
+    status: 403,
+    title: 'The credential lacks a scope',
+    advice:
+      'The credential lacks a scope. The WWW-Authenticate header names those that are needed.',
+  },
+  tenant_suspended: {
+    status: 403,
+    title: 'The tenant is suspended',
+    advice:
+      'The organization that the credential belongs to is suspended. Its administrators know why.',
+  },
+  not_found: {
+    status: 404,
+    title: 'There is nothing here',
+    advice: 'It does not exist, or belongs to somebody else.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'The method is not allowed here',
+    advice: 'The Allow header lists the methods that this path answers.',
+  },
+  conflict: {
+    status: 409,
+    title: 'The request conflicts with the present state',
+    advice:
+      'What you ask for does not fit the present state, such as changing a revoked key. With Retry-After, an earlier request with the same Idempotency-Key is still running: try again.',
+  },
+  idempotency_key_reused: {
+    status: 409,
+    title: 'The idempotency key belongs to another request',
+    advice: 'An Idempotency-Key stands for one request. Use a new one for each operation.',
+  },
+  payload_too_large: {
+    status: 413,
+    title: 'The body is too large',
+    advice: 'A body may have 256 KiB.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'The body has a media type that is not supported',
+    advice: 'Send JSON in UTF-8, uncompressed, as application/json.',
+  },
+  validation_failed: {
+    status: 422,
+    title: 'The request holds invalid values',
+    advice: 'The member errors lists every invalid member with the reason.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Something went wrong on our side',
+    advice: 'The fault is ours and was logged. Tell us the request_id.',
+  },
+  service_unavailable: {
+    status: 503,
+    title: 'The service cannot answer right now',
+    advice:
+      'The service or its database is away for a moment. Nothing was done; try again after Retry-After seconds.',
+  },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -79,25 +79,27 @@ describe('a credential is presented in exactly one way', () => {
 
   describe('400', () => {
     const bearer = (): Header => ['Authorization', `Bearer ${key.secret}`];
-    it.each<[string, () => readonly Header[], string?]>([
-      ['Authorization and X-API-Key', () => [bearer(), ['X-API-Key', other.secret]]],
-      ['the same one in two headers', () => [bearer(), ['X-API-Key', key.secret]]],
-      ['Authorization and the brand header', () => [bearer(), ['X-Bwp-Api-Token', other.secret]]],
+    it.each<[string, () => readonly Header[], string]>([
+      ['Authorization and X-API-Key', () => [bearer(), ['X-API-Key', other.secret]], ''],
+      ['the same one in two headers', () => [bearer(), ['X-API-Key', key.secret]], ''],
+      ['Authorization and the brand header', () => [bearer(), ['X-Bwp-Api-Token', other.secret]], ''],
       [
         'X-API-Key and the brand header',
         () => [
           ['X-API-Key', key.secret],
           ['X-Bwp-Api-Token', other.secret],
         ],
+        '',
       ],
-      ['Authorization twice', () => [bearer(), bearer()]],
-      ['Authorization twice, the second one empty', () => [bearer(), ['Authorization', '']]],
+      ['Authorization twice', () => [bearer(), bearer()], ''],
+      ['Authorization twice, the second one empty', () => [bearer(), ['Authorization', '']], ''],
       [
         'X-API-Key twice',
         () => [
           ['X-API-Key', key.secret],
           ['x-api-key', key.secret],
         ],
+        '',
       ],
       [
         'the brand header twice',
@@ -105,9 +107,10 @@ describe('a credential is presented in exactly one way', () => {
           ['X-Bwp-Api-Token', key.secret],
           ['X-Bwp-Api-Token', other.secret],
         ],
+        '',
       ],
-      ['Basic beside a key', () => [['Authorization', 'Basic eDp5'], ['X-API-Key', key.secret]]],
-      ['garbage beside a key', () => [bearer(), ['X-API-Key', 'garbage']]],
+      ['Basic beside a key', () => [['Authorization', 'Basic eDp5'], ['X-API-Key', key.secret]], ''],
+      ['garbage beside a key', () => [bearer(), ['X-API-Key', 'garbage']], ''],
       ['a header and the query', () => [bearer()], `?auth_token=garbage`],
       ['a header and an empty query parameter', () => [bearer()], `?auth_token=`],
       ['the query twice', () => [], `?auth_token=a&auth_token=b`],
