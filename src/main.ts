@@ -29,26 +29,33 @@ async function main(): Promise<void> {
   // Whoever read the greeting may have gone.
   process.stdout.on('error', () => undefined);
 
-  // The port first, so that a busy one is found before anything is made or started.
+  // The ports first, so that a busy one is found before anything is made or started.
   const handler = createHandler();
   const server = await listen(createServer(handler.handle), config.HOST, config.PORT);
+  const register = new Registry();
+  let metrics: Server | undefined;
   try {
-    await serve({ config, log, server, handler, signal: stopped.signal });
+    metrics = await serveMetrics(config, register);
+    await serve({ config, log, register, server, handler, signal: stopped.signal });
   } finally {
-    server.close();
-    server.closeAllConnections();
+    for (const open of [server, metrics]) {
+      open?.close();
+      open?.closeAllConnections();
+    }
   }
 }
 
 interface Serving {
   readonly config: Config;
   readonly log: Logger;
+  readonly register: Registry;
   readonly server: Server;
   readonly handler: ReturnType<typeof createHandler>;
   readonly signal: AbortSignal;
 }
 
-async function serve({ config, log, server, handler, signal }: Serving): Promise<void> {
+async function serve(serving: Serving): Promise<void> {
+  const { config, log, register, server, handler, signal } = serving;
   let demo: Demo | undefined;
   const instance = await openInstance({
     config,
@@ -62,11 +69,9 @@ async function serve({ config, log, server, handler, signal }: Serving): Promise
   const verifierPool = createVerifierPool(target, (error) =>
     log.warn({ err: error }, 'a connection of the verifier broke'),
   );
-  const register = new Registry();
   const isStopping = () => signal.aborted;
   const lookup = createBatchedLookup({ pool: verifierPool, query: VERIFICATION_QUERY, register });
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
-  const metrics = await serveMetrics(config, register);
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
     setInterval(() => void clean(dataSource, log), CLEAN_EVERY_MS),
@@ -80,7 +85,6 @@ async function serve({ config, log, server, handler, signal }: Serving): Promise
   await aborted(signal);
   log.info({}, 'stopping');
   await drain(server);
-  metrics?.close();
   for (const timer of background) clearInterval(timer);
   await app.activity.flush();
   await verifierPool.end();

@@ -5,6 +5,8 @@ import type { EntityManager } from 'typeorm';
 /** What the transport kit keeps with a request. */
 export interface RequestState {
   requestId: string;
+  /** The matched route's pattern, for logs and metrics; absent where none matched. */
+  route?: string;
   /**
    * What a handler reads and writes the database with: for requests that change something, the
    * one transaction that its work, its audit entries and its remembered answer commit in.

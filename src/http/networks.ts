@@ -40,8 +40,10 @@ export function areWithin(inner: readonly string[], outer: readonly string[]): b
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   // ipaddr.js also reads octal, hexadecimal and shortened forms, which different readers
-  // understand differently; only the plain notation is accepted.
-  return isIP(text) === 0 || text.includes('%') ? undefined : ipaddr.process(text);
+  // understand differently; only the plain notation is accepted. And it takes the deprecated
+  // `::a.b.c.d` (RFC 4291 §2.5.5.1) for the mapped address that it isn't.
+  if (isIP(text) === 0 || text.includes('%') || /^::\d+\./.test(text)) return undefined;
+  return ipaddr.process(text);
 }
 
 function parseNetwork(text: string): Network | undefined {

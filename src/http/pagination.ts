@@ -25,7 +25,12 @@ export interface Page<Item> {
 }
 
 const query = z.object({
-  limit: z.coerce.number('must be a number').int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT),
+  limit: z
+    .string()
+    .regex(/^\d+$/, 'must be a number')
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT),
   cursor: z.string().optional(),
 });
 

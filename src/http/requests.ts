@@ -48,7 +48,8 @@ export function createRequests({
       ctx.body = JSON.stringify(failure.toBody(docsUrl, requestId));
     }
     const seconds = (performance.now() - started) / 1000;
-    const route = routeOf(ctx);
+    // Paths themselves would make the metrics grow without bound.
+    const route = ctx.state.route ?? 'unmatched';
     count(ctx.method, route, ctx.status, seconds);
     const level = levelOf(ctx.method, failure);
     if (log.isLevelEnabled(level)) {
@@ -80,13 +81,6 @@ function levelOf(method: string, failure: Problem | undefined): 'error' | 'info'
   if (failure?.code === 'internal_error') return 'error';
   const isPlainRead = (method === 'GET' || method === 'HEAD') && failure === undefined;
   return isPlainRead ? 'debug' : 'info';
-}
-
-/** The matched route's pattern; paths themselves would make the metrics grow without bound. */
-function routeOf(ctx: object): string {
-  return '_matchedRoute' in ctx && typeof ctx._matchedRoute === 'string'
-    ? ctx._matchedRoute
-    : 'unmatched';
 }
 
 type CountRequest = (method: string, route: string, status: number, seconds: number) => void;

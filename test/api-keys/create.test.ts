@@ -178,14 +178,17 @@ describe('POST /api/v1/api-keys', () => {
       expect(await count()).toBe(before);
     });
 
-    it.each([[[]], ['"text"'], ['null'], ['7']])('refuses a body that is no object: %s', async (body) => {
-      const answer = await gatehouse.http
-        .post('/api/v1/api-keys')
-        .set({ ...admin.bearer, 'Content-Type': 'application/json' })
-        .send(typeof body === 'string' ? body : JSON.stringify(body));
+    it.each([[[]], ['"text"'], ['null'], ['7']])(
+      'refuses a body that is no object: %s',
+      async (body) => {
+        const answer = await gatehouse.http
+          .post('/api/v1/api-keys')
+          .set({ ...admin.bearer, 'Content-Type': 'application/json' })
+          .send(typeof body === 'string' ? body : JSON.stringify(body));
 
-      expectProblem(answer, 422, 'validation_failed');
-    });
+        expectProblem(answer, 422, 'validation_failed');
+      },
+    );
   });
 
   describe('403', () => {

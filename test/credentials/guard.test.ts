@@ -25,7 +25,8 @@ describe('the guard', () => {
   };
   /** The parameters of the one challenge (RFC 9110 §11.6.1). */
   const challengeOf = (answer: Response) => {
-    const [, scheme, text = ''] = /^(\w+) (.*)$/.exec(answer.headers['www-authenticate'] ?? '') ?? [];
+    const [, scheme, text = ''] =
+      /^(\w+) (.*)$/.exec(answer.headers['www-authenticate'] ?? '') ?? [];
     const parameters = [...text.matchAll(/(\w+)="([^"]*)"(?:, |$)/g)];
     expect(parameters.map(([whole]) => whole).join('')).toBe(text);
     return { scheme, ...Object.fromEntries(parameters.map(([, name, value]) => [name, value])) };

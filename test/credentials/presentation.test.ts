@@ -25,7 +25,11 @@ describe('a credential is presented in exactly one way', () => {
   /** Sends headers as they are, also twice. */
   const send = async (headers: readonly Header[], query = '', method = 'GET') => {
     const path = `/api/v1/me${query}`;
-    const { status, text, headers: answered } = await sendRaw(gatehouse.origin, {
+    const {
+      status,
+      text,
+      headers: answered,
+    } = await sendRaw(gatehouse.origin, {
       ...{ method, path, headers },
     });
     const body = text === '' ? {} : (JSON.parse(text) as { code?: string; data?: object });
@@ -82,7 +86,11 @@ describe('a credential is presented in exactly one way', () => {
     it.each<[string, () => readonly Header[], string]>([
       ['Authorization and X-API-Key', () => [bearer(), ['X-API-Key', other.secret]], ''],
       ['the same one in two headers', () => [bearer(), ['X-API-Key', key.secret]], ''],
-      ['Authorization and the brand header', () => [bearer(), ['X-Bwp-Api-Token', other.secret]], ''],
+      [
+        'Authorization and the brand header',
+        () => [bearer(), ['X-Bwp-Api-Token', other.secret]],
+        '',
+      ],
       [
         'X-API-Key and the brand header',
         () => [
@@ -109,7 +117,14 @@ describe('a credential is presented in exactly one way', () => {
         ],
         '',
       ],
-      ['Basic beside a key', () => [['Authorization', 'Basic eDp5'], ['X-API-Key', key.secret]], ''],
+      [
+        'Basic beside a key',
+        () => [
+          ['Authorization', 'Basic eDp5'],
+          ['X-API-Key', key.secret],
+        ],
+        '',
+      ],
       ['garbage beside a key', () => [bearer(), ['X-API-Key', 'garbage']], ''],
       ['a header and the query', () => [bearer()], `?auth_token=garbage`],
       ['a header and an empty query parameter', () => [bearer()], `?auth_token=`],
@@ -154,13 +169,16 @@ describe('a credential is presented in exactly one way', () => {
       expect(answer.challenge).toContain('error="invalid_token"');
     });
 
-    it.each(['GET', 'HEAD', 'OPTIONS'])('never takes a secret key from the URL (%s)', async (method) => {
-      const answer = await send([], `?auth_token=${key.secret}`, method);
+    it.each(['GET', 'HEAD', 'OPTIONS'])(
+      'never takes a secret key from the URL (%s)',
+      async (method) => {
+        const answer = await send([], `?auth_token=${key.secret}`, method);
 
-      // OPTIONS never needs a credential: it says which methods there are.
-      expect(answer.status).toBe(method === 'OPTIONS' ? 204 : 401);
-      expect(answer.data).toBeUndefined();
-    });
+        // OPTIONS never needs a credential: it says which methods there are.
+        expect(answer.status).toBe(method === 'OPTIONS' ? 204 : 401);
+        expect(answer.data).toBeUndefined();
+      },
+    );
 
     it('notes a secret key in a URL as exposed', async () => {
       const exposed = await gatehouse.createKey(tenant);

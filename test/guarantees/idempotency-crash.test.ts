@@ -47,10 +47,11 @@ describe('a POST with an Idempotency-Key', () => {
     });
   }
 
-  function countContacts(names: readonly string[]): Promise<unknown[]> {
+  /** Those that are not the name of exactly one contact. */
+  function findNotOnce(names: readonly string[]): Promise<unknown[]> {
     return gatehouse.database.query(
-      `SELECT first_name AS name, count(*)::int AS count FROM contacts
-       WHERE first_name = ANY ($1) GROUP BY first_name ORDER BY first_name COLLATE "C"`,
+      `SELECT name, count(id)::int FROM unnest($1::text[]) AS name
+       LEFT JOIN contacts ON first_name = name GROUP BY name HAVING count(id) <> 1`,
       [names],
     );
   }
@@ -87,8 +88,7 @@ describe('a POST with an Idempotency-Key', () => {
     await clients;
 
     expect(lost).toBeGreaterThanOrEqual(CRASHES);
-    const once = names.toSorted().map((name) => ({ name, count: 1 }));
-    expect(await countContacts(names)).toEqual(once);
+    expect(await findNotOnce(names)).toEqual([]);
   }, 60_000);
 
   it(`is done once if ${IDENTICAL} of it arrive together at two servers`, async () => {
@@ -101,6 +101,6 @@ describe('a POST with an Idempotency-Key', () => {
     expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
     const fresh = answers.filter(({ headers }) => headers['idempotent-replayed'] === undefined);
     expect(fresh).toHaveLength(1);
-    expect(await countContacts([name])).toEqual([{ name, count: 1 }]);
+    expect(await findNotOnce([name])).toEqual([]);
   });
 });

@@ -18,7 +18,8 @@ function isInBlock(address: string, network: string, bits: number, family: 'ipv4
 
 /** An address of the network: its first bits, the rest from another address. */
 function blend4(network: string, other: string, bits: number): string {
-  const number = (text: string) => text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+  const number = (text: string) =>
+    text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
   const host = 2 ** (32 - bits);
   const value = Math.floor(number(network) / host) * host + (number(other) % host);
   return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
@@ -88,7 +89,16 @@ describe('isAddressOrNetwork', () => {
 
   it.each([
     ...['', '10', '10.0.0', '010.0.0.1', '0x0a.0.0.1', '10.0.0.1/', '10.0.0.1/33', '10.0.0.1/08'],
-    ...['10.0.0.1/-1', '10.0.0.1/8/8', '10.0.0.1/+8', '10.0.0.1 ', '::1/129', '::1%lo', ':::'],
+    ...[
+      '10.0.0.1/-1',
+      '10.0.0.1/8/8',
+      '10.0.0.1/+8',
+      '10.0.0.1 ',
+      '::1/129',
+      '::1%lo',
+      ':::',
+      '::10.0.0.1',
+    ],
     ...['::ffff:1.2.3.4/95', '1.2.3.4/1e1', '10.0.0.1/255.0.0.0', 'example.com'],
   ])('does not read %j', (text) => expect(isAddressOrNetwork(text)).toBe(false));
 });

@@ -114,9 +114,12 @@ describe('the pages of a list', () => {
       expectProblem(await get(`?cursor=${cursor}`, key, '/api-keys'), 400, 'bad_request');
     });
 
-    it.each(['limit=1&limit=2', 'cursor=a&cursor=b'])('is for a parameter given twice: %s', async (query) => {
-      expectProblem(await get(`?${query}`), 400, 'bad_request');
-    });
+    it.each(['limit=1&limit=2', 'cursor=a&cursor=b'])(
+      'is for a parameter given twice: %s',
+      async (query) => {
+        expectProblem(await get(`?${query}`), 400, 'bad_request');
+      },
+    );
   });
 
   describe('422', () => {

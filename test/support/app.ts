@@ -43,10 +43,7 @@ export interface TestApp {
   readonly http: TestAgent;
   createTenant(slug: string): Promise<Tenant>;
   /** A key as the operator would make it; without `scopes` it holds all. */
-  createKey(
-    tenant: Tenant,
-    fields?: Readonly<Record<string, unknown>>,
-  ): Promise<TestKey>;
+  createKey(tenant: Tenant, fields?: Readonly<Record<string, unknown>>): Promise<TestKey>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,176 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { readConfig } from '../src/config.js';
+import { StartupError } from '../src/db/startup-error.js';
+
+const KEY = 'a secret key of at least 32 characters';
+const OTHER = 'another secret key, no shorter than that';
+const URL = 'postgres://user:hunter2@db.example.com/gatehouse';
+const PRODUCTION = {
+  NODE_ENV: 'production',
+  DATABASE_URL: URL,
+  SECRET_KEYS: KEY,
+  ISSUER: 'https://auth.example.com',
+};
+
+function faultOf(env: Record<string, string>): string {
+  try {
+    readConfig(env, '/srv');
+  } catch (error) {
+    expect(error).toBeInstanceOf(StartupError);
+    return (error as Error).message;
+  }
+  return 'none';
+}
+
+describe('readConfig', () => {
+  it('needs nothing: everything has a default', () => {
+    expect(readConfig({}, '/srv')).toEqual({
+      NODE_ENV: 'development',
+      HOST: '127.0.0.1',
+      PORT: 3000,
+      ISSUER: 'http://localhost:3000',
+      DATA_DIR: '/srv/.data',
+      TOKEN_BRAND: 'bwp',
+      BRAND_NAME: 'BuildWorkPro',
+      CORS_ALLOWED_ORIGINS: [],
+      TRUST_PROXY: [],
+      LOG_LEVEL: 'info',
+      ADMIN_EMAIL: 'admin@example.com',
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    const empty = { PORT: '', ISSUER: '', SECRET_KEYS: '', DATABASE_URL: '', TRUST_PROXY: '' };
+
+    expect(readConfig(empty, '/srv')).toEqual(readConfig({}, '/srv'));
+  });
+
+  it('reads every variable', () => {
+    const config = readConfig(
+      {
+        ...PRODUCTION,
+        HOST: '0.0.0.0',
+        PORT: '8080',
+        DATA_DIR: 'var/data',
+        SECRET_KEYS: ` ${KEY} , ${OTHER},`,
+        TOKEN_BRAND: 'acme2',
+        BRAND_NAME: 'Acme',
+        CORS_ALLOWED_ORIGINS: 'https://app.example.com, http://localhost:5173',
+        TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
+        METRICS_PORT: '9090',
+        LOG_LEVEL: 'debug',
+        ADMIN_EMAIL: 'ada@example.com',
+        ADMIN_PASSWORD: 'correct horse',
+        SOMETHING_ELSE: 'is none of our business',
+      },
+      '/srv',
+    );
+
+    expect(config).toEqual({
+      ...PRODUCTION,
+      HOST: '0.0.0.0',
+      PORT: 8080,
+      DATA_DIR: '/srv/var/data',
+      SECRET_KEYS: [KEY, OTHER],
+      TOKEN_BRAND: 'acme2',
+      BRAND_NAME: 'Acme',
+      CORS_ALLOWED_ORIGINS: ['https://app.example.com', 'http://localhost:5173'],
+      TRUST_PROXY: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
+      METRICS_PORT: 9090,
+      LOG_LEVEL: 'debug',
+      ADMIN_EMAIL: 'ada@example.com',
+      ADMIN_PASSWORD: 'correct horse',
+    });
+  });
+
+  it('describes itself by the port that it listens on', () => {
+    expect(readConfig({ PORT: '4000' }, '/srv').ISSUER).toBe('http://localhost:4000');
+  });
+
+  it.each([
+    ['PORT', 'http'],
+    ['PORT', '65536'],
+    ['PORT', '-1'],
+    ['PORT', '80.5'],
+    ['METRICS_PORT', 'on'],
+    ['ISSUER', 'auth.example.com'],
+    ['ISSUER', 'https://auth.example.com/'],
+    ['ISSUER', 'https://auth.example.com/path'],
+    ['ISSUER', 'https://user@auth.example.com'],
+    ['ISSUER', 'ftp://auth.example.com'],
+    ['DATABASE_URL', 'mysql://db.example.com/gatehouse'],
+    ['DATABASE_URL', 'db.example.com'],
+    ['SECRET_KEYS', 'short'],
+    ['SECRET_KEYS', `${KEY},short`],
+    ['SECRET_KEYS', `${KEY},${KEY}`],
+    ['SECRET_KEYS', ' , '],
+    ['TOKEN_BRAND', 'b'],
+    ['TOKEN_BRAND', 'Bwp'],
+    ['TOKEN_BRAND', '1bwp'],
+    ['TOKEN_BRAND', 'bwp_live'],
+    ['TOKEN_BRAND', 'abcdefghijklmnopq'],
+    ['CORS_ALLOWED_ORIGINS', '*'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example.com/'],
+    ['CORS_ALLOWED_ORIGINS', 'https://app.example.com,null'],
+    ['TRUST_PROXY', 'true'],
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['TRUST_PROXY', '10.0.0.1, loopback'],
+    ['TRUST_PROXY', '10.1'],
+    ['LOG_LEVEL', 'verbose'],
+    ['ADMIN_EMAIL', 'admin'],
+    ['ADMIN_PASSWORD', 'short'],
+  ])('refuses %s=%s, and names it', (name, value) => {
+    const message = faultOf({ [name]: value });
+
+    expect(message).toMatch(new RegExp(`: ${name} [^;]+\\.$`));
+  });
+
+  it('names all faults at once, in one line without any secret', () => {
+    const message = faultOf({
+      PORT: 'http',
+      TOKEN_BRAND: 'B',
+      SECRET_KEYS: 'hunter2',
+      DATABASE_URL: 'mysql://user:hunter2@db.example.com',
+      ADMIN_PASSWORD: 'hunter2',
+    });
+
+    for (const name of ['PORT', 'TOKEN_BRAND', 'SECRET_KEYS', 'DATABASE_URL', 'ADMIN_PASSWORD']) {
+      expect(message).toContain(`${name} must `);
+    }
+    expect(message).not.toContain('hunter2');
+    expect(message).not.toContain('\n');
+  });
+
+  describe('in production', () => {
+    it('is content with a database, secret keys and an https issuer', () => {
+      expect(faultOf(PRODUCTION)).toBe('none');
+    });
+
+    it('names everything that is missing', () => {
+      const message = faultOf({ NODE_ENV: 'production' });
+
+      for (const name of ['DATABASE_URL', 'SECRET_KEYS', 'ISSUER']) {
+        expect(message).toContain(`${name} is required in production`);
+      }
+    });
+
+    it('refuses an issuer without https', () => {
+      expect(faultOf({ ...PRODUCTION, ISSUER: 'http://auth.example.com' })).toContain(
+        'ISSUER must be https in production',
+      );
+    });
+
+    it('names what is missing beside what is wrong', () => {
+      const message = faultOf({ NODE_ENV: 'production', PORT: 'http' });
+
+      expect(message).toContain('PORT must be a port number');
+      expect(message).toContain('SECRET_KEYS is required in production');
+    });
+  });
+
+  it('asks for secret keys with a database of its own, which other servers share', () => {
+    expect(faultOf({ DATABASE_URL: URL })).toContain('SECRET_KEYS is required with DATABASE_URL');
+    expect(faultOf({ DATABASE_URL: URL, SECRET_KEYS: KEY })).toBe('none');
+  });
+});

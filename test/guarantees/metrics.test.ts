@@ -1,0 +1,61 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import { TEST_SECRET_KEY } from '../support/app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
+
+describe('/metrics', () => {
+  const processes = createServerProcesses();
+  let database: TestDatabase;
+  let env: Record<string, string>;
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    env = { DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY };
+  });
+  afterEach(async () => {
+    await processes.killAll();
+    await database.drop();
+  });
+
+  it('is on its own port only, and tells of requests, verdicts, batches, the pool and the event loop', async () => {
+    const port = await findFreePort();
+    const server = await processes.start({ ...env, METRICS_PORT: String(port) });
+    await server.send('GET', '/api/v1/me', { key: keyInGreeting(server) });
+    await server.send('GET', '/api/v1/me', { key: 'nonsense' });
+
+    const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+    expect(answer.headers.get('content-type')).toContain('text/plain; version=');
+    const text = await answer.text();
+    for (const series of [
+      'gatehouse_http_request_duration_seconds_count{method="GET",route="/api/v1/me",status="200"} 1',
+      'gatehouse_http_request_duration_seconds_count{method="GET",route="/api/v1/me",status="401"} 1',
+      'gatehouse_verdicts_total{verdict="accepted"} 1',
+      'gatehouse_verdicts_total{verdict="malformed"} 1',
+      'gatehouse_lookup_batch_size_count 1',
+      'gatehouse_lookup_batch_duration_seconds_count 1',
+      'gatehouse_verifier_pool_connections{state="idle"} 1',
+    ]) {
+      expect(text.split('\n')).toContain(series);
+    }
+    expect(text).toMatch(/^nodejs_eventloop_lag_seconds \d/m);
+
+    expect((await fetch(`http://127.0.0.1:${port}/api/v1/scopes`)).status).toBe(404);
+    expect((await server.send('GET', '/metrics')).status).toBe(404);
+  }, 30_000);
+
+  it('is nowhere without METRICS_PORT', async () => {
+    const server = await processes.start(env);
+    expect((await server.send('GET', '/metrics')).status).toBe(404);
+  }, 30_000);
+});
+
+async function findFreePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

@@ -1,0 +1,102 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createServerProcesses } from '../support/server-process.js';
+
+const ENDS_WITHIN_MS = 6000;
+const SECRET_KEYS = 'a secret key that no log may ever show';
+
+describe('a start that cannot succeed', () => {
+  const processes = createServerProcesses();
+  let database: TestDatabase;
+  let other: Server;
+  let busyPort: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    busyPort = String((other.address() as AddressInfo).port);
+  });
+  afterAll(async () => {
+    await processes.killAll();
+    other.close();
+    await database.drop();
+  });
+
+  /** What it says when it ends by itself: on stderr, one line and a full stop; on stdout nothing. */
+  async function refusalOf(env: Record<string, string>): Promise<string> {
+    const server = processes.launch({ DATABASE_URL: database.url, SECRET_KEYS, ...env });
+    const startedAt = performance.now();
+    expect(await server.exited).toEqual({ code: 1, signal: null });
+    expect(performance.now() - startedAt).toBeLessThan(ENDS_WITHIN_MS);
+    expect(server.stdout()).toBe('');
+    expect(server.stderr()).toMatch(/^[^\n{]+\.\n$/);
+    expect(server.stderr()).not.toContain(SECRET_KEYS);
+    expect(server.stderr()).not.toContain(database.target.password);
+    return server.stderr();
+  }
+
+  it('because the port is busy', async () => {
+    expect(await refusalOf({ PORT: busyPort })).toBe(
+      `Cannot listen on 127.0.0.1:${busyPort}: the port is in use.\n`,
+    );
+  });
+
+  it('because the port of the metrics is busy', async () => {
+    expect(await refusalOf({ METRICS_PORT: busyPort })).toBe(
+      `Cannot listen on 127.0.0.1:${busyPort}: the port is in use.\n`,
+    );
+  });
+
+  it('because nobody listens where the database should be', async () => {
+    const DATABASE_URL = 'postgres://someone:their-password@127.0.0.1:1/theirs';
+    const refusal = await refusalOf({ DATABASE_URL });
+    expect(refusal).toMatch(
+      /^The database at 127\.0\.0\.1:1\/theirs cannot be used: .*ECONNREFUSED/,
+    );
+    expect(refusal).not.toContain('their-password');
+  });
+
+  it('because what listens there never answers', async () => {
+    const DATABASE_URL = `postgres://someone:their-password@127.0.0.1:${busyPort}/theirs`;
+    expect(await refusalOf({ DATABASE_URL })).toMatch(/cannot be used: .*timeout/);
+  });
+
+  it('because the password of the database is wrong', async () => {
+    const DATABASE_URL = database.url.replace(database.target.password, 'mistyped');
+    const refusal = await refusalOf({ DATABASE_URL });
+    expect(refusal).toContain('password authentication failed');
+    expect(refusal).not.toContain('mistyped');
+  });
+
+  it('because there is no such database', async () => {
+    const DATABASE_URL = database.url.replace(database.target.database, 'nowhere');
+    expect(await refusalOf({ DATABASE_URL })).toContain('database "nowhere" does not exist');
+  });
+
+  it('because DATABASE_URL is of something else', async () => {
+    const DATABASE_URL = 'mysql://someone:their-password@localhost/theirs';
+    const refusal = await refusalOf({ DATABASE_URL });
+    expect(refusal).toContain('DATABASE_URL must be a postgres:// URL');
+    expect(refusal).not.toContain('their-password');
+  });
+
+  it('because production lacks what it needs, all of which is named at once', async () => {
+    const refusal = await refusalOf({ NODE_ENV: 'production', DATABASE_URL: '', SECRET_KEYS: '' });
+    for (const name of ['DATABASE_URL', 'SECRET_KEYS', 'ISSUER']) {
+      expect(refusal).toContain(`${name} is required in production`);
+    }
+  });
+
+  it('because the issuer is not https in production', async () => {
+    const env = { NODE_ENV: 'production', ISSUER: 'http://auth.example.com' };
+    expect(await refusalOf(env)).toContain('ISSUER must be https in production');
+  });
+
+  it('because DATABASE_URL comes without SECRET_KEYS', async () => {
+    expect(await refusalOf({ SECRET_KEYS: '' })).toContain('SECRET_KEYS is required');
+  });
+});

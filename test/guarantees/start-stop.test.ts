@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import {
+  createServerProcesses,
+  keyInGreeting,
+  type ServerProcess,
+} from '../support/server-process.js';
+import { removeDataDir } from '../support/temporary-postgres.js';
+import { codeOf, until } from '../support/until.js';
+
+const SECRET_KEYS = 'a secret key that no log may ever show';
+const CLEAN_EXIT = { code: 0, signal: null };
+
+const processes = createServerProcesses();
+let database: TestDatabase;
+let env: Record<string, string>;
+
+beforeEach(async () => {
+  // Nothing in it at all, as a new installation's.
+  database = await createTestDatabase('template0');
+  env = { DATABASE_URL: database.url, SECRET_KEYS };
+});
+afterEach(async () => {
+  await processes.killAll();
+  await database.drop();
+});
+
+describe('the first start on an empty database', () => {
+  it('greets once with a curl line that works as it is pasted; the second start is silent', async () => {
+    const first = await processes.start({ ...env, ADMIN_EMAIL: 'owner@example.com' });
+    const greeting = first.stdout();
+    expect(greeting).toContain('owner@example.com');
+    expect(greeting.match(/API key/g)).toHaveLength(1);
+    const answer = await paste(first);
+    expect(answer).toContain('"type":"api_key"');
+    expect(await first.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    expect(first.stdout()).toBe(greeting);
+
+    const second = await processes.start(env);
+    const { status } = await second.send('GET', '/api/v1/me', { key: keyInGreeting(first) });
+    expect(status).toBe(200);
+    expect(await second.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    expect(second.stdout()).toBe('');
+  }, 30_000);
+
+  it('makes one demo tenant when two servers start at the same instant, and one greets', async () => {
+    const both = await Promise.all([processes.start(env), processes.start(env)]);
+    const [greeting, ...others] = both.map(({ stdout }) => stdout()).filter(Boolean);
+    expect(greeting).toContain('curl');
+    expect(others).toEqual([]);
+    const key = /API key +(\S+)/.exec(greeting ?? '')?.[1] ?? '';
+    for (const server of both) {
+      expect((await server.send('GET', '/api/v1/me', { key })).status).toBe(200);
+    }
+    expect(
+      await database.query(
+        `SELECT (SELECT array_agg(slug) FROM tenants) AS tenants,
+           (SELECT count(*)::int FROM accounts) AS accounts,
+           (SELECT count(*)::int FROM credentials) AS keys`,
+      ),
+    ).toEqual([{ tenants: ['demo'], accounts: 1, keys: 1 }]);
+  }, 30_000);
+
+  it('makes nothing and says nothing in production', async () => {
+    const server = await processes.start({
+      ...env,
+      NODE_ENV: 'production',
+      ISSUER: 'https://auth.example.com',
+    });
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    expect(server.stdout()).toBe('');
+    expect(await database.query('SELECT FROM tenants')).toEqual([]);
+  }, 30_000);
+
+  it('writes no secret to its log, whatever it is asked', async () => {
+    const ADMIN_PASSWORD = 'a password of the administrator';
+    const server = await processes.start({ ...env, LOG_LEVEL: 'trace', ADMIN_PASSWORD });
+    const key = keyInGreeting(server);
+    const unknown = `${key.slice(0, -3)}abc`;
+    await server.send('GET', '/api/v1/me', { key });
+    await server.send('GET', `/api/v1/me?auth_token=${key}`);
+    await server.send('GET', `/api/v1/${key}`, { key: unknown });
+    await server.send('GET', `/${key}`, { key: unknown });
+    const body = { name: 'Another', scopes: ['contacts:read'] };
+    const minted = await server.send('POST', '/api/v1/api-keys', { key, body });
+    await server.send('POST', '/api/v1/contacts', { key, body: { type: key } });
+    await database.lock();
+    await server.send('GET', '/api/v1/contacts', { key });
+    await database.unlock();
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+
+    const log = server.stderr();
+    expect(log).toContain('"msg":"request"');
+    const secrets = [key, unknown, minted.json.data?.key ?? '', ADMIN_PASSWORD, SECRET_KEYS];
+    for (const secret of [...secrets, database.target.password]) {
+      expect(secret).not.toBe('');
+      expect(log).not.toContain(secret);
+    }
+  }, 30_000);
+});
+
+describe('a server that is told to stop', () => {
+  it('answers the request under way first, also when it is told again and again', async () => {
+    const server = await processes.start(env);
+    const key = keyInGreeting(server);
+    const { answer, release } = await sendBlocked(server, key);
+
+    const ended = server.end('SIGTERM');
+    await until(() => isRefused(server.origin));
+    for (let times = 0; times < 3; times++) {
+      process.kill(server.pid, 'SIGTERM');
+      process.kill(server.pid, 'SIGINT');
+    }
+    await release();
+
+    expect((await answer).status).toBe(201);
+    expect(await ended).toEqual(CLEAN_EXIT);
+    expect(await database.query('SELECT FROM contacts')).toHaveLength(1);
+  }, 30_000);
+
+  it('stops the same when its whole process group is told, as by a terminal', async () => {
+    const server = await processes.start(env);
+    const { answer, release } = await sendBlocked(server, keyInGreeting(server));
+    process.kill(-server.pid, 'SIGINT');
+    await until(() => isRefused(server.origin));
+    process.kill(-server.pid, 'SIGTERM');
+    await release();
+    expect((await answer).status).toBe(201);
+    expect(await server.exited).toEqual(CLEAN_EXIT);
+  }, 30_000);
+
+  it('writes down when keys were last used before it goes', async () => {
+    const server = await processes.start(env);
+    const key = keyInGreeting(server);
+    expect((await server.send('GET', '/api/v1/me', { key })).status).toBe(200);
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    expect(
+      await database.query(
+        `SELECT address, used_at > now() - interval '1 minute' AS recent FROM credential_uses`,
+      ),
+    ).toEqual([{ address: '127.0.0.1', recent: true }]);
+  }, 30_000);
+
+  it('stops at once when its database is gone, and says in the log what it could not write', async () => {
+    const server = await processes.start(env);
+    await server.send('GET', '/api/v1/me', { key: keyInGreeting(server) });
+    await database.lock();
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    await database.unlock();
+    expect(server.stderr()).toContain('activity could not be written');
+  }, 30_000);
+
+  /** A request that waits for a lock in the database until `release`. */
+  async function sendBlocked(server: ServerProcess, key: string) {
+    const client = new pg.Client(database.target);
+    await client.connect();
+    await client.query('BEGIN; LOCK TABLE contacts IN EXCLUSIVE MODE');
+    const answer = server.send('POST', '/api/v1/contacts', { key, body: { type: 'other' } });
+    await until(async () => {
+      const waiting = await database.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.length > 0;
+    });
+    return { answer, release: () => client.end() };
+  }
+});
+
+describe('a server with the embedded database', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gatehouse-start-'));
+  });
+  afterEach(async () => {
+    await processes.killAll();
+    await removeDataDir(join(folder, 'data'));
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('stops with its process group, and finds everything as it was', async () => {
+    const own = { DATA_DIR: join(folder, 'data') };
+    const first = await processes.start(own);
+    const key = keyInGreeting(first);
+    process.kill(-first.pid, 'SIGTERM');
+    expect(await first.exited).toEqual(CLEAN_EXIT);
+
+    const second = await processes.start(own);
+    expect((await second.send('GET', '/api/v1/me', { key })).status).toBe(200);
+    expect(await second.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    expect(second.stdout()).toBe('');
+  }, 60_000);
+});
+
+/** Runs the curl line of the greeting with a shell. */
+async function paste({ stdout }: ServerProcess): Promise<string> {
+  const line = stdout()
+    .split('\n')
+    .find((candidate) => candidate.trim().startsWith('curl '));
+  const result = await promisify(execFile)('/bin/sh', ['-c', line ?? 'false']);
+  return result.stdout;
+}
+
+/** Whether nobody listens there any more. */
+async function isRefused(origin: string): Promise<boolean> {
+  return fetch(origin, { headers: { Connection: 'close' } }).then(
+    () => false,
+    (error: unknown) => codeOf(Object(error).cause) === 'ECONNREFUSED',
+  );
+}

@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { createTestApp } from '../support/app.js';
+
+const ALWAYS = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-request-id': expect.stringMatching(/^req_/),
+};
+const PATHS = ['/api/v1/scopes', '/api/v1/me', '/healthz', '/nowhere'];
+
+describe('the headers of every answer', () => {
+  it('are as strict as an API can have them, on errors too', async () => {
+    const gatehouse = await createTestApp();
+    for (const path of PATHS) {
+      const { headers } = await gatehouse.http.get(path);
+      expect(headers).toMatchObject({ ...ALWAYS, 'cache-control': 'no-store' });
+      // Over http, browsers would ignore it.
+      expect(headers).not.toHaveProperty('strict-transport-security');
+      for (const name of ['x-powered-by', 'server', 'set-cookie', 'etag']) {
+        expect(headers).not.toHaveProperty(name);
+      }
+    }
+    await gatehouse.close();
+  });
+
+  it('ask browsers to stay with https where the issuer is (RFC 6797)', async () => {
+    const gatehouse = await createTestApp({ ISSUER: 'https://auth.example.com' });
+    for (const path of PATHS) {
+      const { headers } = await gatehouse.http.get(path);
+      expect(headers['strict-transport-security']).toMatch(/^max-age=\d{8}; includeSubDomains$/);
+    }
+    await gatehouse.close();
+  });
+});
