@@ -37,61 +37,52 @@ function isDatabaseUrl(text: string): boolean {
   }
 }
 
-const environment = z
-  .object({
-    NODE_ENV: z.string().default('development'),
-    HOST: z.string().default('127.0.0.1'),
-    PORT: port.default(3000),
-    ISSUER: origin
-      .refine((text) => /^https?:/.test(text), 'must be an http or https origin')
-      .optional(),
-    DATABASE_URL: z.string().refine(isDatabaseUrl, 'must be a postgres:// URL').optional(),
-    DATA_DIR: z.string().optional(),
-    SECRET_KEYS: list
-      .pipe(
-        z
-          .array(
-            z.string().min(32, 'must be keys of at least 32 characters each, separated by commas'),
-          )
-          .min(1, 'must hold at least one key')
-          .refine((keys) => new Set(keys).size === keys.length, 'names one key twice'),
-      )
-      .optional(),
-    TOKEN_BRAND: z
-      .string()
-      .regex(
-        /^[a-z][a-z0-9]{1,15}$/,
-        'must be 2 to 16 lower-case letters and digits, a letter first',
-      )
-      .default('bwp'),
-    BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
-    CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
-    TRUST_PROXY: list.pipe(z.array(network)).default([]),
-    METRICS_PORT: port.optional(),
-    LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
-    ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
-    ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),
-  })
-  .superRefine((env, context) => {
-    const requires = (field: 'SECRET_KEYS' | 'DATABASE_URL' | 'ISSUER', why: string) =>
-      env[field] === undefined &&
-      context.addIssue({ code: 'custom', path: [field], message: `is required ${why}` });
+const environment = z.object({
+  NODE_ENV: z.string().default('development'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port.default(3000),
+  ISSUER: origin
+    .refine((text) => /^https?:/.test(text), 'must be an http or https origin')
+    .optional(),
+  DATABASE_URL: z.string().refine(isDatabaseUrl, 'must be a postgres:// URL').optional(),
+  DATA_DIR: z.string().optional(),
+  SECRET_KEYS: list
+    .pipe(
+      z
+        .array(
+          z.string().min(32, 'must be keys of at least 32 characters each, separated by commas'),
+        )
+        .min(1, 'must hold at least one key')
+        .refine((keys) => new Set(keys).size === keys.length, 'names one key twice'),
+    )
+    .optional(),
+  TOKEN_BRAND: z
+    .string()
+    .regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 lower-case letters and digits, a letter first')
+    .default('bwp'),
+  BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
+  CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
+  TRUST_PROXY: list.pipe(z.array(network)).default([]),
+  METRICS_PORT: port.optional(),
+  LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
+  ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
+  ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),
+});
 
-    if (env.NODE_ENV === 'production') {
-      requires('DATABASE_URL', 'in production');
-      requires('SECRET_KEYS', 'in production');
-      requires('ISSUER', 'in production');
-      if (env.ISSUER !== undefined && !env.ISSUER.startsWith('https://')) {
-        context.addIssue({
-          code: 'custom',
-          path: ['ISSUER'],
-          message: 'must be https in production',
-        });
-      }
-    } else if (env.DATABASE_URL !== undefined) {
-      requires('SECRET_KEYS', 'with DATABASE_URL');
-    }
-  });
+/** What the way it is run requires, told whatever else is wrong. */
+function unmetRequirements(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const requires = (why: string, ...names: readonly string[]) =>
+    names.filter((name) => env[name] === undefined).map((name) => `${name} is required ${why}`);
+
+  if (env['NODE_ENV'] === 'production') {
+    const isInsecure = env['ISSUER'] !== undefined && !env['ISSUER'].startsWith('https://');
+    return [
+      ...requires('in production', 'DATABASE_URL', 'SECRET_KEYS', 'ISSUER'),
+      ...(isInsecure ? ['ISSUER must be https in production'] : []),
+    ];
+  }
+  return env['DATABASE_URL'] === undefined ? [] : requires('with DATABASE_URL', 'SECRET_KEYS');
+}
 
 /**
  * Reads the configuration from environment variables. An empty variable counts as unset.
@@ -106,12 +97,14 @@ export function readConfig(
 ): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const result = environment.safeParse(given, { reportInput: false });
-  if (!result.success) {
-    const faults = result.error.issues.map(
-      (issue) => `${issue.path[0]?.toString()} ${issue.message}`,
-    );
+  const issues = result.error?.issues ?? [];
+  const faults = new Set([
+    ...issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`),
+    ...unmetRequirements(given),
+  ]);
+  if (!result.success || faults.size > 0) {
     throw new StartupError(
-      `Cannot start, the configuration has faults: ${[...new Set(faults)].join('; ')}.`,
+      `Cannot start, the configuration has faults: ${[...faults].join('; ')}.`,
     );
   }
   return {

@@ -8,6 +8,7 @@ import { assertSecretKeysPresent } from './credentials/secret-key-usage.js';
 import { readOrCreateSecretKeys } from './credentials/secret-keys-file.js';
 import { createDataSource, type DatabaseTarget } from './db/data-source.js';
 import { startEmbeddedPostgres } from './db/embedded/embedded-postgres.js';
+import { errorCode, errorMessage } from './db/errors.js';
 import { alone } from './db/migrate.js';
 import { StartupError } from './db/startup-error.js';
 import { ENTITIES } from './entities.js';
@@ -90,7 +91,7 @@ async function connect(dataSource: DataSource, target: DatabaseTarget): Promise<
   try {
     await dataSource.initialize();
   } catch (error) {
-    const reason = error instanceof Error ? describe(error) : String(error);
+    const reason = describe(error);
     throw new StartupError(`The database at ${addressOf(target)} cannot be used: ${reason}.`, {
       cause: error,
     });
@@ -104,9 +105,9 @@ async function connect(dataSource: DataSource, target: DatabaseTarget): Promise<
   }
 }
 
-function describe(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map(String).join('; ');
-  return error.message || ('code' in error ? String(error.code) : error.name);
+function describe(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(errorMessage).join('; ');
+  return errorMessage(error) || (errorCode(error) ?? 'unknown reason');
 }
 
 /** Without user and password. */

@@ -1,5 +1,7 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
 
+import { errorCode, errorMessage } from './db/errors.js';
+
 const STANDARD_ERROR = 2;
 
 /**
@@ -37,12 +39,12 @@ export function createLog({
  * parameters and the failing row.
  */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return String(error);
+  if (typeof error !== 'object' || error === null) return String(error);
   return {
-    type: error.name,
-    message: error.message,
-    ...('code' in error && { code: error.code }),
-    stack: error.stack,
-    ...(error.cause !== undefined && { cause: describeError(error.cause) }),
+    ...('name' in error && { type: error.name }),
+    message: errorMessage(error),
+    code: errorCode(error),
+    ...('stack' in error && { stack: error.stack }),
+    ...('cause' in error && error.cause !== undefined && { cause: describeError(error.cause) }),
   };
 }

@@ -12,7 +12,7 @@ import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
 import { forgetOldAnswers } from './http/idempotency.js';
-import { drain, listen } from './http/server.js';
+import { drain, listen, SERVER_OPTIONS } from './http/server.js';
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
 
@@ -31,7 +31,11 @@ async function main(): Promise<void> {
 
   // The ports first, so that a busy one is found before anything is made or started.
   const handler = createHandler();
-  const server = await listen(createServer(handler.handle), config.HOST, config.PORT);
+  const server = await listen(
+    createServer(SERVER_OPTIONS, handler.handle),
+    config.HOST,
+    config.PORT,
+  );
   const register = new Registry();
   let metrics: Server | undefined;
   try {

@@ -1,8 +1,9 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
 
 /** A person who signs in. One per email address, in as many tenants as there are memberships. */
 @Entity('accounts')
 @Unique('accounts_email_key', ['email'])
+@Check('accounts_email_lower', 'email = lower(email)')
 export class Account {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'accounts_pkey' })
   id!: string;

@@ -1,4 +1,5 @@
 import {
+  Check,
   Column,
   CreateDateColumn,
   Entity,
@@ -14,6 +15,7 @@ import { Account } from './account.entity.js';
 /** An account's place in a tenant. */
 @Entity('memberships')
 @Index('memberships_of_tenant', ['tenantId'])
+@Check('memberships_role', `role IN ('company_admin', 'manager', 'member', 'field_crew', 'viewer')`)
 export class Membership {
   @PrimaryColumn({
     type: 'text',
@@ -34,6 +36,10 @@ export class Membership {
     primaryKeyConstraintName: 'memberships_pkey',
   })
   tenantId!: string;
+
+  @ManyToOne('Tenant')
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'memberships_tenant_fkey' })
+  tenant?: unknown;
 
   @Column('text')
   role!: Role;

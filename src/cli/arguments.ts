@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 
+import { errorMessage } from '../db/errors.js';
 import { Misuse, type Arguments, type Command } from './command.js';
 
 const COMMON = { json: { type: 'boolean' }, yes: { type: 'boolean' } } as const;
@@ -54,8 +55,7 @@ function parse(
     const options = { ...COMMON, ...command.options };
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Misuse(`${reason}\nUsage: ${command.name} ${command.usage}`);
+    throw new Misuse(`${errorMessage(error)}\nUsage: ${command.name} ${command.usage}`);
   }
 }
 

@@ -1,4 +1,13 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import {
+  Check,
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryGeneratedColumn,
+} from 'typeorm';
 
 import type { Environment } from '../credentials/kinds.js';
 
@@ -21,6 +30,8 @@ export const CONTACT_TYPES = [
 @Index('contacts_of_space', ['tenantId', 'environment', 'spaceId', 'id'], {
   where: 'deleted_at IS NULL',
 })
+@Check('contacts_environment', `environment IN ('live', 'test')`)
+@Check('contacts_type', `type IN (${CONTACT_TYPES.map((type) => `'${type}'`).join(', ')})`)
 export class Contact {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -32,11 +43,19 @@ export class Contact {
   @Column({ type: 'text', name: 'tenant_id', collation: 'C' })
   tenantId!: string;
 
+  @ManyToOne('Tenant')
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'contacts_tenant_fkey' })
+  tenant?: unknown;
+
   @Column('text')
   environment!: Environment;
 
   @Column({ type: 'text', name: 'space_id', collation: 'C' })
   spaceId!: string;
+
+  @ManyToOne('Space')
+  @JoinColumn({ name: 'space_id', foreignKeyConstraintName: 'contacts_space_fkey' })
+  space?: unknown;
 
   @Column({ type: 'text', name: 'first_name', nullable: true })
   firstName!: string | null;

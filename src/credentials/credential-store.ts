@@ -7,7 +7,7 @@ import type { Environment, Kind } from './kinds.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
 /** A stored credential with what has become of it. */
-export interface StoredCredential extends Readonly<Omit<Credential, 'ciphertext'>> {
+export interface StoredCredential extends Readonly<Omit<Credential, 'ciphertext' | 'tenant'>> {
   readonly status: 'active' | 'expired' | 'revoked';
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
@@ -26,7 +26,7 @@ export type CredentialChange = Partial<
 
 export interface CredentialStore {
   /** @param fields everything but what the database sets itself */
-  insert(fields: Omit<Credential, 'createdAt'>): Promise<void>;
+  insert(fields: Omit<Credential, 'createdAt' | 'tenant'>): Promise<void>;
   find(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   /** As `find`; nobody else can change it until the transaction ends. */
   findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;

@@ -1,4 +1,14 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import {
+  Check,
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+  Unique,
+} from 'typeorm';
 
 import type { Scope } from '../scopes/catalog.js';
 import type { Environment, Kind, PrincipalKind } from './kinds.js';
@@ -7,12 +17,25 @@ import type { Environment, Kind, PrincipalKind } from './kinds.js';
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
 @Index('credentials_of_tenant', ['tenantId', 'issueSeq'])
+@Check('credentials_environment', `environment IN ('live', 'test')`)
+@Check(
+  'credentials_kind',
+  `kind IN ('secret', 'publishable', 'personal', 'service', 'agent', 'organization')`,
+)
+@Check(
+  'credentials_principal_kind',
+  `principal_kind IN ('tenant', 'user', 'service', 'agent', 'publishable')`,
+)
 export class Credential {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'credentials_pkey' })
   id!: string;
 
   @Column({ type: 'text', name: 'tenant_id', collation: 'C' })
   tenantId!: string;
+
+  @ManyToOne('Tenant')
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'credentials_tenant_fkey' })
+  tenant?: unknown;
 
   @Column('text')
   kind!: Kind;

@@ -1,9 +1,15 @@
-/** SQLSTATE classes and codes that say "not now" rather than "not like this". */
-const TEMPORARY = /^(08|53|57P|40001|40P01|55P03|57014|25P0[34])/;
+import { errorCode, errorMessage } from './errors.js';
+
+/**
+ * SQLSTATE classes and codes that say "not now" rather than "not like this": connection trouble,
+ * no such role or database (28, 3D), resources, an operator's intervention, timeouts, deadlocks.
+ */
+const TEMPORARY = /^(08|28|3D|53|57P|40001|40P01|55P03|57014|25P0[34])/;
 
 /** What Node and `pg` report when a connection cannot be made or ends. */
-const CONNECTION = /^(ECONN|EPIPE|ENOENT|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET)/;
+const CONNECTION = /^(ECONN|EPIPE|ENOENT|EACCES|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET)/;
 
+/** What the driver and its pool give no code. */
 const DRIVER_MESSAGES = [
   'Connection terminated',
   'Client has encountered a connection error',
@@ -19,17 +25,18 @@ const DRIVER_MESSAGES = [
  * succeed when it is made again: unreachable, restarting, overloaded, timed out.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (typeof error !== 'object' || error === null) return false;
   // TypeORM wraps the driver's error; Node wraps the attempts over several addresses.
   if ('driverError' in error && error.driverError !== error) {
     if (isDatabaseUnavailable(error.driverError)) return true;
   }
-  if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if ('errors' in error && Array.isArray(error.errors)) {
+    return error.errors.some(isDatabaseUnavailable);
+  }
+  const code = errorCode(error) ?? '';
   return (
     TEMPORARY.test(code) ||
     CONNECTION.test(code) ||
-    // The driver gives these no code.
-    DRIVER_MESSAGES.some((message) => error.message.includes(message))
+    DRIVER_MESSAGES.some((message) => errorMessage(error).includes(message))
   );
 }

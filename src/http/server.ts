@@ -2,6 +2,12 @@ import type { Server } from 'node:http';
 
 import { StartupError } from '../db/startup-error.js';
 
+/**
+ * A request may take its time to arrive, but not hold a connection for ever. An idle connection is
+ * kept longer than load balancers keep theirs, so that it is they who close it.
+ */
+export const SERVER_OPTIONS = { requestTimeout: 30_000, keepAliveTimeout: 65_000 } as const;
+
 const DRAIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;
 

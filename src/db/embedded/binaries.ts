@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { z } from 'zod';
 import { StartupError } from '../startup-error.js';
-import { errorCode, removeLeftovers } from './files.js';
+import { errorCode } from '../errors.js';
+import { removeLeftovers } from '../files.js';
 import { runProgram, type Account } from './run-program.js';
 import { SYSTEM_FOLDER, assertRootOnly, prepareSystemFolder } from './system-folder.js';
 

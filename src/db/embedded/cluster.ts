@@ -3,7 +3,8 @@ import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { StartupError } from '../startup-error.js';
 import type { Binaries } from './binaries.js';
-import { errorCode, removeLeftovers, syncFolder } from './files.js';
+import { errorCode } from '../errors.js';
+import { removeLeftovers, syncFolder } from '../files.js';
 import { runProgram, type Account } from './run-program.js';
 
 /** The superuser that `initdb` makes. Only the set-up and the locks use it, never the application. */

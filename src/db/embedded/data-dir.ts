@@ -1,6 +1,6 @@
 import { chmod, mkdir, readdir, realpath, stat } from 'node:fs/promises';
 import { StartupError } from '../startup-error.js';
-import { errorCode, errorMessage } from './files.js';
+import { errorCode, errorMessage } from '../errors.js';
 import { RECORD_FILE } from './record.js';
 
 /**

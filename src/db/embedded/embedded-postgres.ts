@@ -9,7 +9,7 @@ import {
   type Cluster,
 } from './cluster.js';
 import { prepareDataDir } from './data-dir.js';
-import { errorMessage } from './files.js';
+import { errorMessage } from '../errors.js';
 import { holdCluster, releaseCluster, watchCluster, type Log, type Mode } from './hold.js';
 import { completeRecord, homeOf, readOrCreateRecord, type ClusterRecord } from './record.js';
 import { APPLICATION_NAME, setUpDatabase } from './session.js';

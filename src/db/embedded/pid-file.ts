@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
-import { errorCode } from './files.js';
+import { errorCode } from '../errors.js';
 import { isSocket, socketPath, type Endpoint } from './endpoint.js';
 
 /** What a postmaster says about itself in its data folder. */

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { StartupError } from '../startup-error.js';
 import { isRoot } from './account.js';
-import { createFile, errorCode, replaceFile } from './files.js';
+import { errorCode } from '../errors.js';
+import { createFile, replaceFile } from '../files.js';
 import { SYSTEM_FOLDER } from './system-folder.js';
 
 /** The file in DATA_DIR that says which cluster belongs to it, and with which passwords. */

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+import { errorCode } from './errors.js';
+
 const LEFTOVER_AGE_MS = 10 * 60 * 1000;
 
 /** Writes a 0600 file that is there whole or not at all, also after a power cut; replaces what was there. */
@@ -56,17 +58,4 @@ export async function removeLeftovers(folder: string, prefix: string): Promise<v
     const age = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Date.now());
     if (age > LEFTOVER_AGE_MS) await rm(path, { recursive: true, force: true });
   }
-}
-
-/** The `code` of a system's or a database's error (`ENOENT`, `28P01`). */
-export function errorCode(error: unknown): string | undefined {
-  // Not `instanceof Error`: the system's errors need not come from the realm this code runs in (a test's sandbox).
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
-
-/** What an error says, for a sentence of ours to quote. */
-export function errorMessage(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
-  return String(error.message);
 }
