@@ -18,6 +18,8 @@ const DRIVER_MESSAGES = [
   'Query read timeout',
   'Cannot use a pool after calling end',
   'Driver not Connected',
+  // TypeORM's, when the connection broke between two statements of a transaction.
+  'Query runner already released',
 ];
 
 /**

@@ -18,7 +18,7 @@ const PREFIXES = [
   ['org', 'organization'],
 ] as const;
 
-const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+const ALPHABET = Array.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 
 /** CRC-32 (IEEE 802.3) bit by bit, as its definition reads. */
 function crc32(text: string): number {
@@ -66,7 +66,10 @@ describe('a minted credential', () => {
   it('holds 256 random bits: every value of the first character that 2²⁵⁶ allows turns up', () => {
     const bits = Array.from({ length: 2000 }, () => {
       const secret = format.mint('live').slice('bwp_live_'.length, -6);
-      return [...secret].reduce((sum, digit) => sum * 62n + BigInt(ALPHABET.indexOf(digit)), 0n);
+      return Array.from(secret).reduce(
+        (sum, digit) => sum * 62n + BigInt(ALPHABET.indexOf(digit)),
+        0n,
+      );
     });
 
     expect(new Set(bits).size).toBe(bits.length);

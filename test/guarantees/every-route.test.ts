@@ -17,6 +17,7 @@ const PUBLIC = ['GET /scopes'];
 const OPEN_PATHS = [
   '/healthz',
   '/readyz',
+  '/docs/errors',
   '/.well-known/oauth-protected-resource',
   '/.well-known/oauth-protected-resource/api/v1',
 ];

@@ -13,9 +13,10 @@ const AT_ONCE = 100;
 const SEED = 20_261_120;
 
 const format = createSecretFormat({ brand: 'bwp' });
+const ALPHABET = Array.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
 const base62 = (length: number) =>
   fc.string({
-    unit: fc.constantFrom(...'0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'),
+    unit: fc.constantFrom(...ALPHABET),
     minLength: length,
     maxLength: length,
   });

@@ -50,13 +50,21 @@ describe('the first start on an empty database', () => {
     expect(second.stdout()).toBe('');
   }, 30_000);
 
-  it('makes one demo tenant when two servers start at the same instant, and one greets', async () => {
-    const both = await Promise.all([processes.start(env), processes.start(env)]);
-    const [greeting, ...others] = both.map(({ stdout }) => stdout()).filter(Boolean);
+  it('makes one demo tenant when several servers start at the same instant, and one of them greets', async () => {
+    // TypeORM's own table is there, and locked, so that they all stand at the same point.
+    await database.query(
+      'CREATE TABLE migrations (id serial PRIMARY KEY, timestamp bigint, name text)',
+    );
+    const release = await hold('migrations');
+    const starting = Promise.all([1, 2, 3, 4].map(() => processes.start(env)));
+    await until(async () => (await countWaiting()) === 4);
+    await release();
+    const servers = await starting;
+    const [greeting, ...others] = servers.map(({ stdout }) => stdout()).filter(Boolean);
     expect(greeting).toContain('curl');
     expect(others).toEqual([]);
     const key = /API key +(\S+)/.exec(greeting ?? '')?.[1] ?? '';
-    for (const server of both) {
+    for (const server of servers) {
       expect((await server.send('GET', '/api/v1/me', { key })).status).toBe(200);
     }
     expect(
@@ -159,17 +167,10 @@ describe('a server that is told to stop', () => {
 
   /** A request that waits for a lock in the database until `release`. */
   async function sendBlocked(server: ServerProcess, key: string) {
-    const client = new pg.Client(database.target);
-    await client.connect();
-    await client.query('BEGIN; LOCK TABLE contacts IN EXCLUSIVE MODE');
+    const release = await hold('contacts');
     const answer = server.send('POST', '/api/v1/contacts', { key, body: { type: 'other' } });
-    await until(async () => {
-      const waiting = await database.query(
-        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-      );
-      return waiting.length > 0;
-    });
-    return { answer, release: () => client.end() };
+    await until(async () => (await countWaiting()) === 1);
+    return { answer, release };
   }
 });
 
@@ -197,6 +198,22 @@ describe('a server with the embedded database', () => {
     expect(second.stdout()).toBe('');
   }, 60_000);
 });
+
+/** Locks a table; whoever needs it waits until the returned function is called. */
+async function hold(table: string): Promise<() => Promise<void>> {
+  const client = new pg.Client(database.target);
+  await client.connect();
+  await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+  return () => client.end();
+}
+
+/** How many connections to the database wait for a lock of any sort. */
+async function countWaiting(): Promise<number> {
+  const rows = await database.query(
+    `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+  );
+  return rows.length;
+}
 
 /** Runs the curl line of the greeting with a shell. */
 async function paste({ stdout }: ServerProcess): Promise<string> {

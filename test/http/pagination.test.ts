@@ -55,7 +55,7 @@ describe('the pages of a list', () => {
       const search = new URLSearchParams();
       if (limit !== undefined) search.set('limit', String(limit));
       if (cursor !== null) search.set('cursor', cursor);
-      const answer = await page(`?${search}`);
+      const answer = await page(`?${search.toString()}`);
       pages.push(answer);
       seen.push(...answer.data.map(({ id }) => id));
       cursor = answer.meta.pagination.cursor;

@@ -3,7 +3,7 @@ import pg from 'pg';
 
 import { createDataSource } from '../../src/db/data-source.js';
 import { ENTITIES } from '../../src/entities.js';
-import { startTemporaryPostgres } from './temporary-postgres.js';
+import { startTemporaryPostgres, type TemporaryPostgres } from './temporary-postgres.js';
 
 /** Where tests find the database server; handed to the workers through the environment. */
 export interface TestServer {
@@ -22,6 +22,17 @@ export interface TestServer {
  */
 export async function setUp(build: string): Promise<() => Promise<void>> {
   const postgres = await startTemporaryPostgres();
+  try {
+    await prepare(postgres, build);
+  } catch (error) {
+    // Nobody else would ever stop it.
+    await postgres.stop();
+    throw error;
+  }
+  return () => postgres.stop();
+}
+
+async function prepare(postgres: TemporaryPostgres, build: string): Promise<void> {
   const owner = { user: 'tester', password: randomBytes(12).toString('hex') };
   const client = new pg.Client(postgres.connection);
   await client.connect();
@@ -37,5 +48,4 @@ export async function setUp(build: string): Promise<() => Promise<void>> {
 
   const server: TestServer = { admin: postgres.connection, owner, build };
   process.env['GATEHOUSE_TEST_SERVER'] = JSON.stringify(server);
-  return () => postgres.stop();
 }

@@ -20,7 +20,6 @@ export interface ServerProcess extends HttpClient {
   readonly stderr: () => string;
   /** Where it listens; known once it is ready. */
   readonly origin: string;
-  readonly port: number;
   /** Sends a signal and waits for the end. */
   end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Exit>;
 }
@@ -29,13 +28,18 @@ export interface ServerProcess extends HttpClient {
 export interface ServerProcesses {
   /** Starts one and waits until `/readyz` says that it is ready. */
   start(env: Record<string, string>): Promise<ServerProcess>;
-  /** Starts one that need not become ready; it has no `origin` until it listens. */
-  launch(env: Record<string, string>): ServerProcess;
+  /**
+   * Starts one that must not come up, and waits for its end.
+   * @returns what it said on stderr
+   * @throws Error unless it ends soon, with exit code 1 and nothing on stdout
+   */
+  refuse(env: Record<string, string>): Promise<string>;
   /** Kills those that still run. */
   killAll(): Promise<void>;
 }
 
 const READY_WITHIN_MS = 20_000;
+const REFUSES_WITHIN_MS = 6000;
 
 export function createServerProcesses(): ServerProcesses {
   const running = new Set<ServerProcess>();
@@ -46,11 +50,23 @@ export function createServerProcesses(): ServerProcesses {
     return server;
   };
   return {
-    launch,
     async start(env) {
       const server = launch(env);
       await whenReady(server);
       return server;
+    },
+    async refuse(env) {
+      const server = launch(env);
+      let exit: Exit | undefined;
+      void server.exited.then((value) => {
+        exit = value;
+      });
+      const { code } = await until(() => exit, {
+        withinMs: REFUSES_WITHIN_MS,
+        what: 'the server ends by itself',
+      });
+      if (code === 1 && server.stdout() === '') return server.stderr();
+      throw new Error(`it ended with ${code} and said: ${server.stdout()}${server.stderr()}`);
     },
     async killAll() {
       await Promise.all([...running].map((server) => server.end('SIGKILL')));
@@ -92,9 +108,6 @@ function launchServer(env: Record<string, string>): ServerProcess {
     stderr,
     get origin() {
       return origin();
-    },
-    get port() {
-      return whereItListens(stderr()).port;
     },
     send: (method, path, options) => clientOf().send(method, path, options),
     close: () => client?.close(),

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createKeyService } from '../../src/api-keys/key-service.js';
+import { newKey } from '../../src/api-keys/key-schema.js';
+import { OPERATOR } from '../../src/audit/audit-log.js';
+import { createKeyring } from '../../src/credentials/keyring.js';
+import { assertSecretKeysPresent } from '../../src/credentials/secret-key-usage.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+const OLD = 'the old secret key that is to be retired';
+const NEW = 'the new secret key that is to take over';
+
+describe('what verification leaves to be written', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  const retiring = createKeyring([OLD]);
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ SECRET_KEYS: `${NEW},${OLD}` });
+    tenant = await gatehouse.createTenant('acme');
+  });
+  afterAll(() => gatehouse.close());
+
+  /** A key from the time when the old secret key was the only one. */
+  const createOldKey = () =>
+    gatehouse.dataSource.transaction((manager) =>
+      createKeyService({ manager, keyring: retiring, format: gatehouse.format }).create(
+        { actor: OPERATOR, tenantId: tenant.id },
+        newKey.parse({ name: 'Old', scopes: ['contacts:read'] }),
+      ),
+    );
+  const use = (secret: string) => gatehouse.http.get('/api/v1/me').set('X-API-Key', secret);
+  const keyIdOf = async (id: string) => {
+    const [row] = await gatehouse.database.query<{ digest_key_id: string }>(
+      'SELECT digest_key_id FROM credentials WHERE id = $1',
+      [id],
+    );
+    return row?.digest_key_id;
+  };
+  const useOf = (id: string) =>
+    gatehouse.database.query<{ address: string; used_at: Date }>(
+      'SELECT address, used_at FROM credential_uses WHERE credential_id = $1',
+      [id],
+    );
+
+  it('is the digest of a used key, which moves to the newest secret key', async () => {
+    const { key, secret } = await createOldKey();
+    expect(await keyIdOf(key.id)).toBe(retiring.currentId);
+
+    await use(secret).expect(200);
+    await gatehouse.app.activity.flush();
+
+    expect(await keyIdOf(key.id)).toBe(gatehouse.keyring.currentId);
+    await use(secret).expect(200);
+  });
+
+  it('keeps the old secret key needed for as long as a key depends on it', async () => {
+    const { dataSource, keyring } = gatehouse;
+    const { key, secret } = await createOldKey();
+    const without = createKeyring([NEW]);
+    expect(without.currentId).toBe(keyring.currentId);
+    await expect(assertSecretKeysPresent(dataSource, without)).rejects.toThrow(retiring.currentId);
+
+    await use(secret).expect(200);
+    await gatehouse.app.activity.flush();
+
+    expect(await keyIdOf(key.id)).toBe(keyring.currentId);
+    await expect(assertSecretKeysPresent(dataSource, without)).resolves.toBeUndefined();
+  });
+
+  it('is nothing until it is flushed, and then the latest use', async () => {
+    const key = await gatehouse.createKey(tenant);
+    await use(key.secret);
+    await use(key.secret);
+    expect(await useOf(key.id)).toEqual([]);
+
+    await gatehouse.app.activity.flush();
+
+    expect(await useOf(key.id)).toEqual([{ address: '127.0.0.1', used_at: expect.any(Date) }]);
+  });
+
+  it('is kept when the database is away, and written the next time', async () => {
+    const key = await gatehouse.createKey(tenant);
+    const revoked = await gatehouse.createKey(tenant);
+    const admin = await gatehouse.createKey(tenant);
+    await gatehouse.http.delete(`/api/v1/api-keys/${revoked.id}`).set(admin.bearer).expect(204);
+    await use(key.secret).expect(200);
+    await use(revoked.secret).expect(401);
+    await gatehouse.database.lock();
+    await gatehouse.app.activity.flush();
+    await gatehouse.database.unlock();
+
+    await gatehouse.app.activity.flush();
+
+    expect(await useOf(key.id)).toHaveLength(1);
+    const refusals = await gatehouse.database.query(
+      `SELECT occurrences FROM audit_log WHERE subject = $1 AND action = 'credential.refused'`,
+      [revoked.id],
+    );
+    expect(refusals).toEqual([{ occurrences: 1 }]);
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { createTestApp } from '../support/app.js';
+
+const PATH = '/.well-known/oauth-protected-resource';
+const RESOURCES =
+  'contacts leads projects bids pay_apps change_orders site_logs time_entries products documents'
+    .split(' ')
+    .flatMap((resource) => ['read', 'write', 'delete'].map((action) => `${resource}:${action}`));
+
+describe('protected resource metadata (RFC 9728)', () => {
+  it.each([
+    [PATH, 'https://auth.example.com'],
+    [`${PATH}/api/v1`, 'https://auth.example.com/api/v1'],
+  ])('GET %s describes %s', async (path, resource) => {
+    const gatehouse = await createTestApp({
+      ISSUER: 'https://auth.example.com',
+      BRAND_NAME: 'Acme',
+    });
+
+    // URLs come from the issuer, whatever the request claims.
+    const answer = await gatehouse.http
+      .get(path)
+      .set({ Host: 'evil.example', 'X-Forwarded-Host': 'evil.example' });
+
+    await gatehouse.close();
+    expect(answer.status).toBe(200);
+    expect(answer.headers['content-type']).toMatch(/^application\/json/);
+    expect(answer.headers['cache-control']).toBe('public, max-age=300');
+    expect(answer.body).toEqual({
+      resource,
+      authorization_servers: ['https://auth.example.com'],
+      scopes_supported: [
+        ...RESOURCES,
+        ...['bids:send', 'bids:accept_reject', 'pay_apps:approve', 'change_orders:approve'],
+        ...['users:read', 'webhooks:manage', 'jobs:read', 'jobs:write', 'offline_access'],
+        // What is for keys only is not offered to OAuth clients.
+        ...['audit:read', 'openid', 'profile', 'email'],
+      ],
+      bearer_methods_supported: ['header'],
+      resource_name: 'Acme API',
+    });
+  });
+
+  it('is where the challenge of the API points (RFC 9728 §5.1)', async () => {
+    const gatehouse = await createTestApp();
+    const refused = await gatehouse.http.get('/api/v1/me');
+    const url = /resource_metadata="([^"]+)"/.exec(refused.headers['www-authenticate'] ?? '')?.[1];
+
+    const answer = await gatehouse.http.get(new URL(url ?? '').pathname);
+
+    await gatehouse.close();
+    expect(answer.status).toBe(200);
+    expect(url).toBe(`http://localhost:3000${PATH}/api/v1`);
+    expect(answer.body.resource).toBe('http://localhost:3000/api/v1');
+  });
+});
