@@ -126,6 +126,12 @@ const CREDENTIALS = `
   );
   CREATE TRIGGER revocations_are_final BEFORE UPDATE ON revocations
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+  -- What ends with a grant or a token expires anyway; nothing else may ever be forgotten.
+  CREATE TRIGGER revocations_are_kept BEFORE DELETE ON revocations FOR EACH ROW
+    WHEN (NOT starts_with(OLD.subject, 'grt_') AND NOT starts_with(OLD.subject, 'tok_'))
+    EXECUTE FUNCTION refuse_change();
+  CREATE TRIGGER revocations_are_not_emptied BEFORE TRUNCATE ON revocations
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 `;
 
 const AUDIT = `
@@ -153,6 +159,8 @@ const AUDIT = `
     EXECUTE FUNCTION refuse_change();
   CREATE TRIGGER audit_log_is_kept BEFORE DELETE ON audit_log
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+  CREATE TRIGGER audit_log_is_not_emptied BEFORE TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 `;
 
 const IDEMPOTENCY = `

@@ -8,7 +8,7 @@ import { createKeyService } from './api-keys/key-service.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { createGuard, type Access, type GuardedState } from './credentials/guard.js';
+import { createGuard, guardLateBody, type Access, type GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
@@ -110,7 +110,9 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     createRoutes('/api/v1', apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
-      method === 'GET' ? [guard(access), reader] : [guard(access), readBody, unitOfWork],
+      method === 'GET'
+        ? [guard(access), reader]
+        : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],
     ) as Middleware<RequestState>,
   );
   koa.use(createRoutes('', openRoutes, () => []));

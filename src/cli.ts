@@ -30,15 +30,16 @@ async function main(words: readonly string[]): Promise<number> {
   const { command, args } = readArguments(COMMANDS, words);
   const config = readConfig(process.env, process.cwd());
   if (!(await isConfirmed(command, args))) throw new Refused('Nothing was done.');
+  // Somebody may be typing: nothing is open meanwhile, neither a transaction nor a database.
+  const input = command.readsInput?.(args) ? await text(process.stdin) : '';
 
   const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND });
   const instance = await openInstance({ config, mode: 'borrow', log });
   try {
     const { dataSource, keyring, target } = instance;
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
-    const readInput = () => text(process.stdin);
     const result = await dataSource.transaction((manager) =>
-      command.run({ config, dataSource, target, manager, keyring, format, readInput }, args),
+      command.run({ config, dataSource, target, manager, keyring, format, input }, args),
     );
     process.stdout.write(`${args.flag('json') ? JSON.stringify(result) : renderText(result)}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;

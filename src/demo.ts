@@ -14,7 +14,8 @@ import { createTenantStore } from './tenants/tenant-store.js';
 /** What a first start made, to be shown once. */
 export interface Demo {
   readonly email: string;
-  readonly password: string;
+  /** `undefined` if it was not made here, but given as `ADMIN_PASSWORD`. */
+  readonly password: string | undefined;
   readonly key: string;
 }
 
@@ -36,8 +37,12 @@ export async function createDemo(
 
     const accounts = createAccountStore(manager);
     const email = config.ADMIN_EMAIL;
-    const password = config.ADMIN_PASSWORD ?? randomBytes(12).toString('base64url');
-    const account = await accounts.create({ email, name: 'Administrator', password });
+    const generated = randomBytes(12).toString('base64url');
+    const account = await accounts.create({
+      email,
+      name: 'Administrator',
+      password: config.ADMIN_PASSWORD ?? generated,
+    });
     await accounts.join(tenant.id, account.id, 'company_admin');
 
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
@@ -52,6 +57,7 @@ export async function createDemo(
       subject: tenant.id,
       details: { slug: tenant.slug, name: tenant.name },
     });
+    const password = config.ADMIN_PASSWORD === undefined ? generated : undefined;
     return { email, password, key: minted.secret };
   });
 }
@@ -66,7 +72,7 @@ export function greeting(demo: Demo, url: string): string {
   Gatehouse is ready at ${url}
 
   Administrator   ${demo.email}
-  Password        ${demo.password}
+  Password        ${demo.password ?? '(the one from ADMIN_PASSWORD)'}
   API key         ${demo.key}
 
   They are shown this once. Ask the API who the key is:

@@ -29,18 +29,21 @@ const OLDEST_POSTGRES = 150_000;
  *
  * @param mode `serve` keeps an embedded database to itself; `borrow` shares it with a server
  * @param fill run once nobody else is starting: what an empty database should hold
- * @throws StartupError for everything the operator has to mend
+ * @param signal ends the opening: nothing is left open then
+ * @throws StartupError for everything the operator has to mend, the signal's reason if aborted
  */
 export async function openInstance({
   config,
   mode,
   log,
   fill = () => Promise.resolve(),
+  signal,
 }: {
   config: Config;
   mode: 'serve' | 'borrow';
   log: Logger;
   fill?: (dataSource: DataSource, keyring: Keyring) => Promise<void>;
+  signal?: AbortSignal;
 }): Promise<Instance> {
   const { target, stop } = await openDatabase(config, mode, log);
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
@@ -50,17 +53,20 @@ export async function openInstance({
     await stop();
   };
   try {
+    signal?.throwIfAborted();
     const keyring = createKeyring(
       config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
     );
     const starting = createDataSource(target, ENTITIES, onError, 'startup');
     await connect(starting, target);
     try {
-      await alone(starting, async () => {
+      const prepare = async () => {
         await starting.runMigrations();
         await assertSecretKeysPresent(starting, keyring);
+        signal?.throwIfAborted();
         await fill(starting, keyring);
-      });
+      };
+      await alone(starting, prepare, signal);
     } finally {
       await starting.destroy();
     }

@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
@@ -11,8 +11,10 @@ import { VERIFICATION_QUERY } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
+import { ERROR_PAGE_PATH } from './docs/error-page.js';
 import { forgetOldAnswers } from './http/idempotency.js';
 import { drain, listen, SERVER_OPTIONS } from './http/server.js';
+import { createStartingHandler, type StartingHandler } from './http/starting.js';
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
 
@@ -30,7 +32,7 @@ async function main(): Promise<void> {
   process.stdout.on('error', () => undefined);
 
   // The ports first, so that a busy one is found before anything is made or started.
-  const handler = createHandler();
+  const handler = createStartingHandler(config.ISSUER + ERROR_PAGE_PATH);
   const server = await listen(
     createServer(SERVER_OPTIONS, handler.handle),
     config.HOST,
@@ -41,6 +43,10 @@ async function main(): Promise<void> {
   try {
     metrics = await serveMetrics(config, register);
     await serve({ config, log, register, server, handler, signal: stopped.signal });
+  } catch (error) {
+    // Told to stop while starting: what was open is closed again.
+    if (!stopped.signal.aborted || error !== stopped.signal.reason) throw error;
+    log.info({}, 'stopped before it was ready');
   } finally {
     for (const open of [server, metrics]) {
       open?.close();
@@ -54,7 +60,7 @@ interface Serving {
   readonly log: Logger;
   readonly register: Registry;
   readonly server: Server;
-  readonly handler: ReturnType<typeof createHandler>;
+  readonly handler: StartingHandler;
   readonly signal: AbortSignal;
 }
 
@@ -68,6 +74,7 @@ async function serve(serving: Serving): Promise<void> {
     fill: async (dataSource, keyring) => {
       if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);
     },
+    signal,
   });
   const { dataSource, keyring, target } = instance;
   const verifierPool = createVerifierPool(target, (error) =>
@@ -78,7 +85,7 @@ async function serve(serving: Serving): Promise<void> {
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void clean(dataSource, log), CLEAN_EVERY_MS),
+    setInterval(() => void clean(dataSource, log, signal), CLEAN_EVERY_MS),
   ];
   handler.become(app.koa.callback());
 
@@ -96,19 +103,6 @@ async function serve(serving: Serving): Promise<void> {
   log.info({}, 'stopped');
 }
 
-/** Answers 503 until the application is there. */
-function createHandler(): { handle: RequestListener; become: (next: RequestListener) => void } {
-  let current: RequestListener = (_request, response) => {
-    response.writeHead(503, { 'Retry-After': '1', 'Cache-Control': 'no-store' }).end();
-  };
-  return {
-    handle: (request, response) => current(request, response),
-    become: (next) => {
-      current = next;
-    },
-  };
-}
-
 async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
   if (config.METRICS_PORT === undefined) return undefined;
   collectDefaultMetrics({ register });
@@ -122,8 +116,8 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
-function clean(dataSource: DataSource, log: Logger): Promise<void> {
-  return forgetOldAnswers(dataSource.manager).catch((error: unknown) =>
+function clean(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
+  return forgetOldAnswers(dataSource.manager, signal).catch((error: unknown) =>
     log.warn({ err: error }, 'cleaning up failed'),
   );
 }

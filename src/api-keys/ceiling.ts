@@ -14,7 +14,7 @@ export interface Reach {
   readonly allowedIps: readonly string[] | null;
   /** `null`: never ends. */
   readonly expiresAt: Date | null;
-  /** `null`: no limit of its own; 0: none at all. */
+  /** `null` and 0: no limit was put on it. */
   readonly rateLimitPerMinute: number | null;
 }
 
@@ -53,6 +53,7 @@ function isSubset(inner: readonly string[], outer: readonly string[]): boolean {
   return inner.every((item) => outer.includes(item));
 }
 
+/** Requests a minute; `null` for no limit. */
 function limitOf({ rateLimitPerMinute }: Pick<Reach, 'rateLimitPerMinute'>): number | null {
   return rateLimitPerMinute === 0 ? null : rateLimitPerMinute;
 }

@@ -10,17 +10,17 @@ const MAX_ADDRESSES = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 
+/** A list whose length is judged before its items: a long one of nonsense must not cost much. */
+const atMost = <Item extends z.ZodType>(length: number, item: Item) =>
+  z.array(z.unknown()).max(length).pipe(z.array(item));
+
 const name = text(100);
 
 /** `null` and an empty list both say: from anywhere. */
-const allowedIps = z
-  .array(
-    z
-      .string()
-      .trim()
-      .refine(isAddressOrNetwork, 'must be an IPv4 or IPv6 address or network (CIDR)'),
-  )
-  .max(MAX_ADDRESSES)
+const allowedIps = atMost(
+  MAX_ADDRESSES,
+  z.string().trim().refine(isAddressOrNetwork, 'must be an IPv4 or IPv6 address or network (CIDR)'),
+)
   .nullable()
   .transform((list) => (list === null || list.length === 0 ? null : [...new Set(list)]));
 
@@ -43,9 +43,8 @@ export const newKey = z.strictObject({
     .literal('secret', 'must be "secret": other kinds are not supported by this version')
     .default('secret'),
   environment: z.enum(ENVIRONMENTS).default('live'),
-  scopes: z
-    .array(z.enum(KEY_SCOPES, 'is not a scope that a key can carry'))
-    .min(1)
+  scopes: atMost(KEY_SCOPES.length, z.enum(KEY_SCOPES, 'is not a scope that a key can carry'))
+    .refine((scopes) => scopes.length > 0, 'must name at least one scope')
     .transform(inCatalogOrder),
   allowedIps: allowedIps.default(null),
   expiresAt: expiresAt.default(null),

@@ -41,6 +41,10 @@ export interface KeyService {
   revoke(by: KeyManager, id: string, reason: string | null, confirm?: string): Promise<void>;
 }
 
+/** What a new key takes from a request, or from the key that it replaces. */
+type Minted = Readonly<Omit<NewKey, 'kind'>> &
+  Pick<StoredCredential, 'kind' | 'spaces' | 'bindings'>;
+
 interface Dependencies {
   /** A transaction's: what is made or ended commits with its audit entry. */
   readonly manager: EntityManager;
@@ -95,8 +99,11 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
 
   async function mint(
     by: KeyManager,
-    fields: NewKey,
-    replaced?: StoredCredential,
+    fields: Minted,
+    {
+      replaced,
+      endsReplaced = false,
+    }: { replaced?: StoredCredential; endsReplaced?: boolean } = {},
   ): Promise<MintedKey> {
     const { tenantId } = by;
     const id = createId('key');
@@ -106,20 +113,26 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
     const caller = await ceilingOf(by);
     const subjects = [id, tenantId];
     const ancestors = [...(caller?.subjects ?? []), ...(replaced?.subjects ?? [])];
-    const issueSeq = await revocations.drawIssueOrder([...subjects, ...ancestors]);
-    await assertWithinReach(by, { ...fields, spaces: null });
+    const ending = replaced && endsReplaced ? [replaced.id] : [];
+    const issueSeq = await revocations.drawIssueOrder([...subjects, ...ancestors], ending);
+    await assertWithinReach(by, fields);
     if (replaced) assertActive(await getStored(tenantId, replaced.id), 'rotated');
 
     const { digest, keyId } = keyring.digest(secret);
     await store.insert({
-      ...fields,
+      name: fields.name,
+      kind: fields.kind,
+      environment: fields.environment,
       scopes: [...fields.scopes],
+      spaces: fields.spaces,
+      bindings: fields.bindings,
+      allowedIps: fields.allowedIps,
+      expiresAt: fields.expiresAt,
+      rateLimitPerMinute: fields.rateLimitPerMinute,
       id,
       tenantId,
-      spaces: null,
-      bindings: null,
       principalKind: KINDS[fields.kind].principal,
-      principalId: tenantId,
+      principalId: replaced?.principalId ?? tenantId,
       parentId: null,
       replaces: replaced?.id ?? null,
       digest,
@@ -145,7 +158,7 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
 
     async create(by, fields) {
       await assertFuture(fields.expiresAt);
-      const minted = await mint(by, fields);
+      const minted = await mint(by, { ...fields, spaces: null, bindings: null });
       const { id, name, kind, environment, scopes } = minted.key;
       await audit.record(by.actor, {
         tenantId: by.tenantId,
@@ -169,7 +182,7 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
         tenantId: by.tenantId,
         action: 'api_key.update',
         subject: id,
-        details: { members: Object.keys(fields) },
+        details: { before: pick(key, fields), after: fields },
       });
       return getStored(by.tenantId, id);
     },
@@ -177,9 +190,7 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
     async rotate(by, id, graceSeconds) {
       const old = await findManageable(by, id, 'findForUpdate');
       assertActive(old, 'rotated');
-      const { name, environment, scopes, allowedIps, expiresAt, rateLimitPerMinute } = old;
-      const fields = { name, environment, scopes, allowedIps, expiresAt, rateLimitPerMinute };
-      const minted = await mint(by, { ...fields, kind: 'secret' }, old);
+      const minted = await mint(by, old, { replaced: old, endsReplaced: graceSeconds === 0 });
       if (graceSeconds > 0) await store.expireWithin(by.tenantId, id, graceSeconds);
       else await revocations.revoke(id, by.actor.id, 'rotated');
       await audit.record(by.actor, {
@@ -212,6 +223,12 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
 function assertActive(key: StoredCredential, verb: string): void {
   if (key.status === 'active') return;
   throw new Problem('conflict', `The key is ${key.status} and cannot be ${verb}.`);
+}
+
+/** The values of the changed members, as the audit log keeps them. */
+function pick(values: CredentialChange, changed: CredentialChange): CredentialChange {
+  const members = Object.keys(changed) as (keyof CredentialChange)[];
+  return Object.fromEntries(members.map((member) => [member, values[member]]));
 }
 
 function presentMembers(change: KeyChange): CredentialChange {

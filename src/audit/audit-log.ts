@@ -13,14 +13,12 @@ export interface Actor {
 /** Someone with the command line in hand. */
 export const OPERATOR: Actor = { id: 'operator', address: null, requestId: null };
 
-type AuditDetail = string | number | boolean | null | readonly string[];
-
 /** What happened. Never a secret: `details` is shown to administrators. */
 export interface AuditEvent {
   readonly tenantId: string | null;
   readonly action: string;
   readonly subject: string;
-  readonly details?: Readonly<Record<string, AuditDetail>>;
+  readonly details?: object;
 }
 
 export interface AuditLog {

@@ -25,14 +25,15 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
       'password-stdin': { type: 'boolean' },
     },
     positionals: [0, 0],
-    async run({ manager, readInput }, args) {
+    readsInput: (args) => args.flag('password-stdin'),
+    async run({ manager, input }, args) {
       const email = parseOption('email', z.email('is no email address'), args.required('email'));
       const roles = z.enum(ROLES, `must be one of ${ROLES.join(', ')}`);
       const role = parseOption('role', roles, args.required('role'));
       const tenant = await getTenant(manager, args.required('tenant'));
       const name = args.option('name');
       const given = args.flag('password-stdin')
-        ? parseOption('password-stdin', password, (await readInput()).replace(/\r?\n$/, ''))
+        ? parseOption('password-stdin', password, input.replace(/\r?\n$/, ''))
         : undefined;
 
       const accounts = createAccountStore(manager);

@@ -18,8 +18,8 @@ export interface CommandContext {
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  /** Everything on standard input. */
-  readonly readInput: () => Promise<string>;
+  /** Everything on standard input if the command reads it, else empty. */
+  readonly input: string;
 }
 
 /** The words after noun and verb. */
@@ -46,6 +46,8 @@ export interface Command {
   readonly positionals: readonly [number, number];
   /** What is asked before anything is done; without it nothing is asked. */
   readonly question?: (args: Arguments) => string;
+  /** Whether it wants standard input, which is read before anything is opened: it can take long. */
+  readonly readsInput?: (args: Arguments) => boolean;
   /** @returns what is printed: one JSON value */
   readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
   /** Whether what was printed is a refusal. */
@@ -67,13 +69,18 @@ const UNITS: Readonly<Record<string, number>> = {
   y: 31_536_000,
 };
 
+/** A hundred years; beyond, times leave what JavaScript and PostgreSQL can hold. */
+const MAX_SECONDS = 100 * 31_536_000;
+
 /**
- * A duration such as `90d` or `12h`; a bare number counts seconds.
+ * A duration such as `90d` or `12h`, up to 100 years; a bare number counts seconds.
  * @returns seconds
  * @throws Misuse for anything else
  */
 export function parseDuration(text: string): number {
   const [, amount, unit = 's'] = /^(\d{1,9})([smhdwy])?$/.exec(text) ?? [];
   if (amount === undefined) throw new Misuse(`"${text}" is no duration such as 90d, 12h or 30m.`);
-  return Number(amount) * (UNITS[unit] ?? 1);
+  const seconds = Number(amount) * (UNITS[unit] ?? 1);
+  if (seconds > MAX_SECONDS) throw new Misuse(`"${text}" is longer than 100 years.`);
+  return seconds;
 }

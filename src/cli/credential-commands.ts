@@ -53,15 +53,15 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     summary: 'Reads a credential from standard input and says the verdict and why.',
     options: { address: { type: 'string' } },
     positionals: [0, 0],
-    async run({ target, format, keyring, readInput }, args) {
+    readsInput: () => true,
+    async run({ target, format, keyring, input }, args) {
       const pool = createVerifierPool(target, () => undefined);
       try {
         const observer = { noteOldDigest: () => undefined };
         const register = new Registry();
         const lookup = createBatchedLookup({ pool, query: VERIFICATION_QUERY, register });
         const verifier = createVerifier({ lookup, format, keyring, observer });
-        const raw = (await readInput()).trim();
-        return presentVerdict(await verifier.verify(raw, args.option('address')));
+        return presentVerdict(await verifier.verify(input.trim(), args.option('address')));
       } finally {
         await pool.end();
       }
@@ -104,9 +104,12 @@ function presentVerdict(verdict: Verdict) {
  * @throws Refused if there is no such subject: a mistyped one must not look revoked
  */
 async function tenantOfSubject(manager: EntityManager, subject: string): Promise<string | null> {
-  const [accountId = '', tenantId] = subject.split('@');
+  const [accountId = '', tenantId, ...more] = subject.split('@');
   if (tenantId !== undefined) {
-    if (await manager.existsBy(Membership, { accountId, tenantId })) return tenantId;
+    const isMembership = more.length === 0;
+    if (isMembership && (await manager.existsBy(Membership, { accountId, tenantId }))) {
+      return tenantId;
+    }
   } else if (subject.startsWith('tnt_')) {
     const tenant = await createTenantStore(manager).find(subject);
     if (tenant !== undefined) return tenant.id;

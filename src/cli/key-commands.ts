@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { presentKey } from '../api-keys/key-presenter.js';
-import { newKey } from '../api-keys/key-schema.js';
+import { keyRotation, newKey } from '../api-keys/key-schema.js';
 import { createKeyService, type KeyManager } from '../api-keys/key-service.js';
 import { OPERATOR } from '../audit/audit-log.js';
 import { createCredentialStore } from '../credentials/credential-store.js';
@@ -9,6 +9,7 @@ import { Credential } from '../credentials/credential.entity.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import { parseWith } from '../http/validation.js';
 import { Misuse, parseDuration, Refused, type Arguments, type Command } from './command.js';
+import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
 const PAGE = 1000;
@@ -91,7 +92,8 @@ export const KEY_COMMANDS: readonly Command[] = [
     question: (args) =>
       `Rotate ${args.positionals[0]}? The old key ends ${args.option('grace') ? `in ${args.option('grace')}` : 'at once'}.`,
     async run({ manager, keyring, format }, args) {
-      const grace = parseDuration(args.option('grace') ?? '0');
+      const { graceSeconds } = keyRotation.shape;
+      const grace = parseOption('grace', graceSeconds, parseDuration(args.option('grace') ?? '0'));
       const { by, id } = await keyOf(manager, args);
       const service = createKeyService({ manager, keyring, format });
       const { key, secret } = await service.rotate(by, id, grace);

@@ -122,8 +122,11 @@ async function writeDigests(
 ): Promise<void> {
   const ids = [...digests.keys()].toSorted();
   await dataSource.query(
-    `UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
+    // Locked first: an UPDATE takes its rows in whatever order its plan finds them.
+    `WITH locked AS (SELECT id FROM credentials WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
+     UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
      FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
+       JOIN locked ON locked.id = fresh.id
      WHERE credentials.id = fresh.id AND credentials.digest_key_id <> fresh.key_id`,
     [ids, ids.map((id) => digests.get(id)?.digest), ids.map((id) => digests.get(id)?.keyId)],
   );

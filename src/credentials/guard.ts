@@ -49,6 +49,9 @@ type Reason =
 
 type ChallengeError = 'invalid_token' | 'insufficient_scope';
 
+/** Said of whatever is refused in a URL, so that it tells nothing about the credential there. */
+const NOT_IN_URL = 'The credential is not valid here. Only publishable keys may be in a URL.';
+
 /** How a reason looks from outside. An address that isn't allowed looks like a wrong key. */
 const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, string]>> = {
   malformed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
@@ -56,11 +59,7 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
   revoked: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   address_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   presentation_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  exposed: [
-    'unauthorized',
-    'invalid_token',
-    'This credential must not be in a URL. Replace it: it may have been logged on the way.',
-  ],
+  exposed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   expired: ['token_expired', 'invalid_token', 'The credential has expired.'],
   tenant_suspended: [
     'tenant_suspended',
@@ -114,17 +113,29 @@ export function createGuard({
       if (reason !== undefined || principal === undefined) {
         const [code, error, detail] = ANSWERS[reason ?? 'unknown'];
         if (principal !== undefined) activity.noteRefusal(principal, reason ?? 'unknown', address);
-        throw new Problem(code, detail, { headers: challenge(error) });
+        throw new Problem(code, presented.by === 'query' ? NOT_IN_URL : detail, {
+          headers: challenge(error),
+        });
       }
       activity.noteUse(principal.credentialId, address);
       ctx.state.principal = principal;
       try {
         await next();
       } catch (error) {
+        if (!isDenial(error)) throw error;
+        if (error.status === 403) activity.noteRefusal(principal, error.code, address);
         throw withChallenge(error, challenge);
       }
     };
   };
+}
+
+/**
+ * Makes the guard that stands behind the body: what came in after the first verdict is admitted only
+ * by a new one. Else a request could be opened, its credential revoked, and the body sent then.
+ */
+export function guardLateBody(guard: Middleware<GuardedState>): Middleware<GuardedState> {
+  return (ctx, next) => (ctx.state.isBodyLate ? guard(ctx, next) : next());
 }
 
 /**
@@ -164,12 +175,15 @@ function createChallenge(resourceMetadataUrl: string, scopes: readonly Scope[]) 
   };
 }
 
+function isDenial(error: unknown): error is Problem {
+  return error instanceof Problem && (error.status === 401 || error.status === 403);
+}
+
 /** What a handler forbids is answered like what the guard forbids. */
-function withChallenge(error: unknown, challenge: ReturnType<typeof createChallenge>): unknown {
-  if (!(error instanceof Problem) || (error.status !== 401 && error.status !== 403)) return error;
-  const headers = challenge(error.status === 401 ? 'invalid_token' : 'insufficient_scope');
-  const { errors, cause } = error;
-  return new Problem(error.code, error.message, { headers, ...(errors && { errors }), cause });
+function withChallenge(problem: Problem, challenge: ReturnType<typeof createChallenge>): Problem {
+  const { code, message, errors, cause } = problem;
+  const headers = challenge(problem.status === 401 ? 'invalid_token' : 'insufficient_scope');
+  return new Problem(code, message, { headers, ...(errors && { errors }), cause });
 }
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {

@@ -2,6 +2,8 @@ import type pg from 'pg';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 
 interface Waiter {
+  /** When it began to wait, in milliseconds. */
+  readonly since: number;
   readonly digests: readonly string[];
   readonly resolve: (row: LookupRow | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -35,6 +37,8 @@ interface Options {
 const MAX_IN_FLIGHT = 2;
 const MAX_BATCH = 256;
 const MAX_WAITING = 10_000;
+/** Whoever asked has waited long enough for an answer that may no longer be wanted. */
+const MAX_WAIT_MS = 3000;
 
 /**
  * Lookups that arrive together travel together: one prepared query for all that were gathered in a
@@ -49,6 +53,7 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
 
   function dispatch(): void {
     isScheduled = false;
+    dropOverdue();
     while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
       const batch = waiting.slice(0, MAX_BATCH);
       waiting = waiting.slice(MAX_BATCH);
@@ -58,6 +63,15 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
         schedule();
       });
     }
+  }
+
+  /** Those that waited through a database that hangs are told so, instead of one batch after another. */
+  function dropOverdue(): void {
+    const limit = performance.now() - MAX_WAIT_MS;
+    const overdue = waiting.findIndex(({ since }) => since > limit);
+    const count = overdue === -1 ? waiting.length : overdue;
+    for (const { reject } of waiting.slice(0, count)) reject(new LookupOverload('waited too long'));
+    if (count > 0) waiting = waiting.slice(count);
   }
 
   function schedule(): void {
@@ -95,7 +109,7 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
           reject(new LookupOverload('too many credentials are waiting to be looked up'));
           return;
         }
-        waiting.push({ digests, resolve, reject });
+        waiting.push({ since: performance.now(), digests, resolve, reject });
         schedule();
       }),
   };

@@ -11,10 +11,15 @@ import type { EntityManager } from 'typeorm';
  */
 export interface RevocationStore {
   /**
-   * Takes the locks to issue something under these subjects. Held until the transaction ends.
+   * Takes the locks to issue something, and to end something in the same transaction. They are held
+   * until it ends, and taken at once, in one order, so that two transactions cannot wait for each
+   * other.
+   *
+   * @param under the subjects of what is issued, and of everybody it is owed to
+   * @param ending subjects that the transaction will revoke
    * @returns the new credential's place in the order of issues and revocations
    */
-  drawIssueOrder(subjects: readonly string[]): Promise<string>;
+  drawIssueOrder(under: readonly string[], ending?: readonly string[]): Promise<string>;
   /** Ends a subject, with everything under it that was issued up to now. Repeating it is harmless. */
   revoke(subject: string, by: string, reason: string | null): Promise<void>;
 }
@@ -22,12 +27,12 @@ export interface RevocationStore {
 /** @param manager must be a transaction's: the locks last as long as it does */
 export function createRevocationStore(manager: EntityManager): RevocationStore {
   return {
-    async drawIssueOrder(subjects) {
-      await lock(manager, subjects, 'pg_advisory_xact_lock_shared');
+    async drawIssueOrder(under, ending = []) {
+      await lock(manager, under, ending);
       return drawOrder(manager);
     },
     async revoke(subject, by, reason) {
-      await lock(manager, [subject], 'pg_advisory_xact_lock');
+      await lock(manager, [], [subject]);
       const seq = await drawOrder(manager);
       await manager.query(
         `INSERT INTO revocations (subject, seq, reason, revoked_by) VALUES ($1, $2, $3, $4)`,
@@ -39,15 +44,19 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
 
 async function lock(
   manager: EntityManager,
-  subjects: readonly string[],
-  lockFunction: 'pg_advisory_xact_lock' | 'pg_advisory_xact_lock_shared',
+  shared: readonly string[],
+  exclusive: readonly string[],
 ): Promise<void> {
-  // In the order of the locks' own numbers, so that two transactions cannot wait for each other.
+  // In the order of the locks' own numbers; a subject that is wanted in both modes, in the stronger.
   await manager.query(
-    `SELECT ${lockFunction}(number) FROM (
-       SELECT DISTINCT hashtextextended(subject, 0) AS number
-       FROM unnest($1::text[]) AS subject ORDER BY 1) AS ordered`,
-    [subjects],
+    `SELECT CASE WHEN is_exclusive THEN pg_advisory_xact_lock(number) IS NULL
+                 ELSE pg_advisory_xact_lock_shared(number) IS NULL END
+     FROM (
+       SELECT hashtextextended(subject, 0) AS number, bool_or(is_exclusive) AS is_exclusive
+       FROM (SELECT unnest($1::text[]), false UNION ALL SELECT unnest($2::text[]), true)
+         AS wanted (subject, is_exclusive)
+       GROUP BY 1 ORDER BY 1) AS ordered`,
+    [shared, exclusive],
   );
 }
 

@@ -2,31 +2,48 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode } from '../db/errors.js';
+import { errorCode, errorMessage } from '../db/errors.js';
 import { createFile } from '../db/files.js';
+import { StartupError } from '../db/startup-error.js';
 
 const NAME = 'secret-keys';
+const LEAST_LENGTH = 32;
 
 /**
  * The `SECRET_KEYS` of a server that was given none: made once and kept in its data directory,
  * readable by its owner only.
  *
  * @param dataDir `DATA_DIR`, which exists
+ * @throws StartupError if the file is there and does not hold keys that are good enough
  */
 export async function readOrCreateSecretKeys(dataDir: string): Promise<readonly string[]> {
   const file = path.join(dataDir, NAME);
   const existing = await read(file);
   if (existing !== undefined) return existing;
+  const key = randomBytes(32).toString('base64url');
+  if (await createFile(file, `${key}\n`)) return [key];
   // Of two that start at once, both use the keys of the one that was first.
-  await createFile(file, `${randomBytes(32).toString('base64url')}\n`);
-  return (await read(file)) ?? [];
+  return readOrCreateSecretKeys(dataDir);
 }
 
 async function read(file: string): Promise<readonly string[] | undefined> {
+  let content: string;
   try {
-    return (await readFile(file, 'utf8')).trim().split(',');
+    content = await readFile(file, 'utf8');
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw new StartupError(`The file ${file} cannot be read: ${errorMessage(error)}.`, {
+      cause: error,
+    });
   }
+  const keys = content.split(',').flatMap((key) => key.trim() || []);
+  // The same as of `SECRET_KEYS`. An emptied file must not become an empty key.
+  const areGood =
+    keys.length > 0 &&
+    keys.every((key) => key.length >= LEAST_LENGTH) &&
+    new Set(keys).size === keys.length;
+  if (areGood) return keys;
+  throw new StartupError(
+    `The file ${file} must hold different keys of at least ${LEAST_LENGTH} characters each, separated by commas: restore it from a backup.`,
+  );
 }

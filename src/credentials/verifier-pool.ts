@@ -10,6 +10,8 @@ const CONNECTIONS = 4;
 /**
  * The verifier's own connections, so that no other work can keep a verdict waiting.
  *
+ * Never a standby: it would still accept what was just revoked on the primary.
+ *
  * The plan of the one query is pinned to index probes: what the planner makes of table statistics
  * must not turn a lookup into a scan while tables grow.
  *
@@ -39,4 +41,8 @@ async function prepare(client: pg.ClientBase): Promise<void> {
     `SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;
      SET enable_hashjoin = off; SET enable_mergejoin = off`,
   );
+  const { rows } = await client.query<{ standby: boolean }>(
+    'SELECT pg_is_in_recovery() AS standby',
+  );
+  if (rows[0]?.standby !== false) throw new Error('the database is a standby, which lags behind');
 }

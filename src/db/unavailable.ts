@@ -2,9 +2,9 @@ import { errorCode, errorMessage } from './errors.js';
 
 /**
  * SQLSTATE classes and codes that say "not now" rather than "not like this": connection trouble,
- * no such role or database (28, 3D), resources, an operator's intervention, timeouts, deadlocks.
+ * no such role or database (28, 3D), resources, an operator's intervention, timeouts, deadlocks, a standby that takes no writes.
  */
-const TEMPORARY = /^(08|28|3D|53|57P|40001|40P01|55P03|57014|25P0[34])/;
+const TEMPORARY = /^(08|28|3D|53|57P|40001|40P01|55P03|57014|25006|25P0[34])/;
 
 /** What Node and `pg` report when a connection cannot be made or ends. */
 const CONNECTION = /^(ECONN|EPIPE|ENOENT|EACCES|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET)/;
@@ -20,6 +20,7 @@ const DRIVER_MESSAGES = [
   'Driver not Connected',
   // TypeORM's, when the connection broke between two statements of a transaction.
   'Query runner already released',
+  'provided by a query runner was already released',
 ];
 
 /**

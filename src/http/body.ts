@@ -21,6 +21,7 @@ export const readBody: RequestMiddleware = async (ctx, next) => {
   if (hasBody && !isPlainJson(ctx.get('Content-Type'), ctx.get('Content-Encoding'))) {
     throw new Problem('unsupported_media_type', 'Send the body as application/json, uncompressed.');
   }
+  ctx.state.isBodyLate = hasBody && !ctx.req.complete;
   ctx.state.rawBody = hasBody
     ? await getRawBody(ctx.req, {
         limit: MAX_BODY,

@@ -14,6 +14,8 @@ export interface RequestState {
   manager: EntityManager;
   /** The body as it arrived; empty where there is none. */
   rawBody: Buffer;
+  /** Whether the body was still on its way when reading it began. */
+  isBodyLate: boolean;
 }
 
 /** A request to a matched route; `State` is what earlier middleware put there. */

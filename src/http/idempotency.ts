@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { EntityManager } from 'typeorm';
 
@@ -21,6 +22,7 @@ export interface Caller {
 
 const HOURS_KEPT = 24;
 const MAX_KEY_LENGTH = 255;
+const FORGOTTEN_AT_ONCE = 10_000;
 
 /** Remembers the answers to requests with an `Idempotency-Key`. */
 export interface Idempotency {
@@ -88,15 +90,30 @@ export function createIdempotency(sealer: Sealer): Idempotency {
   };
 }
 
-/** Forgets what is older than a day, a bounded number of records at a time. */
-export async function forgetOldAnswers(manager: EntityManager): Promise<void> {
-  await manager.query(
-    `DELETE FROM idempotency_records WHERE (scope, key) IN (
-       SELECT scope, key FROM idempotency_records
-       WHERE created_at <= gatehouse_now() - make_interval(hours => $1)
-       LIMIT 10000 FOR UPDATE SKIP LOCKED)`,
-    [HOURS_KEPT],
-  );
+/**
+ * Forgets all that is older than a day, a bounded number of records at a time: each is a statement
+ * of its own, so that none runs into the time limit.
+ *
+ * @param signal ends it after the records that are just being forgotten
+ */
+export async function forgetOldAnswers(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<void> {
+  while (!signal?.aborted) {
+    const [{ count }] = await manager.query<[{ count: number }]>(
+      `WITH forgotten AS (
+         DELETE FROM idempotency_records WHERE (scope, key) IN (
+           SELECT scope, key FROM idempotency_records
+           WHERE created_at <= gatehouse_now() - make_interval(hours => $1)
+           LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM forgotten`,
+      [HOURS_KEPT, FORGOTTEN_AT_ONCE],
+    );
+    if (count < FORGOTTEN_AT_ONCE) return;
+    await yieldToOthers();
+  }
 }
 
 async function lockKey(manager: EntityManager, scope: string, key: string): Promise<void> {

@@ -82,7 +82,7 @@ export const PROBLEMS = {
     status: 503,
     title: 'The service cannot answer right now',
     advice:
-      'The service or its database is away for a moment. Nothing was done; try again after Retry-After seconds.',
+      'The service or its database is away for a moment. Whether it was done is not certain: repeat it with the same Idempotency-Key after Retry-After seconds.',
   },
 } as const;
 

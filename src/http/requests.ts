@@ -36,6 +36,7 @@ export function createRequests({
     ctx.set('X-Request-Id', requestId);
     let failure: Problem | undefined;
     try {
+      assertTarget(ctx);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) {
         throw new Problem('not_found', 'There is nothing at this path.');
@@ -69,6 +70,15 @@ export function createRequests({
       );
     }
   };
+}
+
+/** An absolute target can be one that has no path to speak of, such as `http://[`. */
+function assertTarget(ctx: { readonly path: string }): void {
+  try {
+    void ctx.path;
+  } catch (cause) {
+    throw new Problem('bad_request', 'The target of the request cannot be read.', { cause });
+  }
 }
 
 function toProblem(error: unknown): Problem {

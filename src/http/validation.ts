@@ -2,6 +2,9 @@ import { z } from 'zod';
 
 import { Problem, type FieldError } from './problem.js';
 
+/** More would help nobody, and answering must not cost more than asking. */
+const MAX_ERRORS = 50;
+
 /**
  * Text that the database can hold: well-formed Unicode without NUL, trimmed, of 1 to `max`
  * characters.
@@ -30,7 +33,10 @@ export function parseWith<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors = result.error.issues.flatMap(toFieldErrors);
+  const errors = result.error.issues
+    .slice(0, MAX_ERRORS)
+    .flatMap(toFieldErrors)
+    .slice(0, MAX_ERRORS);
   throw new Problem(
     'validation_failed',
     `Invalid: ${errors.map(({ field }) => field || 'body').join(', ')}.`,
@@ -41,7 +47,7 @@ export function parseWith<Schema extends z.ZodType>(
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   const field = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
       field: [...issue.path, key].join('.'),
       code: 'unknown_member',
       message: 'is not a member that is known here',

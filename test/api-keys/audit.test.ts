@@ -62,7 +62,7 @@ describe('the audit log of keys', () => {
     ]);
   });
 
-  it('tells which members were altered', async () => {
+  it('tells what was altered, from what to what', async () => {
     const key = await create();
     await gatehouse.http
       .patch(`/api/v1/api-keys/${key.id}`)
@@ -73,7 +73,10 @@ describe('the audit log of keys', () => {
     const [, entry] = await entriesOf(key.id);
 
     expect(entry).toMatchObject({ ...byAdmin(), action: 'api_key.update' });
-    expect(entry?.details).toEqual({ members: ['name', 'rateLimitPerMinute'] });
+    expect(entry?.details).toEqual({
+      before: { name: 'Sync', rateLimitPerMinute: null },
+      after: { name: 'Import', rateLimitPerMinute: 5 },
+    });
   });
 
   it('tells what took over from a rotated key', async () => {
@@ -88,6 +91,18 @@ describe('the audit log of keys', () => {
 
     expect(entry).toMatchObject({ ...byAdmin(), action: 'api_key.rotate' });
     expect(entry?.details).toEqual({ replacedBy: fresh.body.data.id, graceSeconds: 60 });
+  });
+
+  it('tells that a key tried to reach further than itself', async () => {
+    const weak = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
+    const body = { name: 'Wide', scopes: ['contacts:delete'] };
+    await gatehouse.http.post('/api/v1/api-keys').set(weak.bearer).send(body).expect(403);
+    await gatehouse.app.activity.flush();
+
+    expect(await entriesOf(weak.id)).toMatchObject([
+      { action: 'api_key.create' },
+      { action: 'credential.refused', details: { reason: 'forbidden' } },
+    ]);
   });
 
   it('tells of a revocation once', async () => {

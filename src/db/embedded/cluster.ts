@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StartupError } from '../startup-error.js';
 import type { Binaries } from './binaries.js';
@@ -37,11 +37,30 @@ export async function prepareHome(home: string, account: Account | undefined): P
   await chmod(home, account ? 0o710 : 0o700);
 }
 
-/** Makes a folder, if it isn't there, that the account alone can enter. */
+/**
+ * Makes a folder, if it isn't there, that the account alone can enter. Only for paths where nobody else could have put
+ * something before: it follows links.
+ */
 export async function makePrivateFolder(path: string, account: Account | undefined): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
   if (account) await chown(path, account.uid, account.gid);
   await chmod(path, 0o700);
+}
+
+/**
+ * Makes a folder that we alone can enter where anybody may put something, as in `/tmp`. What is there already is left as it
+ * is, and never followed if it is a link.
+ *
+ * @returns whether the folder is there and only ours
+ */
+export async function makeFolderAmongStrangers(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw error;
+  }
+  const found = await lstat(path);
+  return found.isDirectory() && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
 }
 
 /**

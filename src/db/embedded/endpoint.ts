@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type AddressInfo, type ListenOptions } from 'node:net';
 import { once } from 'node:events';
-import { lstat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makePrivateFolder, type Cluster } from './cluster.js';
+import { makeFolderAmongStrangers, makePrivateFolder, type Cluster } from './cluster.js';
 
 /** Where a PostgreSQL listens. A host that starts with a slash is the folder of a socket, as `pg` understands it. */
 export interface Endpoint {
@@ -33,20 +32,34 @@ export function isSocket({ host }: Endpoint): boolean {
  * if that path is too long, in the system's temporary folder; on loopback only where no socket is possible.
  */
 export async function chooseEndpoint({ home, id, account }: Cluster): Promise<Endpoint> {
-  for (const host of [join(home, 'socket'), join(tmpdir(), `gatehouse-${id}`)]) {
-    const endpoint = { host, port: SOCKET_PORT };
-    if (Buffer.byteLength(socketPath(endpoint)) > MAX_SOCKET_PATH) continue;
-    try {
-      await makePrivateFolder(host, account);
-      if ((await lstat(host)).isSymbolicLink()) continue;
-      // Some file systems (shared folders of virtual machines) have no sockets.
-      await tryToListen({ path: join(host, `probe-${randomBytes(3).toString('hex')}`) });
-      return endpoint;
-    } catch {
-      continue;
-    }
+  const inHome = { host: join(home, 'socket'), port: SOCKET_PORT };
+  if (fits(inHome)) {
+    const isMade = await makePrivateFolder(inHome.host, account).then(
+      () => true,
+      () => false,
+    );
+    if (isMade && (await hasSockets(inHome.host))) return inHome;
+  }
+  const inTemporary = { host: join(tmpdir(), `gatehouse-${id}`), port: SOCKET_PORT };
+  // As root we would have to hand the folder over to the account, where others may exchange it meanwhile.
+  if (account === undefined && fits(inTemporary)) {
+    const isOurs = await makeFolderAmongStrangers(inTemporary.host).catch(() => false);
+    if (isOurs && (await hasSockets(inTemporary.host))) return inTemporary;
   }
   return { host: '127.0.0.1', port: await tryToListen({ host: '127.0.0.1', port: 0 }) };
+}
+
+function fits(endpoint: Endpoint): boolean {
+  return Buffer.byteLength(socketPath(endpoint)) <= MAX_SOCKET_PATH;
+}
+
+/** Some file systems (shared folders of virtual machines) have none. */
+async function hasSockets(folder: string): Promise<boolean> {
+  const path = join(folder, `probe-${randomBytes(3).toString('hex')}`);
+  return tryToListen({ path }).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function tryToListen(options: ListenOptions): Promise<number> {
