@@ -99,7 +99,9 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     const run = () => pool.query<(string | null)[]>({ ...query, values, rowMode: 'array' });
     // A connection may have died since it was last used; a second failure is the database's.
     const { rows } = await run().catch(run);
-    return new Map(rows.map((row) => [row[0] ?? '', row]));
+    const byDigest = new Map<string, LookupRow>();
+    for (const row of rows) byDigest.set(row[0] ?? '', row);
+    return byDigest;
   }
 
   return {

@@ -9,6 +9,9 @@ export interface Presented {
   readonly by: Presentation;
 }
 
+/** RFC 9110 §11.4: the scheme, spaces, the credential. */
+const AUTHORIZATION = /^([A-Za-z]+) +(\S+) *$/;
+
 const SCHEMES: Readonly<Record<string, Presentation>> = {
   bearer: 'bearer',
   dpop: 'dpop',
@@ -56,7 +59,7 @@ export function createPresentations(brandHeader: string): Presentations {
 }
 
 function fromAuthorization(value: string): Presented | undefined {
-  const [, scheme = '', raw = ''] = /^([A-Za-z]+) +(\S+) *$/.exec(value) ?? [];
+  const [, scheme = '', raw = ''] = AUTHORIZATION.exec(value) ?? [];
   const by = SCHEMES[scheme.toLowerCase()];
   return by && { raw, by };
 }

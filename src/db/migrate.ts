@@ -4,7 +4,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
 
 /** Any number that nothing else locks. */
-const MIGRATION_LOCK = 7_305_804_385;
+export const MIGRATION_LOCK = 7_305_804_385;
 const LOOK_EVERY_MS = 200;
 
 /**
@@ -38,7 +38,7 @@ export async function alone<Result>(
 async function takeLock(runner: QueryRunner, signal: AbortSignal | undefined): Promise<void> {
   for (;;) {
     signal?.throwIfAborted();
-    const [row] = await runner.query<[{ locked: boolean }]>(
+    const [row] = await runner.manager.query<[{ locked: boolean }]>(
       `SELECT pg_try_advisory_lock($1) AS locked`,
       [MIGRATION_LOCK],
     );

@@ -1,11 +1,14 @@
 import type { Page } from './pagination.js';
 import type { RequestState } from './context.js';
 
+/** Set as it is: Koa would look it up for each answer. */
+const JSON_TYPE = 'application/json; charset=utf-8';
+
 interface Answer {
+  readonly res: { setHeader(name: string, value: string): unknown };
   state: Pick<RequestState, 'requestId'>;
   status: number;
   body?: unknown;
-  type: string;
 }
 
 /** Answers `{data, meta}`. */
@@ -30,6 +33,6 @@ export function sendPage<Item>(
 
 function send(ctx: Answer, status: number, body: unknown): void {
   ctx.status = status;
-  ctx.type = 'application/json';
+  ctx.res.setHeader('Content-Type', JSON_TYPE);
   ctx.body = JSON.stringify(body);
 }

@@ -33,7 +33,7 @@ export function createRequests({
     const started = performance.now();
     const requestId = createId('req');
     ctx.state.requestId = requestId;
-    ctx.set('X-Request-Id', requestId);
+    ctx.res.setHeader('X-Request-Id', requestId);
     let failure: Problem | undefined;
     try {
       assertTarget(ctx);

@@ -38,12 +38,12 @@ export function createRoutes<Access, State extends RequestState>(
   const table = new Map<string, Map<string, Composed<State>>>();
   for (const route of routes) {
     const path = prefix + route.path;
-    const name: Middleware<State> = (ctx, next) => {
-      ctx.state.route = path;
-      return next();
-    };
     // Composed once: the router would compose a list anew for each request.
-    const composed: Composed<State> = compose([name, ...before(route), route.handle]);
+    const chain: Composed<State> = compose([...before(route), route.handle]);
+    const composed: Composed<State> = (ctx, next) => {
+      ctx.state.route = path;
+      return chain(ctx, next);
+    };
     const methods = route.method === 'GET' ? ['HEAD', 'GET'] : [route.method];
     if (path.includes(':')) router.register(route.path, methods, composed);
     else

@@ -7,15 +7,15 @@ import type { Middleware } from 'koa';
  * @param issuer our own origin: over https it also asks browsers to stay there (RFC 6797)
  */
 export function createSecurityHeaders(issuer: string): Middleware {
-  const headers = {
+  const headers = Object.entries({
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(issuer.startsWith('https://') && {
       'Strict-Transport-Security': 'max-age=31536000; includeSubDomains',
     }),
-  };
+  });
   return (ctx, next) => {
-    ctx.set(headers);
+    for (const [name, value] of headers) ctx.res.setHeader(name, value);
     return next();
   };
 }

@@ -172,5 +172,7 @@ describe('the audit log of keys', () => {
     ]) {
       await expect(gatehouse.database.query(sql, [key.id])).rejects.toThrow('append-only');
     }
+    const emptied = gatehouse.database.query('TRUNCATE audit_log');
+    await expect(emptied).rejects.toThrow('append-only');
   });
 });

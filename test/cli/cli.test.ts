@@ -175,6 +175,17 @@ describe('the command line', () => {
       expect([await me(before.key), await me(after.key)]).toEqual([401, 200]);
     });
 
+    it('refuses a membership with something behind it', async () => {
+      await createTenant('joined');
+      const { id, tenantId } = await json<{ id: string; tenantId: string }>(
+        ...['accounts', 'create', '--email', 'eve@example.com', '--tenant', 'joined'],
+        ...['--role', 'viewer'],
+      );
+      const result = await cli(['revoke', `${id}@${tenantId}@junk`, '--yes']);
+      expect(result).toMatchObject({ code: 1, stdout: '' });
+      await json('revoke', `${id}@${tenantId}`, '--yes');
+    });
+
     it('refuses a subject that does not exist', async () => {
       const result = await cli(['revoke', 'tnt_01M7XFH5S6VAF9PYH4GQDWY91H', '--yes']);
       expect(result.code).toBe(1);
@@ -238,11 +249,20 @@ describe('the command line', () => {
         ['api-keys', 'create', '--tenant', 'standing', '--name', 'x', '--scopes', 'x:y'],
       ],
       ['a duration that is none', ['api-keys', 'rotate', 'key_x', '--grace', 'soon', '--yes']],
+      [
+        'a time beyond all times',
+        [
+          ...['api-keys', 'create', '--tenant', 'standing', '--name', 'x'],
+          ...['--scopes', 'leads:read', '--expires-in', '999999999y'],
+        ],
+      ],
+      ['a grace time beyond 30 days', ['api-keys', 'rotate', 'key_x', '--grace', '31d', '--yes']],
       ['a question that nobody can answer', ['tenants', 'suspend', 'standing']],
     ])('is exit code 2, explained on standard error: %s', async (_, words) => {
       const result = await cli(words);
       expect(result).toMatchObject({ code: 2, stdout: '' });
       expect(result.stderr).not.toBe('');
+      expect(result.stderr).not.toContain('    at ');
     });
 
     it('is not asking for help', async () => {

@@ -7,6 +7,7 @@ import { createKeyring } from '../../src/credentials/keyring.js';
 import { assertSecretKeysPresent } from '../../src/credentials/secret-key-usage.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
+import { until } from '../support/until.js';
 
 const OLD = 'the old secret key that is to be retired';
 const NEW = 'the new secret key that is to take over';
@@ -66,6 +67,42 @@ describe('what verification leaves to be written', () => {
 
     expect(await keyIdOf(key.id)).toBe(keyring.currentId);
     await expect(assertSecretKeysPresent(dataSource, without)).resolves.toBeUndefined();
+  });
+
+  it('is written in the order of the ids, whatever the plan: two replicas never wait for each other', async () => {
+    const { app, database, dataSource } = gatehouse;
+    const first = await createOldKey();
+    const second = await createOldKey();
+    // Now the first is behind the second in the table, which the plan is made to read in its own order.
+    await database.query('UPDATE credentials SET name = $2 WHERE id = $1', [first.key.id, 'Moved']);
+    for (const setting of ['enable_nestloop', 'enable_mergejoin', 'enable_indexscan']) {
+      await database.query(`ALTER DATABASE ${database.target.database} SET ${setting} = off`);
+    }
+    await dataSource.destroy();
+    await dataSource.initialize();
+    const other = dataSource.createQueryRunner();
+    await other.startTransaction();
+    // In a way that lets last use, which refers to the credential, be written.
+    const lock = ({ key }: typeof first) =>
+      other.query('SELECT FROM credentials WHERE id = $1 FOR NO KEY UPDATE NOWAIT', [key.id]);
+    await lock(first);
+
+    await use(first.secret).expect(200);
+    await use(second.secret).expect(200);
+    const flushed = app.activity.flush();
+    await until(async () => {
+      const waiting = await database.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      return waiting.length === 1;
+    });
+    await expect(lock(second)).resolves.toBeDefined();
+
+    await other.commitTransaction();
+    await other.release();
+    await flushed;
+    expect(await keyIdOf(first.key.id)).toBe(gatehouse.keyring.currentId);
+    expect(await keyIdOf(second.key.id)).toBe(gatehouse.keyring.currentId);
   });
 
   it('is nothing until it is flushed, and then the latest use', async () => {

@@ -64,6 +64,23 @@ describe('revoking a subject', () => {
     expect(await statusOf(key)).toBe(401);
   });
 
+  it('is final: never forgotten, unless what it ended expires anyway', async () => {
+    const remove = (subject: string) =>
+      gatehouse.database.query('DELETE FROM revocations WHERE subject = $1 RETURNING subject', [
+        subject,
+      ]);
+    const key = await gatehouse.createKey(tenant);
+    const kept = [key.id, tenant.id, `usr_1@${tenant.id}`, 'usr_1', 'cli_1', 'grtx', 'tok'];
+    for (const subject of [...kept, 'grt_1', 'tok_1']) await revoke(subject);
+
+    for (const subject of kept) await expect(remove(subject)).rejects.toThrow('append-only');
+    expect(await remove('grt_1')).toHaveLength(1);
+    expect(await remove('tok_1')).toHaveLength(1);
+    const emptied = gatehouse.database.query('TRUNCATE revocations');
+    await expect(emptied).rejects.toThrow('append-only');
+    expect(await statusOf(key)).toBe(401);
+  });
+
   it('waits for whoever is issuing under it, and then ends that too', async () => {
     const issuing = gatehouse.dataSource.createQueryRunner();
     await issuing.startTransaction();

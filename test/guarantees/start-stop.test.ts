@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
+import { MIGRATION_LOCK } from '../../src/db/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import {
   createServerProcesses,
@@ -51,13 +52,9 @@ describe('the first start on an empty database', () => {
   }, 30_000);
 
   it('makes one demo tenant when several servers start at the same instant, and one of them greets', async () => {
-    // TypeORM's own table is there, and locked, so that they all stand at the same point.
-    await database.query(
-      'CREATE TABLE migrations (id serial PRIMARY KEY, timestamp bigint, name text)',
-    );
-    const release = await hold('migrations');
+    const release = await holdMigrationLock();
     const starting = Promise.all([1, 2, 3, 4].map(() => processes.start(env)));
-    await until(async () => (await countWaiting()) === 4);
+    await until(async () => (await countAtMigrationLock()) === 4);
     await release();
     const servers = await starting;
     const [greeting, ...others] = servers.map(({ stdout }) => stdout()).filter(Boolean);
@@ -111,6 +108,9 @@ describe('the first start on an empty database', () => {
       expect(secret).not.toBe('');
       expect(log).not.toContain(secret);
     }
+    // Nor does the greeting repeat a password that was not made here.
+    expect(server.stdout()).toContain('the one from ADMIN_PASSWORD');
+    expect(server.stdout()).not.toContain(ADMIN_PASSWORD);
   }, 30_000);
 });
 
@@ -165,6 +165,16 @@ describe('a server that is told to stop', () => {
     expect(server.stderr()).toContain('activity could not be written');
   }, 30_000);
 
+  it('stops at once while it waits for another to migrate, having done nothing', async () => {
+    const release = await holdMigrationLock();
+    const server = processes.launch(env);
+    await until(async () => (await countAtMigrationLock()) === 1);
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    await release();
+    expect(server.stdout()).toBe('');
+    expect(await database.query(`SELECT FROM pg_tables WHERE schemaname = 'public'`)).toEqual([]);
+  }, 30_000);
+
   /** A request that waits for a lock in the database until `release`. */
   async function sendBlocked(server: ServerProcess, key: string) {
     const release = await hold('contacts');
@@ -197,6 +207,16 @@ describe('a server with the embedded database', () => {
     expect(await second.end('SIGTERM')).toEqual(CLEAN_EXIT);
     expect(second.stdout()).toBe('');
   }, 60_000);
+
+  it('stops it again when it is told to stop while starting', async () => {
+    const server = processes.launch({ DATA_DIR: join(folder, 'data') });
+    await until(() => server.stderr().includes('embedded PostgreSQL is running'));
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    const record = await readFile(join(folder, 'data/postgresql.json'), 'utf8');
+    const { home } = JSON.parse(record) as { home: string };
+    const pidFile = join(resolve(folder, 'data', home), 'data/postmaster.pid');
+    await expect(stat(pidFile)).rejects.toThrow('ENOENT');
+  }, 60_000);
 });
 
 /** Locks a table; whoever needs it waits until the returned function is called. */
@@ -205,6 +225,23 @@ async function hold(table: string): Promise<() => Promise<void>> {
   await client.connect();
   await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
   return () => client.end();
+}
+
+/** Makes all servers that start stand at the same point until the returned function is called. */
+async function holdMigrationLock(): Promise<() => Promise<void>> {
+  const client = new pg.Client(database.target);
+  await client.connect();
+  await client.query('SELECT FROM pg_advisory_lock($1)', [MIGRATION_LOCK]);
+  return () => client.end();
+}
+
+/** How many servers ask for the lock that `holdMigrationLock` holds. */
+async function countAtMigrationLock(): Promise<number> {
+  const rows = await database.query(
+    `SELECT FROM pg_stat_activity
+     WHERE datname = current_database() AND query LIKE 'SELECT pg_try_advisory_lock%'`,
+  );
+  return rows.length;
 }
 
 /** How many connections to the database wait for a lock of any sort. */

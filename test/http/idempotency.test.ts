@@ -259,4 +259,17 @@ describe('Idempotency-Key', () => {
     await forgetOldAnswers(gatehouse.dataSource.manager);
     expect(await records()).not.toContainEqual({ key: once });
   });
+
+  it('is forgotten however many there are', async () => {
+    await gatehouse.database.query(
+      `INSERT INTO idempotency_records (scope, key, fingerprint, status, body, body_key_id, created_at)
+       SELECT 'many', n, '', 201, '', '', gatehouse_now() - interval '25 hours'
+       FROM generate_series(1, 20001) AS n`,
+    );
+    await forgetOldAnswers(gatehouse.dataSource.manager);
+    const left = await gatehouse.database.query(
+      `SELECT FROM idempotency_records WHERE scope = 'many'`,
+    );
+    expect(left).toEqual([]);
+  });
 });

@@ -28,6 +28,8 @@ export interface ServerProcess extends HttpClient {
 export interface ServerProcesses {
   /** Starts one and waits until `/readyz` says that it is ready. */
   start(env: Record<string, string>): Promise<ServerProcess>;
+  /** Starts one and waits for nothing. */
+  launch(env: Record<string, string>): ServerProcess;
   /**
    * Starts one that must not come up, and waits for its end.
    * @returns what it said on stderr
@@ -50,6 +52,7 @@ export function createServerProcesses(): ServerProcesses {
     return server;
   };
   return {
+    launch,
     async start(env) {
       const server = launch(env);
       await whenReady(server);
