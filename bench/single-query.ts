@@ -38,7 +38,5 @@ const { koa } = createApp({
 const server = await listen(createServer(koa.callback()), config.HOST, config.PORT);
 process.on('SIGTERM', () => {
   server.close();
-  server.closeAllConnections();
-  void pool.end();
-  void dataSource.destroy();
+  process.exit();
 });

@@ -18,8 +18,9 @@ export interface ActivityRecorder {
 }
 
 interface Use {
-  readonly at: number;
-  readonly address: string;
+  /** By the process's clock, in milliseconds. */
+  at: number;
+  address: string;
 }
 
 interface Refused {
@@ -69,7 +70,12 @@ export function createActivityRecorder({
 
   return {
     noteUse(credentialId, address) {
-      if (uses.size < MAX_PENDING || uses.has(credentialId)) {
+      const known = uses.get(credentialId);
+      if (known !== undefined) {
+        // In place: an object for each request would live just long enough to burden the collector.
+        known.at = Date.now();
+        known.address = address;
+      } else if (uses.size < MAX_PENDING) {
         uses.set(credentialId, { at: Date.now(), address });
       }
     },

@@ -2,13 +2,14 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
-  createHmac,
   createSecretKey,
   hkdfSync,
   randomBytes,
   timingSafeEqual,
   type KeyObject,
 } from 'node:crypto';
+
+import { createHmacSha256 } from './hmac.js';
 
 /** A keyed digest, with the id of the key that it was made under. */
 export interface Digest {
@@ -53,9 +54,9 @@ const TAG_BYTES = 16;
 
 interface DerivedKeys {
   readonly id: string;
-  readonly digest: KeyObject;
+  readonly digest: (text: string) => string;
   readonly seal: KeyObject;
-  readonly sign: KeyObject;
+  readonly sign: (text: string) => string;
 }
 
 /** @param secretKeys `SECRET_KEYS`: the first makes, all recognise; at least one */
@@ -68,8 +69,8 @@ export function createKeyring(secretKeys: readonly string[]): Keyring {
   return {
     currentId: current.id,
     ids: keys.map((key) => key.id),
-    digest: (secret) => ({ digest: hmac(current.digest, secret), keyId: current.id }),
-    digests: (secret) => keys.map((key) => hmac(key.digest, secret)),
+    digest: (secret) => ({ digest: current.digest(secret), keyId: current.id }),
+    digests: (secret) => keys.map((key) => key.digest(secret)),
     seal(plaintext, context) {
       const nonce = randomBytes(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', current.seal, nonce).setAAD(
@@ -93,8 +94,8 @@ export function createKeyring(secretKeys: readonly string[]): Keyring {
       const body = ciphertext.subarray(NONCE_BYTES, -TAG_BYTES);
       return Buffer.concat([decipher.update(body), decipher.final()]);
     },
-    sign: (text) => hmac(current.sign, text),
-    isSigned: (text, mac) => keys.map((key) => isSame(hmac(key.sign, text), mac)).includes(true),
+    sign: (text) => current.sign(text),
+    isSigned: (text, mac) => keys.map((key) => isSame(key.sign(text), mac)).includes(true),
   };
 }
 
@@ -104,14 +105,10 @@ function derive(secretKey: string): DerivedKeys {
     Buffer.from(hkdfSync('sha256', secretKey, '', `gatehouse ${purpose} v1`, 32));
   return {
     id: subkey('id').toString('hex').slice(0, 16),
-    digest: createSecretKey(subkey('digest')),
+    digest: createHmacSha256(subkey('digest')),
     seal: createSecretKey(subkey('seal')),
-    sign: createSecretKey(subkey('sign')),
+    sign: createHmacSha256(subkey('sign')),
   };
-}
-
-function hmac(key: KeyObject, text: string): string {
-  return createHmac('sha256', key).update(text).digest('hex');
 }
 
 function isSame(a: string, b: string): boolean {

@@ -34,7 +34,7 @@ interface Options {
 }
 
 /** Few queries at once: while they run, arrivals gather into larger batches instead of a queue. */
-const MAX_IN_FLIGHT = 2;
+const MAX_IN_FLIGHT = 4;
 const MAX_BATCH = 256;
 const MAX_WAITING = 10_000;
 /** Whoever asked has waited long enough for an answer that may no longer be wanted. */

@@ -9,14 +9,11 @@ export interface Presented {
   readonly by: Presentation;
 }
 
-/** RFC 9110 §11.4: the scheme, spaces, the credential. */
-const AUTHORIZATION = /^([A-Za-z]+) +(\S+) *$/;
-
-const SCHEMES: Readonly<Record<string, Presentation>> = {
-  bearer: 'bearer',
-  dpop: 'dpop',
-  token: 'token',
-};
+const SCHEMES = new Map<string, Presentation>([
+  ['bearer', 'bearer'],
+  ['dpop', 'dpop'],
+  ['token', 'token'],
+]);
 
 /** Finds the credential in a request. */
 export interface Presentations {
@@ -58,8 +55,10 @@ export function createPresentations(brandHeader: string): Presentations {
   };
 }
 
+/** The scheme, spaces, the credential (RFC 9110 §11.4). */
 function fromAuthorization(value: string): Presented | undefined {
-  const [, scheme = '', raw = ''] = AUTHORIZATION.exec(value) ?? [];
-  const by = SCHEMES[scheme.toLowerCase()];
-  return by && { raw, by };
+  const end = value.indexOf(' ');
+  const by = SCHEMES.get(value.slice(0, end).toLowerCase());
+  const raw = value.slice(end).trim();
+  return by === undefined || raw === '' ? undefined : { raw, by };
 }

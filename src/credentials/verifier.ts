@@ -77,9 +77,12 @@ export function createVerifier({ lookup, format, keyring, observer }: Dependenci
       const parsed = format.parse(raw);
       if (parsed === undefined) return { outcome: 'refused', reason: 'malformed' };
 
-      const row = await lookup.find(keyring.digests(raw)).catch((error: unknown) => {
+      let row: LookupRow | undefined;
+      try {
+        row = await lookup.find(keyring.digests(raw));
+      } catch (error) {
         throw serviceUnavailable(error);
-      });
+      }
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
       const { principal, allowedIps, digestKeyId, state } = readRow(row);
       if (principal.kind !== parsed.kind) return { outcome: 'refused', reason: 'unknown' };
@@ -109,22 +112,22 @@ function judge(
 
 function createRowReader() {
   const scopeSets = createScopeSets();
-  return ([, name, facts]: LookupRow) => {
-    const [id = '', kind, tenantId = '', environment, principalId = '', ...rest] =
-      facts?.split(SEPARATOR) ?? [];
-    const [digestKeyId = '', state = '', scopes = '', spaces = '', allowedIps = ''] = rest;
+  return (row: LookupRow) => {
+    const facts = (row[2] ?? '').split(SEPARATOR);
+    const fact = (index: number) => facts[index] ?? '';
+    const kind = fact(1) as Kind;
     const principal: Principal = {
-      credentialId: id,
-      credentialName: name ?? '',
-      kind: kind as Kind,
-      tenantId,
-      environment: environment as Environment,
-      scopes: scopeSets(scopes),
-      spaces: spaces === UNRESTRICTED ? null : spaces.split(' '),
-      principalKind: KINDS[kind as Kind].principal,
-      principalId,
+      credentialId: fact(0),
+      credentialName: row[1] ?? '',
+      kind,
+      tenantId: fact(2),
+      environment: fact(3) as Environment,
+      scopes: scopeSets(fact(7)),
+      spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
+      principalKind: KINDS[kind].principal,
+      principalId: fact(4),
     };
-    return { principal, allowedIps, digestKeyId, state };
+    return { principal, digestKeyId: fact(5), state: fact(6), allowedIps: fact(9) };
   };
 }
 
