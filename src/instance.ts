@@ -102,13 +102,15 @@ async function connect(dataSource: DataSource, target: DatabaseTarget): Promise<
       cause: error,
     });
   }
-  const [row] = await dataSource.query<[{ server_version_num: string; server_version: string }]>(
-    `SELECT current_setting('server_version_num') AS server_version_num,
-       current_setting('server_version') AS server_version`,
+  const [row] = await dataSource.query<[{ number: string; version: string; standby: boolean }]>(
+    `SELECT current_setting('server_version_num') AS number,
+       current_setting('server_version') AS version, pg_is_in_recovery() AS standby`,
   );
-  if (Number(row.server_version_num) < OLDEST_POSTGRES) {
-    throw new StartupError(`PostgreSQL 15 or later is needed; this one is ${row.server_version}.`);
+  if (Number(row.number) < OLDEST_POSTGRES) {
+    throw new StartupError(`PostgreSQL 15 or later is needed; this one is ${row.version}.`);
   }
+  // It lags behind the primary, and would still accept what was just revoked there.
+  if (row.standby) throw new StartupError('DATABASE_URL names a standby; the primary is needed.');
 }
 
 function describe(error: unknown): string {

@@ -18,7 +18,8 @@ import { createStartingHandler, type StartingHandler } from './http/starting.js'
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
 
-const FLUSH_EVERY_MS = 5000;
+/** Last use must show within ten seconds. */
+const FLUSH_EVERY_MS = 7000;
 const CLEAN_EVERY_MS = 60_000;
 
 /** Starts the server and resolves when it has stopped. */

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from 'pino';
 
 import type { Digest, Keyring } from './keyring.js';
+import { createLastUse } from './last-use.js';
 import type { Principal } from './principal.js';
 
 /**
@@ -17,12 +18,6 @@ export interface ActivityRecorder {
   flush(): Promise<void>;
 }
 
-interface Use {
-  /** By the process's clock, in milliseconds. */
-  at: number;
-  address: string;
-}
-
 interface Refused {
   readonly tenantId: string;
   readonly credentialId: string;
@@ -33,8 +28,8 @@ interface Refused {
   occurrences: number;
 }
 
-/** Credentials with something to write between two flushes; beyond that, last use is not noted. */
-const MAX_PENDING = 200_000;
+/** Kinds of refusals that are kept between two flushes; beyond that, none is noted. */
+const MAX_REFUSALS = 100_000;
 
 export function createActivityRecorder({
   dataSource,
@@ -45,42 +40,31 @@ export function createActivityRecorder({
   keyring: Keyring;
   log: Logger;
 }): ActivityRecorder {
-  let uses = new Map<string, Use>();
+  const lastUse = createLastUse(dataSource);
   let refusals = new Map<string, Refused>();
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
 
   async function flushNow(): Promise<void> {
-    const [usesNow, refusalsNow, digestsNow] = [uses, refusals, digests];
-    [uses, refusals, digests] = [new Map(), new Map(), new Map()];
+    const [refusalsNow, digestsNow] = [refusals, digests];
+    [refusals, digests] = [new Map(), new Map()];
     try {
-      if (usesNow.size > 0) await writeUses(dataSource, usesNow);
-      usesNow.clear();
       if (digestsNow.size > 0) await writeDigests(dataSource, digestsNow);
       digestsNow.clear();
       if (refusalsNow.size > 0) await writeRefusals(dataSource, refusalsNow);
       refusalsNow.clear();
+      await lastUse.flush();
     } catch (error) {
       log.warn({ err: error }, 'activity could not be written; it is kept for the next time');
-      uses = new Map([...usesNow, ...uses]);
       digests = new Map([...digestsNow, ...digests]);
       for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
     }
   }
 
   return {
-    noteUse(credentialId, address) {
-      const known = uses.get(credentialId);
-      if (known !== undefined) {
-        // In place: an object for each request would live just long enough to burden the collector.
-        known.at = Date.now();
-        known.address = address;
-      } else if (uses.size < MAX_PENDING) {
-        uses.set(credentialId, { at: Date.now(), address });
-      }
-    },
+    noteUse: (credentialId, address) => lastUse.note(credentialId, address),
     noteRefusal({ credentialId, tenantId }, reason, address) {
-      if (refusals.size >= MAX_PENDING) return;
+      if (refusals.size >= MAX_REFUSALS) return;
       const minute = Math.floor(Date.now() / 60_000);
       const id = `${credentialId} ${reason} ${minute}`;
       addTo(refusals, id, { tenantId, credentialId, reason, minute, address, occurrences: 1 });
@@ -103,24 +87,6 @@ function addTo(refusals: Map<string, Refused>, id: string, refused: Refused): vo
 }
 
 // Rows are written in the order of their ids, so that two replicas cannot wait for each other.
-
-async function writeUses(dataSource: DataSource, uses: ReadonlyMap<string, Use>): Promise<void> {
-  const now = Date.now();
-  const ids = [...uses.keys()];
-  await dataSource.query(
-    // Told as an age, so that only the database's clock is ever stored.
-    `INSERT INTO credential_uses AS known (credential_id, used_at, address)
-     SELECT id, gatehouse_now() - make_interval(secs => age), address
-     FROM unnest($1::text[], $2::float8[], $3::text[]) AS use (id, age, address) ORDER BY id
-     ON CONFLICT (credential_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address
-     WHERE excluded.used_at > known.used_at`,
-    [
-      ids,
-      ids.map((id) => Math.max(0, now - (uses.get(id)?.at ?? now)) / 1000),
-      ids.map((id) => uses.get(id)?.address),
-    ],
-  );
-}
 
 async function writeDigests(
   dataSource: DataSource,

@@ -60,5 +60,5 @@ function fromAuthorization(value: string): Presented | undefined {
   const end = value.indexOf(' ');
   const by = SCHEMES.get(value.slice(0, end).toLowerCase());
   const raw = value.slice(end).trim();
-  return by === undefined || raw === '' ? undefined : { raw, by };
+  return by === undefined || raw === '' || raw.includes(' ') ? undefined : { raw, by };
 }

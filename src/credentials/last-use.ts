@@ -1,0 +1,87 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+
+/** Remembers in memory when and from where credentials were last used, until it is written. */
+export interface LastUse {
+  note(credentialId: string, address: string): void;
+  /** Writes what was noted since the last time. What cannot be written is kept. */
+  flush(): Promise<void>;
+}
+
+interface Use {
+  readonly credentialId: string;
+  /** By the process's clock, in milliseconds. */
+  at: number;
+  address: string;
+  isPending: boolean;
+}
+
+/** So many credentials are remembered; with more, some are remembered anew. */
+const MAX_REMEMBERED = 200_000;
+
+/** Rows of one statement: neither the event loop nor the database should be held up for long. */
+const BATCH = 2000;
+
+export function createLastUse(dataSource: DataSource): LastUse {
+  // Entries stay and are changed in place: an object for each request would live just long enough
+  // to burden the collector.
+  const uses = new Map<string, Use>();
+  let pending: Use[] = [];
+
+  function markPending(use: Use): void {
+    if (use.isPending) return;
+    use.isPending = true;
+    pending.push(use);
+  }
+
+  return {
+    note(credentialId, address) {
+      let use = uses.get(credentialId);
+      if (use === undefined) {
+        if (uses.size >= MAX_REMEMBERED) uses.clear();
+        use = { credentialId, at: 0, address, isPending: false };
+        uses.set(credentialId, use);
+      }
+      use.at = Date.now();
+      use.address = address;
+      markPending(use);
+    },
+    async flush() {
+      const batches = pending;
+      pending = [];
+      for (let start = 0; start < batches.length; start += BATCH) {
+        const batch = batches.slice(start, start + BATCH);
+        for (const use of batch) use.isPending = false;
+        try {
+          await write(dataSource, batch);
+        } catch (error) {
+          for (const use of batches.slice(start + BATCH)) use.isPending = false;
+          for (const use of batches.slice(start)) markPending(use);
+          throw error;
+        }
+        await turn();
+      }
+    },
+  };
+}
+
+async function write(dataSource: DataSource, batch: readonly Use[]): Promise<void> {
+  const now = Date.now();
+  const lines = (values: readonly (string | number)[]) => values.join('\n');
+  await dataSource.query(
+    // Told as an age, so that only the database's clock is ever stored. In the order of their ids,
+    // so that two replicas cannot wait for each other. As lines, which cost little to write and read;
+    // no address holds a line break, since it came in a header or from the socket.
+    `INSERT INTO credential_uses AS known (credential_id, used_at, address)
+     SELECT id, gatehouse_now() - make_interval(secs => age), address
+     FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')::float8[],
+       string_to_array($3, E'\\n')) AS use (id, age, address) ORDER BY id
+     ON CONFLICT (credential_id) DO UPDATE SET used_at = excluded.used_at, address = excluded.address
+     WHERE excluded.used_at > known.used_at`,
+    [
+      lines(batch.map(({ credentialId }) => credentialId)),
+      lines(batch.map(({ at }) => Math.max(0, now - at) / 1000)),
+      lines(batch.map(({ address }) => address)),
+    ],
+  );
+}
