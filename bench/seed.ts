@@ -48,6 +48,8 @@ export async function seedKeys(
     );
   }
   await client.query('VACUUM ANALYZE');
+  // Else it would be written out while others are measured.
+  await client.query('CHECKPOINT');
   await client.end();
   return sample.toSorted(() => Math.random() - 0.5);
 }

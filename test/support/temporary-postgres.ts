@@ -31,8 +31,14 @@ export interface TemporaryPostgres {
   stop(): Promise<void>;
 }
 
-/** Makes and starts a PostgreSQL in a new temporary folder. It survives no power cut, so it is fast. */
-export async function startTemporaryPostgres(): Promise<TemporaryPostgres> {
+/**
+ * Makes and starts a PostgreSQL in a new temporary folder. It survives no power cut, so it is fast.
+ *
+ * @param settings PostgreSQL's, beyond the usual ones
+ */
+export async function startTemporaryPostgres(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TemporaryPostgres> {
   const home = await mkdtemp(join(tmpdir(), 'gatehouse-test-'));
   const data = dataFolderOf(home);
   const account = await findAccount(data);
@@ -43,7 +49,7 @@ export async function startTemporaryPostgres(): Promise<TemporaryPostgres> {
     account,
     superuserPassword: randomBytes(24).toString('hex'),
     binaries: await reachableBinaries(await findBinaries(), account),
-    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300' },
+    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '300', ...settings },
   };
   await prepareHome(home, account);
   await initializeCluster(cluster, { durable: false });
