@@ -33,9 +33,11 @@ interface Options {
   readonly register: Registry;
 }
 
-/** Few queries at once: while they run, arrivals gather into larger batches instead of a queue. */
+/** Few queries at once: under load, arrivals gather into larger batches instead of a queue. */
 const MAX_IN_FLIGHT = 4;
 const MAX_BATCH = 256;
+/** Smaller parts cost more than waiting for one another does. */
+const MIN_BATCH = 8;
 const MAX_WAITING = 10_000;
 /** Whoever asked has waited long enough for an answer that may no longer be wanted. */
 const MAX_WAIT_MS = 3000;
@@ -55,8 +57,11 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     isScheduled = false;
     dropOverdue();
     while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
-      const batch = waiting.slice(0, MAX_BATCH);
-      waiting = waiting.slice(MAX_BATCH);
+      // Shared out over the free connections: while one part is answered, the next is looked up.
+      const share = Math.ceil(waiting.length / (MAX_IN_FLIGHT - inFlight));
+      const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, share));
+      const batch = waiting.slice(0, size);
+      waiting = waiting.slice(size);
       inFlight += 1;
       void send(batch).finally(() => {
         inFlight -= 1;
