@@ -5,12 +5,21 @@ import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { text } from '../http/validation.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import type { Tenant } from '../tenants/tenant.entity.js';
-import { Refused, type Command } from './command.js';
+import { Refused, type Arguments, type Command } from './command.js';
 import { parseOption } from './parse-option.js';
 
 const slug = z
   .string()
   .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes');
+
+/** The tenant that is meant, as a word of its own or as `--tenant`. */
+function tenantOf(manager: EntityManager, args: Arguments): Promise<Tenant> {
+  return getTenant(manager, nameOf(args));
+}
+
+function nameOf(args: Arguments): string {
+  return args.positionals[0] ?? args.required('tenant');
+}
 
 /** @throws Refused if there is no such tenant */
 export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<Tenant> {
@@ -25,14 +34,14 @@ function setSuspended(verb: 'suspend' | 'resume', summary: string): Command {
     name: `tenants ${verb}`,
     usage: '<id or slug>',
     summary,
-    options: {},
-    positionals: [1, 1],
+    options: { tenant: { type: 'string' } },
+    positionals: [0, 1],
     ...(isSuspended && {
-      question: ({ positionals }) =>
-        `Suspend ${positionals[0]}? Its credentials stop working until you resume it.`,
+      question: (args) =>
+        `Suspend ${nameOf(args)}? Its credentials stop working until you resume it.`,
     }),
-    async run({ manager }, { positionals: [name = ''] }) {
-      const tenant = await getTenant(manager, name);
+    async run({ manager }, args) {
+      const tenant = await tenantOf(manager, args);
       await createTenantStore(manager).setSuspended(tenant.id, isSuspended);
       if ((tenant.suspendedAt !== null) !== isSuspended) {
         await createAuditLog(manager).record(OPERATOR, {
@@ -49,12 +58,12 @@ function setSuspended(verb: 'suspend' | 'resume', summary: string): Command {
 export const TENANT_COMMANDS: readonly Command[] = [
   {
     name: 'tenants create',
-    usage: '--name NAME [--slug SLUG]',
-    summary: 'Creates a tenant with its default space.',
+    usage: '<name> [--slug SLUG]',
+    summary: 'Creates a tenant with its default space. The name can be given as --name too.',
     options: { name: { type: 'string' }, slug: { type: 'string' } },
-    positionals: [0, 0],
+    positionals: [0, 1],
     async run({ manager }, args) {
-      const name = parseOption('name', text(100), args.required('name'));
+      const name = parseOption('name', text(100), args.positionals[0] ?? args.required('name'));
       const wanted = args.option('slug') ?? slugOf(name);
       const tenant = await createTenantStore(manager).create({
         name,
@@ -82,10 +91,10 @@ export const TENANT_COMMANDS: readonly Command[] = [
     name: 'tenants update',
     usage: '<id or slug> [--name NAME] [--slug SLUG]',
     summary: 'Changes the name or the slug of a tenant.',
-    options: { name: { type: 'string' }, slug: { type: 'string' } },
-    positionals: [1, 1],
+    options: { tenant: { type: 'string' }, name: { type: 'string' }, slug: { type: 'string' } },
+    positionals: [0, 1],
     async run({ manager }, args) {
-      const tenant = await getTenant(manager, args.positionals[0] ?? '');
+      const tenant = await tenantOf(manager, args);
       const name = args.option('name');
       const newSlug = args.option('slug');
       const fields = {

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { PROBLEMS } from '../../src/http/problem.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+describe('GET /docs/errors', () => {
+  let gatehouse: TestApp;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ BRAND_NAME: '<b>Brand</b> & "Co"' });
+  });
+  afterAll(() => gatehouse.close());
+
+  it('is where the type of a problem leads', async () => {
+    const { type } = (await gatehouse.http.get('/api/v1/me')).body as { type: string };
+    const { pathname, hash, origin } = new URL(type);
+    const page = await gatehouse.http.get(pathname);
+
+    expect(origin).toBe(gatehouse.config.ISSUER);
+    expect(page.status).toBe(200);
+    expect(page.text).toContain(`<section id="${hash.slice(1)}">`);
+  });
+
+  it('explains every code', async () => {
+    const { text } = await gatehouse.http.get('/docs/errors');
+    for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`<section id="${code}">`);
+  });
+
+  it('runs nothing, is framed by nobody, and shows the brand as text', async () => {
+    const { text, headers } = await gatehouse.http.get('/docs/errors');
+
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(headers['content-security-policy']).not.toContain('unsafe-');
+    expect(text).not.toContain('<b>Brand');
+    expect(text).toContain('&lt;b&gt;Brand&lt;/b&gt; &amp; &quot;Co&quot;');
+  });
+});
