@@ -104,6 +104,7 @@ const CREDENTIALS = `
     created_by text NOT NULL
   );
   CREATE INDEX credentials_of_tenant ON credentials (tenant_id, issue_seq);
+  CREATE INDEX credentials_replaced ON credentials (replaces) WHERE replaces IS NOT NULL;
   CREATE INDEX credentials_digest_keys ON credentials (digest_key_id);
   CREATE INDEX credentials_ciphertext_keys ON credentials (ciphertext_key_id)
     WHERE ciphertext_key_id IS NOT NULL;

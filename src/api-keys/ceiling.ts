@@ -1,4 +1,3 @@
-import type { StoredCredential } from '../credentials/credential-store.js';
 import { ENVIRONMENTS, type Environment } from '../credentials/kinds.js';
 import { areWithin } from '../http/networks.js';
 import type { Scope } from '../scopes/catalog.js';
@@ -28,7 +27,7 @@ export function manageableFrom(environment: Environment): readonly Environment[]
  *
  * @returns one phrase for each; empty if it stays within
  */
-export function excess(reach: Reach, ceiling: Reach | StoredCredential): readonly string[] {
+export function excess(reach: Reach, ceiling: Reach): readonly string[] {
   const scopes = missingFrom(ceiling.scopes, reach.scopes);
   return [
     ...(scopes.length > 0 ? [`scopes (${scopes.join(' ')})`] : []),

@@ -16,9 +16,12 @@ import { excess, manageableFrom, type Reach } from './ceiling.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 
 /** Who manages keys: the operator, whom nothing limits, or the holder of a credential. */
-export type KeyManager =
-  | { readonly actor: Actor; readonly tenantId: string; readonly credentialId?: undefined }
-  | { readonly actor: Actor; readonly tenantId: string; readonly credentialId: string };
+export interface KeyManager {
+  readonly actor: Actor;
+  readonly tenantId: string;
+  /** Absent for the operator. */
+  readonly credentialId?: string;
+}
 
 /** A key with the secret that is shown this once. */
 export interface MintedKey {
@@ -112,9 +115,9 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
     // from: a revocation is either seen by the checks that follow, or comes after the new key.
     const caller = await ceilingOf(by);
     const subjects = [id, tenantId];
-    const ancestors = [...(caller?.subjects ?? []), ...(replaced?.subjects ?? [])];
+    const owedTo = [...(caller?.subjects ?? []), ...(replaced?.subjects ?? [])];
     const ending = replaced && endsReplaced ? [replaced.id] : [];
-    const issueSeq = await revocations.drawIssueOrder([...subjects, ...ancestors], ending);
+    const issueSeq = await revocations.drawIssueOrder([...subjects, ...owedTo], ending);
     await assertWithinReach(by, fields);
     if (replaced) assertActive(await getStored(tenantId, replaced.id), 'rotated');
 
@@ -190,6 +193,10 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
     async rotate(by, id, graceSeconds) {
       const old = await findManageable(by, id, 'findForUpdate');
       assertActive(old, 'rotated');
+      // A second successor would inherit the end that the first rotation has set.
+      if (await store.isReplaced(by.tenantId, id)) {
+        throw new Problem('conflict', 'The key was rotated already: rotate its successor.');
+      }
       const minted = await mint(by, old, { replaced: old, endsReplaced: graceSeconds === 0 });
       if (graceSeconds > 0) await store.expireWithin(by.tenantId, id, graceSeconds);
       else await revocations.revoke(id, by.actor.id, 'rotated');

@@ -45,19 +45,34 @@ export function createActivityRecorder({
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
 
+  /** One after the other, each for itself: what cannot be written must not hold up the rest. */
   async function flushNow(): Promise<void> {
     const [refusalsNow, digestsNow] = [refusals, digests];
     [refusals, digests] = [new Map(), new Map()];
+    await attempt(
+      () => writeDigests(dataSource, digestsNow),
+      () => {
+        digests = new Map([...digestsNow, ...digests]);
+      },
+    );
+    await attempt(
+      () => writeRefusals(dataSource, refusalsNow),
+      () => {
+        for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
+      },
+    );
+    await attempt(
+      () => lastUse.flush(),
+      () => undefined,
+    );
+  }
+
+  async function attempt(write: () => Promise<void>, keep: () => void): Promise<void> {
     try {
-      if (digestsNow.size > 0) await writeDigests(dataSource, digestsNow);
-      digestsNow.clear();
-      if (refusalsNow.size > 0) await writeRefusals(dataSource, refusalsNow);
-      refusalsNow.clear();
-      await lastUse.flush();
+      await write();
     } catch (error) {
       log.warn({ err: error }, 'activity could not be written; it is kept for the next time');
-      digests = new Map([...digestsNow, ...digests]);
-      for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
+      keep();
     }
   }
 
@@ -86,47 +101,52 @@ function addTo(refusals: Map<string, Refused>, id: string, refused: Refused): vo
   else known.occurrences += refused.occurrences;
 }
 
-// Rows are written in the order of their ids, so that two replicas cannot wait for each other.
+/** Rows of one statement: it must stay well within the time that a statement may take. */
+const BATCH = 2000;
 
-async function writeDigests(
-  dataSource: DataSource,
-  digests: ReadonlyMap<string, Digest>,
+/** In the order of their ids, so that two replicas cannot wait for each other; what is written is forgotten. */
+async function inBatches<Value>(
+  values: Map<string, Value>,
+  write: (batch: readonly (readonly [string, Value])[]) => Promise<unknown>,
 ): Promise<void> {
-  const ids = [...digests.keys()].toSorted();
-  await dataSource.query(
-    // Locked first: an UPDATE takes its rows in whatever order its plan finds them.
-    `WITH locked AS (SELECT id FROM credentials WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
-     UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
-     FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
-       JOIN locked ON locked.id = fresh.id
-     WHERE credentials.id = fresh.id AND credentials.digest_key_id <> fresh.key_id`,
-    [ids, ids.map((id) => digests.get(id)?.digest), ids.map((id) => digests.get(id)?.keyId)],
+  const all = [...values].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (let start = 0; start < all.length; start += BATCH) {
+    const batch = all.slice(start, start + BATCH);
+    await write(batch);
+    for (const [id] of batch) values.delete(id);
+  }
+}
+
+function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Promise<void> {
+  return inBatches(digests, (batch) =>
+    dataSource.query(
+      // Locked first: an UPDATE takes its rows in whatever order its plan finds them.
+      `WITH locked AS (SELECT id FROM credentials WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
+       UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
+       FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
+         JOIN locked ON locked.id = fresh.id
+       WHERE credentials.id = fresh.id AND credentials.digest_key_id <> fresh.key_id`,
+      [
+        batch.map(([id]) => id),
+        batch.map(([, { digest }]) => digest),
+        batch.map(([, { keyId }]) => keyId),
+      ],
+    ),
   );
 }
 
-async function writeRefusals(
-  dataSource: DataSource,
-  refusals: ReadonlyMap<string, Refused>,
-): Promise<void> {
-  const rows = [...refusals.entries()]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([id, { tenantId, credentialId, reason, address, occurrences }]) => ({
-      id,
-      tenantId,
-      credentialId,
-      details: { reason },
-      address,
-      occurrences,
-    }));
-  await dataSource.query(
-    `INSERT INTO audit_log AS known
-       (tenant_id, actor, action, subject, details, address, occurrences, coalesced_by)
-     SELECT "tenantId", "credentialId", 'credential.refused', "credentialId", details, address,
-       occurrences, id
-     FROM jsonb_to_recordset($1::jsonb) AS refused
-       (id text, "tenantId" text, "credentialId" text, details jsonb, address text, occurrences int)
-     ON CONFLICT (coalesced_by)
-       DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
-    [JSON.stringify(rows)],
+function writeRefusals(dataSource: DataSource, refusals: Map<string, Refused>): Promise<void> {
+  return inBatches(refusals, (batch) =>
+    dataSource.query(
+      `INSERT INTO audit_log AS known
+         (tenant_id, actor, action, subject, details, address, occurrences, coalesced_by)
+       SELECT "tenantId", "credentialId", 'credential.refused', "credentialId",
+         jsonb_build_object('reason', reason), address, occurrences, id
+       FROM jsonb_to_recordset($1::jsonb) AS refused
+         (id text, "tenantId" text, "credentialId" text, reason text, address text, occurrences int)
+       ON CONFLICT (coalesced_by)
+         DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
+      [JSON.stringify(batch.map(([id, refused]) => ({ id, ...refused })))],
+    ),
   );
 }

@@ -39,6 +39,8 @@ export interface CredentialStore {
   update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
   /** Lets it expire after so many seconds, if it does not expire earlier anyway. */
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
+  /** Whether another credential has taken over from it. */
+  isReplaced(tenantId: string, id: string): Promise<boolean>;
   /** The database's time, by which everything is judged. */
   now(): Promise<Date>;
 }
@@ -97,6 +99,7 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .setParameters({ seconds })
         .execute();
     },
+    isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
     async now() {
       const [row] = await manager.query<[{ now: Date }]>('SELECT gatehouse_now() AS now');
       return row.now;

@@ -68,6 +68,7 @@ export class Credential {
   parentId!: string | null;
 
   /** The credential that it took over from; that one's end is not its own. */
+  @Index('credentials_replaced', { where: 'replaces IS NOT NULL' })
   @Column({ type: 'text', collation: 'C', nullable: true })
   replaces!: string | null;
 

@@ -122,7 +122,8 @@ export function createGuard({
       try {
         await next();
       } catch (error) {
-        if (!isDenial(error)) throw error;
+        // Behind a late body there are two guards; the inner one has said it all.
+        if (!isDenial(error) || 'WWW-Authenticate' in error.headers) throw error;
         if (error.status === 403) activity.noteRefusal(principal, error.code, address);
         throw withChallenge(error, challenge);
       }

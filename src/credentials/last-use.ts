@@ -16,7 +16,7 @@ interface Use {
   isPending: boolean;
 }
 
-/** So many credentials are remembered; with more, some are remembered anew. */
+/** So many credentials are remembered, and so many wait to be written at the most. */
 const MAX_REMEMBERED = 200_000;
 
 /** Rows of one statement: neither the event loop nor the database should be held up for long. */
@@ -34,7 +34,7 @@ export function createLastUse(dataSource: DataSource): LastUse {
   let pending: Use[] = [];
 
   function markPending(use: Use): void {
-    if (use.isPending) return;
+    if (use.isPending || pending.length >= MAX_REMEMBERED) return;
     use.isPending = true;
     pending.push(use);
   }
@@ -43,6 +43,7 @@ export function createLastUse(dataSource: DataSource): LastUse {
     note(credentialId, address) {
       let use = uses.get(credentialId);
       if (use === undefined) {
+        // What is forgotten here may still wait to be written, and then come twice: see `write`.
         if (uses.size >= MAX_REMEMBERED) uses.clear();
         use = { credentialId, at: 0, address, isPending: false };
         uses.set(credentialId, use);
@@ -70,8 +71,10 @@ export function createLastUse(dataSource: DataSource): LastUse {
   };
 }
 
-async function write(dataSource: DataSource, batch: readonly Use[]): Promise<void> {
+async function write(dataSource: DataSource, uses: readonly Use[]): Promise<void> {
   const now = tenths();
+  // One statement cannot change a row twice. The later of two was noted later.
+  const batch = [...new Map(uses.map((use) => [use.credentialId, use])).values()];
   const lines = (values: readonly (string | number)[]) => values.join('\n');
   await dataSource.query(
     // Told as an age, so that only the database's clock is ever stored. In the order of their ids,

@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import { Gauge, Histogram, type Registry } from 'prom-client';
 
+import { errorCode, errorMessage } from '../db/errors.js';
+
 interface Waiter {
   /** When it began to wait, in milliseconds. */
   readonly since: number;
@@ -33,7 +35,7 @@ interface Options {
   readonly register: Registry;
 }
 
-/** Few queries at once: under load, arrivals gather into larger batches instead of a queue. */
+/** As many as the pool has connections. When all are busy, arrivals gather into larger batches. */
 const MAX_IN_FLIGHT = 4;
 const MAX_BATCH = 256;
 /** Smaller parts cost more than waiting for one another does. */
@@ -41,17 +43,20 @@ const MIN_BATCH = 8;
 const MAX_WAITING = 10_000;
 /** Whoever asked has waited long enough for an answer that may no longer be wanted. */
 const MAX_WAIT_MS = 3000;
+const LOOK_EVERY_MS = 250;
 
 /**
- * Lookups that arrive together travel together: one prepared query for all that were gathered in a
- * turn of the event loop, and more of them while earlier queries are still running. A lookup never
- * joins a query that was already sent, so whatever had been committed when it arrived is seen.
+ * Lookups that arrive together travel together: those gathered in a turn of the event loop are shared
+ * out over the free connections, as one prepared query each; while all are busy, arrivals gather. A
+ * lookup never joins a query that was already sent, so whatever had been committed when it arrived is
+ * seen.
  */
 export function createBatchedLookup({ pool, query, register }: Options): Lookup {
   const metrics = createLookupMetrics(pool, register);
   let waiting: Waiter[] = [];
   let inFlight = 0;
   let isScheduled = false;
+  let timer: NodeJS.Timeout | undefined;
 
   function dispatch(): void {
     isScheduled = false;
@@ -79,7 +84,18 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     if (count > 0) waiting = waiting.slice(count);
   }
 
+  /** While every connection is busy nothing is dispatched; whoever waits too long is told all the same. */
+  function watch(): void {
+    if (timer !== undefined || waiting.length === 0) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      dropOverdue();
+      watch();
+    }, LOOK_EVERY_MS).unref();
+  }
+
   function schedule(): void {
+    if (inFlight >= MAX_IN_FLIGHT) watch();
     if (isScheduled || waiting.length === 0 || inFlight >= MAX_IN_FLIGHT) return;
     isScheduled = true;
     setImmediate(dispatch);
@@ -102,8 +118,12 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     // Digests are hexadecimal, so the array needs no quoting.
     const values = [`{${digests?.join(',')}}`];
     const run = () => pool.query<(string | null)[]>({ ...query, values, rowMode: 'array' });
-    // A connection may have died since it was last used; a second failure is the database's.
-    const { rows } = await run().catch(run);
+    // A connection may have died since it was last used; a second failure is the database's. What
+    // took too long is not asked again: it would take too long again, and pile up.
+    const { rows } = await run().catch((error: unknown) => {
+      if (isTimeout(error)) throw error;
+      return run();
+    });
     const byDigest = new Map<string, LookupRow>();
     for (const row of rows) byDigest.set(row[0] ?? '', row);
     return byDigest;
@@ -120,6 +140,11 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
         schedule();
       }),
   };
+}
+
+function isTimeout(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  return ['57014', '55P03'].includes(code) || errorMessage(error).includes('timeout');
 }
 
 function firstOf(

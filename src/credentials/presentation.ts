@@ -19,7 +19,7 @@ const SCHEMES = new Map<string, Presentation>([
 export interface Presentations {
   /**
    * @returns what was presented; `undefined` if nothing was, or in a scheme that isn't ours
-   * @throws Problem `bad_request` when more than one credential is presented
+   * @throws Problem `bad_request` for more than one, also if one of them is in a scheme that isn't ours
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
 }
@@ -58,6 +58,7 @@ export function createPresentations(brandHeader: string): Presentations {
 /** The scheme, spaces, the credential (RFC 9110 §11.4). */
 function fromAuthorization(value: string): Presented | undefined {
   const end = value.indexOf(' ');
+  if (end < 0) return undefined;
   const by = SCHEMES.get(value.slice(0, end).toLowerCase());
   const raw = value.slice(end).trim();
   return by === undefined || raw === '' || raw.includes(' ') ? undefined : { raw, by };

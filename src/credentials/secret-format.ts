@@ -13,7 +13,6 @@ const SECRET_AND_CHECKSUM = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_
 
 /** What a text that is well formed claims to be. Only the database knows whether it is. */
 export interface ParsedCredential {
-  readonly raw: string;
   readonly kind: Kind;
 }
 
@@ -51,7 +50,7 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
         text[end - 1] === '_' &&
         SECRET_AND_CHECKSUM.test(text.slice(end));
       if (!isWritten || !text.endsWith(checksum(text.slice(0, -CHECKSUM_LENGTH)))) return undefined;
-      return { raw: text, kind };
+      return { kind };
     },
     mask: (raw) => `${raw.slice(0, raw.lastIndexOf('_') + 1)}…${raw.slice(-4)}`,
   };

@@ -5,6 +5,8 @@ import { tolerateBreaking } from '../db/connection.js';
 /** Short: a request that waits for its verdict is worth little. */
 const CONNECT_TIMEOUT_MS = 1500;
 const QUERY_TIMEOUT_MS = 3000;
+/** Shorter, and on the server's side, so that work that nobody waits for any more ends there too. */
+const STATEMENT_TIMEOUT_MS = 2500;
 const CONNECTIONS = 4;
 
 /**
@@ -38,7 +40,8 @@ export function createVerifierPool(
 async function prepare(client: pg.ClientBase): Promise<void> {
   tolerateBreaking(client);
   await client.query(
-    `SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;
+    `SET statement_timeout = ${STATEMENT_TIMEOUT_MS}; SET lock_timeout = ${STATEMENT_TIMEOUT_MS};
+     SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off;
      SET enable_hashjoin = off; SET enable_mergejoin = off`,
   );
   const { rows } = await client.query<{ standby: boolean }>(

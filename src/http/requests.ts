@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { Logger } from 'pino';
 import { Histogram, type Registry } from 'prom-client';
 
+import { errorMessage } from '../db/errors.js';
 import { createId } from '../db/id.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { RequestState } from './context.js';
@@ -64,7 +65,9 @@ export function createRequests({
           code: failure?.code,
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
-          ...(failure && failure.status >= 500 && { err: failure.cause }),
+          // While the database is away every request fails alike; a stack each would say nothing more.
+          ...(failure?.code === 'service_unavailable' && { cause: errorMessage(failure.cause) }),
+          ...(failure?.code === 'internal_error' && { err: failure.cause }),
         },
         'request',
       );
@@ -87,7 +90,11 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
 }
 
-function levelOf(method: string, failure: Problem | undefined): 'error' | 'info' | 'debug' {
+function levelOf(
+  method: string,
+  failure: Problem | undefined,
+): 'error' | 'warn' | 'info' | 'debug' {
+  if (failure?.code === 'service_unavailable') return 'warn';
   if (failure?.code === 'internal_error') return 'error';
   const isPlainRead = (method === 'GET' || method === 'HEAD') && failure === undefined;
   return isPlainRead ? 'debug' : 'info';

@@ -173,6 +173,15 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
     });
   });
 
+  describe('409', () => {
+    it('is for a key that has a successor: a second one would inherit the end of the first', async () => {
+      await rotate({ graceSeconds: 3600 });
+
+      expectProblem(await rotate({ graceSeconds: 60 }), 409, 'conflict');
+      expect((await use(old.secret)).status).toBe(200);
+    });
+  });
+
   describe('two keys that rotate each other', () => {
     it('do not wait for each other', async () => {
       // Each rotation owes its key to the other's predecessor: locks in no common order would

@@ -59,6 +59,21 @@ describe('a request whose body comes in later', () => {
     expect(Number(row?.count)).toBeLessThanOrEqual(1);
   });
 
+  it('is noted once in the audit log if it is refused', async () => {
+    const key = await gatehouse.createKey(tenant, { scopes: ['contacts:write'] });
+    const sent = await open(key);
+    await gatehouse.http.delete(`/api/v1/api-keys/${key.id}`).set(admin.bearer).expect(204);
+    await finish(sent);
+    await gatehouse.app.activity.flush();
+
+    const entries = await gatehouse.database.query(
+      `SELECT details, occurrences FROM audit_log
+       WHERE subject = $1 AND action = 'credential.refused'`,
+      [key.id],
+    );
+    expect(entries).toEqual([{ details: { reason: 'revoked' }, occurrences: 1 }]);
+  });
+
   it('is refused if its tenant was suspended meanwhile', async () => {
     const other = await gatehouse.createTenant('other');
     const sent = await open(await gatehouse.createKey(other));
