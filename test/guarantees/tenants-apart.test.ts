@@ -110,7 +110,16 @@ describe('every store keeps tenants apart, and live from test', () => {
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createCredentialStore(manager)).toSorted()).toEqual([
         // `insert` takes the tenant in what it inserts; `now` concerns nobody.
-        ...['expireWithin', 'find', 'findForUpdate', 'insert', 'list', 'now', 'update'],
+        ...[
+          'expireWithin',
+          'find',
+          'findForUpdate',
+          'insert',
+          'isReplaced',
+          'list',
+          'now',
+          'update',
+        ],
       ]);
     });
 
@@ -137,6 +146,18 @@ describe('every store keeps tenants apart, and live from test', () => {
         name: 'Ours',
         expiresAt: expect.any(Date),
       });
+    });
+
+    it('have successors only within their tenant', async () => {
+      const [old, successor] = [await gatehouse.createKey(ours), await gatehouse.createKey(ours)];
+      await gatehouse.database.query('UPDATE credentials SET replaces = $1 WHERE id = $2', [
+        old.id,
+        successor.id,
+      ]);
+      const store = createCredentialStore(manager);
+
+      expect(await store.isReplaced(ours.id, old.id)).toBe(true);
+      expect(await store.isReplaced(theirs.id, old.id)).toBe(false);
     });
 
     it('are listed by environment', async () => {
