@@ -1,24 +1,38 @@
 import { Account } from './accounts/account.entity.js';
 import { Membership } from './accounts/membership.entity.js';
 import { AuditEntry } from './audit/audit-entry.entity.js';
+import { ClientBlock } from './clients/client-block.entity.js';
+import { Client } from './clients/client.entity.js';
 import { Contact } from './contacts/contact.entity.js';
 import { CredentialUse } from './credentials/credential-use.entity.js';
 import { Credential } from './credentials/credential.entity.js';
 import { Revocation } from './credentials/revocation.entity.js';
+import { Consent } from './grants/consent.entity.js';
+import { Grant } from './grants/grant.entity.js';
+import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
+import { Session } from './sessions/session.entity.js';
+import { SigningKey } from './signing-keys/signing-key.entity.js';
 import { Space } from './tenants/space.entity.js';
 import { Tenant } from './tenants/tenant.entity.js';
 
-/** Everything that is stored. */
+/** Everything that is stored, but for what is partitioned by expiry: see `db/partitions.ts`. */
 export const ENTITIES = [
   Account,
+  Attempt,
   AuditEntry,
+  Client,
+  ClientBlock,
+  Consent,
   Contact,
   Credential,
   CredentialUse,
+  Grant,
   IdempotencyRecord,
   Membership,
   Revocation,
+  Session,
+  SigningKey,
   Space,
   Tenant,
 ];

@@ -9,6 +9,7 @@ import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
 import { VERIFICATION_QUERY } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
+import { maintainPartitions } from './db/partitions.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
 import { ERROR_PAGE_PATH } from './docs/error-page.js';
@@ -117,10 +118,13 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
-function clean(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
-  return forgetOldAnswers(dataSource.manager, signal).catch((error: unknown) =>
-    log.warn({ err: error }, 'cleaning up failed'),
-  );
+async function clean(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
+  try {
+    await maintainPartitions(dataSource);
+    await forgetOldAnswers(dataSource.manager, signal);
+  } catch (error) {
+    log.warn({ err: error }, 'cleaning up failed');
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

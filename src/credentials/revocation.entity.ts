@@ -1,7 +1,10 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
 /** The end of a subject, for good. */
 @Entity('revocations')
+@Index('revocations_forgettable', ['revokedAt'], {
+  where: `starts_with(subject, 'grt_') OR starts_with(subject, 'tok_')`,
+})
 export class Revocation {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'revocations_pkey' })
   subject!: string;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
 import { createDataSource } from '../../src/db/data-source.js';
+import { maintainPartitions } from '../../src/db/partitions.js';
 import { ENTITIES } from '../../src/entities.js';
 import { startTemporaryPostgres, type TemporaryPostgres } from './temporary-postgres.js';
 
@@ -44,6 +45,7 @@ async function prepare(postgres: TemporaryPostgres, build: string): Promise<void
   const dataSource = createDataSource(target, ENTITIES, console.error);
   await dataSource.initialize();
   await dataSource.runMigrations();
+  await maintainPartitions(dataSource);
   await dataSource.destroy();
 
   const server: TestServer = { admin: postgres.connection, owner, build };

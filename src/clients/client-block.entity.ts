@@ -1,0 +1,35 @@
+import { CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+
+import { Client } from './client.entity.js';
+
+/** A tenant's refusal of a client: nobody can authorize it there. */
+@Entity('client_blocks')
+@Index('client_blocks_of_tenant', ['tenantId'])
+export class ClientBlock {
+  @PrimaryColumn({
+    type: 'text',
+    name: 'client_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_blocks_pkey',
+  })
+  clientId!: string;
+
+  @ManyToOne(() => Client, { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'client_blocks_client_fkey' })
+  client?: Client;
+
+  @PrimaryColumn({
+    type: 'text',
+    name: 'tenant_id',
+    collation: 'C',
+    primaryKeyConstraintName: 'client_blocks_pkey',
+  })
+  tenantId!: string;
+
+  @ManyToOne('Tenant')
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'client_blocks_tenant_fkey' })
+  tenant?: unknown;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  createdAt!: Date;
+}

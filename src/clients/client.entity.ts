@@ -1,0 +1,50 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+
+import type { ClientMetadata } from './client-metadata.js';
+
+/** A registered application (RFC 7591). Public ones share a row: their id is derived from what is kept of them. */
+@Entity('clients')
+@Unique('clients_secret_digest_key', ['secretDigest'])
+@Unique('clients_registration_digest_key', ['registrationDigest'])
+@Index('clients_by_age', ['createdAt', 'id'])
+@Index('clients_secret_digest_keys', ['secretDigestKeyId'], {
+  where: 'secret_digest_key_id IS NOT NULL',
+})
+@Index('clients_registration_digest_keys', ['registrationDigestKeyId'], {
+  where: 'registration_digest_key_id IS NOT NULL',
+})
+export class Client {
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'clients_pkey' })
+  id!: string;
+
+  @Column('text')
+  name!: string;
+
+  /** As registered, without the client's id and secrets. */
+  @Column('jsonb')
+  metadata!: ClientMetadata;
+
+  @Column({ type: 'text', name: 'secret_digest', collation: 'C', nullable: true })
+  secretDigest!: string | null;
+
+  @Column({ type: 'text', name: 'secret_digest_key_id', collation: 'C', nullable: true })
+  secretDigestKeyId!: string | null;
+
+  /** Of the registration access token; public clients have a derived one, which is not stored. */
+  @Column({ type: 'text', name: 'registration_digest', collation: 'C', nullable: true })
+  registrationDigest!: string | null;
+
+  @Column({ type: 'text', name: 'registration_digest_key_id', collation: 'C', nullable: true })
+  registrationDigestKeyId!: string | null;
+
+  /** Whether the operator knows who is behind it; the consent page warns otherwise. */
+  @Column({ type: 'boolean', name: 'is_verified', default: false })
+  isVerified!: boolean;
+
+  /** Blocked for all tenants, by the operator. */
+  @Column({ type: 'timestamptz', name: 'blocked_at', nullable: true })
+  blockedAt!: Date | null;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  createdAt!: Date;
+}

@@ -1,0 +1,84 @@
+import type { DataSource } from 'typeorm';
+
+/** A table that is partitioned by the time at which its rows expire, `expires_at`. */
+export interface PartitionedTable {
+  readonly name: string;
+  /** The span of one partition, in days. A row's time to live touches few of them. */
+  readonly days: number;
+  /** How far ahead of now partitions have to exist: longer than any row lives, with time to spare. */
+  readonly aheadDays: number;
+}
+
+/** Everything that is thrown away by the partition. */
+export const PARTITIONED_TABLES: readonly PartitionedTable[] = [
+  { name: 'access_tokens', days: 1, aheadDays: 3 },
+  { name: 'oauth_artifacts', days: 1, aheadDays: 3 },
+  { name: 'refresh_tokens', days: 7, aheadDays: 44 },
+];
+
+/** Any number that nothing else locks. */
+const PARTITION_LOCK = 7_305_804_386;
+const DAY_MS = 86_400_000;
+/** Rows that have just expired are still told from rows that never were. */
+const KEEP_DAYS = 1;
+/** Briefly: whoever waits for this lock makes every query behind it wait. */
+const LOCK_TIMEOUT = '500ms';
+
+interface Span {
+  readonly name: string;
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/**
+ * Makes the partitions that will be needed and drops those in which everything has expired, one day
+ * ago at least, by the database's clock. One replica does it, the others see that it is being done.
+ */
+export async function maintainPartitions(dataSource: DataSource): Promise<void> {
+  await dataSource.transaction(async (manager) => {
+    const [row] = await manager.query<[{ locked: boolean; now: Date }]>(
+      `SELECT pg_try_advisory_xact_lock($1) AS locked, gatehouse_now() AS now`,
+      [PARTITION_LOCK],
+    );
+    if (!row.locked) return;
+    await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+    for (const table of PARTITIONED_TABLES) {
+      const existing = await manager.query<{ name: string }[]>(
+        `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass`,
+        [table.name],
+      );
+      const known = new Set(existing.map(({ name }) => name));
+      for (const { name, from, to } of spansAhead(table, row.now)) {
+        if (known.has(name)) continue;
+        // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
+        await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
+        await manager.query(
+          `ALTER TABLE ${table.name} ATTACH PARTITION ${name}
+           FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
+        );
+      }
+      for (const name of known) {
+        if (endOf(name, table) + KEEP_DAYS * DAY_MS <= row.now.getTime()) {
+          await manager.query(`DROP TABLE ${name}`);
+        }
+      }
+    }
+  });
+}
+
+/** Spans are counted from the epoch, so that every replica draws the same borders. */
+function spansAhead(table: PartitionedTable, now: Date): readonly Span[] {
+  const length = table.days * DAY_MS;
+  const first = Math.floor(now.getTime() / length);
+  const last = Math.floor((now.getTime() + table.aheadDays * DAY_MS) / length);
+  return Array.from({ length: last - first + 1 }, (_, index) => {
+    const from = new Date((first + index) * length);
+    const name = `${table.name}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`;
+    return { name, from, to: new Date(from.getTime() + length) };
+  });
+}
+
+function endOf(partition: string, table: PartitionedTable): number {
+  const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)$/.exec(partition) ?? [];
+  return Date.parse(`${year}-${month}-${day}T00:00:00Z`) + table.days * DAY_MS;
+}

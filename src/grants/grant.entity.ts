@@ -1,0 +1,68 @@
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+} from 'typeorm';
+
+/** One authorization of one installation of a client, by one user in one tenant: a family of tokens. */
+@Entity('grants')
+@Index('grants_of_account', ['accountId', 'tenantId'])
+@Index('grants_of_tenant', ['tenantId', 'issueSeq'])
+@Index('grants_of_client', ['clientId'])
+@Index('grants_by_end', ['keepUntil'])
+export class Grant {
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'grants_pkey' })
+  id!: string;
+
+  @Column({ type: 'text', name: 'tenant_id', collation: 'C' })
+  tenantId!: string;
+
+  @ManyToOne('Tenant')
+  @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'grants_tenant_fkey' })
+  tenant?: unknown;
+
+  @Column({ type: 'text', name: 'account_id', collation: 'C' })
+  accountId!: string;
+
+  @ManyToOne('Account')
+  @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'grants_account_fkey' })
+  account?: unknown;
+
+  @Column({ type: 'text', name: 'client_id', collation: 'C' })
+  clientId!: string;
+
+  @ManyToOne('Client', { onDelete: 'CASCADE' })
+  @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'grants_client_fkey' })
+  client?: unknown;
+
+  /** What was granted, in the catalogue's order. */
+  @Column('text', { array: true })
+  scopes!: string[];
+
+  /** For which resources (RFC 8707) tokens may be asked. */
+  @Column('text', { array: true })
+  resources!: string[];
+
+  /** Where the authorization was sent. */
+  @Column({ type: 'text', name: 'redirect_uri' })
+  redirectUri!: string;
+
+  /** Everything whose revocation ends it: itself, its client, membership, account and tenant. */
+  @Column({ type: 'text', array: true, collation: 'C' })
+  subjects!: string[];
+
+  /** Its place in the order of issues and revocations. */
+  @Column({ type: 'bigint', name: 'issue_seq' })
+  issueSeq!: string;
+
+  @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  createdAt!: Date;
+
+  /** Nothing that was issued under it lives longer. */
+  @Column({ type: 'timestamptz', name: 'keep_until' })
+  keepUntil!: Date;
+}
