@@ -4,8 +4,9 @@ import { Registry } from 'prom-client';
 import { createApp } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { createKeyring } from '../src/credentials/keyring.js';
+import type { Family } from '../src/credentials/kinds.js';
 import type { Lookup } from '../src/credentials/lookup.js';
-import { VERIFICATION_QUERY } from '../src/credentials/verifier.js';
+import { VERIFICATION_QUERIES } from '../src/credentials/verifier.js';
 import { createVerifierPool } from '../src/credentials/verifier-pool.js';
 import { createDataSource } from '../src/db/data-source.js';
 import { ENTITIES } from '../src/entities.js';
@@ -19,10 +20,11 @@ const dataSource = await createDataSource(target, ENTITIES, console.error).initi
 const pool = createVerifierPool(target, console.error);
 pool.options.max = 10;
 
-const lookup: Lookup = {
-  async find(digests) {
+const lookup: Lookup<Family> = {
+  async find(family, digests) {
+    const text = VERIFICATION_QUERIES[family]('$1');
     const values = [`{${digests.join(',')}}`];
-    const query = { ...VERIFICATION_QUERY, values, rowMode: 'array' as const };
+    const query = { name: family, text, values, rowMode: 'array' as const };
     return (await pool.query<(string | null)[]>(query)).rows[0];
   },
 };

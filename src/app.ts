@@ -10,6 +10,7 @@ import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
 import { createGuard, guardLateBody, type Access, type GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
+import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
@@ -34,7 +35,7 @@ import { createSpaceResolver } from './tenants/space-resolver.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup;
+  readonly lookup: Lookup<Family>;
   readonly keyring: Keyring;
   readonly log: Logger;
   readonly register: Registry;
@@ -68,13 +69,19 @@ export function createApp(dependencies: AppDependencies): App {
     activity,
     register,
     resourceMetadataUrl: issuer + METADATA_PATHS.api,
+    audiences: new Set([issuer, `${issuer}/api/v1`]),
   });
   const unitOfWork = createUnitOfWork<GuardedState>({
     dataSource,
     idempotency: createIdempotency(keyring),
     callerOf: ({ principal }) => ({
       scope: principal.tenantId,
-      identity: [principal.principalId, principal.credentialId, principal.environment],
+      // A token is renewed every hour; the client that acts for the user stays the same.
+      identity: [
+        principal.principalId,
+        principal.token?.clientId ?? principal.credentialId,
+        principal.environment,
+      ],
     }),
   });
   const reader = createReader(dataSource);

@@ -7,7 +7,7 @@ import type { DataSource } from 'typeorm';
 import { createApp } from './app.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
-import { VERIFICATION_QUERY } from './credentials/verifier.js';
+import { VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { maintainPartitions } from './db/partitions.js';
 import { StartupError } from './db/startup-error.js';
@@ -83,7 +83,11 @@ async function serve(serving: Serving): Promise<void> {
     log.warn({ err: error }, 'a connection of the verifier broke'),
   );
   const isStopping = () => signal.aborted;
-  const lookup = createBatchedLookup({ pool: verifierPool, query: VERIFICATION_QUERY, register });
+  const lookup = createBatchedLookup({
+    pool: verifierPool,
+    queries: VERIFICATION_QUERIES,
+    register,
+  });
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),

@@ -9,7 +9,7 @@ import { createBatchedLookup } from '../credentials/lookup.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
-import { createVerifier, VERIFICATION_QUERY, type Verdict } from '../credentials/verifier.js';
+import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import { Refused, type Command } from './command.js';
 
@@ -59,7 +59,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       try {
         const observer = { noteOldDigest: () => undefined };
         const register = new Registry();
-        const lookup = createBatchedLookup({ pool, query: VERIFICATION_QUERY, register });
+        const lookup = createBatchedLookup({ pool, queries: VERIFICATION_QUERIES, register });
         const verifier = createVerifier({ lookup, format, keyring, observer });
         return presentVerdict(await verifier.verify(input.trim(), args.option('address')));
       } finally {

@@ -3,7 +3,7 @@ import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 import type { PageRequest } from '../http/pagination.js';
 import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
-import type { Environment, Kind } from './kinds.js';
+import type { Environment, KeyKind } from './kinds.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
 /** A stored credential with what has become of it. */
@@ -15,7 +15,7 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'ciphertext'
 
 /** Which of a tenant's credentials are meant. */
 export interface CredentialFilter {
-  readonly kinds: readonly Kind[];
+  readonly kinds: readonly KeyKind[];
   readonly environments: readonly Environment[];
 }
 

@@ -11,7 +11,7 @@ import {
 } from 'typeorm';
 
 import type { Scope } from '../scopes/catalog.js';
-import type { Environment, Kind, PrincipalKind } from './kinds.js';
+import type { Environment, KeyKind, PrincipalKind } from './kinds.js';
 
 /** A credential that does not live by a grant: every kind of key and personal token. */
 @Entity('credentials')
@@ -38,7 +38,7 @@ export class Credential {
   tenant?: unknown;
 
   @Column('text')
-  kind!: Kind;
+  kind!: KeyKind;
 
   @Column('text')
   environment!: Environment;

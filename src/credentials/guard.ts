@@ -37,6 +37,8 @@ interface Dependencies {
   readonly register: Registry;
   /** Where clients learn how to get a token (RFC 9728 §5.1). */
   readonly resourceMetadataUrl: string;
+  /** The resources that are served here: tokens for another are refused (RFC 8707 §2.2). */
+  readonly audiences: ReadonlySet<string>;
 }
 
 /** Why a credential does not open a route, beyond what the verifier refuses. */
@@ -44,6 +46,7 @@ type Reason =
   | Refusal
   | 'exposed'
   | 'presentation_not_allowed'
+  | 'audience_not_served'
   | 'principal_not_admitted'
   | 'scope_insufficient';
 
@@ -59,6 +62,11 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
   revoked: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   address_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   presentation_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  audience_not_served: [
+    'unauthorized',
+    'invalid_token',
+    'The token was issued for another resource.',
+  ],
   exposed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   expired: ['token_expired', 'invalid_token', 'The credential has expired.'],
   tenant_suspended: [
@@ -91,6 +99,7 @@ export function createGuard({
   activity,
   register,
   resourceMetadataUrl,
+  audiences,
 }: Dependencies): (access: Access | undefined) => Middleware<GuardedState> {
   const countVerdict = createVerdictCounter(register);
 
@@ -106,18 +115,22 @@ export function createGuard({
       const address = clientAddress(ctx.req);
       const verdict = await verifier.verify(presented.raw, address);
       const reason =
-        reasonAgainst(verdict, presented, ctx.method) ?? reasonToTurnAway(verdict, access);
+        reasonAgainst(verdict, presented, ctx.method) ??
+        reasonOfAudience(verdict, audiences) ??
+        reasonToTurnAway(verdict, access);
       countVerdict(reason ?? 'accepted');
 
       const { principal } = verdict;
       if (reason !== undefined || principal === undefined) {
         const [code, error, detail] = ANSWERS[reason ?? 'unknown'];
-        if (principal !== undefined) activity.noteRefusal(principal, reason ?? 'unknown', address);
+        if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
+          activity.noteRefusal(principal, reason ?? 'unknown', address);
+        }
         throw new Problem(code, presented.by === 'query' ? NOT_IN_URL : detail, {
           headers: challenge(error),
         });
       }
-      activity.noteUse(principal.credentialId, address);
+      if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
       ctx.state.principal = principal;
       try {
         await next();
@@ -151,6 +164,19 @@ function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Rea
     if (by === 'query' && method !== 'GET' && method !== 'HEAD') return 'presentation_not_allowed';
   }
   return verdict.outcome === 'refused' ? verdict.reason : undefined;
+}
+
+function reasonOfAudience(
+  { principal }: Verdict,
+  audiences: ReadonlySet<string>,
+): Reason | undefined {
+  const audience = principal?.token?.audience;
+  return audience === undefined || audiences.has(audience) ? undefined : 'audience_not_served';
+}
+
+/** Every access token expires within the hour: that is not worth an entry in the audit log. */
+function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolean {
+  return principal.token !== undefined && reason === 'expired';
 }
 
 /** Why a good credential is not admitted to a route. */

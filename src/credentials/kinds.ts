@@ -12,7 +12,11 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 /** The ways in which a request can carry a credential. */
 export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-header' | 'query';
 
+/** Where credentials are stored, each family in a table of its own. */
+export type Family = 'keys' | 'tokens';
+
 interface KindFacts {
+  readonly family: Family;
   /** What stands between the brand and the secret; a kind may tell its environments apart there. */
   readonly prefix: Readonly<Record<Environment, string>>;
   readonly principal: PrincipalKind;
@@ -28,44 +32,66 @@ const IN_A_HEADER = ['bearer', 'token', 'x-api-key', 'brand-header'] as const;
 
 export const KINDS = {
   secret: {
+    family: 'keys',
     prefix: { live: 'live', test: 'test' },
     principal: 'tenant',
     type: 'api_key',
     presentations: IN_A_HEADER,
   },
   publishable: {
+    family: 'keys',
     prefix: { live: 'pk_live', test: 'pk_test' },
     principal: 'publishable',
     type: 'publishable_key',
     presentations: [...IN_A_HEADER, 'query'],
   },
   personal: {
+    family: 'keys',
     prefix: inEither('pat'),
     principal: 'user',
     type: 'personal_access_token',
     presentations: IN_A_HEADER,
   },
   service: {
+    family: 'keys',
     prefix: inEither('svc'),
     principal: 'service',
     type: 'service',
     presentations: IN_A_HEADER,
   },
   agent: {
+    family: 'keys',
     prefix: inEither('agt'),
     principal: 'agent',
     type: 'agent',
     presentations: IN_A_HEADER,
   },
   organization: {
+    family: 'keys',
     prefix: inEither('org'),
     principal: 'tenant',
     type: 'organization',
     presentations: IN_A_HEADER,
   },
+  access_token: {
+    family: 'tokens',
+    prefix: inEither('at'),
+    principal: 'user',
+    type: 'access_token',
+    presentations: IN_A_HEADER,
+  },
 } as const satisfies Record<string, KindFacts>;
 
 export type Kind = keyof typeof KINDS;
+
+/** The kinds that are issued and managed as keys. */
+export type KeyKind = {
+  [K in Kind]: (typeof KINDS)[K]['family'] extends 'keys' ? K : never;
+}[Kind];
+
+export const KEY_KINDS = (Object.keys(KINDS) as Kind[]).filter(
+  (kind): kind is KeyKind => KINDS[kind].family === 'keys',
+);
 
 /** The kind whose credentials carry this prefix, if any does. */
 export const KIND_BY_PREFIX: ReadonlyMap<string, Kind> = new Map(

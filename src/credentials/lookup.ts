@@ -3,7 +3,8 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 
 import { errorCode, errorMessage } from '../db/errors.js';
 
-interface Waiter {
+interface Waiter<Family> {
+  readonly family: Family;
   /** When it began to wait, in milliseconds. */
   readonly since: number;
   readonly digests: readonly string[];
@@ -14,24 +15,29 @@ interface Waiter {
 /** What the database says of one credential, as the query returns it. */
 export type LookupRow = readonly (string | null)[];
 
+/** For each family of credentials its query: the first column of a row is its digest. */
+export type LookupQueries<Family extends string> = Readonly<
+  Record<Family, (digests: string) => string>
+>;
+
 /** Finds credentials by their digests. */
-export interface Lookup {
+export interface Lookup<Family extends string> {
   /**
    * What is stored under one of these digests, read after this call.
    *
+   * @param family where to look
    * @param digests the digests of one secret, one for each key it may be stored under
    * @throws whatever the database reports, after a second try; LookupOverload when too many wait
    */
-  find(digests: readonly string[]): Promise<LookupRow | undefined>;
+  find(family: Family, digests: readonly string[]): Promise<LookupRow | undefined>;
 }
 
 /** So many lookups wait that answering late would be worse than not answering. */
 class LookupOverload extends Error {}
 
-interface Options {
+interface Options<Family extends string> {
   readonly pool: pg.Pool;
-  /** The query: `$1` is an array of digests, the first column of a row its digest. */
-  readonly query: { readonly name: string; readonly text: string };
+  readonly queries: LookupQueries<Family>;
   readonly register: Registry;
 }
 
@@ -51,9 +57,14 @@ const LOOK_EVERY_MS = 250;
  * lookup never joins a query that was already sent, so whatever had been committed when it arrived is
  * seen.
  */
-export function createBatchedLookup({ pool, query, register }: Options): Lookup {
+export function createBatchedLookup<Family extends string>({
+  pool,
+  queries,
+  register,
+}: Options<Family>): Lookup<Family> {
   const metrics = createLookupMetrics(pool, register);
-  let waiting: Waiter[] = [];
+  const statements = createStatements(queries);
+  let waiting: Waiter<Family>[] = [];
   let inFlight = 0;
   let isScheduled = false;
   let timer: NodeJS.Timeout | undefined;
@@ -101,7 +112,7 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     setImmediate(dispatch);
   }
 
-  async function send(batch: readonly Waiter[]): Promise<void> {
+  async function send(batch: readonly Waiter<Family>[]): Promise<void> {
     const started = performance.now();
     try {
       const rows = await ask(batch);
@@ -113,11 +124,9 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
     metrics.seconds.observe((performance.now() - started) / 1000);
   }
 
-  async function ask(batch: readonly Waiter[]): Promise<ReadonlyMap<string, LookupRow>> {
-    const digests = batch.length === 1 ? batch[0]?.digests : batch.flatMap((item) => item.digests);
-    // Digests are hexadecimal, so the array needs no quoting.
-    const values = [`{${digests?.join(',')}}`];
-    const run = () => pool.query<(string | null)[]>({ ...query, values, rowMode: 'array' });
+  async function ask(batch: readonly Waiter<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
+    const statement = statements(batch);
+    const run = () => pool.query<(string | null)[]>({ ...statement, rowMode: 'array' });
     // A connection may have died since it was last used; a second failure is the database's. What
     // took too long is not asked again: it would take too long again, and pile up.
     const { rows } = await run().catch((error: unknown) => {
@@ -130,15 +139,40 @@ export function createBatchedLookup({ pool, query, register }: Options): Lookup 
   }
 
   return {
-    find: (digests) =>
+    find: (family, digests) =>
       new Promise((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) {
           reject(new LookupOverload('too many credentials are waiting to be looked up'));
           return;
         }
-        waiting.push({ since: performance.now(), digests, resolve, reject });
+        waiting.push({ family, since: performance.now(), digests, resolve, reject });
         schedule();
       }),
+  };
+}
+
+/**
+ * Makes the prepared statement for a batch: the queries of the families that occur in it, and of no
+ * other, so that none pays for what it does not ask.
+ */
+function createStatements<Family extends string>(queries: LookupQueries<Family>) {
+  const families = Object.keys(queries) as Family[];
+  const texts = new Map<string, string>();
+
+  return (batch: readonly Waiter<Family>[]) => {
+    const occurring = families.filter((family) => batch.some((waiter) => waiter.family === family));
+    const name = `verify-${occurring.join('-')}`;
+    let text = texts.get(name);
+    if (text === undefined) {
+      text = occurring.map((family, index) => queries[family](`$${index + 1}`)).join(' UNION ALL ');
+      texts.set(name, text);
+    }
+    // Digests are hexadecimal, so the array needs no quoting.
+    const values = occurring.map((family) => {
+      const own = batch.filter((waiter) => waiter.family === family);
+      return `{${own.flatMap(({ digests }) => digests).join(',')}}`;
+    });
+    return { name, text, values };
   };
 }
 

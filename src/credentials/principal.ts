@@ -1,4 +1,5 @@
 import type { Scope } from '../scopes/catalog.js';
+import type { Role } from '../scopes/roles.js';
 import type { Environment, Kind, PrincipalKind } from './kinds.js';
 
 /** Who a verified credential speaks for, and what it may do. */
@@ -15,4 +16,21 @@ export interface Principal {
   readonly principalKind: PrincipalKind;
   /** The tenant's, account's or machine's own id. */
   readonly principalId: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAt: number;
+  /** Milliseconds since the epoch; `null` if it does not expire. */
+  readonly expiresAt: number | null;
+  /** What an OAuth access token has beyond that; keys have none. */
+  readonly token: TokenFacts | undefined;
+}
+
+/** How an access token came about, and for whom it is. */
+export interface TokenFacts {
+  readonly clientId: string;
+  readonly clientName: string;
+  readonly grantId: string;
+  /** The user's role in the tenant, as it is now; the scopes are cut to it. */
+  readonly role: Role;
+  /** The resource that it is for (RFC 8707). */
+  readonly audience: string;
 }

@@ -1,11 +1,12 @@
 import { isInNetworks } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
-import { inCatalogOrder } from '../scopes/scope-set.js';
+import { delegableThroughOauth, type Role } from '../scopes/roles.js';
+import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import type { Keyring } from './keyring.js';
-import { KINDS, type Environment, type Kind } from './kinds.js';
-import type { Lookup, LookupRow } from './lookup.js';
-import type { Principal } from './principal.js';
+import { KINDS, type Environment, type Family, type Kind } from './kinds.js';
+import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
+import type { Principal, TokenFacts } from './principal.js';
 import type { SecretFormat } from './secret-format.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
@@ -36,7 +37,7 @@ export interface DigestObserver {
 }
 
 interface Dependencies {
-  readonly lookup: Lookup;
+  readonly lookup: Lookup<Family>;
   readonly format: SecretFormat;
   readonly keyring: Keyring;
   readonly observer: DigestObserver;
@@ -45,13 +46,14 @@ interface Dependencies {
 /** What separates facts: none of them can hold it, since none is free text but the name. */
 const SEPARATOR = '\u001f';
 
+const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
+
 /**
- * The lookup's query: for each credential its digest, its name, and everything else in one text, so
- * that reading a row costs next to nothing.
+ * The lookup's queries, a family each: for each credential its digest, its name, and everything else
+ * in one text, so that reading a row costs next to nothing.
  */
-export const VERIFICATION_QUERY = {
-  name: 'verify-credentials',
-  text: `
+export const VERIFICATION_QUERIES: LookupQueries<Family> = {
+  keys: (digests) => `
     SELECT c.digest, c.name, concat_ws('${SEPARATOR}',
       c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
       CASE WHEN ${IS_REVOKED} THEN 'revoked'
@@ -60,9 +62,26 @@ export const VERIFICATION_QUERY = {
            ELSE 'good' END,
       array_to_string(c.scopes, ' '),
       CASE WHEN c.spaces IS NULL THEN '*' ELSE array_to_string(c.spaces, ' ') END,
-      CASE WHEN c.allowed_ips IS NULL THEN '*' ELSE array_to_string(c.allowed_ips, ' ') END)
+      CASE WHEN c.allowed_ips IS NULL THEN '*' ELSE array_to_string(c.allowed_ips, ' ') END,
+      ${IN_MS('c.created_at')},
+      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END)
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-    WHERE c.digest = ANY ($1::text[])`,
+    WHERE c.digest = ANY (${digests}::text[])`,
+  // A client or membership that is gone takes its tokens along.
+  tokens: (digests) => `
+    SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
+      c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
+      CASE WHEN client.id IS NULL OR m.role IS NULL OR ${IS_REVOKED} THEN 'revoked'
+           WHEN ${IS_EXPIRED} THEN 'expired'
+           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
+           ELSE 'good' END,
+      array_to_string(c.scopes, ' '), '*', '*',
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')},
+      c.client_id, c.grant_id, coalesce(m.role, ''), c.audience)
+    FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
+      LEFT JOIN clients client ON client.id = c.client_id
+      LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[])`,
 };
 
 /** How a fact says that there is no restriction; an empty list restricts to nothing. */
@@ -79,7 +98,7 @@ export function createVerifier({ lookup, format, keyring, observer }: Dependenci
 
       let row: LookupRow | undefined;
       try {
-        row = await lookup.find(keyring.digests(raw));
+        row = await lookup.find(KINDS[parsed.kind].family, keyring.digests(raw));
       } catch (error) {
         throw serviceUnavailable(error);
       }
@@ -89,7 +108,10 @@ export function createVerifier({ lookup, format, keyring, observer }: Dependenci
 
       const reason = judge(state, allowedIps, address);
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
-      if (digestKeyId !== keyring.currentId) observer.noteOldDigest(principal.credentialId, raw);
+      // Tokens are gone before their key is.
+      if (digestKeyId !== keyring.currentId && principal.token === undefined) {
+        observer.noteOldDigest(principal.credentialId, raw);
+      }
       return { outcome: 'accepted', principal };
     },
   };
@@ -116,32 +138,46 @@ function createRowReader() {
     const facts = (row[2] ?? '').split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
+    const token = KINDS[kind].family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
     const principal: Principal = {
       credentialId: fact(0),
       credentialName: row[1] ?? '',
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
-      scopes: scopeSets(fact(7)),
+      scopes: scopeSets(fact(7), token?.role),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       principalKind: KINDS[kind].principal,
       principalId: fact(4),
+      issuedAt: Number(fact(10)),
+      expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
+      token,
     };
     return { principal, digestKeyId: fact(5), state: fact(6), allowedIps: fact(9) };
   };
 }
 
+function readToken(facts: readonly string[], clientName: string): TokenFacts {
+  const [clientId = '', grantId = '', role = '', audience = ''] = facts.slice(12);
+  return { clientId, clientName, grantId, role: role as Role, audience };
+}
+
 const MAX_SCOPE_SETS = 1000;
 
-/** Reads stored scopes. Credentials share few combinations, so that each is put in order once. */
-function createScopeSets(): (stored: string) => readonly Scope[] {
+/**
+ * Reads stored scopes, of tokens those that the user's role still delegates. Credentials share few
+ * combinations, so that each is put in order once.
+ */
+function createScopeSets(): (stored: string, role: Role | undefined) => readonly Scope[] {
   const known = new Map<string, readonly Scope[]>();
-  return (stored) => {
-    let scopes = known.get(stored);
+  return (stored, role) => {
+    const id = role === undefined ? stored : `${role} ${stored}`;
+    let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
+      if (role !== undefined) scopes = commonTo(scopes, delegableThroughOauth(role));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
-      known.set(stored, scopes);
+      known.set(id, scopes);
     }
     return scopes;
   };

@@ -16,3 +16,8 @@ export function inCatalogOrder(scopes: Iterable<string>): readonly Scope[] {
 export function missingFrom(held: readonly Scope[], wanted: readonly Scope[]): readonly Scope[] {
   return wanted.filter((scope) => !held.includes(scope));
 }
+
+/** The scopes of `some` that are also in `others`, in the order of `some`. */
+export function commonTo(some: readonly Scope[], others: readonly Scope[]): readonly Scope[] {
+  return some.filter((scope) => others.includes(scope));
+}

@@ -16,6 +16,7 @@ const PREFIXES = [
   ['svc', 'service'],
   ['agt', 'agent'],
   ['org', 'organization'],
+  ['at', 'access_token'],
 ] as const;
 
 const ALPHABET = Array.from('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz');
@@ -131,8 +132,8 @@ describe('what is refused', () => {
     );
   });
 
-  it.each(['at', 'rt', 'ac', 'cs', 'rat', 'dc', 'pk', 'LIVE', 'Live', 'live_', 'master', 'a'])(
-    'is the prefix %s, which no key has',
+  it.each(['rt', 'ac', 'cs', 'rat', 'dc', 'pk', 'LIVE', 'Live', 'live_', 'master', 'a'])(
+    'is the prefix %s, which nothing that opens a route has',
     (prefix) => {
       const body = `bwp_${prefix}_${'0'.repeat(43)}`;
       expect(format.parse(body + checksumOf(body))).toBeUndefined();

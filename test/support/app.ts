@@ -15,7 +15,7 @@ import { readConfig, type Config } from '../../src/config.js';
 import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';
 import { createBatchedLookup } from '../../src/credentials/lookup.js';
 import { createSecretFormat, type SecretFormat } from '../../src/credentials/secret-format.js';
-import { VERIFICATION_QUERY } from '../../src/credentials/verifier.js';
+import { VERIFICATION_QUERIES } from '../../src/credentials/verifier.js';
 import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { ENTITIES } from '../../src/entities.js';
@@ -72,7 +72,11 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
     brand: config.TOKEN_BRAND,
     destination: { write: (line) => void logged.push(line) } satisfies pino.DestinationStream,
   });
-  const lookup = createBatchedLookup({ pool: verifierPool, query: VERIFICATION_QUERY, register });
+  const lookup = createBatchedLookup({
+    pool: verifierPool,
+    queries: VERIFICATION_QUERIES,
+    register,
+  });
   const isStopping = () => false;
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const server = app.koa.listen(0, '127.0.0.1');

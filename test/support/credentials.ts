@@ -1,5 +1,5 @@
 import { createCredentialStore } from '../../src/credentials/credential-store.js';
-import { KINDS, type Environment, type Kind } from '../../src/credentials/kinds.js';
+import { KINDS, type Environment, type KeyKind } from '../../src/credentials/kinds.js';
 import { createRevocationStore } from '../../src/credentials/revocation-store.js';
 import { createId } from '../../src/db/id.js';
 import type { Scope } from '../../src/scopes/catalog.js';
@@ -10,7 +10,7 @@ import type { TestApp, TestKey } from './app.js';
 export function createCredential(
   { dataSource, keyring, format }: TestApp,
   tenant: Tenant,
-  kind: Kind,
+  kind: KeyKind,
   scopes: readonly Scope[],
   environment: Environment = 'live',
 ): Promise<TestKey> {
