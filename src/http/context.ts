@@ -7,6 +7,8 @@ export interface RequestState {
   requestId: string;
   /** The matched route's pattern, for logs and metrics; absent where none matched. */
   route?: string;
+  /** Why an answer that was not thrown as a problem is an error: for the log only. */
+  failure?: unknown;
   /**
    * What a handler reads and writes the database with: for requests that change something, the
    * one transaction that its work, its audit entries and its remembered answer commit in.

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 
 import { isDatabaseUnavailable } from '../db/unavailable.js';
+import type { RequestState } from './context.js';
 import { Problem } from './problem.js';
 
 /** An answer of the form that OAuth's own endpoints use (RFC 6749 §5.2): `{error, error_description}`. */
@@ -10,14 +11,18 @@ export class OAuthError extends Error {
   readonly error: string;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param description for the developer of the client; never a secret, never what is internal */
+  /**
+   * @param description for the developer of the client; never a secret, never what is internal
+   * @param cause what is internal, for the log
+   */
   constructor(
     status: number,
     error: string,
     description: string,
     headers: Readonly<Record<string, string>> = {},
+    cause?: unknown,
   ) {
-    super(description);
+    super(description, { cause });
     this.status = status;
     this.error = error;
     this.headers = headers;
@@ -38,13 +43,12 @@ const CODES: Readonly<Record<number, string>> = {
 };
 
 /** Stands around OAuth's own endpoints: whatever is thrown further in is answered in OAuth's form. */
-export const answerOAuthErrors: Middleware = async (ctx, next) => {
+export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => {
   try {
     await next();
   } catch (error) {
     const answer = toOAuthError(error);
-    // Unknown errors are logged in full, and answered, by the outermost layer.
-    if (answer === undefined) throw error;
+    ctx.state.failure = answer.cause;
     ctx.set(answer.headers);
     ctx.status = answer.status;
     ctx.set('Cache-Control', 'no-store');
@@ -53,14 +57,22 @@ export const answerOAuthErrors: Middleware = async (ctx, next) => {
   }
 };
 
-function toOAuthError(error: unknown): OAuthError | undefined {
+function toOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error;
   if (isDatabaseUnavailable(error)) {
-    return new OAuthError(503, 'temporarily_unavailable', 'Try again in a moment.', {
-      'Retry-After': '1',
-    });
+    return new OAuthError(
+      503,
+      'temporarily_unavailable',
+      'Try again in a moment.',
+      {
+        'Retry-After': '1',
+      },
+      error,
+    );
   }
-  if (!(error instanceof Problem) || error.status === 500) return undefined;
+  if (!(error instanceof Problem)) {
+    return new OAuthError(500, 'server_error', 'Something went wrong on our side.', {}, error);
+  }
   const code = CODES[error.status] ?? 'invalid_request';
-  return new OAuthError(error.status, code, error.message, error.headers);
+  return new OAuthError(error.status, code, error.message, error.headers, error.cause);
 }

@@ -53,8 +53,9 @@ export function createRequests({
     // Paths themselves would make the metrics grow without bound.
     const route = ctx.state.route ?? 'unmatched';
     count(ctx.method, route, ctx.status, seconds);
-    const level = levelOf(ctx.method, failure);
+    const level = levelOf(ctx.method, ctx.status);
     if (log.isLevelEnabled(level)) {
+      const cause = failure?.cause ?? ctx.state.failure;
       log[level](
         {
           requestId,
@@ -66,8 +67,8 @@ export function createRequests({
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
           // While the database is away every request fails alike; a stack each would say nothing more.
-          ...(failure?.code === 'service_unavailable' && { cause: errorMessage(failure.cause) }),
-          ...(failure?.code === 'internal_error' && { err: failure.cause }),
+          ...(ctx.status === 503 && { cause: errorMessage(cause) }),
+          ...(ctx.status === 500 && { err: cause }),
         },
         'request',
       );
@@ -90,13 +91,10 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
 }
 
-function levelOf(
-  method: string,
-  failure: Problem | undefined,
-): 'error' | 'warn' | 'info' | 'debug' {
-  if (failure?.code === 'service_unavailable') return 'warn';
-  if (failure?.code === 'internal_error') return 'error';
-  const isPlainRead = (method === 'GET' || method === 'HEAD') && failure === undefined;
+function levelOf(method: string, status: number): 'error' | 'warn' | 'info' | 'debug' {
+  if (status === 503) return 'warn';
+  if (status >= 500) return 'error';
+  const isPlainRead = (method === 'GET' || method === 'HEAD') && status < 400;
   return isPlainRead ? 'debug' : 'info';
 }
 

@@ -1,0 +1,49 @@
+import type { EntityManager } from 'typeorm';
+
+import { Consent } from './consent.entity.js';
+
+/** Whose consent to what. */
+export interface ConsentKey {
+  readonly tenantId: string;
+  readonly accountId: string;
+  readonly clientId: string;
+}
+
+/** What a user was offered, and agreed to. */
+export interface RememberedConsent {
+  readonly offered: readonly string[];
+  readonly granted: readonly string[];
+}
+
+export interface ConsentStore {
+  find(key: ConsentKey): Promise<RememberedConsent | undefined>;
+  /** Remembers a decision. What earlier ones said of other scopes stays. */
+  remember(key: ConsentKey, decision: RememberedConsent): Promise<void>;
+  /** Lets the user be asked again. */
+  forget(key: ConsentKey): Promise<void>;
+}
+
+export function createConsentStore(manager: EntityManager): ConsentStore {
+  const consents = manager.getRepository(Consent);
+  return {
+    async find({ tenantId, accountId, clientId }) {
+      return (await consents.findOneBy({ tenantId, accountId, clientId })) ?? undefined;
+    },
+    async remember({ tenantId, accountId, clientId }, { offered, granted }) {
+      await manager.query(
+        `INSERT INTO consents AS known (account_id, tenant_id, client_id, offered, granted)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT ON CONSTRAINT consents_pkey DO UPDATE SET
+           offered = array(SELECT unnest(known.offered) UNION SELECT unnest(excluded.offered)),
+           granted = array(
+             (SELECT unnest(known.granted) EXCEPT SELECT unnest(excluded.offered))
+             UNION SELECT unnest(excluded.granted)),
+           decided_at = gatehouse_now()`,
+        [accountId, tenantId, clientId, offered, granted],
+      );
+    },
+    async forget({ tenantId, accountId, clientId }) {
+      await consents.delete({ tenantId, accountId, clientId });
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import type { EntityManager } from 'typeorm';
+
+import { createRevocationStore } from '../credentials/revocation-store.js';
+import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import { createId } from '../db/id.js';
+import type { Scope } from '../scopes/catalog.js';
+import { Grant } from './grant.entity.js';
+
+/** What a user grants, to which client, where. */
+export interface NewGrant {
+  readonly tenantId: string;
+  readonly accountId: string;
+  readonly clientId: string;
+  /** In the catalogue's order; at least one. */
+  readonly scopes: readonly Scope[];
+  /** The resources (RFC 8707) that tokens may be asked for. */
+  readonly resources: readonly string[];
+  readonly redirectUri: string;
+}
+
+/** A grant with what has become of it. */
+export interface StoredGrant extends Readonly<Omit<Grant, 'tenant' | 'account' | 'client'>> {
+  readonly clientName: string;
+  readonly status: 'active' | 'revoked';
+}
+
+export interface GrantStore {
+  /**
+   * A new grant, with a family of tokens of its own. In a transaction: it is made under the locks of
+   * everything whose end would end it.
+   * @returns its id; `undefined` if the client is blocked, or the membership is no more
+   */
+  create(grant: NewGrant): Promise<string | undefined>;
+  find(tenantId: string, id: string): Promise<StoredGrant | undefined>;
+  /** An account's, newest first; those that are revoked but not yet forgotten included. */
+  listOfAccount(tenantId: string, accountId: string): Promise<readonly StoredGrant[]>;
+  /** Ends a grant with every token under it. In a transaction; repeating it is harmless. */
+  revoke(id: string, by: string, reason: string | null): Promise<void>;
+}
+
+/** Until it has tokens, which raise it. */
+const KEEP_UNUSED = '1 day';
+
+export function createGrantStore(manager: EntityManager): GrantStore {
+  const select = (tenantId: string) =>
+    manager
+      .createQueryBuilder(Grant, 'c')
+      .innerJoin('clients', 'client', 'client.id = c.clientId')
+      .addSelect('client.name', 'client_name')
+      .addSelect(`CASE WHEN ${IS_REVOKED} THEN 'revoked' ELSE 'active' END`, 'status')
+      .where('c.tenantId = :tenantId', { tenantId })
+      .orderBy('c.issueSeq', 'DESC');
+
+  return {
+    async create({ tenantId, accountId, clientId, scopes, resources, redirectUri }) {
+      const id = createId('grt');
+      const subjects = subjectsOf(id, { tenantId, accountId, clientId });
+      const seq = await createRevocationStore(manager).drawIssueOrder(subjects);
+      // Asked after the locks were taken: who blocks or removes either did before, or comes after and ends it.
+      const [inserted] = await manager.query<object[]>(
+        `INSERT INTO grants (id, tenant_id, account_id, client_id, scopes, resources, redirect_uri, subjects,
+           issue_seq, keep_until)
+         SELECT $1, m.tenant_id, m.account_id, client.id, $5, $6, $7, $8, $9, gatehouse_now() + $10::interval
+         FROM memberships m, clients client
+         WHERE m.tenant_id = $2 AND m.account_id = $3 AND client.id = $4 AND client.blocked_at IS NULL
+           AND NOT EXISTS (SELECT FROM client_blocks b WHERE b.client_id = $4 AND b.tenant_id = $2)
+         RETURNING 1`,
+        [
+          ...[id, tenantId, accountId, clientId, scopes, resources],
+          ...[redirectUri, subjects, seq, KEEP_UNUSED],
+        ],
+      );
+      return inserted === undefined ? undefined : id;
+    },
+    async find(tenantId, id) {
+      const { entities, raw } = await select(tenantId)
+        .andWhere('c.id = :id', { id })
+        .getRawAndEntities<RawGrant>();
+      return combine(entities, raw)[0];
+    },
+    async listOfAccount(tenantId, accountId) {
+      const { entities, raw } = await select(tenantId)
+        .andWhere('c.accountId = :accountId', { accountId })
+        .getRawAndEntities<RawGrant>();
+      return combine(entities, raw);
+    },
+    revoke: (id, by, reason) => createRevocationStore(manager).revoke(id, by, reason),
+  };
+}
+
+/**
+ * Everything whose revocation ends a grant: itself, its client, the client in this tenant, the
+ * membership, the account and the tenant.
+ */
+function subjectsOf(
+  id: string,
+  { tenantId, accountId, clientId }: Pick<NewGrant, 'tenantId' | 'accountId' | 'clientId'>,
+): string[] {
+  const inTenant = (subject: string) => `${subject}@${tenantId}`;
+  return [id, clientId, inTenant(clientId), inTenant(accountId), accountId, tenantId];
+}
+
+interface RawGrant {
+  readonly client_name: string;
+  readonly status: StoredGrant['status'];
+}
+
+function combine(grants: readonly Grant[], raw: readonly RawGrant[]): readonly StoredGrant[] {
+  return grants.map((grant, index) => ({
+    ...grant,
+    clientName: raw[index]?.client_name ?? '',
+    status: raw[index]?.status ?? 'revoked',
+  }));
+}

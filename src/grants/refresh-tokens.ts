@@ -1,0 +1,19 @@
+/** What is said of a refresh token, under the names of RFC 7662. */
+export interface RefreshTokenFacts {
+  /** Unused, unexpired, and nothing that it hangs on has ended. */
+  readonly isActive: boolean;
+  readonly scope: string;
+  readonly client_id: string;
+  readonly sub: string;
+  readonly tenant_id: string;
+  /** Seconds since the epoch. */
+  readonly exp: number;
+}
+
+/** Refresh tokens, towards those who do not exchange them. */
+export interface RefreshTokens {
+  /** @returns `undefined` if it is none that was issued to this client */
+  find(clientId: string, secret: string): Promise<RefreshTokenFacts | undefined>;
+  /** Ends the whole family that it belongs to. Nothing happens if it is none of this client's. */
+  revoke(clientId: string, secret: string): Promise<boolean>;
+}

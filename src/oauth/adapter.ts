@@ -1,0 +1,265 @@
+import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
+
+import type { Client } from '../clients/client.entity.js';
+import type { ArtifactStore } from './artifact-store.js';
+import type { Exchange } from './exchange.js';
+import type { ExchangeRow } from './exchange-store.js';
+import type { ProtocolSessions } from './protocol-sessions.js';
+
+/** The members of a stored client that the library may know. Its own `scope` rule is not ours: see `authorization.ts`. */
+export const EXTRA_CLIENT_METADATA = ['registered_scope'];
+
+interface Dependencies {
+  readonly artifacts: ArtifactStore;
+  readonly sessions: ProtocolSessions;
+  /** A client that may be used. */
+  readonly findClient: (id: string) => Promise<Client | undefined>;
+}
+
+type Payload = Record<string, unknown>;
+
+/**
+ * What stands between the library and our stores. The library names everything by its secret: rows hold
+ * its digest only, and no payload holds the secret itself.
+ *
+ * Reads and writes of a token request go through its `Exchange`.
+ */
+export function createAdapterFactory(dependencies: Dependencies): (model: string) => Adapter {
+  const adapters: Readonly<Record<string, Partial<Adapter>>> = {
+    Client: clientAdapter(dependencies),
+    Grant: grantAdapter(),
+    AuthorizationCode: codeAdapter(dependencies),
+    RefreshToken: refreshTokenAdapter(),
+    AccessToken: accessTokenAdapter(),
+    Interaction: interactionAdapter(dependencies),
+    Session: sessionAdapter(dependencies),
+  };
+  return (model) => ({ ...refuseAll(model), ...adapters[model] });
+}
+
+/** What the library may not do with a model: it would be a way around the rules of this place. */
+function refuseAll(model: string): Adapter {
+  const refuse = (operation: string) => () => {
+    throw new Error(`${operation} of ${model} is not provided for`);
+  };
+  return {
+    upsert: refuse('upsert'),
+    find: refuse('find'),
+    findByUserCode: refuse('findByUserCode'),
+    findByUid: refuse('findByUid'),
+    consume: refuse('consume'),
+    destroy: refuse('destroy'),
+    revokeByGrantId: refuse('revokeByGrantId'),
+  };
+}
+
+/** The unit of work of the token request that is being answered, if one is. */
+function currentExchange(): Exchange | undefined {
+  return (Provider.ctx?.state as { exchange?: Exchange } | undefined)?.exchange;
+}
+
+function theExchange(): Exchange {
+  const exchange = currentExchange();
+  if (exchange === undefined) throw new Error('tokens are exchanged at the token endpoint only');
+  return exchange;
+}
+
+function clientAdapter({ findClient }: Dependencies): Partial<Adapter> {
+  return {
+    async find(id) {
+      const exchange = currentExchange();
+      if (exchange !== undefined) {
+        const row = await exchange.load(id);
+        return row && toClient(id, row.metadata, row.secret_digest);
+      }
+      const client = await findClient(id);
+      return client && toClient(id, client.metadata, client.secretDigest);
+    },
+  };
+}
+
+/** The digest stands where the library expects the secret: see `compareClientSecret` in `provider.ts`. */
+function toClient(
+  id: string,
+  { scope, ...metadata }: Client['metadata'],
+  secretDigest: string | null,
+): AdapterPayload {
+  return {
+    ...metadata,
+    client_id: id,
+    ...(secretDigest !== null && { client_secret: secretDigest }),
+    ...(scope !== undefined && { registered_scope: scope }),
+  } as AdapterPayload;
+}
+
+function grantAdapter(): Partial<Adapter> {
+  return {
+    async find(id) {
+      const { row } = theExchange();
+      if (row === undefined || row.grant_id !== id || row.is_dead) return undefined;
+      const scope = row.scopes.join(' ');
+      return {
+        kind: 'Grant',
+        jti: id,
+        accountId: row.account_id,
+        clientId: row.grant_client_id,
+        openid: { scope },
+        resources: Object.fromEntries(row.resources.map((resource) => [resource, scope])),
+      };
+    },
+    async destroy() {
+      theExchange().isReuse = true;
+    },
+  };
+}
+
+/** What the library does with a reused code or token is one thing here: the grant ends, with all under it. */
+const ENDING: Partial<Adapter> = {
+  async destroy() {
+    theExchange().isReuse = true;
+  },
+  async revokeByGrantId() {
+    theExchange().isReuse = true;
+  },
+};
+
+const CONSUMING: Partial<Adapter> = {
+  async consume() {
+    theExchange().isConsumed = true;
+  },
+};
+
+function codeAdapter({ artifacts }: Dependencies): Partial<Adapter> {
+  return {
+    ...ENDING,
+    ...CONSUMING,
+    async upsert(secret, payload, seconds = 0) {
+      const { grantId } = payload;
+      await artifacts.save('AuthorizationCode', secret, withoutSecret(payload), {
+        grantId,
+        seconds,
+      });
+    },
+    async find(secret) {
+      return payloadOf(theExchange().row, secret, 'AuthorizationCode');
+    },
+  };
+}
+
+function refreshTokenAdapter(): Partial<Adapter> {
+  return {
+    ...ENDING,
+    ...CONSUMING,
+    async upsert(secret, payload, seconds = 0) {
+      theExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
+    },
+    async find(secret) {
+      const exchange = theExchange();
+      const { row } = exchange;
+      if (row?.is_consumed && row.answer !== null && !row.is_dead) {
+        const isSameClient = row.client_id === row.grant_client_id;
+        if (isSameClient && row.request_hash === exchange.requestHash) {
+          exchange.replay = row.answer;
+          return undefined;
+        }
+      }
+      return payloadOf(row, secret, 'RefreshToken');
+    },
+  };
+}
+
+/** What is stored, with the secret put back, and its end told by the process's clock as the library expects. */
+function payloadOf(
+  row: ExchangeRow | undefined,
+  secret: string,
+  kind: string,
+): AdapterPayload | undefined {
+  if (row === undefined || row.digest === null) return undefined;
+  return {
+    ...row.payload,
+    kind,
+    jti: secret,
+    grantId: row.grant_id,
+    accountId: row.account_id,
+    clientId: row.grant_client_id,
+    exp: expiryOf(row.remaining),
+    ...(row.is_consumed && { consumed: true }),
+  } as AdapterPayload;
+}
+
+function accessTokenAdapter(): Partial<Adapter> {
+  return {
+    ...ENDING,
+    async upsert(secret, payload, seconds = 0) {
+      theExchange().access = { secret, payload: withoutSecret(payload), seconds };
+    },
+  };
+}
+
+/** In the place of the interaction's id, which its cookie holds, in the address that it returns to. */
+const UID_PLACEHOLDER = '{uid}';
+
+function interactionAdapter({ artifacts }: Dependencies): Partial<Adapter> {
+  return {
+    async upsert(secret, payload, seconds = 0) {
+      const { session, returnTo, ...rest } = withoutSecret(payload) as {
+        session?: Payload;
+        returnTo?: string;
+      };
+      // The session's own secret is written there too, and nothing reads it.
+      const { cookie: _cookie, ...keptSession } = session ?? {};
+      const kept = {
+        ...rest,
+        ...(session && { session: keptSession }),
+        returnTo: returnTo?.replace(secret, UID_PLACEHOLDER),
+      };
+      await artifacts.save('Interaction', secret, kept, { seconds });
+    },
+    async find(secret) {
+      const artifact = await artifacts.find('Interaction', secret);
+      if (artifact === undefined) return undefined;
+      const { returnTo } = artifact.payload as { returnTo: string };
+      return {
+        ...artifact.payload,
+        jti: secret,
+        returnTo: returnTo.replace(UID_PLACEHOLDER, secret),
+        exp: expiryOf(artifact.remainingSeconds),
+      } as AdapterPayload;
+    },
+    destroy: (secret) => artifacts.destroy('Interaction', secret),
+  };
+}
+
+function sessionAdapter({ sessions }: Dependencies): Partial<Adapter> {
+  return {
+    async upsert(secret, payload, seconds = 0) {
+      await sessions.save(secret, withoutSecret(payload), seconds);
+    },
+    async find(secret) {
+      const found = await sessions.findBySecret(secret);
+      return found && toSession(found, secret);
+    },
+    async findByUid(uid) {
+      const found = await sessions.findById(uid);
+      // Its secret is not known here: what is found like this is only looked at, never saved.
+      return found && toSession(found, uid);
+    },
+    destroy: (secret) => sessions.destroy(secret),
+  };
+}
+
+function toSession(
+  { payload, remainingSeconds }: { payload: Payload; remainingSeconds: number },
+  secret: string,
+): AdapterPayload {
+  return { ...payload, jti: secret, exp: expiryOf(remainingSeconds) } as AdapterPayload;
+}
+
+function withoutSecret({ jti: _secret, ...payload }: AdapterPayload): Payload {
+  return payload as Payload;
+}
+
+/** The library compares with the process's clock; what counts is how much the database says is left. */
+function expiryOf(remainingSeconds: number): number {
+  return Math.floor(Date.now() / 1000 + remainingSeconds);
+}

@@ -1,0 +1,152 @@
+import type { Keyring, Sealed } from '../credentials/keyring.js';
+import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import type { RunPrepared } from '../db/prepared.js';
+import type { Role } from '../scopes/roles.js';
+import type { ClientMetadata } from '../clients/client-metadata.js';
+
+/** What a token request exchanges: a code, a refresh token, or (undefined) neither of them. */
+export type SourceKind = 'code' | 'refresh';
+
+/** Everything that a token request has to know, as it was when it was asked. */
+export interface ExchangeRow {
+  readonly client_id: string;
+  readonly metadata: ClientMetadata;
+  readonly secret_digest: string | null;
+  /** `null`, like everything below, if there is no such code or refresh token. */
+  readonly digest: string | null;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly is_consumed: boolean;
+  /** To the microsecond, which a Date would lose. */
+  readonly expires_at: string;
+  /** Seconds, by the database's clock; negative once it has expired. */
+  readonly remaining: number;
+  readonly grant_id: string;
+  readonly grant_client_id: string;
+  readonly tenant_id: string;
+  readonly account_id: string;
+  readonly scopes: readonly string[];
+  readonly resources: readonly string[];
+  /** The grant, or anything wider, was revoked. */
+  readonly is_dead: boolean;
+  /** `null` if the account has left the tenant. */
+  readonly role: Role | null;
+  readonly email: string;
+  readonly account_name: string | null;
+  readonly is_suspended: boolean;
+  /** The answer that may be given once more, within the grace window. */
+  readonly answer: Buffer | null;
+  readonly answer_key_id: string | null;
+  readonly request_hash: string | null;
+}
+
+/** What is put in the place of a code or refresh token. */
+export interface Redemption {
+  readonly source: SourceKind;
+  readonly row: ExchangeRow;
+  readonly access: {
+    readonly id: string;
+    readonly secret: string;
+    readonly scopes: readonly string[];
+    readonly audience: string;
+    readonly seconds: number;
+  };
+  readonly refresh:
+    | {
+        readonly id: string;
+        readonly secret: string;
+        readonly payload: object;
+        readonly seconds: number;
+      }
+    | undefined;
+  /** Kept for the grace window, if there is one. */
+  readonly answer:
+    { readonly sealed: Sealed; readonly requestHash: string; readonly seconds: number } | undefined;
+}
+
+/** `lost`: another request was faster. `dead`: the grant has ended, or is not there any more. */
+export type RedemptionOutcome = 'issued' | 'lost' | 'dead';
+
+export interface ExchangeStore {
+  /**
+   * @param secret the code or refresh token, as presented
+   * @returns `undefined` if there is no such client, or it is blocked
+   */
+  load(
+    clientId: string,
+    source: SourceKind | undefined,
+    secret: string,
+  ): Promise<ExchangeRow | undefined>;
+  /** Consumes and issues, or does neither: one statement, one transaction. */
+  redeem(redemption: Redemption): Promise<RedemptionOutcome>;
+}
+
+const load = (name: string, source: string) => ({
+  name: `exchange-load-${name}`,
+  text: `
+    SELECT client.id AS client_id, client.metadata, client.secret_digest,
+      s.digest, s.payload, s.consumed_at IS NOT NULL AS is_consumed, s.expires_at::text AS expires_at,
+      extract(epoch FROM s.expires_at - gatehouse_now())::float8 AS remaining, s.grant_id,
+      c.client_id AS grant_client_id, c.tenant_id, c.account_id, c.scopes, c.resources,
+      ${IS_REVOKED} AS is_dead,
+      m.role, a.email, a.name AS account_name, t.suspended_at IS NOT NULL AS is_suspended,
+      s.answer, s.answer_key_id, s.request_hash
+    FROM clients client
+      LEFT JOIN ${source} s ON s.digest = ANY ($2::text[])
+      LEFT JOIN grants c ON c.id = s.grant_id
+      LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
+      LEFT JOIN accounts a ON a.id = c.account_id
+      LEFT JOIN tenants t ON t.id = c.tenant_id
+    WHERE client.id = $1 AND client.blocked_at IS NULL`,
+});
+
+const LOAD = {
+  code: load(
+    'code',
+    `(SELECT *, NULL::bytea AS answer, NULL AS answer_key_id, NULL AS request_hash
+      FROM oauth_artifacts WHERE kind = 'AuthorizationCode')`,
+  ),
+  // The answer is there as long as the window is open and nobody has gone on from it.
+  refresh: load(
+    'refresh',
+    `(SELECT r.digest, r.payload, r.consumed_at, r.expires_at, r.grant_id, r.answer_key_id, r.request_hash,
+        CASE WHEN r.answer_until > gatehouse_now() AND EXISTS (
+          SELECT FROM refresh_tokens next WHERE next.digest = r.successor_digest AND next.consumed_at IS NULL)
+        THEN r.answer END AS answer
+      FROM refresh_tokens r)`,
+  ),
+};
+
+const REDEEM = {
+  name: 'exchange-redeem',
+  text: `SELECT redeem_for_tokens($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+    $14, $15, $16, $17, $18) AS outcome`,
+};
+
+export function createExchangeStore(run: RunPrepared, keyring: Keyring): ExchangeStore {
+  return {
+    async load(clientId, source, secret) {
+      const digests = source === undefined ? [] : keyring.digests(secret);
+      const [row] = await run<ExchangeRow>(LOAD[source ?? 'code'], [clientId, digests]);
+      return row;
+    },
+    async redeem({ source, row, access, refresh, answer }) {
+      const { digest, keyId } = keyring.digest(access.secret);
+      const [result] = await run<{ outcome: RedemptionOutcome }>(REDEEM, [
+        ...[source, row.digest, row.expires_at, row.grant_id, keyId],
+        ...[access.id, digest, access.scopes, access.audience, access.seconds],
+        ...(refresh === undefined
+          ? [null, null, null, null]
+          : [
+              refresh.id,
+              keyring.digest(refresh.secret).digest,
+              JSON.stringify(refresh.payload),
+              refresh.seconds,
+            ]),
+        ...(answer === undefined
+          ? [null, null, null, null]
+          : [answer.sealed.ciphertext, answer.sealed.keyId, answer.requestHash, answer.seconds]),
+      ]);
+      return result?.outcome ?? 'dead';
+    },
+  };
+}

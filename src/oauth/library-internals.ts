@@ -1,0 +1,97 @@
+/**
+ * The one gate to what oidc-provider has no option for. Its version is pinned; each change here says what
+ * would go wrong without it, and has a test that fails then.
+ */
+import type Provider from 'oidc-provider';
+// @ts-expect-error the library has no types for its inner modules
+import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
+
+import type { SecretFormat } from '../credentials/secret-format.js';
+
+interface Internals {
+  readonly responseModes: Map<string, unknown>;
+}
+
+interface TokenModel {
+  prototype: { generateTokenId(this: { format?: string }): string };
+}
+
+interface ClientModel {
+  prototype: {
+    redirectUris: string[];
+    clientSecret?: string;
+    redirectUriAllowed(presented: string): boolean;
+    compareClientSecret(presented: string): boolean | Promise<boolean>;
+  };
+  Schema: { prototype: { redirectUris(): void } };
+}
+
+interface SessionModel {
+  IN_PAYLOAD: readonly string[];
+  prototype: { loginAccount(details: object): void };
+}
+
+/** Tokens and codes are written in our format, so that scanners know them and a typing error costs no query. */
+export function mintInOurFormat(provider: Provider, format: SecretFormat): void {
+  const prefixes = { AccessToken: 'at', RefreshToken: 'rt', AuthorizationCode: 'ac' } as const;
+  for (const [model, prefix] of Object.entries(prefixes)) {
+    const { prototype } = provider[model as keyof typeof prefixes] as unknown as TokenModel;
+    const { generateTokenId } = prototype;
+    prototype.generateTokenId = function mint() {
+      // It also settles the token's format, which later steps look at.
+      generateTokenId.call(this);
+      return format.mint(prefix);
+    };
+  }
+}
+
+/** Redirects are judged by our rules at registration, and by these at authorization; secrets by their digests. */
+export function judgeClientsByOurRules(
+  provider: Provider,
+  rules: {
+    /** Whether a presented redirect is one of the registered ones. */
+    readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
+    /** Whether a secret is the one that a digest was made of. */
+    readonly isSecretOf: (digest: string, presented: string) => boolean;
+  },
+): void {
+  const { prototype, Schema } = provider.Client as unknown as ClientModel;
+  Schema.prototype.redirectUris = () => undefined;
+  prototype.redirectUriAllowed = function isAllowed(presented) {
+    return (
+      typeof presented === 'string' && rules.isRegisteredRedirect(this.redirectUris, presented)
+    );
+  };
+  prototype.compareClientSecret = function isSecret(presented) {
+    return this.clientSecret !== undefined && rules.isSecretOf(this.clientSecret, presented);
+  };
+}
+
+/** Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. */
+export function answerInTheQueryOnly(provider: Provider): void {
+  const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
+  for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
+}
+
+/** Addresses are the issuer's, whatever a request's `Host` or target says. */
+export function writeUrlsOfTheIssuer(provider: Provider): void {
+  const { prototype } = (
+    provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } }
+  ).OIDCContext;
+  prototype.urlFor = (name, options) => provider.urlFor(name, options);
+}
+
+/**
+ * Keeps a session's place in the order of issues with it, from the login on: saving it anew must not
+ * make it younger than the revocation that ended it.
+ */
+export function keepIssueOrderOfSessions(provider: Provider): void {
+  const model = provider.Session as unknown as SessionModel;
+  const known = [...model.IN_PAYLOAD, 'issueSeq'];
+  Object.defineProperty(model, 'IN_PAYLOAD', { get: () => known });
+  const { loginAccount } = model.prototype;
+  model.prototype.loginAccount = function login(this: { issueSeq?: string }, details) {
+    delete this.issueSeq;
+    loginAccount.call(this, details);
+  };
+}

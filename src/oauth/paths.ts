@@ -1,0 +1,12 @@
+/** Where OAuth's endpoints are, below the issuer. */
+export const OAUTH_PATHS = {
+  authorize: '/api/v1/oauth/authorize',
+  token: '/api/v1/oauth/token',
+  jwks: '/api/v1/oauth/jwks',
+  register: '/api/v1/oauth/register',
+  revoke: '/api/v1/oauth/revoke',
+  introspect: '/api/v1/oauth/introspect',
+  userinfo: '/api/v1/oauth/userinfo',
+  /** RFC 8414 §3 and OpenID Connect Discovery §4: the same document. */
+  metadata: ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
+} as const;

@@ -1,0 +1,181 @@
+import type { Context } from 'koa';
+import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import type { JWK } from 'jose';
+
+import type { Keyring } from '../credentials/keyring.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
+import type { Authorization } from './authorization.js';
+import { claimsOf } from './claims.js';
+import type { Exchange } from './exchange.js';
+import { LIFETIMES } from './lifetimes.js';
+import {
+  answerInTheQueryOnly,
+  judgeClientsByOurRules,
+  keepIssueOrderOfSessions,
+  mintInOurFormat,
+  writeUrlsOfTheIssuer,
+} from './library-internals.js';
+import { OAUTH_PATHS } from './paths.js';
+import { OIDC_SCOPES, RESOURCE_SERVER_SCOPES } from './requested-scopes.js';
+
+/** The name of the cookie that holds a browser's session. */
+const COOKIES = {
+  session: 'gatehouse_session',
+  interaction: 'gatehouse_interaction',
+  resume: 'gatehouse_resume',
+} as const;
+
+export interface ProviderDependencies {
+  readonly issuer: string;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly adapter: Parameters<typeof createAdapterFactory>[0];
+  readonly authorization: Authorization;
+  readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
+  /** Answers an error that cannot be sent to the client. */
+  readonly renderError: (ctx: Context, error: { code: string; description?: string }) => void;
+}
+
+/**
+ * The library that speaks the protocol, set up for ours. It answers the authorization endpoint and the
+ * token endpoint; everything else is answered by routes of our own.
+ *
+ * @param signing private keys, the one that signs first
+ */
+export function createProvider(
+  dependencies: ProviderDependencies,
+  signing: readonly JWK[],
+): Provider {
+  const { issuer, keyring, format, isRegisteredRedirect } = dependencies;
+  const provider = new Provider(issuer, configurationOf(dependencies, signing));
+  mintInOurFormat(provider, format);
+  judgeClientsByOurRules(provider, {
+    isRegisteredRedirect,
+    // Digests can be compared like any text: they tell nothing about the secret.
+    isSecretOf: (digest, presented) => keyring.digests(presented).includes(digest),
+  });
+  answerInTheQueryOnly(provider);
+  writeUrlsOfTheIssuer(provider);
+  keepIssueOrderOfSessions(provider);
+  provider.on('server_error', (ctx, error) => {
+    (ctx.state as { failure?: unknown }).failure = error;
+  });
+  return provider;
+}
+
+function configurationOf(
+  { keyring, adapter, authorization, renderError }: ProviderDependencies,
+  signing: readonly JWK[],
+): Configuration {
+  const off = { enabled: false } as const;
+  return {
+    adapter: createAdapterFactory(adapter),
+    jwks: { keys: [...signing] },
+    cookies: { ...cookieConfiguration(keyring) },
+    routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
+    // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
+    scopes: [...OIDC_SCOPES],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
+    // The id_token says what was asked for by scope: there is no second document to fetch.
+    conformIdTokenClaims: false,
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientDefaults: {
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'none',
+      id_token_signed_response_alg: 'ES256',
+    },
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    extraClientMetadata: { properties: EXTRA_CLIENT_METADATA },
+    extraParams: { scope: authorization.settleScope },
+    allowOmittingSingleRegisteredRedirectUri: false,
+    acceptQueryParamAccessTokens: false,
+    clockTolerance: 0,
+    expiresWithSession: async () => false,
+    rotateRefreshToken: () => true,
+    issueRefreshToken: async (ctx, client) =>
+      client.grantTypeAllowed('refresh_token') &&
+      exchangeOf(ctx)?.row?.scopes.includes('offline_access') === true,
+    findAccount: async (ctx, id) => {
+      const exchange = exchangeOf(ctx);
+      return exchange === undefined ? authorization.findAccount(id) : accountOf(exchange);
+    },
+    loadExistingGrant: authorization.loadGrant,
+    interactions: {
+      policy: authorization.policy,
+      url: (_ctx, { prompt, uid }) => `/${prompt.name === 'consent' ? 'consent' : 'login'}/${uid}`,
+    },
+    renderError: (ctx, out) =>
+      renderError(ctx as unknown as Context, {
+        code: out.error,
+        ...(out.error_description !== undefined && { description: out.error_description }),
+      }),
+    // Nothing may be fetched on a client's word.
+    fetch: () => Promise.reject(new Error('the server fetches nothing')),
+    ttl: {
+      AccessToken: LIFETIMES.accessToken,
+      AuthorizationCode: LIFETIMES.authorizationCode,
+      IdToken: LIFETIMES.idToken,
+      Interaction: LIFETIMES.interaction,
+      RefreshToken: LIFETIMES.refreshToken,
+      Session: LIFETIMES.session,
+    },
+    features: {
+      devInteractions: off,
+      rpInitiatedLogout: off,
+      userinfo: off,
+      dPoP: off,
+      pushedAuthorizationRequests: off,
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: authorization.defaultResource,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_ctx, resource) => ({
+          scope: RESOURCE_SERVER_SCOPES,
+          audience: authorization.assertResource(resource),
+          accessTokenFormat: 'opaque',
+          accessTokenTTL: LIFETIMES.accessToken,
+        }),
+      },
+    },
+  };
+}
+
+function cookieConfiguration(keyring: Keyring): NonNullable<Configuration['cookies']> {
+  const options = { httpOnly: true, overwrite: true, sameSite: 'lax', signed: true } as const;
+  return {
+    names: COOKIES,
+    long: { ...options, path: '/' },
+    short: options,
+    keys: createCookieSigner(keyring) as unknown as string[],
+  };
+}
+
+/** Signs cookies under `SECRET_KEYS`, in the form that Koa asks for. */
+export function createCookieSigner(keyring: Keyring) {
+  return {
+    sign: (text: string) => keyring.sign(`cookie ${text}`),
+    verify: (text: string, mac: string) => keyring.isSigned(`cookie ${text}`, mac),
+    index: (text: string, mac: string) => (keyring.isSigned(`cookie ${text}`, mac) ? 0 : -1),
+  };
+}
+
+function exchangeOf(ctx: KoaContextWithOIDC): Exchange | undefined {
+  return (ctx.state as { exchange?: Exchange }).exchange;
+}
+
+/** @throws TemporarilyUnavailable while the tenant is suspended: what was presented stays good */
+function accountOf({ row }: Exchange) {
+  if (row === undefined || row.role === null || row.is_dead) return undefined;
+  if (row.is_suspended) {
+    throw Object.assign(new errors.TemporarilyUnavailable('The organization is suspended.'), {
+      status: 503,
+      statusCode: 503,
+    });
+  }
+  const { account_id: accountId, email, account_name: name } = row;
+  return { accountId, claims: async () => claimsOf({ id: accountId, email, name }) };
+}

@@ -1,0 +1,106 @@
+import type { Context, Middleware } from 'koa';
+import type { KoaContextWithOIDC } from 'oidc-provider';
+
+import type { Keyring } from '../credentials/keyring.js';
+import { createId } from '../db/id.js';
+import { OAuthError } from '../http/oauth-error.js';
+import { inCatalogOrder } from '../scopes/scope-set.js';
+import { createExchange, type Exchange } from './exchange.js';
+import type { ExchangeStore, Redemption } from './exchange-store.js';
+
+interface Dependencies {
+  readonly store: ExchangeStore;
+  readonly keyring: Keyring;
+  /** The library's own answer to a token request. */
+  readonly protocol: Middleware;
+  /** `REFRESH_GRACE_SECONDS`; 0 for none. */
+  readonly graceSeconds: number;
+  /** Ends a grant because its code or refresh token was used twice. */
+  readonly endReusedGrant: (ctx: Context, grantId: string, clientId: string) => Promise<void>;
+}
+
+interface TokenState {
+  exchange?: Exchange;
+  /** What the library caught and answered as `server_error`. */
+  failure?: unknown;
+}
+
+type TokenAnswer = Readonly<Record<string, unknown>>;
+
+/**
+ * The token endpoint (RFC 6749 §3.2): the library judges the request, and what it asked to have stored is
+ * committed at once afterwards, before the answer leaves. Of several requests with one code or
+ * refresh token exactly one commits; when the database cannot be asked nothing is consumed.
+ *
+ * @throws OAuthError
+ */
+export function createTokenEndpoint(dependencies: Dependencies): Middleware {
+  const { store, protocol, endReusedGrant } = dependencies;
+  return async (ctx, next) => {
+    const state = ctx.state as TokenState;
+    const exchange = createExchange(store, () => oidcOf(ctx)?.params ?? {});
+    state.exchange = exchange;
+
+    await protocol(ctx, next);
+    if (state.failure !== undefined) throw state.failure;
+    if (exchange.replay !== undefined) return replay(ctx, exchange, dependencies);
+    if (exchange.isReuse && exchange.row !== undefined) {
+      return endReusedGrant(ctx, exchange.row.grant_id, exchange.row.client_id);
+    }
+    if (ctx.status === 200) await commit(ctx, exchange, dependencies);
+    return undefined;
+  };
+}
+
+/** @throws OAuthError `invalid_grant` if another request was faster, or the grant has ended meanwhile */
+async function commit(ctx: Context, exchange: Exchange, dependencies: Dependencies): Promise<void> {
+  const { source, row, access, refresh, isConsumed } = exchange;
+  if (source === undefined || row === undefined || access === undefined || !isConsumed) {
+    throw new Error('the library answered a token request without exchanging anything');
+  }
+  const outcome = await dependencies.store.redeem({
+    source,
+    row,
+    access: {
+      id: createId('tok'),
+      secret: access.secret,
+      scopes: inCatalogOrder(String(access.payload['scope'] ?? '').split(' ')),
+      audience: String(access.payload['aud']),
+      seconds: access.seconds,
+    },
+    refresh: refresh && { id: createId('tok'), ...refresh },
+    answer: rememberedAnswer(ctx.body as TokenAnswer, exchange, dependencies),
+  });
+  if (outcome !== 'issued') throw new OAuthError(400, 'invalid_grant', 'grant request is invalid');
+}
+
+/** A grace window is for refreshing only: a code is used once (RFC 6749 §4.1.2). */
+function rememberedAnswer(
+  answer: TokenAnswer,
+  { source, row, requestHash }: Exchange,
+  { keyring, graceSeconds }: Dependencies,
+): Redemption['answer'] {
+  if (source !== 'refresh' || graceSeconds === 0) return undefined;
+  const sealed = keyring.seal(Buffer.from(JSON.stringify(answer)), contextOf(row?.digest));
+  return { sealed, requestHash, seconds: graceSeconds };
+}
+
+function replay(
+  ctx: Context,
+  { row, replay: ciphertext }: Exchange,
+  { keyring }: Dependencies,
+): void {
+  const sealed = { ciphertext: ciphertext ?? Buffer.alloc(0), keyId: row?.answer_key_id ?? '' };
+  ctx.status = 200;
+  ctx.body = JSON.parse(keyring.open(sealed, contextOf(row?.digest)).toString()) as TokenAnswer;
+}
+
+/** An answer opens only beside the token that it was the answer to. */
+function contextOf(digest: string | null | undefined): string {
+  return `refresh answer ${digest}`;
+}
+
+/** What the library keeps with a request that it has seen. */
+export function oidcOf(ctx: Context): KoaContextWithOIDC['oidc'] | undefined {
+  return (ctx as unknown as Partial<KoaContextWithOIDC>).oidc;
+}
