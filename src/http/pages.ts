@@ -7,7 +7,10 @@ import { Eta } from 'eta';
 const VIEWS = new URL('../../views/', import.meta.url);
 
 /** What `formActionSource` makes, and nothing that could end a directive or start another. */
-const FORM_ACTION = /^(https?:\/\/[a-z0-9._-]+(:\d+)?|[a-z][a-z0-9+.-]*:)$/;
+const FORM_ACTION = /^(https?:\/\/([a-z0-9._-]+|\*)(:\d+)?|[a-z][a-z0-9+.-]*:)$/;
+
+const HOST = /^[a-z0-9._-]+(:\d+)?$/;
+const APP_SCHEME = /^[a-z][a-z0-9+.-]*:$/;
 
 /** Schemes that a source must never admit as a whole, whoever registered them. */
 const NO_APP_SCHEME = /^(https?|wss?|ftp|file|data|blob|filesystem|about|javascript|vbscript):$/;
@@ -117,8 +120,11 @@ function policy(styleHash: string, formAction: readonly (string | undefined)[]):
  */
 export function formActionSource(redirectUri: string): string | undefined {
   if (!URL.canParse(redirectUri)) return undefined;
-  const { protocol, origin } = new URL(redirectUri);
-  const isWeb = protocol === 'https:' || protocol === 'http:';
-  const source = isWeb ? origin : protocol;
-  return FORM_ACTION.test(source) && (isWeb || !NO_APP_SCHEME.test(source)) ? source : undefined;
+  const { protocol, hostname, host } = new URL(redirectUri);
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    return APP_SCHEME.test(protocol) && !NO_APP_SCHEME.test(protocol) ? protocol : undefined;
+  }
+  // Sources know no IPv6 (CSP3 §2.3.1); any host on that port is the narrowest that Chrome follows.
+  if (hostname === '[::1]') return `${protocol}//${host.replace(hostname, '*')}`;
+  return HOST.test(host) ? `${protocol}//${host}` : undefined;
 }
