@@ -6,7 +6,7 @@ import type { Signer } from './pagination.js';
 import { Problem } from './problem.js';
 
 /** The form field that carries the token. */
-export const CSRF_FIELD = 'csrf';
+const CSRF_FIELD = 'csrf';
 
 const COOKIE = 'gatehouse_csrf';
 
@@ -38,7 +38,8 @@ export interface Csrf {
  *
  * @param dependencies the keyring's `sign` and `isSigned`, and our own origin
  */
-export function createCsrf({ sign, isSigned, issuer }: Signer & { readonly issuer: string }): Csrf {
+export function createCsrf(dependencies: Signer & { readonly issuer: string }): Csrf {
+  const { issuer } = dependencies;
   const isSecure = issuer.startsWith('https://');
   // The prefix makes browsers refuse the cookie from sibling domains and over http (RFC 6265bis §4.1.3).
   const name = isSecure ? `__Host-${COOKIE}` : COOKIE;
@@ -60,7 +61,7 @@ export function createCsrf({ sign, isSigned, issuer }: Signer & { readonly issue
         fresh.set(ctx.req, value);
         ctx.append('Set-Cookie', `${name}=${value}; ${attributes}`);
       }
-      return sign(signed(value));
+      return dependencies.sign(signed(value));
     },
     check(ctx, form) {
       const origin = ctx.get('Origin');
@@ -74,7 +75,7 @@ export function createCsrf({ sign, isSigned, issuer }: Signer & { readonly issue
         value !== undefined &&
         token !== undefined &&
         others.length === 0 &&
-        isSigned(signed(value), token);
+        dependencies.isSigned(signed(value), token);
       if (isOurs) return;
       throw new Problem(
         'forbidden',
