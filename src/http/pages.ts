@@ -33,7 +33,9 @@ interface PageOptions {
   readonly status?: number;
   /**
    * Where a form of the page may lead beside our own origin, from `formActionSource`: browsers
-   * hold every redirect after the submission to it too. What is `undefined` adds nothing.
+   * hold every redirect after the submission to it too, also those that the client itself answers
+   * with: Chrome stops where one leads to an origin that is not named. What is `undefined` adds
+   * nothing; a scheme such as `https:` admits all of its origins.
    */
   readonly formAction?: readonly (string | undefined)[];
 }
