@@ -107,11 +107,12 @@ describe('a page', () => {
 
   it('cannot replace the stylesheet, the brand or the page by its data', async () => {
     const data = { style: HOSTILE, brandName: 'Other', host: 'other', body: HOSTILE };
-    const { text } = await get((ctx) =>
-      pages.send(ctx, 'error', { title: 'T', ...error, ...data } as { title: string } & ErrorPage),
-    );
+    const page = { title: 'T', ...consent, ...data };
+    const { text } = await get((ctx) => pages.send(ctx, 'consent', page));
+
+    expect(text).toContain('<strong>Brand &amp; &lt;Co&gt; has not verified');
     expect(text).toContain(readFileSync(new URL('style.css', VIEWS), 'utf8'));
-    expect(text).not.toMatch(/<script|Other|other/);
+    expect(text).not.toMatch(/<script|Other\b|>other/);
   });
 
   it('is not stored, framed or run, and tells other sites nothing', async () => {
