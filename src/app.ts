@@ -16,13 +16,14 @@ import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
-import { createErrorPageRoutes, ERROR_PAGE_PATH } from './docs/error-page.js';
+import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
 import { createClientAddress } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
 import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
+import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createRequests } from './http/requests.js';
 import { createRoutes, type Route } from './http/routes.js';
@@ -30,6 +31,7 @@ import { createSecurityHeaders } from './http/security-headers.js';
 import { createReader, createUnitOfWork } from './http/unit-of-work.js';
 import { createMeRoutes } from './me/me-routes.js';
 import { createScopeRoutes } from './me/scope-routes.js';
+import type { OAuthViews } from './oauth/page-data.js';
 import { createSpaceResolver } from './tenants/space-resolver.js';
 
 export interface AppDependencies {
@@ -60,6 +62,7 @@ export function createApp(dependencies: AppDependencies): App {
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token);
   const pagination = createPagination(keyring);
+  const pages = createPages<DocsViews & OAuthViews>({ brandName: config.BRAND_NAME, issuer });
   const activity = createActivityRecorder({ dataSource, keyring, log });
   const verifier = createVerifier({ lookup, format, keyring, observer: activity });
   const guard = createGuard({
@@ -99,7 +102,7 @@ export function createApp(dependencies: AppDependencies): App {
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
     ...createProtectedResourceRoutes({ issuer, brandName: config.BRAND_NAME }),
-    ...createErrorPageRoutes({ brandName: config.BRAND_NAME }),
+    ...createErrorPageRoutes({ pages }),
   ];
 
   const koa = new Koa<RequestState>();

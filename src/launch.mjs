@@ -7,7 +7,7 @@
 // exit code are the server's own. Everything said here goes to stderr: the command line owns stdout.
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { mkdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -17,7 +17,14 @@ const builds = join(root, '.build');
 const DAY = 24 * 60 * 60 * 1000;
 
 /** What decides the content of a build, beside the project folder it is compiled from. */
-const SOURCES = ['src', 'migrations', 'ormconfig.ts', 'tsconfig.json', 'package-lock.json'];
+const SOURCES = [
+  'src',
+  'migrations',
+  'views',
+  'ormconfig.ts',
+  'tsconfig.json',
+  'package-lock.json',
+];
 
 const NOT_INSTALLED = 'The dependencies are not installed: run `npm ci` in the project first.';
 
@@ -75,6 +82,8 @@ async function compile(project, hash) {
   try {
     const code = await runCompiler(['-p', `${project}/tsconfig.json`, '--outDir', temporary]);
     if (code !== 0) throw new LaunchError('The sources do not compile.');
+    // Templates are found beside `src`, in a build as among the sources.
+    cpSync(join(root, 'views'), join(temporary, 'views'), { recursive: true });
     if (hashSources(project) !== hash) return false;
     renameSync(temporary, join(builds, hash));
     removeOldBuilds(hash);

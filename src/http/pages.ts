@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { Eta } from 'eta';
+
+/** Beside `src`, among the sources as in a build. */
+const VIEWS = new URL('../../views/', import.meta.url);
+
+/** What `formActionSource` makes, and nothing that could end a directive or start another. */
+const FORM_ACTION = /^(https?:\/\/([a-z0-9._-]+|\*)(:\d+)?|[a-z][a-z0-9+.-]*:)$/;
+
+const HOST = /^[a-z0-9._-]+(:\d+)?$/;
+const APP_SCHEME = /^[a-z][a-z0-9+.-]*:$/;
+
+/** Schemes that a source must never admit as a whole, whoever registered them. */
+const NO_APP_SCHEME = /^(https?|wss?|ftp|file|data|blob|filesystem|about|javascript|vbscript):$/;
+
+/** What a page is sent through: any Koa context, also that of a mounted application. */
+interface Answer {
+  set(headers: Record<string, string>): unknown;
+  status: number;
+  body?: unknown;
+}
+
+/** A field of a form that nobody sees. */
+export interface HiddenField {
+  readonly name: string;
+  readonly value: string;
+}
+
+interface PageOptions {
+  /** 200 unless said otherwise. */
+  readonly status?: number;
+  /**
+   * Where a form of the page may lead beside our own origin, from `formActionSource`: browsers
+   * hold every redirect after the submission to it too, also those that the client itself answers
+   * with: Chrome stops where one leads to an origin that is not named. What is `undefined` adds
+   * nothing; a scheme such as `https:` admits all of its origins.
+   */
+  readonly formAction?: readonly (string | undefined)[];
+}
+
+/** Sends pages; `Views` names the data of each. */
+export interface Pages<Views> {
+  /**
+   * Answers with a page, and with the headers that keep it from being stored, framed or scripted.
+   *
+   * @param view the template's name in `views/`
+   * @param page the title for the browser's tab, and the template's data
+   * @throws Error for a template that does not exist, or a source that is not plainly one
+   */
+  send<View extends keyof Views & string>(
+    ctx: Answer,
+    view: View,
+    page: { readonly title: string } & Views[View],
+    options?: PageOptions,
+  ): void;
+}
+
+interface Dependencies {
+  /** The product's name, in the head of every page. */
+  readonly brandName: string;
+  /** Our own origin, named at the foot of every page. */
+  readonly issuer: string;
+}
+
+/**
+ * Reads and compiles all templates at once: a server outlives the folder that it was started from.
+ * @throws Error when a template is missing or malformed
+ */
+export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<Views> {
+  const eta = new Eta({ autoEscape: true });
+  for (const file of readdirSync(VIEWS).filter((name) => name.endsWith('.eta'))) {
+    eta.loadTemplate(`@${file.slice(0, -'.eta'.length)}`, read(file));
+  }
+  // The only style is allowed by its hash, so that nothing injected could be styled or run.
+  const style = read('style.css');
+  const styleHash = createHash('sha256').update(style).digest('base64');
+  const site = { brandName, host: new URL(issuer).host, style };
+
+  return {
+    send(ctx, view, page, { status = 200, formAction = [] } = {}) {
+      const body = eta.render(`@${view}`, { ...page, ...site });
+      const html = eta.render('@layout', { ...site, title: page.title, view, body });
+      ctx.set({
+        'Content-Type': 'text/html; charset=utf-8',
+        'Cache-Control': 'no-store',
+        'Content-Security-Policy': policy(styleHash, formAction),
+        // Not `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch §3.2),
+        // which could then not be told from foreign ones. No other origin learns our URLs either way.
+        'Referrer-Policy': 'same-origin',
+        'X-Frame-Options': 'DENY',
+      });
+      ctx.status = status;
+      ctx.body = html;
+    },
+  };
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(file, VIEWS), 'utf8');
+}
+
+function policy(styleHash: string, formAction: readonly (string | undefined)[]): string {
+  const sources = formAction.filter((source) => source !== undefined);
+  const strange = sources.find((source) => !FORM_ACTION.test(source));
+  if (strange !== undefined) throw new Error(`not a source for form-action: ${strange}`);
+  return [
+    "default-src 'none'",
+    `style-src 'sha256-${styleHash}'`,
+    `form-action ${["'self'", ...new Set(sources)].join(' ')}`,
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+/**
+ * What a page's `form-action` must name, so that its form may end at this redirect URI: an origin,
+ * or the scheme of an app.
+ *
+ * @returns `undefined` for what no source can name safely: a host may hold `;` or `*`
+ */
+export function formActionSource(redirectUri: string): string | undefined {
+  if (!URL.canParse(redirectUri)) return undefined;
+  const { protocol, hostname, host } = new URL(redirectUri);
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    return APP_SCHEME.test(protocol) && !NO_APP_SCHEME.test(protocol) ? protocol : undefined;
+  }
+  // Sources know no IPv6 (CSP3 §2.3.1); any host on that port is the narrowest that Chrome follows.
+  if (hostname === '[::1]') return `${protocol}//${host.replace(hostname, '*')}`;
+  return HOST.test(host) ? `${protocol}//${host}` : undefined;
+}

@@ -1,0 +1,127 @@
+import type { HiddenField } from '../http/pages.js';
+import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';
+
+/** What every form holds. */
+interface FormData {
+  /** Where the form is posted to: a path of ours. */
+  readonly action: string;
+  readonly csrf: string;
+  /** Fields that are sent back as they are. */
+  readonly hidden: readonly HiddenField[];
+}
+
+/** Submits `email` and `password`. */
+export interface LoginPage extends FormData {
+  /** What was typed, or the client's `login_hint`. */
+  readonly email?: string | undefined;
+  /** One sentence, the same whatever was wrong. */
+  readonly error?: string | undefined;
+  /** The app that somebody is about to continue to. */
+  readonly clientName?: string | undefined;
+}
+
+/** Submits `tenant_id`. */
+export interface ChooseTenantPage extends FormData {
+  readonly clientName: string;
+  readonly accountEmail: string;
+  readonly tenants: readonly {
+    readonly id: string;
+    readonly name: string;
+    /** In words, such as `company admin`. */
+    readonly role: string;
+  }[];
+}
+
+/**
+ * Where an authorization ends: at a site, in a program that listens on this device, or in the app
+ * that owns a scheme. Only a site can be told from an impostor.
+ */
+export interface RedirectTarget {
+  readonly redirectKind: 'web' | 'device' | 'app';
+  /** For people: a host, `this device (127.0.0.1)` or `cursor://`. */
+  readonly redirectHost: string;
+}
+
+export interface ConsentScope {
+  readonly name: string;
+  readonly sentence: string;
+  /** Shown ticked and sent, but cannot be unticked. */
+  readonly isRequestedButFixed?: boolean;
+}
+
+export interface ConsentGroup {
+  readonly title: string;
+  readonly scopes: readonly ConsentScope[];
+}
+
+/**
+ * Submits `decision`: `approve`, `deny` or, where one can choose, `choose_tenant`; and a `scope`
+ * for each that is ticked.
+ */
+export interface ConsentPage extends FormData {
+  readonly client: RedirectTarget & {
+    readonly name: string;
+    readonly isVerified: boolean;
+    /** Shown as text and never as a link: it is the client's own word. */
+    readonly clientUri?: string | undefined;
+  };
+  readonly account: { readonly name: string; readonly email: string };
+  readonly tenantName: string;
+  readonly canChooseAnother?: boolean;
+  readonly groups: readonly ConsentGroup[];
+  /** What the client learns whatever is ticked; each a noun phrase, such as `your name`. */
+  readonly disclosed: readonly string[];
+}
+
+/** Told to a person; the code and the request's id are for whoever they ask. */
+export interface ErrorPage {
+  readonly heading: string;
+  readonly message: string;
+  readonly code?: string | undefined;
+  readonly requestId: string;
+}
+
+/** The pages of signing in and consenting, by the names of their templates. */
+export interface OAuthViews {
+  readonly login: LoginPage;
+  readonly 'choose-tenant': ChooseTenantPage;
+  readonly consent: ConsentPage;
+  readonly error: ErrorPage;
+}
+
+/** What userinfo answers to every client, whatever its scopes. */
+export const DISCLOSED_BY_USERINFO: readonly string[] = [
+  "your account's id and email address",
+  'your name',
+  'the organization and your role in it',
+  'what you allow it here',
+];
+
+/**
+ * Scopes as the consent page shows them: under their headings, in the catalogue's order.
+ * @param fixed those that cannot be unticked
+ */
+export function consentGroups(
+  scopes: readonly Scope[],
+  fixed: readonly Scope[] = [],
+): readonly ConsentGroup[] {
+  const groups = new Map<string, ConsentScope[]>();
+  for (const name of SCOPES.filter((scope) => scopes.includes(scope))) {
+    const { group, description: sentence } = CATALOG[name];
+    const shown = { name, sentence, ...(fixed.includes(name) && { isRequestedButFixed: true }) };
+    groups.set(group, [...(groups.get(group) ?? []), shown]);
+  }
+  return [...groups].map(([title, shown]) => ({ title, scopes: shown }));
+}
+
+/**
+ * Says for people where a redirect URI leads.
+ * @throws TypeError for what is no URL
+ */
+export function describeRedirect(redirectUri: string): RedirectTarget {
+  const { protocol, host, hostname } = new URL(redirectUri);
+  if (!/^https?:$/.test(protocol)) return { redirectKind: 'app', redirectHost: `${protocol}//` };
+  return /^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname)
+    ? { redirectKind: 'device', redirectHost: `this device (${hostname})` }
+    : { redirectKind: 'web', redirectHost: host };
+}

@@ -1,0 +1,244 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import Koa from 'koa';
+import request from 'supertest';
+
+import { createPages, formActionSource } from '../../src/http/pages.js';
+import {
+  consentGroups,
+  describeRedirect,
+  type ChooseTenantPage,
+  type ConsentPage,
+  type ErrorPage,
+  type LoginPage,
+  type OAuthViews,
+} from '../../src/oauth/page-data.js';
+import { SCOPES } from '../../src/scopes/catalog.js';
+
+const VIEWS = new URL('../../views/', import.meta.url);
+const BRAND = 'Brand & <Co>';
+const HOSTILE = `</title></style></bdi>'"><script>alert(1)</script>&amp;<img src=x onerror=alert(1)>`;
+const ESCAPED =
+  '&lt;/title&gt;&lt;/style&gt;&lt;/bdi&gt;&#39;&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;&lt;img src=x onerror=alert(1)&gt;';
+
+const pages = createPages<OAuthViews>({
+  brandName: BRAND,
+  issuer: 'https://auth.example.com:8443',
+});
+
+/** What a browser would get. */
+function get(send: (ctx: Koa.Context) => void) {
+  const app = new Koa();
+  app.silent = true;
+  app.use(send);
+  return request(app.callback()).get('/');
+}
+
+const form = { action: HOSTILE, csrf: HOSTILE, hidden: [{ name: HOSTILE, value: HOSTILE }] };
+const login: LoginPage = { ...form, email: HOSTILE, error: HOSTILE, clientName: HOSTILE };
+const chooseTenant: ChooseTenantPage = {
+  ...form,
+  clientName: HOSTILE,
+  accountEmail: HOSTILE,
+  tenants: [{ id: HOSTILE, name: HOSTILE, role: HOSTILE }],
+};
+const consent: ConsentPage = {
+  ...form,
+  client: {
+    name: HOSTILE,
+    clientUri: HOSTILE,
+    isVerified: false,
+    redirectKind: 'app',
+    redirectHost: HOSTILE,
+  },
+  account: { name: HOSTILE, email: HOSTILE },
+  tenantName: HOSTILE,
+  canChooseAnother: true,
+  groups: [
+    {
+      title: HOSTILE,
+      scopes: [
+        { name: HOSTILE, sentence: HOSTILE },
+        { name: HOSTILE, sentence: HOSTILE, isRequestedButFixed: true },
+      ],
+    },
+  ],
+  disclosed: [HOSTILE],
+};
+const error: ErrorPage = { heading: HOSTILE, message: HOSTILE, code: HOSTILE, requestId: HOSTILE };
+
+describe('a page', () => {
+  // How often the text occurs, the title included: a place that left it out would go unnoticed.
+  it.each([
+    ['login', 8, (ctx: Koa.Context) => pages.send(ctx, 'login', { title: HOSTILE, ...login })],
+    [
+      'choose-tenant',
+      10,
+      (ctx: Koa.Context) => pages.send(ctx, 'choose-tenant', { title: HOSTILE, ...chooseTenant }),
+    ],
+    [
+      'consent',
+      20,
+      (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
+    ],
+    ['error', 5, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
+  ])('shows whatever it is given as text: %s', async (_view, times, send) => {
+    const { text } = await get(send);
+
+    expect(text).not.toContain('<script');
+    expect(text).not.toContain('<img');
+    expect(text.split(ESCAPED)).toHaveLength(times + 1);
+    expect(text).toContain('<p class="brand">Brand &amp; &lt;Co&gt;</p>');
+    expect(text).toContain('<footer><p>auth.example.com:8443</p></footer>');
+  });
+
+  it('inserts nothing unescaped but the stylesheet and the page into the layout', () => {
+    const raw = readdirSync(VIEWS)
+      .filter((file) => file.endsWith('.eta'))
+      .flatMap((file) => {
+        const template = readFileSync(new URL(file, VIEWS), 'utf8');
+        return (template.match(/<%[-_]?\s*~[^%]*%>/g) ?? []).map((tag) => `${file} ${tag}`);
+      });
+    expect(raw).toEqual(['layout.eta <%~ it.style %>', 'layout.eta <%~ it.body %>']);
+  });
+
+  it('cannot replace the stylesheet, the brand or the page by its data', async () => {
+    const data = { style: HOSTILE, brandName: 'Other', host: 'other', body: HOSTILE };
+    const page = { title: 'T', ...consent, ...data };
+    const { text } = await get((ctx) => pages.send(ctx, 'consent', page));
+
+    expect(text).toContain('<strong>Brand &amp; &lt;Co&gt; has not verified');
+    expect(text).toContain(readFileSync(new URL('style.css', VIEWS), 'utf8'));
+    expect(text).not.toMatch(/<script|Other\b|>other/);
+  });
+
+  it('is not stored, framed or run, and tells other sites nothing', async () => {
+    const answer = await get((ctx) => pages.send(ctx, 'error', { title: 'T', ...error }));
+    const [, style = ''] = /<style>(.*)<\/style>/s.exec(answer.text) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'referrer-policy': 'same-origin',
+      'x-frame-options': 'DENY',
+      'content-security-policy': `default-src 'none'; style-src 'sha256-${hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    });
+    // Popups of clients must be able to tell their opener that they are done.
+    expect(answer.headers).not.toHaveProperty('cross-origin-opener-policy');
+    expect(answer.text).not.toMatch(/<script|<link|\sstyle=|\son\w+="/);
+  });
+
+  it('says its status', async () => {
+    const send = (ctx: Koa.Context) =>
+      pages.send(ctx, 'error', { title: 'T', ...error }, { status: 400 });
+    expect((await get(send)).status).toBe(400);
+  });
+
+  it('lets its form end where the client is, and names each source once', async () => {
+    const formAction = ['https://a.example', undefined, 'cursor:', 'https://a.example'];
+    const answer = await get((ctx) =>
+      pages.send(ctx, 'login', { title: 'T', ...login }, { formAction }),
+    );
+    expect(answer.headers['content-security-policy']).toContain(
+      "; form-action 'self' https://a.example cursor:; ",
+    );
+  });
+
+  it.each(["'unsafe-inline'", 'https://a.example; script-src *', 'https://a.example b:', '*', ''])(
+    'is not sent with %j as a source',
+    async (source) => {
+      const answer = await get((ctx) =>
+        pages.send(ctx, 'error', { title: 'T', ...error }, { formAction: [source] }),
+      );
+      expect(answer.status).toBe(500);
+    },
+  );
+});
+
+describe('formActionSource', () => {
+  it.each([
+    ['https://app.example/cb?x=1', 'https://app.example'],
+    ['https://APP.example:443/cb', 'https://app.example'],
+    ['https://app.example:8443/cb', 'https://app.example:8443'],
+    ['https://bücher.example/', 'https://xn--bcher-kva.example'],
+    ['http://127.0.0.1:53123/cb', 'http://127.0.0.1:53123'],
+    ['http://localhost:53123/cb', 'http://localhost:53123'],
+    ['http://[::1]:53123/cb', 'http://*:53123'],
+    ['cursor://anysphere.cursor/cb', 'cursor:'],
+    ['com.example.app:/cb', 'com.example.app:'],
+  ])('of %s is %s', (uri, source) => {
+    expect(formActionSource(uri)).toBe(source);
+  });
+
+  it.each([
+    ['no URL', 'not a url'],
+    ['a directive of its own', 'https://a.example;script-src*/cb'],
+    ['another source', 'https://a.example,b.example/cb'],
+    ['any host', 'https://*/cb'],
+    ['any subdomain', 'https://*.example/cb'],
+    ['quoted words', "https://'unsafe-inline'/cb"],
+    ['another IPv6 host', 'http://[::2]/cb'],
+    ['scripts', 'javascript:alert(1)'],
+    ['data', 'data:text/html,x'],
+    ['sockets', 'wss://a.example/'],
+  ])('is not there for %s: %s', (_what, uri) => {
+    expect(formActionSource(uri)).toBeUndefined();
+  });
+
+  it('is one plain source or none, whatever was registered', () => {
+    const uri = fc
+      .tuple(fc.constantFrom('https://', 'http://', 'a:', ''), fc.string(), fc.string())
+      .map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(uri, (text) => {
+        expect(formActionSource(text) ?? 'a:').toMatch(
+          /^[a-z0-9+.-]+:(\/\/[a-z0-9._*-]+(:\d+)?)?$/,
+        );
+      }),
+    );
+  });
+});
+
+describe('the consent page', () => {
+  const show = async (changes: Partial<ConsentPage> = {}) => {
+    const page = { title: 'T', ...consent, groups: consentGroups(SCOPES, ['openid']), ...changes };
+    return (await get((ctx) => pages.send(ctx, 'consent', page))).text;
+  };
+
+  it('starts with every scope ticked, each with its sentence', async () => {
+    const text = await show();
+    for (const scope of SCOPES.filter((name) => name !== 'openid')) {
+      expect(text).toContain(`<input type="checkbox" name="scope" value="${scope}" checked>`);
+    }
+    expect(text).toContain('<input type="hidden" name="scope" value="openid">');
+    expect(text).toContain('Keep access while you are away, until you end it.');
+    expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
+  });
+
+  it('warns of apps that nobody has verified, and of redirects that anyone could receive', async () => {
+    const verified = { ...consent.client, isVerified: true };
+    const at = (uri: string) => show({ client: { ...verified, ...describeRedirect(uri) } });
+
+    expect(await show()).toContain('has not verified who runs this app');
+    expect(await at('https://app.example/cb')).not.toContain('class="notice');
+    expect(await at('http://127.0.0.1:1/cb')).toContain('a program on this device (127.0.0.1)');
+    expect(await at('cursor://x/cb')).toContain('<bdi>cursor://</bdi> links');
+  });
+});
+
+describe('describeRedirect', () => {
+  it.each([
+    ['https://app.example:8443/cb', 'web', 'app.example:8443'],
+    ['http://localhost:1/cb', 'device', 'this device (localhost)'],
+    ['http://[::1]:1/cb', 'device', 'this device ([::1])'],
+    ['https://127.0.0.1.example/cb', 'web', '127.0.0.1.example'],
+    ['com.example.app:/cb', 'app', 'com.example.app://'],
+  ])('of %s', (uri, redirectKind, redirectHost) => {
+    expect(describeRedirect(uri)).toEqual({ redirectKind, redirectHost });
+  });
+});
