@@ -5,15 +5,14 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import { createApp } from './app.js';
+import { clean } from './cleaning.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
 import { VERIFICATION_QUERY } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
-import { maintainPartitions } from './db/partitions.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
 import { ERROR_PAGE_PATH } from './docs/error-page.js';
-import { forgetOldAnswers } from './http/idempotency.js';
 import { drain, listen, SERVER_OPTIONS } from './http/server.js';
 import { createStartingHandler, type StartingHandler } from './http/starting.js';
 import { openInstance } from './instance.js';
@@ -97,7 +96,7 @@ async function serve(serving: Serving): Promise<void> {
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void clean(dataSource, log, signal), CLEAN_EVERY_MS),
+    setInterval(() => void cleanUp(dataSource, log, signal), CLEAN_EVERY_MS),
     setInterval(() => void follow(signingKeys, log), FOLLOW_KEYS_EVERY_MS),
   ];
   handler.become(app.koa.callback());
@@ -129,10 +128,9 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
-async function clean(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
+async function cleanUp(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
   try {
-    await maintainPartitions(dataSource);
-    await forgetOldAnswers(dataSource.manager, signal);
+    await clean(dataSource, signal);
   } catch (error) {
     log.warn({ err: error }, 'cleaning up failed');
   }
