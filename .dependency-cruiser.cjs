@@ -4,7 +4,7 @@
  */
 const KERNEL = '^src/(scopes|credentials|audit)/';
 const PLATFORM = '^src/(http|db)/';
-const TOP = '^src/(main|cli|app|config|instance|demo|entities|log)[.]ts$|^src/cli/';
+const TOP = '^src/(main|cli|app|cleaning|config|instance|demo|entities|log)[.]ts$|^src/cli/';
 const FEATURE = '^src/(?!scopes/|credentials/|audit/|http/|db/|cli/)([^/]+)/';
 
 module.exports = {

@@ -7,6 +7,7 @@ import { Misuse, Refused, type Arguments, type Command } from './cli/command.js'
 import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
+import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
 import { readConfig } from './config.js';
 import { createSecretFormat } from './credentials/secret-format.js';
@@ -15,7 +16,13 @@ import { Problem } from './http/problem.js';
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
 
-const COMMANDS = [...TENANT_COMMANDS, ...ACCOUNT_COMMANDS, ...KEY_COMMANDS, ...CREDENTIAL_COMMANDS];
+const COMMANDS = [
+  ...TENANT_COMMANDS,
+  ...ACCOUNT_COMMANDS,
+  ...KEY_COMMANDS,
+  ...CREDENTIAL_COMMANDS,
+  ...SIGNING_KEY_COMMANDS,
+];
 
 const OK = 0;
 const REFUSED = 1;

@@ -5,23 +5,26 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import { createApp } from './app.js';
+import { clean } from './cleaning.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
 import { VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
-import { maintainPartitions } from './db/partitions.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
 import { ERROR_PAGE_PATH } from './docs/error-page.js';
-import { forgetOldAnswers } from './http/idempotency.js';
 import { drain, listen, SERVER_OPTIONS } from './http/server.js';
 import { createStartingHandler, type StartingHandler } from './http/starting.js';
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
+import { createSigningKeyStore } from './signing-keys/signing-key-store.js';
+import { createSigningKeys, type SigningKeys } from './signing-keys/signing-keys.js';
 
 /** Last use must show within ten seconds. */
 const FLUSH_EVERY_MS = 7000;
 const CLEAN_EVERY_MS = 60_000;
+/** How far replicas may lag behind a rotation of the signing keys. */
+const FOLLOW_KEYS_EVERY_MS = 5000;
 
 /** Starts the server and resolves when it has stopped. */
 async function main(): Promise<void> {
@@ -74,11 +77,17 @@ async function serve(serving: Serving): Promise<void> {
     mode: 'serve',
     log,
     fill: async (dataSource, keyring) => {
+      await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
       if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);
     },
     signal,
   });
   const { dataSource, keyring, target } = instance;
+  const signingKeys = createSigningKeys({ dataSource, keyring });
+  await signingKeys.refresh().catch(async (error: unknown) => {
+    await instance.close();
+    throw error;
+  });
   const verifierPool = createVerifierPool(target, (error) =>
     log.warn({ err: error }, 'a connection of the verifier broke'),
   );
@@ -91,7 +100,8 @@ async function serve(serving: Serving): Promise<void> {
   const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void clean(dataSource, log, signal), CLEAN_EVERY_MS),
+    setInterval(() => void cleanUp(dataSource, log, signal), CLEAN_EVERY_MS),
+    setInterval(() => void follow(signingKeys, log), FOLLOW_KEYS_EVERY_MS),
   ];
   handler.become(app.koa.callback());
 
@@ -122,12 +132,19 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
-async function clean(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
+async function cleanUp(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
   try {
-    await maintainPartitions(dataSource);
-    await forgetOldAnswers(dataSource.manager, signal);
+    await clean(dataSource, signal);
   } catch (error) {
     log.warn({ err: error }, 'cleaning up failed');
+  }
+}
+
+async function follow(signingKeys: SigningKeys, log: Logger): Promise<void> {
+  try {
+    if (await signingKeys.refresh()) log.info({}, 'the signing keys changed');
+  } catch (error) {
+    log.warn({ err: error }, 'the signing keys could not be read; the last ones stay in use');
   }
 }
 

@@ -1,10 +1,20 @@
-import { hash } from '@node-rs/argon2';
 import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
-import { Membership } from './membership.entity.js';
+import { Membership, type MemberTenant } from './membership.entity.js';
+import { hashPassword } from './password.js';
+
+/** An account's place in a tenant. */
+export interface AccountMembership {
+  readonly tenantId: string;
+  readonly tenantName: string;
+  readonly tenantSlug: string;
+  readonly isTenantSuspended: boolean;
+  readonly role: Role;
+  readonly createdAt: Date;
+}
 
 /** A member of a tenant. */
 export interface Member {
@@ -22,14 +32,29 @@ export interface AccountStore {
    * @param fields the password as it was chosen; only its argon2id hash is kept
    */
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
+  /** Replaces the password. Sessions and tokens are another matter. */
+  setPassword(accountId: string, password: string): Promise<void>;
+  /** Hashes a password anew that was just found right, unless it was replaced meanwhile. */
+  rehash(account: Pick<Account, 'id' | 'passwordHash'>, password: string): Promise<void>;
   /** @returns false if the account is a member already */
   join(tenantId: string, accountId: string, role: Role): Promise<boolean>;
+  /** @returns false if the account is no member */
+  setRole(tenantId: string, accountId: string, role: Role): Promise<boolean>;
+  /**
+   * Ends a membership, and nothing else: what was issued under it has to be revoked in the same
+   * transaction (`usr_…@tnt_…`), before.
+   * @returns false if the account is no member
+   */
+  leave(tenantId: string, accountId: string): Promise<boolean>;
+  findMembership(tenantId: string, accountId: string): Promise<AccountMembership | undefined>;
+  /** All places of an account, by the tenant's name; those in suspended tenants included. */
+  listMemberships(accountId: string): Promise<readonly AccountMembership[]>;
   /** A tenant's members, by email. */
   listMembers(tenantId: string): Promise<readonly Member[]>;
 }
 
 /** The form in which email addresses are stored and compared. */
-function normalizeEmail(email: string): string {
+export function normalizeEmail(email: string): string {
   return email.trim().toLowerCase();
 }
 
@@ -42,9 +67,16 @@ export function createAccountStore(manager: EntityManager): AccountStore {
     },
     async create({ email, name, password }) {
       const id = createId('usr');
-      const passwordHash = await hash(password);
+      const passwordHash = await hashPassword(password);
       await accounts.insert({ id, email: normalizeEmail(email), name, passwordHash });
       return accounts.findOneByOrFail({ id });
+    },
+    async setPassword(accountId, password) {
+      await accounts.update({ id: accountId }, { passwordHash: await hashPassword(password) });
+    },
+    async rehash({ id, passwordHash }, password) {
+      const renewed = await hashPassword(password);
+      await accounts.update({ id, passwordHash }, { passwordHash: renewed });
     },
     async join(tenantId, accountId, role) {
       const inserted = await memberships
@@ -55,6 +87,27 @@ export function createAccountStore(manager: EntityManager): AccountStore {
         .returning('role')
         .execute();
       return inserted.raw.length > 0;
+    },
+    async setRole(tenantId, accountId, role) {
+      return (await memberships.update({ tenantId, accountId }, { role })).affected === 1;
+    },
+    async leave(tenantId, accountId) {
+      return (await memberships.delete({ tenantId, accountId })).affected === 1;
+    },
+    async findMembership(tenantId, accountId) {
+      const where = { tenantId, accountId };
+      const found = await memberships.findOne({ where, relations: { tenant: true } });
+      return found?.tenant && presentMembership(found, found.tenant);
+    },
+    async listMemberships(accountId) {
+      const found = await memberships.find({
+        where: { accountId },
+        relations: { tenant: true },
+        order: { tenant: { name: 'ASC', id: 'ASC' } },
+      });
+      return found.flatMap((membership) =>
+        membership.tenant ? [presentMembership(membership, membership.tenant)] : [],
+      );
     },
     async listMembers(tenantId) {
       const found = await memberships.find({
@@ -68,5 +121,19 @@ export function createAccountStore(manager: EntityManager): AccountStore {
           : [],
       );
     },
+  };
+}
+
+function presentMembership(
+  { role, createdAt }: Membership,
+  tenant: MemberTenant,
+): AccountMembership {
+  return {
+    tenantId: tenant.id,
+    tenantName: tenant.name,
+    tenantSlug: tenant.slug,
+    isTenantSuspended: tenant.suspendedAt !== null,
+    role,
+    createdAt,
   };
 }

@@ -12,6 +12,14 @@ import {
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 
+/** As much of a tenant as its members see. */
+export interface MemberTenant {
+  readonly id: string;
+  readonly slug: string;
+  readonly name: string;
+  readonly suspendedAt: Date | null;
+}
+
 /** An account's place in a tenant. */
 @Entity('memberships')
 @Index('memberships_of_tenant', ['tenantId'])
@@ -39,7 +47,7 @@ export class Membership {
 
   @ManyToOne('Tenant')
   @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'memberships_tenant_fkey' })
-  tenant?: unknown;
+  tenant?: MemberTenant;
 
   @Column('text')
   role!: Role;

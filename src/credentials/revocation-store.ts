@@ -1,5 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
+import { inBatches } from '../db/batches.js';
+
 /**
  * The one place where anything is ended.
  *
@@ -40,6 +42,33 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
       );
     },
   };
+}
+
+/** Longer than any token or grant outlives its last refresh. */
+const FORGOTTEN_AFTER_DAYS = 32;
+
+/**
+ * Forgets revocations of grants and tokens which have expired since, a bounded number at a time. All others
+ * are kept for good. A grant's is kept as long as the grant itself is, whatever its dates say.
+ *
+ * @param signal ends it after those that are just being forgotten
+ */
+export function forgetOldRevocations(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+  return inBatches(async (limit) => {
+    const [{ count }] = await manager.query<[{ count: number }]>(
+      `WITH forgotten AS (
+         DELETE FROM revocations WHERE (subject, seq) IN (
+           SELECT r.subject, r.seq FROM revocations r
+           WHERE (starts_with(r.subject, 'grt_') OR starts_with(r.subject, 'tok_'))
+             AND r.revoked_at <= gatehouse_now() - make_interval(days => $1)
+             AND NOT EXISTS (SELECT FROM grants g WHERE g.id = r.subject)
+           ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM forgotten`,
+      [FORGOTTEN_AFTER_DAYS, limit],
+    );
+    return count;
+  }, signal);
 }
 
 async function lock(

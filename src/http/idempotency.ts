@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Context } from 'koa';
 import type { EntityManager } from 'typeorm';
 
+import { inBatches } from '../db/batches.js';
 import { IdempotencyRecord } from './idempotency.entity.js';
 import { Problem } from './problem.js';
 
@@ -22,7 +22,6 @@ export interface Caller {
 
 const HOURS_KEPT = 24;
 const MAX_KEY_LENGTH = 255;
-const FORGOTTEN_AT_ONCE = 10_000;
 
 /** Remembers the answers to requests with an `Idempotency-Key`. */
 export interface Idempotency {
@@ -96,11 +95,8 @@ export function createIdempotency(sealer: Sealer): Idempotency {
  *
  * @param signal ends it after the records that are just being forgotten
  */
-export async function forgetOldAnswers(
-  manager: EntityManager,
-  signal?: AbortSignal,
-): Promise<void> {
-  while (!signal?.aborted) {
+export function forgetOldAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+  return inBatches(async (limit) => {
     const [{ count }] = await manager.query<[{ count: number }]>(
       `WITH forgotten AS (
          DELETE FROM idempotency_records WHERE (scope, key) IN (
@@ -109,11 +105,10 @@ export async function forgetOldAnswers(
            LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING 1)
        SELECT count(*)::int AS count FROM forgotten`,
-      [HOURS_KEPT, FORGOTTEN_AT_ONCE],
+      [HOURS_KEPT, limit],
     );
-    if (count < FORGOTTEN_AT_ONCE) return;
-    await yieldToOthers();
-  }
+    return count;
+  }, signal);
 }
 
 async function lockKey(manager: EntityManager, scope: string, key: string): Promise<void> {

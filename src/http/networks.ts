@@ -38,6 +38,21 @@ export function areWithin(inner: readonly string[], outer: readonly string[]): b
   });
 }
 
+/** As much of an IPv6 address as one subscriber is given at least (RFC 6177 §2). */
+const SUBSCRIBER_BYTES = 8;
+
+/**
+ * Whom strict limits count an address as: an IPv4 address as itself, an IPv6 address as its /64, within
+ * which its owner has all the others. All that cannot be read are one.
+ */
+export function sourceOf(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return 'unreadable';
+  if (parsed.kind() === 'ipv4') return parsed.toString();
+  const network = parsed.toByteArray().slice(0, SUBSCRIBER_BYTES);
+  return `${Buffer.from(network).toString('hex')}/64`;
+}
+
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   // ipaddr.js also reads octal, hexadecimal and shortened forms, which different readers
   // understand differently; only the plain notation is accepted. And it takes the deprecated

@@ -125,6 +125,13 @@ describe('SECRET_KEYS that are being rotated', () => {
     expect(await use(await start(NEW), [admin, unused])).toEqual([200, 200]);
   }, 60_000);
 
+  it('refuse a start without the old one while a signing key was never moved', async () => {
+    await database.query(`UPDATE credentials SET digest_key_id = $1`, [NEW_ID]);
+    expect(await refusalOf(NEW)).toContain(OLD_ID);
+    await (await start(NEW, OLD)).end('SIGTERM');
+    await (await start(NEW)).end('SIGTERM');
+  }, 60_000);
+
   it('leave remembered answers readable, and hold the old one until those are forgotten', async () => {
     const before = await start(OLD);
     const first = await post(before);
@@ -147,6 +154,8 @@ describe('SECRET_KEYS that are being rotated', () => {
     const server = await start(OLD, NEW);
     await server.send('DELETE', `/api/v1/api-keys/${await ownId(server)}`, { key: admin });
     await server.end('SIGTERM');
+    // Whatever is moved without being used is moved by the start itself.
+    await (await start(NEW, OLD)).end('SIGTERM');
     // Nothing that is still good needs it, so it may go; what was made under it stays dead.
     expect(await use(await start(NEW), [admin])).toEqual([401]);
   }, 60_000);

@@ -1,0 +1,39 @@
+import type { DataSource } from 'typeorm';
+
+import { forgetOldRevocations } from './credentials/revocation-store.js';
+import { maintainPartitions } from './db/partitions.js';
+import { eraseOldAnswers, forgetEndedGrants } from './grants/grant-cleaning.js';
+import { createAttemptStore } from './http/attempts.js';
+import { forgetOldAnswers } from './http/idempotency.js';
+import { forgetExpiredSessions } from './sessions/session-store.js';
+import { forgetEndedKeys } from './signing-keys/signing-key-store.js';
+
+type Step = (dataSource: DataSource, signal: AbortSignal) => Promise<void>;
+
+/** Everything that is thrown away when its time is over. Replicas may do it at once. */
+const STEPS: readonly Step[] = [
+  (dataSource) => maintainPartitions(dataSource),
+  ({ manager }, signal) => forgetOldAnswers(manager, signal),
+  ({ manager }, signal) => eraseOldAnswers(manager, signal),
+  ({ manager }, signal) => forgetExpiredSessions(manager, signal),
+  ({ manager }) => createAttemptStore(manager).forgetOld(),
+  ({ manager }) => forgetEndedKeys(manager),
+  // Grants first: a revocation is kept as long as its grant.
+  ({ manager }, signal) => forgetEndedGrants(manager, signal),
+  ({ manager }, signal) => forgetOldRevocations(manager, signal),
+];
+
+/**
+ * Throws away what is over: to be called every minute. A step that fails does not hold up the others.
+ *
+ * @param signal ends it after the statement that is just running
+ * @throws AggregateError with whatever failed
+ */
+export async function clean(dataSource: DataSource, signal: AbortSignal): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of STEPS) {
+    if (signal.aborted) break;
+    await step(dataSource, signal).catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'some of it could not be thrown away');
+}
