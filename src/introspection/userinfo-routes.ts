@@ -17,7 +17,11 @@ interface Dependencies {
  * Who am I (OpenID Connect Core §5.3), for tokens and for keys, and whatever their scopes: the consent
  * page says that every client learns this.
  */
-export function createUserinfoRoutes({ path, guard, findAccount }: Dependencies): Route<'public'>[] {
+export function createUserinfoRoutes({
+  path,
+  guard,
+  findAccount,
+}: Dependencies): Route<'public'>[] {
   async function answer(ctx: RouteContext<GuardedState>): Promise<void> {
     const { principal } = ctx.state;
     const { token, tenantId, scopes } = principal;
@@ -34,6 +38,7 @@ export function createUserinfoRoutes({ path, guard, findAccount }: Dependencies)
     method,
     path,
     access: 'public',
-    handle: (ctx) => guard(ctx as never, () => answer(ctx as unknown as RouteContext<GuardedState>)),
+    handle: (ctx) =>
+      guard(ctx as never, () => answer(ctx as unknown as RouteContext<GuardedState>)),
   }));
 }

@@ -244,7 +244,9 @@ function sessionAdapter({ sessions }: Dependencies): Partial<Adapter> {
       // Its secret is not known here: what is found like this is only looked at, never saved.
       return found && toSession(found, uid);
     },
-    destroy: (secret) => sessions.destroy(secret),
+    // Called only before it is stored under a new secret, which replaces the old one anyway. Done
+    // apart, it would look ended to whoever stores it.
+    destroy: async () => undefined,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Route } from '../http/routes.js';
-import type { SigningKeysSnapshot } from './signing.js';
+import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { OAUTH_PATHS } from './paths.js';
 import { OAUTH_SCOPES } from './requested-scopes.js';
 
@@ -9,7 +9,7 @@ const CACHE = 'public, max-age=300';
 interface Dependencies {
   readonly issuer: string;
   readonly docsUrl: string;
-  readonly signingKeys: { current(): SigningKeysSnapshot };
+  readonly signingKeys: SigningKeys;
 }
 
 /**

@@ -1,3 +1,8 @@
+import Provider from 'oidc-provider';
+import type { Context } from 'koa';
+
+import type { SessionStore } from '../sessions/session-store.js';
+
 /** A browser's session as the library keeps it. */
 export type SessionPayload = Readonly<Record<string, unknown>>;
 
@@ -12,5 +17,36 @@ export interface ProtocolSessions {
   save(secret: string, payload: SessionPayload, seconds: number): Promise<void>;
   findBySecret(secret: string): Promise<FoundSession | undefined>;
   findById(id: string): Promise<FoundSession | undefined>;
-  destroy(secret: string): Promise<void>;
+}
+
+export function createProtocolSessions(
+  store: SessionStore,
+  clientAddress: (request: Context['req']) => string,
+): ProtocolSessions {
+  const withOrder = (
+    found: Awaited<ReturnType<SessionStore['findById']>>,
+  ): FoundSession | undefined =>
+    found && {
+      payload: { ...found.payload, issueSeq: found.issueSeq },
+      remainingSeconds: found.remainingSeconds,
+    };
+  return {
+    async save(secret, payload, ttlSeconds) {
+      const { issueSeq, ...kept } = payload as { issueSeq?: string };
+      const { uid, accountId } = kept as { uid: string; accountId?: string };
+      const ctx = Provider.ctx as unknown as Context | undefined;
+      await store.save({
+        id: uid,
+        secret,
+        accountId: accountId ?? null,
+        payload: kept,
+        address: ctx === undefined ? null : clientAddress(ctx.req),
+        userAgent: ctx?.get('User-Agent').slice(0, 500) || null,
+        ttlSeconds,
+        issueSeq,
+      });
+    },
+    findBySecret: async (secret) => withOrder(await store.findBySecret(secret)),
+    findById: async (id) => withOrder(await store.findById(id)),
+  };
 }
