@@ -38,6 +38,18 @@ export function areWithin(inner: readonly string[], outer: readonly string[]): b
   });
 }
 
+/**
+ * Whom an address stands for when attempts are counted: itself, but for IPv6 its /64, of which one
+ * subscriber has all. What cannot be read counts as one.
+ */
+export function subscriberOf(address: string): string {
+  const parsed = parseAddress(address.replace(/%.*$/, ''));
+  if (parsed === undefined) return 'unreadable';
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  const prefix = parsed.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${prefix.join(':')}::/64`;
+}
+
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   // ipaddr.js also reads octal, hexadecimal and shortened forms, which different readers
   // understand differently; only the plain notation is accepted. And it takes the deprecated
