@@ -1,10 +1,12 @@
 import Koa, { type Middleware } from 'koa';
+import compose from 'koa-compose';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import { createKeyRoutes } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
+import { createRegistrationRoutes } from './clients/registration-routes.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
@@ -23,6 +25,7 @@ import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
 import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
+import { answerOAuthErrors } from './http/oauth-error.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createRequests } from './http/requests.js';
@@ -99,6 +102,9 @@ export function createApp(dependencies: AppDependencies): App {
       serviceOf: ({ state }) => createKeyService({ manager: state.manager, keyring, format }),
     }),
   ];
+  const registrationRoutes = createRegistrationRoutes({
+    ...{ dataSource, keyring, format, issuer, clientAddress },
+  });
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
     ...createProtectedResourceRoutes({ issuer, brandName: config.BRAND_NAME }),
@@ -125,8 +131,21 @@ export function createApp(dependencies: AppDependencies): App {
         : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],
     ) as Middleware<RequestState>,
   );
+  koa.use(
+    within(
+      '/api/v1/oauth/',
+      answerOAuthErrors,
+      createRoutes('', registrationRoutes, () => []),
+    ),
+  );
   koa.use(createRoutes('', openRoutes, () => []));
   return { koa, activity, apiRoutes };
+}
+
+/** Middleware for the paths below a prefix: whatever else is mounted later runs outside of it. */
+function within(prefix: string, ...chain: Middleware<RequestState>[]): Middleware<RequestState> {
+  const composed = compose(chain);
+  return (ctx, next) => (ctx.path.startsWith(prefix) ? composed(ctx, next) : next());
 }
 
 /** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */

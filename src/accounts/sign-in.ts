@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
 import { createAttemptStore } from '../http/attempts.js';
-import { sourceOf } from '../http/networks.js';
+import { subscriberOf } from '../http/networks.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';
 import type { Account } from './account.entity.js';
 import { createPasswordCheck } from './password.js';
@@ -47,7 +47,7 @@ export function createSignIn({ dataSource }: { dataSource: DataSource }): SignIn
   return async ({ email, password, address }) => {
     // Hashed: the counters should not be a list of who tried to sign in.
     const byAccount = `sign-in account ${fingerprint(normalizeEmail(email))}`;
-    const byAddress = `sign-in address ${fingerprint(sourceOf(address))}`;
+    const byAddress = `sign-in address ${fingerprint(subscriberOf(address))}`;
     // The address first: one that has used up its own attempts cannot use up those of accounts.
     for (const [bucket, limit] of [
       [byAddress, PER_ADDRESS],

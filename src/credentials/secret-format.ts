@@ -23,6 +23,16 @@ export interface ParsedCredential {
 export interface SecretFormat {
   /** A new credential: 256 random bits under the given prefix, such as `live`. */
   mint(prefix: string): string;
+  /**
+   * Writes 256 bits in the form of a credential: for those that are derived, not drawn.
+   * @param secret 32 bytes, which nobody else can know or guess
+   */
+  write(prefix: string, secret: Buffer): string;
+  /**
+   * The 32 bytes of a presented text; `undefined` if it is not written like one of ours under this
+   * prefix. Never throws. Only who wrote it knows whether they mean anything.
+   */
+  read(prefix: string, text: string): Buffer | undefined;
   /** Reads a presented text; `undefined` if it cannot be a credential of ours. Never throws. */
   parse(text: string): ParsedCredential | undefined;
   /** A form that identifies a credential to its owner and gives nothing away. */
@@ -32,14 +42,24 @@ export interface SecretFormat {
 /** @param brand what every credential starts with, `TOKEN_BRAND` */
 export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
   const start = brand.length + 1;
+  const write = (prefix: string, secret: Buffer) => {
+    if (secret.length !== SECRET_BYTES) throw new Error(`a secret has ${SECRET_BYTES} bytes`);
+    const digits = base62(BigInt(`0x${secret.toString('hex')}`), SECRET_LENGTH);
+    const body = `${brand}_${prefix}_${digits}`;
+    return body + checksum(body);
+  };
+
   return {
-    mint(prefix) {
-      const secret = base62(
-        BigInt(`0x${randomBytes(SECRET_BYTES).toString('hex')}`),
-        SECRET_LENGTH,
-      );
-      const body = `${brand}_${prefix}_${secret}`;
-      return body + checksum(body);
+    mint: (prefix) => write(prefix, randomBytes(SECRET_BYTES)),
+    write,
+    read(prefix, text) {
+      const head = `${brand}_${prefix}_`;
+      const rest = text.slice(head.length);
+      const isWritten =
+        text.startsWith(head) &&
+        SECRET_AND_CHECKSUM.test(rest) &&
+        text.endsWith(checksum(text.slice(0, -CHECKSUM_LENGTH)));
+      return isWritten ? bytesOf(rest.slice(0, SECRET_LENGTH)) : undefined;
     },
     parse(text) {
       const end = text.length - SECRET_LENGTH - CHECKSUM_LENGTH;
@@ -74,4 +94,12 @@ function base62(value: bigint, length: number): string {
     rest /= BASE;
   }
   return text.padStart(length, ALPHABET.charAt(0));
+}
+
+/** @returns `undefined` for the few texts of this length that stand for more than 256 bits */
+function bytesOf(digits: string): Buffer | undefined {
+  let value = 0n;
+  for (const digit of digits) value = value * BASE + BigInt(ALPHABET.indexOf(digit));
+  const hex = value.toString(16).padStart(SECRET_BYTES * 2, '0');
+  return hex.length === SECRET_BYTES * 2 ? Buffer.from(hex, 'hex') : undefined;
 }

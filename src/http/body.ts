@@ -1,3 +1,4 @@
+import type { Context } from 'koa';
 import getRawBody from 'raw-body';
 import type { z } from 'zod';
 
@@ -17,21 +18,32 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
  *   `bad_request` when the client stopped half-way
  */
 export const readBody: RequestMiddleware = async (ctx, next) => {
-  const hasBody = ctx.get('Transfer-Encoding') !== '' || Number(ctx.get('Content-Length')) > 0;
-  if (hasBody && !isPlainJson(ctx.get('Content-Type'), ctx.get('Content-Encoding'))) {
-    throw new Problem('unsupported_media_type', 'Send the body as application/json, uncompressed.');
-  }
-  ctx.state.isBodyLate = hasBody && !ctx.req.complete;
-  ctx.state.rawBody = hasBody
-    ? await getRawBody(ctx.req, {
-        limit: MAX_BODY,
-        length: ctx.get('Content-Length') || null,
-      }).catch((error: unknown) => {
-        throw toProblem(error);
-      })
-    : Buffer.alloc(0);
+  ctx.state.isBodyLate = hasBody(ctx) && !ctx.req.complete;
+  ctx.state.rawBody = await readRawJson(ctx, MAX_BODY);
   await next();
 };
+
+/**
+ * Reads a body of plain JSON as it is.
+ *
+ * @param limit in bytes
+ * @returns the bytes; none if there is no body
+ * @throws Problem as `readBody` does
+ */
+export async function readRawJson(ctx: Context, limit: number): Promise<Buffer> {
+  if (!hasBody(ctx)) return Buffer.alloc(0);
+  if (!isPlainJson(ctx.get('Content-Type'), ctx.get('Content-Encoding'))) {
+    throw new Problem('unsupported_media_type', 'Send the body as application/json, uncompressed.');
+  }
+  const length = ctx.get('Content-Length') || null;
+  return getRawBody(ctx.req, { limit, length }).catch((error: unknown) => {
+    throw toProblem(error, limit);
+  });
+}
+
+function hasBody(ctx: Pick<Context, 'get'>): boolean {
+  return ctx.get('Transfer-Encoding') !== '' || Number(ctx.get('Content-Length')) > 0;
+}
 
 /**
  * The JSON body as the schema makes it. An absent body is read as `{}`, so that routes whose
@@ -46,7 +58,11 @@ export function readJson<Schema extends z.ZodType>(
   return parseWith(schema, parseJson(ctx.state.rawBody));
 }
 
-function parseJson(raw: Buffer): unknown {
+/**
+ * The value that a body holds; an empty body is read as `{}`.
+ * @throws Problem `bad_request` for what isn't JSON
+ */
+export function parseJson(raw: Buffer): unknown {
   if (raw.length === 0) return {};
   try {
     return JSON.parse(decoder.decode(raw));
@@ -68,10 +84,10 @@ function isPlainJson(type: string, encoding: string): boolean {
   );
 }
 
-function toProblem(error: unknown): Problem {
+function toProblem(error: unknown, limit: number): Problem {
   const type = error instanceof Error && 'type' in error ? error.type : undefined;
   return type === 'entity.too.large'
-    ? new Problem('payload_too_large', `The body may have ${MAX_BODY / 1024} KiB at most.`, {
+    ? new Problem('payload_too_large', `The body may have ${limit / 1024} KiB at most.`, {
         // What is still on its way is not worth reading.
         headers: { Connection: 'close' },
         cause: error,

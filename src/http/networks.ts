@@ -38,19 +38,16 @@ export function areWithin(inner: readonly string[], outer: readonly string[]): b
   });
 }
 
-/** As much of an IPv6 address as one subscriber is given at least (RFC 6177 §2). */
-const SUBSCRIBER_BYTES = 8;
-
 /**
- * Whom strict limits count an address as: an IPv4 address as itself, an IPv6 address as its /64, within
- * which its owner has all the others. All that cannot be read are one.
+ * Whom an address stands for when attempts are counted: itself, but for IPv6 its /64, of which one
+ * subscriber has all. What cannot be read counts as one.
  */
-export function sourceOf(address: string): string {
-  const parsed = parseAddress(address);
+export function subscriberOf(address: string): string {
+  const parsed = parseAddress(address.replace(/%.*$/, ''));
   if (parsed === undefined) return 'unreadable';
-  if (parsed.kind() === 'ipv4') return parsed.toString();
-  const network = parsed.toByteArray().slice(0, SUBSCRIBER_BYTES);
-  return `${Buffer.from(network).toString('hex')}/64`;
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  const prefix = parsed.parts.slice(0, 4).map((part) => part.toString(16));
+  return `${prefix.join(':')}::/64`;
 }
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

@@ -170,6 +170,54 @@ describe('what is refused', () => {
   });
 });
 
+describe('what is written from given bytes', () => {
+  const anyBytes = fc
+    .oneof(
+      fc.uint8Array({ minLength: 32, maxLength: 32 }),
+      fc.constantFrom(new Uint8Array(32), new Uint8Array(32).fill(255)),
+    )
+    .map((bytes) => Buffer.from(bytes));
+
+  it('is read back as these bytes, under its own prefix and brand only', () => {
+    const acme = createSecretFormat({ brand: 'acme' });
+    fc.assert(
+      fc.property(anyBytes, (bytes) => {
+        const text = format.write('rat', bytes);
+        expect(text).toMatch(/^bwp_rat_[0-9A-Za-z]{49}$/);
+        expect(format.read('rat', text)).toEqual(bytes);
+        expect(format.read('cs', text)).toBeUndefined();
+        expect(format.read('ra', text)).toBeUndefined();
+        expect(acme.read('rat', text)).toBeUndefined();
+      }),
+    );
+  });
+
+  it('is not read once a character has changed, nor beyond 256 bits', () => {
+    fc.assert(
+      fc.property(anyBytes, fc.nat(), fc.constantFrom(...ALPHABET), (bytes, at, character) => {
+        const text = format.write('rat', bytes);
+        const place = at % text.length;
+        const altered = text.slice(0, place) + character + text.slice(place + 1);
+        fc.pre(altered !== text);
+        expect(format.read('rat', altered)).toBeUndefined();
+      }),
+    );
+    const beyond = `bwp_rat_${'z'.repeat(43)}`;
+    expect(format.read('rat', beyond + checksumOf(beyond))).toBeUndefined();
+  });
+
+  it.each(['', '_', 'bwp_rat_', 'bwp_rat_€', 'bwp', `bwp_rat_${'0'.repeat(48)}`])(
+    'is not %j, and reading it never throws',
+    (text) => {
+      expect(format.read('rat', text)).toBeUndefined();
+    },
+  );
+
+  it('has 32 bytes', () => {
+    expect(() => format.write('rat', Buffer.alloc(31))).toThrow('32 bytes');
+  });
+});
+
 describe('the prefixes', () => {
   it('are those of the contract, one kind each', () => {
     const declared = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>

@@ -1,0 +1,167 @@
+import type { EntityManager } from 'typeorm';
+
+import type { Digest } from '../credentials/keyring.js';
+import { ClientBlock } from './client-block.entity.js';
+import { isClientId } from './client-id.js';
+import type { ClientMetadata } from './client-metadata.js';
+import { Client } from './client.entity.js';
+
+/** Which clients of the list are meant: up to `limit`, from behind the one named `after`. */
+export interface ClientPage {
+  readonly limit: number;
+  readonly after?: string | undefined;
+}
+
+export interface ClientStore {
+  find(id: string): Promise<Client | undefined>;
+  /** As `find`; nobody else can change it until the transaction ends. Issuing under it goes on. */
+  findForUpdate(id: string): Promise<Client | undefined>;
+  /** @returns whether it is new; one that is there stays as it is */
+  insertPublic(id: string, metadata: ClientMetadata): Promise<boolean>;
+  insertConfidential(fields: {
+    readonly id: string;
+    readonly metadata: ClientMetadata;
+    readonly secret: Digest;
+    readonly registration: Digest;
+  }): Promise<void>;
+  /** Replaces the metadata. Verification is of what was seen: it ends if `endsVerification`. */
+  update(id: string, metadata: ClientMetadata, endsVerification: boolean): Promise<void>;
+  /** Stores the registration token's digest under another key. */
+  moveRegistrationDigest(id: string, digest: Digest): Promise<void>;
+  /**
+   * Deletes it with its grants, consents and blocks. What was issued must have been revoked before.
+   * @returns whether it was there
+   */
+  delete(id: string): Promise<boolean>;
+  /** Newest first. */
+  list(page: ClientPage): Promise<readonly Client[]>;
+  /**
+   * Blocks or unblocks it, for everybody or for one tenant.
+   * @returns whether that changed anything
+   */
+  setBlocked(id: string, tenantId: string | null, isBlocked: boolean): Promise<boolean>;
+  /** The tenants that blocked it for themselves. */
+  listBlockingTenants(id: string): Promise<readonly string[]>;
+  /** Whether nobody can use it there: blocked by the operator, or by this tenant. */
+  isBlocked(tenantId: string, id: string): Promise<boolean>;
+  /** @returns whether that changed anything */
+  setVerified(id: string, isVerified: boolean): Promise<boolean>;
+}
+
+export function createClientStore(manager: EntityManager): ClientStore {
+  const clients = manager.getRepository(Client);
+  const blocks = manager.getRepository(ClientBlock);
+
+  return {
+    async find(id) {
+      if (!isClientId(id)) return undefined;
+      return (await clients.findOneBy({ id })) ?? undefined;
+    },
+    async findForUpdate(id) {
+      if (!isClientId(id)) return undefined;
+      const query = clients.createQueryBuilder('client').where({ id });
+      return (await query.setLock('for_no_key_update').getOne()) ?? undefined;
+    },
+    async insertPublic(id, metadata) {
+      // Waits for whoever is just inserting the same one.
+      const { raw } = await clients
+        .createQueryBuilder()
+        .insert()
+        .values({ id, name: metadata.client_name, metadata: { ...metadata } })
+        .orIgnore()
+        .returning('id')
+        .execute();
+      return (raw as object[]).length > 0;
+    },
+    async insertConfidential({ id, metadata, secret, registration }) {
+      await clients.insert({
+        id,
+        name: metadata.client_name,
+        metadata: { ...metadata },
+        secretDigest: secret.digest,
+        secretDigestKeyId: secret.keyId,
+        registrationDigest: registration.digest,
+        registrationDigestKeyId: registration.keyId,
+      });
+    },
+    async update(id, metadata, endsVerification) {
+      const fields = { name: metadata.client_name, metadata: { ...metadata } };
+      await clients.update({ id }, { ...fields, ...(endsVerification && { isVerified: false }) });
+    },
+    async moveRegistrationDigest(id, { digest, keyId }) {
+      await clients.update({ id }, { registrationDigest: digest, registrationDigestKeyId: keyId });
+    },
+    async delete(id) {
+      return ((await clients.delete({ id })).affected ?? 0) > 0;
+    },
+    list({ limit, after }) {
+      const query = clients.createQueryBuilder('client').orderBy({
+        'client.createdAt': 'DESC',
+        'client.id': 'DESC',
+      });
+      if (after !== undefined) {
+        // By the row itself: a JavaScript date would lose the microseconds.
+        query.where(
+          `(client.created_at, client.id) <
+             (SELECT last.created_at, last.id FROM clients last WHERE last.id = :after)`,
+          { after },
+        );
+      }
+      return query.limit(limit).getMany();
+    },
+    setBlocked: (id, tenantId, isBlocked) =>
+      tenantId === null
+        ? setBlockedForAll(manager, id, isBlocked)
+        : setBlockedFor(manager, tenantId, id, isBlocked),
+    async listBlockingTenants(clientId) {
+      const found = await blocks.find({ where: { clientId }, order: { tenantId: 'ASC' } });
+      return found.map(({ tenantId }) => tenantId);
+    },
+    async isBlocked(tenantId, clientId) {
+      const client = await clients.findOneBy({ id: clientId });
+      return client?.blockedAt != null || (await blocks.existsBy({ tenantId, clientId }));
+    },
+    async setVerified(id, isVerified) {
+      const { affected = 0 } = await clients.update(
+        { id, isVerified: !isVerified },
+        { isVerified },
+      );
+      return (affected ?? 0) > 0;
+    },
+  };
+}
+
+async function setBlockedForAll(
+  manager: EntityManager,
+  id: string,
+  isBlocked: boolean,
+): Promise<boolean> {
+  const { affected } = await manager
+    .createQueryBuilder()
+    .update(Client)
+    .set({ blockedAt: () => (isBlocked ? 'gatehouse_now()' : 'NULL') })
+    .where({ id })
+    .andWhere(`blocked_at IS ${isBlocked ? 'NULL' : 'NOT NULL'}`)
+    .execute();
+  return (affected ?? 0) > 0;
+}
+
+async function setBlockedFor(
+  manager: EntityManager,
+  tenantId: string,
+  clientId: string,
+  isBlocked: boolean,
+): Promise<boolean> {
+  if (!isBlocked) {
+    return ((await manager.delete(ClientBlock, { clientId, tenantId })).affected ?? 0) > 0;
+  }
+  const { raw } = await manager
+    .createQueryBuilder()
+    .insert()
+    .into(ClientBlock)
+    .values({ clientId, tenantId })
+    .orIgnore()
+    .returning('client_id')
+    .execute();
+  return (raw as object[]).length > 0;
+}

@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http';
+
+import { parseJson, readRawJson } from '../http/body.js';
+import type { RouteContext } from '../http/context.js';
+import { OAuthError } from '../http/oauth-error.js';
+import { Problem } from '../http/problem.js';
+import type { Route } from '../http/routes.js';
+import { parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import type { Client } from './client.entity.js';
+import { createRegistrationService, type RegistrationSource } from './registration-service.js';
+
+type Dependencies = Parameters<typeof createRegistrationService>[0] & {
+  /** Where the server is reached; the URL of a registration starts with it. */
+  readonly issuer: string;
+  readonly clientAddress: (request: IncomingMessage) => string;
+};
+
+export const REGISTRATION_PATH = '/api/v1/oauth/register';
+
+const MAX_BODY = 64 * 1024;
+
+/**
+ * Dynamic client registration (RFC 7591), open to everybody, and its management (RFC 7592) for who
+ * holds a client's registration token. Errors are `OAuthError`s.
+ */
+export function createRegistrationRoutes({
+  issuer,
+  clientAddress,
+  ...dependencies
+}: Dependencies): Route<'public'>[] {
+  const service = createRegistrationService(dependencies);
+  const idOf = (ctx: RouteContext) => ctx.params['clientId'] ?? '';
+  const sourceOf = ({ req, state }: RouteContext): RegistrationSource => ({
+    address: clientAddress(req),
+    requestId: state.requestId,
+  });
+  const path = `${REGISTRATION_PATH}/:clientId`;
+
+  function send(
+    ctx: RouteContext,
+    status: number,
+    { id, createdAt }: Client,
+    metadata: ClientMetadata,
+    secrets: { readonly client_secret?: string; readonly registration_access_token: string },
+  ): void {
+    ctx.status = status;
+    ctx.set('Cache-Control', 'no-store');
+    ctx.type = 'application/json';
+    ctx.body = JSON.stringify({
+      client_id: id,
+      client_id_issued_at: Math.floor(createdAt.getTime() / 1000),
+      ...metadata,
+      ...secrets,
+      ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),
+      registration_client_uri: `${issuer}${REGISTRATION_PATH}/${id}`,
+    });
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: REGISTRATION_PATH,
+      access: 'public',
+      async handle(ctx) {
+        const metadata = parseClientMetadata(await readMetadata(ctx));
+        const { client, registrationToken, clientSecret } = await service.register(
+          metadata,
+          sourceOf(ctx),
+        );
+        // As this installation sent it, with the ports that the shared row does without.
+        send(ctx, 201, client, metadata, {
+          ...(clientSecret !== undefined && { client_secret: clientSecret }),
+          registration_access_token: registrationToken,
+        });
+      },
+    },
+    {
+      method: 'GET',
+      path,
+      access: 'public',
+      async handle(ctx) {
+        const token = bearerOf(ctx.req);
+        const client = await service.get(idOf(ctx), token);
+        send(ctx, 200, client, client.metadata, { registration_access_token: token ?? '' });
+      },
+    },
+    {
+      method: 'PUT',
+      path,
+      access: 'public',
+      async handle(ctx) {
+        const token = bearerOf(ctx.req);
+        // Before the body is read: nobody makes the server read one for nothing.
+        await service.get(idOf(ctx), token);
+        const body = await readMetadata(ctx);
+        const client = await service.replace(idOf(ctx), token, body, sourceOf(ctx));
+        send(ctx, 200, client, client.metadata, { registration_access_token: token ?? '' });
+      },
+    },
+    {
+      method: 'DELETE',
+      path,
+      access: 'public',
+      async handle(ctx) {
+        await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));
+        ctx.set('Cache-Control', 'no-store');
+        ctx.status = 204;
+      },
+    },
+  ];
+}
+
+/** @throws OAuthError 400 `invalid_client_metadata` for what isn't JSON; Problem 413, 415 */
+async function readMetadata(ctx: RouteContext): Promise<unknown> {
+  const raw = await readRawJson(ctx, MAX_BODY);
+  try {
+    return parseJson(raw);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    throw new OAuthError(400, 'invalid_client_metadata', error.message);
+  }
+}
+
+/** The bearer token (RFC 6750 §2.1), if there is exactly one. */
+function bearerOf({ headersDistinct }: IncomingMessage): string | undefined {
+  const [value = '', ...more] = headersDistinct['authorization'] ?? [];
+  return more.length > 0 ? undefined : /^Bearer +([^\s,]+)$/i.exec(value)?.[1];
+}

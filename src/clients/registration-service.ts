@@ -1,0 +1,276 @@
+import type { DataSource, EntityManager } from 'typeorm';
+
+import { createAuditLog } from '../audit/audit-log.js';
+import type { Keyring } from '../credentials/keyring.js';
+import { createRevocationStore } from '../credentials/revocation-store.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import { createId } from '../db/id.js';
+import { createAttemptStore } from '../http/attempts.js';
+import { subscriberOf } from '../http/networks.js';
+import { OAuthError } from '../http/oauth-error.js';
+import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
+import { parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import { createClientStore } from './client-store.js';
+import type { Client } from './client.entity.js';
+import { createRegistrationTokens } from './registration-token.js';
+
+/** New clients of one address. */
+const LIMIT = { count: 5, seconds: 60 };
+
+/** What of a request the audit log keeps. */
+export interface RegistrationSource {
+  readonly address: string;
+  readonly requestId: string;
+}
+
+/** A registration with the secrets that are shown this once. */
+export interface Registered {
+  readonly client: Client;
+  readonly registrationToken: string;
+  /** Confidential clients only. */
+  readonly clientSecret?: string;
+}
+
+/** Registering clients (RFC 7591) and managing registrations (RFC 7592). */
+export interface RegistrationService {
+  /**
+   * Makes a client, or finds the public one that is described by the same metadata.
+   * @throws OAuthError 429 once an address made too many new ones
+   */
+  register(metadata: ClientMetadata, source: RegistrationSource): Promise<Registered>;
+  /**
+   * The client that a registration token was issued to.
+   * @throws OAuthError 401 `invalid_token` for any other token, and if there is no such client
+   */
+  get(id: string, token: string | undefined): Promise<Client>;
+  /**
+   * Replaces all that is registered of a confidential client (RFC 7592 §2.2).
+   * @param body the request's JSON
+   * @throws OAuthError as `get` does; 403 for public clients, 400 for what cannot be registered
+   */
+  replace(
+    id: string,
+    token: string | undefined,
+    body: unknown,
+    source: RegistrationSource,
+  ): Promise<Client>;
+  /**
+   * Deletes a confidential client and ends everything that was issued through it (RFC 7592 §2.3).
+   * @throws OAuthError as `get` does; 403 for public clients
+   */
+  delete(id: string, token: string | undefined, source: RegistrationSource): Promise<void>;
+}
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+}
+
+export function createRegistrationService({
+  dataSource,
+  keyring,
+  format,
+}: Dependencies): RegistrationService {
+  const tokens = createRegistrationTokens({ keyring, format });
+
+  async function insertPublic(
+    id: string,
+    metadata: ClientMetadata,
+    source: RegistrationSource,
+  ): Promise<Client> {
+    return dataSource.transaction(async (manager) => {
+      const store = createClientStore(manager);
+      const refusal = await takeAttempt(manager, source);
+      if (refusal !== undefined) {
+        // Whoever took the last attempt may have been making this very client.
+        const made = await store.find(id);
+        if (made === undefined) throw refusal;
+        return made;
+      }
+      if (await store.insertPublic(id, publicForm(metadata))) {
+        await recordNew(manager, id, metadata, source);
+      } else {
+        await createAttemptStore(manager).giveBack(bucketOf(source));
+      }
+      return getStored(manager, id);
+    });
+  }
+
+  async function insertConfidential(
+    metadata: ClientMetadata,
+    source: RegistrationSource,
+  ): Promise<Registered> {
+    const id = createId('cli');
+    const clientSecret = format.mint('cs');
+    const { token, digest } = tokens.mint();
+    const client = await dataSource.transaction(async (manager) => {
+      const refusal = await takeAttempt(manager, source);
+      if (refusal !== undefined) throw refusal;
+      const secret = keyring.digest(clientSecret);
+      const store = createClientStore(manager);
+      await store.insertConfidential({ id, metadata, secret, registration: digest });
+      await recordNew(manager, id, metadata, source);
+      return getStored(manager, id);
+    });
+    return { client, registrationToken: token, clientSecret };
+  }
+
+  /** @throws OAuthError 401 unless the token is the client's */
+  function admit(client: Client | undefined, token: string | undefined): Client {
+    if (client !== undefined && token !== undefined && tokens.admits(client, token)) return client;
+    // RFC 6750 §3.1: who presented nothing is told no error.
+    const challenge = token === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
+    throw new OAuthError(
+      401,
+      'invalid_token',
+      'Present the registration access token of this client.',
+      { 'WWW-Authenticate': challenge },
+    );
+  }
+
+  async function get(id: string, token: string | undefined): Promise<Client> {
+    const store = createClientStore(dataSource.manager);
+    const client = admit(await store.find(id), token);
+    if (token !== undefined && isUnderOldKey(client, keyring)) {
+      await store.moveRegistrationDigest(id, keyring.digest(token));
+    }
+    return client;
+  }
+
+  return {
+    get,
+
+    async register(metadata, source) {
+      if (metadata.token_endpoint_auth_method !== 'none') {
+        return insertConfidential(metadata, source);
+      }
+      const id = publicClientId(metadata);
+      const known = await createClientStore(dataSource.manager).find(id);
+      const client = known ?? (await insertPublic(id, metadata, source));
+      return { client, registrationToken: tokens.derive(id) };
+    },
+
+    async replace(id, token, body, source) {
+      assertMayChange(await get(id, token));
+      return dataSource.transaction(async (manager) => {
+        const store = createClientStore(manager);
+        const client = admit(await store.findForUpdate(id), token);
+        const metadata = readReplacement(client, body, keyring);
+        await store.update(id, metadata, isShownOtherwise(client.metadata, metadata));
+        await createAuditLog(manager).record(
+          { id, ...source },
+          {
+            tenantId: null,
+            action: 'client.update',
+            subject: id,
+            details: { before: client.metadata, after: metadata },
+          },
+        );
+        return getStored(manager, id);
+      });
+    },
+
+    async delete(id, token, source) {
+      assertMayChange(await get(id, token));
+      await dataSource.transaction(async (manager) => {
+        // First: it waits for whatever is just being issued, which needs the row meanwhile.
+        await createRevocationStore(manager).revoke(id, id, 'deleted by the client');
+        const store = createClientStore(manager);
+        const { name } = admit(await store.findForUpdate(id), token);
+        await createAuditLog(manager).record(
+          { id, ...source },
+          { tenantId: null, action: 'client.delete', subject: id, details: { name } },
+        );
+        await store.delete(id);
+      });
+    },
+  };
+}
+
+const bucketOf = ({ address }: RegistrationSource) => `register ${subscriberOf(address)}`;
+
+/**
+ * Counts a new client, in its transaction: one that is not made in the end does not count. It comes
+ * first, so that nothing is written for who made too many.
+ * @returns the refusal, if it is one too many
+ */
+async function takeAttempt(
+  manager: EntityManager,
+  source: RegistrationSource,
+): Promise<OAuthError | undefined> {
+  const verdict = await createAttemptStore(manager).take(bucketOf(source), LIMIT);
+  if (verdict.isAllowed) return undefined;
+  return new OAuthError(
+    429,
+    'temporarily_unavailable',
+    'Too many new clients were registered from your address. Try again later.',
+    { 'Retry-After': String(verdict.retryAfterSeconds) },
+  );
+}
+
+async function recordNew(
+  manager: EntityManager,
+  id: string,
+  metadata: ClientMetadata,
+  source: RegistrationSource,
+): Promise<void> {
+  const { client_name: name, redirect_uris, token_endpoint_auth_method } = metadata;
+  await createAuditLog(manager).record(
+    { id, ...source },
+    {
+      tenantId: null,
+      action: 'client.register',
+      subject: id,
+      details: { name, redirect_uris, token_endpoint_auth_method },
+    },
+  );
+}
+
+async function getStored(manager: EntityManager, id: string): Promise<Client> {
+  const client = await createClientStore(manager).find(id);
+  if (client === undefined) throw new Error(`client ${id} vanished within its transaction`);
+  return client;
+}
+
+function isUnderOldKey({ registrationDigestKeyId }: Client, { currentId }: Keyring): boolean {
+  return registrationDigestKeyId !== null && registrationDigestKeyId !== currentId;
+}
+
+/** @throws OAuthError 403: a public client is what its metadata says, and shared by its installations */
+function assertMayChange({ id }: Client): void {
+  if (!isPublicClientId(id)) return;
+  const description = 'A public client cannot be changed or deleted: register the changed one.';
+  throw new OAuthError(403, 'insufficient_scope', description, {
+    'WWW-Authenticate': 'Bearer error="insufficient_scope"',
+  });
+}
+
+/**
+ * What is to be registered instead. Members that only the server sets are not looked at, but those
+ * that identify the client must be right if they are there (RFC 7592 §2.2).
+ */
+function readReplacement(client: Client, body: unknown, keyring: Keyring): ClientMetadata {
+  const current = client.metadata.token_endpoint_auth_method;
+  const metadata = parseClientMetadata(body, current);
+  const given = body as Record<string, unknown>;
+  const id = given['client_id'] ?? client.id;
+  const secret = given['client_secret'] ?? undefined;
+  const isSecretRight =
+    secret === undefined ||
+    (typeof secret === 'string' && keyring.digests(secret).includes(client.secretDigest ?? ''));
+  const fault =
+    (id !== client.id && 'client_id: is not the one of this registration') ||
+    (!isSecretRight && 'client_secret: is not the one of this client') ||
+    (metadata.token_endpoint_auth_method === 'none' &&
+      'token_endpoint_auth_method: a confidential client cannot become public');
+  if (fault) throw new OAuthError(400, 'invalid_client_metadata', fault);
+  return metadata;
+}
+
+/** Whether the operator, who verified the one, would have seen something else in the other. */
+function isShownOtherwise(before: ClientMetadata, after: ClientMetadata): boolean {
+  const shown = ({ client_name, redirect_uris, client_uri, logo_uri }: ClientMetadata) =>
+    JSON.stringify([client_name, redirect_uris.toSorted(), client_uri, logo_uri]);
+  return shown(before) !== shown(after);
+}

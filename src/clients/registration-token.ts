@@ -1,0 +1,43 @@
+import type { Digest, Keyring } from '../credentials/keyring.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import { isPublicClientId } from './client-id.js';
+import type { Client } from './client.entity.js';
+
+/** `bwp_rat_…` */
+const PREFIX = 'rat';
+
+/** Registration access tokens (RFC 7592 §1.2): what a client reads and manages its registration with. */
+export interface RegistrationTokens {
+  /**
+   * The token of a public client: a MAC of its id. It is the same for all who register the same
+   * app, and is not stored.
+   */
+  derive(clientId: string): string;
+  /** A token for one confidential client, with the digest that is stored of it. */
+  mint(): { readonly token: string; readonly digest: Digest };
+  /** Whether a presented text is the client's token. Asks no database, never throws. */
+  admits(client: Client, text: string): boolean;
+}
+
+export function createRegistrationTokens({
+  keyring,
+  format,
+}: {
+  keyring: Keyring;
+  format: SecretFormat;
+}): RegistrationTokens {
+  const purpose = (clientId: string) => JSON.stringify(['registration token', clientId]);
+  return {
+    derive: (clientId) => format.write(PREFIX, Buffer.from(keyring.sign(purpose(clientId)), 'hex')),
+    mint() {
+      const token = format.mint(PREFIX);
+      return { token, digest: keyring.digest(token) };
+    },
+    admits({ id, registrationDigest }, text) {
+      const secret = format.read(PREFIX, text);
+      if (secret === undefined) return false;
+      if (isPublicClientId(id)) return keyring.isSigned(purpose(id), secret.toString('hex'));
+      return registrationDigest !== null && keyring.digests(text).includes(registrationDigest);
+    },
+  };
+}
