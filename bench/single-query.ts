@@ -1,16 +1,15 @@
 import { createServer } from 'node:http';
 import { Registry } from 'prom-client';
 
-import { createApp } from '../src/app.js';
+import { createApp, LOOKUP_QUERIES } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { createKeyring } from '../src/credentials/keyring.js';
-import type { Family } from '../src/credentials/kinds.js';
 import type { Lookup } from '../src/credentials/lookup.js';
-import { VERIFICATION_QUERIES } from '../src/credentials/verifier.js';
 import { createVerifierPool } from '../src/credentials/verifier-pool.js';
 import { createDataSource } from '../src/db/data-source.js';
 import { ENTITIES } from '../src/entities.js';
 import { listen } from '../src/http/server.js';
+import { createSigningKeys } from '../src/signing-keys/signing-keys.js';
 import { createLog } from '../src/log.js';
 
 /** The same application with one query a request instead of batches: what the batches are worth. */
@@ -20,19 +19,23 @@ const dataSource = await createDataSource(target, ENTITIES, console.error).initi
 const pool = createVerifierPool(target, console.error);
 pool.options.max = 10;
 
-const lookup: Lookup<Family> = {
+const lookup: Lookup<keyof typeof LOOKUP_QUERIES> = {
   async find(family, digests) {
-    const text = VERIFICATION_QUERIES[family]('$1');
+    const text = LOOKUP_QUERIES[family]('$1');
     const values = [`{${digests.join(',')}}`];
     const query = { name: family, text, values, rowMode: 'array' as const };
     return (await pool.query<(string | null)[]>(query)).rows[0];
   },
 };
+const keyring = createKeyring(config.SECRET_KEYS ?? []);
+const signingKeys = createSigningKeys({ dataSource, keyring });
+await signingKeys.refresh();
 const { koa } = createApp({
   config,
   dataSource,
   lookup,
-  keyring: createKeyring(config.SECRET_KEYS ?? []),
+  keyring,
+  signingKeys,
   log: createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND }),
   register: new Registry(),
   isStopping: () => false,

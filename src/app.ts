@@ -6,17 +6,23 @@ import type { DataSource } from 'typeorm';
 
 import { createKeyRoutes } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
-import { createRegistrationRoutes } from './clients/registration-routes.js';
+import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { createGuard, guardLateBody, type Access, type GuardedState } from './credentials/guard.js';
+import {
+  ANY_PRINCIPAL,
+  createGuard,
+  guardLateBody,
+  type Access,
+  type GuardedState,
+} from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
-import { createVerifier } from './credentials/verifier.js';
+import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
@@ -26,6 +32,7 @@ import { createCors } from './http/cors.js';
 import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
+import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createRequests } from './http/requests.js';
@@ -35,12 +42,17 @@ import { createReader, createUnitOfWork } from './http/unit-of-work.js';
 import { createMeRoutes } from './me/me-routes.js';
 import { createScopeRoutes } from './me/scope-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
+import { createOAuthApp } from './oauth-app.js';
+import { renderPageError } from './oauth/authorization-endpoint.js';
+import { OAUTH_PATHS } from './oauth/paths.js';
+import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createSpaceResolver } from './tenants/space-resolver.js';
 
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<Family>;
+  readonly lookup: Lookup<Family | 'clients'>;
+  readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
   readonly register: Registry;
@@ -56,9 +68,13 @@ export interface App {
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
 }
 
+/** What is looked up in batches, a family each. */
+export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES };
+
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
-  const { config, dataSource, lookup, keyring, log, register, isStopping } = dependencies;
+  const { config, dataSource, lookup, keyring, signingKeys, log, register, isStopping } =
+    dependencies;
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
@@ -102,21 +118,30 @@ export function createApp(dependencies: AppDependencies): App {
       serviceOf: ({ state }) => createKeyService({ manager: state.manager, keyring, format }),
     }),
   ];
-  const registrationRoutes = createRegistrationRoutes({
-    ...{ dataSource, keyring, format, issuer, clientAddress },
+  const oauth = createOAuthApp({
+    ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
+    guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
+    docsUrl: issuer + ERROR_PAGE_PATH,
   });
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
     ...createProtectedResourceRoutes({ issuer, brandName: config.BRAND_NAME }),
     ...createErrorPageRoutes({ pages }),
+    ...oauth.documents,
   ];
 
   const koa = new Koa<RequestState>();
+  koa.keys = oauth.cookieSigner as unknown as string[];
+  believeIssuer(koa, issuer);
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(
     createCors({
-      open: new Set<string>(Object.values(METADATA_PATHS)),
+      open: [
+        ...Object.values(METADATA_PATHS).map((path) => ({ path, methods: 'GET, HEAD' })),
+        ...oauth.cors.open,
+      ],
+      decided: oauth.cors.decided,
       listed: {
         prefix: '/api/v1/',
         origins: new Set(config.CORS_ALLOWED_ORIGINS),
@@ -133,19 +158,42 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     within(
-      '/api/v1/oauth/',
+      [...oauth.endpoints.map(({ path }) => path.replace(/:.*/, ''))],
       answerOAuthErrors,
-      createRoutes('', registrationRoutes, () => []),
+      createRoutes('', oauth.endpoints, () => []),
+    ),
+  );
+  koa.use(
+    within(
+      [OAUTH_PATHS.authorize, '/login', '/consent'],
+      answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
+      createRoutes('', oauth.pages, () => []),
     ),
   );
   koa.use(createRoutes('', openRoutes, () => []));
   return { koa, activity, apiRoutes };
 }
 
-/** Middleware for the paths below a prefix: whatever else is mounted later runs outside of it. */
-function within(prefix: string, ...chain: Middleware<RequestState>[]): Middleware<RequestState> {
+/** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */
+function within(
+  beginnings: readonly string[],
+  ...chain: Middleware<RequestState>[]
+): Middleware<RequestState> {
   const composed = compose(chain);
-  return (ctx, next) => (ctx.path.startsWith(prefix) ? composed(ctx, next) : next());
+  return (ctx, next) =>
+    beginnings.some((beginning) => ctx.path.startsWith(beginning)) ? composed(ctx, next) : next();
+}
+
+/**
+ * What a request says of the host and the scheme that it came to is never believed: both are the
+ * issuer's, for cookies and addresses alike.
+ */
+function believeIssuer(koa: Koa<RequestState>, issuer: string): void {
+  const { host, protocol } = new URL(issuer);
+  Object.defineProperties(koa.request, {
+    host: { get: () => host },
+    protocol: { get: () => protocol.slice(0, -1) },
+  });
 }
 
 /** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */

@@ -4,11 +4,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
-import { createApp } from './app.js';
+import { createApp, LOOKUP_QUERIES } from './app.js';
 import { clean } from './cleaning.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
-import { VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
@@ -94,10 +93,12 @@ async function serve(serving: Serving): Promise<void> {
   const isStopping = () => signal.aborted;
   const lookup = createBatchedLookup({
     pool: verifierPool,
-    queries: VERIFICATION_QUERIES,
+    queries: LOOKUP_QUERIES,
     register,
   });
-  const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
+  const app = createApp({
+    ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
+  });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
     setInterval(() => void cleanUp(dataSource, log, signal), CLEAN_EVERY_MS),

@@ -26,6 +26,7 @@ export interface Member {
 }
 
 export interface AccountStore {
+  find(id: string): Promise<Account | undefined>;
   findByEmail(email: string): Promise<Account | undefined>;
   /**
    * A new account.
@@ -62,6 +63,9 @@ export function createAccountStore(manager: EntityManager): AccountStore {
   const accounts = manager.getRepository(Account);
   const memberships = manager.getRepository(Membership);
   return {
+    async find(id) {
+      return (await accounts.findOneBy({ id })) ?? undefined;
+    },
     async findByEmail(email) {
       return (await accounts.findOneBy({ email: normalizeEmail(email) })) ?? undefined;
     },

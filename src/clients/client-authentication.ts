@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 
 import type { Keyring } from '../credentials/keyring.js';
 import type { Lookup, LookupQueries } from '../credentials/lookup.js';
+import { originsOf, type Readers } from '../http/cors.js';
 import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { serviceUnavailable } from '../http/problem.js';
@@ -10,7 +11,8 @@ import type { Client } from './client.entity.js';
 /** Client secrets are looked up like every other credential: by digest, many at once. */
 export const CLIENT_QUERIES: LookupQueries<'clients'> = {
   clients: (digests) => `
-    SELECT secret_digest, id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END
+    SELECT secret_digest, id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END,
+      metadata->>'redirect_uris'
     FROM clients WHERE secret_digest = ANY (${digests}::text[])`,
 };
 
@@ -19,6 +21,8 @@ export interface AuthenticatedClient {
   readonly id: string;
   /** Whether it proved to be itself: a public client only says its name. */
   readonly isConfidential: boolean;
+  /** Origins that may read what it is answered (CORS). */
+  readonly readers: () => Readers;
 }
 
 /** Authenticates a client (RFC 6749 §2.3), for the endpoints that the protocol's library does not answer. */
@@ -41,27 +45,34 @@ export function createClientAuthentication({
   /** A client that may be used. */
   findClient: (id: string) => Promise<Client | undefined>;
 }): ClientAuthentication {
-  async function isSecretOf(id: string, secret: string): Promise<boolean> {
+  async function findBySecret(
+    id: string,
+    secret: string,
+  ): Promise<AuthenticatedClient | undefined> {
     try {
       const row = await lookup.find('clients', keyring.digests(secret));
-      return row?.[1] === id && row[2] === 'good';
+      if (row?.[1] !== id || row[2] !== 'good') return undefined;
+      const readers = () => originsOf(JSON.parse(row[3] ?? '[]') as string[]);
+      return { id, isConfidential: true, readers };
     } catch (error) {
       throw serviceUnavailable(error);
     }
   }
 
+  async function findPublic(id: string): Promise<AuthenticatedClient | undefined> {
+    const client = await findClient(id);
+    if (client?.metadata.token_endpoint_auth_method !== 'none') return undefined;
+    return { id, isConfidential: false, readers: () => '*' };
+  }
+
   return {
     async authenticate(ctx, form) {
       const { id, secret, by } = presentedBy(ctx, form);
-      if (id !== undefined && secret !== undefined && (await isSecretOf(id, secret))) {
-        return { id, isConfidential: true };
-      }
-      if (id !== undefined && secret === undefined) {
-        const client = await findClient(id);
-        if (client?.metadata.token_endpoint_auth_method === 'none') {
-          return { id, isConfidential: false };
-        }
-      }
+      const client =
+        id === undefined
+          ? undefined
+          : await (secret === undefined ? findPublic(id) : findBySecret(id, secret));
+      if (client !== undefined) return client;
       throw new OAuthError(401, 'invalid_client', 'client authentication failed', {
         // RFC 6749 §5.2: answered in the scheme that was tried.
         ...(by !== 'form' && { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' }),

@@ -3,6 +3,11 @@ import type { Context, Middleware } from 'koa';
 /** Origins that may read an answer: all of them, or these. */
 export type Readers = '*' | readonly string[];
 
+/** The origins of some URLs; schemes that have none are left out. */
+export function originsOf(urls: readonly string[]): readonly string[] {
+  return urls.map((url) => new URL(url).origin).filter((origin) => origin !== 'null');
+}
+
 /** A path and the methods that it answers, for preflights. */
 export interface CorsPath {
   /** To the letter; or a prefix that one more segment follows. */

@@ -122,6 +122,10 @@ export class Problem extends Error {
     this.errors = errors;
   }
 
+  get title(): string {
+    return PROBLEMS[this.code].title;
+  }
+
   get status(): number {
     return PROBLEMS[this.code].status;
   }
@@ -133,7 +137,7 @@ export class Problem extends Error {
   toBody(docsUrl: string, requestId: string): Record<string, unknown> {
     return {
       type: `${docsUrl}#${this.code}`,
-      title: PROBLEMS[this.code].title,
+      title: this.title,
       status: this.status,
       detail: this.message,
       code: this.code,

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
+import type { PageError } from '../http/page-errors.js';
 import type { Pages } from '../http/pages.js';
 import { serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
@@ -55,6 +56,15 @@ export function renderAuthorizationError(
     { title: 'Sign-in failed', heading: 'This did not work', message, code, requestId },
     { status: ctx.status >= 400 ? ctx.status : 400 },
   );
+}
+
+/** What went wrong on one of our pages. */
+export function renderPageError(
+  pages: Pages<OAuthViews>,
+  ctx: Parameters<Pages<OAuthViews>['send']>[0],
+  { status, title, message, code, requestId }: PageError,
+): void {
+  pages.send(ctx, 'error', { title, heading: title, message, code, requestId }, { status });
 }
 
 function hasSignedIn(ctx: Context): boolean {

@@ -1,7 +1,5 @@
-import type { EntityManager } from 'typeorm';
-
+import type { AccountMembership } from '../accounts/account-store.js';
 import type { Actor, AuditLog } from '../audit/audit-log.js';
-import type { Client } from '../clients/client.entity.js';
 import type { ConsentStore } from '../grants/consent-store.js';
 import type { GrantStore, StoredGrant } from '../grants/grant-store.js';
 import type { Scope } from '../scopes/catalog.js';
@@ -13,14 +11,6 @@ export interface TenantChoice {
   readonly id: string;
   readonly name: string;
   readonly role: Role;
-}
-
-/** One of an account's memberships. */
-export interface KnownMembership {
-  readonly tenantId: string;
-  readonly tenantName: string;
-  readonly role: Role;
-  readonly isSuspended: boolean;
 }
 
 interface Who {
@@ -42,10 +32,9 @@ export interface ConsentStores {
   readonly grants: GrantStore;
   readonly consents: ConsentStore;
   readonly audit: AuditLog;
-  readonly memberships: (accountId: string) => Promise<readonly KnownMembership[]>;
+  readonly memberships: (accountId: string) => Promise<readonly AccountMembership[]>;
   /** The tenants that refuse a client. */
   readonly blockedIn: (clientId: string) => Promise<readonly string[]>;
-  readonly findClient: (id: string) => Promise<Client | undefined>;
 }
 
 /** A user's consent, and the grants that come of it. */
@@ -54,9 +43,7 @@ export type Consents = ReturnType<typeof createConsents>;
 export function createConsents({
   transaction,
 }: {
-  transaction: <Result>(
-    work: (stores: ConsentStores, manager: EntityManager) => Promise<Result>,
-  ) => Promise<Result>;
+  transaction: <Result>(work: (stores: ConsentStores) => Promise<Result>) => Promise<Result>;
 }) {
   /** Every authorization begins a grant of its own, so that ending one installation ends no other. */
   async function createGrant(
@@ -87,7 +74,7 @@ export function createConsents({
           ({ tenantId }) => !blocked.includes(tenantId),
         );
         const usable: readonly TenantChoice[] = all
-          .filter(({ isSuspended }) => !isSuspended)
+          .filter(({ isTenantSuspended }) => !isTenantSuspended)
           .map(({ tenantId, tenantName, role }) => ({ id: tenantId, name: tenantName, role }));
         return { usable, suspended: all.length - usable.length };
       }),

@@ -3,6 +3,7 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 
 import type { Keyring } from '../credentials/keyring.js';
 import { createId } from '../db/id.js';
+import { originsOf, type Readers } from '../http/cors.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import { createExchange, type Exchange } from './exchange.js';
@@ -16,13 +17,14 @@ interface Dependencies {
   /** `REFRESH_GRACE_SECONDS`; 0 for none. */
   readonly graceSeconds: number;
   /** Ends a grant because its code or refresh token was used twice. */
-  readonly endReusedGrant: (ctx: Context, grantId: string, clientId: string) => Promise<void>;
+  readonly endReusedGrant: (grantId: string, clientId: string) => Promise<void>;
 }
 
 interface TokenState {
   exchange?: Exchange;
   /** What the library caught and answered as `server_error`. */
   failure?: unknown;
+  readers?: Readers;
 }
 
 type TokenAnswer = Readonly<Record<string, unknown>>;
@@ -42,14 +44,25 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     state.exchange = exchange;
 
     await protocol(ctx, next);
+    state.readers = readersOf(ctx);
     if (state.failure !== undefined) throw state.failure;
     if (exchange.replay !== undefined) return replay(ctx, exchange, dependencies);
     if (exchange.isReuse && exchange.row !== undefined) {
-      return endReusedGrant(ctx, exchange.row.grant_id, exchange.row.client_id);
+      return endReusedGrant(exchange.row.grant_id, exchange.row.client_id);
     }
     if (ctx.status === 200) await commit(ctx, exchange, dependencies);
     return undefined;
   };
+}
+
+/**
+ * Who may read the answer in a browser: for a confidential client only the origins that it redirects
+ * to. A client that is not known gets an error, which any page may read to register anew.
+ */
+function readersOf(ctx: Context): Readers {
+  const client = oidcOf(ctx)?.client;
+  if (client === undefined || client.clientAuthMethod === 'none') return '*';
+  return originsOf(client.redirectUris ?? []);
 }
 
 /** @throws OAuthError `invalid_grant` if another request was faster, or the grant has ended meanwhile */

@@ -9,18 +9,19 @@ import type { DataSource } from 'typeorm';
 
 import { createKeyService } from '../../src/api-keys/key-service.js';
 import { newKey } from '../../src/api-keys/key-schema.js';
-import { createApp, type App } from '../../src/app.js';
+import { createApp, LOOKUP_QUERIES, type App } from '../../src/app.js';
 import { OPERATOR } from '../../src/audit/audit-log.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';
 import { createBatchedLookup } from '../../src/credentials/lookup.js';
 import { createSecretFormat, type SecretFormat } from '../../src/credentials/secret-format.js';
-import { VERIFICATION_QUERIES } from '../../src/credentials/verifier.js';
 import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { ENTITIES } from '../../src/entities.js';
 import { createLog } from '../../src/log.js';
 import { KEY_SCOPES } from '../../src/scopes/catalog.js';
+import { createSigningKeyStore } from '../../src/signing-keys/signing-key-store.js';
+import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/signing-keys.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
@@ -35,6 +36,7 @@ export interface TestApp {
   readonly keyring: Keyring;
   readonly format: SecretFormat;
   readonly register: Registry;
+  readonly signingKeys: SigningKeys;
   /** Every line that was logged so far. */
   readonly logged: string[];
   /** Where it listens, such as `http://127.0.0.1:12345`. */
@@ -74,17 +76,33 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
   });
   const lookup = createBatchedLookup({
     pool: verifierPool,
-    queries: VERIFICATION_QUERIES,
+    queries: LOOKUP_QUERIES,
     register,
   });
   const isStopping = () => false;
-  const app = createApp({ config, dataSource, lookup, keyring, log, register, isStopping });
+  await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
+  const signingKeys = createSigningKeys({ dataSource, keyring });
+  await signingKeys.refresh();
+  const app = createApp({
+    ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
+  });
   const server = app.koa.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
 
   return {
-    ...{ app, config, database, dataSource, verifierPool, keyring, format, register, logged },
+    ...{
+      app,
+      config,
+      database,
+      dataSource,
+      verifierPool,
+      keyring,
+      format,
+      register,
+      signingKeys,
+      logged,
+    },
     origin: `http://127.0.0.1:${port}`,
     http: request.agent(server),
     createTenant: (slug) =>

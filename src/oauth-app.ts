@@ -1,0 +1,246 @@
+import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
+import type Provider from 'oidc-provider';
+import type { DataSource, EntityManager } from 'typeorm';
+
+import { createAccountStore } from './accounts/account-store.js';
+import { createSignIn } from './accounts/sign-in.js';
+import { createAuditLog } from './audit/audit-log.js';
+import {
+  createClientAuthentication,
+  type ClientAuthentication,
+} from './clients/client-authentication.js';
+import { createClientStore } from './clients/client-store.js';
+import { isAuthenticatedRedirect, isRegisteredRedirect } from './clients/redirect-uri.js';
+import { createRegistrationRoutes } from './clients/registration-routes.js';
+import type { Config } from './config.js';
+import type { GuardedState } from './credentials/guard.js';
+import type { Keyring } from './credentials/keyring.js';
+import type { Lookup } from './credentials/lookup.js';
+import type { SecretFormat } from './credentials/secret-format.js';
+import type { Verifier } from './credentials/verifier.js';
+import { createRunPrepared } from './db/prepared.js';
+import { createConsentStore } from './grants/consent-store.js';
+import { createGrantStore } from './grants/grant-store.js';
+import type { CorsPath } from './http/cors.js';
+import type { RequestState } from './http/context.js';
+import { createCsrf } from './http/csrf.js';
+import { formActionSource, type Pages } from './http/pages.js';
+import type { Route } from './http/routes.js';
+import { createIntrospectRoutes } from './introspection/introspect-routes.js';
+import { createUserinfoRoutes } from './introspection/userinfo-routes.js';
+import { createArtifactStore } from './oauth/artifact-store.js';
+import {
+  createAuthorizationEndpoint,
+  renderAuthorizationError,
+} from './oauth/authorization-endpoint.js';
+import { createAuthorization } from './oauth/authorization.js';
+import { createConsents } from './oauth/consents.js';
+import { createExchangeStore } from './oauth/exchange-store.js';
+import { createInteractionRoutes } from './oauth/interactions.js';
+import { createMetadataRoutes } from './oauth/metadata-routes.js';
+import type { OAuthViews } from './oauth/page-data.js';
+import { OAUTH_PATHS } from './oauth/paths.js';
+import { createProtocolSessions } from './oauth/protocol-sessions.js';
+import { createCookieSigner, createProvider, forgetSession } from './oauth/provider.js';
+import { createRefreshTokens } from './oauth/refresh-tokens.js';
+import { createSignInPage } from './oauth/sign-in-page.js';
+import { createTokenEndpoint } from './oauth/token-endpoint.js';
+import { createRevokeRoutes } from './revocation/revoke-routes.js';
+import { createSessionStore } from './sessions/session-store.js';
+import type { SigningKeys } from './signing-keys/signing-keys.js';
+
+interface Dependencies {
+  readonly config: Config;
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly lookup: Lookup<'clients'>;
+  readonly verifier: Verifier;
+  /** Admits any principal, whatever its scopes. */
+  readonly guard: Middleware<GuardedState>;
+  readonly signingKeys: SigningKeys;
+  readonly pages: Pages<OAuthViews>;
+  readonly clientAddress: (request: Context['req']) => string;
+  readonly docsUrl: string;
+}
+
+/** OAuth, as `app.ts` mounts it. */
+export interface OAuthApp {
+  /** Documents that anybody may read. */
+  readonly documents: readonly Route<'public'>[];
+  /** What programs call; errors are answered in OAuth's form. */
+  readonly endpoints: readonly Route<'public'>[];
+  /** What people see, the authorization endpoint included; errors are pages. */
+  readonly pages: readonly Route<'public'>[];
+  readonly cookieSigner: ReturnType<typeof createCookieSigner>;
+  readonly cors: { readonly open: readonly CorsPath[]; readonly decided: readonly CorsPath[] };
+}
+
+const POST = { access: 'public', method: 'POST' } as const;
+const GET = { access: 'public', method: 'GET' } as const;
+
+/** Puts OAuth together: the stores of its features, the library, and the endpoints beside it. */
+export function createOAuthApp(dependencies: Dependencies): OAuthApp {
+  const { config, dataSource, keyring, format, lookup, verifier, guard } = dependencies;
+  const { signingKeys, pages, clientAddress, docsUrl } = dependencies;
+  const issuer = config.ISSUER;
+  const { manager } = dataSource;
+  const run = createRunPrepared(dataSource);
+  const csrf = createCsrf({ ...keyring, issuer });
+  const sessionStore = createSessionStore(manager, keyring);
+  const exchanges = createExchangeStore(run, keyring);
+  const findClient = async (id: string) => {
+    const client = await createClientStore(manager).find(id);
+    return client?.blockedAt === null ? client : undefined;
+  };
+  const findAccount = (id: string) => createAccountStore(manager).find(id);
+  const consents = createConsents({
+    transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
+  });
+  const authorization = createAuthorization({
+    consents,
+    findAccount,
+    resources: [`${issuer}/api/v1`, issuer],
+    isAuthenticatedRedirect,
+  });
+  const protocol = createProtocol(signingKeys, (signing) =>
+    createProvider(
+      {
+        issuer,
+        keyring,
+        format,
+        adapter: {
+          artifacts: createArtifactStore(run, keyring),
+          sessions: createProtocolSessions(sessionStore, clientAddress),
+          findClient,
+        },
+        authorization,
+        isRegisteredRedirect: (registered, presented) =>
+          registered.some((uri) => isRegisteredRedirect(uri, presented)),
+        renderError: (ctx, error) => renderAuthorizationError(pages, ctx, error),
+      },
+      signing,
+    ),
+  );
+  const endGrant = (grantId: string, by: string, reason: string | null = null) =>
+    dataSource.transaction((within) => endGrantIn(within, grantId, by, reason));
+  const refreshTokens = createRefreshTokens({ store: exchanges, format, endGrant });
+  const clients: ClientAuthentication = createClientAuthentication({ lookup, keyring, findClient });
+  const transaction = dataSource.transaction.bind(dataSource) as <Result>(
+    work: (within: EntityManager) => Promise<Result>,
+  ) => Promise<Result>;
+  const token = createTokenEndpoint({
+    store: exchanges,
+    keyring,
+    protocol: protocol.middleware,
+    graceSeconds: config.REFRESH_GRACE_SECONDS,
+    endReusedGrant: (grantId, clientId) => endGrant(grantId, clientId, 'used twice'),
+  });
+  const authorize = createAuthorizationEndpoint({ issuer, protocol: protocol.middleware, pages });
+
+  return {
+    cookieSigner: createCookieSigner(keyring),
+    documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
+    endpoints: [
+      { ...POST, path: OAUTH_PATHS.token, handle: token as Route<'public'>['handle'] },
+      ...createRegistrationRoutes({ dataSource, keyring, format, issuer, clientAddress }),
+      ...createRevokeRoutes({
+        ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },
+        path: OAUTH_PATHS.revoke,
+      }),
+      ...createIntrospectRoutes({
+        ...{ issuer, verifier, refreshTokens, clients },
+        path: OAUTH_PATHS.introspect,
+      }),
+      ...createUserinfoRoutes({
+        ...{ guard, findAccount },
+        path: OAUTH_PATHS.userinfo,
+        brand: config.TOKEN_BRAND,
+      }),
+    ],
+    pages: [
+      ...[GET, POST].map((kind) => ({
+        ...kind,
+        path: OAUTH_PATHS.authorize,
+        handle: authorize as Route<'public'>['handle'],
+      })),
+      {
+        ...GET,
+        path: `${OAUTH_PATHS.authorize}/:uid`,
+        handle: authorize as Route<'public'>['handle'],
+      },
+      ...createInteractionRoutes({
+        ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
+        provider: protocol.provider,
+        signInPage: createSignInPage({
+          ...{ pages, csrf, clientAddress },
+          signIn: createSignIn({ dataSource }),
+        }),
+        forgetSession: (ctx) => forgetSession(protocol.provider(), ctx, sessionStore),
+      }),
+    ],
+    cors: CORS,
+  };
+}
+
+function consentStores(manager: EntityManager) {
+  const clients = createClientStore(manager);
+  return {
+    grants: createGrantStore(manager),
+    consents: createConsentStore(manager),
+    audit: createAuditLog(manager),
+    memberships: (accountId: string) => createAccountStore(manager).listMemberships(accountId),
+    blockedIn: (clientId: string) => clients.listBlockingTenants(clientId),
+    findClient: (id: string) => clients.find(id),
+  };
+}
+
+async function endGrantIn(
+  manager: EntityManager,
+  grantId: string,
+  by: string,
+  reason: string | null,
+): Promise<void> {
+  await createGrantStore(manager).revoke(grantId, by, reason);
+  await createAuditLog(manager).record(
+    { id: by, address: null, requestId: null },
+    { tenantId: null, action: 'grant.revoke', subject: grantId, details: { reason } },
+  );
+}
+
+/** The library, made anew whenever the signing keys change; requests in flight finish with the one they began with. */
+function createProtocol(
+  signingKeys: SigningKeys,
+  make: (signing: ReturnType<SigningKeys['current']>['signing']) => Provider,
+) {
+  let made: { readonly id: string; readonly provider: Provider; readonly middleware: Middleware };
+  const current = () => {
+    const { id, signing } = signingKeys.current();
+    if (made === undefined || made.id !== id) {
+      const provider = make(signing);
+      made = { id, provider, middleware: compose(provider.middleware) as unknown as Middleware };
+    }
+    return made;
+  };
+  return {
+    provider: () => current().provider,
+    middleware: ((ctx, next) =>
+      current().middleware(ctx, next)) as Middleware<RequestState> as Middleware,
+  };
+}
+
+/** Contract of the endpoints that browsers may call from other origins. */
+const CORS: OAuthApp['cors'] = {
+  open: [
+    ...OAUTH_PATHS.metadata.map((path) => ({ path, methods: 'GET, HEAD' })),
+    { path: OAUTH_PATHS.jwks, methods: 'GET, HEAD' },
+    { path: OAUTH_PATHS.register, methods: 'POST' },
+    { path: `${OAUTH_PATHS.register}/`, isPrefix: true, methods: 'GET, HEAD, PUT, DELETE' },
+  ],
+  decided: [
+    { path: OAUTH_PATHS.token, methods: 'POST' },
+    { path: OAUTH_PATHS.revoke, methods: 'POST' },
+    { path: OAUTH_PATHS.userinfo, methods: 'GET, HEAD, POST' },
+  ],
+};

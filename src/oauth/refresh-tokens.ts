@@ -1,0 +1,50 @@
+import type { RefreshTokenFacts, RefreshTokens } from '../grants/refresh-tokens.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import { delegableThroughOauth } from '../scopes/roles.js';
+import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
+import type { ExchangeRow, ExchangeStore } from './exchange-store.js';
+
+/** Refresh tokens for those who look at them or end them, from the same rows as the exchange itself. */
+export function createRefreshTokens({
+  store,
+  format,
+  endGrant,
+}: {
+  store: ExchangeStore;
+  format: SecretFormat;
+  endGrant: (grantId: string, by: string) => Promise<void>;
+}): RefreshTokens {
+  async function findRow(clientId: string, secret: string): Promise<ExchangeRow | undefined> {
+    if (format.read('rt', secret) === undefined) return undefined;
+    const row = await store.load(clientId, 'refresh', secret);
+    return row !== undefined && row.digest !== null && row.grant_client_id === clientId
+      ? row
+      : undefined;
+  }
+  return {
+    async find(clientId, secret) {
+      const row = await findRow(clientId, secret);
+      return row && describe(row);
+    },
+    async revoke(clientId, secret) {
+      const row = await findRow(clientId, secret);
+      if (row === undefined) return false;
+      await endGrant(row.grant_id, clientId);
+      return true;
+    },
+  };
+}
+
+function describe(row: ExchangeRow): RefreshTokenFacts {
+  const { role } = row;
+  const isGood = !row.is_consumed && row.remaining > 0 && !row.is_dead && !row.is_suspended;
+  const scopes = role === null ? [] : delegableThroughOauth(role);
+  return {
+    isActive: isGood && role !== null,
+    scope: commonTo(inCatalogOrder(row.scopes), scopes).join(' '),
+    client_id: row.grant_client_id,
+    sub: row.account_id,
+    tenant_id: row.tenant_id,
+    exp: Math.floor(Date.now() / 1000 + row.remaining),
+  };
+}

@@ -1,0 +1,93 @@
+import type { Context } from 'koa';
+import type { EntityManager } from 'typeorm';
+
+import { createAuditLog, type Actor } from '../audit/audit-log.js';
+import type { ClientAuthentication } from '../clients/client-authentication.js';
+import { KINDS } from '../credentials/kinds.js';
+import type { Principal } from '../credentials/principal.js';
+import { createRevocationStore } from '../credentials/revocation-store.js';
+import type { SecretFormat } from '../credentials/secret-format.js';
+import type { Verifier } from '../credentials/verifier.js';
+import type { RefreshTokens } from '../grants/refresh-tokens.js';
+import type { Readers } from '../http/cors.js';
+import { readForm, singleValue } from '../http/form.js';
+import { OAuthError } from '../http/oauth-error.js';
+import type { Route } from '../http/routes.js';
+
+interface Dependencies {
+  readonly path: string;
+  readonly verifier: Verifier;
+  readonly format: SecretFormat;
+  readonly refreshTokens: RefreshTokens;
+  readonly clients: ClientAuthentication;
+  readonly clientAddress: (request: Context['req']) => string;
+  readonly transaction: <Result>(
+    work: (manager: EntityManager) => Promise<Result>,
+  ) => Promise<Result>;
+}
+
+/**
+ * Token revocation (RFC 7009). What is ended is the same whatever becomes of the answer, and asking again
+ * is harmless: what is unknown, over or another client's is answered like what was ended.
+ *
+ * An API key is ended by whoever holds it: that is proof enough, and the best that a finder can do.
+ */
+export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
+  const { verifier, format, refreshTokens, clients, clientAddress, transaction } = dependencies;
+
+  async function end(ctx: Context, { credentialId, tenantId }: Principal, by: string) {
+    const { requestId } = ctx.state as { requestId: string };
+    const actor: Actor = { id: by, address: clientAddress(ctx.req), requestId };
+    await transaction(async (manager) => {
+      await createRevocationStore(manager).revoke(credentialId, by, 'revoked by its holder');
+      await createAuditLog(manager).record(actor, {
+        tenantId,
+        action: 'credential.revoke',
+        subject: credentialId,
+      });
+    });
+  }
+
+  async function revokeKey(ctx: Context, key: string): Promise<void> {
+    const { principal } = await verifier.verify(key, undefined);
+    // A publishable key is public: holding it proves nothing.
+    if (principal === undefined || principal.kind === 'publishable') return;
+    await end(ctx, principal, principal.credentialId);
+  }
+
+  async function revokeToken(ctx: Context, token: string, clientId: string): Promise<void> {
+    if (await refreshTokens.revoke(clientId, token)) return;
+    const verdict = await verifier.verify(token, undefined);
+    if (verdict.outcome === 'refused' && verdict.reason !== 'tenant_suspended') return;
+    const { principal } = verdict;
+    if (principal?.token?.clientId === clientId) await end(ctx, principal, clientId);
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: dependencies.path,
+      access: 'public',
+      async handle(ctx) {
+        const form = await readForm(ctx);
+        const token = singleValue(form, 'token');
+        const kind = token === undefined ? undefined : format.parse(token)?.kind;
+        if (token !== undefined && kind !== undefined && KINDS[kind].family === 'keys') {
+          await revokeKey(ctx, token);
+        } else {
+          // Who is not let in may read that, in any page.
+          const state = ctx.state as { readers?: Readers };
+          state.readers = '*';
+          const client = await clients.authenticate(ctx, form);
+          state.readers = client.readers();
+          if (token === undefined) {
+            throw new OAuthError(400, 'invalid_request', 'token is missing');
+          }
+          await revokeToken(ctx, token, client.id);
+        }
+        ctx.status = 200;
+        ctx.body = '';
+      },
+    },
+  ];
+}

@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createUser, getTokens, post, registerClient, type TestUser } from '../support/oauth.js';
+
+describe('the whole flow', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let user: TestUser;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  it('ends with tokens that open what was granted', async () => {
+    const client = await registerClient(gatehouse);
+    const tokens = await getTokens(gatehouse, {
+      client,
+      user,
+      parameters: { scope: 'openid contacts:read offline_access' },
+    });
+    expect(tokens).toMatchObject({ token_type: 'Bearer', expires_in: 3600 });
+
+    const me = await gatehouse.http
+      .get('/api/v1/me')
+      .set('Authorization', `Bearer ${tokens.access_token}`);
+    expect(me.body).toMatchObject({ data: { type: 'access_token', userId: user.id } });
+    const refreshed = await post(gatehouse, 'token', {
+      grant_type: 'refresh_token',
+      refresh_token: tokens.refresh_token ?? '',
+      client_id: client.client_id,
+    });
+    expect(refreshed.status).toBe(200);
+  });
+});
