@@ -4,7 +4,6 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
-import { createApp, LOOKUP_QUERIES } from './app.js';
 import { clean } from './cleaning.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
@@ -70,6 +69,9 @@ interface Serving {
 
 async function serve(serving: Serving): Promise<void> {
   const { config, log, register, server, handler, signal } = serving;
+  // Whatever libraries print is a line of the log; loaded after that, and after the configuration was judged.
+  console.warn = (text: unknown) => log.warn({}, String(text));
+  const { createApp, LOOKUP_QUERIES } = await import('./app.js');
   let demo: Demo | undefined;
   const instance = await openInstance({
     config,
