@@ -179,8 +179,9 @@ describe('every store keeps tenants apart, and live from test', () => {
         ...['create', 'find', 'findDefaultSpace', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `create` and `findByEmail` know no tenant.
-        ...['create', 'findByEmail', 'join', 'listMembers'],
+        // Accounts are global: `create`, `findByEmail`, `rehash` and `setPassword` know no tenant.
+        ...['create', 'findByEmail', 'findMembership', 'join', 'leave', 'listMembers'],
+        ...['listMemberships', 'rehash', 'setPassword', 'setRole'],
       ]);
     });
 
@@ -210,6 +211,65 @@ describe('every store keeps tenants apart, and live from test', () => {
       expect(await accounts.listMembers(theirs.id)).toMatchObject([{ role: 'company_admin' }]);
       expect(await accounts.join(ours.id, both.id, 'company_admin')).toBe(false);
       expect(await accounts.listMembers(ours.id)).toMatchObject([{ role: 'viewer' }]);
+    });
+
+    it('change and end their own memberships, and no other', async () => {
+      const accounts = createAccountStore(manager);
+      const create = (name: string) =>
+        accounts.create({
+          email: `${name}-${randomUUID()}@example.com`,
+          name,
+          password: 'a password',
+        });
+      const [both, other, stranger] = [
+        await create('both'),
+        await create('other'),
+        await create('x'),
+      ];
+      for (const { id } of [ours, theirs]) {
+        await accounts.join(id, both.id, 'viewer');
+        await accounts.join(id, other.id, 'member');
+      }
+      const rolesIn = async ({ id }: Tenant) =>
+        (await accounts.listMembers(id)).map(({ name, role }) => `${name} ${role}`);
+
+      expect(await accounts.setRole(ours.id, both.id, 'manager')).toBe(true);
+      expect(await accounts.setRole(ours.id, stranger.id, 'manager')).toBe(false);
+      expect(await rolesIn(ours)).toEqual(['both manager', 'other member']);
+      expect(await rolesIn(theirs)).toEqual(['both viewer', 'other member']);
+      expect(await accounts.findMembership(ours.id, both.id)).toMatchObject({ role: 'manager' });
+      expect(await accounts.findMembership(theirs.id, both.id)).toMatchObject({ role: 'viewer' });
+
+      expect(await accounts.leave(ours.id, both.id)).toBe(true);
+      expect(await accounts.leave(ours.id, both.id)).toBe(false);
+      expect(await accounts.leave(theirs.id, stranger.id)).toBe(false);
+      expect(await accounts.findMembership(ours.id, both.id)).toBeUndefined();
+      expect(await rolesIn(ours)).toEqual(['other member']);
+      expect(await rolesIn(theirs)).toEqual(['both viewer', 'other member']);
+    });
+
+    it('are listed for a member by name, with what has become of them', async () => {
+      const accounts = createAccountStore(manager);
+      const tenants = createTenantStore(manager);
+      const email = `${randomUUID()}@example.com`;
+      const { id } = await accounts.create({ email, name: null, password: 'a password' });
+      await tenants.update(ours.id, { name: 'Zebra' });
+      await tenants.update(theirs.id, { name: 'Aardvark' });
+      await tenants.setSuspended(theirs.id, true);
+      await accounts.join(ours.id, id, 'viewer');
+      await accounts.join(theirs.id, id, 'manager');
+
+      const createdAt = expect.any(Date);
+      expect(await accounts.listMemberships(id)).toEqual([
+        {
+          ...{ tenantId: theirs.id, tenantName: 'Aardvark', tenantSlug: theirs.slug },
+          ...{ isTenantSuspended: true, role: 'manager', createdAt },
+        },
+        {
+          ...{ tenantId: ours.id, tenantName: 'Zebra', tenantSlug: ours.slug },
+          ...{ isTenantSuspended: false, role: 'viewer', createdAt },
+        },
+      ]);
     });
   });
 });

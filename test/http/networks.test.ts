@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
 
-import { areWithin, isAddressOrNetwork, isInNetworks } from '../../src/http/networks.js';
+import { areWithin, isAddressOrNetwork, isInNetworks, sourceOf } from '../../src/http/networks.js';
 
 const ipv4 = fc.ipV4();
 const ipv6 = fc.ipV6();
@@ -125,5 +125,15 @@ describe('areWithin', () => {
     expect(areWithin(['::ffff:10.1.2.3'], outer)).toBe(true);
     expect(areWithin(['nonsense'], outer)).toBe(false);
     expect(areWithin(['10.0.0.1'], [])).toBe(false);
+  });
+});
+
+describe('sourceOf', () => {
+  it('is the address itself for IPv4, the /64 for IPv6, and one for all that cannot be read', () => {
+    expect(sourceOf('192.0.2.1')).not.toBe(sourceOf('192.0.2.2'));
+    expect(sourceOf('::ffff:192.0.2.1')).toBe(sourceOf('192.0.2.1'));
+    expect(sourceOf('2001:db8:0:1::1')).toBe(sourceOf('2001:db8:0:1:ffff:ffff:ffff:ffff'));
+    expect(sourceOf('2001:db8:0:1::1')).not.toBe(sourceOf('2001:db8:0:2::1'));
+    expect(sourceOf('x'.repeat(10_000))).toBe(sourceOf(''));
   });
 });

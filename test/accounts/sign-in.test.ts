@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { hash, parseOptions } from '@node-rs/argon2';
+import { randomUUID } from 'node:crypto';
+
+import { createAccountStore } from '../../src/accounts/account-store.js';
+import { createSignIn, type SignInOutcome } from '../../src/accounts/sign-in.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+const PASSWORD = 'correct horse battery staple';
+const PER_ACCOUNT = 10;
+const PER_ADDRESS = 60;
+
+describe('signing in', () => {
+  let gatehouse: TestApp;
+  /** Two replicas. */
+  let signIns: readonly ReturnType<typeof createSignIn>[];
+  let email: string;
+  let address: string;
+  let accountId: string;
+  let addresses = 0;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    signIns = [createSignIn(gatehouse), createSignIn(gatehouse)];
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    await gatehouse.database.shiftClock('0');
+    email = `${randomUUID()}@example.com`;
+    address = nextAddress();
+    const accounts = createAccountStore(gatehouse.dataSource.manager);
+    accountId = (await accounts.create({ email, name: 'Ann', password: PASSWORD })).id;
+  });
+
+  function nextAddress(): string {
+    addresses += 1;
+    return `192.0.2.${addresses}`;
+  }
+
+  function signIn(fields: object = {}, replica = 0): Promise<SignInOutcome> {
+    const attempt = { email, password: PASSWORD, address, ...fields };
+    return signIns[replica % 2]?.(attempt) ?? Promise.reject(new Error('no such replica'));
+  }
+
+  const wrong = (fields: object = {}, replica = 0) =>
+    signIn({ password: 'wrong', ...fields }, replica);
+  const outcomes = (all: readonly SignInOutcome[], outcome: string) =>
+    all.filter((one) => one.outcome === outcome);
+
+  it('tells who it is, however the address is written', async () => {
+    const accepted = { outcome: 'accepted', account: { id: accountId, email, name: 'Ann' } };
+
+    expect(await signIn()).toEqual(accepted);
+    expect(await signIn({ email: ` ${email.toUpperCase()} ` })).toEqual(accepted);
+  });
+
+  it('does not tell a wrong password from an unknown account', async () => {
+    const refused = { outcome: 'refused' };
+
+    expect(await wrong()).toEqual(refused);
+    expect(await wrong({ password: '' })).toEqual(refused);
+    expect(await signIn({ email: 'nobody@example.com' })).toEqual(refused);
+    expect(await signIn({ email: '' })).toEqual(refused);
+    expect(await signIn({ email: 'a\0b@example.com' })).toEqual(refused);
+  });
+
+  it('refuses a password that is too long, even the right one', async () => {
+    const long = 'x'.repeat(1001);
+    await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
+      await hash(long),
+      accountId,
+    ]);
+
+    expect(await signIn({ password: long })).toEqual({ outcome: 'refused' });
+    expect(await signIn({ password: 'x'.repeat(200_000) })).toEqual({ outcome: 'refused' });
+  });
+
+  it('lets exactly ten of thirty parallel attempts at an account try, over all replicas', async () => {
+    const all = await Promise.all(
+      Array.from({ length: 30 }, (_, index) => wrong({ address: nextAddress() }, index)),
+    );
+
+    expect(outcomes(all, 'refused')).toHaveLength(PER_ACCOUNT);
+    expect(outcomes(all, 'throttled')).toHaveLength(30 - PER_ACCOUNT);
+  });
+
+  it('throttles accounts that do not exist likewise', async () => {
+    const unknown = `${randomUUID()}@example.com`;
+    const all: SignInOutcome[] = [];
+    for (let n = 0; n <= PER_ACCOUNT; n += 1) all.push(await wrong({ email: unknown }));
+
+    expect(all.map(({ outcome }) => outcome)).toEqual([
+      ...Array.from({ length: PER_ACCOUNT }, () => 'refused'),
+      'throttled',
+    ]);
+  });
+
+  it('throttles the right password too, says for how long, and goes on afterwards', async () => {
+    for (let n = 0; n < PER_ACCOUNT; n += 1) await wrong();
+    const throttled = await signIn();
+
+    expect(throttled).toEqual({ outcome: 'throttled', retryAfterSeconds: expect.any(Number) });
+    const { retryAfterSeconds } = throttled as { retryAfterSeconds: number };
+    expect(retryAfterSeconds).toBeGreaterThan(290);
+    expect(retryAfterSeconds).toBeLessThanOrEqual(300);
+    await gatehouse.database.shiftClock('301 seconds');
+    expect(await signIn()).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('does not count successes, of the account or of the address', async () => {
+    for (let n = 0; n < PER_ACCOUNT - 1; n += 1) await wrong();
+    for (let n = 0; n < PER_ADDRESS + 5; n += 1) {
+      expect(await signIn({}, n)).toMatchObject({ outcome: 'accepted' });
+    }
+    expect(await wrong()).toEqual({ outcome: 'refused' });
+    expect(await wrong()).toMatchObject({ outcome: 'throttled' });
+  }, 60_000);
+
+  it('throttles an address after sixty, whatever accounts it tries; these are left alone then', async () => {
+    const tryAll = async (times: number, from: (n: number) => string) => {
+      const all = Array.from({ length: times }, (_, n) =>
+        wrong({ email: `${n}-${email}`, address: from(n) }, n),
+      );
+      return outcomes(await Promise.all(all), 'refused').length;
+    };
+    expect(await tryAll(70, () => address)).toBe(PER_ADDRESS);
+    for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await wrong();
+    expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
+
+    // Whoever has one address of a /64 has all of them.
+    const prefix = '2001:db8:0:7';
+    expect(await tryAll(70, (n) => `${prefix}::${n + 1}`)).toBe(PER_ADDRESS);
+    expect(await signIn({ address: `${prefix}:a::1` })).toMatchObject({ outcome: 'throttled' });
+    expect(await signIn({ address: '2001:db8:0:8::1' })).toMatchObject({ outcome: 'accepted' });
+  }, 60_000);
+
+  it('keeps neither email nor address with the counters', async () => {
+    await wrong();
+    const rows = await gatehouse.database.query<{ bucket: string }>('SELECT bucket FROM attempts');
+
+    expect(rows.length).toBeGreaterThan(1);
+    for (const { bucket } of rows)
+      expect(bucket).toMatch(/^sign-in (account|address) [0-9a-f]{64}$/);
+  });
+
+  it('hashes a password anew when its parameters are of the past', async () => {
+    const old = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1 });
+    await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
+      old,
+      accountId,
+    ]);
+    const stored = async () => {
+      const rows = await gatehouse.database.query<{ hash: string }>(
+        'SELECT password_hash AS hash FROM accounts WHERE id = $1',
+        [accountId],
+      );
+      return rows[0]?.hash ?? '';
+    };
+
+    await wrong();
+    expect(await stored()).toBe(old);
+    expect(await signIn()).toMatchObject({ outcome: 'accepted' });
+    const renewed = await stored();
+    expect(parseOptions(renewed)).toMatchObject({ memoryCost: 19_456, timeCost: 2 });
+    expect(await signIn()).toMatchObject({ outcome: 'accepted' });
+    expect(await stored()).toBe(renewed);
+  });
+});

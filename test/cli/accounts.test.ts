@@ -1,0 +1,153 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+import { createAccountStore } from '../../src/accounts/account-store.js';
+import { createSignIn } from '../../src/accounts/sign-in.js';
+import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { IS_REVOKED } from '../../src/credentials/verdict-sql.js';
+import { createSessionStore } from '../../src/sessions/session-store.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createCli } from '../support/cli.js';
+
+const PASSWORD = 'correct horse battery staple';
+
+describe('accounts', () => {
+  let gatehouse: TestApp;
+  let cli: ReturnType<typeof createCli>;
+  let tenant: Tenant;
+  let other: Tenant;
+  let email: string;
+  let accountId: string;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    cli = createCli(gatehouse.database);
+    await gatehouse.database.query(
+      `INSERT INTO clients (id, name, metadata) VALUES ('cli_1', 'A client', '{}')`,
+    );
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);
+    other = await gatehouse.createTenant(`other-${randomUUID()}`);
+    email = `${randomUUID()}@example.com`;
+    const accounts = createAccountStore(gatehouse.dataSource.manager);
+    accountId = (await accounts.create({ email, name: 'Ann', password: PASSWORD })).id;
+    for (const { id } of [tenant, other]) await accounts.join(id, accountId, 'manager');
+  });
+
+  const run = (verb: string, ...more: string[]) =>
+    cli(['accounts', verb, '--email', email, '--tenant', tenant.slug, ...more, '--json']);
+  const rolesOf = async () => {
+    const accounts = createAccountStore(gatehouse.dataSource.manager);
+    const memberships = await accounts.listMemberships(accountId);
+    return Object.fromEntries(memberships.map(({ tenantId, role }) => [tenantId, role]));
+  };
+  const actions = async () => {
+    const rows = await gatehouse.database.query<{ action: string }>(
+      `SELECT action FROM audit_log WHERE subject = $1 ORDER BY id`,
+      [accountId],
+    );
+    return rows.map(({ action }) => action);
+  };
+
+  describe('update', () => {
+    it('changes the role in one tenant', async () => {
+      expect((await run('update', '--role', 'viewer')).code).toBe(0);
+      expect(await rolesOf()).toEqual({ [tenant.id]: 'viewer', [other.id]: 'manager' });
+      expect(await actions()).toEqual(['membership.update']);
+    });
+
+    it('refuses an unknown role, and whoever is no member', async () => {
+      expect((await run('update', '--role', 'emperor')).code).toBe(2);
+      await createAccountStore(gatehouse.dataSource.manager).leave(tenant.id, accountId);
+      expect(await run('update', '--role', 'viewer')).toMatchObject({ code: 1, stdout: '' });
+      expect(await actions()).toEqual([]);
+    });
+  });
+
+  describe('remove', () => {
+    /** Something issued under the membership, as a grant is. */
+    async function issue(): Promise<string> {
+      const id = `grt_${randomUUID()}`;
+      await gatehouse.dataSource.transaction(async (manager) => {
+        const subjects = [id, `${accountId}@${tenant.id}`, accountId, tenant.id];
+        await manager.query(
+          `INSERT INTO grants (id, tenant_id, account_id, client_id, scopes, resources, redirect_uri,
+             subjects, issue_seq, keep_until)
+           VALUES ($1, $2, $3, 'cli_1', '{}', '{}', 'https://a.example', $4, $5, gatehouse_now())`,
+          [
+            ...[id, tenant.id, accountId, subjects],
+            await createRevocationStore(manager).drawIssueOrder(subjects),
+          ],
+        );
+      });
+      return id;
+    }
+    const isDead = async (id: string) => {
+      const sql = `SELECT ${IS_REVOKED} AS dead FROM grants c WHERE id = $1`;
+      return (await gatehouse.database.query<{ dead: boolean }>(sql, [id]))[0]?.dead;
+    };
+
+    it('ends the membership with what was issued under it and what was agreed to, there only', async () => {
+      for (const { id } of [tenant, other]) {
+        await gatehouse.database.query(
+          `INSERT INTO consents (account_id, tenant_id, client_id, offered, granted) VALUES ($1, $2, 'cli_1', '{}', '{}')`,
+          [accountId, id],
+        );
+      }
+      const grant = await issue();
+      expect(await run('remove')).toMatchObject({ code: 2 });
+      expect(await isDead(grant)).toBe(false);
+
+      expect((await run('remove', '--yes')).code).toBe(0);
+      expect(await rolesOf()).toEqual({ [other.id]: 'manager' });
+      expect(await isDead(grant)).toBe(true);
+      const consents = await gatehouse.database.query(
+        'SELECT tenant_id FROM consents WHERE account_id = $1',
+        [accountId],
+      );
+      expect(consents).toEqual([{ tenant_id: other.id }]);
+      expect(await actions()).toEqual(['membership.delete']);
+      expect(await run('remove', '--yes')).toMatchObject({ code: 1, stdout: '' });
+    });
+
+    it('gives nothing back to whoever is added again', async () => {
+      const before = await issue();
+      await run('remove', '--yes');
+      expect((await run('create', '--role', 'viewer')).code).toBe(0);
+
+      expect(await rolesOf()).toMatchObject({ [tenant.id]: 'viewer' });
+      expect(await isDead(before)).toBe(true);
+      expect(await isDead(await issue())).toBe(false);
+    });
+  });
+
+  describe('set-password', () => {
+    it('replaces the password and ends all sessions', async () => {
+      const { dataSource, keyring } = gatehouse;
+      const sessions = createSessionStore(dataSource.manager, keyring);
+      const secret = randomUUID();
+      await sessions.save({
+        ...{ id: randomUUID(), secret, accountId, payload: {}, address: null, userAgent: null },
+        ttlSeconds: 60,
+      });
+      const signIn = createSignIn({ dataSource });
+      const outcomeOf = async (password: string) =>
+        (await signIn({ email, password, address: '192.0.2.1' })).outcome;
+
+      const words = ['accounts', 'set-password', '--email', email];
+      expect((await cli(words)).code).toBe(2);
+      expect((await cli([...words, '--password-stdin'], 'short\n')).code).toBe(2);
+      expect(await outcomeOf(PASSWORD)).toBe('accepted');
+      const result = await cli([...words, '--password-stdin', '--json'], 'another password\n');
+
+      expect(JSON.parse(result.stdout)).toEqual({ id: accountId, email, endedSessions: 1 });
+      expect([await outcomeOf(PASSWORD), await outcomeOf('another password')]).toEqual([
+        ...['refused', 'accepted'],
+      ]);
+      expect(await sessions.findBySecret(secret)).toBeUndefined();
+      expect(await actions()).toEqual(['account.set_password']);
+    });
+  });
+});
