@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
 
-import { areWithin, isAddressOrNetwork, isInNetworks } from '../../src/http/networks.js';
+import {
+  areWithin,
+  isAddressOrNetwork,
+  isInNetworks,
+  subscriberOf,
+} from '../../src/http/networks.js';
 
 const ipv4 = fc.ipV4();
 const ipv6 = fc.ipV6();
@@ -125,5 +130,21 @@ describe('areWithin', () => {
     expect(areWithin(['::ffff:10.1.2.3'], outer)).toBe(true);
     expect(areWithin(['nonsense'], outer)).toBe(false);
     expect(areWithin(['10.0.0.1'], [])).toBe(false);
+  });
+});
+
+describe('subscriberOf', () => {
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::9', '2001:db8:1:3::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', 'unreadable'],
+    ['010.0.0.1', 'unreadable'],
+    ['x'.repeat(10_000), 'unreadable'],
+  ])('takes %j for %s', (address, subscriber) => {
+    expect(subscriberOf(address)).toBe(subscriber);
   });
 });
