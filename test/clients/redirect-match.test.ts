@@ -47,3 +47,17 @@ describe('isRegisteredRedirect', () => {
     expect(isRegisteredRedirect(registered, presented)).toBe(false);
   });
 });
+
+describe('withoutLoopbackPort', () => {
+  it.each([
+    ['https://localhost:1/cb'],
+    ['http://localhost:1.evil.example/cb'],
+    ['http://localhost:80@evil.example/cb'],
+    ['http://localhost.evil.example:80/cb'],
+    ['http://evil.example/?http://localhost:80/cb'],
+    ['http://127.0.0.2:80/cb'],
+    ['my-app://localhost:80/cb'],
+  ])('leaves %s as it is', (uri) => {
+    expect(withoutLoopbackPort(uri)).toBe(uri);
+  });
+});

@@ -7,6 +7,7 @@ import {
   freshAddress,
   register,
 } from '../support/clients.js';
+import { until } from '../support/until.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
@@ -68,6 +69,34 @@ describe('POST /api/v1/oauth/register', () => {
       }
       expect((await post(fresh('Known'), address)).status).toBe(201);
       expect((await post(fresh('New 5'), address)).status).toBe(429);
+    });
+
+    it('does not count what somebody else is just making', async () => {
+      const address = freshAddress();
+      const id = (await post(fresh('Made elsewhere'))).body.client_id as string;
+      const elsewhere = gatehouse.dataSource.createQueryRunner();
+      await gatehouse.database.query('CREATE TABLE kept AS SELECT * FROM clients WHERE id = $1', [
+        id,
+      ]);
+      await gatehouse.database.query('DELETE FROM clients WHERE id = $1', [id]);
+      await elsewhere.startTransaction();
+      await elsewhere.query('INSERT INTO clients SELECT * FROM kept');
+      const waiting = post(fresh('Made elsewhere'), address).then((answer) => answer);
+      await until(async () => {
+        const found = await gatehouse.database.query(
+          `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'`,
+        );
+        return found.length === 1;
+      });
+      await elsewhere.commitTransaction();
+      await elsewhere.release();
+
+      expect(await waiting).toMatchObject({ status: 201, body: { client_id: id } });
+      const statuses: number[] = [];
+      for (let n = 0; n < 6; n += 1) {
+        statuses.push((await post(fresh(`Own ${n}`), address)).status);
+      }
+      expect(statuses).toEqual([201, 201, 201, 201, 201, 429]);
     });
 
     it('takes the addresses of one IPv6 network for one', async () => {

@@ -142,8 +142,18 @@ describe('POST /api/v1/oauth/register', () => {
     });
 
     it.each([
-      ['a host', ['http://localhost/cb', 'x-app://cb', REDIRECT], 'app.example.com', 'web'],
-      ['a scheme', ['http://localhost/cb', 'com.example.app:/cb'], 'com.example.app', 'native'],
+      [
+        'a host',
+        ['http://localhost/cb', 'x-app://cb', 'https://b.example/', REDIRECT],
+        'app.example.com',
+        'web',
+      ],
+      [
+        'a scheme',
+        ['http://localhost/cb', 'z-app://cb', 'com.example.app:/cb'],
+        'com.example.app',
+        'native',
+      ],
       ['the device', ['http://127.0.0.1/', 'http://[::1]/'], 'An app on this device', 'native'],
     ])('names a client that does not name itself by %s', async (_what, uris, name, type) => {
       const expected = { client_name: name, application_type: type };
