@@ -99,6 +99,16 @@ describe('POST /api/v1/oauth/register', () => {
       expect(statuses).toEqual([201, 201, 201, 201, 201, 429]);
     });
 
+    it('admits all installations of the last new app, also at once', async () => {
+      const address = freshAddress();
+      for (let n = 0; n < 4; n += 1) await post(fresh(`Filling ${n}`), address);
+      const answers = await Promise.all(
+        Array.from({ length: 9 }, () => post(fresh('The fifth'), address)),
+      );
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 201));
+      expect((await post(fresh('The sixth'), address)).status).toBe(429);
+    });
+
     it('takes the addresses of one IPv6 network for one', async () => {
       const statuses: number[] = [];
       for (let n = 0; n < 6; n += 1) {
