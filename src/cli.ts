@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 
 import { ACCOUNT_COMMANDS } from './cli/account-commands.js';
 import { readArguments, usage } from './cli/arguments.js';
+import { CLIENT_COMMANDS } from './cli/client-commands.js';
 import { Misuse, Refused, type Arguments, type Command } from './cli/command.js';
 import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
@@ -20,6 +21,7 @@ const COMMANDS = [
   ...TENANT_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...KEY_COMMANDS,
+  ...CLIENT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
 ];

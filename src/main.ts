@@ -69,9 +69,6 @@ interface Serving {
 
 async function serve(serving: Serving): Promise<void> {
   const { config, log, register, server, handler, signal } = serving;
-  // Whatever libraries print is a line of the log; loaded after that, and after the configuration was judged.
-  console.warn = (text: unknown) => log.warn({}, String(text));
-  const { createApp, LOOKUP_QUERIES } = await import('./app.js');
   let demo: Demo | undefined;
   const instance = await openInstance({
     config,
@@ -84,6 +81,9 @@ async function serve(serving: Serving): Promise<void> {
     signal,
   });
   const { dataSource, keyring, target } = instance;
+  // What libraries print is a line of the log. They are loaded after that, and once a start can succeed.
+  console.warn = (text: unknown) => log.warn({}, String(text));
+  const { createApp, LOOKUP_QUERIES } = await import('./app.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh().catch(async (error: unknown) => {
     await instance.close();

@@ -172,6 +172,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
+        isAuthenticatedRedirect,
         provider: protocol.provider,
         signInPage: createSignInPage({
           ...{ pages, csrf, clientAddress },

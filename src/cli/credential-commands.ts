@@ -4,6 +4,7 @@ import { Registry } from 'prom-client';
 import { Account } from '../accounts/account.entity.js';
 import { Membership } from '../accounts/membership.entity.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { createClientStore } from '../clients/client-store.js';
 import { Credential } from '../credentials/credential.entity.js';
 import { createBatchedLookup } from '../credentials/lookup.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
@@ -11,6 +12,7 @@ import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
 import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
+import { Tenant } from '../tenants/tenant.entity.js';
 import { Refused, type Command } from './command.js';
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
@@ -28,7 +30,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     name: 'revoke',
     usage: '<subject> [--reason TEXT]',
     summary:
-      'Ends a key (key_…), or everything issued so far to a tenant (tnt_…), an account (usr_…) or a membership (usr_…@tnt_…).',
+      'Ends a key (key_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
     options: { reason: { type: 'string' } },
     positionals: [1, 1],
     question: ({ positionals }) =>
@@ -104,12 +106,11 @@ function presentVerdict(verdict: Verdict) {
  * @throws Refused if there is no such subject: a mistyped one must not look revoked
  */
 async function tenantOfSubject(manager: EntityManager, subject: string): Promise<string | null> {
-  const [accountId = '', tenantId, ...more] = subject.split('@');
+  const [within = '', tenantId, ...more] = subject.split('@');
   if (tenantId !== undefined) {
-    const isMembership = more.length === 0;
-    if (isMembership && (await manager.existsBy(Membership, { accountId, tenantId }))) {
-      return tenantId;
-    }
+    if (more.length === 0 && (await isWithinTenant(manager, within, tenantId))) return tenantId;
+  } else if (subject.startsWith('cli_')) {
+    if (await isClient(manager, subject)) return null;
   } else if (subject.startsWith('tnt_')) {
     const tenant = await createTenantStore(manager).find(subject);
     if (tenant !== undefined) return tenant.id;
@@ -120,4 +121,18 @@ async function tenantOfSubject(manager: EntityManager, subject: string): Promise
     if (credential !== null) return credential.tenantId;
   }
   throw new Refused(`There is no ${subject} that could be revoked.`);
+}
+
+/** Whether there is this account, or this client, in this tenant. */
+async function isWithinTenant(
+  manager: EntityManager,
+  id: string,
+  tenantId: string,
+): Promise<boolean> {
+  if (!id.startsWith('cli_')) return manager.existsBy(Membership, { accountId: id, tenantId });
+  return (await isClient(manager, id)) && (await manager.existsBy(Tenant, { id: tenantId }));
+}
+
+async function isClient(manager: EntityManager, id: string): Promise<boolean> {
+  return (await createClientStore(manager).find(id)) !== undefined;
 }

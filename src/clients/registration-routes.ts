@@ -44,7 +44,6 @@ export function createRegistrationRoutes({
     secrets: { readonly client_secret?: string; readonly registration_access_token: string },
   ): void {
     ctx.status = status;
-    ctx.set('Cache-Control', 'no-store');
     ctx.type = 'application/json';
     ctx.body = JSON.stringify({
       client_id: id,
@@ -103,7 +102,6 @@ export function createRegistrationRoutes({
       access: 'public',
       async handle(ctx) {
         await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));
-        ctx.set('Cache-Control', 'no-store');
         ctx.status = 204;
       },
     },

@@ -21,6 +21,11 @@ export interface ConsentStore {
   remember(key: ConsentKey, decision: RememberedConsent): Promise<void>;
   /** Lets the user be asked again. */
   forget(key: ConsentKey): Promise<void>;
+  /**
+   * Forgets what users agreed to with a client, so that they are asked again.
+   * @param tenantId whose users are meant; `null` for all
+   */
+  deleteOfClient(tenantId: string | null, clientId: string): Promise<void>;
 }
 
 export function createConsentStore(manager: EntityManager): ConsentStore {
@@ -44,6 +49,9 @@ export function createConsentStore(manager: EntityManager): ConsentStore {
     },
     async forget({ tenantId, accountId, clientId }) {
       await consents.delete({ tenantId, accountId, clientId });
+    },
+    async deleteOfClient(tenantId, clientId) {
+      await consents.delete({ clientId, ...(tenantId !== null && { tenantId }) });
     },
   };
 }

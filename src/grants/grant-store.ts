@@ -106,9 +106,8 @@ interface RawGrant {
 }
 
 function combine(grants: readonly Grant[], raw: readonly RawGrant[]): readonly StoredGrant[] {
-  return grants.map((grant, index) => ({
-    ...grant,
-    clientName: raw[index]?.client_name ?? '',
-    status: raw[index]?.status ?? 'revoked',
-  }));
+  return grants.map((grant, index) => {
+    const { client_name: clientName = '', status = 'revoked' } = raw[index] ?? {};
+    return Object.assign({}, grant, { clientName, status });
+  });
 }

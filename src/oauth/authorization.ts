@@ -11,6 +11,7 @@ import { inCatalogOrder } from '../scopes/scope-set.js';
 import { claimsOf } from './claims.js';
 import type { Consents } from './consents.js';
 
+import { textOf, type Parameters } from './parameters.js';
 import { requestedScopes } from './requested-scopes.js';
 
 const { base, Check, Prompt } = interactionPolicy;
@@ -100,20 +101,14 @@ function createPolicy() {
  */
 async function settleScope(ctx: KoaContextWithOIDC): Promise<void> {
   const { oidc } = ctx;
-  const sent = (ctx.method === 'POST' ? oidc.body : ctx.query)?.['scope'];
+  const sent = textOf((ctx.method === 'POST' ? oidc.body : ctx.query) ?? {}, 'scope');
   const registered = oidc.client?.['registered_scope'] as string | undefined;
-  const scopes = requestedScopes(
-    typeof sent === 'string' && sent !== '' ? sent : undefined,
-    registered,
-  );
+  const scopes = requestedScopes(sent === '' ? undefined : sent, registered);
   const usable = oidc.client?.grantTypeAllowed('refresh_token')
     ? scopes
     : scopes.filter((scope) => scope !== 'offline_access');
   if (usable.length === 0) {
-    throw new errors.InvalidScope(
-      'none of the requested scopes can be granted',
-      String(sent ?? ''),
-    );
+    throw new errors.InvalidScope('none of the requested scopes can be granted', sent);
   }
   (oidc.params as Record<string, unknown>)['scope'] = usable.join(' ');
 }
@@ -128,7 +123,7 @@ async function grantFromMemory(
   { consents, isAuthenticatedRedirect }: Dependencies,
 ) {
   const { oidc } = ctx;
-  const redirectUri = String(oidc.params?.['redirect_uri'] ?? '');
+  const redirectUri = textOf(oidc.params ?? {}, 'redirect_uri');
   const isAboutToAsk = ['login', 'select_account', 'consent'].some((name) =>
     oidc.promptPending(name),
   );
@@ -141,15 +136,15 @@ async function grantFromMemory(
 }
 
 /** What an authorization request is about, from its parameters as the library keeps them. */
-export function requestOf(params: Readonly<Record<string, unknown>>): {
+export function requestOf(params: Parameters): {
   readonly scopes: readonly Scope[];
   readonly resources: readonly string[];
   readonly redirectUri: string;
 } {
-  const { scope, resource, redirect_uri: redirectUri } = params;
+  const { resource } = params;
   return {
-    scopes: inCatalogOrder(String(scope ?? '').split(' ')),
+    scopes: inCatalogOrder(textOf(params, 'scope').split(' ')),
     resources: (Array.isArray(resource) ? resource : [resource]).map(String),
-    redirectUri: String(redirectUri ?? ''),
+    redirectUri: textOf(params, 'redirect_uri'),
   };
 }

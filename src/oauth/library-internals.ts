@@ -36,10 +36,11 @@ export function mintInOurFormat(provider: Provider, format: SecretFormat): void 
   const prefixes = { AccessToken: 'at', RefreshToken: 'rt', AuthorizationCode: 'ac' } as const;
   for (const [model, prefix] of Object.entries(prefixes)) {
     const { prototype } = provider[model as keyof typeof prefixes] as unknown as TokenModel;
-    const { generateTokenId } = prototype;
+    const original = Object.getOwnPropertyDescriptor(prototype, 'generateTokenId')?.value as
+      (() => string) | undefined;
     prototype.generateTokenId = function mint() {
       // It also settles the token's format, which later steps look at.
-      generateTokenId.call(this);
+      original?.call(this);
       return format.mint(prefix);
     };
   }
@@ -89,9 +90,12 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
   const model = provider.Session as unknown as SessionModel;
   const known = [...model.IN_PAYLOAD, 'issueSeq'];
   Object.defineProperty(model, 'IN_PAYLOAD', { get: () => known });
-  const { loginAccount } = model.prototype;
-  model.prototype.loginAccount = function login(this: { issueSeq?: string }, details) {
+  const { prototype } = model;
+  const original = Object.getOwnPropertyDescriptor(prototype, 'loginAccount')?.value as (
+    details: object,
+  ) => void;
+  prototype.loginAccount = function login(this: { issueSeq?: string }, details) {
     delete this.issueSeq;
-    loginAccount.call(this, details);
+    original.call(this, details);
   };
 }

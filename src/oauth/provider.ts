@@ -103,7 +103,7 @@ function configurationOf(
       const exchange = exchangeOf(ctx);
       return exchange === undefined ? authorization.findAccount(id) : accountOf(exchange);
     },
-    loadExistingGrant: authorization.loadGrant,
+    loadExistingGrant: (ctx) => authorization.loadGrant(ctx),
     interactions: {
       policy: authorization.policy,
       url: (_ctx, { prompt, uid }) => `/${prompt.name === 'consent' ? 'consent' : 'login'}/${uid}`,

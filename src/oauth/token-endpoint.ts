@@ -8,6 +8,7 @@ import { OAuthError } from '../http/oauth-error.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import { createExchange, type Exchange } from './exchange.js';
 import type { ExchangeStore, Redemption } from './exchange-store.js';
+import { textOf } from './parameters.js';
 
 interface Dependencies {
   readonly store: ExchangeStore;
@@ -77,8 +78,8 @@ async function commit(ctx: Context, exchange: Exchange, dependencies: Dependenci
     access: {
       id: createId('tok'),
       secret: access.secret,
-      scopes: inCatalogOrder(String(access.payload['scope'] ?? '').split(' ')),
-      audience: String(access.payload['aud']),
+      scopes: inCatalogOrder(textOf(access.payload, 'scope').split(' ')),
+      audience: textOf(access.payload, 'aud'),
       seconds: access.seconds,
     },
     refresh: refresh && { id: createId('tok'), ...refresh },

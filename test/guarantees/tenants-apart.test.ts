@@ -179,8 +179,8 @@ describe('every store keeps tenants apart, and live from test', () => {
         ...['create', 'find', 'findDefaultSpace', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `create`, `findByEmail`, `rehash` and `setPassword` know no tenant.
-        ...['create', 'findByEmail', 'findMembership', 'join', 'leave', 'listMembers'],
+        // Accounts are global: `create`, `find`, `findByEmail`, `rehash` and `setPassword` know no tenant.
+        ...['create', 'find', 'findByEmail', 'findMembership', 'join', 'leave', 'listMembers'],
         ...['listMemberships', 'rehash', 'setPassword', 'setRole'],
       ]);
     });

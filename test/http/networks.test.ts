@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { BlockList } from 'node:net';
 
-import { areWithin, isAddressOrNetwork, isInNetworks, sourceOf } from '../../src/http/networks.js';
+import {
+  areWithin,
+  isAddressOrNetwork,
+  isInNetworks,
+  subscriberOf,
+} from '../../src/http/networks.js';
 
 const ipv4 = fc.ipV4();
 const ipv6 = fc.ipV6();
@@ -128,12 +133,18 @@ describe('areWithin', () => {
   });
 });
 
-describe('sourceOf', () => {
-  it('is the address itself for IPv4, the /64 for IPv6, and one for all that cannot be read', () => {
-    expect(sourceOf('192.0.2.1')).not.toBe(sourceOf('192.0.2.2'));
-    expect(sourceOf('::ffff:192.0.2.1')).toBe(sourceOf('192.0.2.1'));
-    expect(sourceOf('2001:db8:0:1::1')).toBe(sourceOf('2001:db8:0:1:ffff:ffff:ffff:ffff'));
-    expect(sourceOf('2001:db8:0:1::1')).not.toBe(sourceOf('2001:db8:0:2::1'));
-    expect(sourceOf('x'.repeat(10_000))).toBe(sourceOf(''));
+describe('subscriberOf', () => {
+  it.each([
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
+    ['2001:db8:1:3::9', '2001:db8:1:3::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', 'unreadable'],
+    ['010.0.0.1', 'unreadable'],
+    ['x'.repeat(10_000), 'unreadable'],
+  ])('takes %j for %s', (address, subscriber) => {
+    expect(subscriberOf(address)).toBe(subscriber);
   });
 });

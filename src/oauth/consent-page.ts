@@ -1,0 +1,191 @@
+import type { Actor } from '../audit/audit-log.js';
+import type { Client } from '../clients/client.entity.js';
+import { singleValue, type Form } from '../http/form.js';
+import { Problem } from '../http/problem.js';
+import { requestOf, type ConsentResult } from './authorization.js';
+import { offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
+import { consentGroups, describeRedirect, DISCLOSED_BY_USERINFO } from './page-data.js';
+import { textOf } from './parameters.js';
+import {
+  finish,
+  formActionOf,
+  redirect,
+  type InteractionDependencies,
+  type PageAccount,
+  type PageContext,
+  type PendingAuthorization,
+} from './pending-authorization.js';
+
+/** Asks the user, or goes on without asking where that was done before. */
+export async function showConsent(
+  ctx: PageContext,
+  pending: PendingAuthorization,
+  dependencies: InteractionDependencies,
+): Promise<void> {
+  const asked = await askedOf(
+    ctx,
+    pending,
+    dependencies,
+    singleValue(new URLSearchParams(ctx.querystring), 'tenant_id'),
+  );
+  if (asked === undefined) return;
+  const { request, account, canChooseAnother } = asked;
+  const { pages, csrf } = dependencies;
+  const { client, uid, redirectUri } = pending;
+  if (canChooseAnother && (await isRemembered(ctx, pending, request, dependencies))) return;
+  const offered = offeredScopes(request);
+  if (offered.length === 0) {
+    return deny(ctx, dependencies, 'The user’s role allows none of what was asked for.');
+  }
+  pages.send(
+    ctx,
+    'consent',
+    {
+      title: `Allow ${client.name}?`,
+      action: `/consent/${uid}`,
+      csrf: csrf.token(ctx),
+      hidden: [{ name: 'tenant_id', value: request.tenant.id }],
+      client: {
+        ...describeRedirect(redirectUri),
+        name: client.name,
+        isVerified: client.isVerified,
+        clientUri: client.metadata.client_uri,
+      },
+      account: { name: account.name ?? account.email, email: account.email },
+      tenantName: request.tenant.name,
+      canChooseAnother,
+      groups: consentGroups(offered),
+      disclosed: DISCLOSED_BY_USERINFO,
+    },
+    { formAction: formActionOf(pending, dependencies) },
+  );
+}
+
+/** Where one of several tenants was just chosen, consent may have been given there before: see `grantFromMemory`. */
+async function isRemembered(
+  ctx: PageContext,
+  { interaction, redirectUri }: PendingAuthorization,
+  request: ConsentRequest,
+  { consents, provider, isAuthenticatedRedirect }: InteractionDependencies,
+): Promise<boolean> {
+  const isAskedFor = textOf(interaction.params, 'prompt').split(' ').includes('consent');
+  if (isAskedFor || !isAuthenticatedRedirect(redirectUri)) return false;
+  const grant = await consents.grantAsRemembered(request);
+  if (grant === undefined) return false;
+  const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
+  await finish(ctx, provider(), { consent: { ...consent } });
+  return true;
+}
+
+/** What the user decided, on this page or on the one before it. */
+export async function decide(
+  ctx: PageContext,
+  pending: PendingAuthorization,
+  form: Form,
+  dependencies: InteractionDependencies,
+): Promise<void> {
+  const decision = singleValue(form, 'decision');
+  const tenantId = singleValue(form, 'tenant_id');
+  if (decision === 'choose_tenant') return redirect(ctx, `/consent/${pending.uid}`);
+  if (decision === undefined && tenantId !== undefined) {
+    // From the page on which one of several tenants is chosen.
+    return redirect(ctx, `/consent/${pending.uid}?tenant_id=${encodeURIComponent(tenantId)}`);
+  }
+  if (decision === 'deny') return deny(ctx, dependencies, 'The user denied the request.');
+  if (decision !== 'approve') {
+    throw new Problem('bad_request', 'The form does not say what was decided.');
+  }
+  const asked = await askedOf(ctx, pending, dependencies, tenantId);
+  if (asked === undefined) return;
+  const actor: Actor = {
+    id: asked.account.id,
+    address: dependencies.clientAddress(ctx.req),
+    requestId: ctx.state.requestId,
+  };
+  const grant = await dependencies.consents.grant(asked.request, form.getAll('scope'), actor);
+  if (grant === undefined) return deny(ctx, dependencies, 'Nothing was granted.');
+  const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
+  await finish(ctx, dependencies.provider(), { consent: { ...consent } });
+}
+
+interface Asked {
+  readonly request: ConsentRequest;
+  readonly account: PageAccount;
+  readonly canChooseAnother: boolean;
+}
+
+/**
+ * What the signed-in user is asked, for the tenant that is meant. Where that isn't settled yet, or
+ * nothing can be asked, the answer is given here.
+ */
+async function askedOf(
+  ctx: PageContext,
+  { uid, interaction, client }: PendingAuthorization,
+  dependencies: InteractionDependencies,
+  tenantId: string | undefined,
+): Promise<Asked | undefined> {
+  const account = await dependencies.findAccount(interaction.session?.accountId ?? '');
+  if (account === undefined) throw new Problem('not_found', 'This page has expired.');
+  const who = { accountId: account.id, clientId: client.id };
+  const { usable, suspended } = await dependencies.consents.tenantsFor(who);
+  const [first] = usable;
+  if (first === undefined) {
+    await finish(ctx, dependencies.provider(), noTenant(suspended));
+    return undefined;
+  }
+  const tenant =
+    tenantId === undefined && usable.length === 1
+      ? first
+      : usable.find(({ id }) => id === tenantId);
+  if (tenant === undefined) {
+    chooseTenant(ctx, dependencies, { uid, client, account, tenants: usable });
+    return undefined;
+  }
+  const request = { ...who, tenant, ...requestOf(interaction.params) };
+  return { request, account, canChooseAnother: usable.length > 1 };
+}
+
+function noTenant(suspended: number) {
+  return suspended > 0
+    ? {
+        error: 'temporarily_unavailable',
+        error_description: 'The organization is suspended.',
+      }
+    : {
+        error: 'access_denied',
+        error_description: 'The account belongs to no organization that allows this app.',
+      };
+}
+
+function chooseTenant(
+  ctx: PageContext,
+  { pages, csrf }: InteractionDependencies,
+  shown: {
+    readonly uid: string;
+    readonly client: Client;
+    readonly account: PageAccount;
+    readonly tenants: readonly TenantChoice[];
+  },
+): void {
+  pages.send(ctx, 'choose-tenant', {
+    title: 'Choose an organization',
+    action: `/consent/${shown.uid}`,
+    csrf: csrf.token(ctx),
+    hidden: [],
+    clientName: shown.client.name,
+    accountEmail: shown.account.email,
+    tenants: shown.tenants.map(({ id, name, role }) => ({
+      id,
+      name,
+      role: role.replaceAll('_', ' '),
+    })),
+  });
+}
+
+function deny(
+  ctx: PageContext,
+  { provider }: InteractionDependencies,
+  description: string,
+): Promise<void> {
+  return finish(ctx, provider(), { error: 'access_denied', error_description: description });
+}

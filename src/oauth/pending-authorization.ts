@@ -1,0 +1,85 @@
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+import { errors } from 'oidc-provider';
+
+import type { Client } from '../clients/client.entity.js';
+import type { RequestState, RouteContext } from '../http/context.js';
+import type { Csrf } from '../http/csrf.js';
+import type { formActionSource, Pages } from '../http/pages.js';
+import { Problem } from '../http/problem.js';
+import type { Consents } from './consents.js';
+import type { OAuthViews } from './page-data.js';
+import { textOf } from './parameters.js';
+
+/** What is known of an account on its pages. */
+export interface PageAccount {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+}
+
+/** What the pages of an authorization work with. */
+export interface InteractionDependencies {
+  readonly provider: () => Provider;
+  readonly pages: Pages<OAuthViews>;
+  readonly csrf: Csrf;
+  readonly consents: Consents;
+  readonly formActionSource: typeof formActionSource;
+  readonly isAuthenticatedRedirect: (uri: string) => boolean;
+  readonly findClient: (id: string) => Promise<Client | undefined>;
+  readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
+  readonly clientAddress: (request: Context['req']) => string;
+}
+
+export type PageContext = RouteContext<RequestState>;
+
+/** One authorization that waits for its user, with what its pages show. */
+export interface PendingAuthorization {
+  readonly uid: string;
+  readonly interaction: Awaited<ReturnType<Provider['interactionDetails']>>;
+  readonly client: Client;
+  readonly redirectUri: string;
+}
+
+/** @throws Problem `not_found` if this browser waits for no such authorization, or no longer */
+export async function findPending(
+  ctx: PageContext,
+  { provider, findClient }: Pick<InteractionDependencies, 'provider' | 'findClient'>,
+): Promise<PendingAuthorization> {
+  const expired = new Problem(
+    'not_found',
+    'This page has expired. Go back to the app and start again.',
+  );
+  const interaction = await provider()
+    .interactionDetails(ctx.req, ctx.res)
+    .catch((error: unknown) => {
+      throw error instanceof errors.SessionNotFound ? expired : error;
+    });
+  const client = await findClient(textOf(interaction.params, 'client_id'));
+  const uid = String(ctx.params['uid']);
+  if (interaction.uid !== uid || client === undefined) throw expired;
+  const redirectUri = textOf(interaction.params, 'redirect_uri');
+  return { uid, interaction, client, redirectUri };
+}
+
+/**
+ * Where a form of the page may lead: to the client's redirect, and on from there, since browsers hold every
+ * redirect after the submission to the page's policy, also those of the client itself.
+ */
+export function formActionOf(
+  { redirectUri }: PendingAuthorization,
+  { formActionSource: sourceOf }: InteractionDependencies,
+): readonly (string | undefined)[] {
+  return [sourceOf(redirectUri), 'https:'];
+}
+
+/** Hands the authorization back to the library, which goes on with it or ends it. */
+export async function finish(ctx: PageContext, provider: Provider, result: object): Promise<void> {
+  redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result as never));
+}
+
+export function redirect(ctx: PageContext, target: string): void {
+  // A new request by GET, whatever this one was (RFC 9110 §15.4.4).
+  ctx.redirect(target);
+  ctx.status = 303;
+}

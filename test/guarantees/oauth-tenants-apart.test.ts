@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
+
+import { createAccountStore } from '../../src/accounts/account-store.js';
+import { createClientStore } from '../../src/clients/client-store.js';
+import { Consent } from '../../src/grants/consent.entity.js';
+import { createConsentStore } from '../../src/grants/consent-store.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+
+describe('every store of OAuth keeps tenants apart', () => {
+  let gatehouse: TestApp;
+  let manager: EntityManager;
+  let ours: Tenant;
+  let theirs: Tenant;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    manager = gatehouse.dataSource.manager;
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    ours = await gatehouse.createTenant(`ours-${randomUUID()}`);
+    theirs = await gatehouse.createTenant(`theirs-${randomUUID()}`);
+  });
+
+  describe('clients', () => {
+    const anyClient = async (): Promise<string> => {
+      const id = `cli_${randomUUID().replaceAll('-', '')}`;
+      await createClientStore(manager).insertPublic(id, {
+        ...{ client_name: 'App', redirect_uris: ['https://app.example.com/cb'] },
+        ...{ grant_types: ['authorization_code'], response_types: ['code'] },
+        ...{ token_endpoint_auth_method: 'none', application_type: 'web' },
+      });
+      return id;
+    };
+
+    it('have no operation that is not exercised here', () => {
+      expect(Object.keys(createClientStore(manager)).toSorted()).toEqual([
+        // Clients are global: but for blocks, no operation knows a tenant.
+        ...['delete', 'find', 'findForUpdate', 'insertConfidential', 'insertPublic', 'isBlocked'],
+        ...['list', 'listBlockingTenants', 'moveRegistrationDigest', 'setBlocked', 'setVerified'],
+        'update',
+      ]);
+      expect(Object.keys(createConsentStore(manager))).toEqual([
+        'deleteOfClient',
+        'find',
+        'forget',
+        'remember',
+      ]);
+    });
+
+    it('are blocked by each tenant for itself, and by the operator for all', async () => {
+      const store = createClientStore(manager);
+      const [id, other] = [await anyClient(), await anyClient()];
+      const blockedIn = async () =>
+        Promise.all([ours, theirs].map((tenant) => store.isBlocked(tenant.id, id)));
+
+      expect(await store.setBlocked(id, ours.id, true)).toBe(true);
+      expect(await store.setBlocked(id, ours.id, true)).toBe(false);
+      expect(await blockedIn()).toEqual([true, false]);
+      expect(await store.setBlocked(id, theirs.id, false)).toBe(false);
+      expect(await blockedIn()).toEqual([true, false]);
+      expect(await store.setBlocked(id, null, true)).toBe(true);
+      expect(await blockedIn()).toEqual([true, true]);
+      expect(await store.setBlocked(id, null, false)).toBe(true);
+      expect(await blockedIn()).toEqual([true, false]);
+      expect(await store.listBlockingTenants(id)).toEqual([ours.id]);
+
+      expect(await store.isBlocked(ours.id, other)).toBe(false);
+      expect(await store.listBlockingTenants(other)).toEqual([]);
+    });
+
+    it('that somebody agreed to are forgotten in one tenant, or in all', async () => {
+      const id = await anyClient();
+      const account = await createAccountStore(manager).create({
+        ...{ email: `${randomUUID()}@example.com`, name: null, password: 'a long password' },
+      });
+      const agree = (tenantId: string) =>
+        manager.insert(Consent, {
+          ...{ accountId: account.id, tenantId, clientId: id, offered: [], granted: [] },
+        });
+      await agree(ours.id);
+      await agree(theirs.id);
+      const left = async () =>
+        (await manager.findBy(Consent, { clientId: id })).map(({ tenantId }) => tenantId);
+
+      await createConsentStore(manager).deleteOfClient(ours.id, id);
+      expect(await left()).toEqual([theirs.id]);
+      await agree(ours.id);
+      await createConsentStore(manager).deleteOfClient(null, id);
+      expect(await left()).toEqual([]);
+    });
+  });
+});
