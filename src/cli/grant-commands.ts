@@ -59,8 +59,8 @@ export const GRANT_COMMANDS: readonly Command[] = [
     summary: 'Ends a grant, or those of a person, with all tokens. The person is asked again.',
     options: { ...WHOSE, reason: { type: 'string' } },
     positionals: [0, 1],
-    question: ({ positionals, option }) =>
-      `Revoke ${positionals[0] ?? `the grants of ${option('email')}`}? None of its tokens ever works again.`,
+    question: (args) =>
+      `Revoke ${args.positionals[0] ?? `the grants of ${args.option('email')}`}? None of its tokens ever works again.`,
     async run({ manager }, args) {
       const reason = args.option('reason') ?? null;
       const grants = await grantsMeant(manager, args);

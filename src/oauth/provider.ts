@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import type { JWK } from 'jose';
 
+import type { ClientSecrets } from '../clients/client-secrets.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
@@ -30,6 +31,7 @@ export interface ProviderDependencies {
   readonly issuer: string;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  readonly secrets: ClientSecrets;
   readonly adapter: Parameters<typeof createAdapterFactory>[0];
   readonly authorization: Authorization;
   readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
@@ -47,13 +49,12 @@ export function createProvider(
   dependencies: ProviderDependencies,
   signing: readonly JWK[],
 ): Provider {
-  const { issuer, keyring, format, isRegisteredRedirect } = dependencies;
+  const { issuer, format, secrets, isRegisteredRedirect } = dependencies;
   const provider = new Provider(issuer, configurationOf(dependencies, signing));
   mintInOurFormat(provider, format);
   judgeClientsByOurRules(provider, {
     isRegisteredRedirect,
-    // Digests can be compared like any text: they tell nothing about the secret.
-    isSecretOf: (digest, presented) => keyring.digests(presented).includes(digest),
+    isSecretOf: (...secret) => secrets.isSecretOf(...secret),
   });
   answerInTheQueryOnly(provider);
   writeUrlsOfTheIssuer(provider);
