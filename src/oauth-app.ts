@@ -151,7 +151,12 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
       { ...POST, path: OAUTH_PATHS.token, handle: token as Route<'public'>['handle'] },
-      ...createRegistrationRoutes({ dataSource, keyring, format, issuer, clientAddress }),
+      ...createRegistrationRoutes({
+        ...{ dataSource, keyring, format, issuer, clientAddress },
+        path: OAUTH_PATHS.register,
+        forgetConsents: (within, clientId) =>
+          createConsentStore(within).deleteOfClient(null, clientId),
+      }),
       ...createRevokeRoutes({
         ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },
         path: OAUTH_PATHS.revoke,
