@@ -43,7 +43,7 @@ import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
-import { createCookieSigner, createProvider, forgetSession } from './oauth/provider.js';
+import { createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
 import { createSignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
@@ -121,8 +121,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
           findClient,
         },
         authorization,
-        isRegisteredRedirect: (registered, presented) =>
-          registered.some((uri) => isRegisteredRedirect(uri, presented)),
+        isRegisteredRedirect: isAnyRedirect,
         renderError: (ctx, error) => renderAuthorizationError(pages, ctx, error),
       },
       signing,
@@ -185,16 +184,21 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,
+        isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,
         signInPage: createSignInPage({
           ...{ pages, csrf, clientAddress },
           signIn: createSignIn({ dataSource }),
         }),
-        forgetSession: (ctx) => forgetSession(protocol.provider(), ctx, sessionStore),
+        sessions: sessionStore,
       }),
     ],
     cors: CORS,
   };
+}
+
+function isAnyRedirect(registered: readonly string[], presented: string): boolean {
+  return registered.some((uri) => isRegisteredRedirect(uri, presented));
 }
 
 function consentStores(manager: EntityManager) {

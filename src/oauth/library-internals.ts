@@ -2,6 +2,7 @@
  * The one gate to what oidc-provider has no option for. Its version is pinned; each change here says what
  * would go wrong without it, and has a test that fails then.
  */
+import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
@@ -100,4 +101,15 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
     delete this.issueSeq;
     original.call(this, details);
   };
+}
+
+/** The session of a request's browser: a new one, without an account, if it has none that is good. */
+export function sessionOf(
+  provider: Provider,
+  ctx: Context,
+): Promise<{ readonly id: string; readonly accountId?: string }> {
+  const { Session } = provider as unknown as {
+    Session: { get(ctx: Context): Promise<{ readonly id: string; readonly accountId?: string }> };
+  };
+  return Session.get(ctx);
 }
