@@ -23,6 +23,8 @@ export function createAuthorizationEndpoint({
   pages: Pages<OAuthViews>;
 }): Middleware {
   return async (ctx, next) => {
+    // The library would answer some errors as JSON; whoever follows a link here is a person.
+    ctx.req.headers.accept = 'text/html';
     await protocol(ctx, next);
     const { failure } = ctx.state as { failure?: unknown };
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);

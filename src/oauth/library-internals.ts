@@ -68,10 +68,15 @@ export function judgeClientsByOurRules(
   };
 }
 
-/** Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. */
+/**
+ * Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. Errors
+ * go the same way: for response types that don't exist here it would look for a fragment's handler, and find none.
+ */
 export function answerInTheQueryOnly(provider: Provider): void {
   const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
+  const respond = responseModes.get('query');
   for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
+  responseModes.get = () => respond;
 }
 
 /** Addresses are the issuer's, whatever a request's `Host` or target says. */

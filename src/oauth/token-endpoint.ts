@@ -44,6 +44,8 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const exchange = createExchange(store, () => oidcOf(ctx)?.params ?? {});
     state.exchange = exchange;
 
+    // The library would answer errors with a page to whoever prefers one.
+    ctx.req.headers.accept = 'application/json';
     await protocol(ctx, next);
     state.readers = readersOf(ctx);
     if (state.failure !== undefined) throw state.failure;
