@@ -33,6 +33,7 @@ import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
+  repeatByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
@@ -160,16 +161,12 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       }),
     ],
     pages: [
-      ...[GET, POST].map((kind) => ({
-        ...kind,
-        path: OAUTH_PATHS.authorize,
+      ...[OAUTH_PATHS.authorize, `${OAUTH_PATHS.authorize}/:uid`].map((path) => ({
+        ...GET,
+        path,
         handle: authorize as Route<'public'>['handle'],
       })),
-      {
-        ...GET,
-        path: `${OAUTH_PATHS.authorize}/:uid`,
-        handle: authorize as Route<'public'>['handle'],
-      },
+      { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,

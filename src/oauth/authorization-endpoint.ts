@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
+import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages } from '../http/pages.js';
 import { serviceUnavailable } from '../http/problem.js';
@@ -29,7 +30,7 @@ export function createAuthorizationEndpoint({
     const { failure } = ctx.state as { failure?: unknown };
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
-    const location = ctx.response.get('Location');
+    const location = String(ctx.response.get('Location') ?? '');
     const isOurs = location === '' || location.startsWith('/') || location.startsWith(`${issuer}/`);
     if (isOurs || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
     const { searchParams } = new URL(location);
@@ -39,6 +40,16 @@ export function createAuthorizationEndpoint({
       description: searchParams.get('error_description') ?? undefined,
     });
   };
+}
+
+/**
+ * A request by POST (OpenID Connect Core §3.1.2.1) becomes the same one by GET: what another site posts
+ * comes without our cookies, and what it then leads to comes with them.
+ */
+export async function repeatByGet(ctx: Context): Promise<void> {
+  const form = await readForm(ctx);
+  ctx.redirect(`${ctx.path}?${form.toString()}`);
+  ctx.status = 303;
 }
 
 /** Tells the user, where the client cannot be told. */
@@ -75,5 +86,5 @@ function hasSignedIn(ctx: Context): boolean {
 
 function promptOf(ctx: Context): unknown {
   const oidc = oidcOf(ctx);
-  return (oidc?.params ?? oidc?.body ?? ctx.query)?.['prompt'];
+  return (oidc?.params ?? ctx.query)?.['prompt'];
 }

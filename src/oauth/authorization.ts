@@ -109,7 +109,7 @@ async function settleScope(ctx: KoaContextWithOIDC): Promise<void> {
   ) {
     throw new errors.InvalidRequest('a parameter holds a NUL character');
   }
-  const sent = textOf((ctx.method === 'POST' ? oidc.body : ctx.query) ?? {}, 'scope');
+  const sent = textOf(ctx.query, 'scope');
   const registered = oidc.client?.['registered_scope'] as string | undefined;
   const scopes = requestedScopes(sent === '' ? undefined : sent, registered);
   const usable = oidc.client?.grantTypeAllowed('refresh_token')
