@@ -17,6 +17,7 @@ import type { Config } from './config.js';
 import type { GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
+import type { Presentations } from './credentials/presentation.js';
 import type { SecretFormat } from './credentials/secret-format.js';
 import type { Verifier } from './credentials/verifier.js';
 import { createRunPrepared } from './db/prepared.js';
@@ -58,8 +59,11 @@ interface Dependencies {
   readonly format: SecretFormat;
   readonly lookup: Lookup<'clients'>;
   readonly verifier: Verifier;
+  readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
   readonly guard: Middleware<GuardedState>;
+  /** Admits whoever may look at their tenant's credentials. */
+  readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
   readonly clientAddress: (request: Context['req']) => string;
@@ -151,7 +155,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path: OAUTH_PATHS.revoke,
       }),
       ...createIntrospectRoutes({
-        ...{ issuer, verifier, refreshTokens, clients },
+        ...{ issuer, verifier, refreshTokens, clients, presentations: dependencies.presentations },
+        guard: dependencies.introspectionGuard,
         path: OAUTH_PATHS.introspect,
       }),
       ...createUserinfoRoutes({
