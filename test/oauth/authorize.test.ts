@@ -19,7 +19,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth.js';
-import { expectOAuthError, getCodeForm, refresh } from '../support/oauth-requests.js';
+import { getCodeForm, refresh } from '../support/oauth-requests.js';
 
 const pathOf = (stop: { url: string }) => new URL(stop.url).pathname.split('/')[1];
 
