@@ -18,6 +18,7 @@ import type { Config } from './config.js';
 import type { GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
+import type { Presentations } from './credentials/presentation.js';
 import type { SecretFormat } from './credentials/secret-format.js';
 import type { Verifier } from './credentials/verifier.js';
 import { createRunPrepared } from './db/prepared.js';
@@ -34,6 +35,7 @@ import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
+  repeatByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
@@ -58,8 +60,11 @@ interface Dependencies {
   readonly format: SecretFormat;
   readonly lookup: Lookup<'clients'>;
   readonly verifier: Verifier;
+  readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
   readonly guard: Middleware<GuardedState>;
+  /** Admits whoever may look at their tenant's credentials. */
+  readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
   readonly clientAddress: (request: Context['req']) => string;
@@ -161,7 +166,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path: OAUTH_PATHS.revoke,
       }),
       ...createIntrospectRoutes({
-        ...{ issuer, verifier, refreshTokens, clients },
+        ...{ issuer, verifier, refreshTokens, clients, presentations: dependencies.presentations },
+        guard: dependencies.introspectionGuard,
         path: OAUTH_PATHS.introspect,
       }),
       ...createUserinfoRoutes({
@@ -171,16 +177,12 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       }),
     ],
     pages: [
-      ...[GET, POST].map((kind) => ({
-        ...kind,
-        path: OAUTH_PATHS.authorize,
+      ...[OAUTH_PATHS.authorize, `${OAUTH_PATHS.authorize}/:uid`].map((path) => ({
+        ...GET,
+        path,
         handle: authorize as Route<'public'>['handle'],
       })),
-      {
-        ...GET,
-        path: `${OAUTH_PATHS.authorize}/:uid`,
-        handle: authorize as Route<'public'>['handle'],
-      },
+      { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,

@@ -71,18 +71,32 @@ export function judgeClientsByOurRules(
   };
 }
 
-/** Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. */
+/**
+ * Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. It would
+ * derive one of them from response types that don't exist here, and fail for the lack of it instead of refusing the type.
+ */
 export function answerInTheQueryOnly(provider: Provider): void {
   const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
+  const respond = responseModes.get('query');
   for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
+  responseModes.get = () => respond;
+  Object.defineProperty(contextOf(provider), 'responseMode', {
+    get(this: { params: { response_mode?: string; response_type?: string } }) {
+      const { response_mode: mode, response_type: type = '' } = this.params;
+      return mode ?? (type.includes('token') ? undefined : 'query');
+    },
+  });
 }
 
 /** Addresses are the issuer's, whatever a request's `Host` or target says. */
 export function writeUrlsOfTheIssuer(provider: Provider): void {
-  const { prototype } = (
-    provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } }
-  ).OIDCContext;
-  prototype.urlFor = (name, options) => provider.urlFor(name, options);
+  contextOf(provider).urlFor = (name, options) => provider.urlFor(name, options);
+}
+
+/** What all of its requests' contexts inherit from. */
+function contextOf(provider: Provider): { urlFor: Provider['urlFor'] } {
+  return (provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } })
+    .OIDCContext.prototype;
 }
 
 /**
