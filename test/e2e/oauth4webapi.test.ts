@@ -44,11 +44,12 @@ describe('oauth4webapi', () => {
     return client;
   }
 
-  function authenticationOf({ client_secret: secret, ...client }: oauth.Client): oauth.ClientAuth {
-    if (client.token_endpoint_auth_method === 'none') return oauth.None();
-    return client.token_endpoint_auth_method === 'client_secret_basic'
-      ? oauth.ClientSecretBasic(String(secret))
-      : oauth.ClientSecretPost(String(secret));
+  function authenticationOf(client: oauth.Client): oauth.ClientAuth {
+    const { token_endpoint_auth_method: method, client_secret: secret } = client;
+    if (method === 'none' || typeof secret !== 'string') return oauth.None();
+    return method === 'client_secret_basic'
+      ? oauth.ClientSecretBasic(secret)
+      : oauth.ClientSecretPost(secret);
   }
 
   async function signIn(method: string): Promise<Signed> {
