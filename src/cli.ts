@@ -6,6 +6,7 @@ import { readArguments, usage } from './cli/arguments.js';
 import { CLIENT_COMMANDS } from './cli/client-commands.js';
 import { Misuse, Refused, type Arguments, type Command } from './cli/command.js';
 import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
+import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   ...ACCOUNT_COMMANDS,
   ...KEY_COMMANDS,
   ...CLIENT_COMMANDS,
+  ...GRANT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
 ];

@@ -10,6 +10,7 @@ import {
   createClientAuthentication,
   type ClientAuthentication,
 } from './clients/client-authentication.js';
+import { createClientSecrets } from './clients/client-secrets.js';
 import { createClientStore } from './clients/client-store.js';
 import { isAuthenticatedRedirect, isRegisteredRedirect } from './clients/redirect-uri.js';
 import { createRegistrationRoutes } from './clients/registration-routes.js';
@@ -94,6 +95,9 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     const client = await createClientStore(manager).find(id);
     return client?.blockedAt === null ? client : undefined;
   };
+  const secrets = createClientSecrets(keyring, (...move) =>
+    createClientStore(manager).moveSecretDigest(...move),
+  );
   const findAccount = (id: string) => createAccountStore(manager).find(id);
   const consents = createConsents({
     transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
@@ -110,6 +114,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         issuer,
         keyring,
         format,
+        secrets,
         adapter: {
           artifacts: createArtifactStore(run, keyring),
           sessions: createProtocolSessions(sessionStore, clientAddress),
@@ -126,7 +131,9 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const endGrant = (grantId: string, by: string, reason: string | null = null) =>
     dataSource.transaction((within) => endGrantIn(within, grantId, by, reason));
   const refreshTokens = createRefreshTokens({ store: exchanges, format, endGrant });
-  const clients: ClientAuthentication = createClientAuthentication({ lookup, keyring, findClient });
+  const clients: ClientAuthentication = createClientAuthentication({
+    ...{ lookup, keyring, secrets, findClient },
+  });
   const transaction = dataSource.transaction.bind(dataSource) as <Result>(
     work: (within: EntityManager) => Promise<Result>,
   ) => Promise<Result>;
@@ -144,7 +151,12 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
       { ...POST, path: OAUTH_PATHS.token, handle: token as Route<'public'>['handle'] },
-      ...createRegistrationRoutes({ dataSource, keyring, format, issuer, clientAddress }),
+      ...createRegistrationRoutes({
+        ...{ dataSource, keyring, format, issuer, clientAddress },
+        path: OAUTH_PATHS.register,
+        forgetConsents: (within, clientId) =>
+          createConsentStore(within).deleteOfClient(null, clientId),
+      }),
       ...createRevokeRoutes({
         ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },
         path: OAUTH_PATHS.revoke,

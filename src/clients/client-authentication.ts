@@ -6,6 +6,7 @@ import { originsOf, type Readers } from '../http/cors.js';
 import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { serviceUnavailable } from '../http/problem.js';
+import type { ClientSecrets } from './client-secrets.js';
 import type { Client } from './client.entity.js';
 
 /** Client secrets are looked up like every other credential: by digest, many at once. */
@@ -38,10 +39,12 @@ export interface ClientAuthentication {
 export function createClientAuthentication({
   lookup,
   keyring,
+  secrets,
   findClient,
 }: {
   lookup: Lookup<'clients'>;
   keyring: Keyring;
+  secrets: ClientSecrets;
   /** A client that may be used. */
   findClient: (id: string) => Promise<Client | undefined>;
 }): ClientAuthentication {
@@ -52,6 +55,7 @@ export function createClientAuthentication({
     try {
       const row = await lookup.find('clients', keyring.digests(secret));
       if (row?.[1] !== id || row[2] !== 'good') return undefined;
+      if (!(await secrets.isSecretOf(id, row[0] ?? '', secret))) return undefined;
       const readers = () => originsOf(JSON.parse(row[3] ?? '[]') as string[]);
       return { id, isConfidential: true, readers };
     } catch (error) {

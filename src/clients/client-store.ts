@@ -26,6 +26,8 @@ export interface ClientStore {
   }): Promise<void>;
   /** Replaces the metadata. Verification is of what was seen: it ends if `endsVerification`. */
   update(id: string, metadata: ClientMetadata, endsVerification: boolean): Promise<void>;
+  /** Stores the secret's digest under another key, unless it was replaced meanwhile. */
+  moveSecretDigest(id: string, former: string, digest: Digest): Promise<void>;
   /** Stores the registration token's digest under another key. */
   moveRegistrationDigest(id: string, digest: Digest): Promise<void>;
   /**
@@ -87,6 +89,12 @@ export function createClientStore(manager: EntityManager): ClientStore {
     async update(id, metadata, endsVerification) {
       const fields = { name: metadata.client_name, metadata: { ...metadata } };
       await clients.update({ id }, { ...fields, ...(endsVerification && { isVerified: false }) });
+    },
+    async moveSecretDigest(id, former, { digest, keyId }) {
+      await clients.update(
+        { id, secretDigest: former },
+        { secretDigest: digest, secretDigestKeyId: keyId },
+      );
     },
     async moveRegistrationDigest(id, { digest, keyId }) {
       await clients.update({ id }, { registrationDigest: digest, registrationDigestKeyId: keyId });

@@ -65,12 +65,15 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  /** Lets users be asked again: what they agreed to looked otherwise. */
+  readonly forgetConsents: (manager: EntityManager, clientId: string) => Promise<void>;
 }
 
 export function createRegistrationService({
   dataSource,
   keyring,
   format,
+  forgetConsents,
 }: Dependencies): RegistrationService {
   const tokens = createRegistrationTokens({ keyring, format });
 
@@ -157,7 +160,9 @@ export function createRegistrationService({
         const store = createClientStore(manager);
         const client = admit(await store.findForUpdate(id), token);
         const metadata = readReplacement(client, body, keyring);
-        await store.update(id, metadata, isShownOtherwise(client.metadata, metadata));
+        const isOtherwise = isShownOtherwise(client.metadata, metadata);
+        await store.update(id, metadata, isOtherwise);
+        if (isOtherwise) await forgetConsents(manager, id);
         await createAuditLog(manager).record(
           { id, ...source },
           {

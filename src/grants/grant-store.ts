@@ -32,8 +32,13 @@ export interface GrantStore {
    */
   create(grant: NewGrant): Promise<string | undefined>;
   find(tenantId: string, id: string): Promise<StoredGrant | undefined>;
-  /** An account's, newest first; those that are revoked but not yet forgotten included. */
-  listOfAccount(tenantId: string, accountId: string): Promise<readonly StoredGrant[]>;
+  /** As `find`, for the operator, who does not ask on a tenant's behalf. */
+  findAnywhere(id: string): Promise<StoredGrant | undefined>;
+  /**
+   * An account's, newest first; those that are revoked but not yet forgotten included.
+   * @param tenantId `null`, for the operator, in all tenants
+   */
+  listOfAccount(tenantId: string | null, accountId: string): Promise<readonly StoredGrant[]>;
   /** Ends a grant with every token under it. In a transaction; repeating it is harmless. */
   revoke(id: string, by: string, reason: string | null): Promise<void>;
 }
@@ -42,14 +47,19 @@ export interface GrantStore {
 const KEEP_UNUSED = '1 day';
 
 export function createGrantStore(manager: EntityManager): GrantStore {
-  const select = (tenantId: string) =>
-    manager
+  async function read(
+    condition: Partial<Pick<Grant, 'id' | 'tenantId' | 'accountId'>>,
+  ): Promise<readonly StoredGrant[]> {
+    const { entities, raw } = await manager
       .createQueryBuilder(Grant, 'c')
       .innerJoin('clients', 'client', 'client.id = c.clientId')
       .addSelect('client.name', 'client_name')
       .addSelect(`CASE WHEN ${IS_REVOKED} THEN 'revoked' ELSE 'active' END`, 'status')
-      .where('c.tenantId = :tenantId', { tenantId })
-      .orderBy('c.issueSeq', 'DESC');
+      .where(condition)
+      .orderBy('c.issueSeq', 'DESC')
+      .getRawAndEntities<RawGrant>();
+    return combine(entities, raw);
+  }
 
   return {
     async create({ tenantId, accountId, clientId, scopes, resources, redirectUri }) {
@@ -72,18 +82,10 @@ export function createGrantStore(manager: EntityManager): GrantStore {
       );
       return inserted === undefined ? undefined : id;
     },
-    async find(tenantId, id) {
-      const { entities, raw } = await select(tenantId)
-        .andWhere('c.id = :id', { id })
-        .getRawAndEntities<RawGrant>();
-      return combine(entities, raw)[0];
-    },
-    async listOfAccount(tenantId, accountId) {
-      const { entities, raw } = await select(tenantId)
-        .andWhere('c.accountId = :accountId', { accountId })
-        .getRawAndEntities<RawGrant>();
-      return combine(entities, raw);
-    },
+    find: async (tenantId, id) => (await read({ tenantId, id }))[0],
+    findAnywhere: async (id) => (await read({ id }))[0],
+    listOfAccount: (tenantId, accountId) =>
+      read({ accountId, ...(tenantId !== null && { tenantId }) }),
     revoke: (id, by, reason) => createRevocationStore(manager).revoke(id, by, reason),
   };
 }

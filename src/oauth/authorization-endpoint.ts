@@ -27,7 +27,8 @@ export function createAuthorizationEndpoint({
     const { failure } = ctx.state as { failure?: unknown };
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
-    const location = ctx.response.get('Location');
+    // Koa's types say otherwise, but what was not set is undefined.
+    const location = (ctx.response.get('Location') as string | undefined) ?? '';
     const isOurs = location === '' || location.startsWith('/') || location.startsWith(`${issuer}/`);
     if (isOurs || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
     const { searchParams } = new URL(location);

@@ -18,6 +18,7 @@ interface TokenModel {
 
 interface ClientModel {
   prototype: {
+    clientId: string;
     redirectUris: string[];
     clientSecret?: string;
     redirectUriAllowed(presented: string): boolean;
@@ -53,7 +54,7 @@ export function judgeClientsByOurRules(
     /** Whether a presented redirect is one of the registered ones. */
     readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
     /** Whether a secret is the one that a digest was made of. */
-    readonly isSecretOf: (digest: string, presented: string) => boolean;
+    readonly isSecretOf: (clientId: string, digest: string, presented: string) => Promise<boolean>;
   },
 ): void {
   const { prototype, Schema } = provider.Client as unknown as ClientModel;
@@ -64,7 +65,8 @@ export function judgeClientsByOurRules(
     );
   };
   prototype.compareClientSecret = function isSecret(presented) {
-    return this.clientSecret !== undefined && rules.isSecretOf(this.clientSecret, presented);
+    const { clientId, clientSecret: digest } = this;
+    return digest !== undefined && rules.isSecretOf(clientId, digest, presented);
   };
 }
 

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import type { JWK } from 'jose';
 
+import type { ClientSecrets } from '../clients/client-secrets.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
@@ -19,17 +20,11 @@ import {
 import { OAUTH_PATHS } from './paths.js';
 import { OIDC_SCOPES, RESOURCE_SERVER_SCOPES } from './requested-scopes.js';
 
-/** The name of the cookie that holds a browser's session. */
-const COOKIES = {
-  session: 'gatehouse_session',
-  interaction: 'gatehouse_interaction',
-  resume: 'gatehouse_resume',
-} as const;
-
 export interface ProviderDependencies {
   readonly issuer: string;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  readonly secrets: ClientSecrets;
   readonly adapter: Parameters<typeof createAdapterFactory>[0];
   readonly authorization: Authorization;
   readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
@@ -47,13 +42,12 @@ export function createProvider(
   dependencies: ProviderDependencies,
   signing: readonly JWK[],
 ): Provider {
-  const { issuer, keyring, format, isRegisteredRedirect } = dependencies;
+  const { issuer, format, secrets, isRegisteredRedirect } = dependencies;
   const provider = new Provider(issuer, configurationOf(dependencies, signing));
   mintInOurFormat(provider, format);
   judgeClientsByOurRules(provider, {
     isRegisteredRedirect,
-    // Digests can be compared like any text: they tell nothing about the secret.
-    isSecretOf: (digest, presented) => keyring.digests(presented).includes(digest),
+    isSecretOf: (...secret) => secrets.isSecretOf(...secret),
   });
   answerInTheQueryOnly(provider);
   writeUrlsOfTheIssuer(provider);
@@ -65,14 +59,14 @@ export function createProvider(
 }
 
 function configurationOf(
-  { keyring, adapter, authorization, renderError }: ProviderDependencies,
+  { issuer, keyring, adapter, authorization, renderError }: ProviderDependencies,
   signing: readonly JWK[],
 ): Configuration {
   const off = { enabled: false } as const;
   return {
     adapter: createAdapterFactory(adapter),
     jwks: { keys: [...signing] },
-    cookies: { ...cookieConfiguration(keyring) },
+    cookies: cookieConfiguration(keyring, issuer),
     routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
     // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
     scopes: [...OIDC_SCOPES],
@@ -144,10 +138,20 @@ function configurationOf(
   };
 }
 
-function cookieConfiguration(keyring: Keyring): NonNullable<Configuration['cookies']> {
+function cookieConfiguration(
+  keyring: Keyring,
+  issuer: string,
+): NonNullable<Configuration['cookies']> {
+  // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3). The
+  // others cannot have it: they are confined to the path of one authorization.
+  const prefix = issuer.startsWith('https://') ? '__Host-' : '';
   const options = { httpOnly: true, overwrite: true, sameSite: 'lax', signed: true } as const;
   return {
-    names: COOKIES,
+    names: {
+      session: `${prefix}gatehouse_session`,
+      interaction: 'gatehouse_interaction',
+      resume: 'gatehouse_resume',
+    },
     long: { ...options, path: '/' },
     short: options,
     keys: createCookieSigner(keyring) as unknown as string[],

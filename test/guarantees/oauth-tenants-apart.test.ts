@@ -39,10 +39,17 @@ describe('every store of OAuth keeps tenants apart', () => {
       expect(Object.keys(createClientStore(manager)).toSorted()).toEqual([
         // Clients are global: but for blocks, no operation knows a tenant.
         ...['delete', 'find', 'findForUpdate', 'insertConfidential', 'insertPublic', 'isBlocked'],
-        ...['list', 'listBlockingTenants', 'moveRegistrationDigest', 'setBlocked', 'setVerified'],
+        ...[
+          'list',
+          'listBlockingTenants',
+          'moveRegistrationDigest',
+          'moveSecretDigest',
+          'setBlocked',
+          'setVerified',
+        ],
         'update',
       ]);
-      expect(Object.keys(createConsentStore(manager))).toEqual([
+      expect(Object.keys(createConsentStore(manager)).toSorted()).toEqual([
         'deleteOfClient',
         'find',
         'forget',
