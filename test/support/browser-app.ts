@@ -36,7 +36,11 @@ export async function createBrowserApp(): Promise<BrowserApp> {
     site,
     issuer: gatehouse.config.ISSUER,
     user: await createUser(gatehouse, [[tenant, 'manager']]),
-    newContext: () => real.browser.newContext(),
+    async newContext() {
+      const context = await real.browser.newContext();
+      context.setDefaultTimeout(10_000);
+      return context;
+    },
     async close() {
       await real.close();
       await Promise.all([gatehouse.close(), site.close()]);

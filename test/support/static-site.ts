@@ -10,11 +10,17 @@ export interface StaticSite {
   close(): Promise<void>;
 }
 
-/** Serves `single-page-app.html`, whatever is asked for. */
+/** What is asked for there is found at another site. */
+export const ONWARD = '/onward';
+
+/** Serves `single-page-app.html`, whatever else is asked for. */
 export async function createStaticSite(): Promise<StaticSite> {
   const page = await readFile('test/support/single-page-app.html');
-  const server = createServer((_, response) => {
-    response.setHeader('Content-Type', 'text/html').end(page);
+  const server = createServer(({ url }, response) => {
+    if (url?.startsWith(ONWARD)) {
+      return response.writeHead(302, { Location: 'https://www.example.org/' }).end();
+    }
+    return response.setHeader('Content-Type', 'text/html').end(page);
   }).listen(0, 'localhost');
   await once(server, 'listening');
   return {
