@@ -88,6 +88,8 @@ function configurationOf(
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clockTolerance: 0,
+    // Without it every request from a browser is refused. Who may read the answer is said by `http/cors`.
+    clientBasedCORS: () => true,
     expiresWithSession: async () => false,
     rotateRefreshToken: () => true,
     issueRefreshToken: async (ctx, client) =>

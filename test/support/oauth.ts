@@ -234,17 +234,25 @@ interface Flow {
 type Server = { readonly origin: string; readonly config: { readonly ISSUER: string } };
 
 /** Goes through all pages, and returns where the client is told the outcome. */
-export async function authorize(server: Server, flow: Flow): Promise<URL> {
-  const { client, user, parameters = {} } = flow;
+export function authorize(server: Server, flow: Flow): Promise<URL> {
+  const url = authorizeUrl(server.config.ISSUER, {
+    client_id: flow.client.client_id,
+    code_challenge: createPkce().challenge,
+    ...flow.parameters,
+  });
+  return approve(server, url, flow);
+}
+
+/** The same for an authorization request that somebody else has made. */
+export async function approve(
+  server: Server,
+  url: string,
+  flow: Omit<Flow, 'client' | 'parameters'>,
+): Promise<URL> {
+  const { user } = flow;
   const issuer = server.config.ISSUER;
   const browser = flow.browser ?? createBrowser({ origin: server.origin, issuer });
-  let stop = await browser.open(
-    authorizeUrl(issuer, {
-      client_id: client.client_id,
-      code_challenge: createPkce().challenge,
-      ...parameters,
-    }),
-  );
+  let stop = await browser.open(url);
   if (new URL(stop.url).pathname.startsWith('/login')) {
     stop = await browser.submit(stop, { email: user.email, password: PASSWORD });
   }
