@@ -156,7 +156,8 @@ function refreshTokenAdapter(): Partial<Adapter> {
     async find(secret) {
       const exchange = theExchange();
       const { row } = exchange;
-      if (row?.is_consumed && row.answer !== null && !row.is_dead) {
+      // There is an answer only if it was consumed, be it while this request was waiting.
+      if (row !== undefined && row.answer !== null && !row.is_dead) {
         const isSameClient = row.client_id === row.grant_client_id;
         if (isSameClient && row.request_hash === exchange.requestHash) {
           exchange.replay = row.answer;
