@@ -172,7 +172,7 @@ function refreshTokenAdapter(): Partial<Adapter> {
 /** Whether the first answer may be given again. While the tenant is suspended nothing is: the token itself is judged then. */
 function isRepetition(row: ExchangeRow, { requestHash }: Exchange): boolean {
   return (
-    row.is_consumed &&
+    // There is an answer only if it was consumed, be it while this request was waiting.
     row.answer !== null &&
     !(row.is_dead || row.is_suspended || row.role === null) &&
     row.client_id === row.grant_client_id &&

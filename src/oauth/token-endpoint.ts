@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
@@ -27,6 +28,15 @@ interface TokenState {
   failure?: unknown;
   readers?: Readers;
 }
+
+/**
+ * Requests that compete for one code or token are seldom read at once: the others come milliseconds later,
+ * or to another replica. So the winner's answer is held back for so long, and what comes until
+ * then is no reuse: nobody can have been told yet that the token is consumed.
+ */
+const COMPETING_MS = 50;
+/** Timers may be early by a millisecond. */
+const TIMER_SLACK_MS = 2;
 
 type TokenAnswer = Readonly<Record<string, unknown>>;
 
@@ -100,8 +110,10 @@ async function commit(ctx: Context, exchange: Exchange, dependencies: Dependenci
     },
     refresh: refresh && { id: createId('tok'), ...refresh },
     answer: rememberedAnswer(ctx.body as TokenAnswer, exchange, dependencies),
+    competingSeconds: COMPETING_MS / 1000,
   });
   if (outcome !== 'issued') throw new OAuthError(400, 'invalid_grant', 'grant request is invalid');
+  await pause(COMPETING_MS + TIMER_SLACK_MS);
 }
 
 /** A grace window is for refreshing only: a code is used once (RFC 6749 §4.1.2). */
