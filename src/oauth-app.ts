@@ -5,7 +5,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAccountStore } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
-import { createAuditLog } from './audit/audit-log.js';
+import { createAuditLog, type Actor } from './audit/audit-log.js';
 import {
   createClientAuthentication,
   type ClientAuthentication,
@@ -39,7 +39,7 @@ import {
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
-import { createExchangeStore } from './oauth/exchange-store.js';
+import { createExchangeStore, type ExchangeRow } from './oauth/exchange-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
@@ -132,8 +132,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       signing,
     ),
   );
-  const endGrant = (grantId: string, by: string, reason: string | null = null) =>
-    dataSource.transaction((within) => endGrantIn(within, grantId, by, reason));
+  const endGrant = (row: ExchangeRow, actor: Actor, reason: string | null = null) =>
+    dataSource.transaction((within) => endGrantIn(within, row, actor, reason));
   const refreshTokens = createRefreshTokens({ store: exchanges, format, endGrant });
   const clients: ClientAuthentication = createClientAuthentication({
     ...{ lookup, keyring, secrets, findClient },
@@ -146,7 +146,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     keyring,
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
-    endReusedGrant: (grantId, clientId) => endGrant(grantId, clientId, 'used twice'),
+    endReusedGrant: (ctx, row) => {
+      const { requestId } = ctx.state as RequestState;
+      const actor = { id: row.client_id, address: clientAddress(ctx.req), requestId };
+      return endGrant(row, actor, 'a code or refresh token was used twice');
+    },
   });
   const authorize = createAuthorizationEndpoint({ issuer, protocol: protocol.middleware, pages });
 
@@ -217,15 +221,17 @@ function consentStores(manager: EntityManager) {
 
 async function endGrantIn(
   manager: EntityManager,
-  grantId: string,
-  by: string,
+  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: ExchangeRow,
+  actor: Actor,
   reason: string | null,
 ): Promise<void> {
-  await createGrantStore(manager).revoke(grantId, by, reason);
-  await createAuditLog(manager).record(
-    { id: by, address: null, requestId: null },
-    { tenantId: null, action: 'grant.revoke', subject: grantId, details: { reason } },
-  );
+  await createGrantStore(manager).revoke(grantId, actor.id, reason);
+  await createAuditLog(manager).record(actor, {
+    tenantId,
+    action: 'grant.revoke',
+    subject: grantId,
+    details: { clientId, reason },
+  });
 }
 
 /** The library, made anew whenever the signing keys change; requests in flight finish with the one they began with. */
