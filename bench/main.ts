@@ -14,6 +14,8 @@ import { measureOauth } from './oauth-suite.js';
 const { values } = parseArgs({
   options: {
     suite: { type: 'string', default: 'all' },
+    /** Of OAuth's endpoints those whose name begins like this. */
+    only: { type: 'string', default: '' },
     keys: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '5' },
     pairs: { type: 'string', default: '5' },
@@ -42,7 +44,7 @@ try {
     env: { SECRET_KEYS: SECRET_KEY, LOG_LEVEL: 'info' },
   };
   if (values.suite !== 'oauth') await measureKeys(bench, Number(values.keys));
-  if (values.suite !== 'keys') await measureOauth(bench);
+  if (values.suite !== 'keys') await measureOauth(bench, values.only);
 } finally {
   await postgres.stop();
   rmSync(folder, { recursive: true });

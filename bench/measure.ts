@@ -1,5 +1,5 @@
 import { createLoad, filled, linesOf, type LoadResult, type Requests } from './load.js';
-import { startServer } from './processes.js';
+import { SERVER_LOG, startServer } from './processes.js';
 
 const WARM_UP_SECONDS = 2;
 
@@ -44,7 +44,7 @@ async function measure(contestant: Contestant, seconds: number): Promise<Run> {
     const result = await load.run(server.port, seconds);
     const cpu = (server.cpuMicros() - before) / result.requests;
     if (result.failures > 0) {
-      throw new Error(`${result.failures} answers of ${contestant.name} failed`);
+      throw new Error(`${result.failures} answers of ${contestant.name} failed; see ${SERVER_LOG}`);
     }
     await probe(contestant, server.port);
     return { ...result, cpu };

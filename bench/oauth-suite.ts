@@ -52,14 +52,18 @@ interface Oauth extends Bench {
   readonly anyLine: string;
 }
 
-/** What OAuth's endpoints cost, against the library alone and against no work at all. */
-export async function measureOauth(bench: Bench): Promise<void> {
+/**
+ * What OAuth's endpoints cost, against the library alone and against no work at all.
+ *
+ * @param only what the names of the endpoints that are measured begin with
+ */
+export async function measureOauth(bench: Bench, only: string): Promise<void> {
   const database = await createDatabase(bench.postgres, 'oauth');
   const parties = await seedParties(database, bench.keyring);
   const anyLine = path.join(bench.folder, 'any.txt');
   writeFileSync(anyLine, bench.format.mint('at'));
   const oauth: Oauth = { ...bench, database, parties, anyLine };
-  for (const endpoint of ENDPOINTS) {
+  for (const endpoint of ENDPOINTS.filter(({ title }) => title.startsWith(only))) {
     const { title, template, target } = endpoint;
     printHeading(`${title}: ${template.method} ${template.path}`);
     const comparison = await compare(
@@ -70,7 +74,7 @@ export async function measureOauth(bench: Bench): Promise<void> {
     if (target === undefined) console.log(`  against the bare provider: ${ratio.toFixed(3)}`);
     else printTarget('against the bare provider', ratio, target);
   }
-  await measureMe(oauth);
+  if ('me'.startsWith(only)) await measureMe(oauth);
 }
 
 /** `/me` takes tokens and keys alike, at the same price. */
