@@ -11,8 +11,11 @@ export const CORES = { server: '0', rest: '1' } as const;
 /** What servers print, the last one's: a pipe to a terminal would be measured along with them. */
 export const SERVER_LOG = path.join(tmpdir(), 'gatehouse-bench.log');
 
-/** As in `npm start`; the floor gets them too. */
-const NODE_FLAGS = ['--max-semi-space-size=32'];
+/** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
+const NODE_FLAGS = [
+  '--max-semi-space-size=32',
+  ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
+];
 
 const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
