@@ -36,7 +36,13 @@ export function createUserinfoRoutes({
     ctx.body = JSON.stringify(
       token === undefined
         ? { sub: principal.credentialId, ...common }
-        : { sub: principal.principalId, ...common, ...account, role: token.role },
+        : {
+            sub: principal.principalId,
+            ...common,
+            // Named one by one: whatever else an account has is nobody's business.
+            ...(account && { email: account.email, name: account.name }),
+            role: token.role,
+          },
     );
   }
   return (['GET', 'POST'] as const).map((method) => ({
