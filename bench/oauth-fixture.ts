@@ -10,7 +10,7 @@ export const REDIRECT = 'https://app.example.com/callback';
 export const PUBLIC_CLIENT = 'cli_benchPublic';
 export const CONFIDENTIAL_CLIENT = 'cli_benchConfidential';
 export const CLIENT_SECRET = 'a client secret that only the benchmark uses'.replaceAll(' ', '-');
-export const CODE_VERIFIER = 'a-code-verifier-of-the-length-that-is-required';
+const CODE_VERIFIER = 'a-code-verifier-of-the-length-that-is-required';
 export const CODE_CHALLENGE = createHash('sha256').update(CODE_VERIFIER).digest('base64url');
 
 const RESOURCE_SCOPE = 'contacts:read contacts:write leads:read offline_access';
