@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { timeOfArrival } from '../http/arrival.js';
 import type { ExchangeRow, ExchangeStore, SourceKind } from './exchange-store.js';
 
 /** What the library asked to have stored, until it is: all of it, at once, or nothing. */
@@ -39,6 +40,7 @@ const CLIENT_ID = /^cli_[0-9A-Za-z]{1,64}$/;
 
 /** @param params tells the request's parameters; asked when the client is looked up, once they were read */
 export function createExchange(store: ExchangeStore, params: () => ExchangeParams): Exchange {
+  const since = timeOfArrival();
   const exchange: Exchange = {
     source: undefined,
     row: undefined,
@@ -53,7 +55,7 @@ export function createExchange(store: ExchangeStore, params: () => ExchangeParam
       const { source, secret } = sourceOf(params());
       exchange.source = source;
       exchange.requestHash = hashOf(params());
-      exchange.row = await store.load(clientId, source, secret);
+      exchange.row = await store.load(clientId, source, secret, since);
       return exchange.row;
     },
   };

@@ -16,7 +16,7 @@ export function createRefreshTokens({
 }): RefreshTokens {
   async function findRow(clientId: string, secret: string): Promise<ExchangeRow | undefined> {
     if (format.read('rt', secret) === undefined) return undefined;
-    const row = await store.load(clientId, 'refresh', secret);
+    const row = await store.load(clientId, 'refresh', secret, performance.now());
     return row !== undefined && row.digest !== null && row.grant_client_id === clientId
       ? row
       : undefined;

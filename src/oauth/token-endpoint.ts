@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
@@ -28,6 +29,15 @@ interface TokenState {
   readers?: Readers;
 }
 
+/**
+ * Requests that compete for one code or token are seldom read at once: the others come milliseconds later,
+ * or to another replica. So the winner's answer is held back for so long, and what comes until
+ * then is no reuse: nobody can have been told yet that the token is consumed.
+ */
+const COMPETING_MS = 50;
+/** Timers may be early by a millisecond. */
+const TIMER_SLACK_MS = 2;
+
 type TokenAnswer = Readonly<Record<string, unknown>>;
 
 /**
@@ -44,7 +54,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const exchange = createExchange(store, () => oidcOf(ctx)?.params ?? {});
     state.exchange = exchange;
 
-    await protocol(ctx, next);
+    await judge(ctx, () => protocol(ctx, next));
     state.readers = readersOf(ctx);
     if (state.failure !== undefined) throw state.failure;
     if (exchange.replay !== undefined) return replay(ctx, exchange, dependencies);
@@ -54,6 +64,22 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     if (ctx.status === 200) await commit(ctx, exchange, dependencies);
     return undefined;
   };
+}
+
+/**
+ * Has the library answer, and keeps from it what it would decide otherwise than we do: it shows errors as a
+ * page to whoever prefers one, and refuses clients that a browser calls from another origin (CORS is ours).
+ */
+async function judge(ctx: Context, answer: () => Promise<unknown>): Promise<void> {
+  const { headers } = ctx.req;
+  const { origin } = headers;
+  headers.accept = 'application/json';
+  delete headers.origin;
+  try {
+    await answer();
+  } finally {
+    if (origin !== undefined) headers.origin = origin;
+  }
 }
 
 /**
@@ -84,8 +110,10 @@ async function commit(ctx: Context, exchange: Exchange, dependencies: Dependenci
     },
     refresh: refresh && { id: createId('tok'), ...refresh },
     answer: rememberedAnswer(ctx.body as TokenAnswer, exchange, dependencies),
+    competingSeconds: COMPETING_MS / 1000,
   });
   if (outcome !== 'issued') throw new OAuthError(400, 'invalid_grant', 'grant request is invalid');
+  await pause(COMPETING_MS + TIMER_SLACK_MS);
 }
 
 /** A grace window is for refreshing only: a code is used once (RFC 6749 §4.1.2). */
