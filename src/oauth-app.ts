@@ -3,6 +3,7 @@ import compose from 'koa-compose';
 import type Provider from 'oidc-provider';
 import type { DataSource, EntityManager } from 'typeorm';
 
+import { createAccountLookup } from './accounts/account-lookup.js';
 import { createAccountStore } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createAuditLog, type Actor } from './audit/audit-log.js';
@@ -58,7 +59,7 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  readonly lookup: Lookup<'clients'>;
+  readonly lookup: Lookup<'clients' | 'accounts'>;
   readonly verifier: Verifier;
   readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
@@ -175,7 +176,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path: OAUTH_PATHS.introspect,
       }),
       ...createUserinfoRoutes({
-        ...{ guard, findAccount },
+        guard,
+        findAccount: createAccountLookup(lookup),
         path: OAUTH_PATHS.userinfo,
         brand: config.TOKEN_BRAND,
       }),

@@ -135,7 +135,7 @@ function judge(
 function createRowReader() {
   const scopeSets = createScopeSets();
   return (row: LookupRow) => {
-    const facts = (row[2] ?? '').split(SEPARATOR);
+    const facts = row[2].split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
     const token = KINDS[kind].family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
