@@ -7,7 +7,6 @@ import { Problem, serviceUnavailable } from './problem.js';
 /** What a page says when something went wrong. */
 export interface PageError {
   readonly status: number;
-  readonly title: string;
   readonly message: string;
   readonly code: string;
   readonly requestId: string;
@@ -27,8 +26,8 @@ export function answerPageErrors(
       const problem = toProblem(error);
       ctx.state.failure = problem.cause;
       ctx.set(problem.headers);
-      const { status, code, message, title } = problem;
-      render(ctx, { status, code, title, message, requestId: ctx.state.requestId });
+      const { status, code, message } = problem;
+      render(ctx, { status, code, message, requestId: ctx.state.requestId });
     }
   };
 }

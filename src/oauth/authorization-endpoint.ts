@@ -53,6 +53,14 @@ export async function repeatByGet(ctx: Context): Promise<void> {
   ctx.status = 303;
 }
 
+const HEADING = 'This did not work';
+
+/** Where the protocol's own words are for the app's developer only. */
+const FOR_PEOPLE: Readonly<Record<string, string>> = {
+  server_error: 'Something went wrong on our side.',
+  invalid_client: 'This app is not known here, or no longer admitted. Connect it anew.',
+};
+
 /** Tells the user, where the client cannot be told. */
 export function renderAuthorizationError(
   pages: Pages<OAuthViews>,
@@ -60,14 +68,13 @@ export function renderAuthorizationError(
   { code, description }: { code: string; description?: string | undefined },
 ): void {
   const { requestId } = ctx.state as { requestId: string };
-  const isOurs = code === 'server_error';
-  const message = isOurs
-    ? 'Something went wrong on our side.'
-    : `The app’s request cannot be answered${description === undefined ? '' : `: ${description}`}.`;
+  const message =
+    FOR_PEOPLE[code] ??
+    `The app’s request cannot be answered${description === undefined ? '' : `: ${description}`}.`;
   pages.send(
     ctx,
     'error',
-    { title: 'Sign-in failed', heading: 'This did not work', message, code, requestId },
+    { title: 'Sign-in failed', heading: HEADING, message, code, requestId },
     { status: ctx.status >= 400 ? ctx.status : 400 },
   );
 }
@@ -76,9 +83,11 @@ export function renderAuthorizationError(
 export function renderPageError(
   pages: Pages<OAuthViews>,
   ctx: Parameters<Pages<OAuthViews>['send']>[0],
-  { status, title, message, code, requestId }: PageError,
+  { status, message, code, requestId }: PageError,
 ): void {
-  pages.send(ctx, 'error', { title, heading: title, message, code, requestId }, { status });
+  // Not the problem's own title: of a page that was left open too long, "There is nothing here" is no help.
+  const page = { title: HEADING, heading: HEADING, message, code, requestId };
+  pages.send(ctx, 'error', page, { status });
 }
 
 function hasSignedIn(ctx: Context): boolean {

@@ -16,6 +16,8 @@ export interface LoginPage extends FormData {
   readonly email?: string | undefined;
   /** One sentence, the same whatever was wrong. */
   readonly error?: string | undefined;
+  /** Whether the error is about what was typed. */
+  readonly isInvalid?: boolean;
   /** The app that somebody is about to continue to. */
   readonly clientName?: string | undefined;
 }

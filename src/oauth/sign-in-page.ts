@@ -64,6 +64,7 @@ export function createSignInPage({ pages, csrf, clientAddress, signIn }: Depende
         clientName: view.clientName,
         email,
         error,
+        isInvalid: status === 422,
       },
       { status, formAction: view.formAction },
     );

@@ -38,7 +38,7 @@ export async function createBrowserApp(): Promise<BrowserApp> {
     user: await createUser(gatehouse, [[tenant, 'manager']]),
     async newContext() {
       const context = await real.browser.newContext();
-      context.setDefaultTimeout(10_000);
+      context.setDefaultTimeout(25_000);
       return context;
     },
     async close() {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
 
 /** A real browser, and the end of it. */
@@ -30,8 +31,8 @@ export async function launchBrowser(): Promise<RealBrowser> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-chromium-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const packaged = await unpack(folder).catch(() => undefined);
-    const browser = await launchFirst(packaged === undefined ? INSTALLED : [packaged]);
+    const packaged = await unpack(folder);
+    const browser = await launchFirst([...packaged, ...INSTALLED]);
     return {
       browser,
       async close() {
@@ -62,16 +63,16 @@ async function launchFirst(candidates: readonly LaunchOptions[]): Promise<Browse
 const AS_ON_LAMBDA = { AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
 
 /** In a process of its own, since it reads where to from the environment. */
-async function unpack(folder: string): Promise<LaunchOptions> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('no package for it');
-  const script = `import { default as it } from '@sparticuz/chromium'; await it.executablePath();`;
+async function unpack(folder: string): Promise<readonly LaunchOptions[]> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return [];
+  const script = fileURLToPath(new URL('./unpack-chromium.mjs', import.meta.url));
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+  const child = spawn(process.execPath, [script], {
     env: { PATH, TMPDIR: folder, ...AS_ON_LAMBDA },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const [code] = (await once(child, 'exit')) as [number | null];
-  if (code !== 0) throw new Error(`unpacking ended with ${code}`);
+  if (code !== 0) return [];
   const fonts = join(folder, 'fonts.conf');
   await writeFile(
     fonts,
@@ -79,11 +80,14 @@ async function unpack(folder: string): Promise<LaunchOptions> {
       <dir>${folder}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${folder}/cache</cachedir>
     </fontconfig>`,
   );
-  return {
-    executablePath: join(folder, 'chromium'),
-    env: {
-      ...{ PATH, HOME: folder, TMPDIR: folder, FONTCONFIG_FILE: fonts },
-      LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
+  const libraries = join(folder, 'al2023', 'lib');
+  return [
+    {
+      executablePath: join(folder, 'chromium'),
+      env: {
+        ...{ PATH, HOME: folder, TMPDIR: folder },
+        ...{ FONTCONFIG_FILE: fonts, LD_LIBRARY_PATH: libraries },
+      },
     },
-  };
+  ];
 }

@@ -15,7 +15,7 @@ export const ONWARD = '/onward';
 
 /** Serves `single-page-app.html`, whatever else is asked for. */
 export async function createStaticSite(): Promise<StaticSite> {
-  const page = await readFile('test/support/single-page-app.html');
+  const page = await readFile(new URL('./single-page-app.html', import.meta.url));
   const server = createServer(({ url }, response) => {
     if (url?.startsWith(ONWARD)) {
       return response.writeHead(302, { Location: 'https://www.example.org/' }).end();

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, type TestApp } from '../support/app.js';
+import { authorizeUrl, createBrowser, createPkce, registerClient } from '../support/oauth.js';
+
+/** What people read when signing in does not go as it should. */
+describe('the pages of an authorization', () => {
+  let gatehouse: TestApp;
+  let url: string;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    const { client_id } = await registerClient(gatehouse);
+    const { challenge } = createPkce();
+    url = authorizeUrl(gatehouse.config.ISSUER, { client_id, code_challenge: challenge });
+  });
+  afterAll(() => gatehouse.close());
+
+  const open = () => createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
+
+  it('say what to do about a page that was left open for too long', async () => {
+    const browser = open();
+    const page = await browser.open(url);
+    browser.cookies.clear();
+    const { status, html } = await browser.open(page.url);
+    expect(status).toBe(404);
+    expect(html).toContain('This page has expired. Go back to the app and start again.');
+    expect(html).not.toContain('There is nothing here');
+  });
+
+  it('say what to do about an app that is not known', async () => {
+    const { status, html } = await open().open(url.replace(/client_id=\w+/, 'client_id=cli_x'));
+    expect(status).toBe(400);
+    expect(html).toContain('This app is not known here');
+    expect(html).toContain('<code>invalid_client</code>');
+  });
+
+  it('mark the fields of a login that was wrong, and not of one that was not looked at', async () => {
+    const browser = open();
+    const page = await browser.open(url);
+    const fields = { email: 'nobody@example.com', password: 'wrong' };
+    const wrong = await browser.submit(page, fields);
+    expect(wrong.status).toBe(422);
+    expect(wrong.html.match(/aria-invalid="true" aria-describedby="error"/g)).toHaveLength(2);
+
+    for (let attempts = 1; attempts < 10; attempts += 1) await browser.submit(page, fields);
+    const throttled = await browser.submit(page, fields);
+    expect(throttled.status).toBe(429);
+    expect(throttled.html).toContain('Too many attempts. Try again in');
+    expect(throttled.html).not.toContain('aria-invalid="true"');
+  });
+});
