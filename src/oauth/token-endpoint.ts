@@ -91,6 +91,8 @@ async function judge(ctx: Context, answer: () => Promise<unknown>): Promise<void
     await answer();
   } finally {
     if (origin !== undefined) headers.origin = origin;
+    const names = ctx.res.getHeaderNames().filter((name) => name.startsWith('access-control-'));
+    for (const name of names) ctx.remove(name);
   }
 }
 
