@@ -3,7 +3,7 @@ import type { Context, Middleware } from 'koa';
 import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages } from '../http/pages.js';
-import { serviceUnavailable } from '../http/problem.js';
+import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { OAuthViews } from './page-data.js';
 import { oidcOf } from './token-endpoint.js';
@@ -24,6 +24,7 @@ export function createAuthorizationEndpoint({
   pages: Pages<OAuthViews>;
 }): Middleware {
   return async (ctx, next) => {
+    assertShort(ctx.querystring);
     // The library would answer some errors as JSON; whoever follows a link here is a person.
     ctx.req.headers.accept = 'text/html';
     await protocol(ctx, next);
@@ -43,13 +44,23 @@ export function createAuthorizationEndpoint({
   };
 }
 
+/** Whoever asks, signed in or not, makes us keep what was asked until the user has answered. */
+const MAX_REQUEST = 8192;
+
+/** @throws Problem `bad_request` for a request that is too long to be kept */
+function assertShort(query: string): void {
+  if (query.length <= MAX_REQUEST) return;
+  throw new Problem('bad_request', `The app’s request is longer than ${MAX_REQUEST} characters.`);
+}
+
 /**
  * A request by POST (OpenID Connect Core §3.1.2.1) becomes the same one by GET: what another site posts
  * comes without our cookies, and what it then leads to comes with them.
  */
 export async function repeatByGet(ctx: Context): Promise<void> {
-  const form = await readForm(ctx);
-  ctx.redirect(`${ctx.path}?${form.toString()}`);
+  const query = (await readForm(ctx)).toString();
+  assertShort(query);
+  ctx.redirect(`${ctx.path}?${query}`);
   ctx.status = 303;
 }
 
