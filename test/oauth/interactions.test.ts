@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import {
+  authorize,
+  authorizeUrl,
+  createBrowser,
+  createPkce,
+  createUser,
+  getTokens,
+  PASSWORD,
+  post,
+  registerClient,
+  type Browser,
+  type TestClient,
+  type TestUser,
+} from '../support/oauth.js';
+
+describe('an authorization that waits for its user', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let client: TestClient;
+  let ada: TestUser;
+  let ben: TestUser;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    client = await registerClient(gatehouse);
+    ada = await createUser(gatehouse, [[tenant, 'company_admin']]);
+    ben = await createUser(gatehouse, [[tenant, 'member']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  const newBrowser = () =>
+    createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
+  const begin = (browser: Browser, parameters: Record<string, string> = {}) =>
+    browser.open(
+      authorizeUrl(gatehouse.config.ISSUER, {
+        client_id: client.client_id,
+        code_challenge: createPkce().challenge,
+        ...parameters,
+      }),
+    );
+  const signIn = (browser: Browser, page: Awaited<ReturnType<typeof begin>>, user: TestUser) =>
+    browser.submit(page, { email: user.email, password: PASSWORD });
+  const grantsOf = ({ id }: TestUser) =>
+    gatehouse.database.query('SELECT id FROM grants WHERE account_id = $1', [id]);
+
+  it('is answered for whoever signed in to it, also if somebody else did so in another tab', async () => {
+    const browser = newBrowser();
+    const first = await begin(browser);
+    const second = await begin(browser);
+
+    const asAda = await signIn(browser, first, ada);
+    expect(asAda.html).toContain(ada.email);
+    const asBen = await signIn(browser, second, ben);
+    expect(new URL(asBen.url).pathname).toMatch(/^\/consent\//);
+    expect(asBen.html).toContain(ben.email);
+
+    const done = new URL((await browser.submit(asBen, { decision: 'approve' })).url);
+    expect(done.searchParams.get('code')).toMatch(/^bwp_ac_/);
+    expect(await grantsOf(ben)).toHaveLength(1);
+    expect(await grantsOf(ada)).toHaveLength(0);
+    // What Ada left open is hers, and nobody's here any more.
+    const late = await browser.submit(asAda, { decision: 'approve' });
+    expect(late.status).toBe(404);
+    expect(await grantsOf(ada)).toHaveLength(0);
+  });
+
+  it('makes one grant, however often consent is sent', async () => {
+    const carol = await createUser(gatehouse, [[tenant, 'member']]);
+    const browser = newBrowser();
+    const page = await signIn(browser, await begin(browser), carol);
+    // Sent again before the redirect was followed.
+    const uid = new URL(page.url).pathname;
+    const form = {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: new URLSearchParams([
+        ['csrf', /name="csrf" value="([^"]+)"/.exec(page.html)?.[1] ?? ''],
+        ['tenant_id', tenant.id],
+        ['scope', 'contacts:read'],
+        ['decision', 'approve'],
+      ]),
+    };
+    const answers = [await browser.request(uid, form), await browser.request(uid, form)];
+
+    expect(answers.map(({ status }) => status)).toEqual([303, 303]);
+    expect(answers[0]?.headers.get('Location')).toBe(answers[1]?.headers.get('Location'));
+    expect(await grantsOf(carol)).toHaveLength(1);
+  });
+
+  it('is over when its client gives the redirect up meanwhile', async () => {
+    const confidential = await registerClient(gatehouse, {
+      token_endpoint_auth_method: 'client_secret_basic',
+    });
+    const browser = newBrowser();
+    const page = await begin(browser, { client_id: confidential.client_id });
+    const changed = await fetch(
+      gatehouse.origin + new URL(confidential.registration_client_uri).pathname,
+      {
+        method: 'PUT',
+        headers: {
+          Authorization: `Bearer ${confidential.registration_access_token}`,
+          'Content-Type': 'application/json',
+        },
+        body: JSON.stringify({
+          client_name: 'Moved',
+          redirect_uris: ['https://elsewhere.example.com/cb'],
+        }),
+      },
+    );
+    expect(changed.status).toBe(200);
+
+    const answer = await signIn(browser, page, ada);
+    expect(answer.status).toBe(404);
+    expect(answer.url).not.toContain('app.example.com');
+  });
+
+  it('is not kept if what is asked is longer than anybody needs', async () => {
+    const answer = await begin(newBrowser(), { state: 'x'.repeat(9000) });
+
+    expect(answer.status).toBe(400);
+    expect(answer.html).toContain('longer than');
+    const posted = await post(gatehouse, 'authorize', { state: 'x'.repeat(9000) });
+    expect(posted.status).toBe(400);
+  });
+});
+
+describe('ending what has ended', () => {
+  it('leaves no second trace, of a key or of a refresh token', async () => {
+    const gatehouse = await createTestApp();
+    const tenant = await gatehouse.createTenant('acme');
+    const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
+    const client = await registerClient(gatehouse);
+    const key = await gatehouse.createKey(tenant);
+    const tokens = await getTokens(gatehouse, { client, user });
+    const count = async () => {
+      const [row] = await gatehouse.database.query<{ ends: string; entries: string }>(
+        `SELECT (SELECT count(*) FROM revocations) AS ends, (SELECT count(*) FROM audit_log) AS entries`,
+      );
+      return row;
+    };
+    const end = async () => {
+      await post(gatehouse, 'revoke', { token: key.secret });
+      const answer = await post(gatehouse, 'revoke', {
+        token: tokens.refresh_token ?? '',
+        client_id: client.client_id,
+      });
+      expect(answer.status).toBe(200);
+    };
+    await end();
+    const once = await count();
+    await end();
+    await end();
+
+    expect(await count()).toEqual(once);
+    expect(await authorize(gatehouse, { client, user })).toBeInstanceOf(URL);
+    await gatehouse.close();
+  });
+});
