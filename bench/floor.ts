@@ -1,11 +1,21 @@
 import Router from '@koa/router';
 import Koa from 'koa';
 
+import { OAUTH_PATHS } from '../src/oauth/paths.js';
+
 /** The floor: what a Koa handler behind @koa/router answers when it does nothing else. */
 const router = new Router();
 router.get('/api/v1/me', (ctx) => {
   ctx.body = { data: { ok: true } };
 });
+router.get(OAUTH_PATHS.userinfo, (ctx) => {
+  ctx.body = { ok: true };
+});
+for (const path of [OAUTH_PATHS.token, OAUTH_PATHS.introspect]) {
+  router.post(path, (ctx) => {
+    ctx.body = { ok: true };
+  });
+}
 
 const server = new Koa()
   .use(router.routes())

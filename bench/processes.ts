@@ -1,13 +1,21 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 
 /** Servers get one core, load and database the other, where the system can pin processes. */
 export const CORES = { server: '0', rest: '1' } as const;
 
-/** As in `npm start`; the floor gets them too. */
-const NODE_FLAGS = ['--max-semi-space-size=32'];
+/** What servers print, the last one's: a pipe to a terminal would be measured along with them. */
+export const SERVER_LOG = path.join(tmpdir(), 'gatehouse-bench.log');
+
+/** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
+const NODE_FLAGS = [
+  '--max-semi-space-size=32',
+  ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
+];
 
 const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
@@ -32,10 +40,12 @@ export async function startServer(
 ): Promise<BenchServer> {
   const port = await freePort();
   const [program, args] = pinned(CORES.server, [process.execPath, ...NODE_FLAGS, script]);
+  const output = openSync(SERVER_LOG, 'w');
   const child = spawn(program, args, {
     env: { ...process.env, NODE_ENV: 'development', ...env, PORT: String(port) },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', output],
   });
+  closeSync(output);
   await untilAnswering(child, port);
   return {
     port,
@@ -66,7 +76,7 @@ async function untilAnswering(child: ChildProcess, port: number): Promise<void> 
     if (answer !== undefined && answer.status !== 503) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`the server on port ${port} did not start`);
+  throw new Error(`the server on port ${port} did not start; see ${SERVER_LOG}`);
 }
 
 /** From /proc (clock ticks are a hundredth of a second on Linux); 0 where there is none. */

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { createApp, LOOKUP_QUERIES } from '../src/app.js';
 import { readConfig } from '../src/config.js';
 import { createKeyring } from '../src/credentials/keyring.js';
-import type { Lookup } from '../src/credentials/lookup.js';
+import type { Lookup, LookupRow } from '../src/credentials/lookup.js';
 import { createVerifierPool } from '../src/credentials/verifier-pool.js';
 import { createDataSource } from '../src/db/data-source.js';
 import { ENTITIES } from '../src/entities.js';
@@ -24,7 +24,7 @@ const lookup: Lookup<keyof typeof LOOKUP_QUERIES> = {
     const text = LOOKUP_QUERIES[family]('$1');
     const values = [`{${digests.join(',')}}`];
     const query = { name: family, text, values, rowMode: 'array' as const };
-    return (await pool.query<(string | null)[]>(query)).rows[0];
+    return (await pool.query<[...LookupRow]>(query)).rows[0];
   },
 };
 const keyring = createKeyring(config.SECRET_KEYS ?? []);

@@ -162,7 +162,8 @@ const REDEEM = `
     digest_key text, access_id text, access_digest text, access_scopes text[],
     access_audience text, access_seconds integer,
     refresh_id text, refresh_digest text, refresh_payload jsonb, refresh_seconds integer,
-    sealed_answer bytea, sealed_under text, hash_of_request text, grace_seconds integer
+    sealed_answer bytea, sealed_under text, hash_of_request text, grace_seconds integer,
+    competing_seconds float8
   ) RETURNS text LANGUAGE plpgsql AS $$
   DECLARE
     now timestamptz;
@@ -170,18 +171,19 @@ const REDEEM = `
   BEGIN
     -- Whoever ends the grant holds this lock exclusively: it ends before, and is seen, or after, and sees.
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(of_grant, 0));
-    now := gatehouse_now();
+    -- The time now, and not when the waiting began.
+    now := gatehouse_now() + (clock_timestamp() - statement_timestamp());
     SELECT * INTO parent FROM grants g WHERE g.id = of_grant;
     IF NOT FOUND OR EXISTS (SELECT FROM revocations r
       WHERE r.subject = ANY (parent.subjects) AND r.seq > parent.issue_seq)
     THEN RETURN 'dead'; END IF;
 
     IF source = 'code' THEN
-      UPDATE oauth_artifacts s SET consumed_at = now
+      UPDATE oauth_artifacts s SET consumed_at = now + make_interval(secs => competing_seconds)
         WHERE s.digest = source_digest AND s.expires_at = source_expires_at AND s.kind = 'AuthorizationCode'
           AND s.consumed_at IS NULL AND s.expires_at > now;
     ELSE
-      UPDATE refresh_tokens s SET consumed_at = now, answer = sealed_answer, answer_key_id = sealed_under,
+      UPDATE refresh_tokens s SET consumed_at = now + make_interval(secs => competing_seconds), answer = sealed_answer, answer_key_id = sealed_under,
           answer_until = CASE WHEN sealed_answer IS NOT NULL THEN now + make_interval(secs => grace_seconds) END,
           request_hash = hash_of_request, successor_digest = refresh_digest
         WHERE s.digest = source_digest AND s.expires_at = source_expires_at

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
+import { ACCOUNT_QUERIES } from './accounts/account-lookup.js';
 import { createKeyRoutes } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
@@ -51,7 +52,7 @@ import { createSpaceResolver } from './tenants/space-resolver.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<Family | 'clients'>;
+  readonly lookup: Lookup<Family | 'clients' | 'accounts'>;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
@@ -69,7 +70,7 @@ export interface App {
 }
 
 /** What is looked up in batches, a family each. */
-export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES };
+export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES, ...ACCOUNT_QUERIES };
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
@@ -120,7 +121,9 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
+    presentations,
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
+    introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
   });
   const openRoutes = [

@@ -3,9 +3,10 @@ import compose from 'koa-compose';
 import type Provider from 'oidc-provider';
 import type { DataSource, EntityManager } from 'typeorm';
 
+import { createAccountLookup } from './accounts/account-lookup.js';
 import { createAccountStore } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
-import { createAuditLog } from './audit/audit-log.js';
+import { createAuditLog, type Actor } from './audit/audit-log.js';
 import {
   createClientAuthentication,
   type ClientAuthentication,
@@ -18,6 +19,7 @@ import type { Config } from './config.js';
 import type { GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
+import type { Presentations } from './credentials/presentation.js';
 import type { SecretFormat } from './credentials/secret-format.js';
 import type { Verifier } from './credentials/verifier.js';
 import { createRunPrepared } from './db/prepared.js';
@@ -34,16 +36,17 @@ import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
+  repeatByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
-import { createExchangeStore } from './oauth/exchange-store.js';
+import { createExchangeStore, type ExchangeRow } from './oauth/exchange-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
-import { createCookieSigner, createProvider, forgetSession } from './oauth/provider.js';
+import { createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
 import { createSignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
@@ -56,10 +59,13 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  readonly lookup: Lookup<'clients'>;
+  readonly lookup: Lookup<'clients' | 'accounts'>;
   readonly verifier: Verifier;
+  readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
   readonly guard: Middleware<GuardedState>;
+  /** Admits whoever may look at their tenant's credentials. */
+  readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
   readonly clientAddress: (request: Context['req']) => string;
@@ -121,15 +127,14 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
           findClient,
         },
         authorization,
-        isRegisteredRedirect: (registered, presented) =>
-          registered.some((uri) => isRegisteredRedirect(uri, presented)),
+        isRegisteredRedirect: isAnyRedirect,
         renderError: (ctx, error) => renderAuthorizationError(pages, ctx, error),
       },
       signing,
     ),
   );
-  const endGrant = (grantId: string, by: string, reason: string | null = null) =>
-    dataSource.transaction((within) => endGrantIn(within, grantId, by, reason));
+  const endGrant = (row: ExchangeRow, actor: Actor, reason: string | null = null) =>
+    dataSource.transaction((within) => endGrantIn(within, row, actor, reason));
   const refreshTokens = createRefreshTokens({ store: exchanges, format, endGrant });
   const clients: ClientAuthentication = createClientAuthentication({
     ...{ lookup, keyring, secrets, findClient },
@@ -142,7 +147,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     keyring,
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
-    endReusedGrant: (grantId, clientId) => endGrant(grantId, clientId, 'used twice'),
+    endReusedGrant: (ctx, row) => {
+      const { requestId } = ctx.state as RequestState;
+      const actor = { id: row.client_id, address: clientAddress(ctx.req), requestId };
+      return endGrant(row, actor, 'a code or refresh token was used twice');
+    },
   });
   const authorize = createAuthorizationEndpoint({ issuer, protocol: protocol.middleware, pages });
 
@@ -162,39 +171,42 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path: OAUTH_PATHS.revoke,
       }),
       ...createIntrospectRoutes({
-        ...{ issuer, verifier, refreshTokens, clients },
+        ...{ issuer, verifier, refreshTokens, clients, presentations: dependencies.presentations },
+        guard: dependencies.introspectionGuard,
         path: OAUTH_PATHS.introspect,
       }),
       ...createUserinfoRoutes({
-        ...{ guard, findAccount },
+        guard,
+        findAccount: createAccountLookup(lookup),
         path: OAUTH_PATHS.userinfo,
         brand: config.TOKEN_BRAND,
       }),
     ],
     pages: [
-      ...[GET, POST].map((kind) => ({
-        ...kind,
-        path: OAUTH_PATHS.authorize,
+      ...[OAUTH_PATHS.authorize, `${OAUTH_PATHS.authorize}/:uid`].map((path) => ({
+        ...GET,
+        path,
         handle: authorize as Route<'public'>['handle'],
       })),
-      {
-        ...GET,
-        path: `${OAUTH_PATHS.authorize}/:uid`,
-        handle: authorize as Route<'public'>['handle'],
-      },
+      { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,
+        isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,
         signInPage: createSignInPage({
           ...{ pages, csrf, clientAddress },
           signIn: createSignIn({ dataSource }),
         }),
-        forgetSession: (ctx) => forgetSession(protocol.provider(), ctx, sessionStore),
+        sessions: sessionStore,
       }),
     ],
     cors: CORS,
   };
+}
+
+function isAnyRedirect(registered: readonly string[], presented: string): boolean {
+  return registered.some((uri) => isRegisteredRedirect(uri, presented));
 }
 
 function consentStores(manager: EntityManager) {
@@ -211,15 +223,17 @@ function consentStores(manager: EntityManager) {
 
 async function endGrantIn(
   manager: EntityManager,
-  grantId: string,
-  by: string,
+  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: ExchangeRow,
+  actor: Actor,
   reason: string | null,
 ): Promise<void> {
-  await createGrantStore(manager).revoke(grantId, by, reason);
-  await createAuditLog(manager).record(
-    { id: by, address: null, requestId: null },
-    { tenantId: null, action: 'grant.revoke', subject: grantId, details: { reason } },
-  );
+  await createGrantStore(manager).revoke(grantId, actor.id, reason);
+  await createAuditLog(manager).record(actor, {
+    tenantId,
+    action: 'grant.revoke',
+    subject: grantId,
+    details: { clientId, reason },
+  });
 }
 
 /** The library, made anew whenever the signing keys change; requests in flight finish with the one they began with. */

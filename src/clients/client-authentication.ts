@@ -12,8 +12,8 @@ import type { Client } from './client.entity.js';
 /** Client secrets are looked up like every other credential: by digest, many at once. */
 export const CLIENT_QUERIES: LookupQueries<'clients'> = {
   clients: (digests) => `
-    SELECT secret_digest, id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END,
-      metadata->>'redirect_uris'
+    SELECT secret_digest, metadata->>'redirect_uris',
+      id || ' ' || CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END
     FROM clients WHERE secret_digest = ANY (${digests}::text[])`,
 };
 
@@ -54,9 +54,9 @@ export function createClientAuthentication({
   ): Promise<AuthenticatedClient | undefined> {
     try {
       const row = await lookup.find('clients', keyring.digests(secret));
-      if (row?.[1] !== id || row[2] !== 'good') return undefined;
-      if (!(await secrets.isSecretOf(id, row[0] ?? '', secret))) return undefined;
-      const readers = () => originsOf(JSON.parse(row[3] ?? '[]') as string[]);
+      if (row?.[2] !== `${id} good`) return undefined;
+      if (!(await secrets.isSecretOf(id, row[0], secret))) return undefined;
+      const readers = () => originsOf(JSON.parse(row[1] ?? '[]') as string[]);
       return { id, isConfidential: true, readers };
     } catch (error) {
       throw serviceUnavailable(error);

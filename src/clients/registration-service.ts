@@ -9,7 +9,7 @@ import { createAttemptStore } from '../http/attempts.js';
 import { subscriberOf } from '../http/networks.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
-import { parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import { differences, parseClientMetadata, type ClientMetadata } from './client-metadata.js';
 import { createClientStore } from './client-store.js';
 import type { Client } from './client.entity.js';
 import { createRegistrationTokens } from './registration-token.js';
@@ -156,6 +156,7 @@ export function createRegistrationService({
 
     async replace(id, token, body, source) {
       assertMayChange(await get(id, token));
+      await takeChange(dataSource.manager, id);
       return dataSource.transaction(async (manager) => {
         const store = createClientStore(manager);
         const client = admit(await store.findForUpdate(id), token);
@@ -169,7 +170,7 @@ export function createRegistrationService({
             tenantId: null,
             action: 'client.update',
             subject: id,
-            details: { before: client.metadata, after: metadata },
+            details: differences(client.metadata, metadata),
           },
         );
         return getStored(manager, id);
@@ -191,6 +192,18 @@ export function createRegistrationService({
       });
     },
   };
+}
+
+/** Changes of one client: each leaves an entry in the audit log for good. */
+const CHANGES = { count: 20, seconds: 3600 };
+
+/** @throws OAuthError 429 */
+async function takeChange(manager: EntityManager, id: string): Promise<void> {
+  const verdict = await createAttemptStore(manager).take(`change ${id}`, CHANGES);
+  if (verdict.isAllowed) return;
+  throw new OAuthError(429, 'temporarily_unavailable', 'This client was changed too often.', {
+    'Retry-After': String(verdict.retryAfterSeconds),
+  });
 }
 
 const bucketOf = ({ address }: RegistrationSource) => `register ${subscriberOf(address)}`;

@@ -12,10 +12,13 @@ interface Waiter<Family> {
   readonly reject: (error: unknown) => void;
 }
 
-/** What the database says of one credential, as the query returns it. */
-export type LookupRow = readonly (string | null)[];
+/**
+ * What the database says of one credential: its digest, and two more texts. One form for all families,
+ * so that one query can ask of several.
+ */
+export type LookupRow = readonly [digest: string, first: string | null, second: string];
 
-/** For each family of credentials its query: the first column of a row is its digest. */
+/** For each family of credentials its query, whose columns are those of a `LookupRow`. */
 export type LookupQueries<Family extends string> = Readonly<
   Record<Family, (digests: string) => string>
 >;
@@ -126,7 +129,7 @@ export function createBatchedLookup<Family extends string>({
 
   async function ask(batch: readonly Waiter<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
     const statement = statements(batch);
-    const run = () => pool.query<(string | null)[]>({ ...statement, rowMode: 'array' });
+    const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
     // A connection may have died since it was last used; a second failure is the database's. What
     // took too long is not asked again: it would take too long again, and pile up.
     const { rows } = await run().catch((error: unknown) => {
@@ -134,7 +137,7 @@ export function createBatchedLookup<Family extends string>({
       return run();
     });
     const byDigest = new Map<string, LookupRow>();
-    for (const row of rows) byDigest.set(row[0] ?? '', row);
+    for (const row of rows) byDigest.set(row[0], row);
     return byDigest;
   }
 

@@ -135,7 +135,7 @@ function judge(
 function createRowReader() {
   const scopeSets = createScopeSets();
   return (row: LookupRow) => {
-    const facts = (row[2] ?? '').split(SEPARATOR);
+    const facts = row[2].split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
     const token = KINDS[kind].family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
@@ -175,7 +175,8 @@ function createScopeSets(): (stored: string, role: Role | undefined) => readonly
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
-      if (role !== undefined) scopes = commonTo(scopes, delegableThroughOauth(role));
+      // Who is no member any more has no role, and nothing is delegated.
+      if (role !== undefined) scopes = commonTo(scopes, role ? delegableThroughOauth(role) : []);
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }

@@ -1,3 +1,5 @@
+import type { Actor } from '../audit/audit-log.js';
+
 /** What is said of a refresh token, under the names of RFC 7662. */
 export interface RefreshTokenFacts {
   /** Unused, unexpired, and nothing that it hangs on has ended. */
@@ -14,6 +16,10 @@ export interface RefreshTokenFacts {
 export interface RefreshTokens {
   /** @returns `undefined` if it is none that was issued to this client */
   find(clientId: string, secret: string): Promise<RefreshTokenFacts | undefined>;
-  /** Ends the whole family that it belongs to. Nothing happens if it is none of this client's. */
-  revoke(clientId: string, secret: string): Promise<boolean>;
+  /**
+   * Ends the whole family that it belongs to.
+   * @param actor the client; nothing happens if the token is none of its own
+   * @returns whether it is one of its own
+   */
+  revoke(actor: Actor, secret: string): Promise<boolean>;
 }

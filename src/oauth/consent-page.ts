@@ -94,6 +94,10 @@ export async function decide(
   if (decision !== 'approve') {
     throw new Problem('bad_request', 'The form does not say what was decided.');
   }
+  // Sent twice: the first time counts, and has its grant.
+  if (pending.interaction.result?.consent !== undefined) {
+    return redirect(ctx, pending.interaction.returnTo);
+  }
   const asked = await askedOf(ctx, pending, dependencies, tenantId);
   if (asked === undefined) return;
   const actor: Actor = {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 
+import { timeOfArrival } from '../http/arrival.js';
+import type { Competition, Competitor } from './competition.js';
 import type { ExchangeRow, ExchangeStore, SourceKind } from './exchange-store.js';
 
 /** What the library asked to have stored, until it is: all of it, at once, or nothing. */
@@ -29,6 +31,8 @@ export interface Exchange {
   load(clientId: string): Promise<ExchangeRow | undefined>;
   /** Of everything in the request that shapes its answer, to tell a repetition from another request. */
   requestHash: string;
+  /** Joined once the client was looked up. */
+  competitor: Competitor | undefined;
 }
 
 /** A token request's parameters, as far as they matter here. */
@@ -38,7 +42,12 @@ export type ExchangeParams = Readonly<Record<string, unknown>>;
 const CLIENT_ID = /^cli_[0-9A-Za-z]{1,64}$/;
 
 /** @param params tells the request's parameters; asked when the client is looked up, once they were read */
-export function createExchange(store: ExchangeStore, params: () => ExchangeParams): Exchange {
+export function createExchange(
+  store: ExchangeStore,
+  competition: Competition,
+  params: () => ExchangeParams,
+): Exchange {
+  const since = timeOfArrival();
   const exchange: Exchange = {
     source: undefined,
     row: undefined,
@@ -48,12 +57,14 @@ export function createExchange(store: ExchangeStore, params: () => ExchangeParam
     isReuse: false,
     replay: undefined,
     requestHash: '',
+    competitor: undefined,
     async load(clientId) {
       if (!CLIENT_ID.test(clientId)) return undefined;
       const { source, secret } = sourceOf(params());
       exchange.source = source;
       exchange.requestHash = hashOf(params());
-      exchange.row = await store.load(clientId, source, secret);
+      if (source !== undefined) exchange.competitor = competition.join(secret);
+      exchange.row = await store.load(clientId, source, secret, since);
       return exchange.row;
     },
   };

@@ -185,15 +185,3 @@ function accountOf({ row }: Exchange) {
   const { account_id: accountId, email, account_name: name } = row;
   return { accountId, claims: async () => claimsOf({ id: accountId, email, name }) };
 }
-
-/** Ends the session that a browser has, if it has one. */
-export async function forgetSession(
-  provider: Provider,
-  ctx: Context,
-  sessions: { destroyBySecret(secret: string): Promise<void> },
-): Promise<void> {
-  const { id } = await (
-    provider.Session as unknown as { get(ctx: Context): Promise<{ readonly id: string }> }
-  ).get(ctx);
-  await sessions.destroyBySecret(id);
-}

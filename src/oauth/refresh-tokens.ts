@@ -1,3 +1,4 @@
+import type { Actor } from '../audit/audit-log.js';
 import type { RefreshTokenFacts, RefreshTokens } from '../grants/refresh-tokens.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
@@ -12,11 +13,11 @@ export function createRefreshTokens({
 }: {
   store: ExchangeStore;
   format: SecretFormat;
-  endGrant: (grantId: string, by: string) => Promise<void>;
+  endGrant: (row: ExchangeRow, actor: Actor) => Promise<void>;
 }): RefreshTokens {
   async function findRow(clientId: string, secret: string): Promise<ExchangeRow | undefined> {
     if (format.read('rt', secret) === undefined) return undefined;
-    const row = await store.load(clientId, 'refresh', secret);
+    const row = await store.load(clientId, 'refresh', secret, performance.now());
     return row !== undefined && row.digest !== null && row.grant_client_id === clientId
       ? row
       : undefined;
@@ -26,10 +27,11 @@ export function createRefreshTokens({
       const row = await findRow(clientId, secret);
       return row && describe(row);
     },
-    async revoke(clientId, secret) {
-      const row = await findRow(clientId, secret);
+    async revoke(actor, secret) {
+      const row = await findRow(actor.id, secret);
       if (row === undefined) return false;
-      await endGrant(row.grant_id, clientId);
+      // Ended once is enough: asking again and again should not fill the audit log.
+      if (!row.is_dead) await endGrant(row, actor);
       return true;
     },
   };

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context, Middleware } from 'koa';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
@@ -6,8 +7,9 @@ import { createId } from '../db/id.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
+import { createCompetition } from './competition.js';
 import { createExchange, type Exchange } from './exchange.js';
-import type { ExchangeStore, Redemption } from './exchange-store.js';
+import type { ExchangeRow, ExchangeStore, Redemption } from './exchange-store.js';
 import { textOf } from './parameters.js';
 
 interface Dependencies {
@@ -18,7 +20,7 @@ interface Dependencies {
   /** `REFRESH_GRACE_SECONDS`; 0 for none. */
   readonly graceSeconds: number;
   /** Ends a grant because its code or refresh token was used twice. */
-  readonly endReusedGrant: (grantId: string, clientId: string) => Promise<void>;
+  readonly endReusedGrant: (ctx: Context, row: ExchangeRow) => Promise<void>;
 }
 
 interface TokenState {
@@ -27,6 +29,15 @@ interface TokenState {
   failure?: unknown;
   readers?: Readers;
 }
+
+/**
+ * Requests that compete for one code or token are seldom read at once: the others come milliseconds later,
+ * or to another replica. So the winner's answer is held back for a moment, and what comes until then is
+ * no reuse: nobody can have been told yet that the token is consumed. Longer where others have been seen.
+ */
+const HELD_BACK_MS = { alone: 10, competing: 60 } as const;
+/** Timers may be early by a millisecond. */
+const TIMER_SLACK_MS = 2;
 
 type TokenAnswer = Readonly<Record<string, unknown>>;
 
@@ -38,22 +49,51 @@ type TokenAnswer = Readonly<Record<string, unknown>>;
  * @throws OAuthError
  */
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
-  const { store, protocol, endReusedGrant } = dependencies;
+  const competition = createCompetition();
   return async (ctx, next) => {
-    const state = ctx.state as TokenState;
-    const exchange = createExchange(store, () => oidcOf(ctx)?.params ?? {});
-    state.exchange = exchange;
-
-    await protocol(ctx, next);
-    state.readers = readersOf(ctx);
-    if (state.failure !== undefined) throw state.failure;
-    if (exchange.replay !== undefined) return replay(ctx, exchange, dependencies);
-    if (exchange.isReuse && exchange.row !== undefined) {
-      return endReusedGrant(exchange.row.grant_id, exchange.row.client_id);
+    const params = () => oidcOf(ctx)?.params ?? {};
+    const exchange = createExchange(dependencies.store, competition, params);
+    (ctx.state as TokenState).exchange = exchange;
+    try {
+      await judge(ctx, () => dependencies.protocol(ctx, next));
+      await conclude(ctx, exchange, dependencies);
+    } finally {
+      exchange.competitor?.leave();
     }
-    if (ctx.status === 200) await commit(ctx, exchange, dependencies);
-    return undefined;
   };
+}
+
+/** What follows from the library's answer. */
+async function conclude(
+  ctx: Context,
+  exchange: Exchange,
+  dependencies: Dependencies,
+): Promise<void> {
+  const state = ctx.state as TokenState;
+  state.readers = readersOf(ctx);
+  if (state.failure !== undefined) throw state.failure;
+  if (exchange.replay !== undefined) replay(ctx, exchange, dependencies);
+  else if (exchange.isReuse && exchange.row !== undefined) {
+    await dependencies.endReusedGrant(ctx, exchange.row);
+  } else if (ctx.status === 200) await commit(ctx, exchange, dependencies);
+}
+
+/**
+ * Has the library answer, and keeps from it what it would decide otherwise than we do: it shows errors as a
+ * page to whoever prefers one, and refuses clients that a browser calls from another origin (CORS is ours).
+ */
+async function judge(ctx: Context, answer: () => Promise<unknown>): Promise<void> {
+  const { headers } = ctx.req;
+  const { origin } = headers;
+  headers.accept = 'application/json';
+  delete headers.origin;
+  try {
+    await answer();
+  } finally {
+    if (origin !== undefined) headers.origin = origin;
+    const names = ctx.res.getHeaderNames().filter((name) => name.startsWith('access-control-'));
+    for (const name of names) ctx.remove(name);
+  }
 }
 
 /**
@@ -72,6 +112,9 @@ async function commit(ctx: Context, exchange: Exchange, dependencies: Dependenci
   if (source === undefined || row === undefined || access === undefined || !isConsumed) {
     throw new Error('the library answered a token request without exchanging anything');
   }
+  const heldBack = exchange.competitor?.hasMetOthers()
+    ? HELD_BACK_MS.competing
+    : HELD_BACK_MS.alone;
   const outcome = await dependencies.store.redeem({
     source,
     row,
@@ -84,8 +127,10 @@ async function commit(ctx: Context, exchange: Exchange, dependencies: Dependenci
     },
     refresh: refresh && { id: createId('tok'), ...refresh },
     answer: rememberedAnswer(ctx.body as TokenAnswer, exchange, dependencies),
+    competingSeconds: heldBack / 1000,
   });
   if (outcome !== 'issued') throw new OAuthError(400, 'invalid_grant', 'grant request is invalid');
+  await pause(heldBack + TIMER_SLACK_MS);
 }
 
 /** A grace window is for refreshing only: a code is used once (RFC 6749 §4.1.2). */

@@ -35,11 +35,14 @@ interface Dependencies {
 export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { verifier, format, refreshTokens, clients, clientAddress, transaction } = dependencies;
 
-  async function end(ctx: Context, { credentialId, tenantId }: Principal, by: string) {
+  function actorOf(ctx: Context, id: string): Actor {
     const { requestId } = ctx.state as { requestId: string };
-    const actor: Actor = { id: by, address: clientAddress(ctx.req), requestId };
+    return { id, address: clientAddress(ctx.req), requestId };
+  }
+
+  async function end({ credentialId, tenantId }: Principal, actor: Actor): Promise<void> {
     await transaction(async (manager) => {
-      await createRevocationStore(manager).revoke(credentialId, by, 'revoked by its holder');
+      await createRevocationStore(manager).revoke(credentialId, actor.id, 'revoked by its holder');
       await createAuditLog(manager).record(actor, {
         tenantId,
         action: 'credential.revoke',
@@ -49,18 +52,22 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
   }
 
   async function revokeKey(ctx: Context, key: string): Promise<void> {
-    const { principal } = await verifier.verify(key, undefined);
+    const verdict = await verifier.verify(key, undefined);
+    const { principal } = verdict;
     // A publishable key is public: holding it proves nothing.
     if (principal === undefined || principal.kind === 'publishable') return;
-    await end(ctx, principal, principal.credentialId);
+    // Ended once is enough: asking again and again should not fill what is never forgotten.
+    if (verdict.outcome === 'refused' && verdict.reason === 'revoked') return;
+    await end(principal, actorOf(ctx, principal.credentialId));
   }
 
   async function revokeToken(ctx: Context, token: string, clientId: string): Promise<void> {
-    if (await refreshTokens.revoke(clientId, token)) return;
+    const actor = actorOf(ctx, clientId);
+    if (await refreshTokens.revoke(actor, token)) return;
     const verdict = await verifier.verify(token, undefined);
     if (verdict.outcome === 'refused' && verdict.reason !== 'tenant_suspended') return;
     const { principal } = verdict;
-    if (principal?.token?.clientId === clientId) await end(ctx, principal, clientId);
+    if (principal?.token?.clientId === clientId) await end(principal, actor);
   }
 
   return [

@@ -145,10 +145,11 @@ describe('/api/v1/oauth/register/:clientId', () => {
          WHERE action = 'client.update' AND subject = $1 ORDER BY id LIMIT 1`,
         [client_id],
       );
-      expect(entry).toMatchObject({
+      expect(entry).toEqual({
         actor: client_id,
         tenant_id: null,
-        details: { before: same, after: { ...same, software_version: '2' } },
+        // The members that differ, and no others.
+        details: { before: {}, after: { software_version: '2' } },
       });
     });
 

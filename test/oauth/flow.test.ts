@@ -28,6 +28,17 @@ describe('the whole flow', () => {
       .get('/api/v1/me')
       .set('Authorization', `Bearer ${tokens.access_token}`);
     expect(me.body).toMatchObject({ data: { type: 'access_token', userId: user.id } });
+    const userinfo = await gatehouse.http
+      .get('/api/v1/oauth/userinfo')
+      .set('Authorization', `Bearer ${tokens.access_token}`);
+    expect(userinfo.body).toEqual({
+      sub: user.id,
+      tenant_id: tenant.id,
+      scopes: ['contacts:read', 'offline_access', 'openid'],
+      email: user.email,
+      name: 'Ada Example',
+      role: 'company_admin',
+    });
     const refreshed = await post(gatehouse, 'token', {
       grant_type: 'refresh_token',
       refresh_token: tokens.refresh_token ?? '',

@@ -4,6 +4,7 @@ import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from './app.js';
+import { freshAddress } from './clients.js';
 
 export const PASSWORD = 'correct horse battery staple';
 export const REDIRECT = 'https://app.example.com/callback';
@@ -44,7 +45,8 @@ export async function registerClient(
   registrations += 1;
   const answer = await fetch(`${origin}/api/v1/oauth/register`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    // Where it is believed, no limit is near.
+    headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': freshAddress() },
     body: JSON.stringify({
       client_name: `Test app ${registrations}`,
       redirect_uris: [REDIRECT],
@@ -262,9 +264,14 @@ export async function approve(
     stop = await browser.submit(stop, { decision: 'approve', ...scope });
   }
   if (new URL(stop.url).origin === issuer) {
-    throw new Error(`stopped at ${stop.url} (${stop.status}): ${stop.html}`);
+    throw new Error(`stopped at ${stop.url} (${stop.status}): ${mainOf(stop)}`);
   }
   return new URL(stop.url);
+}
+
+/** What a page says, without its style. */
+export function mainOf({ html }: Pick<BrowserStop, 'html'>): string {
+  return /<main>(.*)<\/main>/s.exec(html)?.[1] ?? html;
 }
 
 /** The whole way to tokens. */

@@ -1,0 +1,30 @@
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { Keyring } from '../src/credentials/keyring.js';
+import type { SecretFormat } from '../src/credentials/secret-format.js';
+import type { TemporaryPostgres } from '../test/support/temporary-postgres.js';
+import type { Pace } from './measure.js';
+
+/** What a suite measures with. */
+export interface Bench {
+  readonly postgres: TemporaryPostgres;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly pace: Pace;
+  /** A folder for files of what is presented. */
+  readonly folder: string;
+  /** What Gatehouse is started with, besides its database. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+export const SERVERS = {
+  floor: path.join(here, 'floor.js'),
+  bare: path.join(here, 'bare-provider.js'),
+  gatehouse: path.join(here, '../src/main.js'),
+  singleQuery: path.join(here, 'single-query.js'),
+};
+
+export const FLOOR = 'bare Koa + router (the floor)';

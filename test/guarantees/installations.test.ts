@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { TokenResponse } from '../support/oauth.js';
+import { refresh, revoke, statusOf } from '../support/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+
+describe('two installations of one app by one user', () => {
+  let both: TwoReplicas;
+  let laptop: TokenResponse;
+  let phone: TokenResponse;
+  beforeAll(async () => {
+    both = await startTwoReplicas();
+  });
+  afterAll(() => both.close());
+
+  async function installBoth(): Promise<void> {
+    laptop = await both.installer.install();
+    phone = await both.installer.install();
+  }
+
+  async function expectLaptopEnded(): Promise<void> {
+    for (const server of [both.a, both.b]) {
+      expect(await statusOf(server, laptop.access_token)).toBe(401);
+      const { error } = await refresh(server, both.installer.client, laptop.refresh_token);
+      expect(error).toBe('invalid_grant');
+    }
+  }
+
+  async function expectPhoneWorks(): Promise<void> {
+    for (const server of [both.a, both.b]) {
+      expect(await statusOf(server, phone.access_token)).toBe(200);
+      const answer = await refresh(server, both.installer.client, phone.refresh_token);
+      expect(answer.status).toBe(200);
+      phone = answer.tokens;
+    }
+  }
+
+  it('are one client with a grant each', async () => {
+    await installBoth();
+    const grants = await Promise.all([laptop, phone].map((at) => both.grantOf(at.refresh_token)));
+    expect(new Set(grants).size).toBe(2);
+  });
+
+  it.each<[string, () => Promise<unknown>]>([
+    ['the other logs out', () => revoke(both.a, both.installer.client, laptop.refresh_token ?? '')],
+    [
+      'a token of the other is used twice',
+      async () => {
+        const { refresh_token: old } = laptop;
+        laptop = (await refresh(both.a, both.installer.client, old)).tokens;
+        await refresh(both.b, both.installer.client, old);
+      },
+    ],
+    [
+      'the operator ends the grant of the other',
+      async () => both.cli(['grants', 'revoke', await both.grantOf(laptop.refresh_token), '--yes']),
+    ],
+  ])('one goes on when %s', async (_what, end) => {
+    await installBoth();
+    await end();
+    await expectLaptopEnded();
+    await expectPhoneWorks();
+  });
+
+  it('one goes on when the other has not been used until it expired', async () => {
+    const { shiftClock } = both.gatehouse.database;
+    await installBoth();
+    await shiftClock('29 days');
+    phone = (await refresh(both.a, both.installer.client, phone.refresh_token)).tokens;
+    await shiftClock('30 days 1 minute');
+    phone = (await refresh(both.b, both.installer.client, phone.refresh_token)).tokens;
+    await expectLaptopEnded();
+    await expectPhoneWorks();
+    await shiftClock('0 days');
+  });
+});
