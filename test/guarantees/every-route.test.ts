@@ -20,6 +20,9 @@ const OPEN_PATHS = [
   '/docs/errors',
   '/.well-known/oauth-protected-resource',
   '/.well-known/oauth-protected-resource/api/v1',
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/api/v1/oauth/jwks',
 ];
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 

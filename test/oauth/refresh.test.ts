@@ -152,7 +152,7 @@ describe('refreshing', () => {
         Array.from({ length: 10 }, () => refresh(gatehouse, client, first.refresh_token)),
       );
       const won = answers.filter((answer) => answer.status === 200);
-      expect(won.length).toBeLessThanOrEqual(1);
+      expect(won).toHaveLength(1);
       for (const lost of answers.filter((answer) => !won.includes(answer))) {
         await expectOAuthError(lost, 400, 'invalid_grant');
       }
