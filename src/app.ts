@@ -120,7 +120,9 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
+    presentations,
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
+    introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
   });
   const openRoutes = [

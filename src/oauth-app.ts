@@ -18,6 +18,7 @@ import type { Config } from './config.js';
 import type { GuardedState } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
+import type { Presentations } from './credentials/presentation.js';
 import type { SecretFormat } from './credentials/secret-format.js';
 import type { Verifier } from './credentials/verifier.js';
 import { createRunPrepared } from './db/prepared.js';
@@ -34,6 +35,7 @@ import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
+  repeatByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
@@ -43,7 +45,7 @@ import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
-import { createCookieSigner, createProvider, forgetSession } from './oauth/provider.js';
+import { createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
 import { createSignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
@@ -58,8 +60,11 @@ interface Dependencies {
   readonly format: SecretFormat;
   readonly lookup: Lookup<'clients'>;
   readonly verifier: Verifier;
+  readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
   readonly guard: Middleware<GuardedState>;
+  /** Admits whoever may look at their tenant's credentials. */
+  readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
   readonly clientAddress: (request: Context['req']) => string;
@@ -121,8 +126,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
           findClient,
         },
         authorization,
-        isRegisteredRedirect: (registered, presented) =>
-          registered.some((uri) => isRegisteredRedirect(uri, presented)),
+        isRegisteredRedirect: isAnyRedirect,
         renderError: (ctx, error) => renderAuthorizationError(pages, ctx, error),
       },
       signing,
@@ -151,13 +155,19 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
       { ...POST, path: OAUTH_PATHS.token, handle: token as Route<'public'>['handle'] },
-      ...createRegistrationRoutes({ dataSource, keyring, format, issuer, clientAddress }),
+      ...createRegistrationRoutes({
+        ...{ dataSource, keyring, format, issuer, clientAddress },
+        path: OAUTH_PATHS.register,
+        forgetConsents: (within, clientId) =>
+          createConsentStore(within).deleteOfClient(null, clientId),
+      }),
       ...createRevokeRoutes({
         ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },
         path: OAUTH_PATHS.revoke,
       }),
       ...createIntrospectRoutes({
-        ...{ issuer, verifier, refreshTokens, clients },
+        ...{ issuer, verifier, refreshTokens, clients, presentations: dependencies.presentations },
+        guard: dependencies.introspectionGuard,
         path: OAUTH_PATHS.introspect,
       }),
       ...createUserinfoRoutes({
@@ -167,29 +177,30 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       }),
     ],
     pages: [
-      ...[GET, POST].map((kind) => ({
-        ...kind,
-        path: OAUTH_PATHS.authorize,
+      ...[OAUTH_PATHS.authorize, `${OAUTH_PATHS.authorize}/:uid`].map((path) => ({
+        ...GET,
+        path,
         handle: authorize as Route<'public'>['handle'],
       })),
-      {
-        ...GET,
-        path: `${OAUTH_PATHS.authorize}/:uid`,
-        handle: authorize as Route<'public'>['handle'],
-      },
+      { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,
+        isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,
         signInPage: createSignInPage({
           ...{ pages, csrf, clientAddress },
           signIn: createSignIn({ dataSource }),
         }),
-        forgetSession: (ctx) => forgetSession(protocol.provider(), ctx, sessionStore),
+        sessions: sessionStore,
       }),
     ],
     cors: CORS,
   };
+}
+
+function isAnyRedirect(registered: readonly string[], presented: string): boolean {
+  return registered.some((uri) => isRegisteredRedirect(uri, presented));
 }
 
 function consentStores(manager: EntityManager) {

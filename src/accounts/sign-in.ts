@@ -27,7 +27,10 @@ export type SignIn = (attempt: {
 }) => Promise<SignInOutcome>;
 
 const WINDOW_SECONDS = 300;
-const PER_ACCOUNT = { count: 10, seconds: WINDOW_SECONDS };
+/** What one address may try on one account: few, which locks out nobody but that address. */
+const PER_ACCOUNT_AND_ADDRESS = { count: 10, seconds: WINDOW_SECONDS };
+/** What all addresses together may try on one account: more, since reaching it locks out its owner. */
+const PER_ACCOUNT = { count: 50, seconds: WINDOW_SECONDS };
 const PER_ADDRESS = { count: 60, seconds: WINDOW_SECONDS };
 
 /**
@@ -46,13 +49,15 @@ export function createSignIn({ dataSource }: { dataSource: DataSource }): SignIn
 
   return async ({ email, password, address }) => {
     // Hashed: the counters should not be a list of who tried to sign in.
-    const byAccount = `sign-in account ${fingerprint(normalizeEmail(email))}`;
-    const byAddress = `sign-in address ${fingerprint(subscriberOf(address))}`;
+    const source = subscriberOf(address);
+    const account = normalizeEmail(email);
     // The address first: one that has used up its own attempts cannot use up those of accounts.
-    for (const [bucket, limit] of [
-      [byAddress, PER_ADDRESS],
-      [byAccount, PER_ACCOUNT],
-    ] as const) {
+    const limits = [
+      [`sign-in address ${fingerprint(source)}`, PER_ADDRESS],
+      [`sign-in account from ${fingerprint(`${source} ${account}`)}`, PER_ACCOUNT_AND_ADDRESS],
+      [`sign-in account ${fingerprint(account)}`, PER_ACCOUNT],
+    ] as const;
+    for (const [bucket, limit] of limits) {
       const verdict = await attempts.take(bucket, limit);
       if (!verdict.isAllowed) {
         return { outcome: 'throttled', retryAfterSeconds: verdict.retryAfterSeconds };
@@ -60,14 +65,14 @@ export function createSignIn({ dataSource }: { dataSource: DataSource }): SignIn
     }
 
     // PostgreSQL takes no text with a NUL in it, and nobody has such an address.
-    const account = email.includes('\0') ? undefined : await accounts.findByEmail(email);
-    const verdict = await checkPassword(account?.passwordHash, password);
-    if (account === undefined || verdict === 'wrong') return { outcome: 'refused' };
+    const found = email.includes('\0') ? undefined : await accounts.findByEmail(email);
+    const verdict = await checkPassword(found?.passwordHash, password);
+    if (found === undefined || verdict === 'wrong') return { outcome: 'refused' };
 
-    for (const bucket of [byAddress, byAccount]) await attempts.giveBack(bucket);
-    if (verdict === 'outdated') await accounts.rehash(account, password);
-    const { id, name } = account;
-    return { outcome: 'accepted', account: { id, email: account.email, name } };
+    for (const [bucket] of limits) await attempts.giveBack(bucket);
+    if (verdict === 'outdated') await accounts.rehash(found, password);
+    const { id, name } = found;
+    return { outcome: 'accepted', account: { id, email: found.email, name } };
   };
 }
 

@@ -11,6 +11,7 @@ import { createRevocationStore } from '../credentials/revocation-store.js';
 import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
 import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
+import { createGrantStore } from '../grants/grant-store.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import { Tenant } from '../tenants/tenant.entity.js';
 import { Refused, type Command } from './command.js';
@@ -30,7 +31,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     name: 'revoke',
     usage: '<subject> [--reason TEXT]',
     summary:
-      'Ends a key (key_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
+      'Ends a key (key_…), a grant (grt_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
     options: { reason: { type: 'string' } },
     positionals: [1, 1],
     question: ({ positionals }) =>
@@ -89,8 +90,9 @@ function presentVerdict(verdict: Verdict) {
       explanation: EXPLANATIONS[verdict.reason],
     }),
     ...(principal && {
-      keyId: principal.credentialId,
-      keyName: principal.credentialName,
+      ...(principal.token === undefined
+        ? { keyId: principal.credentialId, keyName: principal.credentialName }
+        : { tokenId: principal.credentialId, ...principal.token }),
       kind: principal.kind,
       tenantId: principal.tenantId,
       environment: principal.environment,
@@ -114,6 +116,9 @@ async function tenantOfSubject(manager: EntityManager, subject: string): Promise
   } else if (subject.startsWith('tnt_')) {
     const tenant = await createTenantStore(manager).find(subject);
     if (tenant !== undefined) return tenant.id;
+  } else if (subject.startsWith('grt_')) {
+    const grant = await createGrantStore(manager).findAnywhere(subject);
+    if (grant !== undefined) return grant.tenantId;
   } else if (subject.startsWith('usr_')) {
     if (await manager.existsBy(Account, { id: subject })) return null;
   } else {

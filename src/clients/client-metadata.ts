@@ -158,3 +158,14 @@ function toOAuthError({ issues }: z.ZodError): OAuthError {
   const code = inRedirect ? 'invalid_redirect_uri' : 'invalid_client_metadata';
   return new OAuthError(400, code, description);
 }
+/** The members that differ, as they were and as they are. */
+export function differences(before: ClientMetadata, after: ClientMetadata) {
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const changed = names.filter((name) => {
+    const key = name as keyof ClientMetadata;
+    return JSON.stringify(before[key]) !== JSON.stringify(after[key]);
+  });
+  const pick = (metadata: ClientMetadata) =>
+    Object.fromEntries(changed.map((name) => [name, metadata[name as keyof ClientMetadata]]));
+  return { before: pick(before), after: pick(after) };
+}

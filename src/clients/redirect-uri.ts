@@ -193,6 +193,8 @@ function isPublicHost(host: string): boolean {
     return address.range() === 'unicast' && address.match(ipaddr.IPv6.parse('2000::'), 3);
   }
   if (ipaddr.IPv4.isValid(host)) return ipaddr.IPv4.parse(host).range() === 'unicast';
+  // What a URL's parser lets through and no name in the DNS holds, such as `*` or a quote.
+  if (!/^[a-z0-9.-]+$/.test(host)) return false;
   // A dot at the end only says that the name is complete.
   const labels = host.replace(/\.$/, '').split('.');
   if (labels.length < 2 || labels.includes('')) return false;

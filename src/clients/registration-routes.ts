@@ -10,12 +10,12 @@ import type { Client } from './client.entity.js';
 import { createRegistrationService, type RegistrationSource } from './registration-service.js';
 
 type Dependencies = Parameters<typeof createRegistrationService>[0] & {
+  /** Of the endpoint; a client's own is below it. */
+  readonly path: string;
   /** Where the server is reached; the URL of a registration starts with it. */
   readonly issuer: string;
   readonly clientAddress: (request: IncomingMessage) => string;
 };
-
-export const REGISTRATION_PATH = '/api/v1/oauth/register';
 
 const MAX_BODY = 64 * 1024;
 
@@ -24,6 +24,7 @@ const MAX_BODY = 64 * 1024;
  * holds a client's registration token. Errors are `OAuthError`s.
  */
 export function createRegistrationRoutes({
+  path,
   issuer,
   clientAddress,
   ...dependencies
@@ -34,7 +35,7 @@ export function createRegistrationRoutes({
     address: clientAddress(req),
     requestId: state.requestId,
   });
-  const path = `${REGISTRATION_PATH}/:clientId`;
+  const clientPath = `${path}/:clientId`;
 
   function send(
     ctx: RouteContext,
@@ -51,14 +52,14 @@ export function createRegistrationRoutes({
       ...metadata,
       ...secrets,
       ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),
-      registration_client_uri: `${issuer}${REGISTRATION_PATH}/${id}`,
+      registration_client_uri: `${issuer}${path}/${id}`,
     });
   }
 
   return [
     {
       method: 'POST',
-      path: REGISTRATION_PATH,
+      path,
       access: 'public',
       async handle(ctx) {
         const metadata = parseClientMetadata(await readMetadata(ctx));
@@ -75,7 +76,7 @@ export function createRegistrationRoutes({
     },
     {
       method: 'GET',
-      path,
+      path: clientPath,
       access: 'public',
       async handle(ctx) {
         const token = bearerOf(ctx.req);
@@ -85,7 +86,7 @@ export function createRegistrationRoutes({
     },
     {
       method: 'PUT',
-      path,
+      path: clientPath,
       access: 'public',
       async handle(ctx) {
         const token = bearerOf(ctx.req);
@@ -98,7 +99,7 @@ export function createRegistrationRoutes({
     },
     {
       method: 'DELETE',
-      path,
+      path: clientPath,
       access: 'public',
       async handle(ctx) {
         await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));

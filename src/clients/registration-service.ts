@@ -9,7 +9,7 @@ import { createAttemptStore } from '../http/attempts.js';
 import { subscriberOf } from '../http/networks.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
-import { parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import { differences, parseClientMetadata, type ClientMetadata } from './client-metadata.js';
 import { createClientStore } from './client-store.js';
 import type { Client } from './client.entity.js';
 import { createRegistrationTokens } from './registration-token.js';
@@ -65,12 +65,15 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  /** Lets users be asked again: what they agreed to looked otherwise. */
+  readonly forgetConsents: (manager: EntityManager, clientId: string) => Promise<void>;
 }
 
 export function createRegistrationService({
   dataSource,
   keyring,
   format,
+  forgetConsents,
 }: Dependencies): RegistrationService {
   const tokens = createRegistrationTokens({ keyring, format });
 
@@ -153,18 +156,21 @@ export function createRegistrationService({
 
     async replace(id, token, body, source) {
       assertMayChange(await get(id, token));
+      await takeChange(dataSource.manager, id);
       return dataSource.transaction(async (manager) => {
         const store = createClientStore(manager);
         const client = admit(await store.findForUpdate(id), token);
         const metadata = readReplacement(client, body, keyring);
-        await store.update(id, metadata, isShownOtherwise(client.metadata, metadata));
+        const isOtherwise = isShownOtherwise(client.metadata, metadata);
+        await store.update(id, metadata, isOtherwise);
+        if (isOtherwise) await forgetConsents(manager, id);
         await createAuditLog(manager).record(
           { id, ...source },
           {
             tenantId: null,
             action: 'client.update',
             subject: id,
-            details: { before: client.metadata, after: metadata },
+            details: differences(client.metadata, metadata),
           },
         );
         return getStored(manager, id);
@@ -186,6 +192,18 @@ export function createRegistrationService({
       });
     },
   };
+}
+
+/** Changes of one client: each leaves an entry in the audit log for good. */
+const CHANGES = { count: 20, seconds: 3600 };
+
+/** @throws OAuthError 429 */
+async function takeChange(manager: EntityManager, id: string): Promise<void> {
+  const verdict = await createAttemptStore(manager).take(`change ${id}`, CHANGES);
+  if (verdict.isAllowed) return;
+  throw new OAuthError(429, 'temporarily_unavailable', 'This client was changed too often.', {
+    'Retry-After': String(verdict.retryAfterSeconds),
+  });
 }
 
 const bucketOf = ({ address }: RegistrationSource) => `register ${subscriberOf(address)}`;

@@ -1,7 +1,7 @@
 import { isInNetworks } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
-import { delegableThroughOauth, ROLES, type Role } from '../scopes/roles.js';
+import { delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import type { Keyring } from './keyring.js';
 import { KINDS, type Environment, type Family, type Kind } from './kinds.js';
@@ -175,10 +175,8 @@ function createScopeSets(): (stored: string, role: Role | undefined) => readonly
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
-      if (role !== undefined) {
-        // Whoever has left the tenant has no role there, and with it nothing.
-        scopes = ROLES.includes(role) ? commonTo(scopes, delegableThroughOauth(role)) : [];
-      }
+      // Who is no member any more has no role, and nothing is delegated.
+      if (role !== undefined) scopes = commonTo(scopes, role ? delegableThroughOauth(role) : []);
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }

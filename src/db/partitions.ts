@@ -1,4 +1,4 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 
 /** A table that is partitioned by the time at which its rows expire, `expires_at`. */
 export interface PartitionedTable {
@@ -33,37 +33,77 @@ interface Span {
 /**
  * Makes the partitions that will be needed and drops those in which everything has expired, one day
  * ago at least, by the database's clock. One replica does it, the others see that it is being done.
+ *
+ * Each drop stands for itself: it needs a lock that a forgotten reader can deny for long, and must not
+ * keep new partitions from being made.
+ *
+ * @throws AggregateError with whatever could not be dropped; it is tried again the next time
  */
 export async function maintainPartitions(dataSource: DataSource): Promise<void> {
-  await dataSource.transaction(async (manager) => {
-    const [row] = await manager.query<[{ locked: boolean; now: Date }]>(
-      `SELECT pg_try_advisory_xact_lock($1) AS locked, gatehouse_now() AS now`,
-      [PARTITION_LOCK],
-    );
-    if (!row.locked) return;
-    await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+  const over = await dataSource.transaction(async (manager) => {
+    const now = await begin(manager);
+    if (now === undefined) return [];
+    const over: string[] = [];
     for (const table of PARTITIONED_TABLES) {
-      const existing = await manager.query<{ name: string }[]>(
-        `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass`,
-        [table.name],
-      );
-      const known = new Set(existing.map(({ name }) => name));
-      for (const { name, from, to } of spansAhead(table, row.now)) {
-        if (known.has(name)) continue;
-        // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
-        await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
-        await manager.query(
-          `ALTER TABLE ${table.name} ATTACH PARTITION ${name}
-           FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
-        );
-      }
-      for (const name of known) {
-        if (endOf(name, table) + KEEP_DAYS * DAY_MS <= row.now.getTime()) {
-          await manager.query(`DROP TABLE ${name}`);
-        }
-      }
+      await makeAhead(manager, table, now);
+      over.push(...(await listOver(manager, table, now)));
     }
+    return over;
   });
+  const errors: unknown[] = [];
+  for (const name of over) {
+    await dataSource
+      .transaction(async (manager) => {
+        if ((await begin(manager)) !== undefined)
+          await manager.query(`DROP TABLE IF EXISTS ${name}`);
+      })
+      .catch((error: unknown) => errors.push(error));
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'partitions could not be dropped');
+}
+
+/** @returns the time; `undefined` if another replica is at it */
+async function begin(manager: EntityManager): Promise<Date | undefined> {
+  const [row] = await manager.query<[{ locked: boolean; now: Date }]>(
+    `SELECT pg_try_advisory_xact_lock($1) AS locked, gatehouse_now() AS now`,
+    [PARTITION_LOCK],
+  );
+  if (row.locked) await manager.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
+  return row.locked ? row.now : undefined;
+}
+
+async function list(manager: EntityManager, table: PartitionedTable): Promise<readonly string[]> {
+  const rows = await manager.query<{ name: string }[]>(
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass`,
+    [table.name],
+  );
+  return rows.map(({ name }) => name);
+}
+
+async function listOver(
+  manager: EntityManager,
+  table: PartitionedTable,
+  now: Date,
+): Promise<readonly string[]> {
+  const isOver = (name: string) => endOf(name, table) + KEEP_DAYS * DAY_MS <= now.getTime();
+  return (await list(manager, table)).filter(isOver);
+}
+
+async function makeAhead(
+  manager: EntityManager,
+  table: PartitionedTable,
+  now: Date,
+): Promise<void> {
+  const known = new Set(await list(manager, table));
+  for (const { name, from, to } of spansAhead(table, now)) {
+    if (known.has(name)) continue;
+    // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
+    await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
+    await manager.query(
+      `ALTER TABLE ${table.name} ATTACH PARTITION ${name}
+       FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
+    );
+  }
 }
 
 /** Spans are counted from the epoch, so that every replica draws the same borders. */

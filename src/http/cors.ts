@@ -110,6 +110,9 @@ async function answerPreflight(
 }
 
 function admitReaders(ctx: Context): void {
+  // Only what is decided here counts; a library further in may have ideas of its own.
+  ctx.remove('Access-Control-Allow-Origin');
+  ctx.remove('Access-Control-Expose-Headers');
   const { readers } = ctx.state as { readers?: Readers };
   if (readers === '*') return admit(ctx, '*');
   ctx.vary('Origin');

@@ -1,8 +1,13 @@
+import type { Middleware } from 'koa';
+
+import type { GuardedState } from '../credentials/guard.js';
+import type { Presentations } from '../credentials/presentation.js';
 import type { Principal } from '../credentials/principal.js';
 import type { Verifier } from '../credentials/verifier.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import type { RefreshTokens } from '../grants/refresh-tokens.js';
-import { readForm, singleValue } from '../http/form.js';
+import type { RequestState, RouteContext } from '../http/context.js';
+import { readForm, singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
 import type { Route } from '../http/routes.js';
 
@@ -12,27 +17,50 @@ interface Dependencies {
   readonly verifier: Verifier;
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
+  readonly presentations: Presentations;
+  /** Admits whoever may look at the credentials of their own tenant. */
+  readonly guard: Middleware<GuardedState>;
 }
 
 /** All that is said of a token that is not good, not known, or none of the caller's business (RFC 7662 §2.2). */
 const INACTIVE = { active: false };
 
-/** Token introspection (RFC 7662). A confidential client sees the tokens that were issued to it. */
+/**
+ * Token introspection (RFC 7662). A confidential client sees the tokens that were issued to it, a service
+ * with the scope `introspect` its tenant's credentials of either family.
+ */
 export function createIntrospectRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { issuer, path, verifier, refreshTokens, clients } = dependencies;
+  const { issuer, path, verifier, refreshTokens, clients, presentations, guard } = dependencies;
 
-  async function introspect(token: string, clientId: string) {
-    const refreshToken = await refreshTokens.find(clientId, token);
-    if (refreshToken !== undefined) {
-      const { isActive, ...facts } = refreshToken;
-      return isActive ? { active: true, ...facts, iss: issuer } : INACTIVE;
-    }
+  /** @param isTheirs whether the caller may know a credential */
+  async function introspect(token: string, isTheirs: (principal: Principal) => boolean) {
     const verdict = await verifier.verify(token, undefined);
-    if (verdict.outcome === 'refused') return INACTIVE;
+    if (verdict.outcome === 'refused' || !isTheirs(verdict.principal)) return INACTIVE;
     // The hint (§2.1) is not needed: what a credential is can be told from itself.
-    return verdict.principal.token?.clientId === clientId
-      ? describe(verdict.principal, issuer)
-      : INACTIVE;
+    return describe(verdict.principal, issuer);
+  }
+
+  async function introspectAsClient(ctx: RouteContext<RequestState>, form: Form) {
+    const client = await clients.authenticate(ctx, form);
+    if (!client.isConfidential) {
+      throw new OAuthError(401, 'invalid_client', 'public clients cannot introspect');
+    }
+    const token = tokenOf(form);
+    const refreshToken = await refreshTokens.find(client.id, token);
+    if (refreshToken === undefined) {
+      return introspect(token, (principal) => principal.token?.clientId === client.id);
+    }
+    const { isActive, ...facts } = refreshToken;
+    return isActive ? { active: true, ...facts, iss: issuer } : INACTIVE;
+  }
+
+  async function introspectAsService(ctx: RouteContext<RequestState>, form: Form) {
+    let answer: object = INACTIVE;
+    await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
+      const { tenantId } = (ctx.state as GuardedState).principal;
+      answer = await introspect(tokenOf(form), (principal) => principal.tenantId === tenantId);
+    });
+    return answer;
   }
 
   return [
@@ -42,19 +70,19 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
       access: 'public',
       async handle(ctx) {
         const form = await readForm(ctx);
-        const client = await clients.authenticate(ctx, form);
-        if (!client.isConfidential) {
-          throw new OAuthError(401, 'invalid_client', 'public clients cannot introspect');
-        }
-        const token = singleValue(form, 'token');
-        if (token === undefined) {
-          throw new OAuthError(400, 'invalid_request', 'token is missing');
-        }
+        const isService = presentations.find(ctx.req, '') !== undefined;
+        const answer = await (isService ? introspectAsService : introspectAsClient)(ctx, form);
         ctx.type = 'application/json';
-        ctx.body = JSON.stringify(await introspect(token, client.id));
+        ctx.body = JSON.stringify(answer);
       },
     },
   ];
+}
+
+function tokenOf(form: Form): string {
+  const token = singleValue(form, 'token');
+  if (token === undefined) throw new OAuthError(400, 'invalid_request', 'token is missing');
+  return token;
 }
 
 function describe(principal: Principal, issuer: string) {

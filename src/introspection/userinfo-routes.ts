@@ -26,18 +26,20 @@ export function createUserinfoRoutes({
   guard,
   findAccount,
 }: Dependencies): Route<'public'>[] {
-  const token = new RegExp(`^(bearer|dpop) +${brand}_at_`, 'i');
+  const looksLikeToken = new RegExp(`^(bearer|dpop) +${brand}_at_`, 'i');
   async function answer(ctx: RouteContext<GuardedState>): Promise<void> {
     const { principal } = ctx.state;
     const { token, tenantId, scopes } = principal;
     const common = { tenant_id: tenantId, scopes };
-    const account = token && (await findAccount(principal.principalId));
     ctx.type = 'application/json';
-    ctx.body = JSON.stringify(
-      token === undefined
-        ? { sub: principal.credentialId, ...common }
-        : { sub: principal.principalId, ...common, ...account, role: token.role },
-    );
+    ctx.set('Cache-Control', 'no-store');
+    if (token === undefined) {
+      ctx.body = JSON.stringify({ sub: principal.credentialId, ...common });
+      return;
+    }
+    const { email, name } = (await findAccount(principal.principalId)) ?? {};
+    const person = { email, name, role: token.role };
+    ctx.body = JSON.stringify({ sub: principal.principalId, ...common, ...person });
   }
   return (['GET', 'POST'] as const).map((method) => ({
     method,
@@ -45,7 +47,8 @@ export function createUserinfoRoutes({
     access: 'public',
     handle: (ctx) => {
       // Told by its looks alone, so that also an expired one gets an answer that its page can read.
-      if (token.test(ctx.get('Authorization'))) (ctx.state as { readers?: Readers }).readers = '*';
+      if (looksLikeToken.test(ctx.get('Authorization')))
+        (ctx.state as { readers?: Readers }).readers = '*';
       return guard(ctx as never, () => answer(ctx as unknown as RouteContext<GuardedState>));
     },
   }));

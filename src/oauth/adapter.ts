@@ -1,6 +1,8 @@
 import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 
 import type { Client } from '../clients/client.entity.js';
+import { delegableThroughOauth } from '../scopes/roles.js';
+import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import type { ArtifactStore } from './artifact-store.js';
 import type { Exchange } from './exchange.js';
 import type { ExchangeRow } from './exchange-store.js';
@@ -97,7 +99,9 @@ function grantAdapter(): Partial<Adapter> {
     async find(id) {
       const { row } = theExchange();
       if (row === undefined || row.grant_id !== id || row.is_dead) return undefined;
-      const scope = row.scopes.join(' ');
+      // Of what was granted, what the role still delegates.
+      const scopes = row.role === null ? [] : delegableThroughOauth(row.role);
+      const scope = commonTo(inCatalogOrder(row.scopes), scopes).join(' ');
       return {
         kind: 'Grant',
         jti: id,
@@ -156,17 +160,24 @@ function refreshTokenAdapter(): Partial<Adapter> {
     async find(secret) {
       const exchange = theExchange();
       const { row } = exchange;
-      // There is an answer only if it was consumed, be it while this request was waiting.
-      if (row !== undefined && row.answer !== null && !row.is_dead) {
-        const isSameClient = row.client_id === row.grant_client_id;
-        if (isSameClient && row.request_hash === exchange.requestHash) {
-          exchange.replay = row.answer;
-          return undefined;
-        }
+      if (row !== undefined && isRepetition(row, exchange)) {
+        exchange.replay = row.answer ?? undefined;
+        return undefined;
       }
       return payloadOf(row, secret, 'RefreshToken');
     },
   };
+}
+
+/** Whether the first answer may be given again. While the tenant is suspended nothing is: the token itself is judged then. */
+function isRepetition(row: ExchangeRow, { requestHash }: Exchange): boolean {
+  return (
+    // There is an answer only if it was consumed, be it while this request was waiting.
+    row.answer !== null &&
+    !(row.is_dead || row.is_suspended || row.role === null) &&
+    row.client_id === row.grant_client_id &&
+    row.request_hash === requestHash
+  );
 }
 
 /** What is stored, with the secret put back, and its end told by the process's clock as the library expects. */

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
+import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages } from '../http/pages.js';
 import { serviceUnavailable } from '../http/problem.js';
@@ -23,11 +24,14 @@ export function createAuthorizationEndpoint({
   pages: Pages<OAuthViews>;
 }): Middleware {
   return async (ctx, next) => {
+    // The library would answer some errors as JSON; whoever follows a link here is a person.
+    ctx.req.headers.accept = 'text/html';
     await protocol(ctx, next);
     const { failure } = ctx.state as { failure?: unknown };
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
-    const location = ctx.response.get('Location');
+    // Koa's types say otherwise, but what was not set is undefined.
+    const location = (ctx.response.get('Location') as string | undefined) ?? '';
     const isOurs = location === '' || location.startsWith('/') || location.startsWith(`${issuer}/`);
     if (isOurs || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
     const { searchParams } = new URL(location);
@@ -37,6 +41,16 @@ export function createAuthorizationEndpoint({
       description: searchParams.get('error_description') ?? undefined,
     });
   };
+}
+
+/**
+ * A request by POST (OpenID Connect Core §3.1.2.1) becomes the same one by GET: what another site posts
+ * comes without our cookies, and what it then leads to comes with them.
+ */
+export async function repeatByGet(ctx: Context): Promise<void> {
+  const form = await readForm(ctx);
+  ctx.redirect(`${ctx.path}?${form.toString()}`);
+  ctx.status = 303;
 }
 
 /** Tells the user, where the client cannot be told. */
@@ -73,5 +87,5 @@ function hasSignedIn(ctx: Context): boolean {
 
 function promptOf(ctx: Context): unknown {
   const oidc = oidcOf(ctx);
-  return (oidc?.params ?? oidc?.body ?? ctx.query)?.['prompt'];
+  return (oidc?.params ?? ctx.query)?.['prompt'];
 }

@@ -95,21 +95,26 @@ function createPolicy() {
 
 /**
  * Settles what is asked for, from what was sent: the library has dropped `offline_access` by now unless
- * consent was asked for, but our consent page always names it.
+ * consent was asked for, but our consent page always names it. Where nothing of it can be granted, the
+ * user still signs in before the client learns that.
  *
- * @throws InvalidScope when nothing that is known here was asked for
+ * @throws InvalidRequest for a parameter with a NUL, which PostgreSQL cannot hold
  */
 async function settleScope(ctx: KoaContextWithOIDC): Promise<void> {
   const { oidc } = ctx;
-  const sent = textOf((ctx.method === 'POST' ? oidc.body : ctx.query) ?? {}, 'scope');
+  if (
+    Object.values(oidc.params ?? {})
+      .flat()
+      .some((value) => String(value).includes('\0'))
+  ) {
+    throw new errors.InvalidRequest('a parameter holds a NUL character');
+  }
+  const sent = textOf(ctx.query, 'scope');
   const registered = oidc.client?.['registered_scope'] as string | undefined;
   const scopes = requestedScopes(sent === '' ? undefined : sent, registered);
   const usable = oidc.client?.grantTypeAllowed('refresh_token')
     ? scopes
     : scopes.filter((scope) => scope !== 'offline_access');
-  if (usable.length === 0) {
-    throw new errors.InvalidScope('none of the requested scopes can be granted', sent);
-  }
   (oidc.params as Record<string, unknown>)['scope'] = usable.join(' ');
 }
 

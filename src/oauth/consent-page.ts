@@ -1,5 +1,4 @@
 import type { Actor } from '../audit/audit-log.js';
-import type { Client } from '../clients/client.entity.js';
 import { singleValue, type Form } from '../http/form.js';
 import { Problem } from '../http/problem.js';
 import { requestOf, type ConsentResult } from './authorization.js';
@@ -95,6 +94,10 @@ export async function decide(
   if (decision !== 'approve') {
     throw new Problem('bad_request', 'The form does not say what was decided.');
   }
+  // Sent twice: the first time counts, and has its grant.
+  if (pending.interaction.result?.consent !== undefined) {
+    return redirect(ctx, pending.interaction.returnTo);
+  }
   const asked = await askedOf(ctx, pending, dependencies, tenantId);
   if (asked === undefined) return;
   const actor: Actor = {
@@ -120,10 +123,11 @@ interface Asked {
  */
 async function askedOf(
   ctx: PageContext,
-  { uid, interaction, client }: PendingAuthorization,
+  pending: PendingAuthorization,
   dependencies: InteractionDependencies,
   tenantId: string | undefined,
 ): Promise<Asked | undefined> {
+  const { interaction, client } = pending;
   const account = await dependencies.findAccount(interaction.session?.accountId ?? '');
   if (account === undefined) throw new Problem('not_found', 'This page has expired.');
   const who = { accountId: account.id, clientId: client.id };
@@ -138,7 +142,7 @@ async function askedOf(
       ? first
       : usable.find(({ id }) => id === tenantId);
   if (tenant === undefined) {
-    chooseTenant(ctx, dependencies, { uid, client, account, tenants: usable });
+    chooseTenant(ctx, dependencies, pending, { account, tenants: usable });
     return undefined;
   }
   const request = { ...who, tenant, ...requestOf(interaction.params) };
@@ -159,27 +163,29 @@ function noTenant(suspended: number) {
 
 function chooseTenant(
   ctx: PageContext,
-  { pages, csrf }: InteractionDependencies,
-  shown: {
-    readonly uid: string;
-    readonly client: Client;
-    readonly account: PageAccount;
-    readonly tenants: readonly TenantChoice[];
-  },
+  dependencies: InteractionDependencies,
+  pending: PendingAuthorization,
+  shown: { readonly account: PageAccount; readonly tenants: readonly TenantChoice[] },
 ): void {
-  pages.send(ctx, 'choose-tenant', {
-    title: 'Choose an organization',
-    action: `/consent/${shown.uid}`,
-    csrf: csrf.token(ctx),
-    hidden: [],
-    clientName: shown.client.name,
-    accountEmail: shown.account.email,
-    tenants: shown.tenants.map(({ id, name, role }) => ({
-      id,
-      name,
-      role: role.replaceAll('_', ' '),
-    })),
-  });
+  const { pages, csrf } = dependencies;
+  const tenants = shown.tenants.map(({ id, name, role }) => ({
+    ...{ id, name },
+    role: role.replaceAll('_', ' '),
+  }));
+  pages.send(
+    ctx,
+    'choose-tenant',
+    {
+      title: 'Choose an organization',
+      action: `/consent/${pending.uid}`,
+      csrf: csrf.token(ctx),
+      hidden: [],
+      clientName: pending.client.name,
+      accountEmail: shown.account.email,
+      tenants,
+    },
+    { formAction: formActionOf(pending, dependencies) },
+  );
 }
 
 function deny(

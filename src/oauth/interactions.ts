@@ -1,9 +1,8 @@
-import type { Context } from 'koa';
-
 import { readForm, type Form } from '../http/form.js';
 import type { Route } from '../http/routes.js';
 import { decide, showConsent } from './consent-page.js';
 import { textOf } from './parameters.js';
+import { sessionOf } from './library-internals.js';
 import {
   findPending,
   finish,
@@ -16,8 +15,7 @@ import type { SignInPage } from './sign-in-page.js';
 
 interface Dependencies extends InteractionDependencies {
   readonly signInPage: SignInPage;
-  /** Ends the session that a browser has, because somebody else signed in there. */
-  readonly forgetSession: (ctx: Context) => Promise<void>;
+  readonly sessions: { destroyBySecret(secret: string): Promise<void> };
 }
 
 /**
@@ -70,12 +68,13 @@ async function continueAs(
   ctx: PageContext,
   { interaction }: PendingAuthorization,
   accountId: string,
-  { provider, forgetSession }: Dependencies,
+  { provider, sessions }: Dependencies,
 ): Promise<void> {
-  const before = interaction.session?.accountId;
-  if (before !== undefined && before !== accountId) {
+  // The session that the browser has now: in another tab somebody may have signed in meanwhile.
+  const session = await sessionOf(provider(), ctx);
+  if (session.accountId !== undefined && session.accountId !== accountId) {
     // Somebody else: nothing of the session that was there may pass on to them.
-    await forgetSession(ctx);
+    await sessions.destroyBySecret(session.id);
     delete interaction.session;
     await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
   }

@@ -2,6 +2,7 @@
  * The one gate to what oidc-provider has no option for. Its version is pinned; each change here says what
  * would go wrong without it, and has a test that fails then.
  */
+import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
@@ -70,18 +71,32 @@ export function judgeClientsByOurRules(
   };
 }
 
-/** Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. */
+/**
+ * Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. It would
+ * derive one of them from response types that don't exist here, and fail for the lack of it instead of refusing the type.
+ */
 export function answerInTheQueryOnly(provider: Provider): void {
   const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
+  const respond = responseModes.get('query');
   for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
+  responseModes.get = () => respond;
+  Object.defineProperty(contextOf(provider), 'responseMode', {
+    get(this: { params: { response_mode?: string; response_type?: string } }) {
+      const { response_mode: mode, response_type: type = '' } = this.params;
+      return mode ?? (type.includes('token') ? undefined : 'query');
+    },
+  });
 }
 
 /** Addresses are the issuer's, whatever a request's `Host` or target says. */
 export function writeUrlsOfTheIssuer(provider: Provider): void {
-  const { prototype } = (
-    provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } }
-  ).OIDCContext;
-  prototype.urlFor = (name, options) => provider.urlFor(name, options);
+  contextOf(provider).urlFor = (name, options) => provider.urlFor(name, options);
+}
+
+/** What all of its requests' contexts inherit from. */
+function contextOf(provider: Provider): { urlFor: Provider['urlFor'] } {
+  return (provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } })
+    .OIDCContext.prototype;
 }
 
 /**
@@ -100,4 +115,15 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
     delete this.issueSeq;
     original.call(this, details);
   };
+}
+
+/** The session of a request's browser: a new one, without an account, if it has none that is good. */
+export function sessionOf(
+  provider: Provider,
+  ctx: Context,
+): Promise<{ readonly id: string; readonly accountId?: string }> {
+  const { Session } = provider as unknown as {
+    Session: { get(ctx: Context): Promise<{ readonly id: string; readonly accountId?: string }> };
+  };
+  return Session.get(ctx);
 }

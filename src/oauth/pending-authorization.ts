@@ -26,6 +26,7 @@ export interface InteractionDependencies {
   readonly consents: Consents;
   readonly formActionSource: typeof formActionSource;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
+  readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
   readonly clientAddress: (request: Context['req']) => string;
@@ -44,7 +45,7 @@ export interface PendingAuthorization {
 /** @throws Problem `not_found` if this browser waits for no such authorization, or no longer */
 export async function findPending(
   ctx: PageContext,
-  { provider, findClient }: Pick<InteractionDependencies, 'provider' | 'findClient'>,
+  { provider, findClient, isRedirectOf }: InteractionDependencies,
 ): Promise<PendingAuthorization> {
   const expired = new Problem(
     'not_found',
@@ -57,8 +58,10 @@ export async function findPending(
     });
   const client = await findClient(textOf(interaction.params, 'client_id'));
   const uid = String(ctx.params['uid']);
-  if (interaction.uid !== uid || client === undefined) throw expired;
   const redirectUri = textOf(interaction.params, 'redirect_uri');
+  // The client may have been changed since it asked.
+  const isRegistered = client !== undefined && isRedirectOf(client, redirectUri);
+  if (interaction.uid !== uid || !isRegistered) throw expired;
   return { uid, interaction, client, redirectUri };
 }
 

@@ -20,13 +20,6 @@ import {
 import { OAUTH_PATHS } from './paths.js';
 import { OIDC_SCOPES, RESOURCE_SERVER_SCOPES } from './requested-scopes.js';
 
-/** The name of the cookie that holds a browser's session. */
-const COOKIES = {
-  session: 'gatehouse_session',
-  interaction: 'gatehouse_interaction',
-  resume: 'gatehouse_resume',
-} as const;
-
 export interface ProviderDependencies {
   readonly issuer: string;
   readonly keyring: Keyring;
@@ -66,14 +59,14 @@ export function createProvider(
 }
 
 function configurationOf(
-  { keyring, adapter, authorization, renderError }: ProviderDependencies,
+  { issuer, keyring, adapter, authorization, renderError }: ProviderDependencies,
   signing: readonly JWK[],
 ): Configuration {
   const off = { enabled: false } as const;
   return {
     adapter: createAdapterFactory(adapter),
     jwks: { keys: [...signing] },
-    cookies: { ...cookieConfiguration(keyring) },
+    cookies: cookieConfiguration(keyring, issuer),
     routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
     // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
     scopes: [...OIDC_SCOPES],
@@ -95,6 +88,8 @@ function configurationOf(
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clockTolerance: 0,
+    // Without it every request from a browser is refused. Who may read the answer is said by `http/cors`.
+    clientBasedCORS: () => true,
     expiresWithSession: async () => false,
     rotateRefreshToken: () => true,
     issueRefreshToken: async (ctx, client) =>
@@ -145,10 +140,20 @@ function configurationOf(
   };
 }
 
-function cookieConfiguration(keyring: Keyring): NonNullable<Configuration['cookies']> {
+function cookieConfiguration(
+  keyring: Keyring,
+  issuer: string,
+): NonNullable<Configuration['cookies']> {
+  // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3). The
+  // others cannot have it: they are confined to the path of one authorization.
+  const prefix = issuer.startsWith('https://') ? '__Host-' : '';
   const options = { httpOnly: true, overwrite: true, sameSite: 'lax', signed: true } as const;
   return {
-    names: COOKIES,
+    names: {
+      session: `${prefix}gatehouse_session`,
+      interaction: 'gatehouse_interaction',
+      resume: 'gatehouse_resume',
+    },
     long: { ...options, path: '/' },
     short: options,
     keys: createCookieSigner(keyring) as unknown as string[],
@@ -179,16 +184,4 @@ function accountOf({ row }: Exchange) {
   }
   const { account_id: accountId, email, account_name: name } = row;
   return { accountId, claims: async () => claimsOf({ id: accountId, email, name }) };
-}
-
-/** Ends the session that a browser has, if it has one. */
-export async function forgetSession(
-  provider: Provider,
-  ctx: Context,
-  sessions: { destroyBySecret(secret: string): Promise<void> },
-): Promise<void> {
-  const { id } = await (
-    provider.Session as unknown as { get(ctx: Context): Promise<{ readonly id: string }> }
-  ).get(ctx);
-  await sessions.destroyBySecret(id);
 }

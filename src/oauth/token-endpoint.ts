@@ -54,7 +54,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const exchange = createExchange(store, () => oidcOf(ctx)?.params ?? {});
     state.exchange = exchange;
 
-    await protocol(ctx, next);
+    await judge(ctx, () => protocol(ctx, next));
     state.readers = readersOf(ctx);
     if (state.failure !== undefined) throw state.failure;
     if (exchange.replay !== undefined) return replay(ctx, exchange, dependencies);
@@ -64,6 +64,22 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     if (ctx.status === 200) await commit(ctx, exchange, dependencies);
     return undefined;
   };
+}
+
+/**
+ * Has the library answer, and keeps from it what it would decide otherwise than we do: it shows errors as a
+ * page to whoever prefers one, and refuses clients that a browser calls from another origin (CORS is ours).
+ */
+async function judge(ctx: Context, answer: () => Promise<unknown>): Promise<void> {
+  const { headers } = ctx.req;
+  const { origin } = headers;
+  headers.accept = 'application/json';
+  delete headers.origin;
+  try {
+    await answer();
+  } finally {
+    if (origin !== undefined) headers.origin = origin;
+  }
 }
 
 /**

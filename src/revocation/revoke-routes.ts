@@ -49,9 +49,12 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
   }
 
   async function revokeKey(ctx: Context, key: string): Promise<void> {
-    const { principal } = await verifier.verify(key, undefined);
+    const verdict = await verifier.verify(key, undefined);
+    const { principal } = verdict;
     // A publishable key is public: holding it proves nothing.
     if (principal === undefined || principal.kind === 'publishable') return;
+    // Ended once is enough: asking again and again should not fill what is never forgotten.
+    if (verdict.outcome === 'refused' && verdict.reason === 'revoked') return;
     await end(ctx, principal, principal.credentialId);
   }
 

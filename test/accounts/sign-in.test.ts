@@ -7,7 +7,9 @@ import { createSignIn, type SignInOutcome } from '../../src/accounts/sign-in.js'
 import { createTestApp, type TestApp } from '../support/app.js';
 
 const PASSWORD = 'correct horse battery staple';
+/** Of one address at one account, and of all addresses at one account. */
 const PER_ACCOUNT = 10;
+const PER_ACCOUNT_OF_ALL = 50;
 const PER_ADDRESS = 60;
 
 describe('signing in', () => {
@@ -33,7 +35,7 @@ describe('signing in', () => {
 
   function nextAddress(): string {
     addresses += 1;
-    return `192.0.2.${addresses}`;
+    return `198.18.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`;
   }
 
   function signIn(fields: object = {}, replica = 0): Promise<SignInOutcome> {
@@ -75,13 +77,28 @@ describe('signing in', () => {
   });
 
   it('lets exactly ten of thirty parallel attempts at an account try, over all replicas', async () => {
-    const all = await Promise.all(
-      Array.from({ length: 30 }, (_, index) => wrong({ address: nextAddress() }, index)),
-    );
+    const all = await Promise.all(Array.from({ length: 30 }, (_, index) => wrong({}, index)));
 
     expect(outcomes(all, 'refused')).toHaveLength(PER_ACCOUNT);
     expect(outcomes(all, 'throttled')).toHaveLength(30 - PER_ACCOUNT);
   });
+
+  it('locks nobody out who comes from another address', async () => {
+    for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await wrong();
+
+    expect(await signIn()).toMatchObject({ outcome: 'throttled' });
+    expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('limits an account also over many addresses', async () => {
+    const all = await Promise.all(
+      Array.from({ length: PER_ACCOUNT_OF_ALL + 10 }, (_, index) =>
+        wrong({ address: nextAddress() }, index),
+      ),
+    );
+
+    expect(outcomes(all, 'refused')).toHaveLength(PER_ACCOUNT_OF_ALL);
+  }, 60_000);
 
   it('throttles accounts that do not exist likewise', async () => {
     const unknown = `${randomUUID()}@example.com`;
@@ -139,7 +156,7 @@ describe('signing in', () => {
 
     expect(rows.length).toBeGreaterThan(1);
     for (const { bucket } of rows)
-      expect(bucket).toMatch(/^sign-in (account|address) [0-9a-f]{64}$/);
+      expect(bucket).toMatch(/^sign-in (account|account from|address) [0-9a-f]{64}$/);
   });
 
   it('hashes a password anew when its parameters are of the past', async () => {

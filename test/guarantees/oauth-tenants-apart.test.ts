@@ -49,7 +49,7 @@ describe('every store of OAuth keeps tenants apart', () => {
         ],
         'update',
       ]);
-      expect(Object.keys(createConsentStore(manager))).toEqual([
+      expect(Object.keys(createConsentStore(manager)).toSorted()).toEqual([
         'deleteOfClient',
         'find',
         'forget',

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type pg from 'pg';
 import type pino from 'pino';
@@ -58,9 +59,21 @@ export interface TestKey {
 
 export const TEST_SECRET_KEY = 'a secret key that is only used by tests';
 
-/** @param env configuration beyond the defaults, as environment variables */
+/** For `ISSUER`: the address that the application will listen at, so that its own URLs lead to it. */
+export const ITSELF = 'itself';
+
+/** @param env configuration beyond the defaults, as environment variables; `ISSUER` may be `ITSELF` */
 export async function createTestApp(env: Record<string, string> = {}): Promise<TestApp> {
-  const config = readConfig({ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...env }, '/');
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const config = readConfig(
+    {
+      ...{ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...env },
+      ...(env['ISSUER'] === ITSELF && { ISSUER: origin }),
+    },
+    '/',
+  );
   const database = await createTestDatabase();
   const dataSource = createDataSource(database.target, ENTITIES, () => undefined);
   await dataSource.initialize();
@@ -86,9 +99,7 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
   const app = createApp({
     ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
   });
-  const server = app.koa.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  server.on('request', app.koa.callback());
 
   return {
     ...{
@@ -102,8 +113,8 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
       register,
       signingKeys,
       logged,
+      origin,
     },
-    origin: `http://127.0.0.1:${port}`,
     http: request.agent(server),
     createTenant: (slug) =>
       dataSource.transaction(async (manager) => {

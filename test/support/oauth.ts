@@ -4,6 +4,7 @@ import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from './app.js';
+import { freshAddress } from './clients.js';
 
 export const PASSWORD = 'correct horse battery staple';
 export const REDIRECT = 'https://app.example.com/callback';
@@ -44,7 +45,8 @@ export async function registerClient(
   registrations += 1;
   const answer = await fetch(`${origin}/api/v1/oauth/register`, {
     method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
+    // Where it is believed, no limit is near.
+    headers: { 'Content-Type': 'application/json', 'X-Forwarded-For': freshAddress() },
     body: JSON.stringify({
       client_name: `Test app ${registrations}`,
       redirect_uris: [REDIRECT],
@@ -232,17 +234,25 @@ interface Flow {
 type Server = { readonly origin: string; readonly config: { readonly ISSUER: string } };
 
 /** Goes through all pages, and returns where the client is told the outcome. */
-export async function authorize(server: Server, flow: Flow): Promise<URL> {
-  const { client, user, parameters = {} } = flow;
+export function authorize(server: Server, flow: Flow): Promise<URL> {
+  const url = authorizeUrl(server.config.ISSUER, {
+    client_id: flow.client.client_id,
+    code_challenge: createPkce().challenge,
+    ...flow.parameters,
+  });
+  return approve(server, url, flow);
+}
+
+/** The same for an authorization request that somebody else has made. */
+export async function approve(
+  server: Server,
+  url: string,
+  flow: Omit<Flow, 'client' | 'parameters'>,
+): Promise<URL> {
+  const { user } = flow;
   const issuer = server.config.ISSUER;
   const browser = flow.browser ?? createBrowser({ origin: server.origin, issuer });
-  let stop = await browser.open(
-    authorizeUrl(issuer, {
-      client_id: client.client_id,
-      code_challenge: createPkce().challenge,
-      ...parameters,
-    }),
-  );
+  let stop = await browser.open(url);
   if (new URL(stop.url).pathname.startsWith('/login')) {
     stop = await browser.submit(stop, { email: user.email, password: PASSWORD });
   }
@@ -254,9 +264,14 @@ export async function authorize(server: Server, flow: Flow): Promise<URL> {
     stop = await browser.submit(stop, { decision: 'approve', ...scope });
   }
   if (new URL(stop.url).origin === issuer) {
-    throw new Error(`stopped at ${stop.url} (${stop.status}): ${stop.html}`);
+    throw new Error(`stopped at ${stop.url} (${stop.status}): ${mainOf(stop)}`);
   }
   return new URL(stop.url);
+}
+
+/** What a page says, without its style. */
+export function mainOf({ html }: Pick<BrowserStop, 'html'>): string {
+  return /<main>(.*)<\/main>/s.exec(html)?.[1] ?? html;
 }
 
 /** The whole way to tokens. */

@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import {
+  auth,
+  extractWWWAuthenticateParams,
+  type OAuthClientProvider,
+} from '@modelcontextprotocol/sdk/client/auth.js';
+import type {
+  OAuthClientInformationMixed,
+  OAuthClientMetadata,
+  OAuthTokens,
+} from '@modelcontextprotocol/sdk/shared/auth.js';
+
+import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
+import { approve, createUser, type TestUser } from '../support/oauth.js';
+
+const REDIRECT = 'http://localhost:8090/callback';
+
+/** What an MCP client keeps, in memory. */
+class Installation implements OAuthClientProvider {
+  readonly redirectUrl = REDIRECT;
+  readonly forgotten: string[] = [];
+  information: OAuthClientInformationMixed | undefined;
+  kept: OAuthTokens | undefined;
+  verifier = '';
+  destination: URL | undefined;
+
+  constructor(private readonly method = 'none') {}
+
+  get clientMetadata(): OAuthClientMetadata {
+    return {
+      client_name: 'An MCP client',
+      redirect_uris: [REDIRECT],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+      token_endpoint_auth_method: this.method,
+    };
+  }
+  state = () => 'the state of the client';
+  clientInformation = () => this.information;
+  saveClientInformation(information: OAuthClientInformationMixed) {
+    this.information = information;
+  }
+  tokens = () => this.kept;
+  saveTokens(tokens: OAuthTokens) {
+    this.kept = tokens;
+  }
+  redirectToAuthorization(url: URL) {
+    this.destination = url;
+  }
+  saveCodeVerifier(verifier: string) {
+    this.verifier = verifier;
+  }
+  codeVerifier = () => this.verifier;
+  invalidateCredentials(scope: string) {
+    this.forgotten.push(scope);
+    if (scope === 'all' || scope === 'client') this.information = undefined;
+    if (scope === 'all' || scope === 'tokens') this.kept = undefined;
+  }
+}
+
+/** The MCP SDK, which knows nothing but the URL of the API. */
+describe('the MCP SDK', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  let serverUrl: string;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ ISSUER: ITSELF });
+    serverUrl = `${gatehouse.origin}/api/v1`;
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  const call = (path: string, token?: string) =>
+    fetch(serverUrl + path, {
+      headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
+    });
+
+  /** What a 401 says, in the form in which the SDK's transports hand it on. */
+  async function refusalOf(path: string) {
+    const refused = await call(path);
+    expect(refused.status).toBe(401);
+    const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(refused);
+    return { serverUrl, resourceMetadataUrl, scope } as Parameters<typeof auth>[1];
+  }
+
+  /** From a 401 to tokens. */
+  async function connect(installation: Installation, path = '/me') {
+    const options = await refusalOf(path);
+    expect(await auth(installation, options)).toBe('REDIRECT');
+    const callback = await approve(gatehouse, String(installation.destination), { user });
+    expect(callback.searchParams.get('state')).toBe(installation.state());
+    const authorizationCode = callback.searchParams.get('code') ?? '';
+    expect(await auth(installation, { ...options, authorizationCode })).toBe('AUTHORIZED');
+  }
+
+  it('asks for what a 401 names, and for no more', async () => {
+    expect(await refusalOf('/contacts')).toMatchObject({
+      resourceMetadataUrl: new URL('/.well-known/oauth-protected-resource/api/v1', serverUrl),
+      scope: 'contacts:read',
+    });
+    const installation = new Installation();
+    await connect(installation, '/contacts');
+    expect(installation.kept).toMatchObject({ scope: 'contacts:read' });
+    expect((await call('/contacts', installation.kept?.access_token)).status).toBe(200);
+  });
+
+  it.each(['none', 'client_secret_post', 'client_secret_basic'])(
+    'registers, authorizes, and refreshes by %s',
+    async (method) => {
+      const installation = new Installation(method);
+      await connect(installation);
+      const asked = installation.destination?.searchParams;
+      expect(asked?.get('resource')).toBe(serverUrl);
+      const first = installation.kept;
+      expect((await call('/contacts', first?.access_token)).status).toBe(200);
+      expect(first?.refresh_token).toBeDefined();
+
+      expect(await auth(installation, { serverUrl })).toBe('AUTHORIZED');
+      expect(installation.kept?.access_token).not.toBe(first?.access_token);
+      expect((await call('/contacts', installation.kept?.access_token)).status).toBe(200);
+    },
+  );
+
+  it('asks anew when its refresh token is dead, and registers anew when its client is gone', async () => {
+    const installation = new Installation();
+    await connect(installation);
+    const dead = { ...(installation.kept as OAuthTokens), refresh_token: 'bwp_rt_dead' };
+    installation.kept = dead;
+    expect(await auth(installation, { serverUrl })).toBe('REDIRECT');
+    expect(installation.forgotten).toEqual(['tokens']);
+
+    const { client_id: known } = installation.information ?? {};
+    installation.information = { ...installation.information, client_id: 'cli_gone' };
+    installation.kept = dead;
+    expect(await auth(installation, await refusalOf('/me'))).toBe('REDIRECT');
+    expect(installation.forgotten).toEqual(['tokens', 'all']);
+    // The same app gets the same client.
+    expect(installation.information).toMatchObject({ client_id: known });
+  });
+});

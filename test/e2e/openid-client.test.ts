@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import * as openid from 'openid-client';
+
+import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
+import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth.js';
+
+const { allowInsecureRequests } = openid;
+const SCOPE = 'contacts:read contacts:write offline_access openid profile email';
+
+/** A library that knows nothing of this server, over plain HTTP because the test's issuer is. */
+describe('openid-client', () => {
+  let gatehouse: TestApp;
+  let tenantId: string;
+  let user: TestUser;
+  let issuer: URL;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ ISSUER: ITSELF });
+    issuer = new URL(gatehouse.config.ISSUER);
+    const tenant = await gatehouse.createTenant('acme');
+    tenantId = tenant.id;
+    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  const register = (name: string, method: string, authentication?: openid.ClientAuth) =>
+    openid.dynamicClientRegistration(
+      issuer,
+      { client_name: name, redirect_uris: [REDIRECT], token_endpoint_auth_method: method },
+      authentication,
+      { execute: [allowInsecureRequests] },
+    );
+
+  /** Everything that the library checks by default, and that it does not: state and nonce. */
+  async function signIn(config: openid.Configuration, more: Record<string, string> = {}) {
+    const pkceCodeVerifier = openid.randomPKCECodeVerifier();
+    const expectedState = openid.randomState();
+    const expectedNonce = openid.randomNonce();
+    const url = openid.buildAuthorizationUrl(config, {
+      redirect_uri: REDIRECT,
+      scope: SCOPE,
+      code_challenge: await openid.calculatePKCECodeChallenge(pkceCodeVerifier),
+      code_challenge_method: 'S256',
+      state: expectedState,
+      nonce: expectedNonce,
+      ...more,
+    });
+    const callback = await approve(gatehouse, url.href, { user });
+    return openid.authorizationCodeGrant(config, callback, {
+      ...{ pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true },
+    });
+  }
+
+  it('goes the whole way as a public client', async () => {
+    const config = await register('Public', 'none', openid.None());
+    openid.enableNonRepudiationChecks(config);
+    expect(config.serverMetadata().supportsPKCE()).toBe(true);
+
+    const tokens = await signIn(config);
+    expect(tokens).toMatchObject({ token_type: 'bearer', expires_in: 3600, scope: SCOPE });
+    expect(tokens.claims()).toMatchObject({ sub: user.id, aud: config.clientMetadata().client_id });
+
+    const info = await openid.fetchUserInfo(config, tokens.access_token, user.id);
+    expect(info).toMatchObject({ sub: user.id, email: user.email, tenant_id: tenantId });
+    expect(info['scopes']).toEqual(expect.arrayContaining(['contacts:read', 'contacts:write']));
+
+    const renewed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '');
+    expect(renewed.refresh_token).not.toBe(tokens.refresh_token);
+    expect(renewed.claims()?.sub).toBe(user.id);
+    const contacts = () =>
+      openid.fetchProtectedResource(
+        config,
+        renewed.access_token,
+        new URL('/api/v1/contacts', issuer),
+        'GET',
+      );
+    expect((await contacts()).status).toBe(200);
+
+    await openid.tokenRevocation(config, renewed.refresh_token ?? '');
+    await expect(contacts()).rejects.toMatchObject({
+      code: 'OAUTH_WWW_AUTHENTICATE_CHALLENGE',
+      status: 401,
+    });
+    await expect(
+      openid.refreshTokenGrant(config, renewed.refresh_token ?? ''),
+    ).rejects.toMatchObject({ error: 'invalid_grant', status: 400 });
+  });
+
+  it.each([
+    ['client_secret_post', openid.ClientSecretPost],
+    ['client_secret_basic', openid.ClientSecretBasic],
+  ])('goes the whole way as a confidential client by %s', async (method, authentication) => {
+    const registered = await register(`Backend by ${method}`, method);
+    const { client_id: id, client_secret: secret } = registered.clientMetadata();
+    const config = await openid.discovery(issuer, id, undefined, authentication(secret), {
+      algorithm: 'oauth2',
+      execute: [allowInsecureRequests],
+    });
+
+    const tokens = await signIn(config, { resource: `${issuer.origin}/api/v1` });
+    const renewed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '', {
+      scope: 'contacts:read',
+    });
+    expect(renewed.scope).toBe('contacts:read');
+    expect(await openid.tokenIntrospection(config, renewed.access_token)).toMatchObject({
+      ...{ active: true, client_id: id, sub: user.id, scope: 'contacts:read' },
+      ...{ tenant_id: tenantId, iss: issuer.origin, aud: `${issuer.origin}/api/v1` },
+    });
+    expect(await openid.tokenIntrospection(config, renewed.refresh_token ?? '')).toMatchObject({
+      active: true,
+      client_id: id,
+    });
+
+    await openid.tokenRevocation(config, renewed.access_token);
+    const after = await openid.tokenIntrospection(config, renewed.access_token);
+    expect(after).toEqual({ active: false });
+    await openid.tokenRevocation(config, renewed.refresh_token ?? '');
+    await expect(
+      openid.refreshTokenGrant(config, renewed.refresh_token ?? ''),
+    ).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  it('is told by an error that the user refused, after the checks of state and issuer', async () => {
+    const config = await register('Refused', 'none', openid.None());
+    const expectedState = openid.randomState();
+    const url = openid.buildAuthorizationUrl(config, {
+      redirect_uri: REDIRECT,
+      scope: 'contacts:read',
+      code_challenge: await openid.calculatePKCECodeChallenge(openid.randomPKCECodeVerifier()),
+      code_challenge_method: 'S256',
+      state: expectedState,
+    });
+    const callback = await approve(gatehouse, url.href, { user, scope: [] });
+    await expect(
+      openid.authorizationCodeGrant(config, callback, { expectedState }),
+    ).rejects.toMatchObject({ error: 'access_denied', code: 'OAUTH_AUTHORIZATION_RESPONSE_ERROR' });
+  });
+});

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTenantStore } from '../../src/tenants/tenant-store.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import { createCredential } from '../support/credentials.js';
+import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth.js';
+import { expectOAuthError } from '../support/oauth-requests.js';
+
+describe('GET and POST /api/v1/oauth/userinfo', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let user: TestUser;
+  let token: string;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    tenant = await gatehouse.createTenant('acme');
+    user = await createUser(gatehouse, [[tenant, 'manager']]);
+    const client = await registerClient(gatehouse);
+    ({ access_token: token } = await getTokens(gatehouse, { client, user }));
+  });
+  afterAll(() => gatehouse.close());
+
+  const ask = (headers: Record<string, string>, method = 'GET') =>
+    fetch(`${gatehouse.origin}/api/v1/oauth/userinfo`, { method, headers });
+  const bearer = (raw: string) => ({ Authorization: `Bearer ${raw}` });
+
+  describe('200', () => {
+    it('says who the user is, whatever the scopes, and nothing else', async () => {
+      for (const method of ['GET', 'POST']) {
+        const answer = await ask(bearer(token), method);
+        expect(answer.headers.get('Content-Type')).toMatch(/^application\/json/);
+        expect(answer.headers.get('Cache-Control')).toContain('no-store');
+        expect(await answer.json()).toEqual({
+          sub: user.id,
+          tenant_id: tenant.id,
+          email: user.email,
+          name: 'Ada Example',
+          role: 'manager',
+          scopes: ['contacts:read', 'offline_access'],
+        });
+      }
+    });
+
+    it('says which key it is, in all ways of presenting one', async () => {
+      const { id, secret } = await gatehouse.createKey(tenant, { scopes: ['leads:read'] });
+      const said = { sub: id, tenant_id: tenant.id, scopes: ['leads:read'] };
+      for (const headers of [
+        bearer(secret),
+        { Authorization: `Token ${secret}` },
+        { 'X-API-Key': secret },
+        { 'X-Bwp-Api-Token': secret },
+      ]) {
+        expect(await (await ask(headers)).json()).toEqual(said);
+      }
+    });
+
+    it('is for keys of every kind', async () => {
+      for (const kind of ['publishable', 'personal', 'service', 'agent', 'organization'] as const) {
+        const { id, secret } = await createCredential(gatehouse, tenant, kind, ['products:read']);
+        expect(await (await ask({ 'X-API-Key': secret })).json()).toMatchObject({ sub: id });
+      }
+    });
+  });
+
+  describe('401', () => {
+    it('is for who presents nothing', async () => {
+      const answer = await ask({});
+      expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer realm=/);
+      expect(answer.headers.get('WWW-Authenticate')).not.toContain('error=');
+      expect(answer.status).toBe(401);
+    });
+
+    it('is for what is not good, and says where to get better', async () => {
+      const { format } = gatehouse;
+      for (const raw of ['garbage', format.mint('at'), format.mint('rt'), format.mint('live')]) {
+        const answer = await ask(bearer(raw));
+        expect(answer.headers.get('WWW-Authenticate')).toMatch(
+          /^Bearer .*error="invalid_token".*resource_metadata="/,
+        );
+        await expectOAuthError(answer, 401, 'invalid_token');
+      }
+    });
+
+    it('is for an expired token', async () => {
+      await gatehouse.database.shiftClock('3601 seconds');
+      const answer = await ask(bearer(token));
+      await gatehouse.database.shiftClock('0 seconds');
+      await expectOAuthError(answer, 401, 'invalid_token');
+    });
+
+    it('is for a token in the URL', async () => {
+      const url = `${gatehouse.origin}/api/v1/oauth/userinfo`;
+      for (const name of ['access_token', 'auth_token']) {
+        expect((await fetch(`${url}?${name}=${token}`)).status).toBe(401);
+      }
+    });
+  });
+
+  it('refuses two credentials at once', async () => {
+    const answer = await ask({ ...bearer(token), 'X-API-Key': token });
+    await expectOAuthError(answer, 400, 'invalid_request');
+  });
+
+  it('refuses while the tenant is suspended', async () => {
+    const tenants = createTenantStore(gatehouse.dataSource.manager);
+    await tenants.setSuspended(tenant.id, true);
+    const answer = await ask(bearer(token));
+    await tenants.setSuspended(tenant.id, false);
+    expect(answer.status).toBe(403);
+    expect((await ask(bearer(token))).status).toBe(200);
+  });
+
+  it('answers no other method', async () => {
+    for (const method of ['PUT', 'DELETE', 'PATCH']) {
+      await expectOAuthError(await ask(bearer(token), method), 405, 'invalid_request');
+    }
+  });
+
+  it('says 503 while the database cannot be asked', async () => {
+    await gatehouse.database.lock();
+    const answer = await ask(bearer(token));
+    await gatehouse.database.unlock();
+    await expectOAuthError(answer, 503, 'temporarily_unavailable');
+  });
+});

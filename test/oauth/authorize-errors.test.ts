@@ -1,0 +1,179 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import {
+  authorize,
+  authorizeUrl,
+  createBrowser,
+  createPkce,
+  createUser,
+  mainOf,
+  REDIRECT,
+  registerClient,
+  type Browser,
+  type TestClient,
+  type TestUser,
+} from '../support/oauth.js';
+
+/** Requests that cannot be answered although client and redirect are good, and what is said of them. */
+const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = [
+  ['without PKCE', { code_challenge: '', code_challenge_method: '' }, 'invalid_request'],
+  ['without a PKCE method', { code_challenge_method: '' }, 'invalid_request'],
+  ['with plain PKCE', { code_challenge_method: 'plain' }, 'invalid_request'],
+  ['with a malformed challenge', { code_challenge: 'short' }, 'invalid_request'],
+  ['without a response type', { response_type: '' }, 'invalid_request'],
+  ...['token', 'id_token', 'code token', 'code id_token', 'none', 'x'].map(
+    (type) => [`for ${type}`, { response_type: type }, 'unsupported_response_type'] as const,
+  ),
+  ...['fragment', 'form_post', 'web_message', 'jwt', 'query.jwt', 'x', 'toString'].map(
+    (mode) => [`by ${mode}`, { response_mode: mode }, 'unsupported_response_mode'] as const,
+  ),
+  ['for another resource', { resource: 'https://elsewhere.example' }, 'invalid_target'],
+  ['for a resource that is none', { resource: 'x' }, 'invalid_target'],
+  ['with a request object', { request: 'e30.e30.' }, 'request_not_supported'],
+  ['with a request URI', { request_uri: 'urn:x' }, 'request_uri_not_supported'],
+  ['with a registration', { registration: '{}' }, 'registration_not_supported'],
+  ['with a prompt that there is none of', { prompt: 'x' }, 'invalid_request'],
+  ['with prompts that exclude each other', { prompt: 'none login' }, 'invalid_request'],
+  ['with a max_age that is no number', { max_age: '-1' }, 'invalid_request'],
+];
+
+describe('GET /api/v1/oauth/authorize, refused', () => {
+  let gatehouse: TestApp;
+  let issuer: string;
+  let user: TestUser;
+  let client: TestClient;
+  let confidential: TestClient;
+  let signedIn: Browser;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    issuer = gatehouse.config.ISSUER;
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+    client = await registerClient(gatehouse);
+    confidential = await registerClient(gatehouse, {
+      token_endpoint_auth_method: 'client_secret_basic',
+    });
+    signedIn = createBrowser({ origin: gatehouse.origin, issuer });
+    await authorize(gatehouse, { client, user, browser: signedIn });
+  });
+  afterAll(() => gatehouse.close());
+
+  const stranger = () => createBrowser({ origin: gatehouse.origin, issuer });
+  const urlFor = (parameters: Record<string, string>, of = client) =>
+    authorizeUrl(issuer, {
+      client_id: of.client_id,
+      code_challenge: createPkce().challenge,
+      ...parameters,
+    });
+  async function expectPage(browser: Browser, url: string, code?: string) {
+    const stop = await browser.open(url);
+    expect({ status: stop.status, url: stop.url }).toEqual({ status: 400, url });
+    expect(stop.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
+    expect(stop.headers.get('Location')).toBeNull();
+    expect(stop.headers.get('Content-Security-Policy')).toContain("frame-ancestors 'none'");
+    if (code !== undefined) expect(mainOf(stop)).toContain(`<code>${code}</code>`);
+  }
+  async function expectRedirect(browser: Browser, url: string, error: string) {
+    const { url: end } = await browser.open(url);
+    const { origin, pathname, searchParams, hash } = new URL(end);
+    searchParams.delete('error_description');
+    expect({ to: origin + pathname, hash, ...Object.fromEntries(searchParams) }).toEqual({
+      to: REDIRECT,
+      hash: '',
+      error,
+      iss: issuer,
+      state: 'some-state',
+    });
+  }
+
+  describe.each(REFUSED)('a request %s', (_name, parameters, error) => {
+    it('is a page before anybody has signed in', () =>
+      expectPage(stranger(), urlFor(parameters), error));
+
+    it('is told to the client once somebody has', async () => {
+      await expectRedirect(signedIn, urlFor(parameters), error);
+      await expectRedirect(signedIn, urlFor(parameters, confidential), error);
+    });
+  });
+
+  describe('a request that cannot be trusted', () => {
+    it.each([
+      ['an unknown client', { client_id: 'cli_00000000000000000000000000000000' }],
+      ['what is no client', { client_id: '../<script>' }],
+      ['no client', { client_id: '' }],
+      ['no redirect', { redirect_uri: '' }],
+      ['another redirect', { redirect_uri: 'https://evil.example/callback' }],
+      ['a redirect with a slash more', { redirect_uri: `${REDIRECT}/` }],
+      ['a redirect with a query', { redirect_uri: `${REDIRECT}?x=1` }],
+      ['a redirect with a fragment', { redirect_uri: `${REDIRECT}#x` }],
+      ['a redirect in capitals', { redirect_uri: REDIRECT.toUpperCase() }],
+      ['a redirect to another port', { redirect_uri: 'https://app.example.com:444/callback' }],
+      ['a redirect with a user', { redirect_uri: 'https://evil@app.example.com/callback' }],
+      ['a redirect with dots', { redirect_uri: 'https://app.example.com/x/../callback' }],
+      ['a script', { redirect_uri: 'javascript:alert(1)' }],
+      ['what is no URL', { redirect_uri: 'x' }],
+    ])('is a page for %s, whoever asks', async (_name, parameters) => {
+      for (const more of [{}, { prompt: 'none' }, { response_type: 'token' }]) {
+        for (const browser of [stranger(), signedIn]) {
+          await expectPage(browser, urlFor({ ...parameters, ...more } as Record<string, string>));
+        }
+      }
+    });
+
+    it('is a page for parameters that are given twice', async () => {
+      for (const name of ['client_id', 'redirect_uri', 'state', 'scope', 'response_type']) {
+        const url = `${urlFor({})}&${name}=x`;
+        const stop = await stranger().open(url);
+        expect({ name, status: stop.status }).toEqual({ name, status: 400 });
+      }
+    });
+
+    it('is a page also for programs', async () => {
+      const headers = { Accept: 'application/json' };
+      const target = gatehouse.origin + new URL(urlFor({ client_id: 'cli_x' })).search;
+      const url = target.replace('?', '/api/v1/oauth/authorize?');
+      const answer = await fetch(url, { headers, redirect: 'manual' });
+      expect(answer.status).toBe(400);
+      expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
+    });
+  });
+
+  describe('prompt=none', () => {
+    it('is answered to the client before anybody has signed in', async () => {
+      await expectRedirect(stranger(), urlFor({ prompt: 'none' }), 'login_required');
+    });
+
+    it('says that consent is missing', async () => {
+      const fresh = await registerClient(gatehouse);
+      await expectRedirect(signedIn, urlFor({ prompt: 'none' }, fresh), 'consent_required');
+    });
+
+    it('says that the sign-in is too old', async () => {
+      await gatehouse.database.query('SELECT pg_sleep(2.1)');
+      await expectRedirect(
+        signedIn,
+        urlFor({ prompt: 'none', max_age: '1', scope: 'openid' }),
+        'login_required',
+      );
+    });
+
+    it('gives a code where consent is remembered', async () => {
+      const { searchParams } = new URL((await signedIn.open(urlFor({ prompt: 'none' }))).url);
+      expect(Object.fromEntries(searchParams)).toEqual({
+        code: expect.stringMatching(/^bwp_ac_[0-9A-Za-z]{49}$/),
+        iss: issuer,
+        state: 'some-state',
+      });
+    });
+  });
+
+  describe('PAR and other ways around', () => {
+    it('are not there', async () => {
+      for (const path of ['request', 'par', 'session/end', 'token/introspection', 'me']) {
+        const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/${path}`);
+        expect({ path, status: answer.status }).toEqual({ path, status: 404 });
+      }
+    });
+  });
+});

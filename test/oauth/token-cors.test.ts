@@ -1,0 +1,50 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createUser, getTokens, post, registerClient, type TestUser } from '../support/oauth.js';
+
+const CLIENTS_OWN = 'https://app.example.com';
+const FOREIGN = 'https://elsewhere.example';
+
+/** Who may read what the token endpoint answers, whatever the protocol's library thinks of that. */
+describe('the token endpoint across origins', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  async function refreshFrom(origin: string, metadata: Readonly<Record<string, unknown>>) {
+    const client = await registerClient(gatehouse, metadata);
+    const { refresh_token: token = '' } = await getTokens(gatehouse, { client, user });
+    const fields = {
+      ...{ grant_type: 'refresh_token', refresh_token: token, client_id: client.client_id },
+      ...(client.client_secret !== undefined && { client_secret: client.client_secret }),
+    };
+    const good = await post(gatehouse, 'token', fields, { Origin: origin });
+    expect(good.status).toBe(200);
+    const bad = await post(gatehouse, 'token', fields, { Origin: origin });
+    expect(bad.status).toBe(400);
+    return [good, bad].map(({ headers }) => headers.get('Access-Control-Allow-Origin'));
+  }
+
+  it('lets any page read what a public client gets', async () => {
+    expect(await refreshFrom(FOREIGN, {})).toEqual(['*', '*']);
+  });
+
+  it('lets the pages of a confidential client read what it gets, and no others', async () => {
+    const metadata = { token_endpoint_auth_method: 'client_secret_post' };
+    expect(await refreshFrom(CLIENTS_OWN, metadata)).toEqual([CLIENTS_OWN, CLIENTS_OWN]);
+    expect(await refreshFrom(FOREIGN, metadata)).toEqual([null, null]);
+    expect(await refreshFrom('null', metadata)).toEqual([null, null]);
+  });
+
+  it('lets any page read that a client is not known', async () => {
+    const fields = { grant_type: 'refresh_token', refresh_token: 'x', client_id: 'cli_unknown' };
+    const answer = await post(gatehouse, 'token', fields, { Origin: FOREIGN });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('Access-Control-Allow-Origin')).toBe('*');
+  });
+});

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import {
+  createUser,
+  getTokens,
+  post,
+  registerClient,
+  type TestClient,
+  type TestUser,
+} from '../support/oauth.js';
+import {
+  authenticationOf,
+  expectOAuthError,
+  getCodeForm,
+  refresh,
+  statusOfToken,
+} from '../support/oauth-requests.js';
+
+const basic = (id: string, secret: string) => ({
+  Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
+});
+const without = (form: Record<string, string>, ...names: string[]) =>
+  Object.fromEntries(Object.entries(form).filter(([name]) => !names.includes(name)));
+
+describe('POST /api/v1/oauth/token', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  let client: TestClient;
+  let other: TestClient;
+  let byBasic: TestClient;
+  let byPost: TestClient;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+    client = await registerClient(gatehouse);
+    other = await registerClient(gatehouse);
+    const confidential = (token_endpoint_auth_method: string) =>
+      registerClient(gatehouse, { token_endpoint_auth_method });
+    byBasic = await confidential('client_secret_basic');
+    byPost = await confidential('client_secret_post');
+  });
+  afterAll(() => gatehouse.close());
+
+  const token = (fields: Record<string, string>, headers = {}) =>
+    post(gatehouse, 'token', fields, headers);
+  const raw = (body: string, type = 'application/x-www-form-urlencoded', headers = {}) =>
+    fetch(`${gatehouse.origin}/api/v1/oauth/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': type, ...headers },
+      body,
+    });
+
+  describe('200', () => {
+    it('is never stored by anybody', async () => {
+      const answer = await token(await getCodeForm(gatehouse, { client, user }));
+
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('Cache-Control')).toContain('no-store');
+      expect(await answer.json()).toEqual({
+        access_token: expect.stringMatching(/^bwp_at_[0-9A-Za-z]{49}$/),
+        refresh_token: expect.stringMatching(/^bwp_rt_[0-9A-Za-z]{49}$/),
+        token_type: 'Bearer',
+        expires_in: 3600,
+        scope: 'contacts:read offline_access',
+      });
+    });
+
+    it('is for clients that authenticate in the way that they registered', async () => {
+      const form = await getCodeForm(gatehouse, { client: byPost, user });
+      expect((await token(form)).status).toBe(200);
+      const headers = basic(byBasic.client_id, byBasic.client_secret ?? '');
+      const named = await getCodeForm(gatehouse, { client: byBasic, user });
+      expect((await token(without(named, 'client_secret'), headers)).status).toBe(200);
+      const unnamed = await getCodeForm(gatehouse, { client: byBasic, user });
+      expect((await token(without(unnamed, 'client_secret', 'client_id'), headers)).status).toBe(
+        200,
+      );
+    });
+  });
+
+  describe('401', () => {
+    const form = { grant_type: 'refresh_token', refresh_token: 'x' };
+
+    it('is for a client that is not known', async () => {
+      for (const id of ['cli_unknown', 'x', 'cli_00000000000000000000000000000000', 'cli_\0']) {
+        await expectOAuthError(await token({ ...form, client_id: id }), 401, 'invalid_client');
+      }
+    });
+
+    it('names the scheme if the header was used', async () => {
+      const answer = await token(form, basic('cli_unknown', 'secret'));
+
+      expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
+      await expectOAuthError(answer, 401, 'invalid_client');
+    });
+
+    it('is for a wrong secret', async () => {
+      for (const secret of ['wrong', byPost.client_secret ?? '']) {
+        const answer = await token(form, basic(byBasic.client_id, secret));
+        expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
+        await expectOAuthError(answer, 401, 'invalid_client');
+      }
+      const posted = { ...form, client_id: byPost.client_id, client_secret: 'wrong' };
+      await expectOAuthError(await token(posted), 401, 'invalid_client');
+    });
+
+    it('is for a way that is not the registered one', async () => {
+      for (const answer of [
+        await token({ ...form, client_id: byBasic.client_id }),
+        await token({ ...form, client_id: byPost.client_id }),
+        await token({ ...form, client_id: client.client_id, client_secret: 'none' }),
+      ]) {
+        await expectOAuthError(answer, 401, 'invalid_client');
+      }
+    });
+  });
+
+  describe('400', () => {
+    it('is for what is missing', async () => {
+      const form = await getCodeForm(gatehouse, { client, user });
+      for (const name of ['grant_type', 'code', 'redirect_uri', 'client_id']) {
+        await expectOAuthError(await token(without(form, name)), 400, 'invalid_request');
+      }
+      await expectOAuthError(await token(without(form, 'code_verifier')), 400, 'invalid_grant');
+      await expectOAuthError(
+        await token({ grant_type: 'refresh_token', client_id: client.client_id }),
+        400,
+        'invalid_request',
+      );
+      expect((await token(form)).status).toBe(200);
+    });
+
+    it('is for a code with the wrong proof, redirect or client, which leaves it good', async () => {
+      const form = await getCodeForm(gatehouse, { client, user });
+      for (const wrong of [
+        { code_verifier: 'a'.repeat(43) },
+        { code_verifier: '' },
+        { redirect_uri: 'https://app.example.com/callback/' },
+        { client_id: other.client_id },
+        { code: gatehouse.format.mint('ac') },
+        { code: 'garbage' },
+        { code: '\0' },
+      ]) {
+        await expectOAuthError(await token({ ...form, ...wrong }), 400, 'invalid_grant');
+      }
+      expect((await token(form)).status).toBe(200);
+    });
+
+    it('ends what a code was exchanged for when it is used again', async () => {
+      const form = await getCodeForm(gatehouse, { client, user });
+      const tokens = (await (await token(form)).json()) as Record<string, string>;
+      expect(await statusOfToken(gatehouse, tokens['access_token'] ?? '')).toBe(200);
+
+      await expectOAuthError(await token(form), 400, 'invalid_grant');
+      expect(await statusOfToken(gatehouse, tokens['access_token'] ?? '')).toBe(401);
+      const refreshed = await refresh(gatehouse, client, tokens['refresh_token']);
+      await expectOAuthError(refreshed, 400, 'invalid_grant');
+    });
+
+    it('is for grant types that there are none of', async () => {
+      for (const type of ['client_credentials', 'password', 'implicit', 'x', 'toString', '\0']) {
+        for (const who of [authenticationOf(client), authenticationOf(byPost)]) {
+          const form = { grant_type: type, username: user.email, password: 'x', scope: 'openid' };
+          const answer = await token({ ...form, ...who });
+          await expectOAuthError(answer, 400, 'unsupported_grant_type');
+        }
+      }
+    });
+
+    it('is for refreshing by a client that did not register for it', async () => {
+      const codeOnly = await registerClient(gatehouse, { grant_types: ['authorization_code'] });
+      const tokens = await getTokens(gatehouse, { client: codeOnly, user });
+      expect(tokens.refresh_token).toBeUndefined();
+      expect(tokens.scope).toBe('contacts:read');
+      const answer = await refresh(gatehouse, codeOnly, gatehouse.format.mint('rt'));
+      expect(answer.status).toBe(400);
+    });
+
+    it('is for parameters that are given twice', async () => {
+      const form = await getCodeForm(gatehouse, { client, user });
+      for (const name of Object.keys(form)) {
+        const body = new URLSearchParams([...Object.entries(form), [name, form[name] ?? '']]);
+        await expectOAuthError(await raw(body.toString()), 400, 'invalid_request');
+      }
+      expect((await token(form)).status).toBe(200);
+    });
+  });
+
+  describe('other answers', () => {
+    it('are JSON whatever the caller prefers', async () => {
+      for (const accept of [
+        'text/html',
+        'text/html,application/xhtml+xml,*/*;q=0.8',
+        'image/png',
+      ]) {
+        const headers = { Accept: accept };
+        const nothing = { client_id: client.client_id };
+        await expectOAuthError(await token(nothing, headers), 400, 'invalid_request');
+        const unknown = { grant_type: 'refresh_token', client_id: 'cli_x' };
+        await expectOAuthError(await token(unknown, headers), 401, 'invalid_client');
+      }
+    });
+
+    it('are for what is no form, or too large', async () => {
+      const json = JSON.stringify({ grant_type: 'refresh_token', client_id: client.client_id });
+      const unsupported = await raw(json, 'application/json');
+      expect([400, 415]).toContain(unsupported.status);
+      await expectOAuthError(unsupported, unsupported.status, 'invalid_request');
+      const large = await raw(`client_id=${client.client_id}&code=${'a'.repeat(300_000)}`);
+      expect([400, 413]).toContain(large.status);
+      await expectOAuthError(large, large.status, 'invalid_request');
+    });
+
+    it('are for other methods', async () => {
+      for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
+        const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/token`, { method });
+        expect(answer.headers.get('Allow')).toContain('POST');
+        await expectOAuthError(answer, 405, 'invalid_request');
+      }
+    });
+
+    it('come for an expired code', async () => {
+      const form = await getCodeForm(gatehouse, { client, user });
+      await gatehouse.database.shiftClock('61 seconds');
+      await expectOAuthError(await token(form), 400, 'invalid_grant');
+      await gatehouse.database.shiftClock('0 seconds');
+      expect((await token(form)).status).toBe(200);
+    });
+  });
+});

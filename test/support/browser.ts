@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Browser, type LaunchOptions } from 'playwright-core';
+
+/** A real browser, and the end of it. */
+export interface RealBrowser {
+  readonly browser: Browser;
+  close(): Promise<void>;
+}
+
+/** Where a Chromium that is already installed may be. */
+const INSTALLED: readonly LaunchOptions[] = [
+  { channel: 'chromium' },
+  { channel: 'chrome' },
+  { executablePath: '/usr/bin/chromium' },
+  { executablePath: '/usr/bin/chromium-browser' },
+];
+
+/**
+ * Starts Chromium without a window: the one among our packages, which needs nothing of the system, or, where
+ * that is for another platform, an installed one. It unpacks into a folder of its own: the package's usual place is shared, and
+ * would be found half-written by whoever starts at the same time.
+ *
+ * None of the package's own arguments: they turn off what is to be tested, the same-origin policy.
+ */
+export async function launchBrowser(): Promise<RealBrowser> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-chromium-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const packaged = await unpack(folder).catch(() => undefined);
+    const browser = await launchFirst(packaged === undefined ? INSTALLED : [packaged]);
+    return {
+      browser,
+      async close() {
+        await browser.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function launchFirst(candidates: readonly LaunchOptions[]): Promise<Browser> {
+  const failures: unknown[] = [];
+  for (const candidate of candidates) {
+    try {
+      // As root there is no sandbox to be had.
+      return await chromium.launch({ ...candidate, args: ['--no-sandbox'] });
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw new AggregateError(failures, `no browser can be started: ${failures.join('; ')}`);
+}
+
+/** What the package unpacks for AWS Lambda it unpacks for us: the libraries that a bare system lacks. */
+const AS_ON_LAMBDA = { AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
+
+/** In a process of its own, since it reads where to from the environment. */
+async function unpack(folder: string): Promise<LaunchOptions> {
+  if (process.platform !== 'linux' || process.arch !== 'x64') throw new Error('no package for it');
+  const script = `import { default as it } from '@sparticuz/chromium'; await it.executablePath();`;
+  const { PATH = '' } = process.env;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], {
+    env: { PATH, TMPDIR: folder, ...AS_ON_LAMBDA },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`unpacking ended with ${code}`);
+  const fonts = join(folder, 'fonts.conf');
+  await writeFile(
+    fonts,
+    `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+      <dir>${folder}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${folder}/cache</cachedir>
+    </fontconfig>`,
+  );
+  return {
+    executablePath: join(folder, 'chromium'),
+    env: {
+      ...{ PATH, HOME: folder, TMPDIR: folder, FONTCONFIG_FILE: fonts },
+      LD_LIBRARY_PATH: join(folder, 'al2023', 'lib'),
+    },
+  };
+}
