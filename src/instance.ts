@@ -10,7 +10,7 @@ import { createDataSource, type DatabaseTarget } from './db/data-source.js';
 import { startEmbeddedPostgres } from './db/embedded/embedded-postgres.js';
 import { errorCode, errorMessage } from './db/errors.js';
 import { alone } from './db/migrate.js';
-import { maintainPartitions } from './db/partitions.js';
+import { makePartitions } from './db/partitions.js';
 import { StartupError } from './db/startup-error.js';
 import { ENTITIES } from './entities.js';
 
@@ -63,7 +63,7 @@ export async function openInstance({
     try {
       const prepare = async () => {
         await starting.runMigrations();
-        await maintainPartitions(starting);
+        await makePartitions(starting);
         await assertSecretKeysPresent(starting, keyring);
         signal?.throwIfAborted();
         await fill(starting, keyring);

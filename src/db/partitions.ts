@@ -31,8 +31,22 @@ interface Span {
 }
 
 /**
- * Makes the partitions that will be needed and drops those in which everything has expired, one day
- * ago at least, by the database's clock. One replica does it, the others see that it is being done.
+ * Makes the partitions that are needed now or will be, by the database's clock. Neither does that hold up
+ * anybody who reads or writes, nor does a reader (a backup, say) hold it up: a server can start meanwhile.
+ */
+export async function makePartitions(dataSource: DataSource): Promise<void> {
+  await dataSource.transaction(async (manager) => {
+    // Waited for, unlike in dropping: when this returns they are there, whoever made them.
+    await manager.query(`SELECT pg_advisory_xact_lock($1)`, [PARTITION_LOCK]);
+    const now = await begin(manager);
+    if (now === undefined) throw new Error('a lock that is held cannot be taken again');
+    for (const table of PARTITIONED_TABLES) await makeAhead(manager, table, now);
+  });
+}
+
+/**
+ * Makes partitions, and drops those in which everything has expired, one day ago at least. One replica
+ * drops, the others see that it is being done.
  *
  * Each drop stands for itself: it needs a lock that a forgotten reader can deny for long, and must not
  * keep new partitions from being made.
@@ -40,18 +54,9 @@ interface Span {
  * @throws AggregateError with whatever could not be dropped; it is tried again the next time
  */
 export async function maintainPartitions(dataSource: DataSource): Promise<void> {
-  const over = await dataSource.transaction(async (manager) => {
-    const now = await begin(manager);
-    if (now === undefined) return [];
-    const over: string[] = [];
-    for (const table of PARTITIONED_TABLES) {
-      await makeAhead(manager, table, now);
-      over.push(...(await listOver(manager, table, now)));
-    }
-    return over;
-  });
+  await makePartitions(dataSource);
   const errors: unknown[] = [];
-  for (const name of over) {
+  for (const name of await listOver(dataSource.manager)) {
     await dataSource
       .transaction(async (manager) => {
         if ((await begin(manager)) !== undefined)
@@ -80,13 +85,14 @@ async function list(manager: EntityManager, table: PartitionedTable): Promise<re
   return rows.map(({ name }) => name);
 }
 
-async function listOver(
-  manager: EntityManager,
-  table: PartitionedTable,
-  now: Date,
-): Promise<readonly string[]> {
-  const isOver = (name: string) => endOf(name, table) + KEEP_DAYS * DAY_MS <= now.getTime();
-  return (await list(manager, table)).filter(isOver);
+async function listOver(manager: EntityManager): Promise<readonly string[]> {
+  const [{ now }] = await manager.query<[{ now: Date }]>(`SELECT gatehouse_now() AS now`);
+  const over: string[] = [];
+  for (const table of PARTITIONED_TABLES) {
+    const isOver = (name: string) => endOf(name, table) + KEEP_DAYS * DAY_MS <= now.getTime();
+    over.push(...(await list(manager, table)).filter(isOver));
+  }
+  return over;
 }
 
 async function makeAhead(

@@ -5,6 +5,7 @@ import { createTestApp, type TestApp } from '../support/app.js';
 
 /** Two of everything: `old` is over by now, `new` is not. */
 const ROWS = `
+  DELETE FROM signing_keys;
   INSERT INTO accounts (id, email, password_hash) VALUES ('usr_1', 'ann@example.com', 'x');
   INSERT INTO clients (id, name, metadata) VALUES ('cli_1', 'A', '{}');
   INSERT INTO attempts (bucket, times, expires_at) SELECT name, '{}', until FROM ages;

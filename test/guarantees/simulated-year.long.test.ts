@@ -1,0 +1,16 @@
+import { afterAll, beforeAll, describe, it } from '@jest/globals';
+
+import { createTestApp, type TestApp } from '../support/app.js';
+import { simulate } from '../support/simulation.js';
+
+describe('storage', () => {
+  let gatehouse: TestApp;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+  });
+  afterAll(() => gatehouse.close());
+
+  it('stays bounded over a year, and nothing that lives is dropped', async () => {
+    await simulate(gatehouse, 365);
+  }, 180_000);
+});
