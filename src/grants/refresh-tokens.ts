@@ -8,6 +8,10 @@ export interface RefreshTokenFacts {
   readonly client_id: string;
   readonly sub: string;
   readonly tenant_id: string;
+  readonly environment: 'live';
+  readonly spaces: null;
+  readonly principal: { readonly kind: 'user'; readonly id: string };
+  readonly role: string | undefined;
   /** Seconds since the epoch. */
   readonly exp: number;
 }

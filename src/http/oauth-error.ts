@@ -73,6 +73,10 @@ function toOAuthError(error: unknown): OAuthError {
   if (!(error instanceof Problem)) {
     return new OAuthError(500, 'server_error', 'Something went wrong on our side.', {}, error);
   }
+  if (error.code === 'tenant_suspended') {
+    // Not the client's fault, and over some day: whatever it holds stays good.
+    return new OAuthError(503, 'temporarily_unavailable', error.message);
+  }
   const code = CODES[error.status] ?? 'invalid_request';
   return new OAuthError(error.status, code, error.message, error.headers, error.cause);
 }

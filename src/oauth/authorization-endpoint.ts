@@ -24,6 +24,8 @@ export function createAuthorizationEndpoint({
   pages: Pages<OAuthViews>;
 }): Middleware {
   return async (ctx, next) => {
+    // It would do what GET does, which is not without effect for whoever has agreed before.
+    if (ctx.method === 'HEAD') throw new Problem('method_not_allowed', 'Use GET.');
     assertShort(ctx.querystring);
     // The library would answer some errors as JSON; whoever follows a link here is a person.
     ctx.req.headers.accept = 'text/html';

@@ -47,6 +47,10 @@ function describe(row: ExchangeRow): RefreshTokenFacts {
     client_id: row.grant_client_id,
     sub: row.account_id,
     tenant_id: row.tenant_id,
+    environment: 'live',
+    spaces: null,
+    principal: { kind: 'user', id: row.account_id },
+    role: role ?? undefined,
     exp: Math.floor(Date.now() / 1000 + row.remaining),
   };
 }
