@@ -15,7 +15,8 @@ describe('signing-keys', () => {
     const json = async (verb: string): Promise<unknown> =>
       JSON.parse((await cli(['signing-keys', verb, '--json'])).stdout);
 
-    const first = await json('rotate');
+    // Every installation begins with one.
+    const [first] = (await json('list')) as object[];
     expect(first).toMatchObject({ state: 'active', algorithm: 'ES256', endsAt: null });
     const second = await json('rotate');
     expect(second).toMatchObject({ state: 'pending' });
@@ -30,9 +31,6 @@ describe('signing-keys', () => {
     const entries = await gatehouse.database.query(
       `SELECT actor, subject FROM audit_log WHERE action = 'signing_key.rotate' ORDER BY id`,
     );
-    expect(entries).toMatchObject([
-      { actor: 'operator' },
-      { subject: (second as { id: string }).id },
-    ]);
+    expect(entries).toMatchObject([{ actor: 'operator', subject: (second as { id: string }).id }]);
   });
 });

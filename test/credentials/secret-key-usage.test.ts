@@ -64,7 +64,8 @@ describe('what depends on a secret key', () => {
     ]);
 
     expect(Object.fromEntries(used)).toEqual({
-      [gatehouse.keyring.currentId]: ['current', {}],
+      // The one that every installation begins with.
+      [gatehouse.keyring.currentId]: ['current', { signingKeys: 1 }],
       access: ['missing', { tokens: 2 }],
       answers: ['missing', { rememberedAnswers: 1 }],
       codes: ['missing', { artifacts: 1 }],

@@ -103,12 +103,12 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
     await expectOAuthError(answer, 400, 'invalid_request');
   });
 
-  it('refuses while the tenant is suspended', async () => {
+  it('says that it is temporary while the tenant is suspended', async () => {
     const tenants = createTenantStore(gatehouse.dataSource.manager);
     await tenants.setSuspended(tenant.id, true);
     const answer = await ask(bearer(token));
     await tenants.setSuspended(tenant.id, false);
-    expect(answer.status).toBe(403);
+    await expectOAuthError(answer, 503, 'temporarily_unavailable');
     expect((await ask(bearer(token))).status).toBe(200);
   });
 

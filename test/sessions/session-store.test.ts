@@ -61,7 +61,10 @@ describe('sessions', () => {
     const session = await saved(ann);
     const { id, secret } = session;
 
-    const found = { id, accountId: ann, payload: { n: 1 }, remainingSeconds: about(3600) };
+    const found = {
+      ...{ id, accountId: ann, payload: { n: 1 }, remainingSeconds: about(3600) },
+      issueSeq: expect.stringMatching(/^\d+$/),
+    };
     expect(await store().findBySecret(secret)).toEqual(found);
     expect(await store().findById(id)).toEqual(found);
     expect(await store().findBySecret(id)).toBeUndefined();
