@@ -45,7 +45,14 @@ export function delegableBy(role: Role): readonly Scope[] {
   return SCOPES.filter((scope) => delegable.has(scope));
 }
 
+const THROUGH_OAUTH = new Map(
+  ROLES.map((role) => [
+    role,
+    delegableBy(role).filter((scope) => CATALOG[scope].grantedTo !== 'keys'),
+  ]),
+);
+
 /** The scopes that a role can delegate through OAuth: never one that is kept for keys. */
 export function delegableThroughOauth(role: Role): readonly Scope[] {
-  return delegableBy(role).filter((scope) => CATALOG[scope].grantedTo !== 'keys');
+  return THROUGH_OAUTH.get(role) ?? [];
 }
