@@ -175,8 +175,8 @@ function createScopeSets(): (stored: string, role: Role | undefined) => readonly
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
-      // Who is no member any more has no role, and nothing is delegated.
-      if (role !== undefined) scopes = commonTo(scopes, role ? delegableThroughOauth(role) : []);
+      // Who is no member any more has none of the roles, and nothing is delegated.
+      if (role !== undefined) scopes = commonTo(scopes, delegableThroughOauth(role));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }

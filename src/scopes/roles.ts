@@ -52,7 +52,7 @@ const THROUGH_OAUTH = new Map(
   ]),
 );
 
-/** The scopes that a role can delegate through OAuth: never one that is kept for keys. */
+/** The scopes that a role can delegate through OAuth: never one that is kept for keys; none without a role. */
 export function delegableThroughOauth(role: Role): readonly Scope[] {
   return THROUGH_OAUTH.get(role) ?? [];
 }
