@@ -7,6 +7,8 @@ export interface RequestState {
   requestId: string;
   /** The matched route's pattern, for logs and metrics; absent where none matched. */
   route?: string;
+  /** Whether it changes nothing, although its method could; logged like other reads then. */
+  isRead?: boolean;
   /** Why an answer that was not thrown as a problem is an error: for the log only. */
   failure?: unknown;
   /**

@@ -1,4 +1,4 @@
-import type { Context, Middleware } from 'koa';
+import type { Context, Middleware, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import { Histogram, type Registry } from 'prom-client';
 
@@ -53,7 +53,7 @@ export function createRequests({
     // Paths themselves would make the metrics grow without bound.
     const route = ctx.state.route ?? 'unmatched';
     count(ctx.method, route, ctx.status, seconds);
-    const level = levelOf(ctx.method, ctx.status);
+    const level = levelOf(ctx);
     if (log.isLevelEnabled(level)) {
       const cause = failure?.cause ?? ctx.state.failure;
       log[level](
@@ -91,10 +91,14 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
 }
 
-function levelOf(method: string, status: number): 'error' | 'warn' | 'info' | 'debug' {
+function levelOf({
+  method,
+  status,
+  state,
+}: ParameterizedContext<RequestState>): 'error' | 'warn' | 'info' | 'debug' {
   if (status === 503) return 'warn';
   if (status >= 500) return 'error';
-  const isPlainRead = (method === 'GET' || method === 'HEAD') && status < 400;
+  const isPlainRead = (method === 'GET' || method === 'HEAD' || state.isRead) && status < 400;
   return isPlainRead ? 'debug' : 'info';
 }
 

@@ -74,6 +74,7 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
       path,
       access: 'public',
       async handle(ctx) {
+        ctx.state.isRead = true;
         const form = await readForm(ctx);
         const isService = presentations.find(ctx.req, '') !== undefined;
         const answer = await (isService ? introspectAsService : introspectAsClient)(ctx, form);
