@@ -182,4 +182,28 @@ describe('sessions', () => {
     await forgetExpiredSessions(gatehouse.dataSource.manager);
     expect(await ids()).toEqual([alive.id]);
   });
+
+  it('go on under a new secret with their place in the order: what ended them meanwhile still does', async () => {
+    const id = `ses-${randomUUID()}`;
+    const fields = {
+      id,
+      accountId: ann,
+      payload: {},
+      address: null,
+      userAgent: null,
+      ttlSeconds: 60,
+    };
+    await store().save({ ...fields, secret: 'first' });
+    const issueSeq = (await store().findById(id))?.issueSeq;
+
+    expect(await store().save({ ...fields, secret: 'second', issueSeq })).toBe(true);
+    expect((await store().findBySecret('second'))?.issueSeq).toBe(issueSeq);
+    expect(await store().findBySecret('first')).toBeUndefined();
+
+    await gatehouse.dataSource.transaction((manager) =>
+      createRevocationStore(manager).revoke(ann, 'test', null),
+    );
+    expect(await store().save({ ...fields, secret: 'third', issueSeq })).toBe(false);
+    expect(await store().findBySecret('third')).toBeUndefined();
+  });
 });
