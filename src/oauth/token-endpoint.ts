@@ -35,7 +35,7 @@ interface TokenState {
  * or to another replica. So the winner's answer is held back for a moment, and what comes until then is
  * no reuse: nobody can have been told yet that the token is consumed. Longer where others have been seen.
  */
-const HELD_BACK_MS = { alone: 20, competing: 150 } as const;
+const HELD_BACK_MS = { alone: 50, competing: 200 } as const;
 /** Timers may be early by a millisecond. */
 const TIMER_SLACK_MS = 2;
 
