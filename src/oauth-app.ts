@@ -104,7 +104,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const secrets = createClientSecrets(keyring, (...move) =>
     createClientStore(manager).moveSecretDigest(...move),
   );
-  const findAccount = (id: string) => createAccountStore(manager).find(id);
+  // No more of it than pages and id_tokens show: the row holds the password's hash too.
+  const findAccount = async (id: string) => {
+    const account = await createAccountStore(manager).find(id);
+    return account && { id, email: account.email, name: account.name };
+  };
   const consents = createConsents({
     transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
   });
@@ -217,7 +221,6 @@ function consentStores(manager: EntityManager) {
     audit: createAuditLog(manager),
     memberships: (accountId: string) => createAccountStore(manager).listMemberships(accountId),
     blockedIn: (clientId: string) => clients.listBlockingTenants(clientId),
-    findClient: (id: string) => clients.find(id),
   };
 }
 

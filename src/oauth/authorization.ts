@@ -5,13 +5,13 @@ import {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 
-import type { Account } from '../accounts/account.entity.js';
 import type { Scope } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import { claimsOf } from './claims.js';
 import type { Consents } from './consents.js';
 
 import { textOf, type Parameters } from './parameters.js';
+import type { PageAccount } from './pending-authorization.js';
 import { requestedScopes } from './requested-scopes.js';
 
 const { base, Check, Prompt } = interactionPolicy;
@@ -24,7 +24,7 @@ export interface ConsentResult {
 
 interface Dependencies {
   readonly consents: Consents;
-  readonly findAccount: (id: string) => Promise<Account | undefined>;
+  readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
   /** The resources that tokens can be for (RFC 8707), the one that is meant by default first. */
   readonly resources: readonly [string, ...string[]];
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
