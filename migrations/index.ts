@@ -1,5 +1,6 @@
 import { Kernel1763600000000 } from './1763600000000-kernel.js';
 import { Oauth1763700000000 } from './1763700000000-oauth.js';
+import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
 
 /** Every migration, oldest first. A released one is never changed. */
-export const MIGRATIONS = [Kernel1763600000000, Oauth1763700000000];
+export const MIGRATIONS = [Kernel1763600000000, Oauth1763700000000, ImportedKeys1763840000000];

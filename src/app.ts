@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import { ACCOUNT_QUERIES } from './accounts/account-lookup.js';
+import { createKeyPresenter } from './api-keys/key-presenter.js';
 import { createKeyRoutes } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
@@ -80,7 +81,7 @@ export function createApp(dependencies: AppDependencies): App {
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
   const clientAddress = createClientAddress(config.TRUST_PROXY);
-  const presentations = createPresentations(headers.token);
+  const presentations = createPresentations(headers.token, format);
   const pagination = createPagination(keyring);
   const pages = createPages<DocsViews & OAuthViews>({ brandName: config.BRAND_NAME, issuer });
   const activity = createActivityRecorder({ dataSource, keyring, log });
@@ -116,7 +117,12 @@ export function createApp(dependencies: AppDependencies): App {
     ...createKeyRoutes({
       pagination,
       clientAddress,
-      serviceOf: ({ state }) => createKeyService({ manager: state.manager, keyring, format }),
+      present: createKeyPresenter(keyring),
+      serviceOf: ({ state: { manager } }) =>
+        createKeyService({
+          ...{ manager, keyring, format },
+          secondsSinceUse: (id) => activity.secondsSinceUse(id),
+        }),
     }),
   ];
   const oauth = createOAuthApp({

@@ -40,7 +40,8 @@ async function main(words: readonly string[]): Promise<number> {
   }
   const { command, args } = readArguments(COMMANDS, words);
   const config = readConfig(process.env, process.cwd());
-  if (!(await isConfirmed(command, args))) throw new Refused('Nothing was done.');
+  const answer = await ask(command, args);
+  if (answer === 'no') throw new Refused('Nothing was done.');
   // Somebody may be typing: nothing is open meanwhile, neither a transaction nor a database.
   const input = command.readsInput?.(args) ? await text(process.stdin) : '';
 
@@ -50,7 +51,10 @@ async function main(words: readonly string[]): Promise<number> {
     const { dataSource, keyring, target } = instance;
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
     const result = await dataSource.transaction((manager) =>
-      command.run({ config, dataSource, target, manager, keyring, format, input }, args),
+      command.run(
+        { config, dataSource, target, manager, keyring, format, input, typed: answer?.typed },
+        args,
+      ),
     );
     process.stdout.write(`${args.flag('json') ? JSON.stringify(result) : renderText(result)}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;
@@ -59,14 +63,21 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** @throws Misuse if there is a question and nobody to answer it */
-async function isConfirmed(command: Command, args: Arguments): Promise<boolean> {
-  if (command.question === undefined || args.flag('yes')) return true;
+/**
+ * @returns what was typed, where more than a yes is wanted; `undefined` if there was nothing to ask
+ * @throws Misuse if there is a question and nobody to answer it
+ */
+async function ask(
+  { question, isTyped }: Command,
+  args: Arguments,
+): Promise<'no' | { readonly typed?: string } | undefined> {
+  if (question === undefined || args.flag('yes')) return undefined;
   if (!process.stdin.isTTY) throw new Misuse('This asks a question: answer it ahead with --yes.');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${command.question(args)} [y/N] `);
-    return /^y(es)?$/i.test(answer.trim());
+    if (isTyped) return { typed: await terminal.question(`${question(args)} `) };
+    const answer = await terminal.question(`${question(args)} [y/N] `);
+    return /^y(es)?$/i.test(answer.trim()) ? {} : 'no';
   } finally {
     terminal.close();
   }

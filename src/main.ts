@@ -7,6 +7,8 @@ import type { DataSource } from 'typeorm';
 import { clean } from './cleaning.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
+import type { Keyring } from './credentials/keyring.js';
+import { sealAnew } from './credentials/readable.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
@@ -103,7 +105,7 @@ async function serve(serving: Serving): Promise<void> {
   });
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void cleanUp(dataSource, log, signal), CLEAN_EVERY_MS),
+    setInterval(() => void cleanUp(dataSource, keyring, log, signal), CLEAN_EVERY_MS),
     setInterval(() => void follow(signingKeys, log), FOLLOW_KEYS_EVERY_MS),
   ];
   handler.become(app.koa.callback());
@@ -135,9 +137,15 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
-async function cleanUp(dataSource: DataSource, log: Logger, signal: AbortSignal): Promise<void> {
+async function cleanUp(
+  dataSource: DataSource,
+  keyring: Keyring,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await clean(dataSource, signal);
+    await sealAnew(dataSource.manager, keyring, signal);
   } catch (error) {
     log.warn({ err: error }, 'cleaning up failed');
   }

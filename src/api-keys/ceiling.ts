@@ -1,10 +1,11 @@
-import { ENVIRONMENTS, type Environment } from '../credentials/kinds.js';
+import { factsOf, reachableFrom, type Environment, type KeyKind } from '../credentials/kinds.js';
 import { areWithin } from '../http/networks.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 
 /** How far a credential reaches, in every respect in which one can reach further than another. */
 export interface Reach {
+  readonly kind: KeyKind;
   readonly environment: Environment;
   readonly scopes: readonly Scope[];
   /** `null`: every space of the tenant. */
@@ -17,26 +18,31 @@ export interface Reach {
   readonly rateLimitPerMinute: number | null;
 }
 
-/** The environments whose keys a credential may manage: live ones reach test, not the other way. */
-export function manageableFrom(environment: Environment): readonly Environment[] {
-  return environment === 'live' ? ENVIRONMENTS : [environment];
-}
-
 /**
  * In which respects something would reach further than the one who makes or changes it.
  *
  * @returns one phrase for each; empty if it stays within
  */
 export function excess(reach: Reach, ceiling: Reach): readonly string[] {
-  const scopes = missingFrom(ceiling.scopes, reach.scopes);
+  const scopes = missingFrom(handedOnBy(ceiling), reachedBy(reach));
   return [
     ...(scopes.length > 0 ? [`scopes (${scopes.join(' ')})`] : []),
-    ...(manageableFrom(ceiling.environment).includes(reach.environment) ? [] : ['environment']),
+    ...(reachableFrom(ceiling.environment).includes(reach.environment) ? [] : ['environment']),
     ...(isWithin(reach.spaces, ceiling.spaces, isSubset) ? [] : ['spaces']),
     ...(isWithin(reach.allowedIps, ceiling.allowedIps, areWithin) ? [] : ['addresses']),
     ...(isWithin(reach.expiresAt, ceiling.expiresAt, (a, b) => a <= b) ? [] : ['expiry']),
     ...(isWithin(limitOf(reach), limitOf(ceiling), (a, b) => a <= b) ? [] : ['rate limit']),
   ];
+}
+
+/** What it can give to others. */
+function handedOnBy({ kind, scopes }: Reach): readonly Scope[] {
+  return factsOf(kind).handsOn ?? scopes;
+}
+
+/** What whoever holds it can come to: also by what it can give to others. */
+function reachedBy({ kind, scopes }: Reach): readonly Scope[] {
+  return [...scopes, ...(factsOf(kind).handsOn ?? [])];
 }
 
 /** `null` is no restriction: within nothing but itself. */

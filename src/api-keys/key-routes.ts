@@ -2,121 +2,149 @@ import { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
 import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
-import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { ENVIRONMENTS, KEY_KINDS, reachableFrom, type Environment } from '../credentials/kinds.js';
 import { readJson } from '../http/body.js';
-import type { RouteContext } from '../http/context.js';
+import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import type { Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';
-import { manageableFrom } from './ceiling.js';
-import { presentKey } from './key-presenter.js';
-import { keyChange, keyRevocation, keyRotation, newKey } from './key-schema.js';
-import type { KeyManager, KeyService } from './key-service.js';
-
-type KeyContext = RouteContext<GuardedState>;
+import { managedKinds, type KeyManager } from './key-manager.js';
+import type { KeyPresenter } from './key-presenter.js';
+import {
+  keyChange,
+  keyRevocation,
+  keyRotation,
+  newKey,
+  type KeyChange,
+  type NewKey,
+} from './key-schema.js';
+import type { KeyService } from './key-service.js';
 
 interface Dependencies {
   readonly pagination: Pagination;
-  readonly clientAddress: (request: KeyContext['req']) => string;
+  readonly present: KeyPresenter;
+  readonly clientAddress: (request: RouteContext['req']) => string;
   /** The service on the request's own transaction. */
-  readonly serviceOf: (ctx: KeyContext) => KeyService;
+  readonly serviceOf: (ctx: { readonly state: RequestState }) => KeyService;
 }
 
-const ACCESS: Access = { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] };
+/** What is managed at a path, by whom, and what is taken there. */
+interface Managed<Guard, State extends RequestState> {
+  readonly path: string;
+  readonly access: Guard;
+  /** Who manages, and the environments that they reach. */
+  readonly managerOf: (ctx: RouteContext<State>) => {
+    readonly by: KeyManager;
+    readonly environments: readonly Environment[];
+  };
+  readonly created: z.ZodType<NewKey>;
+  readonly change: z.ZodType<KeyChange>;
+}
 
-const filter = z.object({ environment: z.enum(ENVIRONMENTS).optional() });
+const filter = z.object({
+  environment: z.enum(ENVIRONMENTS).optional(),
+  kind: z.enum(KEY_KINDS).optional(),
+});
 
 /** `/api-keys`: managing a tenant's keys. */
-export function createKeyRoutes({
-  pagination,
-  clientAddress,
-  serviceOf,
-}: Dependencies): Route<Access, GuardedState>[] {
-  const managerOf = ({ req, state }: KeyContext): KeyManager => ({
-    tenantId: state.principal.tenantId,
-    credentialId: state.principal.credentialId,
-    actor: {
-      id: state.principal.credentialId,
-      address: clientAddress(req),
-      requestId: state.requestId,
+export function createKeyRoutes(dependencies: Dependencies): Route<Access, GuardedState>[] {
+  return createManagedRoutes(dependencies, {
+    path: '/api-keys',
+    access: { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] },
+    managerOf: ({ req, state }) => {
+      const { tenantId, credentialId, environment } = state.principal;
+      const address = dependencies.clientAddress(req);
+      const actor = { id: credentialId, address, requestId: state.requestId };
+      return { by: { tenantId, credentialId, actor }, environments: reachableFrom(environment) };
     },
+    created: newKey,
+    change: keyChange,
   });
-  const idOf = (ctx: KeyContext) => ctx.params['id'] ?? '';
+}
+
+/** The six routes by which credentials are managed, whosever they are. */
+export function createManagedRoutes<Guard, State extends RequestState>(
+  { pagination, present, serviceOf }: Dependencies,
+  { path, access, managerOf, created, change }: Managed<Guard, State>,
+): Route<Guard, State>[] {
+  const idOf = (ctx: RouteContext<State>) => ctx.params['id'] ?? '';
 
   return [
     {
       method: 'GET',
-      path: '/api-keys',
-      access: ACCESS,
+      path,
+      access,
       async handle(ctx) {
-        const { tenantId, environment } = ctx.state.principal;
+        const { by, environments } = managerOf(ctx);
         const search = new URLSearchParams(ctx.querystring);
-        const wanted = parseWith(filter, Object.fromEntries(search)).environment;
-        const environments = manageableFrom(environment).filter(
-          (candidate) => wanted === undefined || candidate === wanted,
-        );
-        const list = ['api-keys', tenantId, ...environments];
+        const { environment, kind } = parseWith(filter, Object.fromEntries(search));
+        const kinds = only(managedKinds(by), kind);
+        const within = only(environments, environment);
+        const { tenantId, accountId } = by;
+        const list = ['credentials', tenantId, accountId ?? '', ...kinds, ...within];
         const request = pagination.read(search, list);
-        const found =
-          environments.length === 0
-            ? []
-            : await createCredentialStore(ctx.state.manager).list(
-                tenantId,
-                { kinds: ['secret'], environments },
-                request,
-              );
+        const store = createCredentialStore(ctx.state.manager);
+        const isEmpty = kinds.length === 0 || within.length === 0;
+        const found = isEmpty
+          ? []
+          : await store.list(tenantId, { kinds, environments: within, accountId }, request);
         const positionOf = ({ issueSeq }: StoredCredential) => Number(issueSeq);
-        sendPage(ctx, pagination.page(found, request, list, positionOf), presentKey);
+        sendPage(ctx, pagination.page(found, request, list, positionOf), (key) => present(key));
       },
     },
     {
       method: 'POST',
-      path: '/api-keys',
-      access: ACCESS,
+      path,
+      access,
       async handle(ctx) {
-        const { key, secret } = await serviceOf(ctx).create(managerOf(ctx), readJson(ctx, newKey));
-        sendData(ctx, { ...presentKey(key), key: secret }, 201);
+        const fields = readJson(ctx, created);
+        const { key, secret } = await serviceOf(ctx).create(managerOf(ctx).by, fields);
+        sendData(ctx, present(key, secret), 201);
       },
     },
     {
       method: 'GET',
-      path: '/api-keys/:id',
-      access: ACCESS,
+      path: `${path}/:id`,
+      access,
       async handle(ctx) {
-        sendData(ctx, presentKey(await serviceOf(ctx).find(managerOf(ctx), idOf(ctx))));
+        sendData(ctx, present(await serviceOf(ctx).find(managerOf(ctx).by, idOf(ctx))));
       },
     },
     {
       method: 'PATCH',
-      path: '/api-keys/:id',
-      access: ACCESS,
+      path: `${path}/:id`,
+      access,
       async handle(ctx) {
-        const change = readJson(ctx, keyChange);
-        const key = await serviceOf(ctx).change(managerOf(ctx), idOf(ctx), change);
-        sendData(ctx, presentKey(key));
+        const fields = readJson(ctx, change);
+        const key = await serviceOf(ctx).change(managerOf(ctx).by, idOf(ctx), fields);
+        sendData(ctx, present(key));
       },
     },
     {
       method: 'POST',
-      path: '/api-keys/:id/rotate',
-      access: ACCESS,
+      path: `${path}/:id/rotate`,
+      access,
       async handle(ctx) {
         const { graceSeconds } = readJson(ctx, keyRotation);
         const service = serviceOf(ctx);
-        const { key, secret } = await service.rotate(managerOf(ctx), idOf(ctx), graceSeconds);
-        sendData(ctx, { ...presentKey(key), key: secret }, 201);
+        const { key, secret } = await service.rotate(managerOf(ctx).by, idOf(ctx), graceSeconds);
+        sendData(ctx, present(key, secret), 201);
       },
     },
     {
       method: 'DELETE',
-      path: '/api-keys/:id',
-      access: ACCESS,
+      path: `${path}/:id`,
+      access,
       async handle(ctx) {
         const { confirm } = readJson(ctx, keyRevocation);
-        await serviceOf(ctx).revoke(managerOf(ctx), idOf(ctx), null, confirm);
+        await serviceOf(ctx).revoke(managerOf(ctx).by, idOf(ctx), null, confirm);
         ctx.status = 204;
       },
     },
   ];
+}
+
+function only<Item>(items: readonly Item[], wanted: Item | undefined): readonly Item[] {
+  return items.filter((item) => wanted === undefined || item === wanted);
 }

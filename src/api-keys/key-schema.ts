@@ -1,12 +1,15 @@
 import { z } from 'zod';
 
-import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credentials/kinds.js';
+import { isId } from '../db/id.js';
 import { isAddressOrNetwork } from '../http/networks.js';
 import { text } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 
 const MAX_ADDRESSES = 100;
+const MAX_SPACES = 100;
+const MAX_BINDINGS = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 
@@ -31,27 +34,93 @@ const expiresAt = z.iso
 
 const rateLimitPerMinute = z.number().int().min(0).max(MAX_RATE_LIMIT).nullable();
 
-const notYet = z
-  .null('is not supported by this version')
-  .or(z.array(z.never('is not supported by this version')).transform(() => null))
-  .optional();
+const scopes = atMost(
+  KEY_SCOPES.length,
+  z.enum(KEY_SCOPES, 'is not a scope that a key can carry'),
+).transform(inCatalogOrder);
 
-/** What `POST /api-keys` takes. Members that this version does not support are refused. */
-export const newKey = z.strictObject({
+/** `null`: every space. An empty list is refused: it could be meant as none, and would be taken for all. */
+const spaces = atMost(
+  MAX_SPACES,
+  z.string().refine((id) => isId('spc', id), 'must be the id of a space (spc_…)'),
+)
+  .refine((list) => list.length > 0, 'must name at least one space; null stands for all')
+  .transform((list) => [...new Set(list)])
+  .nullable();
+
+/** `null` and an empty list both say: to nothing in particular. */
+const bindings = atMost(
+  MAX_BINDINGS,
+  z.strictObject({
+    type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a noun such as "contacts"'),
+    id: z.string().regex(/^[\w.:-]{1,128}$/, 'must be an id'),
+  }),
+)
+  .nullable()
+  .transform((list) => (list === null || list.length === 0 ? null : list));
+
+const members = {
   name,
-  kind: z
-    .literal('secret', 'must be "secret": other kinds are not supported by this version')
-    .default('secret'),
   environment: z.enum(ENVIRONMENTS).default('live'),
-  scopes: atMost(KEY_SCOPES.length, z.enum(KEY_SCOPES, 'is not a scope that a key can carry'))
-    .refine((scopes) => scopes.length > 0, 'must name at least one scope')
-    .transform(inCatalogOrder),
+  scopes: scopes.refine((list) => list.length > 0, 'must name at least one scope'),
   allowedIps: allowedIps.default(null),
   expiresAt: expiresAt.default(null),
   rateLimitPerMinute: rateLimitPerMinute.default(null),
-  spaces: notYet,
-  bindings: notYet,
-});
+  spaces: spaces.default(null),
+  bindings: bindings.default(null),
+};
+
+/** What `POST /api-keys` takes. */
+export const newKey = z
+  .strictObject({
+    ...members,
+    kind: z
+      .enum(TENANT_KINDS, `must be one of ${TENANT_KINDS.join(', ')}`)
+      .default('secret')
+      .transform((kind): KeyKind => kind),
+  })
+  .check(({ value, issues }) => {
+    const { carries, takesBindings } = factsOf(value.kind);
+    const message = `is not a scope that a key of kind ${value.kind} can carry`;
+    value.scopes
+      .filter((scope) => !carries.includes(scope))
+      .forEach((scope) =>
+        issues.push({
+          code: 'custom',
+          path: ['scopes'],
+          message: `${scope} ${message}`,
+          input: scope,
+        }),
+      );
+    if (value.bindings !== null && !takesBindings) {
+      const message = 'only agents can be bound';
+      issues.push({ code: 'custom', path: ['bindings'], message, input: value.bindings });
+    }
+  });
+
+/** What a personal token's `access` stands for. */
+export const ACCESS = ['read', 'write'] as const;
+
+const none = (message: string) =>
+  z
+    .null(message)
+    .or(z.array(z.never(message)).transform(() => null))
+    .default(null);
+
+/** What `POST /personal-access-tokens` takes. */
+export const newPersonalToken = z
+  .strictObject({
+    ...members,
+    kind: z.literal('personal', 'must be "personal"').default('personal'),
+    scopes: members.scopes.optional(),
+    access: z.enum(ACCESS).optional(),
+    rateLimitPerMinute: z.null('has no limit of its own').default(null),
+    bindings: none('personal tokens cannot be bound'),
+  })
+  .refine(({ access, scopes: named }) => (access === undefined) !== (named === undefined), {
+    path: ['access'],
+    error: 'either access (read or write) or scopes must be given',
+  });
 
 /** What `PATCH /api-keys/:id` takes; what is absent stays as it is. */
 export const keyChange = z.strictObject({
@@ -61,6 +130,9 @@ export const keyChange = z.strictObject({
   rateLimitPerMinute: rateLimitPerMinute.optional(),
 });
 
+/** As `keyChange`, for personal tokens. */
+export const personalTokenChange = keyChange.omit({ rateLimitPerMinute: true });
+
 export const keyRotation = z.strictObject({
   /** How long the old key goes on working beside the new one. */
   graceSeconds: z.number().int().min(0).max(MAX_GRACE_SECONDS).default(0),
@@ -68,5 +140,7 @@ export const keyRotation = z.strictObject({
 
 export const keyRevocation = z.strictObject({ confirm: z.string().optional() });
 
-export type NewKey = Omit<z.output<typeof newKey>, 'spaces' | 'bindings'>;
+/** A new key or personal token; of a personal one, `access` may stand in for the scopes. */
+export type NewKey = Omit<z.output<typeof newKey>, 'scopes'> &
+  Pick<z.output<typeof newPersonalToken>, 'scopes' | 'access'>;
 export type KeyChange = z.output<typeof keyChange>;

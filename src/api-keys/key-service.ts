@@ -1,38 +1,27 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
+import { createAuditLog } from '../audit/audit-log.js';
 import {
   createCredentialStore,
   type CredentialChange,
   type StoredCredential,
 } from '../credentials/credential-store.js';
 import type { Keyring } from '../credentials/keyring.js';
-import { KINDS } from '../credentials/kinds.js';
+import { reachableFrom } from '../credentials/kinds.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
-import { createId, isId } from '../db/id.js';
+import { isId } from '../db/id.js';
 import { Problem } from '../http/problem.js';
-import { excess, manageableFrom, type Reach } from './ceiling.js';
+import { excess, type Reach } from './ceiling.js';
+import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
+import { createKeyMint, type MintedKey } from './key-mint.js';
 import type { KeyChange, NewKey } from './key-schema.js';
-
-/** Who manages keys: the operator, whom nothing limits, or the holder of a credential. */
-export interface KeyManager {
-  readonly actor: Actor;
-  readonly tenantId: string;
-  /** Absent for the operator. */
-  readonly credentialId?: string;
-}
-
-/** A key with the secret that is shown this once. */
-export interface MintedKey {
-  readonly key: StoredCredential;
-  readonly secret: string;
-}
+import { settleNewKey } from './new-key.js';
 
 /**
- * Making, changing and ending API keys. Every function throws the Problem that says why not:
- * `forbidden` for whatever would reach further than its maker, `not_found` (also for other
- * tenants' keys), `conflict` for what is at odds with the key's state.
+ * Making, changing and ending API keys and personal tokens. Every function throws the Problem that
+ * says why not: `forbidden` for whatever would reach further than its maker, `not_found` (also for
+ * keys of others), `conflict` for what is at odds with the key's state.
  */
 export interface KeyService {
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
@@ -40,46 +29,44 @@ export interface KeyService {
   change(by: KeyManager, id: string, change: KeyChange): Promise<StoredCredential>;
   /** A new key like the old one, which goes on working for `graceSeconds`. */
   rotate(by: KeyManager, id: string, graceSeconds: number): Promise<MintedKey>;
-  /** @param confirm the key's name, typed to make sure; checked if given */
+  /**
+   * @param confirm the key's name, typed to make sure; has to be given for a key that was used lately,
+   *   except by the operator and the key itself
+   */
   revoke(by: KeyManager, id: string, reason: string | null, confirm?: string): Promise<void>;
 }
-
-/** What a new key takes from a request, or from the key that it replaces. */
-type Minted = Readonly<Omit<NewKey, 'kind'>> &
-  Pick<StoredCredential, 'kind' | 'spaces' | 'bindings'>;
 
 interface Dependencies {
   /** A transaction's: what is made or ended commits with its audit entry. */
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  /** How long ago a credential was used, as far as that is known but not stored yet. */
+  readonly secondsSinceUse?: (credentialId: string) => number | undefined;
 }
 
-export function createKeyService({ manager, keyring, format }: Dependencies): KeyService {
+/** Whoever ends a key that was used within these days has to type its name. */
+const USED_LATELY_DAYS = 7;
+const USED_LATELY_MS = USED_LATELY_DAYS * 24 * 3600 * 1000;
+
+export function createKeyService({
+  manager,
+  keyring,
+  format,
+  secondsSinceUse = () => undefined,
+}: Dependencies): KeyService {
   const store = createCredentialStore(manager);
   const revocations = createRevocationStore(manager);
   const audit = createAuditLog(manager);
 
-  /** The caller as it is now, not as it was when the request came in. */
-  async function ceilingOf({
-    tenantId,
-    credentialId,
-  }: KeyManager): Promise<StoredCredential | undefined> {
-    if (credentialId === undefined) return undefined;
-    const caller = await store.find(tenantId, credentialId);
-    if (caller?.status === 'active') return caller;
-    throw new Problem('unauthorized', 'The credential is not valid any more.');
-  }
-
   async function assertWithinReach(by: KeyManager, reach: Reach): Promise<void> {
-    const ceiling = await ceilingOf(by);
+    const ceiling = await ceilingOf(store, by);
     const wider = ceiling === undefined ? [] : excess(reach, ceiling);
     if (wider.length === 0) return;
-    throw new Problem(
-      'forbidden',
-      `This reaches further than your own credential: ${wider.join(', ')}.`,
-    );
+    throw new Problem('forbidden', `This reaches further than your own: ${wider.join(', ')}.`);
   }
+
+  const mint = createKeyMint({ store, revocations, keyring, format, assertWithinReach });
 
   async function assertFuture(expiresAt: Date | null | undefined): Promise<void> {
     if (!expiresAt || expiresAt > (await store.now())) return;
@@ -92,68 +79,42 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
     id: string,
     how: 'find' | 'findForUpdate',
   ): Promise<StoredCredential> {
-    const caller = await ceilingOf(by);
+    const ceiling = await ceilingOf(store, by);
     const key = isId('key', id) ? await store[how](by.tenantId, id) : undefined;
     const isVisible =
-      caller === undefined || (key && manageableFrom(caller.environment).includes(key.environment));
-    if (key?.kind === 'secret' && isVisible) return key;
+      key !== undefined &&
+      managedKinds(by).includes(key.kind) &&
+      (by.accountId === undefined || by.accountId === key.principalId) &&
+      (ceiling === undefined || reachableFrom(ceiling.environment).includes(key.environment));
+    if (isVisible) return key;
     throw new Problem('not_found', 'There is no such key.');
   }
 
-  async function mint(
-    by: KeyManager,
-    fields: Minted,
-    {
-      replaced,
-      endsReplaced = false,
-    }: { replaced?: StoredCredential; endsReplaced?: boolean } = {},
-  ): Promise<MintedKey> {
-    const { tenantId } = by;
-    const id = createId('key');
-    const secret = format.mint(KINDS[fields.kind].prefix[fields.environment]);
-    // Under the locks of everything that could end the new key, its maker or what it takes over
-    // from: a revocation is either seen by the checks that follow, or comes after the new key.
-    const caller = await ceilingOf(by);
-    const subjects = [id, tenantId];
-    const owedTo = [...(caller?.subjects ?? []), ...(replaced?.subjects ?? [])];
-    const ending = replaced && endsReplaced ? [replaced.id] : [];
-    const issueSeq = await revocations.drawIssueOrder([...subjects, ...owedTo], ending);
-    await assertWithinReach(by, fields);
-    if (replaced) assertActive(await getStored(tenantId, replaced.id), 'rotated');
-
-    const { digest, keyId } = keyring.digest(secret);
-    await store.insert({
-      name: fields.name,
-      kind: fields.kind,
-      environment: fields.environment,
-      scopes: [...fields.scopes],
-      spaces: fields.spaces,
-      bindings: fields.bindings,
-      allowedIps: fields.allowedIps,
-      expiresAt: fields.expiresAt,
-      rateLimitPerMinute: fields.rateLimitPerMinute,
-      id,
-      tenantId,
-      principalKind: KINDS[fields.kind].principal,
-      principalId: replaced?.principalId ?? tenantId,
-      parentId: null,
-      replaces: replaced?.id ?? null,
-      digest,
-      digestKeyId: keyId,
-      ciphertext: null,
-      ciphertextKeyId: null,
-      maskedKey: format.mask(secret),
-      subjects,
-      issueSeq,
-      createdBy: by.actor.id,
-    });
-    return { key: await getStored(tenantId, id), secret };
+  async function isUsedLately(key: StoredCredential): Promise<boolean> {
+    const secondsAgo = secondsSinceUse(key.id);
+    if (secondsAgo !== undefined && secondsAgo * 1000 < USED_LATELY_MS) return true;
+    if (key.lastUsedAt === null) return false;
+    return (await store.now()).getTime() - key.lastUsedAt.getTime() < USED_LATELY_MS;
   }
 
-  async function getStored(tenantId: string, id: string): Promise<StoredCredential> {
-    const key = await store.find(tenantId, id);
-    if (key === undefined) throw new Error(`credential ${id} vanished within its transaction`);
-    return key;
+  async function assertConfirmed(
+    by: KeyManager,
+    key: StoredCredential,
+    confirm: string | undefined,
+  ): Promise<void> {
+    const isOperator = by.credentialId === undefined && by.accountId === undefined;
+    if (confirm === key.name) return;
+    if (confirm !== undefined) {
+      throw new Problem('conflict', 'The name given to confirm is not the name of this key.');
+    }
+    // Whoever holds a key can end it at the revocation endpoint as well. What is revoked stays so: there is
+    // nothing left to be sure of.
+    const isOwn = by.credentialId === key.id;
+    if (isOperator || isOwn || key.status === 'revoked' || !(await isUsedLately(key))) return;
+    throw new Problem(
+      'conflict',
+      `The key was used within the last ${USED_LATELY_DAYS} days: send its name as "confirm".`,
+    );
   }
 
   return {
@@ -161,13 +122,13 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
 
     async create(by, fields) {
       await assertFuture(fields.expiresAt);
-      const minted = await mint(by, { ...fields, spaces: null, bindings: null });
-      const { id, name, kind, environment, scopes } = minted.key;
+      const minted = await mint(by, await settleNewKey(store, by, fields));
+      const { id, name, kind, environment, scopes, spaces } = minted.key;
       await audit.record(by.actor, {
         tenantId: by.tenantId,
         action: 'api_key.create',
         subject: id,
-        details: { name, kind, environment, scopes },
+        details: { name, kind, environment, scopes, ...(spaces && { spaces }) },
       });
       return minted;
     },
@@ -187,7 +148,7 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
         subject: id,
         details: { before: pick(key, fields), after: fields },
       });
-      return getStored(by.tenantId, id);
+      return findManageable(by, id, 'find');
     },
 
     async rotate(by, id, graceSeconds) {
@@ -197,9 +158,14 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
       if (await store.isReplaced(by.tenantId, id)) {
         throw new Problem('conflict', 'The key was rotated already: rotate its successor.');
       }
-      const minted = await mint(by, old, { replaced: old, endsReplaced: graceSeconds === 0 });
-      if (graceSeconds > 0) await store.expireWithin(by.tenantId, id, graceSeconds);
-      else await revocations.revoke(id, by.actor.id, 'rotated');
+      const endsReplaced = graceSeconds === 0;
+      const minted = await mint(by, old, {
+        replaced: old,
+        endsReplaced,
+        assertStillActive: (now) => assertActive(now, 'rotated'),
+      });
+      if (endsReplaced) await revocations.revoke(id, by.actor.id, 'rotated');
+      else await store.expireWithin(by.tenantId, id, graceSeconds);
       await audit.record(by.actor, {
         tenantId: by.tenantId,
         action: 'api_key.rotate',
@@ -211,10 +177,8 @@ export function createKeyService({ manager, keyring, format }: Dependencies): Ke
 
     async revoke(by, id, reason, confirm) {
       const key = await findManageable(by, id, 'findForUpdate');
-      if (confirm !== undefined && confirm !== key.name) {
-        throw new Problem('conflict', 'The name given to confirm is not the name of this key.');
-      }
-      // It stays revoked; saying so again is no error and leaves no second trace.
+      await assertConfirmed(by, key, confirm);
+      // Saying so again is no error and leaves no second trace.
       if (key.status === 'revoked') return;
       await revocations.revoke(id, by.actor.id, reason);
       await audit.record(by.actor, {

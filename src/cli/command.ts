@@ -20,6 +20,8 @@ export interface CommandContext {
   readonly format: SecretFormat;
   /** Everything on standard input if the command reads it, else empty. */
   readonly input: string;
+  /** What was typed in answer to a question that wants more than a yes; `undefined` if it was not asked. */
+  readonly typed: string | undefined;
 }
 
 /** The words after noun and verb. */
@@ -46,6 +48,8 @@ export interface Command {
   readonly positionals: readonly [number, number];
   /** What is asked before anything is done; without it nothing is asked. */
   readonly question?: (args: Arguments) => string;
+  /** Whether the answer is something to type, which the command judges, and not a mere yes. */
+  readonly isTyped?: true;
   /** Whether it wants standard input, which is read before anything is opened: it can take long. */
   readonly readsInput?: (args: Arguments) => boolean;
   /** @returns what is printed: one JSON value */

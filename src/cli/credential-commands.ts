@@ -98,6 +98,7 @@ function presentVerdict(verdict: Verdict) {
       environment: principal.environment,
       scopes: principal.scopes,
       spaces: principal.spaces,
+      bindings: principal.bindings,
       principal: { kind: principal.principalKind, id: principal.principalId },
     }),
   };

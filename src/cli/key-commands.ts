@@ -1,12 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
-import { presentKey } from '../api-keys/key-presenter.js';
+import type { KeyManager } from '../api-keys/key-manager.js';
+import { createKeyPresenter } from '../api-keys/key-presenter.js';
 import { keyRotation, newKey } from '../api-keys/key-schema.js';
-import { createKeyService, type KeyManager } from '../api-keys/key-service.js';
+import { createKeyService } from '../api-keys/key-service.js';
 import { OPERATOR } from '../audit/audit-log.js';
 import { createCredentialStore } from '../credentials/credential-store.js';
 import { Credential } from '../credentials/credential.entity.js';
-import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { ENVIRONMENTS, KEY_KINDS } from '../credentials/kinds.js';
 import { parseWith } from '../http/validation.js';
 import { Misuse, parseDuration, Refused, type Arguments, type Command } from './command.js';
 import { parseOption } from './parse-option.js';
@@ -18,7 +19,7 @@ export const KEY_COMMANDS: readonly Command[] = [
   {
     name: 'api-keys create',
     usage:
-      '--tenant TENANT --name NAME --scopes "a b" [--env live|test] [--kind KIND] [--allow-ip CIDR]… [--expires-in 90d] [--rate-limit N]',
+      '--tenant TENANT --name NAME --scopes "a b" [--env live|test] [--kind KIND] [--space SPACE]… [--bind TYPE:ID]… [--allow-ip CIDR]… [--expires-in 90d] [--rate-limit N]',
     summary: 'Creates an API key and prints it this once.',
     options: {
       tenant: { type: 'string' },
@@ -26,6 +27,8 @@ export const KEY_COMMANDS: readonly Command[] = [
       scopes: { type: 'string' },
       env: { type: 'string' },
       kind: { type: 'string' },
+      space: { type: 'string', multiple: true },
+      bind: { type: 'string', multiple: true },
       'allow-ip': { type: 'string', multiple: true },
       'expires-in': { type: 'string' },
       'rate-limit': { type: 'string' },
@@ -39,6 +42,8 @@ export const KEY_COMMANDS: readonly Command[] = [
         scopes: scopes.split(/[\s,]+/).filter(Boolean),
         environment: args.option('env'),
         kind: args.option('kind'),
+        spaces: args.all('space').length > 0 ? args.all('space') : null,
+        bindings: args.all('bind').map(bindingOf),
         allowedIps: args.all('allow-ip'),
         expiresAt: await expiryOf(manager, args.option('expires-in')),
         rateLimitPerMinute: limitOf(args.option('rate-limit')),
@@ -47,7 +52,7 @@ export const KEY_COMMANDS: readonly Command[] = [
         by,
         fields,
       );
-      return { ...presentKey(key), key: secret };
+      return createKeyPresenter(keyring)(key, secret);
     },
   },
   {
@@ -56,17 +61,18 @@ export const KEY_COMMANDS: readonly Command[] = [
     summary: "Lists a tenant's keys, newest first.",
     options: { tenant: { type: 'string' }, env: { type: 'string' } },
     positionals: [0, 0],
-    async run({ manager }, args) {
+    async run({ manager, keyring }, args) {
       const { tenantId } = await operatorOf(manager, args.required('tenant'));
       const env = args.option('env');
       const environments = ENVIRONMENTS.filter((name) => env === undefined || name === env);
       if (environments.length === 0) throw new Misuse('--env must be live or test.');
       const store = createCredentialStore(manager);
+      const present = createKeyPresenter(keyring);
       const keys = [];
       for (let after: number | undefined; ;) {
         const page = { limit: PAGE, after };
-        const found = await store.list(tenantId, { kinds: ['secret'], environments }, page);
-        keys.push(...found.slice(0, PAGE).map(presentKey));
+        const found = await store.list(tenantId, { kinds: KEY_KINDS, environments }, page);
+        keys.push(...found.slice(0, PAGE).map((key) => present(key)));
         if (found.length <= PAGE) return keys;
         after = Number(found[PAGE - 1]?.issueSeq);
       }
@@ -80,7 +86,8 @@ export const KEY_COMMANDS: readonly Command[] = [
     positionals: [1, 1],
     async run({ manager, keyring, format }, args) {
       const { by, id } = await keyOf(manager, args);
-      return presentKey(await createKeyService({ manager, keyring, format }).find(by, id));
+      const key = await createKeyService({ manager, keyring, format }).find(by, id);
+      return createKeyPresenter(keyring)(key);
     },
   },
   {
@@ -97,7 +104,7 @@ export const KEY_COMMANDS: readonly Command[] = [
       const { by, id } = await keyOf(manager, args);
       const service = createKeyService({ manager, keyring, format });
       const { key, secret } = await service.rotate(by, id, grace);
-      return { ...presentKey(key), key: secret };
+      return createKeyPresenter(keyring)(key, secret);
     },
   },
   {
@@ -106,12 +113,14 @@ export const KEY_COMMANDS: readonly Command[] = [
     summary: 'Ends a key, from the next request on, for good.',
     options: { tenant: { type: 'string' }, reason: { type: 'string' } },
     positionals: [1, 1],
-    question: ({ positionals }) => `Revoke ${positionals[0]}? It never works again.`,
-    async run({ manager, keyring, format }, args) {
+    question: ({ positionals }) =>
+      `Revoke ${positionals[0]}? It never works again. Type its name to confirm:`,
+    isTyped: true,
+    async run({ manager, keyring, format, typed }, args) {
       const { by, id } = await keyOf(manager, args);
       const service = createKeyService({ manager, keyring, format });
-      await service.revoke(by, id, args.option('reason') ?? null);
-      return presentKey(await service.find(by, id));
+      await service.revoke(by, id, args.option('reason') ?? null, typed);
+      return createKeyPresenter(keyring)(await service.find(by, id));
     },
   },
 ];
@@ -140,6 +149,12 @@ async function expiryOf(
   if (duration === undefined) return null;
   const now = await createCredentialStore(manager).now();
   return new Date(now.getTime() + parseDuration(duration) * 1000).toISOString();
+}
+
+function bindingOf(text: string): { type: string; id: string } {
+  const [, type = '', id = ''] = /^([^:]+):(.+)$/.exec(text) ?? [];
+  if (id === '') throw new Misuse('--bind must be a type and an id, such as contacts:42.');
+  return { type, id };
 }
 
 function limitOf(text: string | undefined): number | null {

@@ -55,15 +55,15 @@ export function createContactRoutes({
   };
   const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
   const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
-    scopes: [scope],
-    principals: PRINCIPALS,
+    all: { scopes: [scope], principals: PRINCIPALS, thing: { type: 'contacts' } },
+    one: { scopes: [scope], principals: PRINCIPALS, thing: { type: 'contacts', parameter: 'id' } },
   });
 
   return [
     {
       method: 'GET',
       path: '/contacts',
-      access: access('contacts:read'),
+      access: access('contacts:read').all,
       async handle(ctx) {
         const place = await placeOf(ctx);
         const list = ['contacts', place.tenantId, place.environment, place.spaceId];
@@ -79,7 +79,7 @@ export function createContactRoutes({
     {
       method: 'POST',
       path: '/contacts',
-      access: access('contacts:write'),
+      access: access('contacts:write').all,
       async handle(ctx) {
         const fields = readJson(ctx, newContact);
         sendData(ctx, present(await storeOf(ctx).create(await placeOf(ctx), fields)), 201);
@@ -88,7 +88,7 @@ export function createContactRoutes({
     {
       method: 'GET',
       path: '/contacts/:id',
-      access: access('contacts:read'),
+      access: access('contacts:read').one,
       async handle(ctx) {
         const contact = await storeOf(ctx).find(await placeOf(ctx), idOf(ctx));
         sendData(ctx, present(contact ?? notFound()));
@@ -97,7 +97,7 @@ export function createContactRoutes({
     {
       method: 'PATCH',
       path: '/contacts/:id',
-      access: access('contacts:write'),
+      access: access('contacts:write').one,
       async handle(ctx) {
         const id = idOf(ctx);
         const fields = given(readJson(ctx, contactChange));
@@ -108,7 +108,7 @@ export function createContactRoutes({
     {
       method: 'DELETE',
       path: '/contacts/:id',
-      access: access('contacts:delete'),
+      access: access('contacts:delete').one,
       async handle(ctx) {
         if (!(await storeOf(ctx).delete(await placeOf(ctx), idOf(ctx)))) notFound();
         ctx.status = 204;

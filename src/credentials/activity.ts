@@ -12,8 +12,10 @@ import type { Principal } from './principal.js';
  */
 export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
+  /** How long ago a credential was last used here; `undefined` if that was not noticed or is forgotten. */
+  secondsSinceUse(credentialId: string): number | undefined;
   noteRefusal(principal: Principal, reason: string, address: string): void;
-  noteOldDigest(credentialId: string, raw: string): void;
+  noteOldDigest(credentialId: string, digested: string): void;
   /** Writes what was gathered. What cannot be written now is kept for the next time. */
   flush(): Promise<void>;
 }
@@ -78,15 +80,16 @@ export function createActivityRecorder({
 
   return {
     noteUse: (credentialId, address) => lastUse.note(credentialId, address),
+    secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
     noteRefusal({ credentialId, tenantId }, reason, address) {
       if (refusals.size >= MAX_REFUSALS) return;
       const minute = Math.floor(Date.now() / 60_000);
       const id = `${credentialId} ${reason} ${minute}`;
       addTo(refusals, id, { tenantId, credentialId, reason, minute, address, occurrences: 1 });
     },
-    noteOldDigest(credentialId, raw) {
+    noteOldDigest(credentialId, digested) {
       // Only the digest is kept, never the secret.
-      if (!digests.has(credentialId)) digests.set(credentialId, keyring.digest(raw));
+      if (!digests.has(credentialId)) digests.set(credentialId, keyring.digest(digested));
     },
     flush() {
       running = running.then(flushNow);

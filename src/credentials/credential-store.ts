@@ -1,13 +1,18 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 
 import type { PageRequest } from '../http/pagination.js';
+import { delegableBy, type Role } from '../scopes/roles.js';
+import { commonTo } from '../scopes/scope-set.js';
 import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
 import type { Environment, KeyKind } from './kinds.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
-/** A stored credential with what has become of it. */
-export interface StoredCredential extends Readonly<Omit<Credential, 'ciphertext' | 'tenant'>> {
+/**
+ * A stored credential with what has become of it. A personal token's scopes are those that the role of whose
+ * it is delegates now.
+ */
+export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
   readonly status: 'active' | 'expired' | 'revoked';
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
@@ -17,6 +22,8 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'ciphertext'
 export interface CredentialFilter {
   readonly kinds: readonly KeyKind[];
   readonly environments: readonly Environment[];
+  /** Only those that speak for this account. */
+  readonly accountId?: string | undefined;
 }
 
 /** What can be changed about a credential. */
@@ -41,9 +48,20 @@ export interface CredentialStore {
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
   /** Whether another credential has taken over from it. */
   isReplaced(tenantId: string, id: string): Promise<boolean>;
+  /** The role that an account has in the tenant now. */
+  roleOf(tenantId: string, accountId: string): Promise<Role | undefined>;
+  /** Those of some spaces' ids that are none of the tenant's. */
+  unknownSpaces(tenantId: string, ids: readonly string[]): Promise<readonly string[]>;
   /** The database's time, by which everything is judged. */
   now(): Promise<Date>;
 }
+
+/** The role of the member that a personal token speaks for. */
+const ROLE = `(SELECT m.role FROM memberships m
+  WHERE c.principal_kind = 'user' AND m.account_id = c.principal_id AND m.tenant_id = c.tenant_id)`;
+
+/** A membership that is gone takes its tokens along. */
+const IS_GONE = `(c.principal_kind = 'user' AND ${ROLE} IS NULL)`;
 
 export function createCredentialStore(manager: EntityManager): CredentialStore {
   const credentials = manager.getRepository(Credential);
@@ -54,9 +72,10 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
       .addSelect('use.usedAt', 'last_used_at')
       .addSelect('use.address', 'last_used_address')
       .addSelect(
-        `CASE WHEN ${IS_REVOKED} THEN 'revoked' WHEN ${IS_EXPIRED} THEN 'expired' ELSE 'active' END`,
+        `CASE WHEN ${IS_GONE} OR ${IS_REVOKED} THEN 'revoked' WHEN ${IS_EXPIRED} THEN 'expired' ELSE 'active' END`,
         'status',
       )
+      .addSelect(ROLE, 'role')
       .where('c.tenantId = :tenantId', { tenantId });
 
   const find = async (tenantId: string, id: string) =>
@@ -76,12 +95,15 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .getOne();
       return find(tenantId, id);
     },
-    list(tenantId, { kinds, environments }, { limit, after }) {
+    list(tenantId, { kinds, environments, accountId }, { limit, after }) {
       const query = select(tenantId)
         .andWhere('c.kind IN (:...kinds)', { kinds })
         .andWhere('c.environment IN (:...environments)', { environments })
         .orderBy('c.issueSeq', 'DESC')
         .limit(limit + 1);
+      if (accountId !== undefined) {
+        query.andWhere(`c.principalKind = 'user' AND c.principalId = :accountId`, { accountId });
+      }
       if (after !== undefined) query.andWhere('c.issueSeq < :after', { after });
       return read(query);
     },
@@ -100,6 +122,21 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .execute();
     },
     isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
+    async roleOf(tenantId, accountId) {
+      const [member] = await manager.query<{ role: Role }[]>(
+        'SELECT role FROM memberships WHERE tenant_id = $1 AND account_id = $2',
+        [tenantId, accountId],
+      );
+      return member?.role;
+    },
+    async unknownSpaces(tenantId, ids) {
+      const rows = await manager.query<{ id: string }[]>(
+        `SELECT id FROM unnest($2::text[]) AS wanted (id)
+         WHERE NOT EXISTS (SELECT FROM spaces s WHERE s.id = wanted.id AND s.tenant_id = $1)`,
+        [tenantId, ids],
+      );
+      return rows.map(({ id }) => id);
+    },
     async now() {
       const [row] = await manager.query<[{ now: Date }]>('SELECT gatehouse_now() AS now');
       return row.now;
@@ -107,18 +144,21 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
   };
 }
 
-interface RawUse {
+interface RawState {
   readonly status: StoredCredential['status'];
+  readonly role: Role | null;
   readonly last_used_at: Date | null;
   readonly last_used_address: string | null;
 }
 
 async function read(query: SelectQueryBuilder<Credential>): Promise<readonly StoredCredential[]> {
-  const { entities, raw } = await query.getRawAndEntities<RawUse>();
+  const { entities, raw } = await query.getRawAndEntities<RawState>();
   return entities.flatMap((credential, index) => {
-    const use = raw[index];
-    if (use === undefined) return [];
-    const { status, last_used_at: lastUsedAt, last_used_address: lastUsedAddress } = use;
-    return [Object.assign({}, credential, { status, lastUsedAt, lastUsedAddress })];
+    const state = raw[index];
+    if (state === undefined) return [];
+    const { status, role, last_used_at: lastUsedAt, last_used_address: lastUsedAddress } = state;
+    const scopes =
+      role === null ? credential.scopes : [...commonTo(credential.scopes, delegableBy(role))];
+    return [Object.assign({}, credential, { scopes, status, lastUsedAt, lastUsedAddress })];
   });
 }

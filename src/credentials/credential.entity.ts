@@ -12,11 +12,13 @@ import {
 
 import type { Scope } from '../scopes/catalog.js';
 import type { Environment, KeyKind, PrincipalKind } from './kinds.js';
+import type { Binding } from './principal.js';
 
 /** A credential that does not live by a grant: every kind of key and personal token. */
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
 @Index('credentials_of_tenant', ['tenantId', 'issueSeq'])
+@Index('credentials_of_account', ['principalId', 'issueSeq'], { where: `principal_kind = 'user'` })
 @Check('credentials_environment', `environment IN ('live', 'test')`)
 @Check(
   'credentials_kind',
@@ -61,7 +63,7 @@ export class Credential {
 
   /** What an agent is tied to; `null` for anything. */
   @Column({ type: 'jsonb', nullable: true })
-  bindings!: { type: string; id: string }[] | null;
+  bindings!: readonly Binding[] | null;
 
   /** The credential that it was exchanged from, and dies with. */
   @Column({ type: 'text', name: 'parent_id', collation: 'C', nullable: true })
@@ -87,6 +89,10 @@ export class Credential {
   @Index('credentials_digest_keys')
   @Column({ type: 'text', name: 'digest_key_id', collation: 'C' })
   digestKeyId!: string;
+
+  /** What it starts with, if it was issued elsewhere; its digest is then one of its SHA-256. */
+  @Column({ type: 'text', name: 'imported_prefix', nullable: true })
+  importedPrefix!: string | null;
 
   /** The credential itself, encrypted, for the kinds that stay readable. */
   @Column({ type: 'bytea', nullable: true })

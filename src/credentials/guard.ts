@@ -7,14 +7,27 @@ import { Problem, type ProblemCode } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
-import { KINDS, type PrincipalKind } from './kinds.js';
+import { KINDS, reachableFrom, type PrincipalKind } from './kinds.js';
 import type { Presentations, Presented } from './presentation.js';
 import type { Principal } from './principal.js';
 import type { Refusal, Verdict, Verifier } from './verifier.js';
 
 /** Whom a route admits: everybody, or these kinds of principal if they hold all of the scopes. */
 export type Access =
-  'public' | { readonly scopes: readonly Scope[]; readonly principals: readonly PrincipalKind[] };
+  | 'public'
+  | {
+      readonly scopes: readonly Scope[];
+      readonly principals: readonly PrincipalKind[];
+      readonly thing?: Thing;
+    };
+
+/** What a route is about, for principals that are tied to single things. */
+export interface Thing {
+  /** As bindings call it, such as `contacts`. */
+  readonly type: string;
+  /** The parameter of the path that holds its id; absent for routes about all of its type. */
+  readonly parameter?: string;
+}
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
   'tenant',
@@ -47,6 +60,9 @@ type Reason =
   | 'exposed'
   | 'presentation_not_allowed'
   | 'audience_not_served'
+  | 'other_tenant_beside'
+  | 'environment_beyond'
+  | 'not_bound'
   | 'principal_not_admitted'
   | 'scope_insufficient';
 
@@ -73,6 +89,21 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
     'tenant_suspended',
     'insufficient_scope',
     'The tenant that the credential belongs to is suspended.',
+  ],
+  other_tenant_beside: [
+    'forbidden',
+    'insufficient_scope',
+    'The publishable key and the token belong to different tenants.',
+  ],
+  environment_beyond: [
+    'forbidden',
+    'insufficient_scope',
+    "The token does not reach the publishable key's environment.",
+  ],
+  not_bound: [
+    'forbidden',
+    'insufficient_scope',
+    'The credential is bound to other things than this.',
   ],
   principal_not_admitted: [
     'forbidden',
@@ -103,6 +134,44 @@ export function createGuard({
 }: Dependencies): (access: Access | undefined) => Middleware<GuardedState> {
   const countVerdict = createVerdictCounter(register);
 
+  interface Judged {
+    readonly verdict: Verdict;
+    readonly reason: Reason | undefined;
+  }
+
+  /** Who a request speaks for, or why its credential is refused wherever it comes. */
+  async function judge(presented: Presented, address: string, method: string): Promise<Judged> {
+    const { raw, beside } = presented;
+    if (beside !== undefined) return judgePair(presented, beside, address, method);
+    const verdict = await verifier.verify(raw, address);
+    const reason =
+      reasonAgainst(verdict, presented, method) ?? reasonOfAudience(verdict, audiences);
+    return { verdict, reason };
+  }
+
+  /** Both are judged, and looked up by one query. The first that is refused is what the answer is about. */
+  async function judgePair(
+    { raw, by }: Presented,
+    beside: string,
+    address: string,
+    method: string,
+  ): Promise<Judged> {
+    const judged = await Promise.all([
+      judge({ raw: beside, by: 'x-api-key' }, address, method),
+      judge({ raw, by }, address, method),
+    ]);
+    const refused = judged.find(({ reason }) => reason !== undefined);
+    if (refused !== undefined) return refused;
+    const [key, user] = judged.map(({ verdict }) => verdict.principal);
+    if (key === undefined || user?.principalKind !== 'user') {
+      throw new Problem('bad_request', 'Present one credential, in one way.');
+    }
+    activity.noteUse(key.credentialId, address);
+    const principal = actingWhere(user, key);
+    const reason = reasonAgainstPair(user, key);
+    return { verdict: { outcome: 'accepted', principal }, reason };
+  }
+
   return (access) => {
     if (access === 'public') return (_ctx, next) => next();
     const challenge = createChallenge(resourceMetadataUrl, access?.scopes ?? []);
@@ -113,14 +182,11 @@ export function createGuard({
         throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
       }
       const address = clientAddress(ctx.req);
-      const verdict = await verifier.verify(presented.raw, address);
-      const reason =
-        reasonAgainst(verdict, presented, ctx.method) ??
-        reasonOfAudience(verdict, audiences) ??
-        reasonToTurnAway(verdict, access);
+      const { verdict, reason: ownReason } = await judge(presented, address, ctx.method);
+      const { principal } = verdict;
+      const reason = ownReason ?? reasonToTurnAway(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
 
-      const { principal } = verdict;
       if (reason !== undefined || principal === undefined) {
         const [code, error, detail] = ANSWERS[reason ?? 'unknown'];
         if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
@@ -179,14 +245,45 @@ function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolea
   return principal.token !== undefined && reason === 'expired';
 }
 
+/** Why a good token and a good key do not go together. */
+function reasonAgainstPair(user: Principal, key: Principal): Reason | undefined {
+  if (user.tenantId !== key.tenantId) return 'other_tenant_beside';
+  return user.token !== undefined || reachableFrom(user.environment).includes(key.environment)
+    ? undefined
+    : 'environment_beyond';
+}
+
+/** A user's token beside a publishable key: its own scopes, in the key's environment and spaces. */
+function actingWhere(user: Principal, { environment, spaces: allowed }: Principal): Principal {
+  const own = user.spaces;
+  const spaces =
+    own === null || allowed === null
+      ? (own ?? allowed)
+      : own.filter((space) => allowed.includes(space));
+  return { ...user, environment, spaces };
+}
+
 /** Why a good credential is not admitted to a route. */
 function reasonToTurnAway(
-  { principal }: Verdict,
+  principal: Principal | undefined,
   access: Exclude<Access, 'public'> | undefined,
+  parameters: Readonly<Record<string, string>> | undefined,
 ): Reason | undefined {
   if (principal === undefined) return undefined;
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
-  return missingFrom(principal.scopes, access.scopes).length > 0 ? 'scope_insufficient' : undefined;
+  if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
+  return isBoundTo(principal, access.thing, parameters) ? undefined : 'not_bound';
+}
+
+/** Who is tied to single things reaches none but those, and no list of them either. */
+function isBoundTo(
+  { bindings }: Principal,
+  thing: Thing | undefined,
+  parameters: Readonly<Record<string, string>> = {},
+): boolean {
+  if (bindings === null || thing === undefined) return true;
+  const id = thing.parameter === undefined ? undefined : parameters[thing.parameter];
+  return bindings.some((binding) => binding.type === thing.type && binding.id === id);
 }
 
 /** The `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */

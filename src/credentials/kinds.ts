@@ -1,3 +1,5 @@
+import { KEY_SCOPES, PUBLIC_SCOPES, RESOURCE_SCOPES, type Scope } from '../scopes/catalog.js';
+
 /**
  * The kinds of credentials, as data. What differs between kinds is read from here; code does not
  * branch on a kind's name.
@@ -9,17 +11,35 @@ export type PrincipalKind = 'tenant' | 'user' | 'service' | 'agent' | 'publishab
 export const ENVIRONMENTS = ['live', 'test'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
+/** The environments that one reaches: live reaches test, not the other way. */
+export function reachableFrom(environment: Environment): readonly Environment[] {
+  return environment === 'live' ? ENVIRONMENTS : [environment];
+}
+
 /** The ways in which a request can carry a credential. */
 export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-header' | 'query';
 
-/** Where credentials are stored, each family in a table of its own. */
-export type Family = 'keys' | 'tokens';
+/**
+ * How credentials are looked up, a query each. Personal tokens are stored like keys, but cut to the
+ * role of whose they are; imported keys are recognised by a digest that was made elsewhere.
+ */
+export type Family = 'keys' | 'personal' | 'imported' | 'tokens';
 
 interface KindFacts {
   readonly family: Family;
   /** What stands between the brand and the secret; a kind may tell its environments apart there. */
   readonly prefix: Readonly<Record<Environment, string>>;
   readonly principal: PrincipalKind;
+  /** Whose id it speaks under: the tenant's, its maker's account's, or its own, which rotating keeps. */
+  readonly speaksAs: 'tenant' | 'account' | 'itself';
+  /** The scopes that it can carry, at the most. */
+  readonly carries: readonly Scope[];
+  /** What the keys that it makes may carry, where that is not simply what it carries itself. */
+  readonly handsOn?: readonly Scope[];
+  /** It may be public, so it can be read again at any time. */
+  readonly isReadable: boolean;
+  /** It can be tied to single things, and then reaches no others of their type. */
+  readonly takesBindings: boolean;
   /** How `/api/v1/me` calls it. */
   readonly type: string;
   readonly presentations: readonly Presentation[];
@@ -35,6 +55,10 @@ export const KINDS = {
     family: 'keys',
     prefix: { live: 'live', test: 'test' },
     principal: 'tenant',
+    speaksAs: 'tenant',
+    carries: KEY_SCOPES,
+    isReadable: false,
+    takesBindings: false,
     type: 'api_key',
     presentations: IN_A_HEADER,
   },
@@ -42,13 +66,21 @@ export const KINDS = {
     family: 'keys',
     prefix: { live: 'pk_live', test: 'pk_test' },
     principal: 'publishable',
+    speaksAs: 'tenant',
+    carries: PUBLIC_SCOPES,
+    isReadable: true,
+    takesBindings: false,
     type: 'publishable_key',
     presentations: [...IN_A_HEADER, 'query'],
   },
   personal: {
-    family: 'keys',
+    family: 'personal',
     prefix: inEither('pat'),
     principal: 'user',
+    speaksAs: 'account',
+    carries: KEY_SCOPES,
+    isReadable: false,
+    takesBindings: false,
     type: 'personal_access_token',
     presentations: IN_A_HEADER,
   },
@@ -56,6 +88,10 @@ export const KINDS = {
     family: 'keys',
     prefix: inEither('svc'),
     principal: 'service',
+    speaksAs: 'itself',
+    carries: KEY_SCOPES,
+    isReadable: false,
+    takesBindings: false,
     type: 'service',
     presentations: IN_A_HEADER,
   },
@@ -63,6 +99,10 @@ export const KINDS = {
     family: 'keys',
     prefix: inEither('agt'),
     principal: 'agent',
+    speaksAs: 'itself',
+    carries: KEY_SCOPES,
+    isReadable: false,
+    takesBindings: true,
     type: 'agent',
     presentations: IN_A_HEADER,
   },
@@ -70,6 +110,11 @@ export const KINDS = {
     family: 'keys',
     prefix: inEither('org'),
     principal: 'tenant',
+    speaksAs: 'tenant',
+    carries: ['api_keys:manage', 'spaces:manage'],
+    handsOn: RESOURCE_SCOPES,
+    isReadable: false,
+    takesBindings: false,
     type: 'organization',
     presentations: IN_A_HEADER,
   },
@@ -77,6 +122,10 @@ export const KINDS = {
     family: 'tokens',
     prefix: inEither('at'),
     principal: 'user',
+    speaksAs: 'account',
+    carries: [],
+    isReadable: false,
+    takesBindings: false,
     type: 'access_token',
     presentations: IN_A_HEADER,
   },
@@ -84,14 +133,22 @@ export const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 
-/** The kinds that are issued and managed as keys. */
+/** What is known of a kind. */
+export function factsOf(kind: Kind): KindFacts {
+  return KINDS[kind];
+}
+
+/** The kinds that do not live by a grant: keys of every kind, and personal tokens. */
 export type KeyKind = {
-  [K in Kind]: (typeof KINDS)[K]['family'] extends 'keys' ? K : never;
+  [K in Kind]: (typeof KINDS)[K]['family'] extends 'tokens' ? never : K;
 }[Kind];
 
 export const KEY_KINDS = (Object.keys(KINDS) as Kind[]).filter(
-  (kind): kind is KeyKind => KINDS[kind].family === 'keys',
+  (kind): kind is KeyKind => KINDS[kind].family !== 'tokens',
 );
+
+/** The kinds that a tenant manages; personal tokens are their account's own. */
+export const TENANT_KINDS = KEY_KINDS.filter((kind) => KINDS[kind].speaksAs !== 'account');
 
 /** The kind whose credentials carry this prefix, if any does. */
 export const KIND_BY_PREFIX: ReadonlyMap<string, Kind> = new Map(

@@ -4,6 +4,8 @@ import type { DataSource } from 'typeorm';
 /** Remembers in memory when and from where credentials were last used, until it is written. */
 export interface LastUse {
   note(credentialId: string, address: string): void;
+  /** Seconds since it was last noted; `undefined` if it never was, or that is forgotten. */
+  secondsSince(credentialId: string): number | undefined;
   /** Writes what was noted since the last time. What cannot be written is kept. */
   flush(): Promise<void>;
 }
@@ -51,6 +53,10 @@ export function createLastUse(dataSource: DataSource): LastUse {
       use.at = tenths();
       use.address = address;
       markPending(use);
+    },
+    secondsSince(credentialId) {
+      const use = uses.get(credentialId);
+      return use && (tenths() - use.at) / 10;
     },
     async flush() {
       const batches = pending;

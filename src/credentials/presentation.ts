@@ -1,12 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 
 import { Problem } from '../http/problem.js';
-import type { Presentation } from './kinds.js';
+import { KINDS, type Presentation } from './kinds.js';
+import type { SecretFormat } from './secret-format.js';
 
 /** A text that a request presented as its credential, and how it did. */
 export interface Presented {
   readonly raw: string;
   readonly by: Presentation;
+  /** A publishable key beside what may be a user's token: it says where the token acts. */
+  readonly beside?: string;
 }
 
 const SCHEMES = new Map<string, Presentation>([
@@ -19,13 +22,14 @@ const SCHEMES = new Map<string, Presentation>([
 export interface Presentations {
   /**
    * @returns what was presented; `undefined` if nothing was, or in a scheme that isn't ours
-   * @throws Problem `bad_request` for more than one, also if one of them is in a scheme that isn't ours
+   * @throws Problem `bad_request` for more than one, also if one of them is in a scheme that isn't ours;
+   *   except for a publishable key in `X-API-Key` beside a user's token in `Authorization`
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
 }
 
 /** @param brandHeader the product's own header for machine credentials, `X-<Brand>-Api-Token` */
-export function createPresentations(brandHeader: string): Presentations {
+export function createPresentations(brandHeader: string, format: SecretFormat): Presentations {
   const headers = new Map<string, (value: string) => Presented | undefined>([
     ['authorization', fromAuthorization],
     ['x-api-key', (raw) => ({ raw, by: 'x-api-key' })],
@@ -49,10 +53,24 @@ export function createPresentations(brandHeader: string): Presentations {
         const values = new URLSearchParams(querystring).getAll('auth_token');
         all.push(...values.map((raw) => ({ raw, by: 'query' }) as const));
       }
-      if (all.length > 1) throw new Problem('bad_request', 'Present one credential, in one way.');
-      return all[0];
+      return all.length > 1 ? pairOf(all, format) : all[0];
     },
   };
+}
+
+const IN_AUTHORIZATION: ReadonlySet<Presentation> = new Set(SCHEMES.values());
+
+/** The only two that go together; whether the token is any good, and a user's, is judged later. */
+function pairOf(all: readonly (Presented | undefined)[], format: SecretFormat): Presented {
+  const key = all.find((presented) => presented?.by === 'x-api-key');
+  const token = all.find((presented) => presented && IN_AUTHORIZATION.has(presented.by));
+  const kindOf = (presented: Presented) => format.parse(presented.raw)?.kind;
+  if (all.length === 2 && key && token && kindOf(key) === 'publishable') {
+    const kind = kindOf(token);
+    if (kind === undefined || KINDS[kind].principal === 'user')
+      return { ...token, beside: key.raw };
+  }
+  throw new Problem('bad_request', 'Present one credential, in one way.');
 }
 
 /** The scheme, spaces, the credential (RFC 9110 §11.4). */

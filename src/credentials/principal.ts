@@ -2,6 +2,12 @@ import type { Scope } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
 import type { Environment, Kind, PrincipalKind } from './kinds.js';
 
+/** One thing that an agent is tied to: its type, such as `contacts`, and its id. */
+export interface Binding {
+  readonly type: string;
+  readonly id: string;
+}
+
 /** Who a verified credential speaks for, and what it may do. */
 export interface Principal {
   readonly credentialId: string;
@@ -13,6 +19,8 @@ export interface Principal {
   readonly scopes: readonly Scope[];
   /** The spaces it may enter; `null` for all of the tenant's. */
   readonly spaces: readonly string[] | null;
+  /** What it is tied to; `null` for nothing in particular. */
+  readonly bindings: readonly Binding[] | null;
   readonly principalKind: PrincipalKind;
   /** The tenant's, account's or machine's own id. */
   readonly principalId: string;

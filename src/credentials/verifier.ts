@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
+
 import { isInNetworks } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
-import { delegableThroughOauth, type Role } from '../scopes/roles.js';
+import { delegableBy, delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import type { Keyring } from './keyring.js';
 import { KINDS, type Environment, type Family, type Kind } from './kinds.js';
 import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
-import type { Principal, TokenFacts } from './principal.js';
+import type { Binding, Principal, TokenFacts } from './principal.js';
 import type { SecretFormat } from './secret-format.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
@@ -32,8 +34,11 @@ export interface Verifier {
 
 /** What the verifier tells the background recorder. */
 export interface DigestObserver {
-  /** A credential is stored under an older key, and could be under the current one. */
-  noteOldDigest(credentialId: string, raw: string): void;
+  /**
+   * A credential is stored under an older key, and could be under the current one.
+   * @param digested the text that its digest is made of
+   */
+  noteOldDigest(credentialId: string, digested: string): void;
 }
 
 interface Dependencies {
@@ -48,36 +53,53 @@ const SEPARATOR = '\u001f';
 
 const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
 
+/** The state of a credential of our own, with `isGone` for what else ends it. */
+const stateOf = (isGone = 'false') => `
+      CASE WHEN ${isGone} OR ${IS_REVOKED} THEN 'revoked'
+           WHEN ${IS_EXPIRED} THEN 'expired'
+           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
+           ELSE 'good' END`;
+
+const list = (column: string) =>
+  `CASE WHEN c.${column} IS NULL THEN '*' ELSE array_to_string(c.${column}, ' ') END`;
+
+/** What is read of a key, before what only some kinds have. */
+const keyFacts = (isGone?: string) => `
+      c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
+      ${stateOf(isGone)},
+      array_to_string(c.scopes, ' '), ${list('spaces')}, ${list('allowed_ips')},
+      ${IN_MS('c.created_at')},
+      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
+      coalesce(c.bindings::text, '*')`;
+
 /**
  * The lookup's queries, a family each: for each credential its digest, its name, and everything else
  * in one text, so that reading a row costs next to nothing.
  */
 export const VERIFICATION_QUERIES: LookupQueries<Family> = {
   keys: (digests) => `
-    SELECT c.digest, c.name, concat_ws('${SEPARATOR}',
-      c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
-      CASE WHEN ${IS_REVOKED} THEN 'revoked'
-           WHEN ${IS_EXPIRED} THEN 'expired'
-           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
-           ELSE 'good' END,
-      array_to_string(c.scopes, ' '),
-      CASE WHEN c.spaces IS NULL THEN '*' ELSE array_to_string(c.spaces, ' ') END,
-      CASE WHEN c.allowed_ips IS NULL THEN '*' ELSE array_to_string(c.allowed_ips, ' ') END,
-      ${IN_MS('c.created_at')},
-      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END)
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()})
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[])`,
+  // A membership that is gone takes its tokens along.
+  personal: (digests) => `
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts('m.role IS NULL')},
+      coalesce(m.role, ''))
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+      LEFT JOIN memberships m ON m.account_id = c.principal_id AND m.tenant_id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[])`,
+  imported: (digests) => `
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()}, c.imported_prefix)
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[]) AND c.imported_prefix IS NOT NULL`,
   // A client or membership that is gone takes its tokens along.
   tokens: (digests) => `
     SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
-      CASE WHEN client.id IS NULL OR m.role IS NULL OR ${IS_REVOKED} THEN 'revoked'
-           WHEN ${IS_EXPIRED} THEN 'expired'
-           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
-           ELSE 'good' END,
+      ${stateOf('client.id IS NULL OR m.role IS NULL')},
       array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')},
-      c.client_id, c.grant_id, coalesce(m.role, ''), c.audience)
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*',
+      coalesce(m.role, ''), c.client_id, c.grant_id, c.audience)
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN clients client ON client.id = c.client_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
@@ -93,28 +115,48 @@ export function createVerifier({ lookup, format, keyring, observer }: Dependenci
 
   return {
     async verify(raw, address) {
-      const parsed = format.parse(raw);
-      if (parsed === undefined) return { outcome: 'refused', reason: 'malformed' };
+      const kind = format.parse(raw)?.kind;
+      const isForeign = kind === undefined && format.isForeign(raw);
+      if (kind === undefined && !isForeign) return { outcome: 'refused', reason: 'malformed' };
 
+      const family = kind === undefined ? 'imported' : KINDS[kind].family;
+      const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
       let row: LookupRow | undefined;
       try {
-        row = await lookup.find(KINDS[parsed.kind].family, keyring.digests(raw));
+        row = await lookup.find(family, keyring.digests(digested));
       } catch (error) {
         throw serviceUnavailable(error);
       }
-      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-      const { principal, allowedIps, digestKeyId, state } = readRow(row);
-      if (principal.kind !== parsed.kind) return { outcome: 'refused', reason: 'unknown' };
+      if (row === undefined) {
+        return { outcome: 'refused', reason: isForeign ? 'malformed' : 'unknown' };
+      }
+      const { principal, allowedIps, digestKeyId, state, importedPrefix } = readRow(row, family);
+      const isWhatItSays = isForeign
+        ? importedPrefix !== '' && raw.startsWith(importedPrefix)
+        : principal.kind === kind;
+      if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
       const reason = judge(state, allowedIps, address);
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
       // Tokens are gone before their key is.
       if (digestKeyId !== keyring.currentId && principal.token === undefined) {
-        observer.noteOldDigest(principal.credentialId, raw);
+        observer.noteOldDigest(principal.credentialId, digested);
       }
       return { outcome: 'accepted', principal };
     },
   };
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/**
+ * What the keyed digest of a key that was issued elsewhere is made of: of that key itself we know no
+ * more than its SHA-256.
+ *
+ * @param digest 64 hexadecimal digits, in lower case
+ */
+export function digestedOfImported(digest: string): string {
+  return `sha256:${digest}`;
 }
 
 /** A wrong address hides whether the key would still be good, but not that it was revoked. */
@@ -134,49 +176,64 @@ function judge(
 
 function createRowReader() {
   const scopeSets = createScopeSets();
-  return (row: LookupRow) => {
+  return (row: LookupRow, family: Family) => {
     const facts = row[2].split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
-    const token = KINDS[kind].family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
+    const token = family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
+    const bindings = fact(12);
     const principal: Principal = {
       credentialId: fact(0),
       credentialName: row[1] ?? '',
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
-      scopes: scopeSets(fact(7), token?.role),
+      scopes: scopeSets(fact(7), family, fact(13)),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
+      bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
       principalKind: KINDS[kind].principal,
       principalId: fact(4),
       issuedAt: Number(fact(10)),
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
       token,
     };
-    return { principal, digestKeyId: fact(5), state: fact(6), allowedIps: fact(9) };
+    return {
+      principal,
+      digestKeyId: fact(5),
+      state: fact(6),
+      allowedIps: fact(9),
+      importedPrefix: fact(13),
+    };
   };
 }
 
 function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [clientId = '', grantId = '', role = '', audience = ''] = facts.slice(12);
+  const [role = '', clientId = '', grantId = '', audience = ''] = facts.slice(13);
   return { clientId, clientName, grantId, role: role as Role, audience };
 }
 
 const MAX_SCOPE_SETS = 1000;
 
+/** Whose scopes are cut to the role that the user has now, and to what of it. */
+const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
+  tokens: delegableThroughOauth,
+  personal: delegableBy,
+};
+
 /**
- * Reads stored scopes, of tokens those that the user's role still delegates. Credentials share few
- * combinations, so that each is put in order once.
+ * Reads stored scopes, those that the user's role still delegates where a user stands behind them.
+ * Credentials share few combinations, so that each is put in order once.
  */
-function createScopeSets(): (stored: string, role: Role | undefined) => readonly Scope[] {
+function createScopeSets(): (stored: string, family: Family, role: string) => readonly Scope[] {
   const known = new Map<string, readonly Scope[]>();
-  return (stored, role) => {
-    const id = role === undefined ? stored : `${role} ${stored}`;
+  return (stored, family, role) => {
+    const delegable = DELEGABLE[family];
+    const id = delegable === undefined ? stored : `${family} ${role} ${stored}`;
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
       // Who is no member any more has none of the roles, and nothing is delegated.
-      if (role !== undefined) scopes = commonTo(scopes, delegableThroughOauth(role));
+      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }

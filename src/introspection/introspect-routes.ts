@@ -101,6 +101,7 @@ function describe(principal: Principal, issuer: string) {
     tenant_id: principal.tenantId,
     environment: principal.environment,
     spaces: principal.spaces,
+    ...(principal.bindings && { bindings: principal.bindings }),
     principal: { kind: principal.principalKind, id: principal.principalId },
     ...(token !== undefined && { role: token.role, aud: token.audience }),
     token_type: 'Bearer',

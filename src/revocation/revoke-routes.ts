@@ -51,14 +51,21 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     });
   }
 
-  async function revokeKey(ctx: Context, key: string): Promise<void> {
+  /** @returns whether it is written like a key of ours, or was issued elsewhere and is known here */
+  async function revokeKey(ctx: Context, key: string): Promise<boolean> {
+    const kind = format.parse(key)?.kind;
+    const isOurs = kind !== undefined && KINDS[kind].family !== 'tokens';
+    if (!isOurs && !format.isForeign(key)) return false;
     const verdict = await verifier.verify(key, undefined);
     const { principal } = verdict;
-    // A publishable key is public: holding it proves nothing.
-    if (principal === undefined || principal.kind === 'publishable') return;
-    // Ended once is enough: asking again and again should not fill what is never forgotten.
-    if (verdict.outcome === 'refused' && verdict.reason === 'revoked') return;
-    await end(principal, actorOf(ctx, principal.credentialId));
+    if (principal === undefined) return isOurs;
+    // Holding a key that may be public proves nothing. And ended once is enough: asking again and again
+    // should not fill what is never forgotten.
+    const isOver = verdict.outcome === 'refused' && verdict.reason === 'revoked';
+    if (!KINDS[principal.kind].isReadable && !isOver) {
+      await end(principal, actorOf(ctx, principal.credentialId));
+    }
+    return true;
   }
 
   async function revokeToken(ctx: Context, token: string, clientId: string): Promise<void> {
@@ -78,10 +85,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
       async handle(ctx) {
         const form = await readForm(ctx);
         const token = singleValue(form, 'token');
-        const kind = token === undefined ? undefined : format.parse(token)?.kind;
-        if (token !== undefined && kind !== undefined && KINDS[kind].family === 'keys') {
-          await revokeKey(ctx, token);
-        } else {
+        if (token === undefined || !(await revokeKey(ctx, token))) {
           // Who is not let in may read that, in any page.
           const state = ctx.state as { readers?: Readers };
           state.readers = '*';

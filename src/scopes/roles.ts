@@ -39,18 +39,27 @@ export type Role = keyof typeof DELEGABLE;
 
 export const ROLES = Object.keys(DELEGABLE) as readonly Role[];
 
-/** The scopes that a role can delegate to a key or personal token of its own, in catalogue order. */
-export function delegableBy(role: Role): readonly Scope[] {
-  const delegable = new Set<Scope>([...DELEGABLE[role], ...FOR_ANYONE]);
-  return SCOPES.filter((scope) => delegable.has(scope));
-}
+const BY_ROLE = new Map(
+  ROLES.map((role) => {
+    const delegable = new Set<Scope>([...DELEGABLE[role], ...FOR_ANYONE]);
+    return [role, SCOPES.filter((scope) => delegable.has(scope))];
+  }),
+);
 
 const THROUGH_OAUTH = new Map(
-  ROLES.map((role) => [
+  [...BY_ROLE].map(([role, scopes]) => [
     role,
-    delegableBy(role).filter((scope) => CATALOG[scope].grantedTo !== 'keys'),
+    scopes.filter((scope) => CATALOG[scope].grantedTo !== 'keys'),
   ]),
 );
+
+/**
+ * The scopes that a role can delegate to a key or personal token of its own, in catalogue order; none
+ * without a role.
+ */
+export function delegableBy(role: Role): readonly Scope[] {
+  return BY_ROLE.get(role) ?? [];
+}
 
 /** The scopes that a role can delegate through OAuth: never one that is kept for keys; none without a role. */
 export function delegableThroughOauth(role: Role): readonly Scope[] {

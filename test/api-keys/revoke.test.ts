@@ -27,7 +27,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
     it('ends the key: the next request with it is refused', async () => {
       await use().expect(200);
 
-      const answer = await revoke();
+      const answer = await revoke({ confirm: 'Sync' });
 
       expect(answer.status).toBe(204);
       expect(answer.text).toBe('');

@@ -50,7 +50,11 @@ describe('a request whose body comes in later', () => {
   it('is refused if its credential was revoked meanwhile', async () => {
     const key = await gatehouse.createKey(tenant);
     const sent = await open(key);
-    await gatehouse.http.delete(`/api/v1/api-keys/${key.id}`).set(admin.bearer).expect(204);
+    await gatehouse.http
+      .delete(`/api/v1/api-keys/${key.id}`)
+      .set(admin.bearer)
+      .send({ confirm: 'A key' })
+      .expect(204);
 
     expect(await finish(sent)).toBe(401);
     const [row] = await gatehouse.database.query<{ count: string }>(
@@ -62,7 +66,11 @@ describe('a request whose body comes in later', () => {
   it('is noted once in the audit log if it is refused', async () => {
     const key = await gatehouse.createKey(tenant, { scopes: ['contacts:write'] });
     const sent = await open(key);
-    await gatehouse.http.delete(`/api/v1/api-keys/${key.id}`).set(admin.bearer).expect(204);
+    await gatehouse.http
+      .delete(`/api/v1/api-keys/${key.id}`)
+      .set(admin.bearer)
+      .send({ confirm: 'A key' })
+      .expect(204);
     await finish(sent);
     await gatehouse.app.activity.flush();
 

@@ -14,6 +14,7 @@ import { Space } from '../../src/tenants/space.entity.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestApp, type TestApp } from '../support/app.js';
+import { createCredential } from '../support/credentials.js';
 
 const ALL = { limit: 100, after: undefined };
 
@@ -118,9 +119,21 @@ describe('every store keeps tenants apart, and live from test', () => {
           'isReplaced',
           'list',
           'now',
+          'roleOf',
+          'unknownSpaces',
           'update',
         ],
       ]);
+    });
+
+    it('are confined to spaces, and made by members, of their own tenant', async () => {
+      const store = createCredentialStore(manager);
+      const [own, foreign] = [await spaceOf(ours), await spaceOf(theirs)];
+      const { principalId } = await createCredential(gatehouse, ours, 'personal', ['leads:read']);
+
+      expect(await store.unknownSpaces(ours.id, [own, foreign])).toEqual([foreign]);
+      expect(await store.roleOf(ours.id, principalId)).toBe('company_admin');
+      expect(await store.roleOf(theirs.id, principalId)).toBeUndefined();
     });
 
     it('are found, listed, changed and ended only by their tenant', async () => {

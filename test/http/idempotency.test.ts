@@ -186,7 +186,11 @@ describe('Idempotency-Key', () => {
   it('comes after the guard: a revoked key gets no replay', async () => {
     const other = await gatehouse.createKey(tenant);
     await post(BODY, other).expect(201);
-    await gatehouse.http.delete(`/api/v1/api-keys/${other.id}`).set(key.bearer).expect(204);
+    await gatehouse.http
+      .delete(`/api/v1/api-keys/${other.id}`)
+      .set(key.bearer)
+      .send({ confirm: 'A key' })
+      .expect(204);
 
     expectProblem(await post(BODY, other), 401, 'unauthorized');
   });

@@ -1,0 +1,47 @@
+import type { CredentialStore } from '../credentials/credential-store.js';
+import { factsOf } from '../credentials/kinds.js';
+import { Problem } from '../http/problem.js';
+import type { Scope } from '../scopes/catalog.js';
+import { commonTo } from '../scopes/scope-set.js';
+import type { Minted } from './key-mint.js';
+import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
+import type { NewKey } from './key-schema.js';
+
+/**
+ * What a new key will be: its scopes written out, its spaces known.
+ *
+ * @throws Problem `validation_failed` for spaces that are none of the tenant's, or a kind that is not theirs to make
+ */
+export async function settleNewKey(
+  store: CredentialStore,
+  by: KeyManager,
+  { scopes, access, ...fields }: NewKey,
+): Promise<Minted> {
+  if (!isTheirsToMake(by, fields.kind)) throw invalid('kind', 'is not made like this');
+  const unknown =
+    fields.spaces === null ? [] : await store.unknownSpaces(by.tenantId, fields.spaces);
+  if (unknown.length > 0) throw invalid('spaces', `no space of this tenant: ${unknown.join(', ')}`);
+  return { ...fields, scopes: scopes ?? (await scopesFor(store, by, access ?? 'read')) };
+}
+
+/** All reads, or everything, that whoever makes it can delegate now. It does not grow later. */
+async function scopesFor(
+  store: CredentialStore,
+  by: KeyManager,
+  access: 'read' | 'write',
+): Promise<readonly Scope[]> {
+  const ceiling = await ceilingOf(store, by);
+  const delegable = commonTo(ceiling?.scopes ?? [], factsOf('personal').carries);
+  return access === 'write' ? delegable : delegable.filter((scope) => scope.endsWith(':read'));
+}
+
+/** A personal token is made by whom it speaks for, and by nobody else. */
+function isTheirsToMake(by: KeyManager, kind: NewKey['kind']): boolean {
+  const isPersonal = factsOf(kind).speaksAs === 'account';
+  return managedKinds(by).includes(kind) && isPersonal === (by.accountId !== undefined);
+}
+
+function invalid(field: string, message: string): Problem {
+  const errors = [{ field, code: 'invalid_value', message }];
+  return new Problem('validation_failed', `Invalid: ${field}.`, { errors });
+}
