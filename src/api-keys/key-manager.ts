@@ -24,7 +24,10 @@ export interface Ceiling extends Reach {
 }
 
 /** The kinds that somebody manages. */
-export function managedKinds({ accountId, credentialId }: KeyManager): readonly KeyKind[] {
+export function managedKinds({
+  accountId,
+  credentialId,
+}: Pick<KeyManager, 'accountId' | 'credentialId'>): readonly KeyKind[] {
   if (accountId !== undefined) return KEY_KINDS.filter((kind) => !TENANT_KINDS.includes(kind));
   return credentialId === undefined ? KEY_KINDS : TENANT_KINDS;
 }

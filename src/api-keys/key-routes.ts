@@ -21,7 +21,8 @@ import {
 } from './key-schema.js';
 import type { KeyService } from './key-service.js';
 
-interface Dependencies {
+/** What all routes by which keys are managed need. */
+export interface KeyRouteDependencies {
   readonly pagination: Pagination;
   readonly present: KeyPresenter;
   readonly clientAddress: (request: RouteContext['req']) => string;
@@ -48,7 +49,7 @@ const filter = z.object({
 });
 
 /** `/api-keys`: managing a tenant's keys. */
-export function createKeyRoutes(dependencies: Dependencies): Route<Access, GuardedState>[] {
+export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
   return createManagedRoutes(dependencies, {
     path: '/api-keys',
     access: { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] },
@@ -65,7 +66,7 @@ export function createKeyRoutes(dependencies: Dependencies): Route<Access, Guard
 
 /** The six routes by which credentials are managed, whosever they are. */
 export function createManagedRoutes<Guard, State extends RequestState>(
-  { pagination, present, serviceOf }: Dependencies,
+  { pagination, present, serviceOf }: KeyRouteDependencies,
   { path, access, managerOf, created, change }: Managed<Guard, State>,
 ): Route<Guard, State>[] {
   const idOf = (ctx: RouteContext<State>) => ctx.params['id'] ?? '';

@@ -1,0 +1,81 @@
+import type { EntityManager } from 'typeorm';
+
+import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
+import { ENVIRONMENTS } from '../credentials/kinds.js';
+import type { RequestState, RouteContext } from '../http/context.js';
+import type { PageRequest } from '../http/pagination.js';
+import type { Route } from '../http/routes.js';
+import { managedKinds, type KeyManager } from './key-manager.js';
+import type { MintedKey } from './key-mint.js';
+import { createManagedRoutes, type KeyRouteDependencies } from './key-routes.js';
+import { newPersonalToken, personalTokenChange, type NewKey } from './key-schema.js';
+import type { KeyService } from './key-service.js';
+
+/** Somebody who is signed in, in one of their tenants. */
+export interface TokenOwner {
+  readonly accountId: string;
+  readonly tenantId: string;
+}
+
+interface OwnerState extends RequestState {
+  readonly member: TokenOwner;
+}
+
+type OwnerContext = Pick<RouteContext<OwnerState>, 'req' | 'state'>;
+
+/** `/personal-access-tokens`: whoever is signed in manages the tokens that speak for them. */
+export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
+  access: Guard,
+  dependencies: KeyRouteDependencies,
+): Route<Guard, State>[] {
+  return createManagedRoutes<Guard, State>(dependencies, {
+    path: '/personal-access-tokens',
+    access,
+    managerOf: (ctx) => ({
+      by: managerOf(ctx, dependencies.clientAddress),
+      environments: ENVIRONMENTS,
+    }),
+    created: newPersonalToken,
+    change: personalTokenChange,
+  });
+}
+
+/** The same for pages: an account's own tokens in one tenant. */
+export interface PersonalTokens {
+  /** Newest first, up to one more than asked for. */
+  list(owner: TokenOwner, page: PageRequest): Promise<readonly StoredCredential[]>;
+  /** @throws Problem as the route does */
+  create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
+  /** @throws Problem `not_found`, or `conflict` if the name is not the token's */
+  revoke(by: KeyManager, id: string, confirm: string): Promise<void>;
+}
+
+export function createPersonalTokens(
+  manager: EntityManager,
+  transaction: <Result>(work: (service: KeyService) => Promise<Result>) => Promise<Result>,
+): PersonalTokens {
+  return {
+    list: ({ tenantId, accountId }, page) =>
+      createCredentialStore(manager).list(
+        tenantId,
+        {
+          kinds: managedKinds({ accountId }),
+          environments: ENVIRONMENTS,
+          accountId,
+        },
+        page,
+      ),
+    create: (by, fields) => transaction((service) => service.create(by, fields)),
+    revoke: (by, id, confirm) => transaction((service) => service.revoke(by, id, null, confirm)),
+  };
+}
+
+/** Who manages in a request of somebody who is signed in. */
+export function managerOf(
+  { req, state }: OwnerContext,
+  clientAddress: (request: OwnerContext['req']) => string,
+): KeyManager {
+  const { accountId, tenantId } = state.member;
+  const actor = { id: accountId, address: clientAddress(req), requestId: state.requestId };
+  return { tenantId, accountId, actor };
+}
