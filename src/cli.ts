@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
+import type { EntityManager } from 'typeorm';
 
 import { ACCOUNT_COMMANDS } from './cli/account-commands.js';
 import { readArguments, usage } from './cli/arguments.js';
@@ -7,6 +8,7 @@ import { CLIENT_COMMANDS } from './cli/client-commands.js';
 import { Misuse, Refused, type Arguments, type Command } from './cli/command.js';
 import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { GRANT_COMMANDS } from './cli/grant-commands.js';
+import { IMPORT_COMMAND } from './cli/import-command.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
@@ -22,6 +24,7 @@ const COMMANDS = [
   ...TENANT_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...KEY_COMMANDS,
+  IMPORT_COMMAND,
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
@@ -50,12 +53,11 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     const { dataSource, keyring, target } = instance;
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
-    const result = await dataSource.transaction((manager) =>
-      command.run(
-        { config, dataSource, target, manager, keyring, format, input, typed: answer?.typed },
-        args,
-      ),
-    );
+    const common = { config, dataSource, target, keyring, format, input, typed: answer?.typed };
+    const run = (manager: EntityManager) => command.run({ ...common, manager }, args);
+    const result = command.commitsItself
+      ? await run(dataSource.manager)
+      : await dataSource.transaction(run);
     process.stdout.write(`${args.flag('json') ? JSON.stringify(result) : renderText(result)}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;
   } finally {

@@ -14,7 +14,7 @@ export interface CommandContext {
   readonly dataSource: DataSource;
   /** Where the database is, for commands that need connections of another sort. */
   readonly target: DatabaseTarget;
-  /** A transaction that commits when the command succeeds. */
+  /** A transaction that commits when the command succeeds, unless it commits itself. */
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
@@ -52,6 +52,8 @@ export interface Command {
   readonly isTyped?: true;
   /** Whether it wants standard input, which is read before anything is opened: it can take long. */
   readonly readsInput?: (args: Arguments) => boolean;
+  /** It takes too long for one transaction, and commits piece by piece: `manager` is in none then. */
+  readonly commitsItself?: true;
   /** @returns what is printed: one JSON value */
   readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
   /** Whether what was printed is a refusal. */

@@ -1,0 +1,255 @@
+import type { DataSource, EntityManager } from 'typeorm';
+import { z } from 'zod';
+
+import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { createCredentialStore } from '../credentials/credential-store.js';
+import type { Keyring } from '../credentials/keyring.js';
+import { factsOf, type KeyKind } from '../credentials/kinds.js';
+import { createRevocationStore } from '../credentials/revocation-store.js';
+import { digestedOfImported } from '../credentials/verifier.js';
+import { createId } from '../db/id.js';
+import { newKey, type NewKey } from './key-schema.js';
+
+/** Why a line was not imported. It names members, and never says what they hold. */
+export interface RefusedLine {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly reason: string;
+}
+
+/** What has become of the lines so far. */
+export interface ImportReport {
+  readonly read: number;
+  readonly imported: number;
+  /** Imported before, by an earlier run or an earlier line. */
+  readonly alreadyThere: number;
+  readonly refused: number;
+}
+
+interface Options {
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly tenantId: string;
+  /** What the keys start with; a line that does not say which means the first. */
+  readonly prefixes: readonly [string, ...string[]];
+  readonly onRefused: (refused: RefusedLine) => void;
+  readonly onProgress: (report: ImportReport) => void;
+}
+
+/** Rows of one transaction: well within the time that a statement may take. */
+const BATCH = 5000;
+const MAX_LINE = 16_384;
+
+/** The kinds that can come from elsewhere: not those that have to be readable, nor what makes further keys. */
+const isImportable = (kind: KeyKind) => !factsOf(kind).isReadable && !factsOf(kind).handsOn;
+
+const header = z.looseObject({
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be a SHA-256 in 64 hexadecimal digits')
+    .transform((digest) => digest.toLowerCase()),
+  prefix: z.string().optional(),
+});
+
+interface ImportedKey {
+  readonly line: number;
+  readonly sha256: string;
+  readonly prefix: string;
+  readonly fields: NewKey;
+}
+
+/**
+ * Imports keys that were issued elsewhere, of which only the SHA-256 is known: one JSON object a line, with
+ * `sha256`, and the members of a new key. What was committed stays; running it again goes on from there.
+ *
+ * The digests are keyed at once, so that none is ever stored as it came. Each batch is one transaction.
+ */
+export async function importKeys(
+  lines: AsyncIterable<string>,
+  { dataSource, keyring, tenantId, prefixes, onRefused, onProgress }: Options,
+): Promise<ImportReport> {
+  let report: ImportReport = { read: 0, imported: 0, alreadyThere: 0, refused: 0 };
+  let batch: ImportedKey[] = [];
+  const refuse = (line: number, reason: string) => {
+    report = { ...report, refused: report.refused + 1 };
+    onRefused({ line, reason });
+  };
+  const commit = async () => {
+    const keys = batch;
+    batch = [];
+    await dataSource.transaction(async (manager) => {
+      const { fresh, refused } = await judge(manager, keyring, tenantId, keys);
+      const inserted = await insert(manager, keyring, tenantId, fresh);
+      if (inserted > 0) await record(manager, tenantId, inserted, fresh);
+      for (const { line, reason } of refused) refuse(line, reason);
+      const alreadyThere = report.alreadyThere + keys.length - refused.length - inserted;
+      report = { ...report, imported: report.imported + inserted, alreadyThere };
+    });
+    onProgress(report);
+  };
+
+  let line = 0;
+  for await (const text of lines) {
+    line += 1;
+    if (text.trim() === '') continue;
+    report = { ...report, read: report.read + 1 };
+    const key = readLine(text, line, prefixes);
+    if ('reason' in key) refuse(line, key.reason);
+    else batch.push(key);
+    if (batch.length >= BATCH) await commit();
+  }
+  await commit();
+  return report;
+}
+
+function readLine(
+  text: string,
+  line: number,
+  prefixes: Options['prefixes'],
+): ImportedKey | RefusedLine {
+  if (text.length > MAX_LINE) return { line, reason: `longer than ${MAX_LINE} characters` };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { line, reason: 'not JSON' };
+  }
+  const head = header.safeParse(value);
+  if (!head.success) return { line, reason: reasonOf(head.error) };
+  const { sha256, prefix = prefixes[0], ...rest } = head.data;
+  if (!prefixes.includes(prefix)) return { line, reason: 'prefix: was not declared' };
+  const fields = newKey.safeParse(rest);
+  if (!fields.success) return { line, reason: reasonOf(fields.error) };
+  if (!isImportable(fields.data.kind)) {
+    return { line, reason: `kind: ${fields.data.kind} keys are made here` };
+  }
+  return { line, sha256, prefix, fields: fields.data };
+}
+
+function reasonOf({ issues }: z.ZodError): string {
+  return issues
+    .map((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? 'has members that are not known here'
+        : [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
+    )
+    .join('; ');
+}
+
+/** What only the database can tell: what is over, which spaces exist, and what is there already. */
+async function judge(
+  manager: EntityManager,
+  keyring: Keyring,
+  tenantId: string,
+  keys: readonly ImportedKey[],
+): Promise<{ fresh: readonly ImportedKey[]; refused: readonly RefusedLine[] }> {
+  const store = createCredentialStore(manager);
+  const now = await store.now();
+  const named = [...new Set(keys.flatMap(({ fields }) => fields.spaces ?? []))];
+  const unknown = named.length === 0 ? [] : await store.unknownSpaces(tenantId, named);
+  const ownerOf = await findOwners(manager, keyring, keys);
+  const reasonAgainst = ({ sha256, fields: { expiresAt, spaces } }: ImportedKey) => {
+    if (expiresAt !== null && expiresAt <= now) return 'expiresAt: is over';
+    if (spaces?.some((space) => unknown.includes(space))) return 'spaces: no space of this tenant';
+    return (ownerOf(sha256) ?? tenantId) === tenantId ? undefined : "sha256: another tenant's key";
+  };
+  const fresh = new Map<string, ImportedKey>();
+  const refused: RefusedLine[] = [];
+  for (const key of keys) {
+    const reason = reasonAgainst(key);
+    if (reason !== undefined) refused.push({ line: key.line, reason });
+    else if (ownerOf(key.sha256) === undefined) fresh.set(key.sha256, key);
+  }
+  return { fresh: [...fresh.values()], refused };
+}
+
+/** Whose keys are stored already, under whichever secret key. */
+async function findOwners(
+  manager: EntityManager,
+  keyring: Keyring,
+  keys: readonly ImportedKey[],
+): Promise<(sha256: string) => string | undefined> {
+  const digestsOf = (sha256: string) => keyring.digests(digestedOfImported(sha256));
+  const rows = await manager.query<{ digest: string; owner: string }[]>(
+    'SELECT digest, tenant_id AS owner FROM credentials WHERE digest = ANY ($1::text[])',
+    [keys.flatMap(({ sha256 }) => digestsOf(sha256))],
+  );
+  const owners = new Map(rows.map(({ digest, owner }) => [digest, owner]));
+  if (owners.size === 0) return () => undefined;
+  return (sha256) =>
+    digestsOf(sha256)
+      .map((digest) => owners.get(digest))
+      .find((owner) => owner !== undefined);
+}
+
+const joined = (list: readonly string[] | null) => list?.join(' ') ?? null;
+
+/** @returns how many; another run may have been faster with some */
+async function insert(
+  manager: EntityManager,
+  keyring: Keyring,
+  tenantId: string,
+  keys: readonly ImportedKey[],
+): Promise<number> {
+  if (keys.length === 0) return 0;
+  // Under the lock of all that could end them, but for themselves, whom nobody knows yet. Each draws a place
+  // of its own in the order of issues while it is held.
+  await createRevocationStore(manager).drawIssueOrder([tenantId]);
+  const ids = keys.map(() => createId('key'));
+  const columns: readonly (readonly unknown[])[] = [
+    ids,
+    keys.map(({ sha256 }) => keyring.digest(digestedOfImported(sha256)).digest),
+    keys.map(({ fields }) => fields.name),
+    keys.map(({ fields }) => fields.kind),
+    keys.map(({ fields }) => fields.environment),
+    keys.map(({ fields }) => joined(fields.scopes ?? [])),
+    keys.map(({ fields }) => joined(fields.spaces)),
+    keys.map(({ fields }) => joined(fields.allowedIps)),
+    keys.map(({ fields }) => fields.bindings && JSON.stringify(fields.bindings)),
+    keys.map(({ fields }) => fields.expiresAt?.toISOString() ?? null),
+    keys.map(({ fields }) => fields.rateLimitPerMinute),
+    keys.map(({ fields }) => factsOf(fields.kind).principal),
+    keys.map(({ fields }, index) =>
+      factsOf(fields.kind).speaksAs === 'itself' ? ids[index] : tenantId,
+    ),
+    keys.map(({ prefix }) => prefix),
+  ];
+  const [{ count }] = await manager.query<[{ count: number }]>(INSERT, [
+    ...columns,
+    tenantId,
+    keyring.currentId,
+    OPERATOR.id,
+  ]);
+  return count;
+}
+
+const INSERT = `
+  WITH inserted AS (
+    INSERT INTO credentials (id, digest, name, kind, environment, scopes, spaces, allowed_ips,
+      bindings, expires_at, rate_limit_per_minute, principal_kind, principal_id, imported_prefix,
+      masked_key, tenant_id, digest_key_id, created_by, subjects, issue_seq)
+    SELECT id, digest, name, kind, environment, string_to_array(scopes, ' '),
+      string_to_array(spaces, ' '), string_to_array(allowed_ips, ' '), bindings, expires_at,
+      rate_limit, principal_kind, principal_id, prefix, prefix || '…', $15, $16, $17,
+      ARRAY[id, $15], nextval('issue_order')
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+      $8::text[], $9::jsonb[], $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[])
+      AS imported (id, digest, name, kind, environment, scopes, spaces, allowed_ips, bindings,
+        expires_at, rate_limit, principal_kind, principal_id, prefix)
+    ON CONFLICT ON CONSTRAINT credentials_digest_key DO NOTHING
+    RETURNING 1)
+  SELECT count(*)::int AS count FROM inserted`;
+
+async function record(
+  manager: EntityManager,
+  tenantId: string,
+  count: number,
+  keys: readonly ImportedKey[],
+): Promise<void> {
+  await createAuditLog(manager).record(OPERATOR, {
+    tenantId,
+    action: 'api_key.import',
+    subject: tenantId,
+    details: { count, prefixes: [...new Set(keys.map(({ prefix }) => prefix))] },
+  });
+}
