@@ -13,6 +13,7 @@ import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
+import { VERIFY_COMMAND } from './cli/verify-command.js';
 import { readConfig } from './config.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { StartupError } from './db/startup-error.js';
@@ -28,6 +29,7 @@ const COMMANDS = [
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
+  VERIFY_COMMAND,
   ...SIGNING_KEY_COMMANDS,
 ];
 

@@ -1,30 +1,16 @@
 import type { EntityManager } from 'typeorm';
-import { Registry } from 'prom-client';
 
 import { Account } from '../accounts/account.entity.js';
 import { Membership } from '../accounts/membership.entity.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { createClientStore } from '../clients/client-store.js';
 import { Credential } from '../credentials/credential.entity.js';
-import { createBatchedLookup } from '../credentials/lookup.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
-import { createVerifierPool } from '../credentials/verifier-pool.js';
-import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
 import { createGrantStore } from '../grants/grant-store.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import { Tenant } from '../tenants/tenant.entity.js';
 import { Refused, type Command } from './command.js';
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  malformed:
-    'It is not written like a credential of ours: another brand, a typing error, or cut off.',
-  unknown: 'It is well formed, but was never issued here.',
-  revoked: 'It was revoked, or what it belongs to was.',
-  address_not_allowed: 'It may not be used from this address.',
-  expired: 'It has expired.',
-  tenant_suspended: 'Its tenant is suspended.',
-};
 
 export const CREDENTIAL_COMMANDS: readonly Command[] = [
   {
@@ -51,27 +37,6 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     },
   },
   {
-    name: 'verify',
-    usage: '[--address ADDRESS] < credential',
-    summary: 'Reads a credential from standard input and says the verdict and why.',
-    options: { address: { type: 'string' } },
-    positionals: [0, 0],
-    readsInput: () => true,
-    async run({ target, format, keyring, input }, args) {
-      const pool = createVerifierPool(target, () => undefined);
-      try {
-        const observer = { noteOldDigest: () => undefined };
-        const register = new Registry();
-        const lookup = createBatchedLookup({ pool, queries: VERIFICATION_QUERIES, register });
-        const verifier = createVerifier({ lookup, format, keyring, observer });
-        return presentVerdict(await verifier.verify(input.trim(), args.option('address')));
-      } finally {
-        await pool.end();
-      }
-    },
-    isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
-  },
-  {
     name: 'secret-keys status',
     usage: '',
     summary: 'Counts what still depends on each of the SECRET_KEYS.',
@@ -80,29 +45,6 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     run: ({ dataSource, keyring }) => countSecretKeyUsage(dataSource, keyring),
   },
 ];
-
-function presentVerdict(verdict: Verdict) {
-  const { outcome, principal } = verdict;
-  return {
-    outcome,
-    ...(verdict.outcome === 'refused' && {
-      reason: verdict.reason,
-      explanation: EXPLANATIONS[verdict.reason],
-    }),
-    ...(principal && {
-      ...(principal.token === undefined
-        ? { keyId: principal.credentialId, keyName: principal.credentialName }
-        : { tokenId: principal.credentialId, ...principal.token }),
-      kind: principal.kind,
-      tenantId: principal.tenantId,
-      environment: principal.environment,
-      scopes: principal.scopes,
-      spaces: principal.spaces,
-      bindings: principal.bindings,
-      principal: { kind: principal.principalKind, id: principal.principalId },
-    }),
-  };
-}
 
 /**
  * The tenant in whose audit log the end of a subject belongs; `null` for what is wider than one.

@@ -37,7 +37,7 @@ export const IMPORT_COMMAND: Command = {
     try {
       const work = importKeys(createInterface({ input: stream, crlfDelay: Infinity }), {
         ...{ dataSource, keyring, tenantId: tenant.id, prefixes: [first, ...others] },
-        onRefused: refusals.note,
+        onRefused: (refused) => refusals.note(refused),
         onProgress: createProgress(),
       });
       const report = await Promise.race([work, failure]);

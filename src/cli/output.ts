@@ -1,15 +1,26 @@
 /**
- * A command's result for a person: a table for a list, a line a member for a single thing.
+ * A command's result for a person: a table for a list, a line a member for a single thing, and below
+ * those a table for each list of things in it.
  * @param result what the command printed as JSON otherwise
  */
 export function renderText(result: unknown): string {
   const plain: unknown = JSON.parse(JSON.stringify(result) ?? 'null');
   if (Array.isArray(plain)) return renderTable(plain.filter(isRecord));
   if (!isRecord(plain)) return cell(plain);
-  const width = Math.max(...Object.keys(plain).map((key) => key.length));
-  return Object.entries(plain)
-    .map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`)
-    .join('\n');
+  const [lists, members] = partition(Object.entries(plain), ([, value]) => isTable(value));
+  const width = Math.max(...members.map(([key]) => key.length));
+  return [
+    ...members.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`),
+    ...lists.map(([key, value]) => `\n${key}\n${renderTable(value as Record<string, unknown>[])}`),
+  ].join('\n');
+}
+
+function isTable(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
+}
+
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 function renderTable(rows: readonly Record<string, unknown>[]): string {

@@ -7,7 +7,9 @@ import { Problem, type ProblemCode } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
-import { KINDS, reachableFrom, type PrincipalKind } from './kinds.js';
+import { isBoundTo, type Thing } from './binding.js';
+import { KINDS, type PrincipalKind } from './kinds.js';
+import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
 import type { Principal } from './principal.js';
 import type { Refusal, Verdict, Verifier } from './verifier.js';
@@ -20,14 +22,6 @@ export type Access =
       readonly principals: readonly PrincipalKind[];
       readonly thing?: Thing;
     };
-
-/** What a route is about, for principals that are tied to single things. */
-export interface Thing {
-  /** As bindings call it, such as `contacts`. */
-  readonly type: string;
-  /** The parameter of the path that holds its id; absent for routes about all of its type. */
-  readonly parameter?: string;
-}
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
   'tenant',
@@ -245,26 +239,12 @@ function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolea
   return principal.token !== undefined && reason === 'expired';
 }
 
-/** Why a good token and a good key do not go together. */
-function reasonAgainstPair(user: Principal, key: Principal): Reason | undefined {
-  if (user.tenantId !== key.tenantId) return 'other_tenant_beside';
-  return user.token !== undefined || reachableFrom(user.environment).includes(key.environment)
-    ? undefined
-    : 'environment_beyond';
-}
-
-/** A user's token beside a publishable key: its own scopes, in the key's environment and spaces. */
-function actingWhere(user: Principal, { environment, spaces: allowed }: Principal): Principal {
-  const own = user.spaces;
-  const spaces =
-    own === null || allowed === null
-      ? (own ?? allowed)
-      : own.filter((space) => allowed.includes(space));
-  return { ...user, environment, spaces };
-}
-
-/** Why a good credential is not admitted to a route. */
-function reasonToTurnAway(
+/**
+ * Why a good credential is not admitted to a route; `undefined` if it is.
+ *
+ * @param parameters those of the request's path
+ */
+export function reasonToTurnAway(
   principal: Principal | undefined,
   access: Exclude<Access, 'public'> | undefined,
   parameters: Readonly<Record<string, string>> | undefined,
@@ -273,17 +253,6 @@ function reasonToTurnAway(
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
   return isBoundTo(principal, access.thing, parameters) ? undefined : 'not_bound';
-}
-
-/** Who is tied to single things reaches none but those, and no list of them either. */
-function isBoundTo(
-  { bindings }: Principal,
-  thing: Thing | undefined,
-  parameters: Readonly<Record<string, string>> = {},
-): boolean {
-  if (bindings === null || thing === undefined) return true;
-  const id = thing.parameter === undefined ? undefined : parameters[thing.parameter];
-  return bindings.some((binding) => binding.type === thing.type && binding.id === id);
 }
 
 /** The `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */

@@ -1,0 +1,166 @@
+import { Registry } from 'prom-client';
+
+import type { App } from '../app.js';
+import { reasonToTurnAway } from '../credentials/guard.js';
+import { createBatchedLookup } from '../credentials/lookup.js';
+import type { Principal } from '../credentials/principal.js';
+import { createVerifierPool } from '../credentials/verifier-pool.js';
+import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
+import { errorMessage } from '../db/errors.js';
+import { createLog } from '../log.js';
+import { createSigningKeys } from '../signing-keys/signing-keys.js';
+import { Misuse, type Command, type CommandContext } from './command.js';
+
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  malformed:
+    'It is not written like a credential of ours: another brand, a typing error, or cut off.',
+  unknown: 'It is well formed, but was never issued here.',
+  revoked: 'It was revoked, or what it belongs to was.',
+  address_not_allowed: 'It may not be used from this address.',
+  expired: 'It has expired.',
+  tenant_suspended: 'Its tenant is suspended.',
+};
+
+/** A request of the smoke test that is not answered by then has failed. */
+const PATIENCE_MS = 5000;
+
+export const VERIFY_COMMAND: Command = {
+  name: 'verify',
+  usage: '[--address ADDRESS] [--routes] [--against URL] < credential',
+  summary:
+    'Reads a credential from standard input and says the verdict and why; with --routes what it opens, with --against what a running server answers it.',
+  options: {
+    address: { type: 'string' },
+    routes: { type: 'boolean' },
+    against: { type: 'string' },
+  },
+  positionals: [0, 0],
+  readsInput: () => true,
+  async run(context, args) {
+    const credential = context.input.trim();
+    const against = originOf(args.option('against'));
+    const verdict = await judge(context, credential, args.option('address'));
+    const presented = presentVerdict(verdict);
+    if (!args.flag('routes') && against === undefined) return presented;
+    const routes = coverageOf(verdict, await declaredRoutes(context));
+    if (against === undefined) return { ...presented, routes };
+    return { ...presented, routes, observed: await observe(against, credential, routes) };
+  },
+  isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
+};
+
+async function judge(
+  { target, format, keyring }: CommandContext,
+  credential: string,
+  address: string | undefined,
+): Promise<Verdict> {
+  const pool = createVerifierPool(target, () => undefined);
+  try {
+    const observer = { noteOldDigest: () => undefined };
+    const register = new Registry();
+    const lookup = createBatchedLookup({ pool, queries: VERIFICATION_QUERIES, register });
+    return await createVerifier({ lookup, format, keyring, observer }).verify(credential, address);
+  } finally {
+    await pool.end();
+  }
+}
+
+/** The routes as the server itself declares them: loaded only now, since it takes its time. */
+async function declaredRoutes({
+  config,
+  dataSource,
+  keyring,
+}: CommandContext): Promise<App['apiRoutes']> {
+  const { createApp } = await import('../app.js');
+  return createApp({
+    ...{ config, dataSource, keyring, register: new Registry(), isStopping: () => false },
+    signingKeys: createSigningKeys({ dataSource, keyring }),
+    log: createLog({ level: 'silent', brand: config.TOKEN_BRAND }),
+    // Nothing is looked up: the routes are only read.
+    lookup: { find: () => Promise.reject(new Error('this is no server')) },
+  }).apiRoutes;
+}
+
+function presentVerdict(verdict: Verdict) {
+  const { outcome, principal } = verdict;
+  return {
+    outcome,
+    ...(verdict.outcome === 'refused' && {
+      reason: verdict.reason,
+      explanation: EXPLANATIONS[verdict.reason],
+    }),
+    ...(principal && {
+      ...(principal.token === undefined
+        ? { keyId: principal.credentialId, keyName: principal.credentialName }
+        : { tokenId: principal.credentialId, ...principal.token }),
+      kind: principal.kind,
+      tenantId: principal.tenantId,
+      environment: principal.environment,
+      scopes: principal.scopes,
+      spaces: principal.spaces,
+      bindings: principal.bindings,
+      principal: { kind: principal.principalKind, id: principal.principalId },
+    }),
+  };
+}
+
+interface Coverage {
+  readonly method: string;
+  readonly path: string;
+  readonly scopes: readonly string[];
+  /** `admitted`, or why not. */
+  readonly verdict: string;
+}
+
+/** What each declared route says to a credential. */
+function coverageOf(verdict: Verdict, routes: App['apiRoutes']): readonly Coverage[] {
+  return routes.flatMap(({ method, path, access }) =>
+    access === undefined || access === 'public'
+      ? []
+      : [{ method, path, scopes: access.scopes, verdict: verdictOf(verdict, access) }],
+  );
+}
+
+function verdictOf(verdict: Verdict, access: Parameters<typeof reasonToTurnAway>[1]): string {
+  if (verdict.outcome === 'refused') return verdict.reason;
+  const reason = reasonToTurnAway(verdict.principal, access, undefined);
+  const isBound = reason === 'not_bound' && access?.thing?.parameter !== undefined;
+  return isBound ? boundTo(verdict.principal, access.thing?.type) : (reason ?? 'admitted');
+}
+
+function boundTo({ bindings }: Principal, type: string | undefined): string {
+  const ids = bindings?.filter((binding) => binding.type === type).map(({ id }) => id) ?? [];
+  return ids.length === 0 ? 'not_bound' : `admitted for ${ids.join(', ')}`;
+}
+
+/** Asks a running server: whatever only reads, and needs no id. */
+async function observe(origin: string, credential: string, routes: readonly Coverage[]) {
+  const paths = routes
+    .filter(({ method, path }) => method === 'GET' && !path.includes(':'))
+    .map(({ path }) => `/api/v1${path}`);
+  const observed = [];
+  for (const path of paths) observed.push({ path, ...(await ask(origin + path, credential)) });
+  return observed;
+}
+
+async function ask(url: string, credential: string): Promise<object> {
+  try {
+    const answer = await fetch(url, {
+      headers: { Authorization: `Bearer ${credential}` },
+      redirect: 'manual',
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const { code } = (await answer.json().catch(() => ({}))) as { code?: string };
+    return { status: answer.status, ...(code !== undefined && { code }) };
+  } catch (error) {
+    return { status: null, error: errorMessage(error) };
+  }
+}
+
+/** @throws Misuse for what is no http(s) address: the credential would be sent there */
+function originOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url && ['http:', 'https:'].includes(url.protocol)) return url.origin;
+  throw new Misuse('--against must be an address such as https://auth.example.com.');
+}
