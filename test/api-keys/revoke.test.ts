@@ -88,6 +88,48 @@ describe('DELETE /api/v1/api-keys/:id', () => {
     });
   });
 
+  describe('a key that was used within seven days', () => {
+    const DAYS = (days: number) => `${days} days`;
+
+    it('is ended only with its name, from the very moment of its use on', async () => {
+      await use().expect(200);
+
+      const answer = await revoke({});
+
+      expectProblem(answer, 409, 'conflict');
+      expect(answer.body.detail).toContain('confirm');
+      await use().expect(200);
+      await revoke({ confirm: 'Sync' }).expect(204);
+      expectProblem(await use(), 401, 'unauthorized');
+    });
+
+    it.each([
+      [6.9, 409],
+      [7.1, 204],
+    ])('%d days after its last use: %d', async (days, status) => {
+      await gatehouse.database.query(
+        `INSERT INTO credential_uses VALUES ($1, gatehouse_now() - $2::interval, '127.0.0.1')`,
+        [key.id, DAYS(days)],
+      );
+
+      expect((await revoke({})).status).toBe(status);
+    });
+
+    it('may end itself without a name, as at the revocation endpoint', async () => {
+      const own = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
+      await gatehouse.http.get('/api/v1/me').set(own.bearer).expect(200);
+
+      await revoke({}, own, own.id).expect(204);
+    });
+
+    it('needs no name any more once it is revoked', async () => {
+      await use().expect(200);
+      await revoke({ confirm: 'Sync' }).expect(204);
+
+      await revoke({}).expect(204);
+    });
+  });
+
   describe('422', () => {
     it.each([{ confirm: 5 }, { confirm: null }, { confirmed: 'Sync' }])(
       'refuses %j',
