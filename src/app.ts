@@ -47,7 +47,8 @@ import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
-import { createSpaceResolver } from './tenants/space-resolver.js';
+import { createPlaces } from './spaces/places.js';
+import { createSpaceRoutes } from './spaces/space-routes.js';
 
 export interface AppDependencies {
   readonly config: Config;
@@ -96,7 +97,8 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const unitOfWork = createUnitOfWork<GuardedState>({
     dataSource,
-    idempotency: createIdempotency(keyring),
+    // A request to another space is another request.
+    idempotency: createIdempotency(keyring, [headers.space]),
     callerOf: ({ principal }) => ({
       scope: principal.tenantId,
       // A token is renewed every hour; the client that acts for the user stays the same.
@@ -109,10 +111,12 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const reader = createReader(dataSource);
 
+  const places = createPlaces({ pagination, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
-    ...createContactRoutes({ pagination, resolveSpace: createSpaceResolver(headers.space) }),
+    ...createContactRoutes({ places }),
+    ...createSpaceRoutes({ pagination, clientAddress }),
     ...createKeyRoutes({
       pagination,
       clientAddress,

@@ -10,6 +10,7 @@ import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
+import { SPACE_COMMANDS } from './cli/space-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
 import { readConfig } from './config.js';
 import { createSecretFormat } from './credentials/secret-format.js';
@@ -20,6 +21,7 @@ import { createLog } from './log.js';
 
 const COMMANDS = [
   ...TENANT_COMMANDS,
+  ...SPACE_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...KEY_COMMANDS,
   ...CLIENT_COMMANDS,

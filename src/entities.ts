@@ -13,7 +13,7 @@ import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
-import { Space } from './tenants/space.entity.js';
+import { Space } from './spaces/space.entity.js';
 import { Tenant } from './tenants/tenant.entity.js';
 
 /** Everything that is stored, but for what is partitioned by expiry: see `db/partitions.ts`. */
