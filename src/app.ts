@@ -46,6 +46,7 @@ import type { OAuthViews } from './oauth/page-data.js';
 import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
+import { createProductRoutes } from './products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
@@ -116,6 +117,7 @@ export function createApp(dependencies: AppDependencies): App {
     ...createMeRoutes(),
     ...createScopeRoutes(),
     ...createContactRoutes({ places }),
+    ...createProductRoutes({ places }),
     ...createSpaceRoutes({ pagination, clientAddress }),
     ...createKeyRoutes({
       pagination,

@@ -9,6 +9,7 @@ import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
+import { PRODUCT_COMMANDS } from './cli/product-commands.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { SPACE_COMMANDS } from './cli/space-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
@@ -26,6 +27,7 @@ const COMMANDS = [
   ...KEY_COMMANDS,
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
+  ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
 ];

@@ -1,15 +1,21 @@
 /**
- * A command's result for a person: a table for a list, a line a member for a single thing.
+ * A command's result for a person: a table for a list, a line a member for a single thing, and below it
+ * a table for each list that is part of it.
  * @param result what the command printed as JSON otherwise
  */
 export function renderText(result: unknown): string {
   const plain: unknown = JSON.parse(JSON.stringify(result) ?? 'null');
   if (Array.isArray(plain)) return renderTable(plain.filter(isRecord));
   if (!isRecord(plain)) return cell(plain);
-  const width = Math.max(...Object.keys(plain).map((key) => key.length));
-  return Object.entries(plain)
-    .map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`)
-    .join('\n');
+  const members = Object.entries(plain);
+  const tables = members.flatMap(([, value]) =>
+    isTable(value) ? [`\n${renderTable(value)}`] : [],
+  );
+  const single = members.filter(([, value]) => !isTable(value));
+  const width = Math.max(...single.map(([key]) => key.length));
+  return [...single.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`), ...tables].join(
+    '\n',
+  );
 }
 
 function renderTable(rows: readonly Record<string, unknown>[]): string {
@@ -34,6 +40,10 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (Array.isArray(value)) return value.map(cell).join(' ');
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function isTable(value: unknown): value is readonly Record<string, unknown>[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Access, GuardedState } from '../../src/credentials/guard.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';
-import { isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
+import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createCredential } from '../support/credentials.js';
@@ -147,6 +147,14 @@ describe('every route', () => {
         ...route,
         principals: ['tenant', 'user'],
       });
+    }
+  });
+
+  it('admits publishable keys only where all scopes are public, and to who they are', () => {
+    const admitting = guarded.filter(({ access }) => access.principals.includes('publishable'));
+    expect(admitting.map(nameOf)).toEqual(['GET /me', 'GET /products', 'GET /products/:id']);
+    for (const { access } of admitting) {
+      expect(access.scopes.every((scope) => CATALOG[scope].public)).toBe(true);
     }
   });
 
