@@ -10,6 +10,7 @@ import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
+import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
 import {
   ANY_PRINCIPAL,
@@ -145,21 +146,18 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(
-    createCors({
-      open: [
-        ...Object.values(METADATA_PATHS).map((path) => ({ path, methods: 'GET, HEAD' })),
-        ...oauth.cors.open,
-      ],
-      decided: oauth.cors.decided,
-      listed: {
-        prefix: '/api/v1/',
-        origins: new Set(config.CORS_ALLOWED_ORIGINS),
-        headers: ['X-API-Key', headers.token, 'Idempotency-Key'],
-      },
-    }),
+    createCors(
+      createCorsRules({
+        config,
+        oauth: oauth.cors,
+        apiRoutes,
+        presentations,
+        keyHeaders: ['X-API-Key', headers.token],
+      }),
+    ),
   );
   koa.use(
-    createRoutes('/api/v1', apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
+    createRoutes(API_PREFIX, apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
       method === 'GET'
         ? [guard(access), reader]
         : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],
