@@ -11,6 +11,7 @@ import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
+import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
 import {
   ANY_PRINCIPAL,
@@ -47,8 +48,10 @@ import type { OAuthViews } from './oauth/page-data.js';
 import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
+import { createProductRoutes } from './products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
-import { createSpaceResolver } from './tenants/space-resolver.js';
+import { createPlaces } from './spaces/places.js';
+import { createSpaceRoutes } from './spaces/space-routes.js';
 
 export interface AppDependencies {
   readonly config: Config;
@@ -97,7 +100,8 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const unitOfWork = createUnitOfWork<GuardedState>({
     dataSource,
-    idempotency: createIdempotency(keyring),
+    // A request to another space is another request.
+    idempotency: createIdempotency(keyring, [headers.space]),
     callerOf: ({ principal }) => ({
       scope: principal.tenantId,
       // A token is renewed every hour; the client that acts for the user stays the same.
@@ -110,10 +114,13 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const reader = createReader(dataSource);
 
+  const places = createPlaces({ pagination, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
-    ...createContactRoutes({ pagination, resolveSpace: createSpaceResolver(headers.space) }),
+    ...createContactRoutes({ places }),
+    ...createProductRoutes({ places }),
+    ...createSpaceRoutes({ pagination, clientAddress }),
     ...createKeyRoutes({
       pagination,
       clientAddress,
@@ -145,21 +152,18 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(
-    createCors({
-      open: [
-        ...Object.values(METADATA_PATHS).map((path) => ({ path, methods: 'GET, HEAD' })),
-        ...oauth.cors.open,
-      ],
-      decided: oauth.cors.decided,
-      listed: {
-        prefix: '/api/v1/',
-        origins: new Set(config.CORS_ALLOWED_ORIGINS),
-        headers: ['X-API-Key', headers.token, 'Idempotency-Key'],
-      },
-    }),
+    createCors(
+      createCorsRules({
+        config,
+        oauth: oauth.cors,
+        apiRoutes,
+        presentations,
+        keyHeaders: ['X-API-Key', headers.token],
+      }),
+    ),
   );
   koa.use(
-    createRoutes('/api/v1', apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
+    createRoutes(API_PREFIX, apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
       method === 'GET'
         ? [guard(access), reader]
         : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],

@@ -266,7 +266,7 @@ const CORS: OAuthApp['cors'] = {
     ...OAUTH_PATHS.metadata.map((path) => ({ path, methods: 'GET, HEAD' })),
     { path: OAUTH_PATHS.jwks, methods: 'GET, HEAD' },
     { path: OAUTH_PATHS.register, methods: 'POST' },
-    { path: `${OAUTH_PATHS.register}/`, isPrefix: true, methods: 'GET, HEAD, PUT, DELETE' },
+    { path: `${OAUTH_PATHS.register}/:clientId`, methods: 'GET, HEAD, PUT, DELETE' },
   ],
   decided: [
     { path: OAUTH_PATHS.token, methods: 'POST' },

@@ -7,7 +7,7 @@ import { Problem, type ProblemCode } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
-import { isBoundTo, type Thing } from './binding.js';
+import { isBoundTo } from './binding.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
 import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
@@ -20,7 +20,8 @@ export type Access =
   | {
       readonly scopes: readonly Scope[];
       readonly principals: readonly PrincipalKind[];
-      readonly thing?: Thing;
+      /** What the route is about, as bindings call it; the parameter `id` of its path says which one. */
+      readonly thing?: string;
     };
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
@@ -252,7 +253,7 @@ export function reasonToTurnAway(
   if (principal === undefined) return undefined;
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
-  return isBoundTo(principal, access.thing, parameters) ? undefined : 'not_bound';
+  return isBoundTo(principal, access.thing, parameters?.['id']) ? undefined : 'not_bound';
 }
 
 /** The `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */
