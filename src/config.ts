@@ -12,6 +12,9 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
 
+/** 0 is no limit. */
+const rateLimit = z.coerce.number('must be a number, 0 for no limit').int().min(0).max(1e9);
+
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
 const network = z
@@ -70,6 +73,8 @@ const environment = z.object({
     .min(0)
     .max(300)
     .default(0),
+  RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
+  RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
   ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),

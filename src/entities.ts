@@ -11,6 +11,7 @@ import { Consent } from './grants/consent.entity.js';
 import { Grant } from './grants/grant.entity.js';
 import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
+import { RateWindow } from './http/rate-window.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
 import { Space } from './tenants/space.entity.js';
@@ -30,6 +31,7 @@ export const ENTITIES = [
   Grant,
   IdempotencyRecord,
   Membership,
+  RateWindow,
   Revocation,
   Session,
   SigningKey,

@@ -15,6 +15,9 @@ export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-he
 /** Where credentials are stored, each family in a table of its own. */
 export type Family = 'keys' | 'tokens';
 
+/** The budgets that requests can count on, see `budgets.ts`. */
+export type BudgetKind = 'tenant' | 'publishable_tenant' | 'key' | 'key_and_address';
+
 interface KindFacts {
   readonly family: Family;
   /** What stands between the brand and the secret; a kind may tell its environments apart there. */
@@ -23,6 +26,8 @@ interface KindFacts {
   /** How `/api/v1/me` calls it. */
   readonly type: string;
   readonly presentations: readonly Presentation[];
+  /** The budgets that its requests count on. */
+  readonly limits: readonly BudgetKind[];
 }
 
 const inEither = (prefix: string) => ({ live: prefix, test: prefix });
@@ -37,6 +42,7 @@ export const KINDS = {
     principal: 'tenant',
     type: 'api_key',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   publishable: {
     family: 'keys',
@@ -44,6 +50,7 @@ export const KINDS = {
     principal: 'publishable',
     type: 'publishable_key',
     presentations: [...IN_A_HEADER, 'query'],
+    limits: ['publishable_tenant', 'key_and_address'],
   },
   personal: {
     family: 'keys',
@@ -51,6 +58,7 @@ export const KINDS = {
     principal: 'user',
     type: 'personal_access_token',
     presentations: IN_A_HEADER,
+    limits: ['tenant'],
   },
   service: {
     family: 'keys',
@@ -58,6 +66,7 @@ export const KINDS = {
     principal: 'service',
     type: 'service',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   agent: {
     family: 'keys',
@@ -65,6 +74,7 @@ export const KINDS = {
     principal: 'agent',
     type: 'agent',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   organization: {
     family: 'keys',
@@ -72,6 +82,7 @@ export const KINDS = {
     principal: 'tenant',
     type: 'organization',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   access_token: {
     family: 'tokens',
@@ -79,6 +90,7 @@ export const KINDS = {
     principal: 'user',
     type: 'access_token',
     presentations: IN_A_HEADER,
+    limits: ['tenant'],
   },
 } as const satisfies Record<string, KindFacts>;
 

@@ -64,7 +64,8 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       CASE WHEN c.spaces IS NULL THEN '*' ELSE array_to_string(c.spaces, ' ') END,
       CASE WHEN c.allowed_ips IS NULL THEN '*' ELSE array_to_string(c.allowed_ips, ' ') END,
       ${IN_MS('c.created_at')},
-      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END)
+      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
+      coalesce(c.rate_limit_per_minute::text, '*'))
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[])`,
   // A client or membership that is gone takes its tokens along.
@@ -76,7 +77,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
            WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
            ELSE 'good' END,
       array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')},
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*',
       c.client_id, c.grant_id, coalesce(m.role, ''), c.audience)
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN clients client ON client.id = c.client_id
@@ -151,6 +152,7 @@ function createRowReader() {
       principalId: fact(4),
       issuedAt: Number(fact(10)),
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
+      rateLimitPerMinute: fact(12) === UNRESTRICTED ? null : Number(fact(12)),
       token,
     };
     return { principal, digestKeyId: fact(5), state: fact(6), allowedIps: fact(9) };
@@ -158,7 +160,7 @@ function createRowReader() {
 }
 
 function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [clientId = '', grantId = '', role = '', audience = ''] = facts.slice(12);
+  const [clientId = '', grantId = '', role = '', audience = ''] = facts.slice(13);
   return { clientId, clientName, grantId, role: role as Role, audience };
 }
 
