@@ -12,8 +12,11 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
 
-/** 0 is no limit. */
-const rateLimit = z.coerce.number('must be a number, 0 for no limit').int().min(0).max(1e9);
+/** Nothing but digits: what is read as 0 by mistake, such as a blank, would lift the limit. */
+const rateLimit = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a whole number, 0 for no limit')
+  .transform(Number);
 
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 

@@ -32,7 +32,7 @@ export interface RateBuckets {
 
 /** At some 500 bytes each. */
 const MAX_BUCKETS = 100_000;
-/** All are looked at within so many sweeps. */
+/** A round past all of them takes so many sweeps. */
 const SWEEPS = 60;
 
 export function createRateBuckets(
@@ -42,6 +42,8 @@ export function createRateBuckets(
   const buckets = new Map<string, Bucket>();
   /** Goes round and round: what is next to be looked at, or to give way. */
   let round = buckets.values();
+  /** So many are looked at by a sweep: what a round began with must not shrink its pace. */
+  let pace = 0;
   let unsent: Bucket[] = [];
   let fresh: string[] = [];
 
@@ -58,6 +60,7 @@ export function createRateBuckets(
     const next = round.next();
     if (!next.done) return next.value;
     round = buckets.values();
+    pace = 0;
     return undefined;
   }
 
@@ -106,7 +109,8 @@ export function createRateBuckets(
     },
     sweep(now) {
       const slot = slotAt(now, windowSeconds);
-      for (let left = Math.ceil(buckets.size / SWEEPS); left > 0; left -= 1) {
+      pace = Math.max(pace, Math.ceil(buckets.size / SWEEPS));
+      for (let left = pace; left > 0; left -= 1) {
         const bucket = lookAtNext();
         if (bucket === undefined) return;
         if (isOver(bucket, slot)) buckets.delete(bucket.id);
