@@ -13,6 +13,7 @@ import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
+import { createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
@@ -38,6 +39,9 @@ import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
+import { createRateExchange, type RateExchange } from './http/rate-exchange.js';
+import { createRateLimit } from './http/rate-limit.js';
+import { createRateWindowStore } from './http/rate-window-store.js';
 import { createRequests } from './http/requests.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
@@ -52,6 +56,7 @@ import { createProductRoutes } from './products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
+import { createUsageRoutes } from './usage/usage-routes.js';
 
 export interface AppDependencies {
   readonly config: Config;
@@ -63,12 +68,16 @@ export interface AppDependencies {
   readonly register: Registry;
   /** Whether the server has begun to stop. */
   readonly isStopping: () => boolean;
+  /** What budgets slide by: milliseconds since the epoch. */
+  readonly clock?: () => number;
 }
 
 export interface App {
   readonly koa: Koa;
   /** What requests left to be written; flush it regularly and before the end. */
   readonly activity: ActivityRecorder;
+  /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
+  readonly budgets: Pick<RateExchange, 'exchange'>;
   /** Every route of the resource API, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
 }
@@ -98,6 +107,23 @@ export function createApp(dependencies: AppDependencies): App {
     resourceMetadataUrl: issuer + METADATA_PATHS.api,
     audiences: new Set([issuer, `${issuer}/api/v1`]),
   });
+  const budgets = createBudgets({
+    limits: {
+      tenantPerHour: config.RATE_LIMIT_TENANT_PER_HOUR,
+      keyPerMinute: config.RATE_LIMIT_KEY_PER_MINUTE,
+    },
+    clientAddress,
+  });
+  const exchange = createRateExchange({
+    store: createRateWindowStore(dataSource.manager),
+    buckets: budgets.buckets,
+    clock: dependencies.clock ?? steadyClock,
+    log,
+  });
+  const limitRate = createRateLimit<GuardedState>({
+    sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
+    ...{ now: exchange.now, register },
+  });
   const unitOfWork = createUnitOfWork<GuardedState>({
     dataSource,
     // A request to another space is another request.
@@ -121,6 +147,7 @@ export function createApp(dependencies: AppDependencies): App {
     ...createContactRoutes({ places }),
     ...createProductRoutes({ places }),
     ...createSpaceRoutes({ pagination, clientAddress }),
+    ...createUsageRoutes({ budgets, now: exchange.now }),
     ...createKeyRoutes({
       pagination,
       clientAddress,
@@ -163,11 +190,13 @@ export function createApp(dependencies: AppDependencies): App {
     ),
   );
   koa.use(
-    createRoutes(API_PREFIX, apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
-      method === 'GET'
-        ? [guard(access), reader]
-        : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],
-    ) as Middleware<RequestState>,
+    createRoutes(API_PREFIX, apiRoutes, (route): Middleware<GuardedState>[] => [
+      guard(route.access),
+      ...(route.access === 'public' ? [] : [limitRate(route)]),
+      ...(route.method === 'GET'
+        ? [reader]
+        : [readBody, guardLateBody(guard(route.access)), unitOfWork]),
+    ]) as Middleware<RequestState>,
   );
   koa.use(
     within(
@@ -184,7 +213,12 @@ export function createApp(dependencies: AppDependencies): App {
     ),
   );
   koa.use(createRoutes('', openRoutes, () => []));
-  return { koa, activity, apiRoutes };
+  return { koa, activity, budgets: exchange, apiRoutes };
+}
+
+/** Does not step back, as the clock on the wall may. */
+function steadyClock(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */

@@ -12,6 +12,7 @@ import { Grant } from './grants/grant.entity.js';
 import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
 import { Product } from './products/product.entity.js';
+import { RateWindow } from './http/rate-window.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
 import { Space } from './spaces/space.entity.js';
@@ -32,6 +33,7 @@ export const ENTITIES = [
   IdempotencyRecord,
   Membership,
   Product,
+  RateWindow,
   Revocation,
   Session,
   SigningKey,

@@ -73,6 +73,12 @@ export const PROBLEMS = {
     title: 'The request holds invalid values',
     advice: 'The member errors lists every invalid member with the reason.',
   },
+  rate_limited: {
+    status: 429,
+    title: 'A budget of requests is spent',
+    advice:
+      'The tenant or the key has made as many requests as it may for now. The RateLimit headers say which budget it is; come back after Retry-After seconds.',
+  },
   internal_error: {
     status: 500,
     title: 'Something went wrong on our side',

@@ -1,0 +1,27 @@
+import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** What all replicas together counted on one bucket in one slot of its window. */
+@Entity('rate_windows')
+@Index('rate_windows_by_change', ['changedAt'])
+@Index('rate_windows_by_end', ['endsAt'])
+export class RateWindow {
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'rate_windows_pkey' })
+  bucket!: string;
+
+  /** When it stops counting, which tells which slot it is. */
+  @PrimaryColumn({
+    type: 'timestamptz',
+    name: 'ends_at',
+    primaryKeyConstraintName: 'rate_windows_pkey',
+  })
+  endsAt!: Date;
+
+  @Column({ type: 'integer', name: 'window_seconds' })
+  windowSeconds!: number;
+
+  @Column('bigint')
+  units!: string;
+
+  @Column({ type: 'timestamptz', name: 'changed_at' })
+  changedAt!: Date;
+}
