@@ -179,6 +179,9 @@ describe('CORS for publishable keys', () => {
         const answer = await get('/api/v1/products', { 'X-API-Key': raw });
         expect([answer.status, corsOf(answer)]).toEqual([401, NOTHING]);
       }
+      // In a way that is not for keys.
+      const proved = await get('/api/v1/products', { Authorization: `DPoP ${key.secret}` });
+      expect([proved.status, corsOf(proved)]).toEqual([401, NOTHING]);
     });
 
     it('is not readable without a credential, nor with a second one beside the key', async () => {
