@@ -11,7 +11,7 @@ import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { createBudgets } from './credentials/budgets.js';
+import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
@@ -111,7 +111,7 @@ export function createApp(dependencies: AppDependencies): App {
     clientAddress,
   });
   const exchange = createRateExchange({
-    store: createRateWindowStore(dataSource.manager),
+    store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
     buckets: budgets.buckets,
     clock: dependencies.clock ?? steadyClock,
     log,
