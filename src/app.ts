@@ -113,7 +113,7 @@ export function createApp(dependencies: AppDependencies): App {
   const exchange = createRateExchange({
     store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
     buckets: budgets.buckets,
-    clock: dependencies.clock ?? steadyClock,
+    clock: dependencies.clock ?? createSteadyClock(),
     log,
   });
   const limitRate = createRateLimit<GuardedState>({
@@ -207,8 +207,9 @@ export function createApp(dependencies: AppDependencies): App {
 }
 
 /** Does not step back, as the clock on the wall may. */
-function steadyClock(): number {
-  return performance.timeOrigin + performance.now();
+function createSteadyClock(): () => number {
+  const { timeOrigin } = performance;
+  return () => timeOrigin + performance.now();
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */

@@ -36,7 +36,7 @@ export interface Untold {
   readonly from: number;
 }
 
-/** At some 600 bytes each. */
+/** At some 400 bytes each, 600 where there are other replicas. */
 const MAX_BUCKETS = 100_000;
 /** A round past all of them takes so many sweeps. */
 const SWEEPS = 60;
@@ -99,7 +99,7 @@ export function createRateBuckets(
       buckets.has(id) || buckets.size < maxBuckets / 2 ? open(id, now) : undefined,
     add(bucket, units) {
       add(bucket, units);
-      markUntold(bucket, bucket.newest);
+      if (bucket.untoldFrom === NONE) markUntold(bucket, bucket.newest);
     },
     takeUntold() {
       const taken = untold;

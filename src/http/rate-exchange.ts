@@ -12,7 +12,7 @@ export interface RateExchange {
    * Tells what was counted here and learns what others have counted; to be called every second. Never
    * throws: while the database is away, counting goes on without the others.
    */
-  exchange(): Promise<void>;
+  readonly exchange: () => Promise<void>;
 }
 
 interface Dependencies {

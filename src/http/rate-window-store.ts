@@ -30,6 +30,9 @@ const SUMS = `SELECT bucket, window_seconds AS "windowSeconds", sum(units)::floa
   (extract(epoch FROM ends_at) * 1000)::float8 AS "endsAt" FROM rate_windows`;
 const BY_SLOT = 'GROUP BY bucket, ends_at, window_seconds';
 
+/** Costs less to write and read than an array does; no bucket's name holds a line break. */
+const lines = (values: readonly (string | number)[]) => values.join('\n');
+
 /** @param windows the lengths of all windows, in seconds */
 export function createRateWindowStore(
   manager: EntityManager,
@@ -45,10 +48,8 @@ export function createRateWindowStore(
       return now;
     },
     async tell(counted) {
-      const lines = (values: readonly (string | number)[]) => values.join('\n');
       await manager.query(
-        // As lines, which cost little to write and read; no bucket's name holds a line break. A bucket that
-        // gave way and came back may be told of twice, and one statement cannot change a row twice.
+        // A bucket that gave way and came back may be told of twice, and a statement cannot change a row twice.
         `INSERT INTO rate_windows AS known (bucket, ends_at, replica, window_seconds, units, changed_at)
          SELECT bucket, to_timestamp(ends_at / 1000), $1, seconds, max(units), gatehouse_now()
          FROM unnest(string_to_array($2, E'\\n'), string_to_array($3, E'\\n')::float8[],
@@ -78,9 +79,9 @@ export function createRateWindowStore(
       ),
     heardOf: (buckets) =>
       manager.query<SlotUnits[]>(
-        `${SUMS} WHERE replica <> $1 AND bucket = ANY ($2::text[]) AND ends_at > gatehouse_now()
+        `${SUMS} WHERE replica <> $1 AND bucket = ANY (string_to_array($2, E'\\n')) AND ends_at > gatehouse_now()
          ${BY_SLOT}`,
-        [replica, buckets],
+        [replica, lines(buckets)],
       ),
   };
 }

@@ -9,9 +9,9 @@ export interface SlidingCount {
   /** All that counts now. */
   used: number;
   newest: number;
-  /** By slot, modulo their number: what was counted here, and elsewhere. */
+  /** By slot, modulo their number: what was counted here, and elsewhere, if anything was. */
   readonly own: number[];
-  readonly others: number[];
+  others: number[] | undefined;
 }
 
 const SLOTS = 20;
@@ -31,9 +31,10 @@ export function slotEndingAt(end: number, windowSeconds: number): number {
   return Math.round(end / lengthOf(windowSeconds)) - SLOTS;
 }
 
+const ZEROS: readonly number[] = Array.from({ length: SLOTS }, () => 0);
+
 export function createCount(id: string, slot: number): SlidingCount {
-  const zeros = () => Array.from({ length: SLOTS }, () => 0);
-  return { id, used: 0, newest: slot, own: zeros(), others: zeros() };
+  return { id, used: 0, newest: slot, own: [...ZEROS], others: undefined };
 }
 
 /** Drops what has left the window by this slot. Time that goes back changes nothing. */
@@ -42,7 +43,7 @@ export function advance(count: SlidingCount, slot: number): void {
   for (let next = Math.max(count.newest + 1, slot - SLOTS + 1); next <= slot; next += 1) {
     count.used -= unitsIn(count, next);
     count.own[next % SLOTS] = 0;
-    count.others[next % SLOTS] = 0;
+    if (count.others !== undefined) count.others[next % SLOTS] = 0;
   }
   count.newest = slot;
 }
@@ -60,6 +61,7 @@ export function learn(count: SlidingCount, slot: number, units: number): void {
   if (slot === count.newest + 1) advance(count, slot);
   if (slot > count.newest || isOver(slot, count.newest)) return;
   const index = slot % SLOTS;
+  count.others ??= [...ZEROS];
   const more = units - (count.others[index] ?? 0);
   if (more <= 0) return;
   count.others[index] = units;
@@ -97,5 +99,5 @@ export function secondsUntilMore(
 
 function unitsIn({ own, others }: SlidingCount, slot: number): number {
   const index = slot % SLOTS;
-  return (own[index] ?? 0) + (others[index] ?? 0);
+  return (own[index] ?? 0) + (others?.[index] ?? 0);
 }
