@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { createBudgets } from './credentials/budgets.js';
+import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
@@ -115,9 +115,9 @@ export function createApp(dependencies: AppDependencies): App {
     clientAddress,
   });
   const exchange = createRateExchange({
-    store: createRateWindowStore(dataSource.manager),
+    store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
     buckets: budgets.buckets,
-    clock: dependencies.clock ?? steadyClock,
+    clock: dependencies.clock ?? createSteadyClock(),
     log,
   });
   const limitRate = createRateLimit<GuardedState>({
@@ -217,8 +217,9 @@ export function createApp(dependencies: AppDependencies): App {
 }
 
 /** Does not step back, as the clock on the wall may. */
-function steadyClock(): number {
-  return performance.timeOrigin + performance.now();
+function createSteadyClock(): () => number {
+  const { timeOrigin } = performance;
+  return () => timeOrigin + performance.now();
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */
