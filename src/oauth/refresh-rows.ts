@@ -51,7 +51,7 @@ export interface RefreshRow {
 type StoredRow = Omit<RefreshRow, 'is_consumed'> & { readonly consumed_for: number | null };
 
 /** The answer is there as long as the window is open and nobody has gone on from it. */
-const ANSWER = `CASE WHEN s.answer_until > gatehouse_now() AND EXISTS (
+const ANSWER = `CASE WHEN s.answer IS NOT NULL AND s.answer_until > gatehouse_now() AND EXISTS (
     SELECT FROM refresh_tokens next WHERE next.digest = s.successor_digest AND next.consumed_at IS NULL)
   THEN encode(s.answer, 'base64') END`;
 
