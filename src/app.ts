@@ -22,7 +22,6 @@ import {
   type GuardedState,
 } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
-import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
@@ -53,6 +52,7 @@ import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProductRoutes } from './products/product-routes.js';
+import { REFRESH_QUERIES } from './oauth/refresh-rows.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
@@ -61,7 +61,7 @@ import { createUsageRoutes } from './usage/usage-routes.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<Family | 'clients' | 'accounts'>;
+  readonly lookup: Lookup<keyof typeof LOOKUP_QUERIES>;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
@@ -83,7 +83,12 @@ export interface App {
 }
 
 /** What is looked up in batches, a family each. */
-export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES, ...ACCOUNT_QUERIES };
+export const LOOKUP_QUERIES = {
+  ...VERIFICATION_QUERIES,
+  ...CLIENT_QUERIES,
+  ...ACCOUNT_QUERIES,
+  ...REFRESH_QUERIES,
+};
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
