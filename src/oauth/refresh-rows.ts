@@ -48,12 +48,10 @@ export interface RefreshRow {
 }
 
 /** What the database says: how long ago it was consumed, negative while the answer is held back. */
-type StoredRow = Omit<RefreshRow, 'is_consumed'> & { readonly consumed_for: number | null };
-
-/** The answer is there as long as the window is open and nobody has gone on from it. */
-const ANSWER = `CASE WHEN s.answer IS NOT NULL AND s.answer_until > gatehouse_now() AND EXISTS (
-    SELECT FROM refresh_tokens next WHERE next.digest = s.successor_digest AND next.consumed_at IS NULL)
-  THEN encode(s.answer, 'base64') END`;
+interface StoredRow extends Omit<RefreshRow, 'is_consumed'> {
+  readonly consumed_for: number | null;
+  readonly successor_digest: string | null;
+}
 
 /** One text for the whole row: reading one column costs a fraction of reading twenty. */
 export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
@@ -66,7 +64,9 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       'grant_id', c.id, 'client_id', c.client_id, 'tenant_id', c.tenant_id,
       'account_id', c.account_id, 'scopes', c.scopes, 'is_dead', ${IS_REVOKED}, 'role', m.role,
       'email', a.email, 'account_name', a.name, 'is_suspended', t.suspended_at IS NOT NULL,
-      'answer', ${ANSWER}, 'answer_key_id', s.answer_key_id, 'request_hash', s.request_hash)::text
+      'answer', CASE WHEN s.answer_until > gatehouse_now() THEN encode(s.answer, 'base64') END,
+      'answer_key_id', s.answer_key_id, 'request_hash', s.request_hash,
+      'successor_digest', s.successor_digest)::text
     FROM refresh_tokens s JOIN grants c ON c.id = s.grant_id
       JOIN accounts a ON a.id = c.account_id
       JOIN tenants t ON t.id = c.tenant_id
@@ -84,19 +84,30 @@ export function createRefreshRows(
   lookup: Lookup<'refresh_tokens'>,
   keyring: Keyring,
 ): FindRefreshRow {
+  async function read(digests: readonly string[], onAsked?: (at: number) => void) {
+    try {
+      const found = await lookup.find('refresh_tokens', digests, onAsked);
+      return found && (JSON.parse(found[2]) as StoredRow);
+    } catch (error) {
+      throw serviceUnavailable(error);
+    }
+  }
+
+  /** Its answer, as long as nobody has gone on from it. */
+  async function answerOf({ answer, successor_digest: next }: StoredRow): Promise<string | null> {
+    if (answer === null || next === null) return null;
+    return (await read([next]))?.consumed_for === null ? answer : null;
+  }
+
   return async (secret, since) => {
     let waited = 0;
-    const asked = (at: number) => {
+    const stored = await read(keyring.digests(secret), (at) => {
       waited = (at - since) / 1000;
-    };
-    const found = await lookup
-      .find('refresh_tokens', keyring.digests(secret), asked)
-      .catch((error: unknown) => {
-        throw serviceUnavailable(error);
-      });
-    if (found === undefined) return undefined;
-    const { consumed_for: consumedFor, ...row } = JSON.parse(found[2]) as StoredRow;
-    return { ...row, is_consumed: consumedFor !== null && wasConsumed(consumedFor, waited) };
+    });
+    if (stored === undefined) return undefined;
+    const { consumed_for: consumedFor, ...row } = stored;
+    const isConsumed = consumedFor !== null && wasConsumed(consumedFor, waited);
+    return { ...row, is_consumed: isConsumed, answer: await answerOf(stored) };
   };
 }
 

@@ -39,7 +39,7 @@ describe('a request to refresh', () => {
       headers: { 'Content-Type': FORM, ...headers },
       body,
     });
-  const formOf = (client: TestClient, token: string) => ({
+  const formOf = (client: TestClient, token: string): Record<string, string> => ({
     ...{ grant_type: 'refresh_token', refresh_token: token },
     ...authenticationOf(client),
   });
