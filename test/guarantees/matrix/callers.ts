@@ -5,6 +5,7 @@ import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import type { TestApp, TestKey } from '../../support/app.js';
 import {
   authorize,
+  createBrowser,
   createUser,
   getTokens,
   registerClient,
@@ -31,6 +32,7 @@ export interface Callers {
 export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise<Callers> {
   const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   const client = await registerClient(gatehouse);
+  const browser = createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
   const known = new Map<string, Promise<Caller>>();
   // One after the other: all at once would wait for connections too long.
   let last: Promise<unknown> = Promise.resolve();
@@ -44,7 +46,7 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
     const common = { type, tenantId: tenant.id, environment, scopes };
     if (kind === 'access_token') {
       const parameters = { scope: scopes.join(' ') };
-      const tokens = await getTokens(gatehouse, { client, user, parameters });
+      const tokens = await getTokens(gatehouse, { client, user, browser, parameters });
       const { client_id: clientId } = client;
       const shown = { ...common, clientId, userId: user.id, role: 'company_admin' };
       return { kind, environment, scopes, secret: tokens.access_token, shown };

@@ -157,8 +157,3 @@ export const ROUTES = [
   ...['GET /api-keys', 'POST /api-keys', 'POST /api-keys/:id/rotate'],
   ...['GET /api-keys/:id', 'PATCH /api-keys/:id', 'DELETE /api-keys/:id'],
 ];
-
-/** What the answer is when a request is let through. */
-export const SUCCESS: Readonly<Record<string, number>> = {
-  ...{ GET: 200, HEAD: 200, POST: 201, PUT: 200, PATCH: 200, DELETE: 204 },
-};

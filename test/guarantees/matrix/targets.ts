@@ -71,20 +71,28 @@ export async function createTargets(
       (await gatehouse.createKey(of, { environment, scopes: [handedOnBy(kind)] })).id,
   };
 
+  async function find({ method, path, kind, environment }: Request, owner: Owner) {
+    const [, noun = ''] = path.split('/');
+    const of = owner === 'other tenant' ? stranger : tenant;
+    const where = owner === 'other environment' ? OTHER[environment] : environment;
+    const isEnding = method === 'DELETE' || path.endsWith('/rotate');
+    // Another tenant's are there from the beginning, and stay.
+    const which = owner === 'other tenant' ? [] : [handedOnBy(kind), isEnding ? (counter += 1) : 0];
+    const id = [noun, of.id, where, ...which].join(' ');
+    const found = known.get(id) ?? make[noun]?.(of, where, kind);
+    if (found) known.set(id, found);
+    return found;
+  }
+
+  // What lists have to show, and what nobody may touch, is there before anybody tries.
+  for (const environment of ['live', 'test'] as const) {
+    for (const noun of Object.keys(make)) {
+      const request = { method: 'GET', path: `/${noun}/:id`, kind: 'secret', environment } as const;
+      for (const owner of OWNERS) await find(request, owner);
+    }
+  }
   return {
-    async find({ method, path, kind, environment }, owner) {
-      const [, noun = ''] = path.split('/');
-      const of = owner === 'other tenant' ? stranger : tenant;
-      const where = owner === 'other environment' ? OTHER[environment] : environment;
-      const isEnding = method === 'DELETE' || path.endsWith('/rotate');
-      // Another tenant's are there from the beginning, and stay.
-      const which =
-        owner === 'other tenant' ? [] : [handedOnBy(kind), isEnding ? (counter += 1) : 0];
-      const id = [noun, of.id, where, ...which].join(' ');
-      const found = known.get(id) ?? make[noun]?.(of, where, kind);
-      if (found) known.set(id, found);
-      return found;
-    },
+    find,
     bodyOf({ method, path, kind, environment }) {
       const name = `Made ${(counter += 1)}`;
       switch (`${method} ${path}`) {
