@@ -6,7 +6,7 @@ import type { Caller } from './callers.js';
 import type { Carried } from './contract.js';
 import type { Owner, Targets } from './targets.js';
 
-const AT_ONCE = 40;
+const AT_ONCE = 16;
 
 /** One request, and the answer that it has to have. */
 export interface Cell {

@@ -39,7 +39,9 @@ export async function createTargets(
   stranger: Tenant,
 ): Promise<Targets> {
   const { database } = gatehouse;
-  const known = new Map<string, Promise<string>>();
+  const known = new Map<string, Promise<string | undefined>>();
+  // One after the other: they must not take the connections that requests need.
+  let last: Promise<unknown> = Promise.resolve();
   let counter = 0;
 
   for (const environment of ['live', 'test'] as const) {
@@ -79,8 +81,9 @@ export async function createTargets(
     // Another tenant's are there from the beginning, and stay.
     const which = owner === 'other tenant' ? [] : [handedOnBy(kind), isEnding ? (counter += 1) : 0];
     const id = [noun, of.id, where, ...which].join(' ');
-    const found = known.get(id) ?? make[noun]?.(of, where, kind);
-    if (found) known.set(id, found);
+    const found = known.get(id) ?? last.then(() => make[noun]?.(of, where, kind));
+    known.set(id, found);
+    last = found;
     return found;
   }
 
