@@ -156,7 +156,6 @@ describe('no secret', () => {
     return result;
   }
 
-  /** Right beside a publishable key, wrong beside any other. */
   async function pair(person: TestKey, others: readonly { secret: string }[]): Promise<void> {
     for (const { secret } of others) {
       const headers = { ...person.bearer, 'X-API-Key': secret };

@@ -12,6 +12,7 @@ import {
   type TestUser,
 } from '../../support/oauth.js';
 import { factsOf, SCOPES, type Environment, type Kind } from './contract.js';
+import { createOnce } from './made-once.js';
 
 /** A credential that requests are made with. */
 export interface Caller {
@@ -33,9 +34,7 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
   const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   const client = await registerClient(gatehouse);
   const browser = createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
-  const known = new Map<string, Promise<Caller>>();
-  // One after the other: all at once would wait for connections too long.
-  let last: Promise<unknown> = Promise.resolve();
+  const once = createOnce<Caller>();
 
   async function make(
     kind: Kind,
@@ -65,10 +64,7 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
     get(kind, environment, wanted) {
       const scopes = SCOPES.filter((scope) => wanted.includes(scope));
       const id = [kind, environment, ...scopes].join(' ');
-      const caller = known.get(id) ?? last.then(() => make(kind, environment, scopes));
-      known.set(id, caller);
-      last = caller;
-      return caller;
+      return once(id, () => make(kind, environment, scopes));
     },
   };
 }

@@ -3,6 +3,7 @@ import type { TestApp } from '../../support/app.js';
 import { createProducts } from '../../support/products.js';
 import { createSpace, defaultSpaceOf } from '../../support/spaces.js';
 import type { Environment, Kind } from './contract.js';
+import { createOnce } from './made-once.js';
 
 /** Whose the thing is that a request names. */
 export type Owner = 'own' | 'other environment' | 'other tenant';
@@ -39,9 +40,7 @@ export async function createTargets(
   stranger: Tenant,
 ): Promise<Targets> {
   const { database } = gatehouse;
-  const known = new Map<string, Promise<string | undefined>>();
-  // One after the other: they must not take the connections that requests need.
-  let last: Promise<unknown> = Promise.resolve();
+  const once = createOnce<string | undefined>();
   let counter = 0;
 
   for (const environment of ['live', 'test'] as const) {
@@ -81,10 +80,7 @@ export async function createTargets(
     // Another tenant's are there from the beginning, and stay.
     const which = owner === 'other tenant' ? [] : [handedOnBy(kind), isEnding ? (counter += 1) : 0];
     const id = [noun, of.id, where, ...which].join(' ');
-    const found = known.get(id) ?? last.then(() => make[noun]?.(of, where, kind));
-    known.set(id, found);
-    last = found;
-    return found;
+    return once(id, () => make[noun]?.(of, where, kind));
   }
 
   // What lists have to show, and what nobody may touch, is there before anybody tries.
