@@ -6,10 +6,12 @@ import type { DataSource } from 'typeorm';
 
 import { ACCOUNT_QUERIES } from './accounts/account-lookup.js';
 import { createKeyPresenter } from './api-keys/key-presenter.js';
-import { createKeyRoutes } from './api-keys/key-routes.js';
+import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
+import { createConsoleApp } from './console-app.js';
+import type { ConsoleViews } from './console/page-data.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
 import {
@@ -24,6 +26,7 @@ import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
+import type { SessionAccess, SessionState } from './credentials/session-guard.js';
 import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
@@ -31,8 +34,9 @@ import { readBody } from './http/body.js';
 import { createClientAddress } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
+import { createCsrf } from './http/csrf.js';
 import { createHealthRoutes } from './http/health.js';
-import { createIdempotency } from './http/idempotency.js';
+import { createIdempotency, type Caller } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
@@ -66,8 +70,10 @@ export interface App {
   readonly koa: Koa;
   /** What requests left to be written; flush it regularly and before the end. */
   readonly activity: ActivityRecorder;
-  /** Every route of the resource API, as it was declared. */
+  /** Every route of the resource API that is for credentials, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
+  /** The same of those that are for a browser in which somebody has signed in. */
+  readonly sessionRoutes: readonly Route<SessionAccess, SessionState>[];
 }
 
 /** What is looked up in batches, a family each. */
@@ -80,10 +86,14 @@ export function createApp(dependencies: AppDependencies): App {
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
+  const resourceMetadataUrl = issuer + METADATA_PATHS.api;
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token, format);
   const pagination = createPagination(keyring);
-  const pages = createPages<DocsViews & OAuthViews>({ brandName: config.BRAND_NAME, issuer });
+  const pages = createPages<DocsViews & OAuthViews & ConsoleViews>({
+    brandName: config.BRAND_NAME,
+    issuer,
+  });
   const activity = createActivityRecorder({ dataSource, keyring, log });
   const verifier = createVerifier({ lookup, format, keyring, observer: activity });
   const guard = createGuard({
@@ -92,45 +102,55 @@ export function createApp(dependencies: AppDependencies): App {
     clientAddress,
     activity,
     register,
-    resourceMetadataUrl: issuer + METADATA_PATHS.api,
+    resourceMetadataUrl,
     audiences: new Set([issuer, `${issuer}/api/v1`]),
   });
-  const unitOfWork = createUnitOfWork<GuardedState>({
-    dataSource,
-    idempotency: createIdempotency(keyring),
-    callerOf: ({ principal }) => ({
-      scope: principal.tenantId,
-      // A token is renewed every hour; the client that acts for the user stays the same.
-      identity: [
-        principal.principalId,
-        principal.token?.clientId ?? principal.credentialId,
-        principal.environment,
-      ],
-    }),
-  });
+  const csrf = createCsrf({ ...keyring, issuer });
+  const idempotency = createIdempotency(keyring);
   const reader = createReader(dataSource);
+  /** What changes something does so in one unit of work, and is judged again if its body came in late. */
+  const mountApi = <A, State extends RequestState>(
+    routes: readonly Route<A, State>[],
+    guardOf: (access: A | undefined) => Middleware<State>,
+    unitOfWork: Middleware<State>,
+  ) =>
+    createRoutes('/api/v1', routes, ({ method, access }): Middleware<State>[] =>
+      method === 'GET'
+        ? [guardOf(access), reader as Middleware<State>]
+        : [
+            guardOf(access),
+            readBody as Middleware<State>,
+            guardLateBody(guardOf(access)),
+            unitOfWork,
+          ],
+    ) as Middleware<RequestState>;
 
+  const keys: KeyRouteDependencies = {
+    ...{ pagination, clientAddress, present: createKeyPresenter(keyring) },
+    serviceOf: ({ state: { manager } }) =>
+      createKeyService({
+        ...{ manager, keyring, format },
+        secondsSinceUse: (id) => activity.secondsSinceUse(id),
+      }),
+  };
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
     ...createContactRoutes({ pagination, resolveSpace: createSpaceResolver(headers.space) }),
-    ...createKeyRoutes({
-      pagination,
-      clientAddress,
-      present: createKeyPresenter(keyring),
-      serviceOf: ({ state: { manager } }) =>
-        createKeyService({
-          ...{ manager, keyring, format },
-          secondsSinceUse: (id) => activity.secondsSinceUse(id),
-        }),
-    }),
+    ...createKeyRoutes(keys),
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    presentations,
+    ...{ csrf, presentations },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
+  });
+  const settings = createConsoleApp({
+    ...{ dataSource, pages, csrf, clientAddress, presentations, keys, resourceMetadataUrl },
+    ...{ sessions: oauth.sessions, signInPage: oauth.signInPage },
+    refuse: guard(undefined) as Middleware,
+    tenantHeader: headers.tenant,
   });
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
@@ -158,12 +178,13 @@ export function createApp(dependencies: AppDependencies): App {
       },
     }),
   );
+  koa.use(mountApi(apiRoutes, guard, createUnitOfWork({ dataSource, idempotency, callerOf })));
   koa.use(
-    createRoutes('/api/v1', apiRoutes, ({ method, access }): Middleware<GuardedState>[] =>
-      method === 'GET'
-        ? [guard(access), reader]
-        : [guard(access), readBody, guardLateBody(guard(access)), unitOfWork],
-    ) as Middleware<RequestState>,
+    mountApi(
+      settings.apiRoutes,
+      settings.guard,
+      createUnitOfWork({ dataSource, idempotency, callerOf: signedInCallerOf }),
+    ),
   );
   koa.use(
     within(
@@ -174,13 +195,33 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     within(
-      [OAUTH_PATHS.authorize, '/login', '/consent'],
+      [OAUTH_PATHS.authorize, '/login', '/logout', '/consent'],
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
-      createRoutes('', oauth.pages, () => []),
+      createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),
   );
+  koa.use(within(['/settings/'], settings.settings));
   koa.use(createRoutes('', openRoutes, () => []));
-  return { koa, activity, apiRoutes };
+  return { koa, activity, apiRoutes, sessionRoutes: settings.apiRoutes };
+}
+
+/** The caller of a route that admits credentials, as far as remembered answers care. */
+function callerOf({ principal }: GuardedState): Caller {
+  return {
+    scope: principal.tenantId,
+    // A token is renewed every hour; the client that acts for the user stays the same.
+    identity: [
+      principal.principalId,
+      principal.token?.clientId ?? principal.credentialId,
+      principal.environment,
+    ],
+  };
+}
+
+/** The same for somebody who has signed in: they stay who they are when they sign in again. */
+function signedInCallerOf({ signedIn, member }: SessionState): Caller {
+  const { accountId } = signedIn;
+  return { scope: member?.tenantId ?? accountId, identity: [accountId, 'session'] };
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */
@@ -208,5 +249,9 @@ function believeIssuer(koa: Koa<RequestState>, issuer: string): void {
 /** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */
 function brandHeaders(brand: string) {
   const name = brand.charAt(0).toUpperCase() + brand.slice(1);
-  return { token: `X-${name}-Api-Token`, space: `X-${name}-Space` };
+  return {
+    token: `X-${name}-Api-Token`,
+    space: `X-${name}-Space`,
+    tenant: `X-${name}-Tenant`,
+  };
 }

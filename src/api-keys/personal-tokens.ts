@@ -71,7 +71,7 @@ export function createPersonalTokens(
 }
 
 /** Who manages in a request of somebody who is signed in. */
-export function managerOf(
+function managerOf(
   { req, state }: OwnerContext,
   clientAddress: (request: OwnerContext['req']) => string,
 ): KeyManager {
