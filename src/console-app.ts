@@ -120,6 +120,6 @@ function createOwnTokens(
       const { key, secret } = await service.create(owner, wanted);
       return { name: key.name, secret };
     },
-    revoke: (owner, id, name) => service.revoke(owner, id, name),
+    revoke: (owner, id) => service.revoke(owner, id),
   };
 }

@@ -66,7 +66,7 @@ export interface NewTokenPage {
   readonly back: string;
 }
 
-/** Asks once more; submits the token's `name`. */
+/** Asks once more. */
 export interface RevokeTokenPage {
   readonly action: string;
   readonly csrf: string;

@@ -45,6 +45,5 @@ export interface PersonalTokens {
     owner: TokenOwner,
     fields: NewPersonalToken,
   ): Promise<{ readonly name: string; readonly secret: string }>;
-  /** @param name as it was when it was confirmed: throws `conflict` if it has another now */
-  revoke(owner: TokenOwner, id: string, name: string): Promise<void>;
+  revoke(owner: TokenOwner, id: string): Promise<void>;
 }

@@ -68,11 +68,15 @@ export function readTokenForm(
 export function withFaults(form: TokenForm, faults: readonly FieldError[]): TokenForm {
   const errors = Object.fromEntries(
     faults.map(({ field, message }) => {
-      const [member = ''] = field.replace('expiresAt', 'expires').split('.');
-      return member in FAULTS ? [member, `This ${message}.`] : ['form', `${field} ${message}.`];
+      const name = field === 'expiresAt' ? 'expires' : field;
+      return isField(name) ? [name, FAULTS[name]] : ['form', `${field}: ${message}.`];
     }),
   );
   return { ...form, errors };
+}
+
+function isField(name: string): name is keyof typeof FAULTS {
+  return Object.hasOwn(FAULTS, name);
 }
 
 /** With only one space there is nothing to choose. */

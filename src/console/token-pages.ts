@@ -114,8 +114,8 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
       if (faults !== undefined) await show(ctx, where, withFaults(form, faults));
     }),
     page('GET', REVOKE, askWhetherToRevoke),
-    page('POST', REVOKE, async (ctx, { place, owner }, form) => {
-      await tokens.revoke(owner, idOf(ctx), singleValue(form, 'name') ?? '');
+    page('POST', REVOKE, async (ctx, { place, owner }) => {
+      await tokens.revoke(owner, idOf(ctx));
       seeOther(ctx, `${addressIn(place, LIST)}&done=revoked`);
     }),
   ];

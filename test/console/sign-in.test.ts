@@ -2,14 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import {
-  cookieOf,
-  csrfOf,
-  newBrowser,
-  postForm,
-  signIn,
-  whoIs,
-} from '../support/console.js';
+import { cookieOf, csrfOf, newBrowser, postForm, signIn, whoIs } from '../support/console.js';
 import {
   authorize,
   authorizeUrl,
