@@ -25,6 +25,7 @@ import { answerPageErrors } from './http/page-errors.js';
 import type { Pages } from './http/pages.js';
 import { Problem } from './http/problem.js';
 import { createRoutes, type Route } from './http/routes.js';
+import { parseWith } from './http/validation.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import type { ConsoleSessions } from './oauth/console-sessions.js';
 import type { OAuthViews } from './oauth/page-data.js';
@@ -116,7 +117,10 @@ function createOwnTokens(
       const now = await createCredentialStore(manager).now();
       const expiresAt =
         expiresInDays === null ? null : new Date(now.getTime() + expiresInDays * 86_400_000);
-      const wanted = newPersonalToken.parse({ ...fields, expiresAt: expiresAt?.toISOString() });
+      const wanted = parseWith(newPersonalToken, {
+        ...fields,
+        expiresAt: expiresAt?.toISOString(),
+      });
       const { key, secret } = await service.create(owner, wanted);
       return { name: key.name, secret };
     },

@@ -12,8 +12,9 @@ export interface ShownToken {
   readonly name: string;
   readonly maskedKey: string;
   readonly status: 'active' | 'expired' | 'revoked';
-  /** What it may do, in a few words. */
+  /** What it may do, in a word or three, and as the number of its scopes. */
   readonly access: string;
+  readonly scopes: string;
   /** The names of the spaces it may enter; `undefined` for all. */
   readonly spaces: readonly string[] | undefined;
   readonly created: Moment;

@@ -68,8 +68,8 @@ export function readTokenForm(
 export function withFaults(form: TokenForm, faults: readonly FieldError[]): TokenForm {
   const errors = Object.fromEntries(
     faults.map(({ field, message }) => {
-      const name = field === 'expiresAt' ? 'expires' : field;
-      return isField(name) ? [name, FAULTS[name]] : ['form', `${field}: ${message}.`];
+      const [member = ''] = field.replace('expiresAt', 'expires').split('.');
+      return isField(member) ? [member, FAULTS[member]] : ['form', `${field}: ${message}.`];
     }),
   );
   return { ...form, errors };

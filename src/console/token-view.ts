@@ -20,19 +20,14 @@ export function showToken(
   const nameOf = (id: string) => spaces.find((space) => space.id === id)?.name ?? id;
   return {
     ...{ name, maskedKey, status },
-    access: describeAccess(scopes),
+    access: scopes.every((scope) => scope.endsWith(':read')) ? 'Read' : 'Read and write',
+    scopes: `${scopes.length} ${scopes.length === 1 ? 'scope' : 'scopes'}`,
     spaces: token.spaces?.map(nameOf),
     created: moment(createdAt, DAY),
     expires: expiresAt === null ? undefined : moment(expiresAt, DAY),
     lastUsed: lastUsedAt === null ? undefined : moment(lastUsedAt, MINUTE, ' UTC'),
     revoke: status === 'revoked' ? undefined : revoke,
   };
-}
-
-function describeAccess(scopes: PersonalToken['scopes']): string {
-  const isReading = scopes.every((scope) => scope.endsWith(':read'));
-  const count = `${scopes.length} ${scopes.length === 1 ? 'scope' : 'scopes'}`;
-  return `${isReading ? 'Read' : 'Read and write'} (${count})`;
 }
 
 function moment(date: Date, format: Intl.DateTimeFormat, zone = ''): Moment {
