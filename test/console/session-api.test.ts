@@ -3,14 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import { copyOf, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
-import {
-  createUser,
-  getTokens,
-  registerClient,
-  type Browser,
-  type TestUser,
-} from '../support/oauth.js';
+import { callApi, copyOf, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
+import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth.js';
 
 const TOKENS = '/api/v1/personal-access-tokens';
 
@@ -41,29 +35,8 @@ async function signedIn(user = ada) {
   return {
     ...{ browser, csrf },
     call: (method: string, path: string, headers: Headers = {}, body?: unknown) =>
-      call(browser, method, path, { 'X-CSRF-Token': csrf, ...headers }, body),
+      callApi(browser, method, path, { 'X-CSRF-Token': csrf, ...headers }, body),
   };
-}
-
-async function call(
-  browser: Browser,
-  method: string,
-  path: string,
-  headers: Headers = {},
-  body?: unknown,
-) {
-  const answer = await browser.request(path, {
-    method,
-    headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  const json = (text === '' ? {} : JSON.parse(text)) as {
-    data?: Record<string, unknown> & { key: string; id: string };
-    code?: string;
-    detail?: string;
-  };
-  return { status: answer.status, headers: answer.headers, ...json };
 }
 
 const NEW = { name: 'Laptop', access: 'read' };
@@ -100,10 +73,10 @@ describe('401', () => {
     const copy = copyOf(left.browser, gatehouse);
     await postForm(left.browser, '/logout', { csrf: left.csrf });
     const answers = [
-      await call(anonymous, 'GET', '/api/v1/session'),
-      await call(anonymous, 'GET', '/api/v1/session', { 'X-CSRF-Token': csrf }),
+      await callApi(anonymous, 'GET', '/api/v1/session'),
+      await callApi(anonymous, 'GET', '/api/v1/session', { 'X-CSRF-Token': csrf }),
       await left.call('GET', '/api/v1/session'),
-      await call(copy, 'POST', TOKENS, { 'X-CSRF-Token': left.csrf }, NEW),
+      await callApi(copy, 'POST', TOKENS, { 'X-CSRF-Token': left.csrf }, NEW),
     ];
     for (const { status, code, headers } of answers) {
       expect({ status, code }).toEqual({ status: 401, code: 'unauthorized' });
@@ -119,7 +92,7 @@ describe('401', () => {
       '/api/v1/api-keys',
       '/api/v1/oauth/userinfo',
     ]) {
-      expect((await call(browser, 'GET', path)).status).toBe(401);
+      expect((await callApi(browser, 'GET', path)).status).toBe(401);
       expect((await ask('GET', path, { Origin: gatehouse.config.ISSUER })).status).toBe(401);
     }
   });
@@ -140,13 +113,13 @@ describe('403', () => {
     ];
     for (const headers of proofs) {
       for (const path of ['/api/v1/session', `/api/v1/session?csrf=${csrf}`]) {
-        const answer = await call(browser, 'GET', path, headers);
+        const answer = await callApi(browser, 'GET', path, headers);
         expect({ headers, status: answer.status, code: answer.code }).toEqual({
           ...{ headers, status: 403, code: 'forbidden' },
         });
         expect(answer.data).toBeUndefined();
       }
-      expect((await call(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
+      expect((await callApi(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
     }
     expect(await tokensOf(ada)).toEqual([]);
   });
@@ -185,12 +158,12 @@ describe('403', () => {
       { Authorization: `Bearer ${tokens.access_token}` },
     ];
     for (const headers of presented) {
-      const alone = await call(newBrowser(gatehouse), 'GET', '/api/v1/session', headers);
+      const alone = await callApi(newBrowser(gatehouse), 'GET', '/api/v1/session', headers);
       expect(alone).toMatchObject({ status: 403, code: 'forbidden' });
       expect(await ask('GET', '/api/v1/session', headers)).toMatchObject({
         ...{ status: 403, code: 'forbidden' },
       });
-      expect((await call(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
+      expect((await callApi(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
     }
     const wrong = { Authorization: 'Bearer nonsense' };
     expect((await ask('GET', '/api/v1/session', wrong)).status).toBe(401);

@@ -58,3 +58,33 @@ export async function whoIs(browser: Browser): Promise<string | undefined> {
   if (page.status === 303) return undefined;
   return /<bdi class="soft">([^<]+)<\/bdi>/.exec(await page.text())?.[1];
 }
+
+/** An answer of the API to a browser. */
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly data?: Readonly<Record<string, unknown>> & {
+    readonly id?: string;
+    readonly key?: string;
+  };
+  readonly code?: string;
+  readonly detail?: string;
+}
+
+/** What a script in a browser would call the API with: its cookies go along. */
+export async function callApi(
+  browser: Browser,
+  method: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+  body?: unknown,
+): Promise<ApiAnswer> {
+  const answer = await browser.request(path, {
+    method,
+    headers: { ...(body !== undefined && { 'Content-Type': 'application/json' }), ...headers },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  const json = text === '' ? {} : (JSON.parse(text) as Pick<ApiAnswer, 'data' | 'code' | 'detail'>);
+  return { status: answer.status, headers: answer.headers, ...json };
+}
