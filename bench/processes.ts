@@ -5,6 +5,8 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
+import { NO_LIMITS } from '../test/support/no-limits.js';
+
 /** Servers get one core, load and database the other, where the system can pin processes. */
 export const CORES = { server: '0', rest: '1' } as const;
 
@@ -42,7 +44,10 @@ export async function startServer(
   const [program, args] = pinned(CORES.server, [process.execPath, ...NODE_FLAGS, script]);
   const output = openSync(SERVER_LOG, 'w');
   const child = spawn(program, args, {
-    env: { ...process.env, NODE_ENV: 'development', ...env, PORT: String(port) },
+    env: {
+      ...{ ...process.env, NODE_ENV: 'development', ...NO_LIMITS },
+      ...{ ...env, PORT: String(port) },
+    },
     stdio: ['ignore', 'ignore', output],
   });
   closeSync(output);

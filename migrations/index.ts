@@ -1,6 +1,16 @@
 import { Kernel1763600000000 } from './1763600000000-kernel.js';
 import { Oauth1763700000000 } from './1763700000000-oauth.js';
+import { Spaces1763810000000 } from './1763810000000-spaces.js';
+import { Products1763820000000 } from './1763820000000-products.js';
+import { RateWindows1763830000000 } from './1763830000000-rate-windows.js';
 import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
 
 /** Every migration, oldest first. A released one is never changed. */
-export const MIGRATIONS = [Kernel1763600000000, Oauth1763700000000, ImportedKeys1763840000000];
+export const MIGRATIONS = [
+  Kernel1763600000000,
+  Oauth1763700000000,
+  Spaces1763810000000,
+  Products1763820000000,
+  RateWindows1763830000000,
+  ImportedKeys1763840000000,
+];

@@ -10,10 +10,12 @@ import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-route
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
-import { createConsoleApp } from './console-app.js';
+import { createConsoleApp, type ConsoleApp } from './console-app.js';
 import type { ConsoleViews } from './console/page-data.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
+import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
+import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
@@ -22,11 +24,9 @@ import {
   type GuardedState,
 } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
-import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
-import type { SessionAccess, SessionState } from './credentials/session-guard.js';
 import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
@@ -36,11 +36,14 @@ import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
 import { createCsrf } from './http/csrf.js';
 import { createHealthRoutes } from './http/health.js';
-import { createIdempotency, type Caller } from './http/idempotency.js';
+import { createIdempotency } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
+import { createRateExchange, type RateExchange } from './http/rate-exchange.js';
+import { createRateLimit } from './http/rate-limit.js';
+import { createRateWindowStore } from './http/rate-window-store.js';
 import { createRequests } from './http/requests.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
@@ -51,33 +54,46 @@ import type { OAuthViews } from './oauth/page-data.js';
 import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
+import { createProductRoutes } from './products/product-routes.js';
+import { REFRESH_QUERIES } from './oauth/refresh-rows.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
-import { createSpaceResolver } from './tenants/space-resolver.js';
+import { createPlaces } from './spaces/places.js';
+import { createSpaceRoutes } from './spaces/space-routes.js';
+import { createUsageRoutes } from './usage/usage-routes.js';
 
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<Family | 'clients' | 'accounts'>;
+  readonly lookup: Lookup<keyof typeof LOOKUP_QUERIES>;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
   readonly register: Registry;
   /** Whether the server has begun to stop. */
   readonly isStopping: () => boolean;
+  /** What budgets slide by: milliseconds since the epoch. */
+  readonly clock?: () => number;
 }
 
 export interface App {
   readonly koa: Koa;
   /** What requests left to be written; flush it regularly and before the end. */
   readonly activity: ActivityRecorder;
+  /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
+  readonly budgets: Pick<RateExchange, 'exchange'>;
   /** Every route of the resource API that is for credentials, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
-  /** The same of those that are for a browser in which somebody has signed in. */
-  readonly sessionRoutes: readonly Route<SessionAccess, SessionState>[];
+  /** The same of those for a browser in which somebody has signed in. */
+  readonly sessionRoutes: ConsoleApp['apiRoutes'];
 }
 
 /** What is looked up in batches, a family each. */
-export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES, ...ACCOUNT_QUERIES };
+export const LOOKUP_QUERIES = {
+  ...VERIFICATION_QUERIES,
+  ...CLIENT_QUERIES,
+  ...ACCOUNT_QUERIES,
+  ...REFRESH_QUERIES,
+};
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
@@ -90,6 +106,7 @@ export function createApp(dependencies: AppDependencies): App {
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token, format);
   const pagination = createPagination(keyring);
+  const csrf = createCsrf({ ...keyring, issuer });
   const pages = createPages<DocsViews & OAuthViews & ConsoleViews>({
     brandName: config.BRAND_NAME,
     issuer,
@@ -105,25 +122,38 @@ export function createApp(dependencies: AppDependencies): App {
     resourceMetadataUrl,
     audiences: new Set([issuer, `${issuer}/api/v1`]),
   });
-  const csrf = createCsrf({ ...keyring, issuer });
-  const idempotency = createIdempotency(keyring);
+  const budgets = createBudgets({
+    limits: {
+      tenantPerHour: config.RATE_LIMIT_TENANT_PER_HOUR,
+      keyPerMinute: config.RATE_LIMIT_KEY_PER_MINUTE,
+    },
+    clientAddress,
+  });
+  const exchange = createRateExchange({
+    store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
+    buckets: budgets.buckets,
+    clock: dependencies.clock ?? createSteadyClock(),
+    log,
+  });
+  const limitRate = createRateLimit<GuardedState>({
+    sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
+    ...{ now: exchange.now, register },
+  });
+  // A request to another space is another request.
+  const idempotency = createIdempotency(keyring, [headers.space]);
+  const unitOfWork = createUnitOfWork<GuardedState>({
+    ...{ dataSource, idempotency },
+    callerOf: ({ principal }) => ({
+      scope: principal.tenantId,
+      // A token is renewed every hour; the client that acts for the user stays the same.
+      identity: [
+        principal.principalId,
+        principal.token?.clientId ?? principal.credentialId,
+        principal.environment,
+      ],
+    }),
+  });
   const reader = createReader(dataSource);
-  /** What changes something does so in one unit of work, and is judged again if its body came in late. */
-  const mountApi = <A, State extends RequestState>(
-    routes: readonly Route<A, State>[],
-    guardOf: (access: A | undefined) => Middleware<State>,
-    unitOfWork: Middleware<State>,
-  ) =>
-    createRoutes('/api/v1', routes, ({ method, access }): Middleware<State>[] =>
-      method === 'GET'
-        ? [guardOf(access), reader as Middleware<State>]
-        : [
-            guardOf(access),
-            readBody as Middleware<State>,
-            guardLateBody(guardOf(access)),
-            unitOfWork,
-          ],
-    ) as Middleware<RequestState>;
 
   const keys: KeyRouteDependencies = {
     ...{ pagination, clientAddress, present: createKeyPresenter(keyring) },
@@ -133,10 +163,14 @@ export function createApp(dependencies: AppDependencies): App {
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };
+  const places = createPlaces({ pagination, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
-    ...createContactRoutes({ pagination, resolveSpace: createSpaceResolver(headers.space) }),
+    ...createContactRoutes({ places }),
+    ...createProductRoutes({ places }),
+    ...createSpaceRoutes({ pagination, clientAddress }),
+    ...createUsageRoutes({ budgets, now: exchange.now }),
     ...createKeyRoutes(keys),
   ];
   const oauth = createOAuthApp({
@@ -147,8 +181,8 @@ export function createApp(dependencies: AppDependencies): App {
     docsUrl: issuer + ERROR_PAGE_PATH,
   });
   const settings = createConsoleApp({
-    ...{ dataSource, pages, csrf, clientAddress, presentations, keys, resourceMetadataUrl },
-    ...{ sessions: oauth.sessions, signInPage: oauth.signInPage },
+    ...{ dataSource, pages, csrf, clientAddress, presentations, keys, idempotency },
+    ...{ sessions: oauth.sessions, signInPage: oauth.signInPage, resourceMetadataUrl },
     refuse: guard(undefined) as Middleware,
     tenantHeader: headers.tenant,
   });
@@ -165,26 +199,27 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(
-    createCors({
-      open: [
-        ...Object.values(METADATA_PATHS).map((path) => ({ path, methods: 'GET, HEAD' })),
-        ...oauth.cors.open,
-      ],
-      decided: oauth.cors.decided,
-      listed: {
-        prefix: '/api/v1/',
-        origins: new Set(config.CORS_ALLOWED_ORIGINS),
-        headers: ['X-API-Key', headers.token, 'Idempotency-Key'],
-      },
-    }),
-  );
-  koa.use(mountApi(apiRoutes, guard, createUnitOfWork({ dataSource, idempotency, callerOf })));
-  koa.use(
-    mountApi(
-      settings.apiRoutes,
-      settings.guard,
-      createUnitOfWork({ dataSource, idempotency, callerOf: signedInCallerOf }),
+    createCors(
+      createCorsRules({
+        config,
+        oauth: oauth.cors,
+        apiRoutes,
+        presentations,
+        keyHeaders: ['X-API-Key', headers.token],
+      }),
     ),
+  );
+  koa.use(
+    createRoutes(API_PREFIX, apiRoutes, (route): Middleware<GuardedState>[] => [
+      guard(route.access),
+      ...(route.access === 'public' ? [] : [limitRate(route)]),
+      ...(route.method === 'GET'
+        ? [reader]
+        : [readBody, guardLateBody(guard(route.access)), unitOfWork]),
+    ]) as Middleware<RequestState>,
+  );
+  koa.use(
+    createRoutes(API_PREFIX, settings.apiRoutes, settings.before) as Middleware<RequestState>,
   );
   koa.use(
     within(
@@ -200,28 +235,15 @@ export function createApp(dependencies: AppDependencies): App {
       createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),
   );
-  koa.use(within(['/settings/'], settings.settings));
+  koa.use(within(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
-  return { koa, activity, apiRoutes, sessionRoutes: settings.apiRoutes };
+  return { koa, activity, budgets: exchange, apiRoutes, sessionRoutes: settings.apiRoutes };
 }
 
-/** The caller of a route that admits credentials, as far as remembered answers care. */
-function callerOf({ principal }: GuardedState): Caller {
-  return {
-    scope: principal.tenantId,
-    // A token is renewed every hour; the client that acts for the user stays the same.
-    identity: [
-      principal.principalId,
-      principal.token?.clientId ?? principal.credentialId,
-      principal.environment,
-    ],
-  };
-}
-
-/** The same for somebody who has signed in: they stay who they are when they sign in again. */
-function signedInCallerOf({ signedIn, member }: SessionState): Caller {
-  const { accountId } = signedIn;
-  return { scope: member?.tenantId ?? accountId, identity: [accountId, 'session'] };
+/** Does not step back, as the clock on the wall may. */
+function createSteadyClock(): () => number {
+  const { timeOrigin } = performance;
+  return () => timeOrigin + performance.now();
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */

@@ -11,7 +11,9 @@ import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { IMPORT_COMMAND } from './cli/import-command.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { renderText } from './cli/output.js';
+import { PRODUCT_COMMANDS } from './cli/product-commands.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
+import { SPACE_COMMANDS } from './cli/space-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
 import { VERIFY_COMMAND } from './cli/verify-command.js';
 import { readConfig } from './config.js';
@@ -23,11 +25,13 @@ import { createLog } from './log.js';
 
 const COMMANDS = [
   ...TENANT_COMMANDS,
+  ...SPACE_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...KEY_COMMANDS,
   IMPORT_COMMAND,
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
+  ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   VERIFY_COMMAND,
   ...SIGNING_KEY_COMMANDS,

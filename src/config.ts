@@ -12,6 +12,12 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
 
+/** Nothing but digits: what is read as 0 by mistake, such as a blank, would lift the limit. */
+const rateLimit = z
+  .string()
+  .regex(/^\d{1,9}$/, 'must be a whole number, 0 for no limit')
+  .transform(Number);
+
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
 const network = z
@@ -70,6 +76,8 @@ const environment = z.object({
     .min(0)
     .max(300)
     .default(0),
+  RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
+  RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
   ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),

@@ -13,6 +13,7 @@ import { createSignInRoutes } from './console/sign-in-routes.js';
 import { createTokenPages } from './console/token-pages.js';
 import { createVisitorGate, frameOf, type VisitorState } from './console/visitor.js';
 import { createCredentialStore } from './credentials/credential-store.js';
+import { guardLateBody } from './credentials/guard.js';
 import type { Presentations } from './credentials/presentation.js';
 import {
   createSessionGuard,
@@ -21,6 +22,9 @@ import {
 } from './credentials/session-guard.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
+import { readBody } from './http/body.js';
+import type { Caller, Idempotency } from './http/idempotency.js';
+import { createReader, createUnitOfWork } from './http/unit-of-work.js';
 import { answerPageErrors } from './http/page-errors.js';
 import type { Pages } from './http/pages.js';
 import { Problem } from './http/problem.js';
@@ -30,7 +34,7 @@ import { renderPageError } from './oauth/authorization-endpoint.js';
 import type { ConsoleSessions } from './oauth/console-sessions.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import type { SignInPage } from './oauth/sign-in-page.js';
-import { Space } from './tenants/space.entity.js';
+import { createSpaceStore, MAX_SPACES } from './spaces/space-store.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -40,6 +44,7 @@ interface Dependencies {
   readonly signInPage: SignInPage;
   readonly clientAddress: KeyRouteDependencies['clientAddress'];
   readonly presentations: Presentations;
+  readonly idempotency: Idempotency;
   /** What the routes need by which keys of any kind are managed. */
   readonly keys: KeyRouteDependencies;
   /** The guard of a route that admits no credential. */
@@ -53,15 +58,16 @@ export interface ConsoleApp {
   /** Signing in and out. */
   readonly signIn: readonly Route<'public'>[];
   /** Everything below `/settings/`: whoever has not signed in comes no further. */
-  readonly settings: Middleware<RequestState>;
+  readonly pages: Middleware<RequestState>;
   /** Routes of the API for a browser in which somebody has signed in. */
   readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
-  readonly guard: (access: SessionAccess | undefined) => Middleware<SessionState>;
+  /** What stands before each of them, the guard first. */
+  readonly before: (route: Route<SessionAccess, SessionState>) => Middleware<SessionState>[];
 }
 
 /** Puts the console together: sessions, the pages of the settings area, and its part of the API. */
 export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
-  const { dataSource, pages, csrf, sessions, signInPage, keys } = dependencies;
+  const { dataSource, pages, csrf, sessions, signInPage, keys, idempotency } = dependencies;
   const accounts = {
     async find(id: string) {
       const account = await createAccountStore(dataSource.manager).find(id);
@@ -72,11 +78,15 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
   const tokenPages = createTokenPages({
     ...dependencies,
     tokens: createOwnTokens(dataSource, keys),
-    spacesOf: (tenantId) =>
-      dataSource.manager
-        .getRepository(Space)
-        .find({ where: { tenantId }, order: { isDefault: 'DESC', name: 'ASC' } }),
+    spacesOf: async (tenantId) => {
+      const page = { limit: MAX_SPACES, after: undefined };
+      const spaces = await createSpaceStore(dataSource.manager).list(tenantId, null, page);
+      return spaces.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
+    },
   });
+  const guard = createSessionGuard({ ...dependencies, placesOf: accounts.placesOf });
+  const reader = createReader(dataSource);
+  const unitOfWork = createUnitOfWork({ dataSource, idempotency, callerOf });
   const settings: Middleware<VisitorState>[] = [
     answerPageErrors((ctx, error) => {
       const { visitor } = ctx.state as Partial<VisitorState>;
@@ -90,13 +100,26 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
   ];
   return {
     signIn: createSignInRoutes({ csrf, signInPage, sessions }),
-    settings: compose(settings) as Middleware<RequestState>,
+    pages: compose(settings) as Middleware<RequestState>,
     apiRoutes: [
       ...createSessionRoutes({ accounts }),
       ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
     ],
-    guard: createSessionGuard({ ...dependencies, placesOf: accounts.placesOf }),
+    before: ({ method, access }) =>
+      method === 'GET'
+        ? [guard(access), reader as Middleware<SessionState>]
+        : [
+            guard(access),
+            readBody as Middleware<SessionState>,
+            guardLateBody(guard(access)),
+            unitOfWork,
+          ],
   };
+}
+
+/** Who asks, as far as remembered answers care: they stay who they are when they sign in again. */
+function callerOf({ signedIn: { accountId }, member }: SessionState): Caller {
+  return { scope: member?.tenantId ?? accountId, identity: [accountId, 'session'] };
 }
 
 /** More than anybody has; those that were revoked are listed too. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAccountStore } from './accounts/account-store.js';
 import { createKeyService } from './api-keys/key-service.js';
@@ -8,7 +8,10 @@ import { createAuditLog, OPERATOR } from './audit/audit-log.js';
 import type { Config } from './config.js';
 import type { Keyring } from './credentials/keyring.js';
 import { createSecretFormat } from './credentials/secret-format.js';
+import { newProduct } from './products/product-schema.js';
+import { createProductStore } from './products/product-store.js';
 import { KEY_SCOPES } from './scopes/catalog.js';
+import { createSpaceStore } from './spaces/space-store.js';
 import { createTenantStore } from './tenants/tenant-store.js';
 
 /** What a first start made, to be shown once. */
@@ -19,8 +22,31 @@ export interface Demo {
   readonly key: string;
 }
 
+const PRODUCTS = [
+  {
+    name: 'Ready-mix concrete, 4000 psi',
+    sku: 'CON-4000',
+    description: 'Delivered within 20 miles of the plant, 5 cubic yards at least.',
+    unit: 'cubic yard',
+    ...{ priceCents: 16_850, currency: 'USD' },
+  },
+  {
+    name: 'Framing lumber 2 × 4 in, 8 ft',
+    sku: 'LUM-2X4-8',
+    description: 'Spruce, kiln-dried, stud grade.',
+    unit: 'each',
+    ...{ priceCents: 425, currency: 'USD' },
+  },
+  {
+    name: 'Gypsum board ½ in, 4 × 8 ft',
+    sku: 'GYP-12-4X8',
+    unit: 'sheet',
+    ...{ priceCents: 1_580, currency: 'USD' },
+  },
+];
+
 /**
- * Fills an empty database with the tenant `demo`, an administrator and one API key.
+ * Fills an empty database with the tenant `demo`, an administrator, one API key and a few products.
  *
  * @returns `undefined` if there was anything already
  */
@@ -51,6 +77,7 @@ export async function createDemo(
       { actor: OPERATOR, tenantId: tenant.id },
       newKey.parse({ name: 'First key', scopes: KEY_SCOPES }),
     );
+    await createProducts(manager, tenant.id);
     await createAuditLog(manager).record(OPERATOR, {
       tenantId: tenant.id,
       action: 'tenant.create',
@@ -60,6 +87,14 @@ export async function createDemo(
     const password = config.ADMIN_PASSWORD === undefined ? generated : undefined;
     return { email, password, key: minted.secret };
   });
+}
+
+async function createProducts(manager: EntityManager, tenantId: string): Promise<void> {
+  const space = await createSpaceStore(manager).findDefault(tenantId);
+  if (space === undefined) return;
+  const place = { tenantId, environment: 'live', spaceId: space.id } as const;
+  const products = PRODUCTS.map((product) => newProduct.parse(product));
+  await createProductStore(manager).upsert(place, products);
 }
 
 /**

@@ -11,9 +11,11 @@ import { Consent } from './grants/consent.entity.js';
 import { Grant } from './grants/grant.entity.js';
 import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
+import { Product } from './products/product.entity.js';
+import { RateWindow } from './http/rate-window.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
-import { Space } from './tenants/space.entity.js';
+import { Space } from './spaces/space.entity.js';
 import { Tenant } from './tenants/tenant.entity.js';
 
 /** Everything that is stored, but for what is partitioned by expiry: see `db/partitions.ts`. */
@@ -30,6 +32,8 @@ export const ENTITIES = [
   Grant,
   IdempotencyRecord,
   Membership,
+  Product,
+  RateWindow,
   Revocation,
   Session,
   SigningKey,

@@ -25,6 +25,7 @@ const FLUSH_EVERY_MS = 7000;
 const CLEAN_EVERY_MS = 60_000;
 /** How far replicas may lag behind a rotation of the signing keys. */
 const FOLLOW_KEYS_EVERY_MS = 5000;
+const SHARE_BUDGETS_EVERY_MS = 1000;
 
 /** Starts the server and resolves when it has stopped. */
 async function main(): Promise<void> {
@@ -103,10 +104,12 @@ async function serve(serving: Serving): Promise<void> {
   const app = createApp({
     ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
   });
+  await app.budgets.exchange();
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
     setInterval(() => void cleanUp(dataSource, keyring, log, signal), CLEAN_EVERY_MS),
     setInterval(() => void follow(signingKeys, log), FOLLOW_KEYS_EVERY_MS),
+    setInterval(() => void app.budgets.exchange(), SHARE_BUDGETS_EVERY_MS),
   ];
   handler.become(app.koa.callback());
 
@@ -118,7 +121,7 @@ async function serve(serving: Serving): Promise<void> {
   log.info({}, 'stopping');
   await drain(server);
   for (const timer of background) clearInterval(timer);
-  await app.activity.flush();
+  await Promise.all([app.activity.flush(), app.budgets.exchange()]);
   await verifierPool.end();
   await instance.close();
   log.info({}, 'stopped');

@@ -7,20 +7,15 @@ export function renderText(result: unknown): string {
   const plain: unknown = JSON.parse(JSON.stringify(result) ?? 'null');
   if (Array.isArray(plain)) return renderTable(plain.filter(isRecord));
   if (!isRecord(plain)) return cell(plain);
-  const [lists, members] = partition(Object.entries(plain), ([, value]) => isTable(value));
-  const width = Math.max(...members.map(([key]) => key.length));
+  const members = Object.entries(plain);
+  const single = members.filter(([, value]) => !isTable(value));
+  const width = Math.max(...single.map(([key]) => key.length));
   return [
-    ...members.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`),
-    ...lists.map(([key, value]) => `\n${key}\n${renderTable(value as Record<string, unknown>[])}`),
+    ...single.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`),
+    ...members.flatMap(([key, value]) =>
+      isTable(value) ? [`\n${key}\n${renderTable(value)}`] : [],
+    ),
   ].join('\n');
-}
-
-function isTable(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
-}
-
-function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
-  return [items.filter(test), items.filter((item) => !test(item))];
 }
 
 function renderTable(rows: readonly Record<string, unknown>[]): string {
@@ -45,6 +40,10 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return '-';
   if (Array.isArray(value)) return value.map(cell).join(' ');
   return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function isTable(value: unknown): value is readonly Record<string, unknown>[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isRecord);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 
 import type { App } from '../app.js';
-import { reasonToTurnAway } from '../credentials/guard.js';
+import { reasonToTurnAway, type Access } from '../credentials/guard.js';
 import { createBatchedLookup } from '../credentials/lookup.js';
 import type { Principal } from '../credentials/principal.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
@@ -117,15 +117,16 @@ function coverageOf(verdict: Verdict, routes: App['apiRoutes']): readonly Covera
   return routes.flatMap(({ method, path, access }) =>
     access === undefined || access === 'public'
       ? []
-      : [{ method, path, scopes: access.scopes, verdict: verdictOf(verdict, access) }],
+      : [{ method, path, scopes: access.scopes, verdict: verdictOf(verdict, path, access) }],
   );
 }
 
-function verdictOf(verdict: Verdict, access: Parameters<typeof reasonToTurnAway>[1]): string {
+function verdictOf(verdict: Verdict, path: string, access: Exclude<Access, 'public'>): string {
   if (verdict.outcome === 'refused') return verdict.reason;
   const reason = reasonToTurnAway(verdict.principal, access, undefined);
-  const isBound = reason === 'not_bound' && access?.thing?.parameter !== undefined;
-  return isBound ? boundTo(verdict.principal, access.thing?.type) : (reason ?? 'admitted');
+  return reason === 'not_bound' && path.includes(':id')
+    ? boundTo(verdict.principal, access.thing)
+    : (reason ?? 'admitted');
 }
 
 function boundTo({ bindings }: Principal, type: string | undefined): string {

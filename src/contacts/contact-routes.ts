@@ -1,28 +1,20 @@
 import { z } from 'zod';
 
 import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard.js';
-import type { Principal } from '../credentials/principal.js';
 import { readJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
-import { sendData, sendPage } from '../http/envelope.js';
-import type { Pagination } from '../http/pagination.js';
+import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/problem.js';
+import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
-import { text } from '../http/validation.js';
+import { optional, text } from '../http/validation.js';
+import type { Places } from '../spaces/places.js';
 import { CONTACT_TYPES, type Contact } from './contact.entity.js';
-import { createContactStore, type ContactFields, type ContactPlace } from './contact-store.js';
+import { createContactStore, type ContactFields } from './contact-store.js';
 
 type ContactContext = RouteContext<GuardedState>;
 
-interface Dependencies {
-  readonly pagination: Pagination;
-  /** The space that a request acts in; throws the Problem if it may not. */
-  readonly resolveSpace: (ctx: ContactContext, principal: Principal) => Promise<string>;
-}
-
 const PRINCIPALS = ANY_PRINCIPAL.filter((kind) => kind !== 'publishable');
-
-const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullable().default(null);
 
 const newContact = z.strictObject({
   firstName: optional(text(200)),
@@ -45,72 +37,51 @@ const contactChange = z.strictObject({
 
 /** `/contacts`, the reference resource: what any other resource of the API looks like. */
 export function createContactRoutes({
-  pagination,
-  resolveSpace,
-}: Dependencies): Route<Access, GuardedState>[] {
-  const placeOf = async (ctx: ContactContext): Promise<ContactPlace> => {
-    const { principal } = ctx.state;
-    const { tenantId, environment } = principal;
-    return { tenantId, environment, spaceId: await resolveSpace(ctx, principal) };
-  };
+  places,
+}: {
+  readonly places: Places;
+}): Route<Access, GuardedState>[] {
   const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
   const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
-    all: { scopes: [scope], principals: PRINCIPALS, thing: { type: 'contacts' } },
-    one: { scopes: [scope], principals: PRINCIPALS, thing: { type: 'contacts', parameter: 'id' } },
+    scopes: [scope],
+    principals: PRINCIPALS,
+    thing: 'contacts',
   });
 
   return [
-    {
-      method: 'GET',
+    ...places.readRoutes({
       path: '/contacts',
-      access: access('contacts:read').all,
-      async handle(ctx) {
-        const place = await placeOf(ctx);
-        const list = ['contacts', place.tenantId, place.environment, place.spaceId];
-        const request = pagination.read(new URLSearchParams(ctx.querystring), list);
-        const found = await storeOf(ctx).list(place, request);
-        sendPage(
-          ctx,
-          pagination.page(found, request, list, ({ id }) => Number(id)),
-          present,
-        );
-      },
-    },
+      access: access('contacts:read'),
+      storeOf: createContactStore,
+      present,
+      notFound,
+    }),
     {
       method: 'POST',
       path: '/contacts',
-      access: access('contacts:write').all,
+      access: access('contacts:write'),
       async handle(ctx) {
         const fields = readJson(ctx, newContact);
-        sendData(ctx, present(await storeOf(ctx).create(await placeOf(ctx), fields)), 201);
-      },
-    },
-    {
-      method: 'GET',
-      path: '/contacts/:id',
-      access: access('contacts:read').one,
-      async handle(ctx) {
-        const contact = await storeOf(ctx).find(await placeOf(ctx), idOf(ctx));
-        sendData(ctx, present(contact ?? notFound()));
+        sendData(ctx, present(await storeOf(ctx).create(await places.of(ctx), fields)), 201);
       },
     },
     {
       method: 'PATCH',
       path: '/contacts/:id',
-      access: access('contacts:write').one,
+      access: access('contacts:write'),
       async handle(ctx) {
         const id = idOf(ctx);
         const fields = given(readJson(ctx, contactChange));
-        const contact = await storeOf(ctx).update(await placeOf(ctx), id, fields);
+        const contact = await storeOf(ctx).update(await places.of(ctx), id, fields);
         sendData(ctx, present(contact ?? notFound()));
       },
     },
     {
       method: 'DELETE',
       path: '/contacts/:id',
-      access: access('contacts:delete').one,
+      access: access('contacts:delete'),
       async handle(ctx) {
-        if (!(await storeOf(ctx).delete(await placeOf(ctx), idOf(ctx)))) notFound();
+        if (!(await storeOf(ctx).delete(await places.of(ctx), idOf(ctx)))) notFound();
         ctx.status = 204;
       },
     },
@@ -118,8 +89,7 @@ export function createContactRoutes({
 }
 
 function idOf(ctx: ContactContext): number {
-  const id = ctx.params['id'] ?? '';
-  return /^[1-9]\d{0,14}$/.test(id) ? Number(id) : notFound();
+  return readRowId(ctx.params['id']) ?? notFound();
 }
 
 function notFound(): never {

@@ -1,15 +1,8 @@
 import { IsNull, LessThan, type EntityManager } from 'typeorm';
 
-import type { Environment } from '../credentials/kinds.js';
 import type { PageRequest } from '../http/pagination.js';
+import type { Place } from '../spaces/places.js';
 import { Contact } from './contact.entity.js';
-
-/** Where contacts live: nobody reaches across any of the three. */
-export interface ContactPlace {
-  readonly tenantId: string;
-  readonly environment: Environment;
-  readonly spaceId: string;
-}
 
 /** What a client can set. */
 export type ContactFields = Pick<
@@ -19,29 +12,25 @@ export type ContactFields = Pick<
 
 export interface ContactStore {
   /** Newest first, up to one more than asked for. */
-  list(place: ContactPlace, page: PageRequest): Promise<readonly Contact[]>;
-  find(place: ContactPlace, id: number): Promise<Contact | undefined>;
-  create(place: ContactPlace, fields: ContactFields): Promise<Contact>;
+  list(place: Place, page: PageRequest): Promise<readonly Contact[]>;
+  find(place: Place, id: number): Promise<Contact | undefined>;
+  create(place: Place, fields: ContactFields): Promise<Contact>;
   /** @returns `undefined` if it is not there */
-  update(
-    place: ContactPlace,
-    id: number,
-    fields: Partial<ContactFields>,
-  ): Promise<Contact | undefined>;
+  update(place: Place, id: number, fields: Partial<ContactFields>): Promise<Contact | undefined>;
   /** @returns whether it was there */
-  delete(place: ContactPlace, id: number): Promise<boolean>;
+  delete(place: Place, id: number): Promise<boolean>;
 }
 
 export function createContactStore(manager: EntityManager): ContactStore {
   const contacts = manager.getRepository(Contact);
-  const one = ({ tenantId, environment, spaceId }: ContactPlace, id: number) => ({
+  const one = ({ tenantId, environment, spaceId }: Place, id: number) => ({
     tenantId,
     environment,
     spaceId,
     id: String(id),
     deletedAt: IsNull(),
   });
-  const find = async (place: ContactPlace, id: number) =>
+  const find = async (place: Place, id: number) =>
     (await contacts.findOneBy(one(place, id))) ?? undefined;
 
   return {

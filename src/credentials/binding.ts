@@ -1,20 +1,17 @@
 import type { Principal } from './principal.js';
 
-/** What a route is about, for principals that are tied to single things. */
-export interface Thing {
-  /** As bindings call it, such as `contacts`. */
-  readonly type: string;
-  /** The parameter of the path that holds its id; absent for routes about all of its type. */
-  readonly parameter?: string;
-}
-
-/** Who is tied to single things reaches none but those, and no list of them either. */
+/**
+ * Whether a principal may come to a route about things of a type: who is tied to single things reaches
+ * none but those, and no list of them either.
+ *
+ * @param thing the type, as bindings call it; `undefined` for routes about nothing that one can be tied to
+ * @param id that of the one thing that a request is about; `undefined` if it is about all of them
+ */
 export function isBoundTo(
   { bindings }: Principal,
-  thing: Thing | undefined,
-  parameters: Readonly<Record<string, string>> = {},
+  thing: string | undefined,
+  id: string | undefined,
 ): boolean {
   if (bindings === null || thing === undefined) return true;
-  const id = thing.parameter === undefined ? undefined : parameters[thing.parameter];
-  return bindings.some((binding) => binding.type === thing.type && binding.id === id);
+  return bindings.some((binding) => binding.type === thing && binding.id === id);
 }

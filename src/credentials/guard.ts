@@ -7,8 +7,8 @@ import { Problem, type ProblemCode } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
+import { isBoundTo } from './binding.js';
 import { createChallenge, isOpenDenial, withChallenge, type ChallengeError } from './challenge.js';
-import { isBoundTo, type Thing } from './binding.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
 import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
@@ -21,7 +21,8 @@ export type Access =
   | {
       readonly scopes: readonly Scope[];
       readonly principals: readonly PrincipalKind[];
-      readonly thing?: Thing;
+      /** What the route is about, as bindings call it; the parameter `id` of its path says which one. */
+      readonly thing?: string;
     };
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
@@ -252,7 +253,7 @@ export function reasonToTurnAway(
   if (principal === undefined) return undefined;
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
-  return isBoundTo(principal, access.thing, parameters) ? undefined : 'not_bound';
+  return isBoundTo(principal, access.thing, parameters?.['id']) ? undefined : 'not_bound';
 }
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {

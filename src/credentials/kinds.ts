@@ -25,6 +25,9 @@ export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-he
  */
 export type Family = 'keys' | 'personal' | 'imported' | 'tokens';
 
+/** The budgets that requests can count on, see `budgets.ts`. */
+export type BudgetKind = 'tenant' | 'publishable_tenant' | 'key' | 'key_and_address';
+
 interface KindFacts {
   readonly family: Family;
   /** What stands between the brand and the secret; a kind may tell its environments apart there. */
@@ -43,6 +46,8 @@ interface KindFacts {
   /** How `/api/v1/me` calls it. */
   readonly type: string;
   readonly presentations: readonly Presentation[];
+  /** The budgets that its requests count on. */
+  readonly limits: readonly BudgetKind[];
 }
 
 const inEither = (prefix: string) => ({ live: prefix, test: prefix });
@@ -61,6 +66,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'api_key',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   publishable: {
     family: 'keys',
@@ -72,6 +78,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'publishable_key',
     presentations: [...IN_A_HEADER, 'query'],
+    limits: ['publishable_tenant', 'key_and_address'],
   },
   personal: {
     family: 'personal',
@@ -83,6 +90,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'personal_access_token',
     presentations: IN_A_HEADER,
+    limits: ['tenant'],
   },
   service: {
     family: 'keys',
@@ -94,6 +102,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'service',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   agent: {
     family: 'keys',
@@ -105,6 +114,7 @@ export const KINDS = {
     takesBindings: true,
     type: 'agent',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   organization: {
     family: 'keys',
@@ -117,6 +127,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'organization',
     presentations: IN_A_HEADER,
+    limits: ['tenant', 'key'],
   },
   access_token: {
     family: 'tokens',
@@ -128,6 +139,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'access_token',
     presentations: IN_A_HEADER,
+    limits: ['tenant'],
   },
 } as const satisfies Record<string, KindFacts>;
 

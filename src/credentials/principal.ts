@@ -28,6 +28,8 @@ export interface Principal {
   readonly issuedAt: number;
   /** Milliseconds since the epoch; `null` if it does not expire. */
   readonly expiresAt: number | null;
+  /** Requests a minute: `null` for as many as keys have by default, 0 for any number. */
+  readonly rateLimitPerMinute: number | null;
   /** What an OAuth access token has beyond that; keys have none. */
   readonly token: TokenFacts | undefined;
 }

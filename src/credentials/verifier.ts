@@ -70,7 +70,7 @@ const keyFacts = (isGone?: string) => `
       array_to_string(c.scopes, ' '), ${list('spaces')}, ${list('allowed_ips')},
       ${IN_MS('c.created_at')},
       CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
-      coalesce(c.bindings::text, '*')`;
+      coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*')`;
 
 /**
  * The lookup's queries, a family each: for each credential its digest, its name, and everything else
@@ -98,7 +98,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
       ${stateOf('client.id IS NULL OR m.role IS NULL')},
       array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*',
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*',
       coalesce(m.role, ''), c.client_id, c.grant_id, c.audience)
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN clients client ON client.id = c.client_id
@@ -188,13 +188,14 @@ function createRowReader() {
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
-      scopes: scopeSets(fact(7), family, fact(13)),
+      scopes: scopeSets(fact(7), family, fact(14)),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
       principalKind: KINDS[kind].principal,
       principalId: fact(4),
       issuedAt: Number(fact(10)),
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
+      rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
       token,
     };
     return {
@@ -202,13 +203,13 @@ function createRowReader() {
       digestKeyId: fact(5),
       state: fact(6),
       allowedIps: fact(9),
-      importedPrefix: fact(13),
+      importedPrefix: fact(14),
     };
   };
 }
 
 function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [role = '', clientId = '', grantId = '', audience = ''] = facts.slice(13);
+  const [role = '', clientId = '', grantId = '', audience = ''] = facts.slice(14);
   return { clientId, clientName, grantId, role: role as Role, audience };
 }
 

@@ -10,9 +10,8 @@ export function originsOf(urls: readonly string[]): readonly string[] {
 
 /** A path and the methods that it answers, for preflights. */
 export interface CorsPath {
-  /** To the letter; or a prefix that one more segment follows. */
+  /** To the letter, but for what it names as `:id`, which stands for one segment. */
   readonly path: string;
-  readonly isPrefix?: boolean;
   readonly methods: string;
 }
 
@@ -22,6 +21,15 @@ export interface CorsRules {
   readonly open: readonly CorsPath[];
   /** Whose answers say themselves who may read them, by `ctx.state.readers`: nobody, if they don't. */
   readonly decided: readonly CorsPath[];
+  /** What any origin may read with a credential that is no secret, and with no other. */
+  readonly shown: {
+    /** To the letter, but for what they name as `:id`. Only reading them is meant. */
+    readonly paths: readonly string[];
+    /** The only request headers that a stranger's page may send there. */
+    readonly headers: readonly string[];
+    /** Whether this is all that a request presents. */
+    readonly isShown: (ctx: Context) => boolean;
+  };
   /** The resource API's prefix, readable from the listed origins only. */
   readonly listed: {
     readonly prefix: string;
@@ -32,6 +40,7 @@ export interface CorsRules {
 }
 
 const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'DPoP', 'MCP-Protocol-Version'];
+const READING = 'GET, HEAD';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED = [
   'WWW-Authenticate',
@@ -54,9 +63,10 @@ const MAX_AGE_SECONDS = '600';
  * A preflight carries neither client nor credential, so where an answer decides for itself every
  * origin may ask.
  */
-export function createCors({ open, decided, listed }: CorsRules): Middleware {
+export function createCors({ open, decided, shown, listed }: CorsRules): Middleware {
   const findOpen = createFinder(open);
   const findDecided = createFinder(decided);
+  const findShown = createFinder(shown.paths.map((path) => ({ path, methods: READING })));
   const listedHeaders = [...REQUEST_HEADERS, ...listed.headers];
 
   return (ctx, next) => {
@@ -72,22 +82,48 @@ export function createCors({ open, decided, listed }: CorsRules): Middleware {
       if (isPreflight(ctx)) return answerPreflight(ctx, '*', decidedPath.methods, REQUEST_HEADERS);
       return next().finally(() => admitReaders(ctx));
     }
-    if (!path.startsWith(listed.prefix) || listed.origins.size === 0) return next();
-    ctx.vary('Origin');
-    const origin = ctx.get('Origin');
-    if (!listed.origins.has(origin)) return next();
-    if (isPreflight(ctx)) return answerPreflight(ctx, origin, METHODS, listedHeaders);
-    admit(ctx, origin);
+    if (path.startsWith(listed.prefix) && listed.origins.size > 0) {
+      ctx.vary('Origin');
+      const origin = ctx.get('Origin');
+      if (listed.origins.has(origin)) {
+        if (isPreflight(ctx)) return answerPreflight(ctx, origin, METHODS, listedHeaders);
+        admit(ctx, origin);
+        return next();
+      }
+    }
+    const method = isPreflight(ctx) ? ctx.get('Access-Control-Request-Method') : ctx.method;
+    if (!isReading(method) || findShown(path) === undefined) return next();
+    if (isPreflight(ctx)) return allow(ctx, '*', READING, shown.headers);
+    if (shown.isShown(ctx)) admit(ctx, '*');
     return next();
   };
 }
 
+/** Most paths are known to the letter; only those that leave a segment open are tried one by one. */
 function createFinder(paths: readonly CorsPath[]): (path: string) => CorsPath | undefined {
-  const exact = new Map(paths.filter(({ isPrefix }) => !isPrefix).map((item) => [item.path, item]));
-  const prefixes = paths.filter(({ isPrefix }) => isPrefix);
-  const isBelow = (path: string, prefix: string) =>
-    path.startsWith(prefix) && path.length > prefix.length && !path.includes('/', prefix.length);
-  return (path) => exact.get(path) ?? prefixes.find((item) => isBelow(path, item.path));
+  const exact = new Map(paths.map((item) => [item.path, item]));
+  const patterns = paths
+    .filter(({ path }) => path.includes('/:'))
+    .map((item) => ({
+      item,
+      start: item.path.slice(0, item.path.indexOf(':')),
+      segments: item.path.split('/'),
+    }));
+  return (path) =>
+    exact.get(path) ??
+    patterns.find(
+      ({ start, segments }) => path.startsWith(start) && isLike(segments, path.split('/')),
+    )?.item;
+}
+
+function isLike(segments: readonly string[], given: readonly string[]): boolean {
+  const fits = (segment: string, index: number) =>
+    segment.startsWith(':') ? given[index] !== '' : given[index] === segment;
+  return segments.length === given.length && segments.every(fits);
+}
+
+function isReading(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function isPreflight(ctx: Context): boolean {
@@ -100,11 +136,20 @@ async function answerPreflight(
   methods: string,
   headers: readonly string[],
 ): Promise<void> {
+  ctx.set('Access-Control-Max-Age', MAX_AGE_SECONDS);
+  return allow(ctx, origin, methods, headers);
+}
+
+async function allow(
+  ctx: Context,
+  origin: string,
+  methods: string,
+  headers: readonly string[],
+): Promise<void> {
   ctx.set({
     'Access-Control-Allow-Origin': origin,
     'Access-Control-Allow-Methods': methods,
     'Access-Control-Allow-Headers': headers.join(', '),
-    'Access-Control-Max-Age': MAX_AGE_SECONDS,
   });
   ctx.status = 204;
 }

@@ -42,7 +42,8 @@ export interface Idempotency {
   ): Promise<void>;
 }
 
-export function createIdempotency(sealer: Sealer): Idempotency {
+/** @param headers those of a request, beyond its target, that make another request of it */
+export function createIdempotency(sealer: Sealer, headers: readonly string[]): Idempotency {
   return {
     async once(ctx, manager, { scope, identity }, { key, body }, perform) {
       if (!/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(key) || key.length > MAX_KEY_LENGTH) {
@@ -52,7 +53,8 @@ export function createIdempotency(sealer: Sealer): Idempotency {
         );
       }
       await lockKey(manager, scope, key);
-      const fingerprint = fingerprintOf([ctx.method, ctx.path, ctx.querystring, ...identity], body);
+      const target = [ctx.method, ctx.path, ctx.querystring, ...sentOf(ctx, headers)];
+      const fingerprint = fingerprintOf([...target, ...identity], body);
       const context = `idempotency ${scope} ${key}`;
       const first = await findRecord(manager, scope, key);
       if (first !== null) {
@@ -135,6 +137,11 @@ function findRecord(
       hours: HOURS_KEPT,
     })
     .getOne();
+}
+
+/** Those headers that were sent, each with its value. */
+function sentOf(ctx: Context, headers: readonly string[]): readonly string[] {
+  return headers.flatMap((name) => (ctx.get(name) === '' ? [] : [name, ctx.get(name)]));
 }
 
 function fingerprintOf(parts: readonly string[], body: Buffer): string {

@@ -23,7 +23,7 @@ export const PROBLEMS = {
     status: 403,
     title: 'The credential does not permit this',
     advice:
-      'The credential is good, but this is not for its kind, or would reach further than it does itself.',
+      'The credential is good, but this is not for its kind, would reach further than it does itself, or is in a space that it may not enter.',
   },
   scope_insufficient: {
     status: 403,
@@ -72,6 +72,12 @@ export const PROBLEMS = {
     status: 422,
     title: 'The request holds invalid values',
     advice: 'The member errors lists every invalid member with the reason.',
+  },
+  rate_limited: {
+    status: 429,
+    title: 'A budget of requests is spent',
+    advice:
+      'The tenant or the key has made as many requests as it may for now. The RateLimit headers say which budget it is; come back after Retry-After seconds.',
   },
   internal_error: {
     status: 500,

@@ -21,6 +21,11 @@ export function text(max: number) {
     );
 }
 
+/** A member that can be left out: it is `null` then. */
+export function optional<Schema extends z.ZodType>(schema: Schema) {
+  return schema.nullable().default(null);
+}
+
 /**
  * Checks a value from outside.
  *

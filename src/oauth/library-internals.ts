@@ -6,6 +6,7 @@ import type { AsyncLocalStorage } from 'node:async_hooks';
 
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
 import contextStorage from 'oidc-provider/lib/helpers/als.js';
 // @ts-expect-error nor for this one
@@ -124,4 +125,20 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
 /** Does something with the library for a request that it does not answer itself: what it stores is stored for that request. */
 export function onBehalfOf<Result>(ctx: Context, work: () => Promise<Result>): Promise<Result> {
   return (contextStorage as AsyncLocalStorage<Context>).run(ctx, work);
+}
+
+/**
+ * The library reads bodies itself, and grumbles on standard output about one that somebody has read
+ * before. Until `ctx.req` is put back, it finds this one as if nobody had.
+ */
+export function giveBody(ctx: Context, body: Buffer): void {
+  ctx.req = Object.create(ctx.req, {
+    readable: { value: true },
+    iterator: { value: () => [body].values() },
+  }) as Context['req'];
+}
+
+/** What the library keeps with a request that it has seen. */
+export function oidcOf(ctx: Context): KoaContextWithOIDC['oidc'] | undefined {
+  return (ctx as unknown as Partial<KoaContextWithOIDC>).oidc;
 }

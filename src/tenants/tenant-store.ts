@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
-import { Space } from './space.entity.js';
+import type { Space } from '../spaces/space.entity.js';
 import { Tenant } from './tenant.entity.js';
 
 export interface TenantStore {
@@ -17,12 +17,10 @@ export interface TenantStore {
   update(id: string, fields: { slug?: string; name?: string }): Promise<void>;
   /** Suspends or resumes; doing either twice changes nothing. */
   setSuspended(id: string, isSuspended: boolean): Promise<void>;
-  findDefaultSpace(tenantId: string): Promise<Space | undefined>;
 }
 
 export function createTenantStore(manager: EntityManager): TenantStore {
   const tenants = manager.getRepository(Tenant);
-  const spaces = manager.getRepository(Space);
   return {
     async create({ slug, name }) {
       const id = createId('tnt');
@@ -34,7 +32,8 @@ export function createTenantStore(manager: EntityManager): TenantStore {
         .returning('id')
         .execute();
       if (inserted.raw.length === 0) return undefined;
-      await spaces.insert({ id: createId('spc'), tenantId: id, name: 'Default', isDefault: true });
+      const space = { id: createId('spc'), tenantId: id, name: 'Default', isDefault: true };
+      await manager.insert<Space>('Space', space);
       return tenants.findOneByOrFail({ id });
     },
     async find(idOrSlug) {
@@ -53,9 +52,6 @@ export function createTenantStore(manager: EntityManager): TenantStore {
         })
         .where({ id })
         .execute();
-    },
-    async findDefaultSpace(tenantId) {
-      return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
     },
   };
 }

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectProblem } from '../support/problems.js';
+import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createSpace } from '../support/spaces.js';
 
 const DAY = 24 * 3600 * 1000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();
@@ -14,7 +15,7 @@ const CEILING = {
   scopes: ['contacts:read', 'leads:read', 'api_keys:manage'],
   allowedIps: ['127.0.0.1', '10.0.0.0/8', '2001:db8::/32'],
   expiresAt: inDays(10),
-  rateLimitPerMinute: 30,
+  rateLimitPerMinute: 10_000,
 };
 
 const WIDER: readonly (readonly [string, object, string])[] = [
@@ -30,7 +31,7 @@ const WIDER: readonly (readonly [string, object, string])[] = [
   ['a later end', { expiresAt: inDays(11) }, 'expiry'],
   ['the usual limit', { rateLimitPerMinute: null }, 'rate limit'],
   ['no limit', { rateLimitPerMinute: 0 }, 'rate limit'],
-  ['a higher limit', { rateLimitPerMinute: 31 }, 'rate limit'],
+  ['a higher limit', { rateLimitPerMinute: 10_001 }, 'rate limit'],
 ];
 /** What `PATCH` can change. */
 const ALTERABLE = WIDER.filter(([, fields]) =>
@@ -153,6 +154,74 @@ describe('nobody reaches further than the key that they manage with', () => {
 
     it('alters one that reaches exactly as far', async () => {
       await patch((await operators({})).id, { ...CEILING_CHANGE, name: 'Changed' }).expect(200);
+    });
+  });
+
+  describe('confined to spaces', () => {
+    const [name, scopes] = ['Confined', ['contacts:read', 'api_keys:manage']];
+    let [one, two, three] = ['', '', ''];
+    let confined: TestKey;
+    beforeAll(async () => {
+      [one, two, three] = [
+        await createSpace(gatehouse, tenant, 'One'),
+        await createSpace(gatehouse, tenant, 'Two'),
+        await createSpace(gatehouse, tenant, 'Three'),
+      ];
+      confined = await gatehouse.createKey(tenant, { name, scopes, spaces: [one, two] });
+    });
+
+    it('makes no key for more of them, nor for all', async () => {
+      for (const spaces of [null, [three], [one, three]]) {
+        const answer = await post('', { name, scopes, spaces }, confined);
+        expectProblem(answer, 403, 'forbidden');
+        expect(answer.body.detail).toContain('spaces');
+      }
+      expectProblem(await post('', { name, scopes }, confined), 403, 'forbidden');
+    });
+
+    it('makes one for the same, or fewer', async () => {
+      for (const spaces of [[one], [two, one], [two, two]]) {
+        const answer = await post('', { name, scopes, spaces }, confined);
+        expect(answer.body.data.spaces).toEqual([...new Set(spaces)]);
+      }
+    });
+
+    it('neither rotates nor alters one for more', async () => {
+      for (const spaces of [null, [three], [one, three]]) {
+        const { id } = await gatehouse.createKey(tenant, { name, scopes, spaces });
+        const before = await stored();
+
+        expectProblem(await post(`/${id}/rotate`, {}, confined), 403, 'forbidden');
+        expectProblem(await patch(id, { name: 'Mine' }, confined), 403, 'forbidden');
+        expect(await stored()).toEqual(before);
+      }
+      const { id } = await gatehouse.createKey(tenant, { name, scopes, spaces: [two] });
+      await post(`/${id}/rotate`, {}, confined).expect(201);
+    });
+
+    it("is not confined to another tenant's", async () => {
+      const other = await gatehouse.createTenant(`other-${one.toLowerCase()}`);
+      const theirs = await createSpace(gatehouse, other, 'Theirs');
+      const admin = await gatehouse.createKey(tenant);
+
+      expectInvalid(await post('', { name, scopes, spaces: [one, theirs] }, admin), ['spaces']);
+    });
+  });
+
+  describe('a rotation of a stronger key', () => {
+    it('is refused for each kind, whatever it would be called', async () => {
+      const narrow = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
+      for (const [kind, scopes] of [
+        ['secret', ['contacts:read']],
+        ['publishable', ['products:read']],
+        ['service', ['introspect']],
+        ['agent', ['leads:read']],
+        ['organization', ['api_keys:manage']],
+      ]) {
+        const { id } = await gatehouse.createKey(tenant, { kind, scopes });
+        expectProblem(await post(`/${id}/rotate`, {}, narrow), 403, 'forbidden');
+        expectProblem(await patch(id, { name: 'Mine' }, narrow), 403, 'forbidden');
+      }
     });
   });
 

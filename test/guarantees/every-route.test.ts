@@ -4,7 +4,7 @@ import type { Access, GuardedState } from '../../src/credentials/guard.js';
 import type { SessionAccess, SessionState } from '../../src/credentials/session-guard.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';
-import { isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
+import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createCredential } from '../support/credentials.js';
@@ -31,8 +31,14 @@ const OPEN_PATHS = [
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 const nameOf = ({ method, path }: AnyRoute) => `${method} ${path}`;
-const pathOf = ({ path }: AnyRoute) =>
-  `/api/v1${path.replace(':id', path.startsWith('/contacts') ? '1' : 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV')}`;
+/** An id of the form that the route takes; `1` for the others. */
+const IDS: readonly (readonly [string, string])[] = [
+  ['/api-keys', 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+  ['/personal-access-tokens', 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+  ['/spaces', 'spc_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+];
+const idFor = (path: string) => IDS.find(([start]) => path.startsWith(start))?.[1] ?? '1';
+const pathOf = ({ path }: AnyRoute) => `/api/v1${path.replace(':id', idFor(path))}`;
 
 describe('every route', () => {
   let gatehouse: TestApp;
@@ -143,13 +149,22 @@ describe('every route', () => {
     }
   });
 
-  it('never lets services, agents and publishable keys manage keys', () => {
+  it('never lets services, agents and publishable keys manage keys or spaces', () => {
+    const managing: readonly Scope[] = ['api_keys:manage', 'spaces:manage'];
     for (const { access, ...route } of guarded) {
-      if (!access.scopes.includes('api_keys:manage')) continue;
+      if (!access.scopes.some((scope) => managing.includes(scope))) continue;
       expect({ ...route, principals: access.principals }).toEqual({
         ...route,
         principals: ['tenant', 'user'],
       });
+    }
+  });
+
+  it('admits publishable keys only where all scopes are public, and to who they are', () => {
+    const admitting = guarded.filter(({ access }) => access.principals.includes('publishable'));
+    expect(admitting.map(nameOf)).toEqual(['GET /me', 'GET /products', 'GET /products/:id']);
+    for (const { access } of admitting) {
+      expect(access.scopes.every((scope) => CATALOG[scope].public)).toBe(true);
     }
   });
 

@@ -3,18 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import {
-  createContactStore,
-  type ContactFields,
-  type ContactPlace,
-} from '../../src/contacts/contact-store.js';
 import { createCredentialStore } from '../../src/credentials/credential-store.js';
-import { createId } from '../../src/db/id.js';
-import { Space } from '../../src/tenants/space.entity.js';
+import { createSpaceStore } from '../../src/spaces/space-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createCredential } from '../support/credentials.js';
+import { createSpace, defaultSpaceOf } from '../support/spaces.js';
 
 const ALL = { limit: 100, after: undefined };
 
@@ -34,73 +29,49 @@ describe('every store keeps tenants apart, and live from test', () => {
     theirs = await gatehouse.createTenant(`theirs-${randomUUID()}`);
   });
 
-  const spaceOf = async ({ id }: Tenant): Promise<string> =>
-    (await createTenantStore(manager).findDefaultSpace(id))?.id ?? '';
   const snapshot = (table: string) =>
     gatehouse.database.query(`SELECT * FROM ${table} ORDER BY 1, 2`);
 
-  describe('contacts', () => {
-    const FIELDS: ContactFields = {
-      ...{ firstName: 'Ada', lastName: null, companyName: null, email: null, phone: null },
-      type: 'customer',
-    };
-    let ownPlace: ContactPlace;
-    let elsewhere: readonly (readonly [string, ContactPlace])[];
-    beforeEach(async () => {
-      const tenantId = ours.id;
-      const secondSpace = createId('spc');
-      await manager.insert(Space, { id: secondSpace, tenantId, name: 'Two', isDefault: false });
-      ownPlace = { tenantId, environment: 'live', spaceId: await spaceOf(ours) };
-      const theirSpace = await spaceOf(theirs);
-      elsewhere = [
-        ['tenant', { ...ownPlace, tenantId: theirs.id, spaceId: theirSpace }],
-        ['tenant, named with our space', { ...ownPlace, tenantId: theirs.id }],
-        ['environment', { ...ownPlace, environment: 'test' }],
-        ['space', { ...ownPlace, spaceId: secondSpace }],
-        ['space of another tenant', { ...ownPlace, spaceId: theirSpace }],
-      ];
-    });
-
+  describe('spaces', () => {
     it('has no operation that is not exercised here', () => {
-      expect(Object.keys(createContactStore(manager)).toSorted()).toEqual([
-        ...['create', 'delete', 'find', 'list', 'update'],
+      expect(Object.keys(createSpaceStore(manager)).toSorted()).toEqual([
+        ...['create', 'find', 'findDefault', 'list', 'rename'],
       ]);
     });
 
-    it('are found, listed, changed and deleted only where they were created', async () => {
-      const store = createContactStore(manager);
-      const own = await store.create(ownPlace, FIELDS);
-      const id = Number(own.id);
-      const before = await snapshot('contacts');
-      for (const [what, place] of elsewhere) {
-        expect([what, await store.find(place, id)]).toEqual([what, undefined]);
-        expect([what, await store.list(place, ALL)]).toEqual([what, []]);
-        expect([what, await store.update(place, id, { type: 'vendor' })]).toEqual([
-          what,
-          undefined,
-        ]);
-        expect([what, await store.delete(place, id)]).toEqual([what, false]);
-      }
-      expect(await snapshot('contacts')).toEqual(before);
-
-      expect((await store.list(ownPlace, ALL)).map((contact) => contact.id)).toEqual([own.id]);
-      expect(await store.update(ownPlace, id, { type: 'vendor' })).toMatchObject({
-        type: 'vendor',
+    it('are found, listed and renamed only by their tenant', async () => {
+      const own = await createSpace(gatehouse, ours, 'Two');
+      const before = await snapshot('spaces');
+      await gatehouse.dataSource.transaction(async (transaction) => {
+        const store = createSpaceStore(transaction);
+        expect(await store.find(theirs.id, own)).toBeUndefined();
+        expect(await store.rename(theirs.id, own, 'Theirs')).toBeUndefined();
+        const listed = await store.list(theirs.id, null, ALL);
+        expect(listed.map(({ name }) => name)).toEqual(['Default']);
+        expect(await store.list(theirs.id, [own], ALL)).toEqual([]);
       });
-      expect(await store.delete(ownPlace, id)).toBe(true);
-      expect(await store.find(ownPlace, id)).toBeUndefined();
+      expect(await snapshot('spaces')).toEqual(before);
+
+      const store = createSpaceStore(manager);
+      expect(await store.find(ours.id, own)).toMatchObject({ name: 'Two', isDefault: false });
+      expect(await store.list(ours.id, null, ALL)).toMatchObject([
+        { name: 'Two' },
+        { name: 'Default' },
+      ]);
     });
 
-    it('of one place leave those of another untouched', async () => {
-      const store = createContactStore(manager);
-      const own = await store.create(ownPlace, FIELDS);
-      const [, place] = elsewhere[0] ?? ['', ownPlace];
-      const other = await store.create(place, FIELDS);
-
-      await store.update(place, Number(other.id), { firstName: 'Eve' });
-      await store.delete(place, Number(other.id));
-
-      expect(await store.find(ownPlace, Number(own.id))).toEqual(own);
+    it('have defaults, and names, of their own', async () => {
+      expect(await defaultSpaceOf(gatehouse, ours)).not.toBe(
+        await defaultSpaceOf(gatehouse, theirs),
+      );
+      const [own, other] = [
+        await createSpace(gatehouse, ours, 'Two'),
+        await createSpace(gatehouse, theirs, 'Two'),
+      ];
+      await gatehouse.dataSource.transaction((transaction) =>
+        createSpaceStore(transaction).rename(ours.id, own, 'Three'),
+      );
+      expect(await createSpaceStore(manager).find(theirs.id, other)).toMatchObject({ name: 'Two' });
     });
   });
 
@@ -128,7 +99,10 @@ describe('every store keeps tenants apart, and live from test', () => {
 
     it('are confined to spaces, and made by members, of their own tenant', async () => {
       const store = createCredentialStore(manager);
-      const [own, foreign] = [await spaceOf(ours), await spaceOf(theirs)];
+      const [own, foreign] = [
+        await defaultSpaceOf(gatehouse, ours),
+        await defaultSpaceOf(gatehouse, theirs),
+      ];
       const { principalId } = await createCredential(gatehouse, ours, 'personal', ['leads:read']);
 
       expect(await store.unknownSpaces(ours.id, [own, foreign])).toEqual([foreign]);
@@ -189,17 +163,13 @@ describe('every store keeps tenants apart, and live from test', () => {
     it('have no operation that is not exercised here', () => {
       expect(Object.keys(createTenantStore(manager)).toSorted()).toEqual([
         // `create`, `find` and `list` are the operator's: they are about tenants themselves.
-        ...['create', 'find', 'findDefaultSpace', 'list', 'setSuspended', 'update'],
+        ...['create', 'find', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
         // Accounts are global: `create`, `find`, `findByEmail`, `rehash` and `setPassword` know no tenant.
         ...['create', 'find', 'findByEmail', 'findMembership', 'join', 'leave', 'listMembers'],
         ...['listMemberships', 'rehash', 'setPassword', 'setRole'],
       ]);
-    });
-
-    it('have default spaces of their own', async () => {
-      expect(await spaceOf(ours)).not.toBe(await spaceOf(theirs));
     });
 
     it('are updated and suspended one at a time', async () => {

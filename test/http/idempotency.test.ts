@@ -8,6 +8,7 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { countContacts, postContact } from '../support/contacts.js';
 import { expectProblem } from '../support/problems.js';
 import { sendRaw } from '../support/raw-http.js';
+import { createSpace } from '../support/spaces.js';
 
 const BODY = { type: 'customer', firstName: 'Ada' };
 
@@ -131,6 +132,26 @@ describe('Idempotency-Key', () => {
       ]) {
         expectProblem(await request.set(headers).send(BODY), 409, 'idempotency_key_reused');
       }
+    });
+
+    it('is for another space, named or the default one', async () => {
+      const before = await countContacts(gatehouse);
+      const [one, two] = [
+        await createSpace(gatehouse, tenant, randomUUID()),
+        await createSpace(gatehouse, tenant, randomUUID()),
+      ];
+      const within = (space: string | undefined) =>
+        postContact(gatehouse, key, BODY, {
+          'Idempotency-Key': once,
+          ...(space !== undefined && { 'X-Bwp-Space': space }),
+        });
+      const first = await within(one);
+      expect(first.status).toBe(201);
+
+      expectProblem(await within(two), 409, 'idempotency_key_reused');
+      expectProblem(await within(undefined), 409, 'idempotency_key_reused');
+      expect((await within(one)).text).toBe(first.text);
+      expect(await countContacts(gatehouse)).toBe(before + 1);
     });
 
     it('is for another key of the tenant, of either environment', async () => {

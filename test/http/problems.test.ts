@@ -8,7 +8,7 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { postContact } from '../support/contacts.js';
 import { expectProblem } from '../support/problems.js';
 
-/** The table of contract §4; `rate_limited` comes with the limits. */
+/** The table of contract §4. */
 const STATUS = {
   bad_request: 400,
   unauthorized: 401,
@@ -23,6 +23,7 @@ const STATUS = {
   payload_too_large: 413,
   unsupported_media_type: 415,
   validation_failed: 422,
+  rate_limited: 429,
   internal_error: 500,
   service_unavailable: 503,
 } as const;
@@ -84,6 +85,11 @@ describe('problems (RFC 9457)', () => {
     unsupported_media_type: async () =>
       gatehouse.http.post('/api/v1/contacts').set(key.bearer).type('text/plain').send('x'),
     validation_failed: async () => postContact(gatehouse, key, {}),
+    async rate_limited() {
+      const limited = await gatehouse.createKey(tenant, { rateLimitPerMinute: 1 });
+      await get('/me', limited);
+      return get('/me', limited);
+    },
     internal_error: () => broken(() => get('/contacts')),
     async service_unavailable() {
       await gatehouse.database.lock();

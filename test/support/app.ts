@@ -26,6 +26,7 @@ import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/sign
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
+import { NO_LIMITS } from './no-limits.js';
 
 /** The whole application over a database of its own, inside the test's process. */
 export interface TestApp {
@@ -62,14 +63,20 @@ export const TEST_SECRET_KEY = 'a secret key that is only used by tests';
 /** For `ISSUER`: the address that the application will listen at, so that its own URLs lead to it. */
 export const ITSELF = 'itself';
 
-/** @param env configuration beyond the defaults, as environment variables; `ISSUER` may be `ITSELF` */
-export async function createTestApp(env: Record<string, string> = {}): Promise<TestApp> {
+/**
+ * @param env configuration beyond the defaults, as environment variables; `ISSUER` may be `ITSELF`
+ * @param clock what budgets slide by
+ */
+export async function createTestApp(
+  env: Record<string, string> = {},
+  clock?: () => number,
+): Promise<TestApp> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const config = readConfig(
     {
-      ...{ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...env },
+      ...{ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...NO_LIMITS, ...env },
       ...(env['ISSUER'] === ITSELF && { ISSUER: origin }),
     },
     '/',
@@ -98,6 +105,7 @@ export async function createTestApp(env: Record<string, string> = {}): Promise<T
   await signingKeys.refresh();
   const app = createApp({
     ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
+    ...(clock && { clock }),
   });
   server.on('request', app.koa.callback());
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { testServer } from './database.js';
 import { createHttpClient, type HttpClient } from './http-client.js';
+import { NO_LIMITS } from './no-limits.js';
 import { until } from './until.js';
 
 /** How a process ended. */
@@ -88,7 +89,7 @@ function launchServer(env: Record<string, string>): ServerProcess {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [join(testServer().build, 'src/main.js')], {
     // Nothing of the test's own environment: what the program reads is what the test gives it.
-    env: { PATH, HOME, PORT: '0', ...env },
+    env: { PATH, HOME, PORT: '0', ...NO_LIMITS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A process group of its own, which a test can send a signal to.
     detached: true,

@@ -2,18 +2,19 @@ import {
   Column,
   CreateDateColumn,
   Entity,
+  Generated,
   Index,
   JoinColumn,
   ManyToOne,
   PrimaryColumn,
 } from 'typeorm';
 
-import { Tenant } from './tenant.entity.js';
-
 /** A part of a tenant's data that credentials can be confined to. Each tenant has a default one. */
 @Entity('spaces')
 @Index('spaces_one_default', ['tenantId'], { unique: true, where: 'is_default' })
-@Index('spaces_of_tenant', ['tenantId'])
+@Index('spaces_of_tenant', ['tenantId', 'seq'])
+// On `lower(name)`, which TypeORM cannot express.
+@Index('spaces_name_key', { synchronize: false })
 export class Space {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'spaces_pkey' })
   id!: string;
@@ -21,15 +22,21 @@ export class Space {
   @Column({ type: 'text', name: 'tenant_id', collation: 'C' })
   tenantId!: string;
 
-  @ManyToOne(() => Tenant)
+  @ManyToOne('Tenant')
   @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'spaces_tenant_fkey' })
   tenant?: unknown;
 
+  /** Unique within the tenant, in upper and lower case alike. */
   @Column('text')
   name!: string;
 
   @Column({ type: 'boolean', name: 'is_default' })
   isDefault!: boolean;
+
+  /** The order of making, by which they are listed. */
+  @Column('bigint')
+  @Generated('increment')
+  seq!: string;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;

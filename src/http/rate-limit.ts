@@ -1,0 +1,143 @@
+import type { ServerResponse } from 'node:http';
+import type { Middleware } from 'koa';
+import { Counter, type Registry } from 'prom-client';
+
+import type { RequestState } from './context.js';
+import { Problem } from './problem.js';
+import type { Bucket, RateBuckets } from './rate-buckets.js';
+import type { Route } from './routes.js';
+import { secondsUntilMore } from './sliding-window.js';
+
+/** What requests are counted on, as a sort of buckets. */
+export interface Budget {
+  /** What metrics call it. */
+  readonly label: string;
+  /** What headers call it: `RateLimit-<name>-Limit`. */
+  readonly name: string;
+  readonly counts: 'units' | 'requests';
+  readonly buckets: RateBuckets;
+}
+
+/** The part of a budget that one caller has; without a limit there is none. */
+export interface Share {
+  readonly budget: Budget;
+  readonly bucket: Bucket;
+  readonly limit: number;
+}
+
+/** How much of a share is used and left. */
+export interface Usage {
+  readonly limit: number;
+  readonly used: number;
+  readonly remaining: number;
+  /** Until more is left; 0 if nothing is used. */
+  readonly resetSeconds: number;
+  readonly windowSeconds: number;
+}
+
+/** What dear requests cost, told by how their path ends. */
+const COST_BY_ENDING: ReadonlyMap<string, number> = new Map([
+  ['exports', 20],
+  ['pdf', 50],
+  ['bulk', 100],
+  ['imports', 200],
+]);
+const COST_OF_READING = 1;
+const COST_OF_CHANGING = 5;
+
+/** What a request to a route costs, in units. By its pattern: what a parameter holds changes nothing. */
+function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
+  const ending = path.slice(path.lastIndexOf('/') + 1);
+  return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? COST_OF_READING : COST_OF_CHANGING);
+}
+
+export function usageOf({ budget, bucket, limit }: Share, now: number): Usage {
+  const { windowSeconds } = budget.buckets;
+  return {
+    limit,
+    used: bucket.used,
+    remaining: Math.max(0, limit - bucket.used),
+    resetSeconds: secondsUntilMore(bucket, { limit, windowSeconds, now }),
+    windowSeconds,
+  };
+}
+
+/**
+ * Makes the middleware that counts a request on its caller's budgets, or refuses it. It is refused only
+ * if nothing is left: one that costs more than what is left still completes. What is refused does not
+ * count. Every answer says what is left.
+ *
+ * @param sharesOf the shares that a request counts on, opened just now
+ */
+export function createRateLimit<State extends RequestState>({
+  sharesOf,
+  now,
+  register,
+}: {
+  sharesOf: (ctx: Parameters<Middleware<State>>[0], now: number) => readonly Share[];
+  now: () => number;
+  register: Registry;
+}): (route: Pick<Route<unknown>, 'method' | 'path'>) => Middleware<State> {
+  const refusals = new Counter({
+    name: 'gatehouse_rate_limited_total',
+    help: 'Requests refused because a budget was spent, by budget.',
+    labelNames: ['budget'] as const,
+    registers: [register],
+  });
+
+  const writeHeaders = createHeaderWriter();
+
+  return (route) => {
+    const cost = costOf(route);
+    return (ctx, next) => {
+      const time = now();
+      const shares = sharesOf(ctx, time);
+      const isSpent = shares.some(hasNothingLeft);
+      for (const share of shares) {
+        const { budget, bucket } = share;
+        if (!isSpent) budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
+        writeHeaders(ctx.res, share, time);
+      }
+      if (!isSpent) return next();
+      const { budget, seconds } = refusalBy(shares, time);
+      refusals.inc({ budget: budget.label });
+      throw new Problem(
+        'rate_limited',
+        `The budget of this ${budget.name.toLowerCase()} is spent for now. Try again in ${seconds} s.`,
+        { headers: { 'Retry-After': String(seconds) } },
+      );
+    };
+  };
+}
+
+function hasNothingLeft({ bucket, limit }: Share): boolean {
+  return bucket.used >= limit;
+}
+
+/** Of those that are spent the one that takes longest, so that whoever waits is not refused again. */
+function refusalBy(shares: readonly Share[], now: number): { budget: Budget; seconds: number } {
+  const [longest] = shares
+    .filter(hasNothingLeft)
+    .map((share) => ({ budget: share.budget, seconds: usageOf(share, now).resetSeconds }))
+    .toSorted((a, b) => b.seconds - a.seconds);
+  if (longest === undefined) throw new Error('no budget is spent');
+  return longest;
+}
+
+function createHeaderWriter() {
+  // Joined once: that costs as much as setting them, and every answer has them.
+  const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
+  return (response: ServerResponse, share: Share, now: number) => {
+    const { name } = share.budget;
+    let known = names.get(name);
+    if (known === undefined) {
+      const prefix = `RateLimit-${name}`;
+      known = [`${prefix}-Limit`, `${prefix}-Remaining`, `${prefix}-Reset`];
+      names.set(name, known);
+    }
+    const { limit, remaining, resetSeconds } = usageOf(share, now);
+    response.setHeader(known[0], String(limit));
+    response.setHeader(known[1], String(remaining));
+    response.setHeader(known[2], String(resetSeconds));
+  };
+}

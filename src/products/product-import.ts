@@ -1,0 +1,79 @@
+import { Problem } from '../http/problem.js';
+import { parseWith } from '../http/validation.js';
+import { newProduct, type ProductFields } from './product-schema.js';
+import type { UpsertCounts } from './product-store.js';
+
+/** What became of a text with a product a line. */
+export interface ImportReport extends UpsertCounts {
+  readonly unchanged: number;
+  readonly refused: number;
+  /** The first of those that were refused. */
+  readonly refusals: readonly Refusal[];
+}
+
+interface Refusal {
+  /** Counted from 1, empty lines included. */
+  readonly line: number;
+  readonly reason: string;
+}
+
+/** As many as are stored by one statement. */
+const BATCH = 500;
+/** More would help nobody. */
+const MAX_REFUSALS = 100;
+
+/**
+ * Reads products, one JSON object a line, and stores those that are right. Of two with the same `sku`
+ * the first counts, and the second is refused: which of them is meant nobody can tell.
+ *
+ * @param store alters what is there already under the same `sku`
+ */
+export async function importProducts(
+  text: string,
+  store: (products: readonly ProductFields[]) => Promise<UpsertCounts>,
+): Promise<ImportReport> {
+  const counts = { created: 0, updated: 0, unchanged: 0, refused: 0 };
+  const refusals: Refusal[] = [];
+  const lineOfSku = new Map<string, number>();
+  let batch: ProductFields[] = [];
+  const flush = async () => {
+    if (batch.length === 0) return;
+    const { created, updated } = await store(batch);
+    counts.created += created;
+    counts.updated += updated;
+    counts.unchanged += batch.length - created - updated;
+    batch = [];
+  };
+
+  for (const [index, written] of text.split('\n').entries()) {
+    if (written.trim() === '') continue;
+    const line = index + 1;
+    const product = readProduct(written, lineOfSku);
+    if (typeof product === 'string') {
+      counts.refused++;
+      if (refusals.length < MAX_REFUSALS) refusals.push({ line, reason: product });
+      continue;
+    }
+    lineOfSku.set(product.sku, line);
+    if (batch.push(product) === BATCH) await flush();
+  }
+  await flush();
+  return { ...counts, refusals };
+}
+
+/** @returns the product, or why it is none: what was written may be anything, and is not quoted */
+function readProduct(
+  written: string,
+  lineOfSku: ReadonlyMap<string, number>,
+): ProductFields | string {
+  try {
+    const product = parseWith(newProduct, JSON.parse(written));
+    const line = lineOfSku.get(product.sku);
+    return line === undefined ? product : `sku: is the one of line ${line} too`;
+  } catch (error) {
+    if (!(error instanceof Problem)) return 'is not valid JSON';
+    return (error.errors ?? [])
+      .map(({ field, message }) => [...(field === '' ? [] : [field]), message].join(': '))
+      .join('; ');
+  }
+}

@@ -1,0 +1,16 @@
+import type { Product } from './product.entity.js';
+
+/** A product as clients and operators see it. */
+export function presentProduct(product: Product) {
+  return {
+    id: Number(product.id),
+    name: product.name,
+    sku: product.sku,
+    description: product.description,
+    unit: product.unit,
+    priceCents: product.priceCents,
+    currency: product.currency,
+    createdAt: product.createdAt,
+    updatedAt: product.updatedAt,
+  };
+}

@@ -1,0 +1,23 @@
+import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard.js';
+import { Problem } from '../http/problem.js';
+import type { Route } from '../http/routes.js';
+import type { Places } from '../spaces/places.js';
+import { presentProduct } from './product-presenter.js';
+import { createProductStore } from './product-store.js';
+
+/** `/products`: to be read only, with keys that may be public too. */
+export function createProductRoutes({
+  places,
+}: {
+  readonly places: Places;
+}): Route<Access, GuardedState>[] {
+  return places.readRoutes({
+    path: '/products',
+    access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, thing: 'products' },
+    storeOf: createProductStore,
+    present: presentProduct,
+    notFound() {
+      throw new Problem('not_found', 'There is no such product.');
+    },
+  });
+}

@@ -1,0 +1,23 @@
+import { z } from 'zod';
+
+import { optional, text } from '../http/validation.js';
+
+/** As much as the database's integers hold. */
+const MAX_PRICE = 2_147_483_647;
+
+/** A product as it is brought in: the whole of it, what is left out is null. */
+export const newProduct = z
+  .strictObject({
+    name: text(200),
+    sku: text(100),
+    description: optional(text(2000)),
+    unit: optional(text(50)),
+    priceCents: optional(z.number().int().min(0).max(MAX_PRICE)),
+    currency: optional(z.string().regex(/^[A-Z]{3}$/, 'must be a currency such as USD')),
+  })
+  .refine(({ priceCents, currency }) => (priceCents === null) === (currency === null), {
+    path: ['currency'],
+    message: 'goes with a price, and a price with it',
+  });
+
+export type ProductFields = Readonly<z.output<typeof newProduct>>;

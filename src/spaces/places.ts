@@ -1,0 +1,128 @@
+import type { EntityManager } from 'typeorm';
+
+import type { Access, GuardedState } from '../credentials/guard.js';
+import type { Environment } from '../credentials/kinds.js';
+import type { Principal } from '../credentials/principal.js';
+import { isId } from '../db/id.js';
+import type { RouteContext } from '../http/context.js';
+import { sendData, sendPage } from '../http/envelope.js';
+import type { PageRequest, Pagination } from '../http/pagination.js';
+import { Problem } from '../http/problem.js';
+import { readRowId } from '../http/row-id.js';
+import type { Route } from '../http/routes.js';
+import { createSpaceStore } from './space-store.js';
+
+/** Where the rows of a resource live: nobody reaches across any of the three. */
+export interface Place {
+  readonly tenantId: string;
+  readonly environment: Environment;
+  readonly spaceId: string;
+}
+
+type PlacedContext = RouteContext<GuardedState>;
+
+/** A resource whose rows live in places, as far as reading it goes. */
+export interface PlacedResource<Row extends { readonly id: string }> {
+  /** Of the list, such as `/contacts`; a single row is below it. */
+  readonly path: string;
+  readonly access: Access;
+  readonly storeOf: (manager: EntityManager) => {
+    list(place: Place, page: PageRequest): Promise<readonly Row[]>;
+    find(place: Place, id: number): Promise<Row | undefined>;
+  };
+  readonly present: (row: Row) => unknown;
+  /** Throws the Problem for a row that is not there. */
+  readonly notFound: () => never;
+}
+
+/** What resources whose rows live in places have in common. */
+export interface Places {
+  /**
+   * The place that a request acts in: of the credential's tenant and environment, in the default
+   * space unless it names another; a publishable key that is confined to one space, in that.
+   *
+   * @throws Problem `not_found` for a space that the tenant does not have, `forbidden` for one that
+   *   the credential may not enter, `bad_request` for what names none or several
+   */
+  of(ctx: PlacedContext): Promise<Place>;
+  /** The routes that list the rows of the place, newest first, and show one of them. */
+  readRoutes<Row extends { readonly id: string }>(
+    resource: PlacedResource<Row>,
+  ): Route<Access, GuardedState>[];
+}
+
+interface Dependencies {
+  readonly pagination: Pagination;
+  /** By which a request names a space. */
+  readonly header: string;
+}
+
+export function createPlaces({ pagination, header }: Dependencies): Places {
+  const placeOf = async (ctx: PlacedContext): Promise<Place> => {
+    const { principal, manager } = ctx.state;
+    const { tenantId, environment, spaces } = principal;
+    const store = createSpaceStore(manager);
+    const named =
+      namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header) ?? onlySpaceOf(principal);
+    const space = await (named === undefined
+      ? store.findDefault(tenantId)
+      : store.find(tenantId, named));
+    if (space === undefined) throw new Problem('not_found', 'There is no such space.');
+    if (spaces !== null && !spaces.includes(space.id)) {
+      const which = named === undefined ? "the tenant's default space" : 'this space';
+      throw new Problem(
+        'forbidden',
+        `The credential may not enter ${which}. Name one that it may enter in the header ${header}.`,
+      );
+    }
+    return { tenantId, environment, spaceId: space.id };
+  };
+
+  return {
+    of: placeOf,
+    readRoutes: ({ path, access, storeOf, present, notFound }) => [
+      {
+        method: 'GET',
+        path,
+        access,
+        async handle(ctx) {
+          const place = await placeOf(ctx);
+          const list = [path, place.tenantId, place.environment, place.spaceId];
+          const request = pagination.read(new URLSearchParams(ctx.querystring), list);
+          const found = await storeOf(ctx.state.manager).list(place, request);
+          sendPage(
+            ctx,
+            pagination.page(found, request, list, ({ id }) => Number(id)),
+            present,
+          );
+        },
+      },
+      {
+        method: 'GET',
+        path: `${path}/:id`,
+        access,
+        async handle(ctx) {
+          const place = await placeOf(ctx);
+          const id = readRowId(ctx.params['id']) ?? notFound();
+          sendData(ctx, present((await storeOf(ctx.state.manager).find(place, id)) ?? notFound()));
+        },
+      },
+    ],
+  };
+}
+
+/**
+ * A page of another origin may send a publishable key and no other header, so a key that is confined to
+ * one space acts there unasked.
+ */
+function onlySpaceOf({ principalKind, spaces }: Principal): string | undefined {
+  return principalKind === 'publishable' && spaces?.length === 1 ? spaces[0] : undefined;
+}
+
+/** @returns `undefined` if the request names no space */
+function namedSpace(lines: readonly string[] | undefined, header: string): string | undefined {
+  if (lines === undefined) return undefined;
+  const [id = '', ...more] = lines;
+  if (more.length === 0 && isId('spc', id)) return id;
+  throw new Problem('bad_request', `${header} must name one space, by its id (spc_…).`);
+}

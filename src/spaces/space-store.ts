@@ -1,0 +1,84 @@
+import { In, LessThan, type EntityManager } from 'typeorm';
+
+import { createId } from '../db/id.js';
+import type { PageRequest } from '../http/pagination.js';
+import { Space } from './space.entity.js';
+
+/** As many as a tenant can have: lists of them, and what is confined to some, stay bounded. */
+export const MAX_SPACES = 1000;
+
+export interface SpaceStore {
+  /**
+   * Newest first, up to one more than asked for.
+   * @param within only these; `null` for all of the tenant's
+   */
+  list(
+    tenantId: string,
+    within: readonly string[] | null,
+    page: PageRequest,
+  ): Promise<readonly Space[]>;
+  find(tenantId: string, id: string): Promise<Space | undefined>;
+  findDefault(tenantId: string): Promise<Space | undefined>;
+  /**
+   * To be called in a transaction: exact however many create and rename at once.
+   * @returns why not: the tenant has one of this name, or as many as it can have
+   */
+  create(tenantId: string, name: string): Promise<Space | 'taken' | 'full'>;
+  /**
+   * To be called in a transaction.
+   * @returns `undefined` if it is not there
+   */
+  rename(tenantId: string, id: string, name: string): Promise<Space | 'taken' | undefined>;
+}
+
+export function createSpaceStore(manager: EntityManager): SpaceStore {
+  const spaces = manager.getRepository(Space);
+  const find = async (tenantId: string, id: string) =>
+    (await spaces.findOneBy({ tenantId, id })) ?? undefined;
+  // Every tenant has a default space: its row stands for all of them. What refers to it is not held up.
+  const lockAll = (tenantId: string) =>
+    spaces
+      .createQueryBuilder('space')
+      .select('space.id')
+      .where({ tenantId, isDefault: true })
+      .setLock('for_no_key_update')
+      .getOne();
+  const isTaken = (tenantId: string, name: string, byOtherThan: string | null) =>
+    spaces
+      .createQueryBuilder('space')
+      .where({ tenantId })
+      .andWhere('lower(space.name) = lower(:name)', { name })
+      .andWhere('space.id IS DISTINCT FROM :byOtherThan', { byOtherThan })
+      .getExists();
+
+  return {
+    find,
+    list: (tenantId, within, { limit, after }) =>
+      spaces.find({
+        where: {
+          tenantId,
+          ...(within !== null && { id: In(within) }),
+          ...(after !== undefined && { seq: LessThan(String(after)) }),
+        },
+        order: { seq: 'DESC' },
+        take: limit + 1,
+      }),
+    async findDefault(tenantId) {
+      return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
+    },
+    async create(tenantId, name) {
+      await lockAll(tenantId);
+      if (await isTaken(tenantId, name, null)) return 'taken';
+      if ((await spaces.countBy({ tenantId })) >= MAX_SPACES) return 'full';
+      const id = createId('spc');
+      await spaces.insert({ id, tenantId, name, isDefault: false });
+      return spaces.findOneByOrFail({ tenantId, id });
+    },
+    async rename(tenantId, id, name) {
+      await lockAll(tenantId);
+      if (await isTaken(tenantId, name, id)) return 'taken';
+      await spaces.update({ tenantId, id }, { name });
+      return find(tenantId, id);
+    },
+  };
+}

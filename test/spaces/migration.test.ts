@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { DataSource } from 'typeorm';
+
+import { MIGRATIONS } from '../../migrations/index.js';
+import { Spaces1763810000000 } from '../../migrations/1763810000000-spaces.js';
+import { createDataSource } from '../../src/db/data-source.js';
+import { ENTITIES } from '../../src/entities.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+
+let database: TestDatabase;
+let dataSource: DataSource;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  dataSource = createDataSource(database.target, ENTITIES, () => undefined);
+  await dataSource.initialize();
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await database.drop();
+});
+
+it('keeps spaces that were there: their order, and their names as far as they are unique', async () => {
+  const later = MIGRATIONS.slice(MIGRATIONS.indexOf(Spaces1763810000000));
+  for (const _migration of later) await dataSource.undoLastMigration();
+  const name = 'X'.repeat(100);
+  await database.query(`
+    INSERT INTO tenants (id, slug, name) VALUES ('tnt_1', 'one', 'One'), ('tnt_2', 'two', 'Two');
+    INSERT INTO spaces (id, tenant_id, name, is_default, created_at) VALUES
+      ('spc_00000000000000000000000004', 'tnt_1', '${name}', false, '2026-01-04'),
+      ('spc_00000000000000000000000003', 'tnt_1', '${name.toLowerCase()}', false, '2026-01-03'),
+      ('spc_00000000000000000000000002', 'tnt_1', 'Default', true, '2026-01-02'),
+      ('spc_00000000000000000000000001', 'tnt_1', 'DEFAULT', false, '2026-01-01'),
+      ('spc_00000000000000000000000005', 'tnt_2', 'Default', true, '2026-01-05');
+  `);
+
+  await dataSource.runMigrations();
+  await database.query(
+    `INSERT INTO spaces (id, tenant_id, name, is_default) VALUES ('spc_new', 'tnt_2', 'x', false)`,
+  );
+
+  const rows = await database.query(`SELECT name FROM spaces ORDER BY seq`);
+  const cut = `${'X'.repeat(69)} spc_00000000000000000000000004`;
+  expect(rows.map((row) => row['name'])).toEqual([
+    'DEFAULT spc_00000000000000000000000001',
+    'Default',
+    name.toLowerCase(),
+    cut,
+    'Default',
+    'x',
+  ]);
+  expect(cut).toHaveLength(100);
+});

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { postContact } from '../support/contacts.js';
+import { expectProblem } from '../support/problems.js';
+import { sendRaw } from '../support/raw-http.js';
+import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
+
+describe('X-Bwp-Space', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let key: TestKey;
+  let confined: TestKey;
+  let first: string;
+  let second: string;
+  let third: string;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    key = await gatehouse.createKey(tenant);
+    first = await defaultSpaceOf(gatehouse, tenant);
+    second = await createSpace(gatehouse, tenant, 'Two');
+    third = await createSpace(gatehouse, tenant, 'Three');
+    confined = await gatehouse.createKey(tenant);
+    await confine(gatehouse, confined, [second]);
+    for (const [firstName, space] of Object.entries({ first, second, third })) {
+      const headers = { 'X-Bwp-Space': space };
+      const body = { type: 'customer', firstName };
+      await postContact(gatehouse, key, body, headers).expect(201);
+    }
+  });
+  afterAll(() => gatehouse.close());
+
+  const get = (headers: Record<string, string>, by = key) =>
+    gatehouse.http.get('/api/v1/contacts').set({ ...by.bearer, ...headers });
+  const seen = async (headers: Record<string, string>, by = key): Promise<string[]> => {
+    const answer = await get(headers, by).expect(200);
+    return answer.body.data.map(({ firstName }: { firstName: string }) => firstName);
+  };
+
+  it('names the space that a request acts in; without it that is the default one', async () => {
+    expect(await seen({})).toEqual(['first']);
+    expect(await seen({ 'X-Bwp-Space': first })).toEqual(['first']);
+    expect(await seen({ 'X-Bwp-Space': second })).toEqual(['second']);
+    expect(await seen({ 'x-bwp-space': third })).toEqual(['third']);
+  });
+
+  it('admits a confined credential to the spaces that are named in it', async () => {
+    expect(await seen({ 'X-Bwp-Space': second }, confined)).toEqual(['second']);
+  });
+
+  it.each([
+    ['another space of the tenant', () => ({ 'X-Bwp-Space': third })],
+    ['the default space, named', () => ({ 'X-Bwp-Space': first })],
+    ['the default space, not named', () => ({})],
+  ])('is 403 for a confined credential and %s: it says what to do', async (_what, headersOf) => {
+    const headers: Record<string, string> = headersOf();
+    const answers = [
+      await get(headers, confined),
+      await postContact(gatehouse, confined, { type: 'customer' }, headers),
+    ];
+    for (const answer of answers) {
+      expectProblem(answer, 403, 'forbidden');
+      expect(answer.body.detail).toContain('X-Bwp-Space');
+    }
+  });
+
+  it("is 404 for a space that there is not, and for another tenant's", async () => {
+    const theirs = await createSpace(gatehouse, await gatehouse.createTenant('other'), 'Theirs');
+    for (const space of ['spc_01ARZ3NDEKTSV4RRFFQ69G5FAV', theirs]) {
+      for (const by of [key, confined]) {
+        expectProblem(await get({ 'X-Bwp-Space': space }, by), 404, 'not_found');
+      }
+    }
+  });
+
+  it.each(['', 'x', 'Two', 'spc_', 'spc_x', 'SPC_01ARZ3NDEKTSV4RRFFQ69G5FAV', "spc_' OR true--"])(
+    'is 400 for %j, which is no id of a space',
+    async (space) => {
+      expectProblem(await get({ 'X-Bwp-Space': space }), 400, 'bad_request');
+    },
+  );
+
+  it('is 400 if it names two, in one line or in two, also twice the same', async () => {
+    expectProblem(await get({ 'X-Bwp-Space': `${first}, ${second}` }), 400, 'bad_request');
+    const headers = [['X-API-Key', key.secret] as const, ['X-Bwp-Space', first] as const];
+    const { status } = await sendRaw(gatehouse.origin, {
+      path: '/api/v1/contacts',
+      headers: [...headers, ['x-bwp-space', first]],
+    });
+    expect(status).toBe(400);
+    const once = await sendRaw(gatehouse.origin, { path: '/api/v1/contacts', headers });
+    expect(once.status).toBe(200);
+  });
+
+  it('costs one query, whether it names a space or not', async () => {
+    const queries: string[] = [];
+    const before = gatehouse.dataSource.logger;
+    const counting = { logQuery: (query: string) => void queries.push(query) };
+    Object.assign(gatehouse.dataSource, { logger: Object.assign(Object.create(before), counting) });
+    for (const headers of [{}, { 'X-Bwp-Space': second }]) await seen(headers);
+    Object.assign(gatehouse.dataSource, { logger: before });
+
+    expect(queries.map((query) => /FROM "(\w+)"/.exec(query)?.[1])).toEqual([
+      ...['spaces', 'contacts'],
+      ...['spaces', 'contacts'],
+    ]);
+  });
+});
