@@ -59,7 +59,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const routes = [...paths]
       .flatMap((path) => METHODS.map((method) => [method, path] as const))
       .filter(([method, path]) => declared.has(`${method} ${path}`) === isAnswered);
-    return (await Promise.all(routes.map(([method, path]) => cellsOf(method, path)))).flat();
+    return (await Promise.all(routes.map(async ([method, path]) => cellsOf(method, path)))).flat();
   }
 
   /** Those who hold all that a route needs, as far as their kind can, and those who lack just that. */
