@@ -54,10 +54,13 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   });
 
   return async (ctx, next) => {
-    const since = timeOfArrival();
+    timeOfArrival();
     // Who is not known yet may read that, in any page.
     (ctx.state as { readers?: Readers }).readers = '*';
     const body = await readRawForm(ctx);
+    // The same time as above if the form came with the head. If it did not, the request came when it was
+    // complete: else whoever sends it slowly could use a used token without its being reuse.
+    const since = timeOfArrival();
     const form = parseForm(body);
     if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
     else await exchangeCode(ctx, next, { body, form, since });
