@@ -54,12 +54,10 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   });
 
   return async (ctx, next) => {
-    timeOfArrival();
     // Who is not known yet may read that, in any page.
     (ctx.state as { readers?: Readers }).readers = '*';
     const body = await readRawForm(ctx);
-    // The same time as above if the form came with the head. If it did not, the request came when it was
-    // complete: else whoever sends it slowly could use a used token without its being reuse.
+    // What was begun early and sent late came late: else it could pass as a competitor of whatever came between.
     const since = timeOfArrival();
     const form = parseForm(body);
     if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
