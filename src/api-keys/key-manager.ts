@@ -16,6 +16,8 @@ export interface KeyManager {
   readonly credentialId?: string;
   /** Absent for the operator and for credentials. */
   readonly accountId?: string;
+  /** In which the account has signed in. */
+  readonly sessionId?: string;
 }
 
 /** How far a manager reaches, and what would end that. */
@@ -45,9 +47,12 @@ export function subjectsOfMember(tenantId: string, accountId: string): readonly 
  */
 export async function ceilingOf(
   store: CredentialStore,
-  { tenantId, credentialId, accountId }: KeyManager,
+  { tenantId, credentialId, accountId, sessionId = '' }: KeyManager,
 ): Promise<Ceiling | undefined> {
   if (accountId !== undefined) {
+    if (!(await store.isSignedIn(accountId, sessionId))) {
+      throw new Problem('unauthorized', 'You are not signed in any more.');
+    }
     const role = await store.roleOf(tenantId, accountId);
     if (role === undefined) throw new Problem('forbidden', 'You are no member of this tenant.');
     return {

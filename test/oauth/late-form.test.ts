@@ -6,19 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestAppBehindProxy } from '../support/clients.js';
 import type { TestApp } from '../support/app.js';
 import { createUser, registerClient, REDIRECT } from '../support/oauth.js';
-import {
-  createInstaller,
-  redeem,
-  refresh,
-  statusOf,
-  type Installer,
-} from '../support/token-families.js';
+import { createInstaller, redeem, statusOf, type Installer } from '../support/token-families.js';
 
 /**
  * A request competes with what comes while it waits for us. How long it takes to say what it wants is its own
- * affair: else whoever found a used token could try it unnoticed, by sending it slowly.
+ * affair: else whoever found a used code could try it unnoticed, by sending it slowly.
  */
-describe('a token request whose form comes in later', () => {
+describe('a code whose form comes in later', () => {
   let gatehouse: TestApp;
   let installer: Installer;
   beforeAll(async () => {
@@ -50,20 +44,6 @@ describe('a token request whose form comes in later', () => {
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     return text(answer);
   }
-
-  it('is reuse if the refresh token was used before the form was complete', async () => {
-    const { client } = installer;
-    const { refresh_token: token = '' } = await installer.install();
-    const form = new URLSearchParams({
-      ...{ grant_type: 'refresh_token', refresh_token: token, client_id: client.client_id },
-    });
-    const late = await open(form);
-    const first = await refresh(gatehouse, client, token);
-    expect(first.status).toBe(200);
-
-    expect(await finish(late, form)).toContain('invalid_grant');
-    expect(await statusOf(gatehouse, first.tokens.access_token)).toBe(401);
-  });
 
   it('is reuse if the code was used before the form was complete', async () => {
     const { client } = installer;
