@@ -14,6 +14,8 @@ export interface KeyManager {
   readonly tenantId: string;
   /** Absent for the operator and for accounts. */
   readonly credentialId?: string;
+  /** Where the credential acts, which may be narrower than it is: see `pairing.ts`. */
+  readonly acting?: Pick<Reach, 'environment' | 'spaces'>;
   /** Absent for the operator and for credentials. */
   readonly accountId?: string;
   /** In which the account has signed in. */
@@ -47,7 +49,7 @@ export function subjectsOfMember(tenantId: string, accountId: string): readonly 
  */
 export async function ceilingOf(
   store: CredentialStore,
-  { tenantId, credentialId, accountId, sessionId = '' }: KeyManager,
+  { tenantId, credentialId, acting, accountId, sessionId = '' }: KeyManager,
 ): Promise<Ceiling | undefined> {
   if (accountId !== undefined) {
     if (!(await store.isSignedIn(accountId, sessionId))) {
@@ -63,6 +65,6 @@ export async function ceilingOf(
   }
   if (credentialId === undefined) return undefined;
   const caller = await store.find(tenantId, credentialId);
-  if (caller?.status === 'active') return caller;
+  if (caller?.status === 'active') return { ...caller, ...acting };
   throw new Problem('unauthorized', 'The credential is not valid any more.');
 }
