@@ -23,6 +23,8 @@ import { expectInvalid, expectProblem } from '../support/problems.js';
  * Not about credentials: what the guide is about, where its sidebar and buttons are, its further reading.
  */
 
+type Headers = Readonly<Record<string, string>>;
+
 const APP = 'https://app.example.com';
 const READ = { scopes: ['products:read'] };
 
@@ -42,7 +44,7 @@ describe('bkend: managing API keys', () => {
   });
   afterAll(() => gatehouse.close());
 
-  const get = (path: string, headers: object) => gatehouse.http.get(`/api/v1${path}`).set(headers);
+  const get = (path: string, headers: Headers) => gatehouse.http.get(`/api/v1${path}`).set(headers);
   const withKey = ({ secret }: TestKey) => ({ 'X-API-Key': secret });
   const publishable = (more: object = {}) => desk.issue({ kind: 'publishable', ...READ, ...more });
   const secret = (more: object = {}) => desk.issue({ scopes: ['contacts:read'], ...more });

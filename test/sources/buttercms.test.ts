@@ -22,6 +22,8 @@ import { expectProblem } from '../support/problems.js';
  * the issuer in production, see test/config.test.ts; everything else of its advice is about files of one's own.
  */
 
+type Headers = Readonly<Record<string, string>>;
+
 describe('ButterCMS: read and write tokens', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
@@ -50,9 +52,9 @@ describe('ButterCMS: read and write tokens', () => {
     });
   const token = ({ secret }: TestKey) => ({ Authorization: `Token ${secret}` });
   const inQuery = ({ secret }: TestKey) => `auth_token=${secret}`;
-  const get = (path: string, headers: object = {}) =>
+  const get = (path: string, headers: Headers = {}) =>
     gatehouse.http.get(`/api/v1${path}`).set(headers);
-  const create = (headers: object, query = '') =>
+  const create = (headers: Headers, query = '') =>
     gatehouse.http
       .post(`/api/v1/contacts${query}`)
       .set(headers)
@@ -61,7 +63,7 @@ describe('ButterCMS: read and write tokens', () => {
   const contact = async () =>
     `/contacts/${(await create(token(writing)).expect(201)).body.data.id}`;
   /** Every way to write. */
-  const writes = async (headers: object, query = '') => {
+  const writes = async (headers: Headers, query = '') => {
     const path = `/api/v1${await contact()}${query}`;
     return {
       POST: await create(headers, query),
@@ -88,7 +90,7 @@ describe('ButterCMS: read and write tokens', () => {
       expect(PATCH.body.data.firstName).toBe('Bob');
     });
 
-    // The write token, sentence 2: no page of another origin gets to use one.
+    // The write token, sentence 2, and Don'ts 2 below: no page of another origin gets to use one.
     it('a write token is of no use in client-side code', async () => {
       const page = createForeignPage(gatehouse, 'https://blog.example');
       const headers = token(writing);
@@ -175,9 +177,6 @@ describe('ButterCMS: read and write tokens', () => {
     });
 
     it('writing: in the header, and there alone', async () => {
-      const { POST, PATCH, DELETE } = await writes(token(writing));
-      expect([POST.status, PATCH.status, DELETE.status]).toEqual([201, 200, 204]);
-
       for (const key of [reading, writing]) {
         for (const answer of Object.values(await writes(token(writing), `?${inQuery(key)}`))) {
           expectProblem(answer, 400, 'bad_request');
@@ -187,13 +186,10 @@ describe('ButterCMS: read and write tokens', () => {
   });
 
   describe('authentication errors', () => {
-    const challenge = ({ headers }: { headers: Record<string, string> }) =>
-      headers['www-authenticate'];
-
     it('401: neither parameter nor header', async () => {
       for (const answer of [await get('/products'), ...Object.values(await writes({}))]) {
         expectProblem(answer, 401, 'unauthorized');
-        expect(challenge(answer)).not.toContain('error=');
+        expect(answer.headers['www-authenticate']).not.toContain('error=');
       }
     });
 
@@ -210,7 +206,7 @@ describe('ButterCMS: read and write tokens', () => {
           await create(token(wrong)),
         ]) {
           expectProblem(answer, 401, 'unauthorized');
-          expect(challenge(answer)).toContain('error="invalid_token"');
+          expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
         }
       }
     });
@@ -234,7 +230,7 @@ describe('ButterCMS: read and write tokens', () => {
     it('403: a read token that is used to write', async () => {
       for (const answer of Object.values(await writes(token(reading)))) {
         expectProblem(answer, 403, 'forbidden');
-        expect(challenge(answer)).toContain('error="insufficient_scope"');
+        expect(answer.headers['www-authenticate']).toContain('error="insufficient_scope"');
       }
     });
   });
@@ -286,14 +282,6 @@ describe('ButterCMS: read and write tokens', () => {
         .send({ token: published.secret })
         .expect(200);
       expectProblem(await create(token(published)), 401, 'unauthorized');
-    });
-
-    // Don'ts 2.
-    it('a write token that was in a URL has worked for nobody', async () => {
-      for (const method of ['get', 'head', 'post'] as const) {
-        const url = `/api/v1/contacts?${inQuery(writing)}`;
-        expect((await gatehouse.http[method](url)).status).toBe(401);
-      }
     });
 
     // Don'ts 4.
