@@ -9,6 +9,12 @@ import { FLOOR, SERVERS, type Bench } from './suite.js';
 
 const FEW = 1000;
 
+/** Counted like any other limit. */
+const NEVER_REACHED = {
+  RATE_LIMIT_TENANT_PER_HOUR: '999999999',
+  RATE_LIMIT_KEY_PER_MINUTE: '999999999',
+};
+
 /** What verifying a key costs, with many of them and with few. */
 export async function measureKeys(bench: Bench, manyKeys: number): Promise<void> {
   const many = await measureWith(bench, manyKeys, true);
@@ -29,6 +35,10 @@ async function measureWith(bench: Bench, count: number, withSingle: boolean): Pr
   const contestants: Contestant[] = [
     { ...common, name: FLOOR, script: SERVERS.floor },
     { ...common, name: 'Gatehouse', script: SERVERS.gatehouse },
+    {
+      ...{ ...common, name: 'Gatehouse, counting', script: SERVERS.gatehouse },
+      env: { ...common.env, ...NEVER_REACHED },
+    },
     ...(withSingle
       ? [{ ...common, name: 'one query a request', script: SERVERS.singleQuery }]
       : []),

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { NO_LIMITS } from '../test/support/limits.js';
+import { NO_LIMITS } from '../test/support/no-limits.js';
 
 /** Servers get one core, load and database the other, where the system can pin processes. */
 export const CORES = { server: '0', rest: '1' } as const;
@@ -44,9 +44,8 @@ export async function startServer(
   const [program, args] = pinned(CORES.server, [process.execPath, ...NODE_FLAGS, script]);
   const output = openSync(SERVER_LOG, 'w');
   const child = spawn(program, args, {
-    // More is asked than any budget allows; limits of the environment hold, to measure what counting costs.
     env: {
-      ...{ ...NO_LIMITS, ...process.env, NODE_ENV: 'development' },
+      ...{ ...process.env, NODE_ENV: 'development', ...NO_LIMITS },
       ...{ ...env, PORT: String(port) },
     },
     stdio: ['ignore', 'ignore', output],

@@ -8,13 +8,13 @@ export class RateWindows1763830000000 implements MigrationInterface {
       CREATE UNLOGGED TABLE rate_windows (
         bucket text COLLATE "C" NOT NULL,
         ends_at timestamptz NOT NULL,
+        replica text COLLATE "C" NOT NULL,
         window_seconds integer NOT NULL,
         units bigint NOT NULL,
         changed_at timestamptz NOT NULL,
-        CONSTRAINT rate_windows_pkey PRIMARY KEY (bucket, ends_at)
+        CONSTRAINT rate_windows_pkey PRIMARY KEY (bucket, ends_at, replica)
       );
-      CREATE INDEX rate_windows_by_change ON rate_windows (changed_at);
-      CREATE INDEX rate_windows_by_end ON rate_windows (ends_at);
+      CREATE INDEX rate_windows_by_change ON rate_windows (window_seconds, changed_at);
     `);
   }
 

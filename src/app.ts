@@ -13,7 +13,7 @@ import type { Config } from './config.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { createBudgets } from './credentials/budgets.js';
+import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
@@ -22,7 +22,6 @@ import {
   type GuardedState,
 } from './credentials/guard.js';
 import type { Keyring } from './credentials/keyring.js';
-import type { Family } from './credentials/kinds.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
@@ -53,6 +52,7 @@ import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProductRoutes } from './products/product-routes.js';
+import { REFRESH_QUERIES } from './oauth/refresh-rows.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
@@ -61,7 +61,7 @@ import { createUsageRoutes } from './usage/usage-routes.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<Family | 'clients' | 'accounts'>;
+  readonly lookup: Lookup<keyof typeof LOOKUP_QUERIES>;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
@@ -83,7 +83,12 @@ export interface App {
 }
 
 /** What is looked up in batches, a family each. */
-export const LOOKUP_QUERIES = { ...VERIFICATION_QUERIES, ...CLIENT_QUERIES, ...ACCOUNT_QUERIES };
+export const LOOKUP_QUERIES = {
+  ...VERIFICATION_QUERIES,
+  ...CLIENT_QUERIES,
+  ...ACCOUNT_QUERIES,
+  ...REFRESH_QUERIES,
+};
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
@@ -115,9 +120,9 @@ export function createApp(dependencies: AppDependencies): App {
     clientAddress,
   });
   const exchange = createRateExchange({
-    store: createRateWindowStore(dataSource.manager),
+    store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
     buckets: budgets.buckets,
-    clock: dependencies.clock ?? steadyClock,
+    clock: dependencies.clock ?? createSteadyClock(),
     log,
   });
   const limitRate = createRateLimit<GuardedState>({
@@ -217,8 +222,9 @@ export function createApp(dependencies: AppDependencies): App {
 }
 
 /** Does not step back, as the clock on the wall may. */
-function steadyClock(): number {
-  return performance.timeOrigin + performance.now();
+function createSteadyClock(): () => number {
+  const { timeOrigin } = performance;
+  return () => timeOrigin + performance.now();
 }
 
 /** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */

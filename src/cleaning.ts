@@ -1,11 +1,12 @@
 import type { DataSource } from 'typeorm';
 
+import { BUDGET_WINDOWS } from './credentials/budgets.js';
 import { forgetOldRevocations } from './credentials/revocation-store.js';
 import { maintainPartitions } from './db/partitions.js';
 import { eraseOldAnswers, forgetEndedGrants } from './grants/grant-cleaning.js';
 import { createAttemptStore } from './http/attempts.js';
 import { forgetOldAnswers } from './http/idempotency.js';
-import { createRateWindowStore } from './http/rate-window-store.js';
+import { forgetOldRateWindows } from './http/rate-window-store.js';
 import { forgetExpiredSessions } from './sessions/session-store.js';
 import { forgetEndedKeys } from './signing-keys/signing-key-store.js';
 
@@ -19,7 +20,7 @@ const STEPS: readonly Step[] = [
   ({ manager }, signal) => forgetExpiredSessions(manager, signal),
   ({ manager }) => createAttemptStore(manager).forgetOld(),
   ({ manager }) => forgetEndedKeys(manager),
-  ({ manager }, signal) => createRateWindowStore(manager).forgetOld(signal),
+  ({ manager }, signal) => forgetOldRateWindows(manager, BUDGET_WINDOWS, signal),
   // Grants first: a revocation is kept as long as its grant.
   ({ manager }, signal) => forgetEndedGrants(manager, signal),
   ({ manager }, signal) => forgetOldRevocations(manager, signal),

@@ -7,10 +7,7 @@ import { createAccountLookup } from './accounts/account-lookup.js';
 import { createAccountStore } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createAuditLog, type Actor } from './audit/audit-log.js';
-import {
-  createClientAuthentication,
-  type ClientAuthentication,
-} from './clients/client-authentication.js';
+import { createClientAuthentication } from './clients/client-authentication.js';
 import { createClientSecrets } from './clients/client-secrets.js';
 import { createClientStore } from './clients/client-store.js';
 import { isAuthenticatedRedirect, isRegisteredRedirect } from './clients/redirect-uri.js';
@@ -40,13 +37,14 @@ import {
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
-import { createExchangeStore, type ExchangeRow } from './oauth/exchange-store.js';
+import { createExchangeStore } from './oauth/exchange-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
 import { createCookieSigner, createProvider } from './oauth/provider.js';
+import { createRefreshRows } from './oauth/refresh-rows.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
 import { createSignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
@@ -59,7 +57,7 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  readonly lookup: Lookup<'clients' | 'accounts'>;
+  readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
   readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
@@ -96,7 +94,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const run = createRunPrepared(dataSource);
   const csrf = createCsrf({ ...keyring, issuer });
   const sessionStore = createSessionStore(manager, keyring);
-  const exchanges = createExchangeStore(run, keyring);
+  const resources = [`${issuer}/api/v1`, issuer] as const;
   const findClient = async (id: string) => {
     const client = await createClientStore(manager).find(id);
     return client?.blockedAt === null ? client : undefined;
@@ -115,7 +113,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const authorization = createAuthorization({
     consents,
     findAccount,
-    resources: [`${issuer}/api/v1`, issuer],
+    resources,
     isAuthenticatedRedirect,
   });
   const protocol = createProtocol(signingKeys, (signing) =>
@@ -137,18 +135,17 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       signing,
     ),
   );
-  const endGrant = (row: ExchangeRow, actor: Actor, reason: string | null = null) =>
+  const endGrant = (row: EndedGrant, actor: Actor, reason: string | null = null) =>
     dataSource.transaction((within) => endGrantIn(within, row, actor, reason));
-  const refreshTokens = createRefreshTokens({ store: exchanges, format, endGrant });
-  const clients: ClientAuthentication = createClientAuthentication({
-    ...{ lookup, keyring, secrets, findClient },
-  });
+  const findRefreshRow = createRefreshRows(lookup, keyring);
+  const refreshTokens = createRefreshTokens({ findRow: findRefreshRow, format, endGrant });
+  const clients = createClientAuthentication({ lookup, keyring, secrets });
   const transaction = dataSource.transaction.bind(dataSource) as <Result>(
     work: (within: EntityManager) => Promise<Result>,
   ) => Promise<Result>;
   const token = createTokenEndpoint({
-    store: exchanges,
-    keyring,
+    ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow },
+    store: createExchangeStore(run, keyring),
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
     endReusedGrant: (ctx, row) => {
@@ -224,9 +221,12 @@ function consentStores(manager: EntityManager) {
   };
 }
 
+/** Of a code or refresh token what is needed to end its grant. */
+type EndedGrant = Readonly<Record<'grant_id' | 'tenant_id' | 'client_id', string>>;
+
 async function endGrantIn(
   manager: EntityManager,
-  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: ExchangeRow,
+  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: EndedGrant,
   actor: Actor,
   reason: string | null,
 ): Promise<void> {

@@ -7,14 +7,22 @@ import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { ClientSecrets } from './client-secrets.js';
-import type { Client } from './client.entity.js';
+import { isClientId } from './client-id.js';
 
-/** Client secrets are looked up like every other credential: by digest, many at once. */
-export const CLIENT_QUERIES: LookupQueries<'clients'> = {
+const FACTS = `
+  metadata->>'redirect_uris',
+  concat_ws(' ', id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END,
+    metadata->>'token_endpoint_auth_method',
+    CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END)`;
+
+/**
+ * Clients are looked up like every other credential, many at once: by the digests of their secrets, those
+ * that have none by their ids, which need no quoting either.
+ */
+export const CLIENT_QUERIES: LookupQueries<'clients' | 'clients_by_id'> = {
   clients: (digests) => `
-    SELECT secret_digest, metadata->>'redirect_uris',
-      id || ' ' || CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END
-    FROM clients WHERE secret_digest = ANY (${digests}::text[])`,
+    SELECT secret_digest, ${FACTS} FROM clients WHERE secret_digest = ANY (${digests}::text[])`,
+  clients_by_id: (ids) => `SELECT id, ${FACTS} FROM clients WHERE id = ANY (${ids}::text[])`,
 };
 
 /** Who calls one of OAuth's own endpoints. */
@@ -22,6 +30,8 @@ export interface AuthenticatedClient {
   readonly id: string;
   /** Whether it proved to be itself: a public client only says its name. */
   readonly isConfidential: boolean;
+  /** Whether it registered for the grant type `refresh_token`. */
+  readonly mayRefresh: boolean;
   /** Origins that may read what it is answered (CORS). */
   readonly readers: () => Readers;
 }
@@ -40,42 +50,39 @@ export function createClientAuthentication({
   lookup,
   keyring,
   secrets,
-  findClient,
 }: {
-  lookup: Lookup<'clients'>;
+  lookup: Lookup<'clients' | 'clients_by_id'>;
   keyring: Keyring;
   secrets: ClientSecrets;
-  /** A client that may be used. */
-  findClient: (id: string) => Promise<Client | undefined>;
 }): ClientAuthentication {
-  async function findBySecret(
+  async function find(
     id: string,
-    secret: string,
+    secret: string | undefined,
   ): Promise<AuthenticatedClient | undefined> {
+    if (!isClientId(id)) return undefined;
+    const isConfidential = secret !== undefined;
     try {
-      const row = await lookup.find('clients', keyring.digests(secret));
-      if (row?.[2] !== `${id} good`) return undefined;
-      if (!(await secrets.isSecretOf(id, row[0], secret))) return undefined;
-      const readers = () => originsOf(JSON.parse(row[1] ?? '[]') as string[]);
-      return { id, isConfidential: true, readers };
+      const row = isConfidential
+        ? await lookup.find('clients', keyring.digests(secret))
+        : await lookup.find('clients_by_id', [id]);
+      const [found, state, method, refreshes] = row?.[2].split(' ') ?? [];
+      if (row === undefined || found !== id || state !== 'good') return undefined;
+      // Who has a secret says it.
+      if (isConfidential === (method === 'none')) return undefined;
+      if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) return undefined;
+      return {
+        ...{ id, isConfidential, mayRefresh: refreshes !== undefined },
+        readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
+      };
     } catch (error) {
       throw serviceUnavailable(error);
     }
   }
 
-  async function findPublic(id: string): Promise<AuthenticatedClient | undefined> {
-    const client = await findClient(id);
-    if (client?.metadata.token_endpoint_auth_method !== 'none') return undefined;
-    return { id, isConfidential: false, readers: () => '*' };
-  }
-
   return {
     async authenticate(ctx, form) {
       const { id, secret, by } = presentedBy(ctx, form);
-      const client =
-        id === undefined
-          ? undefined
-          : await (secret === undefined ? findPublic(id) : findBySecret(id, secret));
+      const client = id === undefined ? undefined : await find(id, secret);
       if (client !== undefined) return client;
       throw new OAuthError(401, 'invalid_client', 'client authentication failed', {
         // RFC 6749 §5.2: answered in the scheme that was tried.

@@ -51,8 +51,10 @@ const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
   },
 };
 
-const HOUR = 3600;
-const MINUTE = 60;
+/** The windows that budgets slide over, in seconds. */
+const SECONDS = { Tenant: 3600, Key: 60 } as const;
+
+export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
 
 /** @param limits what holds where nothing else is said; 0 is no limit */
 export function createBudgets({
@@ -62,7 +64,10 @@ export function createBudgets({
   limits: Limits;
   clientAddress: (request: IncomingMessage) => string;
 }): Budgets {
-  const windows = { Tenant: createRateBuckets(HOUR), Key: createRateBuckets(MINUTE) };
+  const windows = {
+    Tenant: createRateBuckets(SECONDS.Tenant),
+    Key: createRateBuckets(SECONDS.Key),
+  };
   const budgets = Object.fromEntries(
     Object.entries(BUDGETS).map(([label, facts]) => [
       label,

@@ -8,6 +8,7 @@ interface Waiter<Family> {
   /** When it began to wait, in milliseconds. */
   readonly since: number;
   readonly digests: readonly string[];
+  readonly onAsked: ((at: number) => void) | undefined;
   readonly resolve: (row: LookupRow | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -30,9 +31,14 @@ export interface Lookup<Family extends string> {
    *
    * @param family where to look
    * @param digests the digests of one secret, one for each key it may be stored under
+   * @param onAsked told when the database is asked, by `performance.now()`: not before that it looked
    * @throws whatever the database reports, after a second try; LookupOverload when too many wait
    */
-  find(family: Family, digests: readonly string[]): Promise<LookupRow | undefined>;
+  find(
+    family: Family,
+    digests: readonly string[],
+    onAsked?: (at: number) => void,
+  ): Promise<LookupRow | undefined>;
 }
 
 /** So many lookups wait that answering late would be worse than not answering. */
@@ -117,6 +123,7 @@ export function createBatchedLookup<Family extends string>({
 
   async function send(batch: readonly Waiter<Family>[]): Promise<void> {
     const started = performance.now();
+    for (const { onAsked } of batch) onAsked?.(started);
     try {
       const rows = await ask(batch);
       for (const { digests, resolve } of batch) resolve(firstOf(rows, digests));
@@ -142,13 +149,13 @@ export function createBatchedLookup<Family extends string>({
   }
 
   return {
-    find: (family, digests) =>
+    find: (family, digests, onAsked) =>
       new Promise((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) {
           reject(new LookupOverload('too many credentials are waiting to be looked up'));
           return;
         }
-        waiting.push({ family, since: performance.now(), digests, resolve, reject });
+        waiting.push({ family, since: performance.now(), digests, onAsked, resolve, reject });
         schedule();
       }),
   };

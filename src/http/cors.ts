@@ -104,13 +104,16 @@ function createFinder(paths: readonly CorsPath[]): (path: string) => CorsPath | 
   const exact = new Map(paths.map((item) => [item.path, item]));
   const patterns = paths
     .filter(({ path }) => path.includes('/:'))
-    .map((item) => ({ item, segments: item.path.split('/') }));
-  return (path) => {
-    const found = exact.get(path);
-    if (found !== undefined || patterns.length === 0) return found;
-    const given = path.split('/');
-    return patterns.find(({ segments }) => isLike(segments, given))?.item;
-  };
+    .map((item) => ({
+      item,
+      start: item.path.slice(0, item.path.indexOf(':')),
+      segments: item.path.split('/'),
+    }));
+  return (path) =>
+    exact.get(path) ??
+    patterns.find(
+      ({ start, segments }) => path.startsWith(start) && isLike(segments, path.split('/')),
+    )?.item;
 }
 
 function isLike(segments: readonly string[], given: readonly string[]): boolean {

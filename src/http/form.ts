@@ -14,11 +14,25 @@ export type Form = URLSearchParams;
  * @throws Problem `unsupported_media_type`, `payload_too_large`, `bad_request`
  */
 export async function readForm(ctx: Context): Promise<Form> {
+  return parseForm(await readRawForm(ctx));
+}
+
+/** The fields that a form's bytes stand for. */
+export function parseForm(raw: Buffer): Form {
+  return new URLSearchParams(raw.toString('utf8'));
+}
+
+/**
+ * As `readForm`, without looking at what is in it.
+ *
+ * @throws Problem as `readForm` does
+ */
+export async function readRawForm(ctx: Context): Promise<Buffer> {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw new Problem('unsupported_media_type', 'Send the body as a URL-encoded form.');
   }
   try {
-    return new URLSearchParams(await getRawBody(ctx.req, { limit: MAX_FORM, encoding: 'utf8' }));
+    return await getRawBody(ctx.req, { limit: MAX_FORM });
   } catch (cause) {
     const type = cause instanceof Error && 'type' in cause ? cause.type : undefined;
     throw type === 'entity.too.large'

@@ -23,7 +23,7 @@ export const PROBLEMS = {
     status: 403,
     title: 'The credential does not permit this',
     advice:
-      'The credential is good, but this is not for its kind, or would reach further than it does itself.',
+      'The credential is good, but this is not for its kind, would reach further than it does itself, or is in a space that it may not enter.',
   },
   scope_insufficient: {
     status: 403,

@@ -1,8 +1,9 @@
 import { add, advance, createCount, isOver, slotAt, type SlidingCount } from './sliding-window.js';
 
-/** A count that is shared between replicas. */
+/** A count that replicas tell each other of. */
 export interface Bucket extends SlidingCount {
-  isUnsent: boolean;
+  /** The first slot in which something was counted that is yet to be told; `NONE` if all is. */
+  untoldFrom: number;
 }
 
 /** The buckets of one window: in memory, and as many as fit there. */
@@ -15,10 +16,10 @@ export interface RateBuckets {
   /** Counts on a bucket that was just opened. */
   add(bucket: Bucket, units: number): void;
 
-  /** Hands over the buckets on which something was counted that others do not know of. */
-  takeUnsent(): Bucket[];
-  /** What could not be told of them is to be told later. */
-  giveBack(bucket: Bucket): void;
+  /** Hands over the buckets of which something is to be told, and from which slot on. */
+  takeUntold(): Untold[];
+  /** It could not be told. */
+  giveBack(untold: Untold): void;
   /** Hands over the names of those that are new here: others may have counted on them before. */
   takeNew(): string[];
   giveBackNew(ids: readonly string[]): void;
@@ -30,10 +31,16 @@ export interface RateBuckets {
   size(): number;
 }
 
-/** At some 500 bytes each. */
+export interface Untold {
+  readonly bucket: Bucket;
+  readonly from: number;
+}
+
+/** At some 400 bytes each, 600 where there are other replicas. */
 const MAX_BUCKETS = 100_000;
 /** A round past all of them takes so many sweeps. */
 const SWEEPS = 60;
+const NONE = -1;
 
 export function createRateBuckets(
   windowSeconds: number,
@@ -44,13 +51,13 @@ export function createRateBuckets(
   let round = buckets.values();
   /** So many are looked at by a sweep: what a round began with must not shrink its pace. */
   let pace = 0;
-  let unsent: Bucket[] = [];
+  let untold: Bucket[] = [];
   let fresh: string[] = [];
 
   function create(id: string, slot: number): Bucket {
     if (buckets.size >= maxBuckets) giveWay();
     // A copy: a part of a longer text would keep the whole of it in memory.
-    const bucket = { ...createCount(Buffer.from(id).toString(), slot), isUnsent: false };
+    const bucket = { ...createCount(Buffer.from(id).toString(), slot), untoldFrom: NONE };
     buckets.set(bucket.id, bucket);
     if (fresh.length < maxBuckets) fresh.push(bucket.id);
     return bucket;
@@ -64,16 +71,18 @@ export function createRateBuckets(
     return undefined;
   }
 
-  /** What it counted is told all the same, and learned again should it come back. */
   function giveWay(): void {
     const bucket = lookAtNext() ?? lookAtNext();
     if (bucket !== undefined) buckets.delete(bucket.id);
   }
 
-  function markUnsent(bucket: Bucket): void {
-    if (bucket.isUnsent || unsent.length >= maxBuckets) return;
-    bucket.isUnsent = true;
-    unsent.push(bucket);
+  function markUntold(bucket: Bucket, from: number): void {
+    if (bucket.untoldFrom !== NONE) {
+      bucket.untoldFrom = Math.min(bucket.untoldFrom, from);
+    } else if (untold.length < maxBuckets) {
+      bucket.untoldFrom = from;
+      untold.push(bucket);
+    }
   }
 
   function open(id: string, now: number): Bucket {
@@ -90,15 +99,18 @@ export function createRateBuckets(
       buckets.has(id) || buckets.size < maxBuckets / 2 ? open(id, now) : undefined,
     add(bucket, units) {
       add(bucket, units);
-      markUnsent(bucket);
+      if (bucket.untoldFrom === NONE) markUntold(bucket, bucket.newest);
     },
-    takeUnsent() {
-      const taken = unsent;
-      unsent = [];
-      for (const bucket of taken) bucket.isUnsent = false;
-      return taken;
+    takeUntold() {
+      const taken = untold;
+      untold = [];
+      return taken.map((bucket) => {
+        const from = bucket.untoldFrom;
+        bucket.untoldFrom = NONE;
+        return { bucket, from };
+      });
     },
-    giveBack: markUnsent,
+    giveBack: ({ bucket, from }) => markUntold(bucket, from),
     takeNew() {
       const taken = fresh;
       fresh = [];
@@ -113,13 +125,13 @@ export function createRateBuckets(
       for (let left = pace; left > 0; left -= 1) {
         const bucket = lookAtNext();
         if (bucket === undefined) return;
-        if (isOver(bucket, slot)) buckets.delete(bucket.id);
+        if (isOver(bucket.newest, slot)) buckets.delete(bucket.id);
       }
     },
     clear() {
       buckets.clear();
       round = buckets.values();
-      unsent = [];
+      untold = [];
       fresh = [];
     },
     size: () => buckets.size,

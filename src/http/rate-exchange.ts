@@ -1,16 +1,8 @@
 import type { Logger } from 'pino';
 
-import type { Bucket, RateBuckets } from './rate-buckets.js';
+import type { RateBuckets, Untold } from './rate-buckets.js';
 import type { RateWindowStore, SlotUnits } from './rate-window-store.js';
-import {
-  advance,
-  endOf,
-  learn,
-  settle,
-  slotAt,
-  slotEndingAt,
-  unsentSlots,
-} from './sliding-window.js';
+import { advance, endOf, learn, ownSince, slotAt, slotEndingAt } from './sliding-window.js';
 
 /** Lets replicas know of each other's counts. */
 export interface RateExchange {
@@ -20,7 +12,7 @@ export interface RateExchange {
    * Tells what was counted here and learns what others have counted; to be called every second. Never
    * throws: while the database is away, counting goes on without the others.
    */
-  exchange(): Promise<void>;
+  readonly exchange: () => Promise<void>;
 }
 
 interface Dependencies {
@@ -32,16 +24,9 @@ interface Dependencies {
   readonly log: Logger;
 }
 
-/** Something counted here, on its way to the others. */
-interface Increment extends SlotUnits {
-  readonly buckets: RateBuckets;
-  readonly of: Bucket;
-  readonly slot: number;
-}
-
-/** Rows of one statement. */
-const BATCH = 2000;
-/** New buckets that are asked for at once, each of which can have a row for every slot. */
+/** Buckets of one statement. */
+const TOLD_AT_ONCE = 2000;
+/** Each can have rows for every slot. */
 const NEW_AT_ONCE = 500;
 /** What was changed earlier may have become visible later; it is read again. */
 const OVERLAP_MS = 1000;
@@ -71,17 +56,19 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
     return time;
   }
 
-  async function tell(): Promise<void> {
-    const increments = buckets.flatMap((each) => takeIncrements(each, now()));
-    for (let start = 0; start < increments.length; start += BATCH) {
-      const batch = increments.slice(start, start + BATCH);
+  async function tell(own: RateBuckets): Promise<void> {
+    const untold = own.takeUntold();
+    for (let start = 0; start < untold.length; start += TOLD_AT_ONCE) {
+      const counted = untold.slice(start, start + TOLD_AT_ONCE).flatMap((item) => {
+        advance(item.bucket, slotAt(now(), own.windowSeconds));
+        return slotsOf(item, own.windowSeconds);
+      });
       try {
-        await store.add(batch);
+        if (counted.length > 0) await store.tell(counted);
       } catch (error) {
-        for (const { buckets: own, of } of increments.slice(start)) own.giveBack(of);
+        for (const item of untold.slice(start)) own.giveBack(item);
         throw error;
       }
-      for (const { of, slot, units } of batch) settle(of, slot, units);
     }
   }
 
@@ -89,7 +76,7 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
     const ids = own.takeNew();
     for (let start = 0; start < ids.length; start += NEW_AT_ONCE) {
       try {
-        learnAll(await store.findOf(ids.slice(start, start + NEW_AT_ONCE)));
+        learnAll(await store.heardOf(ids.slice(start, start + NEW_AT_ONCE)));
       } catch (error) {
         own.giveBackNew(ids.slice(start));
         throw error;
@@ -97,8 +84,8 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
     }
   }
 
-  function learnAll(rows: readonly SlotUnits[]): void {
-    for (const { bucket, windowSeconds, endsAt, units } of rows) {
+  function learnAll(heard: readonly SlotUnits[]): void {
+    for (const { bucket, windowSeconds, endsAt, units } of heard) {
       const slot = slotEndingAt(endsAt, windowSeconds);
       // What was counted by a clock that is far ahead must not make time jump here.
       if (slot > slotAt(now(), windowSeconds) + 1) continue;
@@ -109,8 +96,8 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
 
   async function exchangeNow(): Promise<void> {
     const time = await followDatabase();
-    await tell();
-    learnAll(await store.changedSince((since ?? time) - OVERLAP_MS));
+    for (const each of buckets) await tell(each);
+    learnAll(await store.heardSince((since ?? time) - OVERLAP_MS));
     since = time;
     for (const each of buckets) await learnOfNew(each);
   }
@@ -141,14 +128,9 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
   };
 }
 
-function takeIncrements(buckets: RateBuckets, now: number): Increment[] {
-  const { windowSeconds } = buckets;
-  return buckets.takeUnsent().flatMap((of) => {
-    advance(of, slotAt(now, windowSeconds));
-    return unsentSlots(of).map(({ slot, units }) => ({
-      ...{ buckets, of, slot, units, windowSeconds },
-      bucket: of.id,
-      endsAt: endOf(slot, windowSeconds),
-    }));
-  });
+function slotsOf({ bucket, from }: Untold, windowSeconds: number): SlotUnits[] {
+  return ownSince(bucket, from).map(({ slot, units }) => ({
+    ...{ bucket: bucket.id, windowSeconds, units },
+    endsAt: endOf(slot, windowSeconds),
+  }));
 }

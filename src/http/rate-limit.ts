@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
 import { Counter, type Registry } from 'prom-client';
 
@@ -84,16 +85,18 @@ export function createRateLimit<State extends RequestState>({
     registers: [register],
   });
 
+  const writeHeaders = createHeaderWriter();
+
   return (route) => {
     const cost = costOf(route);
     return (ctx, next) => {
       const time = now();
       const shares = sharesOf(ctx, time);
-      const isSpent = shares.some(({ bucket, limit }) => bucket.used >= limit);
+      const isSpent = shares.some(hasNothingLeft);
       for (const share of shares) {
         const { budget, bucket } = share;
         if (!isSpent) budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
-        writeHeaders(ctx.res, budget.name, usageOf(share, time));
+        writeHeaders(ctx.res, share, time);
       }
       if (!isSpent) return next();
       const { budget, seconds } = refusalBy(shares, time);
@@ -107,22 +110,34 @@ export function createRateLimit<State extends RequestState>({
   };
 }
 
+function hasNothingLeft({ bucket, limit }: Share): boolean {
+  return bucket.used >= limit;
+}
+
 /** Of those that are spent the one that takes longest, so that whoever waits is not refused again. */
 function refusalBy(shares: readonly Share[], now: number): { budget: Budget; seconds: number } {
   const [longest] = shares
-    .filter(({ bucket, limit }) => bucket.used >= limit)
+    .filter(hasNothingLeft)
     .map((share) => ({ budget: share.budget, seconds: usageOf(share, now).resetSeconds }))
     .toSorted((a, b) => b.seconds - a.seconds);
   if (longest === undefined) throw new Error('no budget is spent');
   return longest;
 }
 
-function writeHeaders(
-  response: { setHeader(name: string, value: string): unknown },
-  name: string,
-  { limit, remaining, resetSeconds }: Usage,
-): void {
-  response.setHeader(`RateLimit-${name}-Limit`, String(limit));
-  response.setHeader(`RateLimit-${name}-Remaining`, String(remaining));
-  response.setHeader(`RateLimit-${name}-Reset`, String(resetSeconds));
+function createHeaderWriter() {
+  // Joined once: that costs as much as setting them, and every answer has them.
+  const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
+  return (response: ServerResponse, share: Share, now: number) => {
+    const { name } = share.budget;
+    let known = names.get(name);
+    if (known === undefined) {
+      const prefix = `RateLimit-${name}`;
+      known = [`${prefix}-Limit`, `${prefix}-Remaining`, `${prefix}-Reset`];
+      names.set(name, known);
+    }
+    const { limit, remaining, resetSeconds } = usageOf(share, now);
+    response.setHeader(known[0], String(limit));
+    response.setHeader(known[1], String(remaining));
+    response.setHeader(known[2], String(resetSeconds));
+  };
 }

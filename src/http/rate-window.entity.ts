@@ -1,9 +1,8 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What all replicas together counted on one bucket in one slot of its window. */
+/** What one replica counted on one bucket in one slot of its window. */
 @Entity('rate_windows')
-@Index('rate_windows_by_change', ['changedAt'])
-@Index('rate_windows_by_end', ['endsAt'])
+@Index('rate_windows_by_change', ['windowSeconds', 'changedAt'])
 export class RateWindow {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'rate_windows_pkey' })
   bucket!: string;
@@ -15,6 +14,9 @@ export class RateWindow {
     primaryKeyConstraintName: 'rate_windows_pkey',
   })
   endsAt!: Date;
+
+  @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'rate_windows_pkey' })
+  replica!: string;
 
   @Column({ type: 'integer', name: 'window_seconds' })
   windowSeconds!: number;

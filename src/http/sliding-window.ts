@@ -9,9 +9,9 @@ export interface SlidingCount {
   /** All that counts now. */
   used: number;
   newest: number;
-  /** By slot, modulo their number: what replicas share, and what was counted here beyond that. */
-  readonly shared: number[];
-  readonly unsent: number[];
+  /** By slot, modulo their number: what was counted here, and elsewhere, if anything was. */
+  readonly own: number[];
+  others: number[] | undefined;
 }
 
 const SLOTS = 20;
@@ -31,9 +31,10 @@ export function slotEndingAt(end: number, windowSeconds: number): number {
   return Math.round(end / lengthOf(windowSeconds)) - SLOTS;
 }
 
+const ZEROS: readonly number[] = Array.from({ length: SLOTS }, () => 0);
+
 export function createCount(id: string, slot: number): SlidingCount {
-  const zeros = () => Array.from({ length: SLOTS }, () => 0);
-  return { id, used: 0, newest: slot, shared: zeros(), unsent: zeros() };
+  return { id, used: 0, newest: slot, own: [...ZEROS], others: undefined };
 }
 
 /** Drops what has left the window by this slot. Time that goes back changes nothing. */
@@ -41,21 +42,45 @@ export function advance(count: SlidingCount, slot: number): void {
   if (slot <= count.newest) return;
   for (let next = Math.max(count.newest + 1, slot - SLOTS + 1); next <= slot; next += 1) {
     count.used -= unitsIn(count, next);
-    count.shared[next % SLOTS] = 0;
-    count.unsent[next % SLOTS] = 0;
+    count.own[next % SLOTS] = 0;
+    if (count.others !== undefined) count.others[next % SLOTS] = 0;
   }
   count.newest = slot;
 }
 
 /** Counts in the newest slot. */
 export function add(count: SlidingCount, units: number): void {
-  count.unsent[count.newest % SLOTS] = unsentIn(count, count.newest) + units;
+  const index = count.newest % SLOTS;
+  count.own[index] = (count.own[index] ?? 0) + units;
   count.used += units;
 }
 
-/** Whether nothing of it counts any more by this slot. */
-export function isOver(count: SlidingCount, slot: number): boolean {
-  return slot >= count.newest + SLOTS;
+/** Others have counted as much in a slot: what is known of that only ever grows. */
+export function learn(count: SlidingCount, slot: number, units: number): void {
+  // Another's clock may be ahead by a moment.
+  if (slot === count.newest + 1) advance(count, slot);
+  if (slot > count.newest || isOver(slot, count.newest)) return;
+  const index = slot % SLOTS;
+  count.others ??= [...ZEROS];
+  const more = units - (count.others[index] ?? 0);
+  if (more <= 0) return;
+  count.others[index] = units;
+  count.used += more;
+}
+
+/** What was counted here, slot by slot from one of them on. */
+export function ownSince(count: SlidingCount, first: number): { slot: number; units: number }[] {
+  const found = [];
+  for (let slot = Math.max(first, count.newest - SLOTS + 1); slot <= count.newest; slot += 1) {
+    const units = count.own[slot % SLOTS] ?? 0;
+    if (units > 0) found.push({ slot, units });
+  }
+  return found;
+}
+
+/** Whether a slot does not count any more once another has come. */
+export function isOver(slot: number, current: number): boolean {
+  return current >= slot + SLOTS;
 }
 
 /** In how many seconds more of the limit is left than is now; 0 if nothing is used. */
@@ -72,46 +97,7 @@ export function secondsUntilMore(
   return 0;
 }
 
-/** The slots with something that was not shared yet, and how much. */
-export function unsentSlots(count: SlidingCount): { slot: number; units: number }[] {
-  const found = [];
-  for (let slot = count.newest - SLOTS + 1; slot <= count.newest; slot += 1) {
-    const units = unsentIn(count, slot);
-    if (units > 0) found.push({ slot, units });
-  }
-  return found;
-}
-
-/** Some of what was counted here is shared now. */
-export function settle(count: SlidingCount, slot: number, units: number): void {
-  // The window may have left it behind meanwhile.
-  if (!isWithin(count, slot)) return;
-  count.shared[slot % SLOTS] = sharedIn(count, slot) + units;
-  count.unsent[slot % SLOTS] = unsentIn(count, slot) - units;
-}
-
-/** Replicas together have counted as much in a slot: what is known of that only ever grows. */
-export function learn(count: SlidingCount, slot: number, units: number): void {
-  // Another's clock may be ahead by a moment.
-  if (slot === count.newest + 1) advance(count, slot);
-  const more = units - sharedIn(count, slot);
-  if (!isWithin(count, slot) || more <= 0) return;
-  count.shared[slot % SLOTS] = units;
-  count.used += more;
-}
-
-function isWithin({ newest }: SlidingCount, slot: number): boolean {
-  return slot <= newest && slot > newest - SLOTS;
-}
-
-function sharedIn({ shared }: SlidingCount, slot: number): number {
-  return shared[slot % SLOTS] ?? 0;
-}
-
-function unsentIn({ unsent }: SlidingCount, slot: number): number {
-  return unsent[slot % SLOTS] ?? 0;
-}
-
-function unitsIn(count: SlidingCount, slot: number): number {
-  return sharedIn(count, slot) + unsentIn(count, slot);
+function unitsIn({ own, others }: SlidingCount, slot: number): number {
+  const index = slot % SLOTS;
+  return (own[index] ?? 0) + (others?.[index] ?? 0);
 }

@@ -24,7 +24,7 @@ type Payload = Record<string, unknown>;
  * What stands between the library and our stores. The library names everything by its secret: rows hold
  * its digest only, and no payload holds the secret itself.
  *
- * Reads and writes of a token request go through its `Exchange`.
+ * Reads and writes of a code's exchange go through its `Exchange`.
  */
 export function createAdapterFactory(dependencies: Dependencies): (model: string) => Adapter {
   const adapters: Readonly<Record<string, Partial<Adapter>>> = {
@@ -55,14 +55,14 @@ function refuseAll(model: string): Adapter {
   };
 }
 
-/** The unit of work of the token request that is being answered, if one is. */
+/** The unit of work of the exchange that is being answered, if one is. */
 function currentExchange(): Exchange | undefined {
   return (Provider.ctx?.state as { exchange?: Exchange } | undefined)?.exchange;
 }
 
 function theExchange(): Exchange {
   const exchange = currentExchange();
-  if (exchange === undefined) throw new Error('tokens are exchanged at the token endpoint only');
+  if (exchange === undefined) throw new Error('codes are exchanged at the token endpoint only');
   return exchange;
 }
 
@@ -117,7 +117,7 @@ function grantAdapter(): Partial<Adapter> {
   };
 }
 
-/** What the library does with a reused code or token is one thing here: the grant ends, with all under it. */
+/** What the library does with a reused code is one thing here: the grant ends, with all under it. */
 const ENDING: Partial<Adapter> = {
   async destroy() {
     theExchange().isReuse = true;
@@ -127,16 +127,9 @@ const ENDING: Partial<Adapter> = {
   },
 };
 
-const CONSUMING: Partial<Adapter> = {
-  async consume() {
-    theExchange().isConsumed = true;
-  },
-};
-
 function codeAdapter({ artifacts }: Dependencies): Partial<Adapter> {
   return {
     ...ENDING,
-    ...CONSUMING,
     async upsert(secret, payload, seconds = 0) {
       const { grantId } = payload;
       await artifacts.save('AuthorizationCode', secret, withoutSecret(payload), {
@@ -145,51 +138,20 @@ function codeAdapter({ artifacts }: Dependencies): Partial<Adapter> {
       });
     },
     async find(secret) {
-      return payloadOf(theExchange().row, secret, 'AuthorizationCode');
+      const { row } = theExchange();
+      return row === undefined || row.digest === null ? undefined : toCode(row, secret);
+    },
+    async consume() {
+      theExchange().isConsumed = true;
     },
   };
-}
-
-function refreshTokenAdapter(): Partial<Adapter> {
-  return {
-    ...ENDING,
-    ...CONSUMING,
-    async upsert(secret, payload, seconds = 0) {
-      theExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
-    },
-    async find(secret) {
-      const exchange = theExchange();
-      const { row } = exchange;
-      if (row !== undefined && isRepetition(row, exchange)) {
-        exchange.replay = row.answer ?? undefined;
-        return undefined;
-      }
-      return payloadOf(row, secret, 'RefreshToken');
-    },
-  };
-}
-
-/** Whether the first answer may be given again. While the tenant is suspended nothing is: the token itself is judged then. */
-function isRepetition(row: ExchangeRow, { requestHash }: Exchange): boolean {
-  return (
-    // There is an answer only if it was consumed, be it while this request was waiting.
-    row.answer !== null &&
-    !(row.is_dead || row.is_suspended || row.role === null) &&
-    row.client_id === row.grant_client_id &&
-    row.request_hash === requestHash
-  );
 }
 
 /** What is stored, with the secret put back, and its end told by the process's clock as the library expects. */
-function payloadOf(
-  row: ExchangeRow | undefined,
-  secret: string,
-  kind: string,
-): AdapterPayload | undefined {
-  if (row === undefined || row.digest === null) return undefined;
+function toCode(row: ExchangeRow, secret: string): AdapterPayload {
   return {
     ...row.payload,
-    kind,
+    kind: 'AuthorizationCode',
     jti: secret,
     grantId: row.grant_id,
     accountId: row.account_id,
@@ -197,6 +159,16 @@ function payloadOf(
     exp: expiryOf(row.remaining),
     ...(row.is_consumed && { consumed: true }),
   } as AdapterPayload;
+}
+
+/** Those that are issued with a code's exchange; refreshing is done without the library: see `refresh.ts`. */
+function refreshTokenAdapter(): Partial<Adapter> {
+  return {
+    ...ENDING,
+    async upsert(secret, payload, seconds = 0) {
+      theExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
+    },
+  };
 }
 
 function accessTokenAdapter(): Partial<Adapter> {

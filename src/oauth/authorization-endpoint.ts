@@ -6,7 +6,7 @@ import type { Pages } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { OAuthViews } from './page-data.js';
-import { oidcOf } from './token-endpoint.js';
+import { oidcOf } from './library-internals.js';
 
 /**
  * The authorization endpoint (RFC 6749 §3.1). Anybody can register a client, so before the user has

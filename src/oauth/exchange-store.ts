@@ -4,15 +4,12 @@ import type { RunPrepared } from '../db/prepared.js';
 import type { Role } from '../scopes/roles.js';
 import type { ClientMetadata } from '../clients/client-metadata.js';
 
-/** What a token request exchanges: a code, a refresh token, or (undefined) neither of them. */
-export type SourceKind = 'code' | 'refresh';
-
-/** Everything that a token request has to know, as it was when it was asked. */
+/** Everything that the exchange of a code has to know, as it was when it was asked. */
 export interface ExchangeRow {
   readonly client_id: string;
   readonly metadata: ClientMetadata;
   readonly secret_digest: string | null;
-  /** `null`, like everything below, if there is no such code or refresh token. */
+  /** `null`, like everything below, if there is no such code. */
   readonly digest: string | null;
   readonly payload: Readonly<Record<string, unknown>>;
   /** It was before the request came. What was consumed since has only been lost to another request. */
@@ -34,16 +31,16 @@ export interface ExchangeRow {
   readonly email: string;
   readonly account_name: string | null;
   readonly is_suspended: boolean;
-  /** The answer that may be given once more, within the grace window. */
-  readonly answer: Buffer | null;
-  readonly answer_key_id: string | null;
-  readonly request_hash: string | null;
 }
 
 /** What is put in the place of a code or refresh token. */
 export interface Redemption {
-  readonly source: SourceKind;
-  readonly row: ExchangeRow;
+  readonly source: 'code' | 'refresh';
+  readonly row: {
+    readonly digest: string | null;
+    readonly expires_at: string;
+    readonly grant_id: string;
+  };
   readonly access: {
     readonly id: string;
     readonly secret: string;
@@ -71,16 +68,11 @@ export type RedemptionOutcome = 'issued' | 'lost' | 'dead';
 
 export interface ExchangeStore {
   /**
-   * @param secret the code or refresh token, as presented
+   * @param code as presented; `null` if none was
    * @param since when the request came, by the process's `performance.now()`
    * @returns `undefined` if there is no such client, or it is blocked
    */
-  load(
-    clientId: string,
-    source: SourceKind | undefined,
-    secret: string,
-    since: number,
-  ): Promise<ExchangeRow | undefined>;
+  load(clientId: string, code: string | null, since: number): Promise<ExchangeRow | undefined>;
   /** Consumes and issues, or does neither: one statement, one transaction. */
   redeem(redemption: Redemption): Promise<RedemptionOutcome>;
 }
@@ -98,18 +90,18 @@ const WAS_CONSUMED = `coalesce(
  * so many rows to come of it that planning anew for each request, 0.7 ms, looked cheaper to it than
  * using one plan again.
  */
-const load = (name: string, source: string) => (digests: number) => ({
-  name: `exchange-load-${name}-${digests}`,
+const load = (digests: number) => ({
+  name: `exchange-load-${digests}`,
   text: `
     SELECT client.id AS client_id, client.metadata, client.secret_digest,
       s.digest, s.payload, ${WAS_CONSUMED} AS is_consumed, s.expires_at::text AS expires_at,
       extract(epoch FROM s.expires_at - gatehouse_now())::float8 AS remaining, s.grant_id,
       c.client_id AS grant_client_id, c.tenant_id, c.account_id, c.scopes, c.resources,
       ${IS_REVOKED} AS is_dead,
-      m.role, a.email, a.name AS account_name, t.suspended_at IS NOT NULL AS is_suspended,
-      s.answer, s.answer_key_id, s.request_hash
+      m.role, a.email, a.name AS account_name, t.suspended_at IS NOT NULL AS is_suspended
     FROM clients client
-      LEFT JOIN ${source} s ON s.digest IN (${placeholders(digests)})
+      LEFT JOIN oauth_artifacts s
+        ON s.digest IN (${placeholders(digests)}) AND s.kind = 'AuthorizationCode'
       LEFT JOIN grants c ON c.id = s.grant_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
       LEFT JOIN accounts a ON a.id = c.account_id
@@ -122,23 +114,6 @@ function placeholders(count: number): string {
   return Array.from({ length: count }, (_, index) => `$${index + 3}`).join(', ') || 'NULL';
 }
 
-const LOAD = {
-  code: load(
-    'code',
-    `(SELECT *, NULL::bytea AS answer, NULL AS answer_key_id, NULL AS request_hash
-      FROM oauth_artifacts WHERE kind = 'AuthorizationCode')`,
-  ),
-  // The answer is there as long as the window is open and nobody has gone on from it.
-  refresh: load(
-    'refresh',
-    `(SELECT r.digest, r.payload, r.consumed_at, r.expires_at, r.grant_id, r.answer_key_id, r.request_hash,
-        CASE WHEN r.answer_until > gatehouse_now() AND EXISTS (
-          SELECT FROM refresh_tokens next WHERE next.digest = r.successor_digest AND next.consumed_at IS NULL)
-        THEN r.answer END AS answer
-      FROM refresh_tokens r)`,
-  ),
-};
-
 const REDEEM = {
   name: 'exchange-redeem',
   text: `SELECT redeem_for_tokens($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
@@ -147,9 +122,9 @@ const REDEEM = {
 
 export function createExchangeStore(run: RunPrepared, keyring: Keyring): ExchangeStore {
   return {
-    async load(clientId, source, secret, since) {
-      const digests = source === undefined ? [] : keyring.digests(secret);
-      const [row] = await run<ExchangeRow>(LOAD[source ?? 'code'](digests.length), () => [
+    async load(clientId, code, since) {
+      const digests = code === null ? [] : keyring.digests(code);
+      const [row] = await run<ExchangeRow>(load(digests.length), () => [
         ...[clientId, (performance.now() - since) / 1000],
         ...digests,
       ]);

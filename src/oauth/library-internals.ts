@@ -4,6 +4,7 @@
  */
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
+import type { KoaContextWithOIDC } from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
@@ -126,4 +127,20 @@ export function sessionOf(
     Session: { get(ctx: Context): Promise<{ readonly id: string; readonly accountId?: string }> };
   };
   return Session.get(ctx);
+}
+
+/**
+ * The library reads bodies itself, and grumbles on standard output about one that somebody has read
+ * before. Until `ctx.req` is put back, it finds this one as if nobody had.
+ */
+export function giveBody(ctx: Context, body: Buffer): void {
+  ctx.req = Object.create(ctx.req, {
+    readable: { value: true },
+    iterator: { value: () => [body].values() },
+  }) as Context['req'];
+}
+
+/** What the library keeps with a request that it has seen. */
+export function oidcOf(ctx: Context): KoaContextWithOIDC['oidc'] | undefined {
+  return (ctx as unknown as Partial<KoaContextWithOIDC>).oidc;
 }

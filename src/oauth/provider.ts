@@ -91,7 +91,6 @@ function configurationOf(
     // Without it every request from a browser is refused. Who may read the answer is said by `http/cors`.
     clientBasedCORS: () => true,
     expiresWithSession: async () => false,
-    rotateRefreshToken: () => true,
     issueRefreshToken: async (ctx, client) =>
       client.grantTypeAllowed('refresh_token') &&
       exchangeOf(ctx)?.row?.scopes.includes('offline_access') === true,

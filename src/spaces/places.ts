@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
 import type { Environment } from '../credentials/kinds.js';
+import type { Principal } from '../credentials/principal.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
@@ -38,7 +39,7 @@ export interface PlacedResource<Row extends { readonly id: string }> {
 export interface Places {
   /**
    * The place that a request acts in: of the credential's tenant and environment, in the default
-   * space unless it names another.
+   * space unless it names another; a publishable key that is confined to one space, in that.
    *
    * @throws Problem `not_found` for a space that the tenant does not have, `forbidden` for one that
    *   the credential may not enter, `bad_request` for what names none or several
@@ -58,9 +59,11 @@ interface Dependencies {
 
 export function createPlaces({ pagination, header }: Dependencies): Places {
   const placeOf = async (ctx: PlacedContext): Promise<Place> => {
-    const { tenantId, environment, spaces } = ctx.state.principal;
-    const store = createSpaceStore(ctx.state.manager);
-    const named = namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header);
+    const { principal, manager } = ctx.state;
+    const { tenantId, environment, spaces } = principal;
+    const store = createSpaceStore(manager);
+    const named =
+      namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header) ?? onlySpaceOf(principal);
     const space = await (named === undefined
       ? store.findDefault(tenantId)
       : store.find(tenantId, named));
@@ -106,6 +109,14 @@ export function createPlaces({ pagination, header }: Dependencies): Places {
       },
     ],
   };
+}
+
+/**
+ * A page of another origin may send a publishable key and no other header, so a key that is confined to
+ * one space acts there unasked.
+ */
+function onlySpaceOf({ principalKind, spaces }: Principal): string | undefined {
+  return principalKind === 'publishable' && spaces?.length === 1 ? spaces[0] : undefined;
 }
 
 /** @returns `undefined` if the request names no space */

@@ -50,7 +50,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
         );
       }
       const space = await store.create(tenantId, name);
-      if (space === 'taken') throw taken(name);
+      if (space === 'taken') throw taken();
       if (space === 'full') {
         throw new Problem('conflict', `A tenant can have ${MAX_SPACES} spaces at most.`);
       }
@@ -65,7 +65,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
       if (before.name === name) return before;
       const { tenantId, actor } = by;
       const space = (await store.rename(tenantId, id, name)) ?? notFound();
-      if (space === 'taken') throw taken(name);
+      if (space === 'taken') throw taken();
       const details = { before: before.name, after: name };
       await audit.record(actor, { tenantId, action: 'space.rename', subject: id, details });
       return space;
@@ -73,8 +73,8 @@ export function createSpaceService(manager: EntityManager): SpaceService {
   };
 }
 
-function taken(name: string): Problem {
-  return new Problem('conflict', `There is a space named "${name}" already.`);
+function taken(): Problem {
+  return new Problem('conflict', 'The tenant has a space of this name already, in whatever case.');
 }
 
 function notFound(): never {

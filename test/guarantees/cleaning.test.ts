@@ -9,8 +9,8 @@ const ROWS = `
   INSERT INTO accounts (id, email, password_hash) VALUES ('usr_1', 'ann@example.com', 'x');
   INSERT INTO clients (id, name, metadata) VALUES ('cli_1', 'A', '{}');
   INSERT INTO attempts (bucket, times, expires_at) SELECT name, '{}', until FROM ages;
-  INSERT INTO rate_windows (bucket, ends_at, window_seconds, units, changed_at)
-    SELECT name, until, 60, 1, gatehouse_now() FROM ages;
+  INSERT INTO rate_windows (bucket, ends_at, replica, window_seconds, units, changed_at)
+    SELECT name, until, '', 60, 1, until - interval '1 minute' FROM ages;
   INSERT INTO sessions (id, digest, digest_key_id, payload, subjects, issue_seq, expires_at)
     SELECT name, name, '', '{}', '{}', 0, until - interval '1 hour' FROM ages;
   INSERT INTO signing_keys (id, algorithm, public_jwk, ciphertext, ciphertext_key_id, signs_from, ends_at)

@@ -30,16 +30,18 @@ const corsOf = ({ headers }: { headers: object }): Record<string, string> =>
 describe('CORS for publishable keys', () => {
   let closed: TestApp;
   let listing: TestApp;
+  let acme: TestApp;
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
     closed = await createTestApp();
     listing = await createTestApp({ CORS_ALLOWED_ORIGINS: LISTED });
+    acme = await createTestApp({ TOKEN_BRAND: 'acme' });
     tenant = await closed.createTenant('acme');
     key = await createCredential(closed, tenant, 'publishable', ['products:read']);
     await createProducts(closed, tenant, [{ name: 'Gravel', sku: 'GRA-1' }]);
   });
-  afterAll(() => Promise.all([closed.close(), listing.close()]));
+  afterAll(() => Promise.all([closed, listing, acme].map((app) => app.close())));
 
   const preflight = (path: string, method: string, app = closed, origin = STRANGER) =>
     app.http.options(path).set({
@@ -179,6 +181,9 @@ describe('CORS for publishable keys', () => {
         const answer = await get('/api/v1/products', { 'X-API-Key': raw });
         expect([answer.status, corsOf(answer)]).toEqual([401, NOTHING]);
       }
+      // In a way that is not for keys.
+      const proved = await get('/api/v1/products', { Authorization: `DPoP ${key.secret}` });
+      expect([proved.status, corsOf(proved)]).toEqual([401, NOTHING]);
     });
 
     it('is not readable without a credential, nor with a second one beside the key', async () => {
@@ -244,12 +249,10 @@ describe('CORS for publishable keys', () => {
   });
 
   it('knows the brand that keys are made with', async () => {
-    const acme = await createTestApp({ TOKEN_BRAND: 'acme' });
     const read = async (raw: string) =>
       corsOf(await get('/api/v1/products', { 'X-API-Key': raw }, acme));
 
     expect(await read(acme.format.mint('pk_live'))).toEqual(READABLE);
     expect(await read(closed.format.mint('pk_live'))).toEqual(NOTHING);
-    await acme.close();
   });
 });

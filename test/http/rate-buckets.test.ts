@@ -11,7 +11,7 @@ describe('buckets', () => {
 
     expect(buckets.size()).toBe(100);
     expect(buckets.takeNew()).toHaveLength(100);
-    expect(buckets.takeUnsent()).toHaveLength(100);
+    expect(buckets.takeUntold()).toHaveLength(100);
   });
 
   it('make room for what is counted here rather than elsewhere', () => {
@@ -44,9 +44,12 @@ describe('buckets', () => {
     const bucket = buckets.open('bucket', START);
     buckets.add(bucket, 1);
     buckets.add(bucket, 1);
-    expect(buckets.takeUnsent()).toEqual([bucket]);
-    expect(buckets.takeUnsent()).toEqual([]);
-    buckets.giveBack(bucket);
-    expect(buckets.takeUnsent()).toEqual([bucket]);
+    const from = bucket.newest;
+    expect(buckets.takeUntold()).toEqual([{ bucket, from }]);
+    expect(buckets.takeUntold()).toEqual([]);
+
+    buckets.add(buckets.open('bucket', START + 3000), 1);
+    buckets.giveBack({ bucket, from });
+    expect(buckets.takeUntold()).toEqual([{ bucket, from }]);
   });
 });

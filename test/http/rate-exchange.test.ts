@@ -26,7 +26,7 @@ describe('the exchange between replicas', () => {
   /** As much of a replica as counts. */
   const createReplica = ({
     clock = Date.now,
-    store = createRateWindowStore(gatehouse.dataSource.manager),
+    store = createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]),
   }: { clock?: () => number; store?: RateWindowStore } = {}) => {
     const buckets = [createRateBuckets(HOUR), createRateBuckets(MINUTE)] as const;
     const destination = { write: (line: string) => void logged.push(line) };
@@ -143,10 +143,10 @@ describe('the exchange between replicas', () => {
     ]);
   });
 
-  it.each(['now', 'add', 'changedSince', 'findOf'] as const)(
+  it.each(['now', 'tell', 'heardSince', 'heardOf'] as const)(
     'loses nothing when %s fails',
     async (method) => {
-      const store = createRateWindowStore(gatehouse.dataSource.manager);
+      const store = createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]);
       let isBroken = true;
       const broken: RateWindowStore = {
         ...store,
@@ -167,6 +167,22 @@ describe('the exchange between replicas', () => {
       expect([one.used(), other.used()]).toEqual([8, 8]);
     },
   );
+
+  it('tells all of it again without counting it twice when it is not known whether it was told', async () => {
+    const store = createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]);
+    let isLost = true;
+    const tell: RateWindowStore['tell'] = async (counted) => {
+      await store.tell(counted);
+      if (isLost) throw new Error('the answer was lost');
+    };
+    const [one, other] = [createReplica({ store: { ...store, tell } }), createReplica()];
+    one.count(5);
+    await one.exchange();
+    isLost = false;
+    await one.exchange();
+    await other.exchange();
+    expect([one.used(), other.used()]).toEqual([5, 5]);
+  });
 
   it('survives that the table is emptied by a crash', async () => {
     const replica = createReplica();
@@ -195,7 +211,7 @@ describe('the exchange between replicas', () => {
   it('does not let time jump because of what a clock far ahead has counted', async () => {
     const replica = createReplica();
     replica.count(5);
-    await createRateWindowStore(gatehouse.dataSource.manager).add([
+    await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).tell([
       { bucket: id, windowSeconds: MINUTE, endsAt: Date.now() + 600_000, units: 1000 },
     ]);
     await replica.exchange();

@@ -1,39 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { connect } from 'node:net';
-import type { Response } from 'supertest';
+import { connect, type Socket } from 'node:net';
 
-import { KINDS, type KeyKind } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { postContact } from '../support/contacts.js';
-import { createCredential } from '../support/credentials.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
+import { DEFAULT_LIMITS, START, told } from '../support/limits.js';
 import { expectProblem } from '../support/problems.js';
 
-/** The beginning of a slot of either window, so that what is counted at once leaves at once. */
-const START = 1_800_000_000_000;
-const DEFAULTS = { RATE_LIMIT_TENANT_PER_HOUR: '', RATE_LIMIT_KEY_PER_MINUTE: '' };
-
 let tenants = 0;
-
-/** What an answer says of a budget: limit, remaining, reset; undefined if it says nothing. */
-function told(answer: Response, name: 'tenant' | 'key'): number[] | undefined {
-  const figures = ['limit', 'remaining', 'reset'].map(
-    (figure) => answer.headers[`ratelimit-${name}-${figure}`],
-  );
-  if (figures.every((figure) => figure === undefined)) return undefined;
-  for (const figure of figures) expect(figure).toMatch(/^\d+$/);
-  return figures.map(Number);
-}
 
 describe('rate limits', () => {
   let now = START;
   let gatehouse: TestApp;
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ...DEFAULTS, TRUST_PROXY: '127.0.0.1' }, () => now);
+    gatehouse = await createTestApp(DEFAULT_LIMITS, () => now);
   });
   afterAll(() => gatehouse.close());
   beforeEach(async () => {
@@ -44,8 +26,7 @@ describe('rate limits', () => {
 
   const get = (path: string, by: Pick<TestKey, 'bearer'>) =>
     gatehouse.http.get(`/api/v1${path}`).set(by.bearer);
-  const me = (by: Pick<TestKey, 'bearer'>, address = '192.0.2.1') =>
-    get('/me', by).set('X-Forwarded-For', address);
+  const me = (by: Pick<TestKey, 'bearer'>) => get('/me', by);
   const meTimes = async (count: number, by: Pick<TestKey, 'bearer'>) => {
     for (let n = 0; n < count; n += 1) expect((await me(by)).status).toBe(200);
   };
@@ -237,145 +218,6 @@ describe('rate limits', () => {
       { 'Idempotency-Key': 'one' },
     );
     expect(answer.status).toBe(201);
-  });
-
-  describe('by kind of credential', () => {
-    const makeKey = (kind: KeyKind) => createCredential(gatehouse, tenant, kind, ['products:read']);
-
-    it.each(['secret', 'service', 'agent', 'organization'] as const)(
-      '%s counts on its key and its tenant',
-      async (kind) => {
-        const answer = await me(await makeKey(kind));
-        expect(told(answer, 'tenant')).toEqual([10_000, 9999, 3600]);
-        expect(told(answer, 'key')).toEqual([60, 59, 60]);
-      },
-    );
-
-    it('personal tokens and access tokens count on the tenant only', async () => {
-      const user = await createUser(gatehouse, [[tenant, 'member']]);
-      const client = await registerClient(gatehouse);
-      const { access_token } = await getTokens(gatehouse, { client, user });
-      const token = { bearer: { Authorization: `Bearer ${access_token}` } };
-      expect(told(await me(token), 'tenant')).toEqual([10_000, 9999, 3600]);
-      const personal = await me(await makeKey('personal'));
-      expect(told(personal, 'tenant')).toEqual([10_000, 9998, 3600]);
-      await meTimes(70, token);
-      for (const answer of [personal, await me(token)]) expect(told(answer, 'key')).toBeUndefined();
-    });
-
-    it('publishable keys count by key and address, in a tenant budget of their own', async () => {
-      const [key, publishable, sibling] = [
-        await limited(0),
-        await makeKey('publishable'),
-        await makeKey('publishable'),
-      ];
-      const first = await me(publishable);
-      expect(told(first, 'tenant')).toEqual([10_000, 9999, 3600]);
-      expect(told(first, 'key')).toEqual([60, 59, 60]);
-      expect(told(await me(publishable, '192.0.2.2'), 'key')).toEqual([60, 59, 60]);
-      expect(told(await me(sibling), 'key')).toEqual([60, 59, 60]);
-      expect(told(await me(publishable), 'key')).toEqual([60, 58, 60]);
-      expect(told(await me(sibling), 'tenant')?.[1]).toBe(9995);
-
-      expect(told(await me(key), 'tenant')?.[1]).toBe(9999);
-    });
-
-    it('publishable keys do not get more by moving within a network, or by forging an address', async () => {
-      const publishable = await makeKey('publishable');
-      const left = async (address: string) => told(await me(publishable, address), 'key')?.[1];
-      expect(await left('2001:db8:1:2::1')).toBe(59);
-      expect(await left('2001:db8:1:2:ffff::2')).toBe(58);
-      expect(await left('2001:db8:1:3::1')).toBe(59);
-      expect(await left('nonsense')).toBe(59);
-      expect(await left('x'.repeat(5000))).toBe(58);
-      expect(await left('::ffff:192.0.2.7')).toBe(59);
-      expect(await left('192.0.2.7')).toBe(58);
-    });
-
-    it('is said for every kind, on one tenant budget and at most one of its own', () => {
-      for (const { limits } of Object.values(KINDS)) {
-        expect(limits.filter((limit) => limit.endsWith('tenant'))).toHaveLength(1);
-        expect(limits.length).toBeLessThanOrEqual(2);
-      }
-    });
-  });
-});
-
-describe('rate limits that the operator set', () => {
-  let now = START;
-  let gatehouse: TestApp;
-  let tenant: Tenant;
-  beforeAll(async () => {
-    const env = { RATE_LIMIT_TENANT_PER_HOUR: '12', RATE_LIMIT_KEY_PER_MINUTE: '0' };
-    gatehouse = await createTestApp(env, () => now);
-  });
-  afterAll(() => gatehouse.close());
-  beforeEach(async () => {
-    now = START;
-    tenants += 1;
-    tenant = await gatehouse.createTenant(`tenant-${tenants}`);
-  });
-
-  const me = async (by: TestKey) => gatehouse.http.get('/api/v1/me').set(by.bearer);
-
-  it('hold where a key says nothing else, and 0 is no limit', async () => {
-    const [byDefault, own] = [
-      await gatehouse.createKey(tenant),
-      await gatehouse.createKey(tenant, { rateLimitPerMinute: 7 }),
-    ];
-    const answer = await me(byDefault);
-    expect(told(answer, 'tenant')).toEqual([12, 11, 3600]);
-    expect(told(answer, 'key')).toBeUndefined();
-    expect(told(await me(own), 'key')).toEqual([7, 6, 60]);
-  });
-
-  it('let a request complete that is larger than what is left, and refuse once nothing is', async () => {
-    const key = await gatehouse.createKey(tenant);
-    for (let n = 0; n < 11; n += 1) await me(key);
-    const large = await postContact(gatehouse, key, { type: 'other' });
-    expect(large.status).toBe(201);
-    expect(told(large, 'tenant')).toEqual([12, 0, 3600]);
-
-    const refused = await me(key);
-    expectProblem(refused, 429, 'rate_limited');
-    expect(refused.headers['retry-after']).toBe('3600');
-    expect(told(refused, 'tenant')).toEqual([12, 0, 3600]);
-  });
-
-  it('are waited for until something is left, also where more was used than there is', async () => {
-    const key = await gatehouse.createKey(tenant);
-    await me(key);
-    await me(key);
-    now = START + 900_000;
-    for (let n = 0; n < 9; n += 1) await me(key);
-    await postContact(gatehouse, key, { type: 'other' });
-
-    // Sixteen of twelve: when the first two leave there is still nothing.
-    expect((await me(key)).headers['retry-after']).toBe('3600');
-    now = START + 3_600_000;
-    expect((await me(key)).headers['retry-after']).toBe('900');
-    now = START + 4_500_000;
-    expect(told(await me(key), 'tenant')).toEqual([12, 11, 3600]);
-  });
-
-  it('tell of two spent budgets the one that takes longer', async () => {
-    const key = await gatehouse.createKey(tenant, { rateLimitPerMinute: 12 });
-    for (let n = 0; n < 12; n += 1) expect((await me(key)).status).toBe(200);
-    const refused = await me(key);
-    expect(told(refused, 'key')).toEqual([12, 0, 60]);
-    expect(refused.headers['retry-after']).toBe('3600');
-    expect(refused.body.detail).toContain('tenant');
-  });
-
-  it('are counted by metrics when they refuse, by budget', async () => {
-    const count = async (budget: string) => {
-      const text = await gatehouse.register.getSingleMetricAsString('gatehouse_rate_limited_total');
-      return Number(new RegExp(`budget="${budget}"} (\\d+)`).exec(text)?.[1] ?? 0);
-    };
-    const before = [await count('tenant'), await count('key')];
-    const key = await gatehouse.createKey(tenant, { rateLimitPerMinute: 1 });
-    for (let n = 0; n < 4; n += 1) await me(key);
-    expect([await count('tenant'), await count('key')]).toEqual([before[0], (before[1] ?? 0) + 3]);
   });
 });
 

@@ -6,10 +6,9 @@ import {
   advance,
   createCount,
   learn,
+  ownSince,
   secondsUntilMore,
-  settle,
   slotAt,
-  unsentSlots,
 } from '../../src/http/sliding-window.js';
 
 const WINDOW_SECONDS = 60;
@@ -80,20 +79,29 @@ describe('a sliding window', () => {
     expect(count.used).toBe(6);
   });
 
-  it('counts what is shared once, whether it was told or learned', () => {
+  it('counts what others have counted once, and never less of it than was known', () => {
     const slot = at(WINDOW);
     const count = createCount('bucket', slot);
     add(count, 5);
-    expect(unsentSlots(count)).toEqual([{ slot, units: 5 }]);
-    add(count, 1);
-    settle(count, slot, 5);
-    learn(count, slot, 5);
-    expect(count.used).toBe(6);
-    expect(unsentSlots(count)).toEqual([{ slot, units: 1 }]);
-
+    learn(count, slot, 20);
     learn(count, slot, 25);
-    learn(count, slot, 5);
-    expect(count.used).toBe(26);
+    learn(count, slot, 20);
+    expect(count.used).toBe(30);
+  });
+
+  it('tells what was counted here, slot by slot', () => {
+    const slot = at(WINDOW);
+    const count = createCount('bucket', slot);
+    add(count, 5);
+    learn(count, slot, 20);
+    advance(count, slot + 2);
+    add(count, 1);
+    add(count, 1);
+    const later = { slot: slot + 2, units: 2 };
+    expect(ownSince(count, slot)).toEqual([{ slot, units: 5 }, later]);
+    expect(ownSince(count, slot + 1)).toEqual([later]);
+    advance(count, slot + 21);
+    expect(ownSince(count, slot)).toEqual([later]);
   });
 
   it('takes nothing from slots that it has left, or that lie ahead', () => {
@@ -101,7 +109,6 @@ describe('a sliding window', () => {
     const count = createCount('bucket', slot);
     learn(count, slot - 20, 7);
     learn(count, slot + 2, 7);
-    settle(count, slot - 20, 7);
     expect(count.used).toBe(0);
     learn(count, slot + 1, 7);
     expect(count.used).toBe(7);

@@ -6,7 +6,7 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { createCredential } from '../support/credentials.js';
 import { expectProblem } from '../support/problems.js';
 import { createProducts } from '../support/products.js';
-import { confine, createSpace } from '../support/spaces.js';
+import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
 
 const FULL = {
   ...{ name: 'Ready-mix concrete', sku: 'CON-1', description: 'Delivered.', unit: 'cubic yard' },
@@ -79,6 +79,27 @@ describe('/api/v1/products', () => {
     expect(namesOf(answer)).toHaveLength(2);
   });
 
+  it('is read in the space that a publishable key is confined to, which a page could not name', async () => {
+    const [one, two] = [
+      await createSpace(gatehouse, tenant, 'Yard one'),
+      await createSpace(gatehouse, tenant, 'Yard two'),
+    ];
+    await createProducts(gatehouse, tenant, [{ ...BARE, name: 'In space one' }], { spaceId: one });
+    const scopes = ['products:read'];
+    const make = (fields: object) => gatehouse.createKey(tenant, { scopes, ...fields });
+    const confined = await make({ kind: 'publishable', spaces: [one] });
+
+    expect(namesOf(await get('', confined))).toEqual(['In space one']);
+    for (const other of [
+      await make({ kind: 'publishable', spaces: [one, two] }),
+      await make({ kind: 'secret', spaces: [one] }),
+    ]) {
+      expectProblem(await get('', other), 403, 'forbidden');
+      expect(namesOf(await get('', other, { 'X-Bwp-Space': one }))).toEqual(['In space one']);
+    }
+    expectProblem(await get('', confined, { 'X-Bwp-Space': two }), 403, 'forbidden');
+  });
+
   it.each(['999999', '0', '01', 'x', '%00', '9'.repeat(20)])('is 404 for %s', async (id) => {
     expectProblem(await get(`/${id}`), 404, 'not_found');
   });
@@ -111,7 +132,9 @@ describe('/api/v1/products', () => {
     expect(namesOf(theirs)).toEqual(['Theirs']);
     expectProblem(await get(`/${theirs.body.data[0]?.['id' as never]}`), 404, 'not_found');
     await confine(gatehouse, inTest, [space]);
-    expectProblem(await get('', inTest), 403, 'forbidden');
+    const defaultSpace = await defaultSpaceOf(gatehouse, tenant);
+    expectProblem(await get('', inTest, { 'X-Bwp-Space': defaultSpace }), 403, 'forbidden');
+    expect(namesOf(await get('', inTest))).toEqual([]);
   });
 
   it('shows nothing that was deleted', async () => {

@@ -26,7 +26,7 @@ import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/sign
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestDatabase, type TestDatabase } from './database.js';
-import { NO_LIMITS } from './limits.js';
+import { NO_LIMITS } from './no-limits.js';
 
 /** The whole application over a database of its own, inside the test's process. */
 export interface TestApp {

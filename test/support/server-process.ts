@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { testServer } from './database.js';
 import { createHttpClient, type HttpClient } from './http-client.js';
-import { NO_LIMITS } from './limits.js';
+import { NO_LIMITS } from './no-limits.js';
 import { until } from './until.js';
 
 /** How a process ended. */

@@ -4,11 +4,9 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { postContact } from '../support/contacts.js';
 import { createCredential } from '../support/credentials.js';
+import { DEFAULT_LIMITS, START } from '../support/limits.js';
 import { createUser, getTokens, registerClient } from '../support/oauth.js';
 import { expectProblem } from '../support/problems.js';
-
-/** The beginning of a slot of either window, so that what is counted at once leaves at once. */
-const START = 1_800_000_000_000;
 
 describe('GET /api/v1/usage', () => {
   let now = START;
@@ -16,8 +14,7 @@ describe('GET /api/v1/usage', () => {
   let tenant: Tenant;
   let tenants = 0;
   beforeAll(async () => {
-    const env = { RATE_LIMIT_TENANT_PER_HOUR: '', RATE_LIMIT_KEY_PER_MINUTE: '' };
-    gatehouse = await createTestApp(env, () => now);
+    gatehouse = await createTestApp(DEFAULT_LIMITS, () => now);
   });
   afterAll(() => gatehouse.close());
   beforeEach(async () => {

@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { postContact } from '../support/contacts.js';
+import { START, told } from '../support/limits.js';
+import { expectProblem } from '../support/problems.js';
+
+let tenants = 0;
+
+describe('rate limits that the operator set', () => {
+  let now = START;
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  beforeAll(async () => {
+    const env = { RATE_LIMIT_TENANT_PER_HOUR: '12', RATE_LIMIT_KEY_PER_MINUTE: '0' };
+    gatehouse = await createTestApp(env, () => now);
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    now = START;
+    tenants += 1;
+    tenant = await gatehouse.createTenant(`tenant-${tenants}`);
+  });
+
+  const me = async (by: TestKey) => gatehouse.http.get('/api/v1/me').set(by.bearer);
+
+  it('hold where a key says nothing else, and 0 is no limit', async () => {
+    const [byDefault, own] = [
+      await gatehouse.createKey(tenant),
+      await gatehouse.createKey(tenant, { rateLimitPerMinute: 7 }),
+    ];
+    const answer = await me(byDefault);
+    expect(told(answer, 'tenant')).toEqual([12, 11, 3600]);
+    expect(told(answer, 'key')).toBeUndefined();
+    expect(told(await me(own), 'key')).toEqual([7, 6, 60]);
+  });
+
+  it('let a request complete that is larger than what is left, and refuse once nothing is', async () => {
+    const key = await gatehouse.createKey(tenant);
+    for (let n = 0; n < 11; n += 1) await me(key);
+    const large = await postContact(gatehouse, key, { type: 'other' });
+    expect(large.status).toBe(201);
+    expect(told(large, 'tenant')).toEqual([12, 0, 3600]);
+
+    const refused = await me(key);
+    expectProblem(refused, 429, 'rate_limited');
+    expect(refused.headers['retry-after']).toBe('3600');
+    expect(told(refused, 'tenant')).toEqual([12, 0, 3600]);
+  });
+
+  it('are waited for until something is left, also where more was used than there is', async () => {
+    const key = await gatehouse.createKey(tenant);
+    await me(key);
+    await me(key);
+    now = START + 900_000;
+    for (let n = 0; n < 9; n += 1) await me(key);
+    await postContact(gatehouse, key, { type: 'other' });
+
+    // Sixteen of twelve: when the first two leave there is still nothing.
+    expect((await me(key)).headers['retry-after']).toBe('3600');
+    now = START + 3_600_000;
+    expect((await me(key)).headers['retry-after']).toBe('900');
+    now = START + 4_500_000;
+    expect(told(await me(key), 'tenant')).toEqual([12, 11, 3600]);
+  });
+
+  it('tell of two spent budgets the one that takes longer', async () => {
+    const key = await gatehouse.createKey(tenant, { rateLimitPerMinute: 12 });
+    for (let n = 0; n < 12; n += 1) expect((await me(key)).status).toBe(200);
+    const refused = await me(key);
+    expect(told(refused, 'key')).toEqual([12, 0, 60]);
+    expect(refused.headers['retry-after']).toBe('3600');
+    expect(refused.body.detail).toContain('tenant');
+  });
+
+  it('are counted by metrics when they refuse, by budget', async () => {
+    const count = async (budget: string) => {
+      const text = await gatehouse.register.getSingleMetricAsString('gatehouse_rate_limited_total');
+      return Number(new RegExp(`budget="${budget}"} (\\d+)`).exec(text)?.[1] ?? 0);
+    };
+    const before = [await count('tenant'), await count('key')];
+    const key = await gatehouse.createKey(tenant, { rateLimitPerMinute: 1 });
+    for (let n = 0; n < 4; n += 1) await me(key);
+    expect([await count('tenant'), await count('key')]).toEqual([before[0], (before[1] ?? 0) + 3]);
+  });
+});

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app.js';
+import { createUser, registerClient } from '../support/oauth.js';
+import { holdLock } from '../support/subject-lock.js';
+import {
+  createInstaller,
+  refresh,
+  startRefresh,
+  statusOf,
+  tally,
+  type Installer,
+} from '../support/token-families.js';
+
+/** How many answers are held back for the full time at once. */
+const FULLY = 8;
+
+/**
+ * The winner's answer is held back, and until then another use is no reuse. For how long is told by the row:
+ * the token counts as consumed from then on.
+ */
+describe('the answer to a refresh', () => {
+  let gatehouse: TestApp;
+  let installer: Installer;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    const user = await createUser(gatehouse, [
+      [await gatehouse.createTenant('acme'), 'company_admin'],
+    ]);
+    installer = createInstaller(gatehouse, { client: await registerClient(gatehouse), user });
+  });
+  afterAll(() => gatehouse.close());
+
+  const install = async () => (await installer.install()).refresh_token ?? '';
+  const startOf = (token: string) => startRefresh(gatehouse, installer.client, token);
+
+  /** Of a used token its grant, for how many milliseconds the answer was held back, and whether it still is. */
+  async function useOf(token: string) {
+    const [row] = await gatehouse.database.query<{ grant: string; ms: number; isOver: boolean }>(
+      `SELECT s.grant_id AS grant, s.consumed_at <= gatehouse_now() AS "isOver",
+         round(extract(epoch FROM s.consumed_at - next.issued_at) * 1000)::int AS ms
+       FROM refresh_tokens s LEFT JOIN refresh_tokens next ON next.digest = s.successor_digest
+       WHERE s.digest = ANY ($1)`,
+      [gatehouse.keyring.digests(token)],
+    );
+    if (row === undefined) throw new Error('no such token');
+    return row;
+  }
+
+  /** Refreshes all of them at once: each has been looked at before the first is done. */
+  async function refreshTogether(tokens: readonly string[]) {
+    const grants = await Promise.all(tokens.map(async (token) => (await useOf(token)).grant));
+    const locks = await Promise.all(grants.map((grant) => holdLock(gatehouse.database, grant)));
+    const sent = tokens.map(startOf);
+    await Promise.all(locks.map((lock) => lock.awaited()));
+    await Promise.all(locks.map((lock) => lock.release()));
+    return Promise.all(sent.map(({ answer }) => answer));
+  }
+
+  it('is held back for as long as others do not count as reuse', async () => {
+    const token = await install();
+    expect((await refresh(gatehouse, installer.client, token)).status).toBe(200);
+    expect(await useOf(token)).toMatchObject({ ms: 50, isOver: true });
+  });
+
+  it(`is held back for the full time only while fewer than ${FULLY} others are`, async () => {
+    const tokens: string[] = [];
+    while (tokens.length < FULLY + 2) tokens.push(await install());
+    const answers = await refreshTogether(tokens);
+    expect(tally(answers)).toEqual({ '200': FULLY + 2 });
+    const uses = await Promise.all(tokens.map(useOf));
+    const times = uses.map(({ ms }) => ms).toSorted((a, b) => a - b);
+    expect(times).toEqual([...Array<number>(2).fill(3), ...Array<number>(FULLY).fill(50)]);
+    // Places become free again.
+    const next = await install();
+    await refresh(gatehouse, installer.client, next);
+    expect(await useOf(next)).toMatchObject({ ms: 50 });
+  });
+
+  it('leaves once another use is reuse, however many there are', async () => {
+    const tokens: string[] = [];
+    while (tokens.length < 3 * FULLY) tokens.push(await install());
+    await Promise.all(
+      tokens.map(async (token) => {
+        const first = await refresh(gatehouse, installer.client, token);
+        expect((await refresh(gatehouse, installer.client, token)).error).toBe('invalid_grant');
+        expect(await statusOf(gatehouse, first.tokens.access_token)).toBe(401);
+      }),
+    );
+  });
+
+  it('is held back for longer where others were seen to use the same token', async () => {
+    const token = await install();
+    // What looks for the token waits, until both requests have arrived.
+    const lock = await holdLock(gatehouse.database, 'nothing');
+    await lock.query('LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE');
+    const sent = [startOf(token), startOf(token)];
+    await Promise.all(sent.map(({ flushed }) => flushed));
+    await fetch(`${gatehouse.origin}/healthz`);
+    await lock.release();
+    const answers = await Promise.all(sent.map(({ answer }) => answer));
+    expect(tally(answers)).toEqual({ '200': 1, '400 invalid_grant': 1 });
+    expect(await useOf(token)).toMatchObject({ ms: 200, isOver: true });
+  });
+});

@@ -1,0 +1,141 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
+
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import {
+  createUser,
+  getTokens,
+  post,
+  registerClient,
+  type TestClient,
+  type TestUser,
+  type TokenResponse,
+} from '../support/oauth.js';
+import { authenticationOf, expectOAuthError, refresh } from '../support/oauth-requests.js';
+
+const FORM = 'application/x-www-form-urlencoded';
+
+/** What the token endpoint makes of a request to refresh, before it looks at the token. */
+describe('a request to refresh', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  let open: TestClient;
+  let byBasic: TestClient;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+    open = await registerClient(gatehouse);
+    const metadata = { token_endpoint_auth_method: 'client_secret_basic' };
+    byBasic = await registerClient(gatehouse, metadata);
+  });
+  afterAll(() => gatehouse.close());
+
+  const start = async (client: TestClient, parameters: Record<string, string> = {}) =>
+    (await getTokens(gatehouse, { client, user, parameters })).refresh_token ?? '';
+  const send = (body: string, headers: Record<string, string> = {}) =>
+    fetch(`${gatehouse.origin}/api/v1/oauth/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': FORM, ...headers },
+      body,
+    });
+  const formOf = (client: TestClient, token: string): Record<string, string> => ({
+    ...{ grant_type: 'refresh_token', refresh_token: token },
+    ...authenticationOf(client),
+  });
+  const asBasic = ({ client_id, client_secret = '' }: TestClient) => ({
+    Authorization: `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`,
+  });
+
+  it('is answered to a client that authenticates in the header or in the form', async () => {
+    const token = await start(byBasic);
+    const { client_id: _id, client_secret: _secret, ...form } = formOf(byBasic, token);
+    const answer = await post(gatehouse, 'token', form, asBasic(byBasic));
+    expect(answer.status).toBe(200);
+    const { refresh_token: next } = (await answer.json()) as TokenResponse;
+    expect((await refresh(gatehouse, byBasic, next)).status).toBe(200);
+  });
+
+  it('is refused to a client that authenticates twice, or not at all, and consumes nothing', async () => {
+    const token = await start(byBasic);
+    const form = formOf(byBasic, token);
+    const twice = await post(gatehouse, 'token', form, asBasic(byBasic));
+    await expectOAuthError(twice, 400, 'invalid_request');
+    const { client_secret: _secret, ...unproven } = form;
+    const never = await post(gatehouse, 'token', unproven);
+    await expectOAuthError(never, 401, 'invalid_client');
+    const { client_id: _id, ...nameless } = unproven;
+    await expectOAuthError(await post(gatehouse, 'token', nameless), 401, 'invalid_client');
+    expect((await refresh(gatehouse, byBasic, token)).status).toBe(200);
+  });
+
+  it('is refused if a parameter is given twice, and consumes nothing', async () => {
+    const token = await start(open);
+    const form = { ...formOf(open, token), scope: 'contacts:read' };
+    for (const [name, value] of Object.entries(form)) {
+      const body = new URLSearchParams([...Object.entries(form), [name, value]]);
+      await expectOAuthError(await send(body.toString()), 400, 'invalid_request');
+    }
+    // What means nothing here may be there as often as it likes.
+    const body = new URLSearchParams([...Object.entries(form), ['x', '1'], ['x', '2']]);
+    expect((await send(body.toString())).status).toBe(200);
+  });
+
+  it('takes an empty parameter for an absent one', async () => {
+    const token = await start(open);
+    const answer = await refresh(gatehouse, open, token, { scope: '', resource: '' });
+    expect(answer.status).toBe(200);
+    expect(((await answer.json()) as TokenResponse).scope).toBe('contacts:read offline_access');
+  });
+
+  it('is refused to a client that registered without it', async () => {
+    const client = await registerClient(gatehouse, {
+      token_endpoint_auth_method: 'client_secret_post',
+    });
+    const token = await start(client);
+    const { registration_access_token: access, registration_client_uri: uri } = client;
+    const changed = await fetch(gatehouse.origin + new URL(uri).pathname, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json', Authorization: `Bearer ${access}` },
+      body: JSON.stringify({
+        ...authenticationOf(client),
+        client_name: 'No more refreshing',
+        redirect_uris: ['https://app.example.com/callback'],
+        grant_types: ['authorization_code'],
+        token_endpoint_auth_method: 'client_secret_post',
+      }),
+    });
+    expect(changed.status).toBe(200);
+    await expectOAuthError(await refresh(gatehouse, client, token), 400, 'unauthorized_client');
+  });
+
+  it('gets an id_token that says of the sign-in what the first one said', async () => {
+    const keys = createRemoteJWKSet(new URL(`${gatehouse.origin}/api/v1/oauth/jwks`));
+    const options = { issuer: gatehouse.config.ISSUER, audience: open.client_id };
+    const read = async ({ id_token: token = '' }: TokenResponse) => {
+      const { iat, exp, ...claims } = (await jwtVerify(token, keys, options)).payload;
+      expect((exp ?? 0) - (iat ?? 0)).toBe(3600);
+      return claims;
+    };
+    const parameters = {
+      scope: 'openid profile email contacts:read offline_access',
+      ...{ nonce: 'n-0S6_WzA2Mj', max_age: '600' },
+    };
+    const first = await getTokens(gatehouse, { client: open, user, parameters });
+    const claims = await read(first);
+    expect(claims).toMatchObject({ name: 'Ada Example', auth_time: expect.any(Number) });
+    const second = await refresh(gatehouse, open, first.refresh_token);
+    const renewed = (await second.json()) as TokenResponse;
+    expect(await read(renewed)).toEqual(claims);
+
+    const narrow = { scope: 'openid email offline_access' };
+    const third = await refresh(gatehouse, open, renewed.refresh_token, narrow);
+    const narrowed = (await third.json()) as TokenResponse;
+    const { name: _name, ...withoutName } = claims;
+    expect(await read(narrowed)).toEqual(withoutName);
+
+    const none = { scope: 'contacts:read' };
+    const last = await refresh(gatehouse, open, narrowed.refresh_token, none);
+    expect(await last.json()).not.toHaveProperty('id_token');
+  });
+});
