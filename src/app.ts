@@ -6,10 +6,12 @@ import type { DataSource } from 'typeorm';
 
 import { ACCOUNT_QUERIES } from './accounts/account-lookup.js';
 import { createKeyPresenter } from './api-keys/key-presenter.js';
-import { createKeyRoutes } from './api-keys/key-routes.js';
+import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import type { Config } from './config.js';
+import { createConsoleApp, type ConsoleApp } from './console-app.js';
+import type { ConsoleViews } from './console/page-data.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
@@ -32,6 +34,7 @@ import { readBody } from './http/body.js';
 import { createClientAddress } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
+import { createCsrf } from './http/csrf.js';
 import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
@@ -78,8 +81,10 @@ export interface App {
   readonly activity: ActivityRecorder;
   /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
   readonly budgets: Pick<RateExchange, 'exchange'>;
-  /** Every route of the resource API, as it was declared. */
+  /** Every route of the resource API that is for credentials, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
+  /** The same of those for a browser in which somebody has signed in. */
+  readonly sessionRoutes: ConsoleApp['apiRoutes'];
 }
 
 /** What is looked up in batches, a family each. */
@@ -97,10 +102,15 @@ export function createApp(dependencies: AppDependencies): App {
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
+  const resourceMetadataUrl = issuer + METADATA_PATHS.api;
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token, format);
   const pagination = createPagination(keyring);
-  const pages = createPages<DocsViews & OAuthViews>({ brandName: config.BRAND_NAME, issuer });
+  const csrf = createCsrf({ ...keyring, issuer });
+  const pages = createPages<DocsViews & OAuthViews & ConsoleViews>({
+    brandName: config.BRAND_NAME,
+    issuer,
+  });
   const activity = createActivityRecorder({ dataSource, keyring, log });
   const verifier = createVerifier({ lookup, format, keyring, observer: activity });
   const guard = createGuard({
@@ -109,7 +119,7 @@ export function createApp(dependencies: AppDependencies): App {
     clientAddress,
     activity,
     register,
-    resourceMetadataUrl: issuer + METADATA_PATHS.api,
+    resourceMetadataUrl,
     audiences: new Set([issuer, `${issuer}/api/v1`]),
   });
   const budgets = createBudgets({
@@ -129,10 +139,10 @@ export function createApp(dependencies: AppDependencies): App {
     sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
     ...{ now: exchange.now, register },
   });
+  // A request to another space is another request.
+  const idempotency = createIdempotency(keyring, [headers.space]);
   const unitOfWork = createUnitOfWork<GuardedState>({
-    dataSource,
-    // A request to another space is another request.
-    idempotency: createIdempotency(keyring, [headers.space]),
+    ...{ dataSource, idempotency },
     callerOf: ({ principal }) => ({
       scope: principal.tenantId,
       // A token is renewed every hour; the client that acts for the user stays the same.
@@ -146,6 +156,14 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const reader = createReader(dataSource);
 
+  const keys: KeyRouteDependencies = {
+    ...{ pagination, clientAddress, present: createKeyPresenter(keyring) },
+    serviceOf: ({ state: { manager } }) =>
+      createKeyService({
+        ...{ manager, keyring, format },
+        secondsSinceUse: (id) => activity.secondsSinceUse(id),
+      }),
+  };
   const places = createPlaces({ pagination, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
@@ -154,23 +172,20 @@ export function createApp(dependencies: AppDependencies): App {
     ...createProductRoutes({ places }),
     ...createSpaceRoutes({ pagination, clientAddress }),
     ...createUsageRoutes({ budgets, now: exchange.now }),
-    ...createKeyRoutes({
-      pagination,
-      clientAddress,
-      present: createKeyPresenter(keyring),
-      serviceOf: ({ state: { manager } }) =>
-        createKeyService({
-          ...{ manager, keyring, format },
-          secondsSinceUse: (id) => activity.secondsSinceUse(id),
-        }),
-    }),
+    ...createKeyRoutes(keys),
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    presentations,
+    ...{ csrf, presentations },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
+  });
+  const settings = createConsoleApp({
+    ...{ dataSource, pages, csrf, clientAddress, presentations, keys, idempotency },
+    ...{ sessions: oauth.sessions, signInPage: oauth.signInPage, resourceMetadataUrl },
+    refuse: guard(undefined) as Middleware,
+    tenantHeader: headers.tenant,
   });
   const openRoutes = [
     ...createHealthRoutes({ dataSource, isStopping }),
@@ -205,6 +220,9 @@ export function createApp(dependencies: AppDependencies): App {
     ]) as Middleware<RequestState>,
   );
   koa.use(
+    createRoutes(API_PREFIX, settings.apiRoutes, settings.before) as Middleware<RequestState>,
+  );
+  koa.use(
     within(
       [...oauth.endpoints.map(({ path }) => path.replace(/:.*/, ''))],
       answerOAuthErrors,
@@ -213,13 +231,14 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     within(
-      [OAUTH_PATHS.authorize, '/login', '/consent'],
+      [OAUTH_PATHS.authorize, '/login', '/logout', '/consent'],
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
-      createRoutes('', oauth.pages, () => []),
+      createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),
   );
+  koa.use(within(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
-  return { koa, activity, budgets: exchange, apiRoutes };
+  return { koa, activity, budgets: exchange, apiRoutes, sessionRoutes: settings.apiRoutes };
 }
 
 /** Does not step back, as the clock on the wall may. */
@@ -253,5 +272,9 @@ function believeIssuer(koa: Koa<RequestState>, issuer: string): void {
 /** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */
 function brandHeaders(brand: string) {
   const name = brand.charAt(0).toUpperCase() + brand.slice(1);
-  return { token: `X-${name}-Api-Token`, space: `X-${name}-Space` };
+  return {
+    token: `X-${name}-Api-Token`,
+    space: `X-${name}-Space`,
+    tenant: `X-${name}-Tenant`,
+  };
 }

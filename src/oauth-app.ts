@@ -24,7 +24,7 @@ import { createConsentStore } from './grants/consent-store.js';
 import { createGrantStore } from './grants/grant-store.js';
 import type { CorsPath } from './http/cors.js';
 import type { RequestState } from './http/context.js';
-import { createCsrf } from './http/csrf.js';
+import type { Csrf } from './http/csrf.js';
 import { formActionSource, type Pages } from './http/pages.js';
 import type { Route } from './http/routes.js';
 import { createIntrospectRoutes } from './introspection/introspect-routes.js';
@@ -38,15 +38,16 @@ import {
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
 import { createExchangeStore } from './oauth/exchange-store.js';
+import { createConsoleSessions, type ConsoleSessions } from './oauth/console-sessions.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
-import { createCookieSigner, createProvider } from './oauth/provider.js';
+import { cookiesOf, createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshRows } from './oauth/refresh-rows.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
-import { createSignInPage } from './oauth/sign-in-page.js';
+import { createSignInPage, type SignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import { createRevokeRoutes } from './revocation/revoke-routes.js';
 import { createSessionStore } from './sessions/session-store.js';
@@ -66,6 +67,7 @@ interface Dependencies {
   readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
+  readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
   readonly docsUrl: string;
 }
@@ -78,6 +80,9 @@ export interface OAuthApp {
   readonly endpoints: readonly Route<'public'>[];
   /** What people see, the authorization endpoint included; errors are pages. */
   readonly pages: readonly Route<'public'>[];
+  /** The login form and the sessions that it begins, for whoever signs in without an app. */
+  readonly signInPage: SignInPage;
+  readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
   readonly cors: { readonly open: readonly CorsPath[]; readonly decided: readonly CorsPath[] };
 }
@@ -88,11 +93,10 @@ const GET = { access: 'public', method: 'GET' } as const;
 /** Puts OAuth together: the stores of its features, the library, and the endpoints beside it. */
 export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const { config, dataSource, keyring, format, lookup, verifier, guard } = dependencies;
-  const { signingKeys, pages, clientAddress, docsUrl } = dependencies;
+  const { signingKeys, pages, csrf, clientAddress, docsUrl } = dependencies;
   const issuer = config.ISSUER;
   const { manager } = dataSource;
   const run = createRunPrepared(dataSource);
-  const csrf = createCsrf({ ...keyring, issuer });
   const sessionStore = createSessionStore(manager, keyring);
   const resources = [`${issuer}/api/v1`, issuer] as const;
   const findClient = async (id: string) => {
@@ -156,7 +160,18 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   });
   const authorize = createAuthorizationEndpoint({ issuer, protocol: protocol.middleware, pages });
 
+  const signInPage = createSignInPage({
+    ...{ pages, csrf, clientAddress },
+    signIn: createSignIn({ dataSource }),
+  });
+
   return {
+    signInPage,
+    sessions: createConsoleSessions({
+      provider: protocol.provider,
+      sessions: sessionStore,
+      cookies: cookiesOf(issuer),
+    }),
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
@@ -195,10 +210,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         isAuthenticatedRedirect,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,
-        signInPage: createSignInPage({
-          ...{ pages, csrf, clientAddress },
-          signIn: createSignIn({ dataSource }),
-        }),
+        signInPage,
         sessions: sessionStore,
       }),
     ],

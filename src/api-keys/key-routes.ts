@@ -27,7 +27,7 @@ export interface KeyRouteDependencies {
   readonly present: KeyPresenter;
   readonly clientAddress: (request: RouteContext['req']) => string;
   /** The service on the request's own transaction. */
-  readonly serviceOf: (ctx: { readonly state: RequestState }) => KeyService;
+  readonly serviceOf: (ctx: { readonly state: Pick<RequestState, 'manager'> }) => KeyService;
 }
 
 /** What is managed at a path, by whom, and what is taken there. */

@@ -99,7 +99,7 @@ export const newKey = z
   });
 
 /** What a personal token's `access` stands for. */
-export const ACCESS = ['read', 'write'] as const;
+const ACCESS = ['read', 'write'] as const;
 
 const none = (message: string) =>
   z

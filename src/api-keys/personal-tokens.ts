@@ -46,8 +46,11 @@ export interface PersonalTokens {
   list(owner: TokenOwner, page: PageRequest): Promise<readonly StoredCredential[]>;
   /** @throws Problem as the route does */
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
-  /** @throws Problem `not_found`, or `conflict` if the name is not the token's */
-  revoke(by: KeyManager, id: string, confirm: string): Promise<void>;
+  /**
+   * Of somebody who was asked whether they are sure.
+   * @throws Problem `not_found`
+   */
+  revoke(by: KeyManager, id: string): Promise<void>;
 }
 
 export function createPersonalTokens(
@@ -66,12 +69,16 @@ export function createPersonalTokens(
         page,
       ),
     create: (by, fields) => transaction((service) => service.create(by, fields)),
-    revoke: (by, id, confirm) => transaction((service) => service.revoke(by, id, null, confirm)),
+    revoke: (by, id) =>
+      transaction(async (service) => {
+        const { name } = await service.find(by, id);
+        await service.revoke(by, id, null, name);
+      }),
   };
 }
 
 /** Who manages in a request of somebody who is signed in. */
-export function managerOf(
+function managerOf(
   { req, state }: OwnerContext,
   clientAddress: (request: OwnerContext['req']) => string,
 ): KeyManager {

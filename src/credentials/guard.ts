@@ -8,6 +8,7 @@ import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
 import { isBoundTo } from './binding.js';
+import { createChallenge, isOpenDenial, withChallenge, type ChallengeError } from './challenge.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
 import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
@@ -60,8 +61,6 @@ type Reason =
   | 'not_bound'
   | 'principal_not_admitted'
   | 'scope_insufficient';
-
-type ChallengeError = 'invalid_token' | 'insufficient_scope';
 
 /** Said of whatever is refused in a URL, so that it tells nothing about the credential there. */
 const NOT_IN_URL = 'The credential is not valid here. Only publishable keys may be in a URL.';
@@ -196,8 +195,7 @@ export function createGuard({
       try {
         await next();
       } catch (error) {
-        // Behind a late body there are two guards; the inner one has said it all.
-        if (!isDenial(error) || 'WWW-Authenticate' in error.headers) throw error;
+        if (!isOpenDenial(error)) throw error;
         if (error.status === 403) activity.noteRefusal(principal, error.code, address);
         throw withChallenge(error, challenge);
       }
@@ -209,7 +207,9 @@ export function createGuard({
  * Makes the guard that stands behind the body: what came in after the first verdict is admitted only
  * by a new one. Else a request could be opened, its credential revoked, and the body sent then.
  */
-export function guardLateBody(guard: Middleware<GuardedState>): Middleware<GuardedState> {
+export function guardLateBody<State extends RequestState>(
+  guard: Middleware<State>,
+): Middleware<State> {
   return (ctx, next) => (ctx.state.isBodyLate ? guard(ctx, next) : next());
 }
 
@@ -254,30 +254,6 @@ export function reasonToTurnAway(
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
   return isBoundTo(principal, access.thing, parameters?.['id']) ? undefined : 'not_bound';
-}
-
-/** The `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */
-function createChallenge(resourceMetadataUrl: string, scopes: readonly Scope[]) {
-  return (error?: ChallengeError): Record<string, string> => {
-    const parameters = [
-      'realm="api"',
-      ...(error ? [`error="${error}"`] : []),
-      ...(scopes.length > 0 ? [`scope="${scopes.join(' ')}"`] : []),
-      `resource_metadata="${resourceMetadataUrl}"`,
-    ];
-    return { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` };
-  };
-}
-
-function isDenial(error: unknown): error is Problem {
-  return error instanceof Problem && (error.status === 401 || error.status === 403);
-}
-
-/** What a handler forbids is answered like what the guard forbids. */
-function withChallenge(problem: Problem, challenge: ReturnType<typeof createChallenge>): Problem {
-  const { code, message, errors, cause } = problem;
-  const headers = challenge(problem.status === 401 ? 'invalid_token' : 'insufficient_scope');
-  return new Problem(code, message, { headers, ...(errors && { errors }), cause });
 }
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {

@@ -8,6 +8,9 @@ import { Problem } from './problem.js';
 /** The form field that carries the token. */
 const CSRF_FIELD = 'csrf';
 
+/** The header that carries it where a page's script calls the API. */
+const CSRF_HEADER = 'X-CSRF-Token';
+
 const COOKIE = 'gatehouse_csrf';
 
 /** 256 bits in base64url, as we set it; anything else is not ours. */
@@ -20,7 +23,7 @@ interface Exchange {
   append(header: string, value: string): unknown;
 }
 
-/** Keeps other sites from submitting our forms in somebody's name, signed in or not. */
+/** Keeps other sites from submitting our forms and calling our API in somebody's name, signed in or not. */
 export interface Csrf {
   /** The token for a form; the browser gets the cookie that it belongs to, unless it has it. */
   token(ctx: Exchange): string;
@@ -30,6 +33,11 @@ export interface Csrf {
    *   browser says that another origin sent it
    */
   check(ctx: Exchange, form: Form): void;
+  /**
+   * Checks that a call comes from a page of ours, in this browser: by a header, which no form can send.
+   * @throws Problem `forbidden`, as for a form
+   */
+  checkCall(ctx: Exchange): void;
 }
 
 /**
@@ -53,6 +61,21 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
     return value !== undefined && COOKIE_VALUE.test(value) ? value : undefined;
   };
 
+  /** @param tokens all that came: two are one too many */
+  const isOurs = (ctx: Exchange, [token, ...others]: readonly string[]): boolean => {
+    const value = received(ctx);
+    return (
+      value !== undefined &&
+      token !== undefined &&
+      others.length === 0 &&
+      dependencies.isSigned(signed(value), token)
+    );
+  };
+
+  /** What browsers say of where a request comes from, as far as they say it. */
+  const isFromHere = (ctx: Exchange, sites: readonly string[]): boolean =>
+    ['', issuer].includes(ctx.get('Origin')) && ['', ...sites].includes(ctx.get('Sec-Fetch-Site'));
+
   return {
     token(ctx) {
       let value = received(ctx) ?? fresh.get(ctx.req);
@@ -64,22 +87,27 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
       return dependencies.sign(signed(value));
     },
     check(ctx, form) {
-      const origin = ctx.get('Origin');
-      const site = ctx.get('Sec-Fetch-Site');
-      if ((origin !== '' && origin !== issuer) || !['', 'same-origin', 'none'].includes(site)) {
+      // `none`: its user reloads the answer to a form.
+      if (!isFromHere(ctx, ['same-origin', 'none'])) {
         throw new Problem('forbidden', `This form has to be sent from a page of ${issuer}.`);
       }
-      const value = received(ctx);
-      const [token, ...others] = form.getAll(CSRF_FIELD);
-      const isOurs =
-        value !== undefined &&
-        token !== undefined &&
-        others.length === 0 &&
-        dependencies.isSigned(signed(value), token);
-      if (isOurs) return;
+      if (isOurs(ctx, form.getAll(CSRF_FIELD))) return;
       throw new Problem(
         'forbidden',
         'The page that this form was on is too old, or cookies are blocked. Open it again.',
+      );
+    },
+    checkCall(ctx) {
+      if (!isFromHere(ctx, ['same-origin'])) {
+        throw new Problem(
+          'forbidden',
+          `With a session this is called from pages of ${issuer} only.`,
+        );
+      }
+      if (isOurs(ctx, ctx.req.headersDistinct[CSRF_HEADER.toLowerCase()] ?? [])) return;
+      throw new Problem(
+        'forbidden',
+        `With a session this needs the page's token in ${CSRF_HEADER}, and the cookie that belongs to it.`,
       );
     },
   };

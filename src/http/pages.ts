@@ -28,6 +28,16 @@ export interface HiddenField {
   readonly value: string;
 }
 
+/** What stands around a page for somebody who has signed in. */
+export interface SignedInFrame {
+  /** Shown at the head of the page. */
+  readonly email: string;
+  /** Where the form that signs out is posted to. */
+  readonly signOut: string;
+  /** For that form, and for whatever calls the API from the page. */
+  readonly csrf: string;
+}
+
 interface PageOptions {
   /** 200 unless said otherwise. */
   readonly status?: number;
@@ -38,6 +48,7 @@ interface PageOptions {
    * nothing; a scheme such as `https:` admits all of its origins.
    */
   readonly formAction?: readonly (string | undefined)[];
+  readonly signedIn?: SignedInFrame | undefined;
 }
 
 /** Sends pages; `Views` names the data of each. */
@@ -79,9 +90,9 @@ export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<V
   const site = { brandName, host: new URL(issuer).host, style };
 
   return {
-    send(ctx, view, page, { status = 200, formAction = [] } = {}) {
+    send(ctx, view, page, { status = 200, formAction = [], signedIn } = {}) {
       const body = eta.render(`@${view}`, { ...page, ...site });
-      const html = eta.render('@layout', { ...site, title: page.title, view, body });
+      const html = eta.render('@layout', { ...site, title: page.title, view, body, signedIn });
       ctx.set({
         'Content-Type': 'text/html; charset=utf-8',
         'Cache-Control': 'no-store',

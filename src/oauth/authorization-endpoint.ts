@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 
 import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
-import type { Pages } from '../http/pages.js';
+import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { OAuthViews } from './page-data.js';
@@ -97,10 +97,11 @@ export function renderPageError(
   pages: Pages<OAuthViews>,
   ctx: Parameters<Pages<OAuthViews>['send']>[0],
   { status, message, code, requestId }: PageError,
+  signedIn?: SignedInFrame,
 ): void {
   // Not the problem's own title: of a page that was left open too long, "There is nothing here" is no help.
   const page = { title: HEADING, heading: HEADING, message, code, requestId };
-  pages.send(ctx, 'error', page, { status });
+  pages.send(ctx, 'error', page, { status, signedIn });
 }
 
 function hasSignedIn(ctx: Context): boolean {

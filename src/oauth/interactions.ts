@@ -2,7 +2,6 @@ import { readForm, type Form } from '../http/form.js';
 import type { Route } from '../http/routes.js';
 import { decide, showConsent } from './consent-page.js';
 import { textOf } from './parameters.js';
-import { sessionOf } from './library-internals.js';
 import {
   findPending,
   finish,
@@ -71,10 +70,10 @@ async function continueAs(
   { provider, sessions }: Dependencies,
 ): Promise<void> {
   // The session that the browser has now: in another tab somebody may have signed in meanwhile.
-  const session = await sessionOf(provider(), ctx);
+  const session = await provider().Session.get(ctx);
   if (session.accountId !== undefined && session.accountId !== accountId) {
     // Somebody else: nothing of the session that was there may pass on to them.
-    await sessions.destroyBySecret(session.id);
+    await sessions.destroyBySecret(session.jti);
     delete interaction.session;
     await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
   }

@@ -2,10 +2,14 @@
  * The one gate to what oidc-provider has no option for. Its version is pinned; each change here says what
  * would go wrong without it, and has a test that fails then.
  */
+import type { AsyncLocalStorage } from 'node:async_hooks';
+
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
+import contextStorage from 'oidc-provider/lib/helpers/als.js';
+// @ts-expect-error nor for this one
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
 import type { SecretFormat } from '../credentials/secret-format.js';
@@ -118,15 +122,9 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
   };
 }
 
-/** The session of a request's browser: a new one, without an account, if it has none that is good. */
-export function sessionOf(
-  provider: Provider,
-  ctx: Context,
-): Promise<{ readonly id: string; readonly accountId?: string }> {
-  const { Session } = provider as unknown as {
-    Session: { get(ctx: Context): Promise<{ readonly id: string; readonly accountId?: string }> };
-  };
-  return Session.get(ctx);
+/** Does something with the library for a request that it does not answer itself: what it stores is stored for that request. */
+export function onBehalfOf<Result>(ctx: Context, work: () => Promise<Result>): Promise<Result> {
+  return (contextStorage as AsyncLocalStorage<Context>).run(ctx, work);
 }
 
 /**

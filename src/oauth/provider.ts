@@ -66,7 +66,7 @@ function configurationOf(
   return {
     adapter: createAdapterFactory(adapter),
     jwks: { keys: [...signing] },
-    cookies: cookieConfiguration(keyring, issuer),
+    cookies: { ...cookiesOf(issuer), keys: createCookieSigner(keyring) as unknown as string[] },
     routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
     // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
     scopes: [...OIDC_SCOPES],
@@ -139,10 +139,8 @@ function configurationOf(
   };
 }
 
-function cookieConfiguration(
-  keyring: Keyring,
-  issuer: string,
-): NonNullable<Configuration['cookies']> {
+/** The library's cookies: what they are called, and how they are set. */
+export function cookiesOf(issuer: string) {
   // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3). The
   // others cannot have it: they are confined to the path of one authorization.
   const prefix = issuer.startsWith('https://') ? '__Host-' : '';
@@ -155,7 +153,6 @@ function cookieConfiguration(
     },
     long: { ...options, path: '/' },
     short: options,
-    keys: createCookieSigner(keyring) as unknown as string[],
   };
 }
 

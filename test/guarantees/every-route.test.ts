@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Access, GuardedState } from '../../src/credentials/guard.js';
+import type { SessionAccess, SessionState } from '../../src/credentials/session-guard.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';
 import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
@@ -10,6 +11,8 @@ import { createCredential } from '../support/credentials.js';
 import { expectProblem } from '../support/problems.js';
 
 type ApiRoute = Route<Access, GuardedState>;
+type SessionRoute = Route<SessionAccess, SessionState>;
+type AnyRoute = Pick<ApiRoute, 'method' | 'path'>;
 
 /** The routes of the API that need no credential. Adding one is a decision: contract §2 names them. */
 const PUBLIC = ['GET /scopes'];
@@ -23,34 +26,38 @@ const OPEN_PATHS = [
   '/.well-known/oauth-authorization-server',
   '/.well-known/openid-configuration',
   '/api/v1/oauth/jwks',
+  '/login',
 ];
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-const nameOf = ({ method, path }: ApiRoute) => `${method} ${path}`;
+const nameOf = ({ method, path }: AnyRoute) => `${method} ${path}`;
 /** An id of the form that the route takes; `1` for the others. */
 const IDS: readonly (readonly [string, string])[] = [
   ['/api-keys', 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
+  ['/personal-access-tokens', 'key_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
   ['/spaces', 'spc_01ARZ3NDEKTSV4RRFFQ69G5FAV'],
 ];
 const idFor = (path: string) => IDS.find(([start]) => path.startsWith(start))?.[1] ?? '1';
-const pathOf = ({ path }: ApiRoute) => `/api/v1${path.replace(':id', idFor(path))}`;
+const pathOf = ({ path }: AnyRoute) => `/api/v1${path.replace(':id', idFor(path))}`;
 
 describe('every route', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let routes: readonly ApiRoute[];
+  let sessionRoutes: readonly SessionRoute[];
   let guarded: readonly (ApiRoute & { access: Exclude<Access, 'public'> })[];
   beforeAll(async () => {
     gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     routes = gatehouse.app.apiRoutes;
+    sessionRoutes = gatehouse.app.sessionRoutes;
     guarded = routes.flatMap((route) =>
       typeof route.access === 'object' ? [{ ...route, access: route.access }] : [],
     );
   });
   afterAll(() => gatehouse.close());
 
-  const call = (route: ApiRoute, headers: Record<string, string> = {}) => {
+  const call = (route: AnyRoute, headers: Record<string, string> = {}) => {
     const method = METHODS.find((name) => name.toUpperCase() === route.method) ?? 'get';
     return gatehouse.http[method](pathOf(route)).set(headers);
   };
@@ -65,6 +72,8 @@ describe('every route', () => {
           : expect.objectContaining({ scopes: expect.any(Array), principals: expect.any(Array) }),
       });
     }
+    for (const { access } of sessionRoutes)
+      expect(['account', 'member']).toContain(access?.session);
     for (const { access } of guarded) {
       expect(access.principals.length).toBeGreaterThan(0);
       expect(access.scopes.every(isScope)).toBe(true);
@@ -79,7 +88,7 @@ describe('every route', () => {
 
   it('is mounted as it was declared, and nothing else is', async () => {
     const declared = new Map<string, Set<string>>();
-    for (const route of routes) {
+    for (const route of [...routes, ...sessionRoutes]) {
       const methods = declared.get(pathOf(route)) ?? new Set();
       declared.set(pathOf(route), methods.add(route.method));
       if (route.method === 'GET') methods.add('HEAD');
@@ -95,7 +104,7 @@ describe('every route', () => {
   });
 
   it('refuses an anonymous caller', async () => {
-    for (const route of guarded) {
+    for (const route of [...guarded, ...sessionRoutes]) {
       const answer = await call(route);
       expectProblem(answer, 401, 'unauthorized');
       expect(answer.headers['www-authenticate']).toMatch(/^Bearer realm=/);
@@ -136,6 +145,7 @@ describe('every route', () => {
         expect(seen).toEqual({ kind, route: nameOf(route), isAdmitted });
         if (!isAdmitted) expectProblem(answer, 403, 'forbidden');
       }
+      for (const route of sessionRoutes) expectProblem(await call(route, bearer), 403, 'forbidden');
     }
   });
 
@@ -165,7 +175,7 @@ describe('every route', () => {
         status: 200,
       });
     }
-    for (const path of ['/', '/metrics', '/api', '/api/v1', '/api/v1/', '/login', '/debug']) {
+    for (const path of ['/', '/metrics', '/api', '/api/v1', '/api/v1/', '/debug']) {
       expectProblem(await gatehouse.http.get(path), 404, 'not_found');
     }
   });

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import Koa from 'koa';
 import request from 'supertest';
 
+import type { ConsoleViews, ShownToken } from '../../src/console/page-data.js';
 import { createPages, formActionSource } from '../../src/http/pages.js';
 import {
   consentGroups,
@@ -24,7 +25,7 @@ const HOSTILE = `</title></style></bdi>'"><script>alert(1)</script>&amp;<img src
 const ESCAPED =
   '&lt;/title&gt;&lt;/style&gt;&lt;/bdi&gt;&#39;&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;&lt;img src=x onerror=alert(1)&gt;';
 
-const pages = createPages<OAuthViews>({
+const pages = createPages<OAuthViews & ConsoleViews>({
   brandName: BRAND,
   issuer: 'https://auth.example.com:8443',
 });
@@ -70,6 +71,31 @@ const consent: ConsentPage = {
 };
 const error: ErrorPage = { heading: HOSTILE, message: HOSTILE, code: HOSTILE, requestId: HOSTILE };
 
+const moment = { iso: HOSTILE, text: HOSTILE };
+const token: ShownToken = {
+  ...{ name: HOSTILE, maskedKey: HOSTILE, status: 'active', access: HOSTILE, scopes: HOSTILE },
+  ...{ spaces: [HOSTILE, HOSTILE], created: moment, expires: moment, lastUsed: moment },
+  revoke: HOSTILE,
+};
+const tokens: ConsoleViews['tokens'] = {
+  ...{ action: HOSTILE, csrf: HOSTILE, tenantName: HOSTILE, notice: HOSTILE, tokens: [token] },
+  tenants: [
+    { name: HOSTILE, href: HOSTILE, isCurrent: true, isSuspended: false },
+    { name: HOSTILE, href: HOSTILE, isCurrent: false, isSuspended: true },
+  ],
+  lifetimes: [{ value: HOSTILE, text: HOSTILE }],
+  form: {
+    ...{ name: HOSTILE, access: 'read', expires: HOSTILE },
+    spaces: [{ id: HOSTILE, name: HOSTILE, isTicked: true }],
+    errors: {
+      ...{ form: HOSTILE, name: HOSTILE, access: HOSTILE, expires: HOSTILE, spaces: HOSTILE },
+    },
+  },
+};
+const newToken = { name: HOSTILE, secret: HOSTILE, back: HOSTILE };
+const revokeToken = { action: HOSTILE, csrf: HOSTILE, back: HOSTILE, token };
+const signedIn = { email: HOSTILE, signOut: HOSTILE, csrf: HOSTILE };
+
 describe('a page', () => {
   // How often the text occurs, the title included: a place that left it out would go unnoticed.
   it.each([
@@ -85,6 +111,22 @@ describe('a page', () => {
       (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
     ],
     ['error', 5, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
+    ['tokens', 32, (ctx: Koa.Context) => pages.send(ctx, 'tokens', { title: HOSTILE, ...tokens })],
+    [
+      'new-token',
+      4,
+      (ctx: Koa.Context) => pages.send(ctx, 'new-token', { title: HOSTILE, ...newToken }),
+    ],
+    [
+      'revoke-token',
+      16,
+      (ctx: Koa.Context) => pages.send(ctx, 'revoke-token', { title: HOSTILE, ...revokeToken }),
+    ],
+    [
+      'any, for somebody who has signed in',
+      9,
+      (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error }, { signedIn }),
+    ],
   ])('shows whatever it is given as text: %s', async (_view, times, send) => {
     const { text } = await get(send);
 
@@ -102,7 +144,13 @@ describe('a page', () => {
         const template = readFileSync(new URL(file, VIEWS), 'utf8');
         return (template.match(/<%[-_]?\s*~[^%]*%>/g) ?? []).map((tag) => `${file} ${tag}`);
       });
-    expect(raw).toEqual(['layout.eta <%~ it.style %>', 'layout.eta <%~ it.body %>']);
+    // What is included is a template like the others.
+    const isPart = (tag: string) =>
+      /^[\w-]+\.eta <%~ include\('@[\w-]+', \{[\w:. ]+\}\) %>$/.test(tag);
+    expect(raw.filter((tag) => !isPart(tag))).toEqual([
+      'layout.eta <%~ it.style %>',
+      'layout.eta <%~ it.body %>',
+    ]);
   });
 
   it('cannot replace the stylesheet, the brand or the page by its data', async () => {

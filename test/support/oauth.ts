@@ -125,7 +125,7 @@ export function createBrowser({ origin, issuer }: { origin: string; issuer: stri
   return {
     cookies,
     request,
-    open: async (url) => follow(url, await request(url)),
+    open: async (url) => follow(new URL(url, issuer).href, await request(url)),
     async submit(page, fields) {
       const form = readForm(page.html);
       const body = new URLSearchParams(form.hidden);

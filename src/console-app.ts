@@ -1,0 +1,152 @@
+import compose from 'koa-compose';
+import type { Middleware } from 'koa';
+import type { DataSource } from 'typeorm';
+
+import { createAccountStore } from './accounts/account-store.js';
+import type { KeyRouteDependencies } from './api-keys/key-routes.js';
+import { newPersonalToken } from './api-keys/key-schema.js';
+import { createPersonalTokenRoutes, createPersonalTokens } from './api-keys/personal-tokens.js';
+import type { ConsoleViews } from './console/page-data.js';
+import type { PersonalTokens } from './console/personal-tokens.js';
+import { createSessionRoutes } from './console/session-routes.js';
+import { createSignInRoutes } from './console/sign-in-routes.js';
+import { createTokenPages } from './console/token-pages.js';
+import { createVisitorGate, frameOf, type VisitorState } from './console/visitor.js';
+import { createCredentialStore } from './credentials/credential-store.js';
+import { guardLateBody } from './credentials/guard.js';
+import type { Presentations } from './credentials/presentation.js';
+import {
+  createSessionGuard,
+  type SessionAccess,
+  type SessionState,
+} from './credentials/session-guard.js';
+import type { RequestState } from './http/context.js';
+import type { Csrf } from './http/csrf.js';
+import { readBody } from './http/body.js';
+import type { Caller, Idempotency } from './http/idempotency.js';
+import { createReader, createUnitOfWork } from './http/unit-of-work.js';
+import { answerPageErrors } from './http/page-errors.js';
+import type { Pages } from './http/pages.js';
+import { Problem } from './http/problem.js';
+import { createRoutes, type Route } from './http/routes.js';
+import { parseWith } from './http/validation.js';
+import { renderPageError } from './oauth/authorization-endpoint.js';
+import type { ConsoleSessions } from './oauth/console-sessions.js';
+import type { OAuthViews } from './oauth/page-data.js';
+import type { SignInPage } from './oauth/sign-in-page.js';
+import { createSpaceStore, MAX_SPACES } from './spaces/space-store.js';
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly pages: Pages<ConsoleViews & OAuthViews>;
+  readonly csrf: Csrf;
+  readonly sessions: ConsoleSessions;
+  readonly signInPage: SignInPage;
+  readonly clientAddress: KeyRouteDependencies['clientAddress'];
+  readonly presentations: Presentations;
+  readonly idempotency: Idempotency;
+  /** What the routes need by which keys of any kind are managed. */
+  readonly keys: KeyRouteDependencies;
+  /** The guard of a route that admits no credential. */
+  readonly refuse: Middleware;
+  readonly tenantHeader: string;
+  readonly resourceMetadataUrl: string;
+}
+
+/** What people use with a browser, as `app.ts` mounts it. */
+export interface ConsoleApp {
+  /** Signing in and out. */
+  readonly signIn: readonly Route<'public'>[];
+  /** Everything below `/settings/`: whoever has not signed in comes no further. */
+  readonly pages: Middleware<RequestState>;
+  /** Routes of the API for a browser in which somebody has signed in. */
+  readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
+  /** What stands before each of them, the guard first. */
+  readonly before: (route: Route<SessionAccess, SessionState>) => Middleware<SessionState>[];
+}
+
+/** Puts the console together: sessions, the pages of the settings area, and its part of the API. */
+export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
+  const { dataSource, pages, csrf, sessions, signInPage, keys, idempotency } = dependencies;
+  const accounts = {
+    async find(id: string) {
+      const account = await createAccountStore(dataSource.manager).find(id);
+      return account && { id, email: account.email, name: account.name };
+    },
+    placesOf: (id: string) => createAccountStore(dataSource.manager).listMemberships(id),
+  };
+  const tokenPages = createTokenPages({
+    ...dependencies,
+    tokens: createOwnTokens(dataSource, keys),
+    spacesOf: async (tenantId) => {
+      const page = { limit: MAX_SPACES, after: undefined };
+      const spaces = await createSpaceStore(dataSource.manager).list(tenantId, null, page);
+      return spaces.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
+    },
+  });
+  const guard = createSessionGuard({ ...dependencies, placesOf: accounts.placesOf });
+  const reader = createReader(dataSource);
+  const unitOfWork = createUnitOfWork({ dataSource, idempotency, callerOf });
+  const settings: Middleware<VisitorState>[] = [
+    answerPageErrors((ctx, error) => {
+      const { visitor } = ctx.state as Partial<VisitorState>;
+      renderPageError(pages, ctx, error, visitor && frameOf(ctx as never, csrf));
+    }) as Middleware<VisitorState>,
+    createVisitorGate({ sessions, accounts }),
+    createRoutes('', tokenPages, () => []),
+    () => {
+      throw new Problem('not_found', 'There is no such page.');
+    },
+  ];
+  return {
+    signIn: createSignInRoutes({ csrf, signInPage, sessions }),
+    pages: compose(settings) as Middleware<RequestState>,
+    apiRoutes: [
+      ...createSessionRoutes({ accounts }),
+      ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
+    ],
+    before: ({ method, access }) =>
+      method === 'GET'
+        ? [guard(access), reader as Middleware<SessionState>]
+        : [
+            guard(access),
+            readBody as Middleware<SessionState>,
+            guardLateBody(guard(access)),
+            unitOfWork,
+          ],
+  };
+}
+
+/** Who asks, as far as remembered answers care: they stay who they are when they sign in again. */
+function callerOf({ signedIn: { accountId }, member }: SessionState): Caller {
+  return { scope: member?.tenantId ?? accountId, identity: [accountId, 'session'] };
+}
+
+/** More than anybody has; those that were revoked are listed too. */
+const MAX_LISTED = 1000;
+
+/** Personal access tokens as their page manages them, each change in a transaction of its own. */
+function createOwnTokens(
+  dataSource: DataSource,
+  { serviceOf }: KeyRouteDependencies,
+): PersonalTokens {
+  const { manager } = dataSource;
+  const service = createPersonalTokens(manager, (work) =>
+    dataSource.transaction((within) => work(serviceOf({ state: { manager: within } }))),
+  );
+  return {
+    list: (owner) => service.list(owner, { limit: MAX_LISTED, after: undefined }),
+    async create(owner, { expiresInDays, ...fields }) {
+      const now = await createCredentialStore(manager).now();
+      const expiresAt =
+        expiresInDays === null ? null : new Date(now.getTime() + expiresInDays * 86_400_000);
+      const wanted = parseWith(newPersonalToken, {
+        ...fields,
+        expiresAt: expiresAt?.toISOString(),
+      });
+      const { key, secret } = await service.create(owner, wanted);
+      return { name: key.name, secret };
+    },
+    revoke: (owner, id) => service.revoke(owner, id),
+  };
+}

@@ -1,0 +1,37 @@
+import type { SessionAccess, SessionState } from '../credentials/session-guard.js';
+import { sendData } from '../http/envelope.js';
+import { Problem } from '../http/problem.js';
+import type { Route } from '../http/routes.js';
+import type { ConsoleAccounts } from './visitor.js';
+
+/** `/session`: who has signed in, and where they may act. */
+export function createSessionRoutes({
+  accounts,
+}: {
+  readonly accounts: ConsoleAccounts;
+}): Route<SessionAccess, SessionState>[] {
+  return [
+    {
+      method: 'GET',
+      path: '/session',
+      access: { session: 'account' },
+      async handle(ctx) {
+        const { accountId } = ctx.state.signedIn;
+        const account = await accounts.find(accountId);
+        if (account === undefined) throw new Problem('not_found', 'There is no such account.');
+        const places = await accounts.placesOf(accountId);
+        sendData(ctx, {
+          accountId,
+          email: account.email,
+          name: account.name,
+          tenants: places.map(({ tenantId, tenantSlug, tenantName, role }) => ({
+            id: tenantId,
+            slug: tenantSlug,
+            name: tenantName,
+            role,
+          })),
+        });
+      },
+    },
+  ];
+}

@@ -1,0 +1,55 @@
+import type { RequestState, RouteContext } from '../http/context.js';
+import type { Csrf } from '../http/csrf.js';
+import { readForm, singleValue } from '../http/form.js';
+import type { Route } from '../http/routes.js';
+import type { ConsoleSessions } from '../oauth/console-sessions.js';
+import type { SignInPage } from '../oauth/sign-in-page.js';
+import { HOME, loginFor, returnPlace } from './return-to.js';
+import { seeOther } from './visitor.js';
+
+type PageContext = RouteContext<RequestState>;
+
+interface Dependencies {
+  readonly csrf: Csrf;
+  readonly signInPage: SignInPage;
+  readonly sessions: ConsoleSessions;
+}
+
+/** `/login` and `/logout`: the session of the console, which is also the one that apps are allowed in. */
+export function createSignInRoutes({
+  csrf,
+  signInPage,
+  sessions,
+}: Dependencies): Route<'public'>[] {
+  const route = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: PageContext) => Promise<void> | void,
+  ): Route<'public'> => ({ method, path, access: 'public', handle });
+
+  return [
+    route('GET', '/login', (ctx) => signInPage.show(ctx, viewOf(ctx))),
+    route('POST', '/login', async (ctx) => {
+      const form = await readForm(ctx);
+      csrf.check(ctx, form);
+      const account = await signInPage.submit(ctx, form, viewOf(ctx));
+      if (account === undefined) return;
+      await sessions.begin(ctx, account.id);
+      seeOther(ctx, placeOf(ctx) ?? HOME);
+    }),
+    route('POST', '/logout', async (ctx) => {
+      csrf.check(ctx, await readForm(ctx));
+      await sessions.end(ctx);
+      seeOther(ctx, '/login');
+    }),
+  ];
+}
+
+function viewOf(ctx: PageContext) {
+  const place = placeOf(ctx);
+  return { action: place === undefined ? '/login' : loginFor(place), formAction: [] };
+}
+
+function placeOf(ctx: PageContext): string | undefined {
+  return returnPlace(singleValue(new URLSearchParams(ctx.querystring), 'return_to'));
+}

@@ -1,0 +1,167 @@
+import type { AccountMembership } from '../accounts/account-store.js';
+import { choosePlace, memberOf } from '../credentials/session-guard.js';
+import type { Csrf } from '../http/csrf.js';
+import { readForm, singleValue } from '../http/form.js';
+import type { Pages } from '../http/pages.js';
+import { Problem } from '../http/problem.js';
+import type { Route } from '../http/routes.js';
+import type { ConsoleViews, TokenForm } from './page-data.js';
+import type { NewPersonalToken, PersonalTokens, TokenOwner } from './personal-tokens.js';
+import { emptyTokenForm, LIFETIMES, readTokenForm, withFaults, type Space } from './token-form.js';
+import { showToken } from './token-view.js';
+import { frameOf, seeOther, type SettingsContext, type VisitorState } from './visitor.js';
+
+export interface TokenPagesDependencies {
+  readonly pages: Pages<ConsoleViews>;
+  readonly csrf: Csrf;
+  readonly tokens: PersonalTokens;
+  readonly spacesOf: (tenantId: string) => Promise<readonly Space[]>;
+  readonly clientAddress: (request: SettingsContext['req']) => string;
+}
+
+const LIST = '/settings/tokens';
+const REVOKE = `${LIST}/:id/revoke`;
+
+/** What was just done, by its name in the address that one is sent on to. */
+const NOTICES: Readonly<Record<string, string>> = {
+  revoked: 'The token is revoked. Whatever used it is refused from now on.',
+};
+
+type TokenRoute = Route<'public', VisitorState>;
+
+/** `/settings/tokens`: the visitor's own personal access tokens. */
+export function createTokenPages(dependencies: TokenPagesDependencies): TokenRoute[] {
+  const { pages, csrf, tokens, spacesOf } = dependencies;
+  const frame = (ctx: SettingsContext) => ({ signedIn: frameOf(ctx, csrf) });
+
+  const show = async (
+    ctx: SettingsContext,
+    { place, owner }: Where,
+    form?: TokenForm,
+    notice?: string,
+  ) => {
+    const spaces = await spacesOf(place.tenantId);
+    const shown = (await tokens.list(owner)).map((token) =>
+      showToken(token, spaces, addressIn(place, REVOKE.replace(':id', token.id))),
+    );
+    const page = {
+      title: 'Personal access tokens',
+      action: addressIn(place, LIST),
+      csrf: csrf.token(ctx),
+      tenantName: place.tenantName,
+      tenants: switcher(ctx.state.visitor.places, place),
+      notice,
+      tokens: shown,
+      form: form ?? emptyTokenForm(spaces),
+      lifetimes: LIFETIMES,
+    };
+    pages.send(ctx, 'tokens', page, { status: form === undefined ? 200 : 422, ...frame(ctx) });
+  };
+
+  /** @returns the faults that only the service could find */
+  const create = async (
+    ctx: SettingsContext,
+    { place, owner }: Where,
+    fields: NewPersonalToken,
+  ) => {
+    try {
+      const { name, secret } = await tokens.create(owner, fields);
+      const page = { title: 'Your new token', name, secret, back: addressIn(place, LIST) };
+      pages.send(ctx, 'new-token', page, frame(ctx));
+      return undefined;
+    } catch (error) {
+      if (error instanceof Problem && error.errors !== undefined) return error.errors;
+      throw error;
+    }
+  };
+
+  const askWhetherToRevoke = async (ctx: SettingsContext, { place, owner }: Where) => {
+    const token = (await tokens.list(owner)).find(({ id }) => id === idOf(ctx));
+    if (token === undefined) throw new Problem('not_found', 'There is no such token.');
+    if (token.status === 'revoked') return seeOther(ctx, addressIn(place, LIST));
+    const spaces = await spacesOf(place.tenantId);
+    const action = addressIn(place, REVOKE.replace(':id', token.id));
+    const page = {
+      title: `Revoke ${token.name}?`,
+      ...{ action, csrf: csrf.token(ctx), back: addressIn(place, LIST) },
+      token: showToken(token, spaces, action),
+    };
+    return pages.send(ctx, 'revoke-token', page, frame(ctx));
+  };
+
+  const page = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: SettingsContext, where: Where, form: URLSearchParams) => Promise<void>,
+  ): TokenRoute => ({
+    method,
+    path,
+    access: 'public',
+    async handle(ctx) {
+      const form = method === 'POST' ? await readForm(ctx) : new URLSearchParams();
+      if (method === 'POST') csrf.check(ctx, form);
+      await handle(ctx, whereOf(ctx, dependencies), form);
+    },
+  });
+  return [
+    page('GET', LIST, (ctx, where) =>
+      show(ctx, where, undefined, NOTICES[queryOf(ctx, 'done') ?? '']),
+    ),
+    page('POST', LIST, async (ctx, where, submitted) => {
+      const { form, fields } = readTokenForm(submitted, await spacesOf(where.place.tenantId));
+      if (fields === undefined) return show(ctx, where, form);
+      const faults = await create(ctx, where, fields);
+      if (faults !== undefined) await show(ctx, where, withFaults(form, faults));
+    }),
+    page('GET', REVOKE, askWhetherToRevoke),
+    page('POST', REVOKE, async (ctx, { place, owner }) => {
+      await tokens.revoke(owner, idOf(ctx));
+      seeOther(ctx, `${addressIn(place, LIST)}&done=revoked`);
+    }),
+  ];
+}
+
+/** The tenant that a page is about, and the visitor as its member. */
+interface Where {
+  readonly place: AccountMembership;
+  readonly owner: TokenOwner;
+}
+
+/** @throws Problem as `choosePlace` does; where nothing is changed, the first tenant that can be used will do */
+function whereOf(
+  ctx: SettingsContext,
+  { clientAddress }: Pick<TokenPagesDependencies, 'clientAddress'>,
+): Where {
+  const { visitor, requestId } = ctx.state;
+  const { places } = visitor;
+  const usable = places.find(({ isTenantSuspended }) => !isTenantSuspended);
+  const first = ctx.method === 'POST' ? '' : (usable?.tenantSlug ?? '');
+  const named = queryOf(ctx, 'tenant') ?? first;
+  const place = choosePlace(places, named, 'Open the page anew and choose one.');
+  const { accountId, sessionId } = visitor;
+  const actor = { id: accountId, address: clientAddress(ctx.req), requestId };
+  return { place, owner: { ...memberOf({ accountId, sessionId }, place), actor } };
+}
+
+function switcher(places: readonly AccountMembership[], current: AccountMembership) {
+  if (places.length < 2) return [];
+  return places.map((place) => ({
+    name: place.tenantName,
+    href: addressIn(place, LIST),
+    isCurrent: place.tenantId === current.tenantId,
+    isSuspended: place.isTenantSuspended,
+  }));
+}
+
+/** Every address says which tenant it is about: nobody acts in another one by accident. */
+function addressIn({ tenantSlug }: AccountMembership, path: string): string {
+  return `${path}?tenant=${encodeURIComponent(tenantSlug)}`;
+}
+
+function queryOf(ctx: SettingsContext, name: string): string | undefined {
+  return singleValue(new URLSearchParams(ctx.querystring), name);
+}
+
+function idOf(ctx: SettingsContext): string {
+  return ctx.params['id'] ?? '';
+}

@@ -1,0 +1,121 @@
+import type { Context, Middleware } from 'koa';
+
+import type { RequestState } from '../http/context.js';
+import { Problem } from '../http/problem.js';
+import type { Role } from '../scopes/roles.js';
+import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
+import type { Presentations } from './presentation.js';
+
+/**
+ * Whom a route of the console's API admits: whoever has signed in, or them as a member of one tenant.
+ * Never a credential; and routes that admit credentials never look at the session.
+ */
+export type SessionAccess = { readonly session: 'account' | 'member' };
+
+/** Somebody who has signed in with a browser. */
+export interface SignedIn {
+  readonly accountId: string;
+  readonly sessionId: string;
+}
+
+/** Somebody who has signed in, in one of their tenants. */
+export interface Member extends SignedIn {
+  readonly tenantId: string;
+  /** Their role as it is now. */
+  readonly role: Role;
+}
+
+/** What a handler behind the session guard may rely on. */
+export interface SessionState extends RequestState {
+  signedIn: SignedIn;
+  /** On routes that admit members. */
+  member: Member;
+}
+
+/** A tenant that somebody belongs to. */
+export interface Place {
+  readonly tenantId: string;
+  readonly tenantSlug: string;
+  readonly isTenantSuspended: boolean;
+  readonly role: Role;
+}
+
+interface Dependencies {
+  readonly presentations: Presentations;
+  readonly sessions: { find(ctx: Context): Promise<SignedIn | undefined> };
+  readonly csrf: { checkCall(ctx: Context): void };
+  readonly placesOf: (accountId: string) => Promise<readonly Place[]>;
+  /** By which a request names its tenant, `X-<Brand>-Tenant`. */
+  readonly tenantHeader: string;
+  /** What becomes of a credential that is presented: the guard of a route that admits none. */
+  readonly refuse: Middleware;
+  readonly resourceMetadataUrl: string;
+}
+
+/**
+ * Makes the guard of routes for a browser in which somebody has signed in. A cookie is sent by whoever
+ * makes the browser send a request, so it takes the proof that a page of ours did.
+ *
+ * Like the other guard it admits nobody where nothing is declared.
+ */
+export function createSessionGuard(
+  dependencies: Dependencies,
+): (access: SessionAccess | undefined) => Middleware<SessionState> {
+  const { presentations, sessions, csrf, placesOf, tenantHeader, refuse } = dependencies;
+  const challenge = createChallenge(dependencies.resourceMetadataUrl);
+
+  return (access) => async (ctx, next) => {
+    const isPresented = presentations.find(ctx.req, ctx.querystring) !== undefined;
+    if (isPresented || access === undefined) return refuse(ctx, next);
+    try {
+      const signedIn = await sessions.find(ctx as Context);
+      if (signedIn === undefined) {
+        const headers = challenge();
+        throw new Problem('unauthorized', 'This is for whoever has signed in.', { headers });
+      }
+      csrf.checkCall(ctx as Context);
+      ctx.state.signedIn = signedIn;
+      if (access.session === 'member') {
+        const places = await placesOf(signedIn.accountId);
+        const how = `Name one in ${tenantHeader}, by its id or slug.`;
+        ctx.state.member = memberOf(signedIn, choosePlace(places, ctx.get(tenantHeader), how));
+      }
+      await next();
+    } catch (error) {
+      throw isOpenDenial(error) ? withChallenge(error, challenge) : error;
+    }
+  };
+}
+
+/**
+ * The tenant that is meant: the one that is named, or the only one there is.
+ *
+ * @param named its id or slug; empty if none is named
+ * @param how what to do where it has to be named
+ * @throws Problem `forbidden` if they don't belong to it, or to none at all; `tenant_suspended`;
+ *   `bad_request` if there are several and none is named
+ */
+export function choosePlace<Of extends Place>(
+  places: readonly Of[],
+  named: string,
+  how: string,
+): Of {
+  const [first, ...others] = places;
+  if (first === undefined) throw new Problem('forbidden', 'You belong to no organization.');
+  if (named === '' && others.length > 0) {
+    throw new Problem('bad_request', `You belong to several organizations. ${how}`);
+  }
+  const place =
+    named === ''
+      ? first
+      : places.find(({ tenantId, tenantSlug }) => named === tenantId || named === tenantSlug);
+  if (place === undefined)
+    throw new Problem('forbidden', 'You do not belong to that organization.');
+  if (place.isTenantSuspended)
+    throw new Problem('tenant_suspended', 'The organization is suspended.');
+  return place;
+}
+
+export function memberOf(signedIn: SignedIn, { tenantId, role }: Place): Member {
+  return { ...signedIn, tenantId, role };
+}

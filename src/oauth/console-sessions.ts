@@ -1,0 +1,61 @@
+import type { Context } from 'koa';
+import type Provider from 'oidc-provider';
+
+import { onBehalfOf } from './library-internals.js';
+import { LIFETIMES } from './lifetimes.js';
+import type { cookiesOf } from './provider.js';
+
+/** A browser in which somebody has signed in. */
+export interface ConsoleSession {
+  readonly accountId: string;
+  /** The session's name, which is no secret and stays the same when that is renewed. */
+  readonly sessionId: string;
+}
+
+/** Signing in and out, outside of any authorization: to the one session that a browser has here. */
+export interface ConsoleSessions {
+  /** The session of the request's browser, if it is good at this moment and somebody has signed in to it. */
+  find(ctx: Context): Promise<ConsoleSession | undefined>;
+  /** Signs an account in, under a secret that nobody has known before. Somebody else's session ends. */
+  begin(ctx: Context, accountId: string): Promise<void>;
+  /** Ends the session, for every copy of its cookie. */
+  end(ctx: Context): Promise<void>;
+}
+
+interface Dependencies {
+  readonly provider: () => Provider;
+  readonly sessions: { destroyBySecret(secret: string): Promise<void> };
+  readonly cookies: ReturnType<typeof cookiesOf>;
+}
+
+export function createConsoleSessions({
+  provider,
+  sessions,
+  cookies: { names, long },
+}: Dependencies): ConsoleSessions {
+  return {
+    async find(ctx) {
+      const { accountId, uid } = await provider().Session.get(ctx);
+      return accountId === undefined ? undefined : { accountId, sessionId: uid };
+    },
+    async begin(ctx, accountId) {
+      const { Session } = provider();
+      let session = await Session.get(ctx);
+      if (session.accountId === accountId) session.resetIdentifier();
+      else {
+        // Nothing of a session that somebody else had, or may have planted, passes on.
+        await sessions.destroyBySecret(session.jti);
+        session = new Session();
+      }
+      session.loginAccount({ accountId, amr: ['pwd'] });
+      await onBehalfOf(ctx, () => session.save(LIFETIMES.session));
+      const expires = new Date(session.exp * 1000);
+      ctx.cookies.set(names.session, session.jti, { ...long, expires });
+    },
+    async end(ctx) {
+      const session = await provider().Session.get(ctx);
+      await sessions.destroyBySecret(session.jti);
+      ctx.cookies.set(names.session, null, long);
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+
+import { returnPlace } from '../../src/console/return-to.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { newBrowser, signIn } from '../support/console.js';
+import { createUser, type TestUser } from '../support/oauth.js';
+
+const ISSUER = 'https://auth.example.com';
+
+const OURS = [
+  '/settings/tokens',
+  '/settings/tokens?tenant=acme',
+  '/settings/tokens/key_01ARZ3NDEKTSV4RRFFQ69G5FAV/revoke?tenant=a-b',
+  '/settings/connected-apps?cursor=12.ab%2F',
+  '/device',
+  '/device?user_code=ABCD-EFGH',
+];
+
+const NOT_OURS = [
+  '',
+  '/',
+  '/settings',
+  '/settings/',
+  '/devices',
+  '/login',
+  '/logout',
+  '/api/v1/oauth/authorize?client_id=x',
+  '//evil.example/settings/tokens',
+  '///evil.example/settings/tokens',
+  '/\\evil.example/settings/tokens',
+  '\\\\evil.example/settings/tokens',
+  '/settings/..//evil.example',
+  '/settings/../api/v1/oauth/authorize',
+  '/settings/./tokens',
+  '/settings//evil.example',
+  '/settings/\\evil.example',
+  '/settings/%2e%2e/%2e%2e/login',
+  '/settings%2ftokens',
+  '/%2f%2fevil.example/settings/',
+  '/settings/tokens@evil.example',
+  '/settings/tokens#x',
+  '/settings/tokens?x=%',
+  '/settings/tokens?x=\r\nSet-Cookie:%20a=b',
+  '/settings/tokens\nX',
+  '/settings/tokens\0',
+  '/settings/tokens ',
+  ' /settings/tokens',
+  '\t//evil.example',
+  'settings/tokens',
+  'https://evil.example/settings/tokens',
+  `${ISSUER}/settings/tokens`,
+  'https:/settings/tokens',
+  'javascript:alert(1)//settings/',
+  'data:text/html,/settings/',
+  '/SETTINGS/tokens',
+  '/settings/tökens',
+  `/settings/${'x'.repeat(600)}`,
+];
+
+describe('the way back', () => {
+  it.each(OURS)('leads to a page of ours: %s', (place) => {
+    expect(returnPlace(place)).toBe(place);
+  });
+
+  it.each(NOT_OURS)('does not lead to %j', (place) => {
+    expect(returnPlace(place)).toBeUndefined();
+  });
+
+  it('never leads away, whatever it is made of', () => {
+    const part = fc.constantFrom(
+      ...['/settings/', '/device', '/', '\\', '..', '.', '%2e', '%2F', '//', '@', '?', '#', ':'],
+      ...['evil.example', 'tokens', 'https:', '\n', '\t', '\0', ' ', '&', '=', ';', 'é'],
+    );
+    const text = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join(''));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text,
+          text.map((rest) => `/settings/${rest}`),
+        ),
+        (candidate) => {
+          const place = returnPlace(candidate);
+          if (place === undefined) return;
+          const url = new URL(place, ISSUER);
+          expect(url.origin).toBe(ISSUER);
+          expect(url.pathname + url.search).toBe(place);
+          expect(url.pathname).toMatch(/^\/(settings\/[\w-]|device(\/|$))/);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('a login page with a way back of somebody else’s making', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'member']]);
+  });
+  afterAll(() => gatehouse.close());
+
+  it.each(NOT_OURS)('leads to the settings all the same: %j', async (returnTo) => {
+    const browser = newBrowser(gatehouse);
+    const page = await signIn(browser, user, { returnTo });
+    expect(page.url).toBe(`${gatehouse.config.ISSUER}/settings/tokens`);
+    expect(
+      (await browser.open(`/login?return_to=${encodeURIComponent(returnTo)}`)).html,
+    ).not.toContain('return_to');
+  });
+
+  it('that is given twice is refused', async () => {
+    const page = await newBrowser(gatehouse).open(
+      '/login?return_to=/settings/tokens&return_to=//evil.example',
+    );
+    expect(page.status).toBe(400);
+  });
+});

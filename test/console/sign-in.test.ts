@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { cookieOf, csrfOf, newBrowser, postForm, signIn, whoIs } from '../support/console.js';
+import {
+  authorize,
+  authorizeUrl,
+  createPkce,
+  createUser,
+  mainOf,
+  PASSWORD,
+  readForm,
+  registerClient,
+  type TestUser,
+} from '../support/oauth.js';
+
+const SESSION = 'gatehouse_session';
+
+let gatehouse: TestApp;
+let tenant: Tenant;
+let ada: TestUser;
+let ben: TestUser;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+  tenant = await gatehouse.createTenant('acme');
+  ada = await createUser(gatehouse, [[tenant, 'manager']]);
+  ben = await createUser(gatehouse, [[tenant, 'member']]);
+});
+afterAll(() => gatehouse.close());
+beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
+
+const open = () => newBrowser(gatehouse);
+const signedIn = async (user = ada) => {
+  const browser = open();
+  const page = await signIn(browser, user);
+  return { browser, csrf: csrfOf(page) };
+};
+
+describe('an anonymous visitor of the settings area', () => {
+  it.each(['/settings/tokens', '/settings/tokens?tenant=acme', '/settings/api-keys'])(
+    'is sent to sign in, and back: %s',
+    async (path) => {
+      const browser = open();
+      const answer = await browser.request(path);
+      expect(answer.status).toBe(303);
+      expect(answer.headers.get('Location')).toBe(`/login?return_to=${encodeURIComponent(path)}`);
+
+      const login = await browser.open(path);
+      const page = await browser.submit(login, { email: ada.email, password: PASSWORD });
+      expect(page.url).toBe(gatehouse.config.ISSUER + path);
+    },
+  );
+
+  it('is sent there by a form that was left open too, and nothing is done', async () => {
+    const browser = open();
+    const answer = await postForm(browser, '/settings/tokens?tenant=acme', { name: 'x' });
+    expect(answer.status).toBe(303);
+    expect(answer.headers.get('Location')).toMatch(/^\/login\?return_to=/);
+  });
+
+  it('is told of pages that do not exist only after signing in', async () => {
+    const { browser } = await signedIn();
+    const page = await browser.open('/settings/nothing');
+    expect(page.status).toBe(404);
+    expect(mainOf(page)).toContain('There is no such page.');
+    expect(page.html).toContain('Sign out');
+  });
+});
+
+describe('signing in', () => {
+  it('leads to the tokens where one came from nowhere', async () => {
+    expect((await signIn(open(), ada)).url).toBe(`${gatehouse.config.ISSUER}/settings/tokens`);
+  });
+
+  it('is one session with that of apps, whichever came first', async () => {
+    const client = await registerClient(gatehouse);
+    const first = open();
+    await authorize(gatehouse, { client, user: ada, browser: first });
+    expect(await whoIs(first)).toBe(ada.email);
+
+    const { browser } = await signedIn(ben);
+    const { challenge } = createPkce();
+    const url = authorizeUrl(gatehouse.config.ISSUER, {
+      ...{ client_id: client.client_id, code_challenge: challenge },
+    });
+    const consent = await browser.open(url);
+    expect(new URL(consent.url).pathname).toMatch(/^\/consent\//);
+    expect(consent.html).toContain(ben.email);
+  });
+
+  it('says the same of an address without an account as of a wrong password', async () => {
+    const answers = await Promise.all(
+      [ada, { ...ada, email: 'nobody@example.com' }].map(async (user) => {
+        const browser = open();
+        const page = await signIn(browser, user, { password: 'wrong' });
+        expect(cookieOf(browser, SESSION)).toBeUndefined();
+        return `${page.status} ${/role="alert">([^<]*)</.exec(page.html)?.[1]}`;
+      }),
+    );
+    expect(answers).toEqual(Array(2).fill('422 The email address or the password is not right.'));
+  });
+
+  it('counts wrong passwords together with those of the login for apps', async () => {
+    const client = await registerClient(gatehouse);
+    const browser = open();
+    const forAnApp = await browser.open(
+      authorizeUrl(gatehouse.config.ISSUER, {
+        client_id: client.client_id,
+        code_challenge: createPkce().challenge,
+      }),
+    );
+    const wrong = { email: ada.email, password: 'wrong' };
+    for (let count = 0; count < 5; count += 1) {
+      expect((await browser.submit(forAnApp, wrong)).status).toBe(422);
+      expect((await signIn(browser, ada, { password: 'wrong' })).status).toBe(422);
+    }
+    const throttled = await signIn(browser, ada);
+    expect(throttled.status).toBe(429);
+    expect(Number(throttled.headers.get('Retry-After'))).toBeGreaterThan(0);
+    expect(cookieOf(browser, SESSION)).toBeUndefined();
+  });
+
+  it('keeps the way back while the password is wrong', async () => {
+    const browser = open();
+    const returnTo = '/settings/tokens?tenant=acme';
+    const wrong = await signIn(browser, ada, { returnTo, password: 'wrong' });
+    const page = await browser.submit(wrong, { email: ada.email, password: PASSWORD });
+    expect(page.url).toBe(gatehouse.config.ISSUER + returnTo);
+  });
+
+  it('sets a cookie out of reach of scripts and of other sites, and signs it', async () => {
+    const browser = open();
+    const page = await browser.open('/login');
+    const fields = { csrf: readForm(page.html).hidden[0]?.[1] ?? '', email: ada.email };
+    const answer = await postForm(browser, '/login', { ...fields, password: PASSWORD });
+    expect(answer.headers.getSetCookie()).toEqual([
+      expect.stringMatching(
+        /^gatehouse_session=[\w-]{43}; path=\/; expires=.*GMT; samesite=lax; httponly$/,
+      ),
+      expect.stringMatching(
+        /^gatehouse_session\.sig=\w{64}; path=\/; expires=.*GMT; samesite=lax; httponly$/,
+      ),
+    ]);
+  });
+
+  it('notes where it was done, as the login for apps does', async () => {
+    const { browser } = await signedIn();
+    const rows = await gatehouse.database.query(
+      'SELECT address, user_agent FROM sessions WHERE digest = ANY ($1)',
+      [gatehouse.keyring.digests(cookieOf(browser, SESSION) ?? '')],
+    );
+    expect(rows).toEqual([{ address: '127.0.0.1', user_agent: 'node' }]);
+  });
+});
+
+describe('over https', () => {
+  it('the cookie is for this host and https only', async () => {
+    const secure = await createTestApp({ ISSUER: 'https://auth.example.com' });
+    const user = await createUser(secure, [[await secure.createTenant('acme'), 'member']]);
+    const browser = newBrowser(secure);
+    await signIn(browser, user);
+    expect(cookieOf(browser, `__Host-${SESSION}`)).toMatch(/^[\w-]{43}$/);
+    expect(await whoIs(browser)).toBe(user.email);
+    await secure.close();
+  });
+});

@@ -1,0 +1,166 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { BrowserContext, Page } from 'playwright-core';
+
+import {
+  BROWSER_TIMEOUT_MS,
+  createBrowserApp,
+  inApp,
+  openApp,
+  type BrowserApp,
+} from '../support/browser-app.js';
+import { PASSWORD } from '../support/oauth.js';
+import { until } from '../support/until.js';
+
+const LONG = 'W'.repeat(100);
+
+let setting: BrowserApp;
+let context: BrowserContext;
+beforeAll(async () => {
+  setting = await createBrowserApp();
+}, BROWSER_TIMEOUT_MS);
+afterAll(() => setting.close());
+beforeEach(async () => {
+  context = await setting.newContext();
+  await setting.gatehouse.database.query('DELETE FROM attempts; DELETE FROM credentials');
+});
+afterEach(() => context.close());
+
+/** From the settings to the login page and back, by keyboard alone. */
+async function signIn(): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(`${setting.issuer}/settings/tokens`);
+  await page.waitForURL('**/login?return_to=*');
+  // The first field has the focus.
+  await page.locator('#email:focus').pressSequentially(setting.user.email);
+  await page.keyboard.press('Tab');
+  await page.locator('#password:focus').pressSequentially(PASSWORD);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/settings/tokens');
+  return page;
+}
+
+async function makeToken(page: Page, name: string): Promise<string> {
+  await page.getByLabel('Name', { exact: true }).fill(name);
+  await page.keyboard.press('Enter');
+  return page.getByLabel('Token', { exact: true }).inputValue();
+}
+
+async function statusOf(token: string): Promise<number> {
+  const headers = { Authorization: `Bearer ${token}` };
+  return (await fetch(`${setting.issuer}/api/v1/me`, { headers })).status;
+}
+
+describe('a person with a keyboard', () => {
+  it('signs in, makes a token, revokes it and signs out', async () => {
+    const page = await signIn();
+    const token = await makeToken(page, 'Laptop');
+    expect(await statusOf(token)).toBe(200);
+    // The field has the focus, so that copying takes no pointer.
+    expect(await page.evaluate('document.activeElement.value')).toBe(token);
+
+    await page.getByRole('link', { name: 'I have copied it' }).press('Enter');
+    await page.getByRole('link', { name: 'Revoke Laptop' }).press('Enter');
+    await page.waitForURL('**/revoke?tenant=acme');
+    await page.getByRole('button', { name: 'Revoke' }).press('Enter');
+    await page.getByRole('status').waitFor();
+    expect(await statusOf(token)).toBe(401);
+
+    await page.getByRole('button', { name: 'Sign out' }).press('Enter');
+    await page.waitForURL('**/login');
+    await page.goBack();
+    await page.waitForURL('**/login?return_to=*');
+  });
+
+  it('is shown a token no second time by going back to it', async () => {
+    const page = await signIn();
+    const token = await makeToken(page, 'Laptop');
+    await page.getByRole('link', { name: 'I have copied it' }).click();
+    await page.waitForURL('**/settings/tokens?tenant=acme');
+    await page.goBack().catch(() => undefined);
+    expect(await page.content()).not.toContain(token);
+  });
+});
+
+describe('the pages', () => {
+  it.each(['light', 'dark'] as const)(
+    'fit a narrow screen, long names included: %s',
+    async (scheme) => {
+      const page = await signIn();
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.setViewportSize({ width: 320, height: 640 });
+      const isTooWide = () =>
+        page.evaluate(
+          'document.documentElement.scrollWidth > document.documentElement.clientWidth',
+        );
+      await makeToken(page, LONG);
+      expect(await isTooWide()).toBe(false);
+      await page.getByRole('link', { name: 'I have copied it' }).click();
+      await page.getByText(LONG).first().waitFor();
+      expect(await isTooWide()).toBe(false);
+      await page.getByRole('link', { name: 'Revoke' }).click();
+      await page.getByRole('button', { name: 'Revoke' }).waitFor();
+      expect(await isTooWide()).toBe(false);
+    },
+  );
+
+  it('break none of their own policy', async () => {
+    const refused: string[] = [];
+    context.on('console', (message) => refused.push(message.text()));
+    const page = await signIn();
+    await makeToken(page, 'Laptop');
+    expect(refused).toEqual([]);
+  });
+});
+
+describe('another site', () => {
+  it.each(['/login', '/settings/tokens'])('cannot frame %s', async (path) => {
+    await signIn();
+    const attacker = await context.newPage();
+    await attacker.goto(setting.site.origin);
+    await inApp(attacker, 'frame', setting.issuer + path);
+    await until(() => attacker.frames()[1]?.url().startsWith('chrome-error:') === true);
+  });
+
+  it('cannot sign anybody in or out, or make a token, even with the token of a form', async () => {
+    const page = await signIn();
+    const csrf = await page.locator('main input[name=csrf]').inputValue();
+    const attempts = {
+      '/login': { email: setting.user.email, password: PASSWORD },
+      '/logout': {},
+      '/settings/tokens?tenant=acme': { name: 'Theirs', access: 'write', expires: 'never' },
+    };
+    for (const [path, fields] of Object.entries(attempts)) {
+      const attacker = await context.newPage();
+      await attacker.goto(setting.site.origin);
+      const url = setting.issuer + path;
+      const answer = attacker.waitForResponse((response) => response.url() === url);
+      await inApp(attacker, 'submit', url, { ...fields, csrf });
+      expect((await answer).status()).toBe(403);
+    }
+    await page.reload();
+    expect(page.url()).toContain('/settings/tokens');
+    expect(await setting.gatehouse.database.query('SELECT id FROM credentials')).toEqual([]);
+  });
+
+  it('cannot call the API with the session of a visitor', async () => {
+    await signIn();
+    const attacker = await openApp(context, setting);
+    const call = (headers: string) =>
+      attacker.evaluate(
+        `fetch('${setting.issuer}/api/v1/session', { credentials: 'include', headers: ${headers} })
+           .then((answer) => answer.status, () => 'refused by the browser')`,
+      );
+    expect(await call('{}')).toBe('refused by the browser');
+    expect(await call(`{ 'X-CSRF-Token': 'x' }`)).toBe('refused by the browser');
+  });
+
+  it('lacks what a page of ours holds for that', async () => {
+    const page = await signIn();
+    const answer = await page.request.get(`${setting.issuer}/api/v1/session`, {
+      headers: {
+        'X-CSRF-Token': (await page.getAttribute('meta[name=csrf-token]', 'content')) ?? '',
+      },
+    });
+    expect(await answer.json()).toMatchObject({ data: { email: setting.user.email } });
+  });
+});
