@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { createCli } from '../support/cli.js';
+import { csrfOf, newBrowser, signIn } from '../support/console.js';
 import { createKeyDesk, type KeyDesk, type ShownKey } from '../support/key-desk.js';
 import { createUser, getTokens, registerClient } from '../support/oauth.js';
 import { expectProblem } from '../support/problems.js';
@@ -13,7 +14,8 @@ import { expectProblem } from '../support/problems.js';
  *
  * Its words and ours: the internal admin surface is the operator's command line (and the API, for whoever manages
  * keys); its header is `X-Bwp-Api-Token`; applications are contacts; an agent's binding is `bindings`; the admin
- * tester is `verify --routes --against`; a normal session token is a user's access token.
+ * tester is `verify --routes --against`; a user's token is an access token, and what takes a user's session is
+ * `/session` and `/personal-access-tokens`.
  *
  * Deliberately different: an agent that is bound reaches what it is bound to and nothing else of that type; one that
  * is bound to nothing is limited by its scopes only. Sending two credentials at once is refused, so that one is never
@@ -95,9 +97,10 @@ describe('Buildspace: machine credentials', () => {
       const answer = await send('get', '/contacts', by(service)).expect(200);
       expect(answer.headers).not.toHaveProperty('set-cookie');
 
-      const form = { email: 'service@example.com', password: service.secret };
-      const signIn = await gatehouse.http.post('/login').type('form').send(form);
-      expect(signIn.headers).not.toHaveProperty('location');
+      const browser = newBrowser(gatehouse);
+      await browser.request('/api/v1/me', { headers: by(service) });
+      const page = await browser.request('/settings/tokens', { headers: by(service) });
+      expect([page.status, browser.cookies.size]).toEqual([303, 0]);
     });
   });
 
@@ -223,6 +226,25 @@ describe('Buildspace: machine credentials', () => {
           expectProblem(answer, 403, 'forbidden');
         }
       }
+    });
+
+    // The fourth bullet.
+    it('the routes for users are opened by who has signed in, not by a machine', async () => {
+      const all = by(await issue('service', ['contacts:read', 'users:read', 'api_keys:manage']));
+      const token = { name: 'Mine', access: 'read' };
+      for (const headers of [all, by(agent)]) {
+        for (const answer of [
+          await send('get', '/session', headers),
+          await send('get', '/personal-access-tokens', headers),
+          await send('post', '/personal-access-tokens', headers, token),
+        ]) {
+          expectProblem(answer, 403, 'forbidden');
+        }
+      }
+      const browser = newBrowser(gatehouse);
+      const user = await createUser(gatehouse, [[tenant, 'member']]);
+      const csrf = { 'X-CSRF-Token': csrfOf(await signIn(browser, user)) };
+      expect((await browser.request('/api/v1/session', { headers: csrf })).status).toBe(200);
     });
   });
 
