@@ -14,8 +14,12 @@ export interface KeyManager {
   readonly tenantId: string;
   /** Absent for the operator and for accounts. */
   readonly credentialId?: string;
+  /** Where the credential acts, which may be narrower than it is: see `pairing.ts`. */
+  readonly acting?: Pick<Reach, 'environment' | 'spaces'>;
   /** Absent for the operator and for credentials. */
   readonly accountId?: string;
+  /** In which the account has signed in. */
+  readonly sessionId?: string;
 }
 
 /** How far a manager reaches, and what would end that. */
@@ -45,9 +49,12 @@ export function subjectsOfMember(tenantId: string, accountId: string): readonly 
  */
 export async function ceilingOf(
   store: CredentialStore,
-  { tenantId, credentialId, accountId }: KeyManager,
+  { tenantId, credentialId, acting, accountId, sessionId = '' }: KeyManager,
 ): Promise<Ceiling | undefined> {
   if (accountId !== undefined) {
+    if (!(await store.isSignedIn(accountId, sessionId))) {
+      throw new Problem('unauthorized', 'You are not signed in any more.');
+    }
     const role = await store.roleOf(tenantId, accountId);
     if (role === undefined) throw new Problem('forbidden', 'You are no member of this tenant.');
     return {
@@ -58,6 +65,6 @@ export async function ceilingOf(
   }
   if (credentialId === undefined) return undefined;
   const caller = await store.find(tenantId, credentialId);
-  if (caller?.status === 'active') return caller;
+  if (caller?.status === 'active') return { ...caller, ...acting };
   throw new Problem('unauthorized', 'The credential is not valid any more.');
 }

@@ -54,10 +54,11 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
     path: '/api-keys',
     access: { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] },
     managerOf: ({ req, state }) => {
-      const { tenantId, credentialId, environment } = state.principal;
+      const { tenantId, credentialId, environment, spaces } = state.principal;
       const address = dependencies.clientAddress(req);
       const actor = { id: credentialId, address, requestId: state.requestId };
-      return { by: { tenantId, credentialId, actor }, environments: reachableFrom(environment) };
+      const by = { tenantId, credentialId, acting: { environment, spaces }, actor };
+      return { by, environments: reachableFrom(environment) };
     },
     created: newKey,
     change: keyChange,

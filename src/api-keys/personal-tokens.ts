@@ -14,6 +14,7 @@ import type { KeyService } from './key-service.js';
 /** Somebody who is signed in, in one of their tenants. */
 export interface TokenOwner {
   readonly accountId: string;
+  readonly sessionId: string;
   readonly tenantId: string;
 }
 
@@ -82,7 +83,7 @@ function managerOf(
   { req, state }: OwnerContext,
   clientAddress: (request: OwnerContext['req']) => string,
 ): KeyManager {
-  const { accountId, tenantId } = state.member;
+  const { accountId, sessionId, tenantId } = state.member;
   const actor = { id: accountId, address: clientAddress(req), requestId: state.requestId };
-  return { tenantId, accountId, actor };
+  return { tenantId, accountId, sessionId, actor };
 }

@@ -48,6 +48,8 @@ export interface CredentialStore {
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
   /** Whether another credential has taken over from it. */
   isReplaced(tenantId: string, id: string): Promise<boolean>;
+  /** Whether an account is signed in at this moment, in this session. */
+  isSignedIn(accountId: string, sessionId: string): Promise<boolean>;
   /** The role that an account has in the tenant now. */
   roleOf(tenantId: string, accountId: string): Promise<Role | undefined>;
   /** Those of some spaces' ids that are none of the tenant's. */
@@ -122,6 +124,14 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .execute();
     },
     isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
+    async isSignedIn(accountId, sessionId) {
+      const [row] = await manager.query<[{ isGood: boolean }]>(
+        `SELECT EXISTS (SELECT FROM sessions c WHERE c.id = $1 AND c.account_id = $2
+           AND NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}) AS "isGood"`,
+        [sessionId, accountId],
+      );
+      return row.isGood;
+    },
     async roleOf(tenantId, accountId) {
       const [member] = await manager.query<{ role: Role }[]>(
         'SELECT role FROM memberships WHERE tenant_id = $1 AND account_id = $2',

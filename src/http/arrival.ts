@@ -3,7 +3,7 @@ let arrival: number | undefined;
 /**
  * When the requests came that are read in this turn of the event loop, by `performance.now()`: all of them were
  * there before the first was looked at, however long those before them take. To be called where a
- * request begins, before anything is waited for.
+ * request begins, or as soon as its body is there, before anything else is waited for.
  */
 export function timeOfArrival(): number {
   if (arrival === undefined) {

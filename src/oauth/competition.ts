@@ -13,7 +13,7 @@ export interface Competitor {
   leave(): void;
 }
 
-/** Known within this process only: see `token-endpoint.ts` for what is made of it. */
+/** Known within this process only: see `issuing.ts` for what is made of it. */
 export function createCompetition(): Competition {
   const races = new Map<string, { present: number; seen: number }>();
   return {

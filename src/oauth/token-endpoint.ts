@@ -54,10 +54,11 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   });
 
   return async (ctx, next) => {
-    const since = timeOfArrival();
     // Who is not known yet may read that, in any page.
     (ctx.state as { readers?: Readers }).readers = '*';
     const body = await readRawForm(ctx);
+    // What was begun early and sent late came late: else it could pass as a competitor of whatever came between.
+    const since = timeOfArrival();
     const form = parseForm(body);
     if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
     else await exchangeCode(ctx, next, { body, form, since });

@@ -1,54 +1,102 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import { csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
-import { createUser } from '../support/oauth.js';
+import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
+import { createUser, type Browser, type TestUser } from '../support/oauth.js';
+import { holdLock, revokeUnder } from '../support/subject-lock.js';
 import { until } from '../support/until.js';
 
-const BODY = JSON.stringify({ name: 'Late', access: 'read' });
+const API = '/api/v1/personal-access-tokens';
+const PAGE = '/settings/tokens?tenant=acme';
+const NEW = { name: 'Late', access: 'read' };
 
-describe('a call whose body comes in later', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
+let gatehouse: TestApp;
+let tenant: Tenant;
+let user: TestUser;
+let browser: Browser;
+let csrf: string;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+  tenant = await gatehouse.createTenant('acme');
+});
+afterAll(() => gatehouse.close());
+beforeEach(async () => {
+  user = await createUser(gatehouse, [[tenant, 'member']]);
+  browser = newBrowser(gatehouse);
+  csrf = csrfOf(await signIn(browser, user));
+});
+
+const tokens = () =>
+  gatehouse.database.query('SELECT id FROM credentials WHERE principal_id = $1', [user.id]);
+
+/** Sends all but the end of a body, has the session ended once it was found good, and sends the rest. */
+async function sendLate(
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  end: () => Promise<unknown>,
+): Promise<number | undefined> {
+  const { database, dataSource, origin } = gatehouse;
+  const cookie = [...browser.cookies].map(([name, value]) => `${name.split(' ')[0]}=${value}`);
+  // Who has signed in waits for this lock, once their session has been found good.
+  const lock = dataSource.createQueryRunner();
+  await lock.startTransaction();
+  await lock.query('LOCK TABLE memberships');
+  const sent = request(`${origin}${path}`, {
+    method: 'POST',
+    headers: { ...headers, Cookie: cookie.join('; '), 'Content-Length': body.length },
   });
-  afterAll(() => gatehouse.close());
+  sent.write(body.slice(0, 1));
+  await until(async () => {
+    const waiting = await database.query(
+      `SELECT FROM pg_locks WHERE relation = 'memberships'::regclass AND NOT granted`,
+    );
+    return waiting.length > 0;
+  });
+  await end();
+  await lock.rollbackTransaction();
+  await lock.release();
+  sent.end(body.slice(1));
+
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  answer.resume();
+  return answer.statusCode;
+}
+
+describe('a request whose body comes in later', () => {
+  const signOut = async () => {
+    expect((await postForm(browser, '/logout', { csrf })).status).toBe(303);
+  };
 
   it('is refused if its session was ended meanwhile', async () => {
-    const { database, dataSource, origin } = gatehouse;
-    const tenant = await gatehouse.createTenant('acme');
-    const browser = newBrowser(gatehouse);
-    const csrf = csrfOf(await signIn(browser, await createUser(gatehouse, [[tenant, 'member']])));
-    const cookie = [...browser.cookies].map(([name, value]) => `${name.split(' ')[0]}=${value}`);
+    const headers = { 'X-CSRF-Token': csrf, 'Content-Type': 'application/json' };
+    expect(await sendLate(API, headers, JSON.stringify(NEW), signOut)).toBe(401);
+    expect(await tokens()).toEqual([]);
+  });
 
-    // The guard waits for this lock, once it has found the session good.
-    const lock = dataSource.createQueryRunner();
-    await lock.startTransaction();
-    await lock.query('LOCK TABLE memberships');
-    const sent = request(`${origin}/api/v1/personal-access-tokens`, {
-      method: 'POST',
-      headers: {
-        ...{ Cookie: cookie.join('; '), 'X-CSRF-Token': csrf },
-        ...{ 'Content-Type': 'application/json', 'Content-Length': BODY.length },
-      },
-    });
-    sent.write(BODY.slice(0, 1));
-    await until(async () => {
-      const waiting = await database.query(
-        `SELECT FROM pg_locks WHERE relation = 'memberships'::regclass AND NOT granted`,
-      );
-      return waiting.length > 0;
-    });
-    expect((await postForm(browser, '/logout', { csrf })).status).toBe(303);
-    await lock.rollbackTransaction();
+  it('is refused on a page too', async () => {
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const body = new URLSearchParams({ ...NEW, csrf, expires: '90' }).toString();
+    expect(await sendLate(PAGE, headers, body, signOut)).toBe(401);
+    expect(await tokens()).toEqual([]);
+  });
+});
+
+describe('a token that is being made while its account is revoked', () => {
+  it.each(['the API', 'the page'])('is not made by %s', async (what) => {
+    const lock = await holdLock(gatehouse.database, user.id);
+    const sent =
+      what === 'the page'
+        ? postForm(browser, PAGE, { ...NEW, csrf, expires: '90' })
+        : callApi(browser, 'POST', API, { 'X-CSRF-Token': csrf }, NEW);
+    await lock.awaited();
+    await revokeUnder(lock, user.id);
     await lock.release();
-    sent.end(BODY.slice(1));
 
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-    answer.resume();
-    expect(answer.statusCode).toBe(401);
-    expect(await database.query('SELECT id FROM credentials')).toEqual([]);
+    expect((await sent).status).toBe(401);
+    expect(await tokens()).toEqual([]);
   });
 });

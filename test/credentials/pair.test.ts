@@ -74,6 +74,33 @@ describe("a publishable key beside a user's token", () => {
     expectProblem(await get(`/contacts/${id}`, live), 404, 'not_found');
   });
 
+  it("manages keys only as far as the key's environment and spaces", async () => {
+    const manager = await createCredential(gatehouse, tenant, 'personal', [
+      'contacts:read',
+      'api_keys:manage',
+    ]);
+    const create = (key: TestKey, fields: object) =>
+      gatehouse.http
+        .post('/api/v1/api-keys')
+        .set({ ...manager.bearer, 'X-API-Key': key.secret })
+        .send({ name: 'Made', scopes: ['contacts:read'], ...fields });
+
+    expectProblem(await create(test, { environment: 'live' }), 403, 'forbidden');
+    expectProblem(await create(confined, {}), 403, 'forbidden');
+    await create(confined, { spaces: [space] }).expect(201);
+    await create(test, { environment: 'test' }).expect(201);
+    await create(live, {}).expect(201);
+  });
+
+  it('gets no answer that was remembered beside a key that enters other spaces', async () => {
+    const headers = { 'Idempotency-Key': 'once' };
+    await post(live, headers).expect(201);
+
+    expectProblem(await post(confined, headers), 409, 'idempotency_key_reused');
+    expectProblem(await post(test, headers), 409, 'idempotency_key_reused');
+    await post(live, headers).expect(201);
+  });
+
   it('is the same in each of the schemes, and for personal tokens', async () => {
     for (const scheme of ['Bearer', 'bearer', 'Token']) {
       await get('/me', test, token, scheme).expect(200);

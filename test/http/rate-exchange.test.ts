@@ -158,13 +158,16 @@ describe('the exchange between replicas', () => {
       const [one, other] = [createReplica({ store: broken }), createReplica()];
       other.count(5);
       await other.exchange();
+      // Long enough ago to be no news.
+      await gatehouse.database.query(
+        `UPDATE rate_windows SET changed_at = changed_at - interval '10 seconds'`,
+      );
       one.count(2);
       await one.exchange();
-      one.count(1);
       isBroken = false;
       await one.exchange();
       await other.exchange();
-      expect([one.used(), other.used()]).toEqual([8, 8]);
+      expect([one.used(), other.used()]).toEqual([7, 7]);
     },
   );
 
@@ -210,12 +213,14 @@ describe('the exchange between replicas', () => {
 
   it('does not let time jump because of what a clock far ahead has counted', async () => {
     const replica = createReplica();
-    replica.count(5);
-    await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).tell([
-      { bucket: id, windowSeconds: MINUTE, endsAt: Date.now() + 600_000, units: 1000 },
-    ]);
+    replica.count(5, id, HOUR);
+    const slots = Array.from({ length: 40 }, (_, ahead) => ({
+      ...{ bucket: id, windowSeconds: HOUR, units: 1 },
+      endsAt: (Math.floor(Date.now() / 180_000) + 20 + ahead) * 180_000,
+    }));
+    await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).tell(slots);
     await replica.exchange();
-    expect(replica.used()).toBe(5);
+    expect(replica.used(id, HOUR)).toBe(5 + 2);
   });
 
   it('slides what others have counted like its own', async () => {

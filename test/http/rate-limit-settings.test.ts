@@ -66,12 +66,25 @@ describe('rate limits that the operator set', () => {
   });
 
   it('tell of two spent budgets the one that takes longer', async () => {
-    const key = await gatehouse.createKey(tenant, { rateLimitPerMinute: 12 });
-    for (let n = 0; n < 12; n += 1) expect((await me(key)).status).toBe(200);
-    const refused = await me(key);
-    expect(told(refused, 'key')).toEqual([12, 0, 60]);
-    expect(refused.headers['retry-after']).toBe('3600');
-    expect(refused.body.detail).toContain('tenant');
+    const [one, other] = [
+      await gatehouse.createKey(tenant, { rateLimitPerMinute: 11 }),
+      await gatehouse.createKey(tenant, { rateLimitPerMinute: 1 }),
+    ];
+    for (let n = 0; n < 11; n += 1) expect((await me(one)).status).toBe(200);
+    now = START + 3_591_000;
+    expect((await me(other)).status).toBe(200);
+    const byKey = await me(other);
+    expect([told(byKey, 'tenant'), told(byKey, 'key')]).toEqual([
+      [12, 0, 9],
+      [1, 0, 60],
+    ]);
+    expect(byKey.headers['retry-after']).toBe('60');
+    expect(byKey.body.detail).toContain('key');
+
+    const third = await gatehouse.createKey(tenant);
+    const byTenant = await me(third);
+    expect(byTenant.headers['retry-after']).toBe('9');
+    expect(byTenant.body.detail).toContain('tenant');
   });
 
   it('are counted by metrics when they refuse, by budget', async () => {

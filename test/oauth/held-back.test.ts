@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request, type IncomingMessage } from 'node:http';
+
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createTestAppBehindProxy } from '../support/clients.js';
@@ -80,7 +83,7 @@ describe('the answer to a refresh', () => {
 
   it('leaves once another use is reuse, however many there are', async () => {
     const tokens: string[] = [];
-    while (tokens.length < 3 * FULLY) tokens.push(await install());
+    while (tokens.length < 2 * FULLY) tokens.push(await install());
     await Promise.all(
       tokens.map(async (token) => {
         const first = await refresh(gatehouse, installer.client, token);
@@ -102,5 +105,27 @@ describe('the answer to a refresh', () => {
     const answers = await Promise.all(sent.map(({ answer }) => answer));
     expect(tally(answers)).toEqual({ '200': 1, '400 invalid_grant': 1 });
     expect(await useOf(token)).toMatchObject({ ms: 200, isOver: true });
+  });
+
+  it('makes reuse of a request that was begun before it, and sent after it', async () => {
+    const token = await install();
+    const { client_id: id } = installer.client;
+    const body = `grant_type=refresh_token&client_id=${id}&refresh_token=${token}`;
+    const late = request(`${gatehouse.origin}/api/v1/oauth/token`, {
+      method: 'POST',
+      headers: {
+        'Content-Type': 'application/x-www-form-urlencoded',
+        'Content-Length': body.length,
+      },
+    });
+    const answer = once(late, 'response') as Promise<[IncomingMessage]>;
+    late.flushHeaders();
+    await once(late, 'socket');
+    await fetch(`${gatehouse.origin}/healthz`);
+    const first = await refresh(gatehouse, installer.client, token);
+    expect(await statusOf(gatehouse, first.tokens.access_token)).toBe(200);
+    late.end(body);
+    expect((await answer)[0].resume().statusCode).toBe(400);
+    expect(await statusOf(gatehouse, first.tokens.access_token)).toBe(401);
   });
 });
