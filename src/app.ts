@@ -150,6 +150,7 @@ export function createApp(dependencies: AppDependencies): App {
         principal.principalId,
         principal.token?.clientId ?? principal.credentialId,
         principal.environment,
+        ...(principal.spaces ?? []),
       ],
     }),
   });

@@ -118,6 +118,7 @@ describe('403', () => {
           ...{ headers, status: 403, code: 'forbidden' },
         });
         expect(answer.data).toBeUndefined();
+        expect(answer.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"');
       }
       expect((await callApi(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
     }

@@ -92,6 +92,15 @@ describe("a publishable key beside a user's token", () => {
     await create(live, {}).expect(201);
   });
 
+  it('gets no answer that was remembered beside a key that enters other spaces', async () => {
+    const headers = { 'Idempotency-Key': 'once' };
+    await post(live, headers).expect(201);
+
+    expectProblem(await post(confined, headers), 409, 'idempotency_key_reused');
+    expectProblem(await post(test, headers), 409, 'idempotency_key_reused');
+    await post(live, headers).expect(201);
+  });
+
   it('is the same in each of the schemes, and for personal tokens', async () => {
     for (const scheme of ['Bearer', 'bearer', 'Token']) {
       await get('/me', test, token, scheme).expect(200);

@@ -137,7 +137,7 @@ describe('no secret', () => {
     const input = [...lines.map((line) => JSON.stringify(line)), clumsy].join('\n');
     const cli = createCli(gatehouse.database);
     const words = ['api-keys', 'import', '--tenant', slug, '--prefix', 'sk_old_', '--json'];
-    const failed = await whileFull(() => cli(words, input));
+    const failed = await whileNoneIsStored(() => cli(words, input));
     const done = await cli(words, input);
     expect(JSON.parse(done.stdout)).toMatchObject({ imported: 1, refused: 7 });
     const told = await cli(['verify', '--routes'], secret);
@@ -147,8 +147,7 @@ describe('no secret', () => {
     return { secret };
   }
 
-  /** Does something while no credential can be stored. */
-  async function whileFull<Result>(work: () => Promise<Result>): Promise<Result> {
+  async function whileNoneIsStored<Result>(work: () => Promise<Result>): Promise<Result> {
     const { database } = gatehouse;
     await database.query('ALTER TABLE credentials ADD CONSTRAINT is_full CHECK (false) NOT VALID');
     const result = await work();
@@ -238,7 +237,7 @@ describe('no secret', () => {
     for (const kind of ['secret', 'publishable']) {
       const body = { name: 'x', kind, scopes: ['products:read'] };
       const request = gatehouse.http.post('/api/v1/api-keys').set(bearer);
-      collect(await whileFull(async () => request.send(body).expect(500)));
+      collect(await whileNoneIsStored(async () => request.send(body).expect(500)));
     }
     await database.query('ALTER TABLE credentials RENAME TO gone');
     collect(await gatehouse.http.get('/api/v1/me').set(bearer));

@@ -24,7 +24,7 @@ interface KindFacts {
 
 const both = (prefix: string) => ({ live: prefix, test: prefix });
 
-export const KINDS = {
+const KINDS = {
   secret: {
     prefix: { live: 'bwp_live_', test: 'bwp_test_' },
     type: 'api_key',

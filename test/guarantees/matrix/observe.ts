@@ -32,17 +32,18 @@ export interface Observer {
 export function createObserver(origin: string, targets: Targets): Observer {
   const agent = new Agent({ keepAlive: true });
 
-  async function send({ method, path, carried, caller, owner = 'own' }: Cell) {
+  async function send({ method, path, carried, caller, owner = 'own', expected }: Cell) {
     const { kind = 'secret', environment = 'live' } = caller ?? {};
     const request = { method, path, kind, environment } as const;
-    const id = path.includes(':id') ? ((await targets.find(request, owner)) ?? '1') : '';
+    const willEnd = expected.startsWith('2') && (method === 'DELETE' || path.endsWith('/rotate'));
+    const target = path.includes(':id') && (await targets.find(request, owner, willEnd));
     const all = [carried].flat();
     const search = all.flatMap(({ query }) => query || []);
     if (method === 'GET' && !path.includes(':')) search.push('limit=100');
-    const body = /^P/.test(method) ? JSON.stringify(targets.bodyOf(request)) : undefined;
+    const body = method.startsWith('P') ? JSON.stringify(targets.bodyOf(request)) : undefined;
     return sendRaw(origin, {
       ...{ method, agent, ...(body !== undefined && { body }) },
-      path: `/api/v1${path.replace(':id', id)}${search.length > 0 ? `?${search.join('&')}` : ''}`,
+      path: `/api/v1${path.replace(':id', target || '1')}${search.length > 0 ? `?${search.join('&')}` : ''}`,
       headers: [
         ...all.flatMap(({ headers }) => Object.entries(headers)),
         ...(body === undefined ? [] : describeBody(body)),

@@ -11,8 +11,8 @@ export const OWNERS: readonly Owner[] = ['own', 'other environment', 'other tena
 
 /** Things that requests can name, and what to say of them. */
 export interface Targets {
-  /** The id of one; what is to be ended is a fresh one. `undefined` for things that are not known here. */
-  find(request: Request, owner: Owner): Promise<string | undefined>;
+  /** The id of one; a fresh one if it will be ended. `undefined` for things that are not known here. */
+  find(request: Request, owner: Owner, willEnd: boolean): Promise<string | undefined>;
   /** What a request sends that creates or changes one. */
   bodyOf(request: Request): object;
   /** Every row of the resources that nobody here may touch, as text. */
@@ -72,13 +72,12 @@ export async function createTargets(
       (await gatehouse.createKey(of, { environment, scopes: [handedOnBy(kind)] })).id,
   };
 
-  async function find({ method, path, kind, environment }: Request, owner: Owner) {
+  async function find({ path, kind, environment }: Request, owner: Owner, willEnd: boolean) {
     const [, noun = ''] = path.split('/');
     const of = owner === 'other tenant' ? stranger : tenant;
     const where = owner === 'other environment' ? OTHER[environment] : environment;
-    const isEnding = method === 'DELETE' || path.endsWith('/rotate');
     // Another tenant's are there from the beginning, and stay.
-    const which = owner === 'other tenant' ? [] : [handedOnBy(kind), isEnding ? (counter += 1) : 0];
+    const which = owner === 'other tenant' ? [] : [handedOnBy(kind), willEnd ? (counter += 1) : 0];
     const id = [noun, of.id, where, ...which].join(' ');
     return once(id, () => make[noun]?.(of, where, kind));
   }
@@ -87,7 +86,7 @@ export async function createTargets(
   for (const environment of ['live', 'test'] as const) {
     for (const noun of Object.keys(make)) {
       const request = { method: 'GET', path: `/${noun}/:id`, kind: 'secret', environment } as const;
-      for (const owner of OWNERS) await find(request, owner);
+      for (const owner of OWNERS) await find(request, owner, false);
     }
   }
   return {
