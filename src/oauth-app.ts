@@ -111,6 +111,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     const account = await createAccountStore(manager).find(id);
     return account && { id, email: account.email, name: account.name };
   };
+  const hasPassword = (id: string, mark: string) =>
+    createAccountStore(manager).hasPassword(id, mark);
   const consents = createConsents({
     transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
   });
@@ -130,7 +132,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         adapter: {
           artifacts: createArtifactStore(run, keyring),
           sessions: createProtocolSessions(sessionStore, clientAddress),
-          findClient,
+          ...{ findClient, hasPassword },
         },
         authorization,
         isRegisteredRedirect: isAnyRedirect,
@@ -171,6 +173,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       provider: protocol.provider,
       sessions: sessionStore,
       cookies: cookiesOf(issuer),
+      hasPassword,
     }),
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),

@@ -4,7 +4,7 @@ import { createId } from '../db/id.js';
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 import { Membership, type MemberTenant } from './membership.entity.js';
-import { hashPassword } from './password.js';
+import { hashPassword, markOf } from './password.js';
 
 /** An account's place in a tenant. */
 export interface AccountMembership {
@@ -35,8 +35,13 @@ export interface AccountStore {
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
   /** Replaces the password. Sessions and tokens are another matter. */
   setPassword(accountId: string, password: string): Promise<void>;
-  /** Hashes a password anew that was just found right, unless it was replaced meanwhile. */
-  rehash(account: Pick<Account, 'id' | 'passwordHash'>, password: string): Promise<void>;
+  /**
+   * Hashes a password anew that was just found right, unless it was replaced meanwhile.
+   * @returns its new mark
+   */
+  rehash(account: Pick<Account, 'id' | 'passwordHash'>, password: string): Promise<string>;
+  /** Whether the password is still the one of this mark. Waits for whoever is just replacing it. */
+  hasPassword(accountId: string, mark: string): Promise<boolean>;
   /** @returns false if the account is a member already */
   join(tenantId: string, accountId: string, role: Role): Promise<boolean>;
   /** @returns false if the account is no member */
@@ -81,6 +86,14 @@ export function createAccountStore(manager: EntityManager): AccountStore {
     async rehash({ id, passwordHash }, password) {
       const renewed = await hashPassword(password);
       await accounts.update({ id, passwordHash }, { passwordHash: renewed });
+      return markOf(renewed);
+    },
+    async hasPassword(id, mark) {
+      const [row] = await manager.query<{ hash: string }[]>(
+        'SELECT password_hash AS hash FROM accounts WHERE id = $1 FOR SHARE',
+        [id],
+      );
+      return row !== undefined && markOf(row.hash) === mark;
     },
     async join(tenantId, accountId, role) {
       const inserted = await memberships

@@ -1,5 +1,5 @@
 import { hash, parseOptions, verify } from '@node-rs/argon2';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 
 /** argon2id with the least that OWASP recommends: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -24,6 +24,11 @@ export type PasswordCheck = (
 /** @returns the password's argon2id hash, in its PHC string format */
 export function hashPassword(password: string): Promise<string> {
   return hash(password, PARAMETERS);
+}
+
+/** Tells one password from its successor, and nothing else about it. */
+export function markOf(passwordHash: string): string {
+  return createHash('sha256').update(passwordHash).digest('hex');
 }
 
 export function createPasswordCheck(): PasswordCheck {

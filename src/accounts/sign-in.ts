@@ -5,10 +5,12 @@ import { createAttemptStore } from '../http/attempts.js';
 import { subscriberOf } from '../http/networks.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';
 import type { Account } from './account.entity.js';
-import { createPasswordCheck } from './password.js';
+import { createPasswordCheck, markOf } from './password.js';
 
-/** Who signed in. */
-export type SignedInAccount = Readonly<Pick<Account, 'id' | 'email' | 'name'>>;
+/** Who signed in, and with which password: until a session has begun, it may be replaced. */
+export interface SignedInAccount extends Readonly<Pick<Account, 'id' | 'email' | 'name'>> {
+  readonly passwordMark: string;
+}
 
 /** What became of an attempt to sign in. `refused` says neither whether the account exists nor why. */
 export type SignInOutcome =
@@ -70,9 +72,10 @@ export function createSignIn({ dataSource }: { dataSource: DataSource }): SignIn
     if (found === undefined || verdict === 'wrong') return { outcome: 'refused' };
 
     for (const [bucket] of limits) await attempts.giveBack(bucket);
-    if (verdict === 'outdated') await accounts.rehash(found, password);
+    const passwordMark =
+      verdict === 'outdated' ? await accounts.rehash(found, password) : markOf(found.passwordHash);
     const { id, name } = found;
-    return { outcome: 'accepted', account: { id, email: found.email, name } };
+    return { outcome: 'accepted', account: { id, email: found.email, name, passwordMark } };
   };
 }
 

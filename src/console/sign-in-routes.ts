@@ -34,7 +34,7 @@ export function createSignInRoutes({
       csrf.check(ctx, form);
       const account = await signInPage.submit(ctx, form, viewOf(ctx));
       if (account === undefined) return;
-      await sessions.begin(ctx, account.id);
+      await sessions.begin(ctx, account);
       seeOther(ctx, placeOf(ctx) ?? HOME);
     }),
     route('POST', '/logout', async (ctx) => {

@@ -1,4 +1,8 @@
-import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
+import Provider, {
+  type Adapter,
+  type AdapterPayload,
+  type InteractionResults,
+} from 'oidc-provider';
 
 import type { Client } from '../clients/client.entity.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
@@ -7,6 +11,7 @@ import type { ArtifactStore } from './artifact-store.js';
 import type { Exchange } from './exchange.js';
 import type { ExchangeRow } from './exchange-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
+import type { HasPassword } from './sign-in-page.js';
 
 /** The members of a stored client that the library may know. Its own `scope` rule is not ours: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope'];
@@ -16,6 +21,7 @@ interface Dependencies {
   readonly sessions: ProtocolSessions;
   /** A client that may be used. */
   readonly findClient: (id: string) => Promise<Client | undefined>;
+  readonly hasPassword: HasPassword;
 }
 
 type Payload = Record<string, unknown>;
@@ -183,7 +189,15 @@ function accessTokenAdapter(): Partial<Adapter> {
 /** In the place of the interaction's id, which its cookie holds, in the address that it returns to. */
 const UID_PLACEHOLDER = '{uid}';
 
-function interactionAdapter({ artifacts }: Dependencies): Partial<Adapter> {
+/** What came of the pages on which a user signs in and agrees. */
+type InteractionResult = InteractionResults & {
+  readonly login?: { readonly accountId: string; readonly passwordMark: string };
+};
+
+function interactionAdapter({ artifacts, hasPassword }: Dependencies): Partial<Adapter> {
+  // Whoever has signed in may come back much later, when the password is another.
+  const isStillGood = async ({ login }: InteractionResult) =>
+    login === undefined || hasPassword(login.accountId, login.passwordMark);
   return {
     async upsert(secret, payload, seconds = 0) {
       const { session, returnTo, ...rest } = withoutSecret(payload) as {
@@ -202,9 +216,13 @@ function interactionAdapter({ artifacts }: Dependencies): Partial<Adapter> {
     async find(secret) {
       const artifact = await artifacts.find('Interaction', secret);
       if (artifact === undefined) return undefined;
-      const { returnTo } = artifact.payload as { returnTo: string };
+      const { returnTo, result, ...rest } = artifact.payload as {
+        returnTo: string;
+        result?: InteractionResult;
+      };
       return {
-        ...artifact.payload,
+        ...rest,
+        ...(result && (await isStillGood(result)) && { result }),
         jti: secret,
         returnTo: returnTo.replace(UID_PLACEHOLDER, secret),
         exp: expiryOf(artifact.remainingSeconds),

@@ -4,6 +4,7 @@ import type Provider from 'oidc-provider';
 import { onBehalfOf } from './library-internals.js';
 import { LIFETIMES } from './lifetimes.js';
 import type { cookiesOf } from './provider.js';
+import type { HasPassword, SignedInAccount } from './sign-in-page.js';
 
 /** A browser in which somebody has signed in. */
 export interface ConsoleSession {
@@ -17,7 +18,7 @@ export interface ConsoleSessions {
   /** The session of the request's browser, if it is good at this moment and somebody has signed in to it. */
   find(ctx: Context): Promise<ConsoleSession | undefined>;
   /** Signs an account in, under a secret that nobody has known before. Somebody else's session ends. */
-  begin(ctx: Context, accountId: string): Promise<void>;
+  begin(ctx: Context, account: SignedInAccount): Promise<void>;
   /** Ends the session, for every copy of its cookie. */
   end(ctx: Context): Promise<void>;
 }
@@ -26,19 +27,21 @@ interface Dependencies {
   readonly provider: () => Provider;
   readonly sessions: { destroyBySecret(secret: string): Promise<void> };
   readonly cookies: ReturnType<typeof cookiesOf>;
+  readonly hasPassword: HasPassword;
 }
 
 export function createConsoleSessions({
   provider,
   sessions,
   cookies: { names, long },
+  hasPassword,
 }: Dependencies): ConsoleSessions {
   return {
     async find(ctx) {
       const { accountId, uid } = await provider().Session.get(ctx);
       return accountId === undefined ? undefined : { accountId, sessionId: uid };
     },
-    async begin(ctx, accountId) {
+    async begin(ctx, { id: accountId, passwordMark }) {
       const { Session } = provider();
       let session = await Session.get(ctx);
       if (session.accountId === accountId) session.resetIdentifier();
@@ -49,6 +52,10 @@ export function createConsoleSessions({
       }
       session.loginAccount({ accountId, amr: ['pwd'] });
       await onBehalfOf(ctx, () => session.save(LIFETIMES.session));
+      // Replacing a password ends the sessions that there are. One that was just being made would not be among them.
+      if (!(await hasPassword(accountId, passwordMark))) {
+        return sessions.destroyBySecret(session.jti);
+      }
       const expires = new Date(session.exp * 1000);
       ctx.cookies.set(names.session, session.jti, { ...long, expires });
     },

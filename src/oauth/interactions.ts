@@ -10,7 +10,7 @@ import {
   type PageContext,
   type PendingAuthorization,
 } from './pending-authorization.js';
-import type { SignInPage } from './sign-in-page.js';
+import type { SignedInAccount, SignInPage } from './sign-in-page.js';
 
 interface Dependencies extends InteractionDependencies {
   readonly signInPage: SignInPage;
@@ -53,7 +53,7 @@ export function createInteractionRoutes(dependencies: Dependencies): Route<'publ
     const account = isSubmitted
       ? await signInPage.submit(ctx, form, view)
       : signInPage.show(ctx, view);
-    if (account !== undefined) await continueAs(ctx, pending, account.id, dependencies);
+    if (account !== undefined) await continueAs(ctx, pending, account, dependencies);
   };
   return [
     page('GET', '/login/:uid', (ctx, pending, form) => login(ctx, pending, form, false)),
@@ -66,7 +66,7 @@ export function createInteractionRoutes(dependencies: Dependencies): Route<'publ
 async function continueAs(
   ctx: PageContext,
   { interaction }: PendingAuthorization,
-  accountId: string,
+  { id: accountId, passwordMark }: SignedInAccount,
   { provider, sessions }: Dependencies,
 ): Promise<void> {
   // The session that the browser has now: in another tab somebody may have signed in meanwhile.
@@ -78,7 +78,7 @@ async function continueAs(
     await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
   }
   await finish(ctx, provider(), {
-    login: { accountId, amr: ['pwd'] },
+    login: { accountId, amr: ['pwd'], passwordMark },
     select_account: {},
   });
 }

@@ -4,9 +4,18 @@ import { singleValue, type Form } from '../http/form.js';
 import type { Pages } from '../http/pages.js';
 import type { OAuthViews } from './page-data.js';
 
+/** Who signed in, and with which password: until a session has begun, it may be replaced. */
+export interface SignedInAccount {
+  readonly id: string;
+  readonly passwordMark: string;
+}
+
+/** @returns whether the password is still the one that somebody has signed in with */
+export type HasPassword = (accountId: string, passwordMark: string) => Promise<boolean>;
+
 /** What came of an attempt to sign in. */
 export type SignInOutcome =
-  | { readonly outcome: 'accepted'; readonly account: { readonly id: string } }
+  | { readonly outcome: 'accepted'; readonly account: SignedInAccount }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
 
@@ -36,11 +45,7 @@ interface SignInView {
 export interface SignInPage {
   show(ctx: PageContext, view: SignInView): undefined;
   /** @returns the account; `undefined` if the form was answered with itself */
-  submit(
-    ctx: PageContext,
-    form: Form,
-    view: SignInView,
-  ): Promise<{ readonly id: string } | undefined>;
+  submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
 }
 
 /** One sentence, whatever was wrong: it must not tell which addresses have an account. */

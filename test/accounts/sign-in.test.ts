@@ -49,7 +49,9 @@ describe('signing in', () => {
     all.filter((one) => one.outcome === outcome);
 
   it('tells who it is, however the address is written', async () => {
-    const accepted = { outcome: 'accepted', account: { id: accountId, email, name: 'Ann' } };
+    const passwordMark: unknown = expect.stringMatching(/^[0-9a-f]{64}$/);
+    const account = { id: accountId, email, name: 'Ann', passwordMark };
+    const accepted = { outcome: 'accepted', account };
 
     expect(await signIn()).toEqual(accepted);
     expect(await signIn({ email: ` ${email.toUpperCase()} ` })).toEqual(accepted);

@@ -81,13 +81,15 @@ describe('every store keeps tenants apart, and live from test', () => {
 
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createCredentialStore(manager)).toSorted()).toEqual([
-        // `insert` takes the tenant in what it inserts; `now` concerns nobody.
+        // `insert` takes the tenant in what it inserts; `isSignedIn` is about accounts, which are global; `now`
+        // concerns nobody.
         ...[
           'expireWithin',
           'find',
           'findForUpdate',
           'insert',
           'isReplaced',
+          'isSignedIn',
           'list',
           'now',
           'roleOf',
@@ -166,9 +168,10 @@ describe('every store keeps tenants apart, and live from test', () => {
         ...['create', 'find', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `create`, `find`, `findByEmail`, `rehash` and `setPassword` know no tenant.
-        ...['create', 'find', 'findByEmail', 'findMembership', 'join', 'leave', 'listMembers'],
-        ...['listMemberships', 'rehash', 'setPassword', 'setRole'],
+        // Accounts are global: `create`, `find`, `findByEmail`, `hasPassword`, `rehash` and `setPassword` know no
+        // tenant.
+        ...['create', 'find', 'findByEmail', 'findMembership', 'hasPassword', 'join', 'leave'],
+        ...['listMembers', 'listMemberships', 'rehash', 'setPassword', 'setRole'],
       ]);
     });
 
