@@ -23,6 +23,7 @@ import {
   type Access,
   type GuardedState,
 } from './credentials/guard.js';
+import { createImportedPrefixes, type ImportedPrefixes } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
@@ -79,6 +80,8 @@ export interface App {
   readonly koa: Koa;
   /** What requests left to be written; flush it regularly and before the end. */
   readonly activity: ActivityRecorder;
+  /** What keys that were issued elsewhere start with; read them again every few seconds. */
+  readonly prefixes: Pick<ImportedPrefixes, 'refresh'>;
   /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
   readonly budgets: Pick<RateExchange, 'exchange'>;
   /** Every route of the resource API that is for credentials, as it was declared. */
@@ -112,7 +115,8 @@ export function createApp(dependencies: AppDependencies): App {
     issuer,
   });
   const activity = createActivityRecorder({ dataSource, keyring, log });
-  const verifier = createVerifier({ lookup, format, keyring, observer: activity });
+  const prefixes = createImportedPrefixes(dataSource.manager);
+  const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
   const guard = createGuard({
     verifier,
     presentations,
@@ -176,7 +180,7 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ csrf, presentations },
+    ...{ csrf, presentations, prefixes },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
@@ -238,7 +242,12 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(within(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
-  return { koa, activity, budgets: exchange, apiRoutes, sessionRoutes: settings.apiRoutes };
+  return {
+    ...{ koa, activity, prefixes },
+    budgets: exchange,
+    apiRoutes,
+    sessionRoutes: settings.apiRoutes,
+  };
 }
 
 /** Does not step back, as the clock on the wall may. */

@@ -6,6 +6,7 @@ import { Client } from './clients/client.entity.js';
 import { Contact } from './contacts/contact.entity.js';
 import { CredentialUse } from './credentials/credential-use.entity.js';
 import { Credential } from './credentials/credential.entity.js';
+import { ImportedPrefix } from './credentials/imported-prefix.entity.js';
 import { Revocation } from './credentials/revocation.entity.js';
 import { Consent } from './grants/consent.entity.js';
 import { Grant } from './grants/grant.entity.js';
@@ -34,6 +35,7 @@ export const ENTITIES = [
   Membership,
   Product,
   RateWindow,
+  ImportedPrefix,
   Revocation,
   Session,
   SigningKey,

@@ -5,8 +5,10 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import { clean } from './cleaning.js';
+import type { App } from './app.js';
 import { readConfig, type Config } from './config.js';
 import { createBatchedLookup } from './credentials/lookup.js';
+import { FOLLOWED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
 import { sealAnew } from './credentials/readable.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
@@ -23,8 +25,8 @@ import { createSigningKeys, type SigningKeys } from './signing-keys/signing-keys
 /** Last use must show within ten seconds. */
 const FLUSH_EVERY_MS = 7000;
 const CLEAN_EVERY_MS = 60_000;
-/** How far replicas may lag behind a rotation of the signing keys. */
-const FOLLOW_KEYS_EVERY_MS = 5000;
+/** How far replicas may lag behind a rotation of the signing keys, or a new prefix of imported keys. */
+const FOLLOW_EVERY_MS = FOLLOWED_WITHIN_SECONDS * 1000;
 const SHARE_BUDGETS_EVERY_MS = 1000;
 
 /** Starts the server and resolves when it has stopped. */
@@ -104,11 +106,12 @@ async function serve(serving: Serving): Promise<void> {
   const app = createApp({
     ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
   });
-  await app.budgets.exchange();
+  await Promise.all([app.budgets.exchange(), app.prefixes.refresh()]);
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
     setInterval(() => void cleanUp(dataSource, keyring, log, signal), CLEAN_EVERY_MS),
-    setInterval(() => void follow(signingKeys, log), FOLLOW_KEYS_EVERY_MS),
+    setInterval(() => void follow(signingKeys, log), FOLLOW_EVERY_MS),
+    setInterval(() => void followPrefixes(app, log), FOLLOW_EVERY_MS),
     setInterval(() => void app.budgets.exchange(), SHARE_BUDGETS_EVERY_MS),
   ];
   handler.become(app.koa.callback());
@@ -159,6 +162,17 @@ async function follow(signingKeys: SigningKeys, log: Logger): Promise<void> {
     if (await signingKeys.refresh()) log.info({}, 'the signing keys changed');
   } catch (error) {
     log.warn({ err: error }, 'the signing keys could not be read; the last ones stay in use');
+  }
+}
+
+async function followPrefixes({ prefixes }: App, log: Logger): Promise<void> {
+  try {
+    await prefixes.refresh();
+  } catch (error) {
+    log.warn(
+      { err: error },
+      'the prefixes of imported keys could not be read; the known ones stay',
+    );
   }
 }
 

@@ -14,6 +14,7 @@ import { isAuthenticatedRedirect, isRegisteredRedirect } from './clients/redirec
 import { createRegistrationRoutes } from './clients/registration-routes.js';
 import type { Config } from './config.js';
 import type { GuardedState } from './credentials/guard.js';
+import type { ImportedPrefixes } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
 import type { Presentations } from './credentials/presentation.js';
@@ -58,6 +59,7 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  readonly prefixes: ImportedPrefixes;
   readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
   readonly presentations: Presentations;
@@ -187,6 +189,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       }),
       ...createRevokeRoutes({
         ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },
+        prefixes: dependencies.prefixes,
         path: OAUTH_PATHS.revoke,
       }),
       ...createIntrospectRoutes({

@@ -1,8 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 import { importKeys, type ImportReport, type RefusedLine } from '../api-keys/key-import.js';
+import { declarePrefixes, FOLLOWED_WITHIN_SECONDS } from '../credentials/imported-prefixes.js';
 import { Misuse, type Command } from './command.js';
 import { getTenant } from './tenant-commands.js';
 
@@ -12,7 +14,7 @@ const SHOWN = 20;
 
 export const IMPORT_COMMAND: Command = {
   name: 'api-keys import',
-  usage: '--tenant TENANT --prefix PREFIX… [--file FILE] [--refused FILE]',
+  usage: '--tenant TENANT --prefix PREFIX… [--file FILE] [--refused FILE] [--no-wait]',
   summary:
     'Imports keys issued elsewhere by their SHA-256: a JSON object a line, {"sha256", "name", "scopes", …}. Can be repeated.',
   options: {
@@ -20,6 +22,7 @@ export const IMPORT_COMMAND: Command = {
     prefix: { type: 'string', multiple: true },
     file: { type: 'string' },
     refused: { type: 'string' },
+    'no-wait': { type: 'boolean' },
   },
   positionals: [0, 0],
   commitsItself: true,
@@ -34,6 +37,7 @@ export const IMPORT_COMMAND: Command = {
     failure.catch(() => undefined);
     const refusals = await createRefusals(args.option('refused'));
     const started = performance.now();
+    const isNew = await declarePrefixes(dataSource.manager, [first, ...others]);
     try {
       const work = importKeys(createInterface({ input: stream, crlfDelay: Infinity }), {
         ...{ dataSource, keyring, tenantId: tenant.id, prefixes: [first, ...others] },
@@ -42,6 +46,7 @@ export const IMPORT_COMMAND: Command = {
       });
       const report = await Promise.race([work, failure]);
       const seconds = Math.round((performance.now() - started) / 100) / 10;
+      if (isNew && !args.flag('no-wait')) await untilFollowed(started);
       return { tenantId: tenant.id, ...report, seconds, refusals: refusals.shown };
     } finally {
       await refusals.close();
@@ -49,6 +54,14 @@ export const IMPORT_COMMAND: Command = {
   },
   isRefusal: (result) => (result as ImportReport).refused > 0,
 };
+
+/** Until every running server knows a prefix that was new then. */
+async function untilFollowed(since: number): Promise<void> {
+  const left = since + (FOLLOWED_WITHIN_SECONDS + 1) * 1000 - performance.now();
+  if (left <= 0) return;
+  process.stderr.write('Waiting a few seconds until every server knows the new prefix…\n');
+  await pause(left);
+}
 
 function assertPrefix(prefix: string, brand: string): void {
   if (!/^[\x21-\x7e]{2,64}$/.test(prefix)) {

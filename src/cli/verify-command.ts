@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 
 import type { App } from '../app.js';
 import { reasonToTurnAway, type Access } from '../credentials/guard.js';
+import { createImportedPrefixes } from '../credentials/imported-prefixes.js';
 import { createBatchedLookup } from '../credentials/lookup.js';
 import type { Principal } from '../credentials/principal.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
@@ -58,7 +59,7 @@ export const VERIFY_COMMAND: Command = {
 };
 
 async function judge(
-  { target, format, keyring }: CommandContext,
+  { target, format, keyring, manager }: CommandContext,
   credential: string,
   address: string | undefined,
 ): Promise<Verdict> {
@@ -67,7 +68,10 @@ async function judge(
     const observer = { noteOldDigest: () => undefined };
     const register = new Registry();
     const lookup = createBatchedLookup({ pool, queries: VERIFICATION_QUERIES, register });
-    return await createVerifier({ lookup, format, keyring, observer }).verify(credential, address);
+    const prefixes = createImportedPrefixes(manager);
+    await prefixes.refresh();
+    const verifier = createVerifier({ lookup, format, prefixes, keyring, observer });
+    return await verifier.verify(credential, address);
   } finally {
     await pool.end();
   }

@@ -11,9 +11,6 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const SECRET_AND_CHECKSUM = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
 
-/** Keys that were issued elsewhere: one word of printable ASCII, long enough not to be guessed. */
-const FOREIGN = /^[\x21-\x7e]{16,512}$/;
-
 /** What a text that is well formed claims to be. Only the database knows whether it is. */
 export interface ParsedCredential {
   readonly kind: Kind;
@@ -38,8 +35,6 @@ export interface SecretFormat {
   read(prefix: string, text: string): Buffer | undefined;
   /** Reads a presented text; `undefined` if it cannot be a credential of ours. Never throws. */
   parse(text: string): ParsedCredential | undefined;
-  /** Whether a text could be a key that was issued elsewhere: nothing of ours, and not absurd. Never throws. */
-  isForeign(text: string): boolean;
   /** A form that identifies a credential to its owner and gives nothing away. */
   mask(raw: string): string;
 }
@@ -77,7 +72,6 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
       if (!isWritten || !text.endsWith(checksum(text.slice(0, -CHECKSUM_LENGTH)))) return undefined;
       return { kind };
     },
-    isForeign: (text) => FOREIGN.test(text) && !text.startsWith(`${brand}_`),
     mask: (raw) => `${raw.slice(0, raw.lastIndexOf('_') + 1)}…${raw.slice(-4)}`,
   };
 }

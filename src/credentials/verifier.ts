@@ -5,6 +5,7 @@ import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
+import type { ImportedPrefixes } from './imported-prefixes.js';
 import type { Keyring } from './keyring.js';
 import { KINDS, type Environment, type Family, type Kind } from './kinds.js';
 import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
@@ -44,6 +45,7 @@ export interface DigestObserver {
 interface Dependencies {
   readonly lookup: Lookup<Family>;
   readonly format: SecretFormat;
+  readonly prefixes: Pick<ImportedPrefixes, 'covers'>;
   readonly keyring: Keyring;
   readonly observer: DigestObserver;
 }
@@ -110,13 +112,19 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
 const UNRESTRICTED = '*';
 
 /** One verifier for every family of credentials. */
-export function createVerifier({ lookup, format, keyring, observer }: Dependencies): Verifier {
+export function createVerifier({
+  lookup,
+  format,
+  prefixes,
+  keyring,
+  observer,
+}: Dependencies): Verifier {
   const readRow = createRowReader();
 
   return {
     async verify(raw, address) {
       const kind = format.parse(raw)?.kind;
-      const isForeign = kind === undefined && format.isForeign(raw);
+      const isForeign = kind === undefined && prefixes.covers(raw);
       if (kind === undefined && !isForeign) return { outcome: 'refused', reason: 'malformed' };
 
       const family = kind === undefined ? 'imported' : KINDS[kind].family;

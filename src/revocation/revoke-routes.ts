@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import { KINDS } from '../credentials/kinds.js';
+import type { ImportedPrefixes } from '../credentials/imported-prefixes.js';
 import type { Principal } from '../credentials/principal.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
@@ -18,6 +19,8 @@ interface Dependencies {
   readonly path: string;
   readonly verifier: Verifier;
   readonly format: SecretFormat;
+  /** Tells keys that were issued elsewhere. */
+  readonly prefixes: Pick<ImportedPrefixes, 'covers'>;
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
   readonly clientAddress: (request: Context['req']) => string;
@@ -33,7 +36,8 @@ interface Dependencies {
  * An API key is ended by whoever holds it: that is proof enough, and the best that a finder can do.
  */
 export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { verifier, format, refreshTokens, clients, clientAddress, transaction } = dependencies;
+  const { verifier, format, prefixes, refreshTokens, clients, clientAddress, transaction } =
+    dependencies;
 
   function actorOf(ctx: Context, id: string): Actor {
     const { requestId } = ctx.state as { requestId: string };
@@ -55,7 +59,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
   async function revokeKey(ctx: Context, key: string): Promise<boolean> {
     const kind = format.parse(key)?.kind;
     const isOurs = kind !== undefined && KINDS[kind].family !== 'tokens';
-    if (!isOurs && !format.isForeign(key)) return false;
+    if (!isOurs && !prefixes.covers(key)) return false;
     const verdict = await verifier.verify(key, undefined);
     const { principal } = verdict;
     if (principal === undefined) return isOurs;

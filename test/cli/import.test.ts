@@ -47,8 +47,18 @@ describe('api-keys import', () => {
 
   const run = async (lines: readonly (object | string)[], ...more: string[]) => {
     const input = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line)));
-    const words = ['api-keys', 'import', '--tenant', 'acme', '--prefix', 'sk_old_', '--json'];
+    const words = [
+      'api-keys',
+      'import',
+      '--tenant',
+      'acme',
+      '--prefix',
+      'sk_old_',
+      '--no-wait',
+      '--json',
+    ];
     const { code, stdout, stderr } = await cli([...words, ...more], input.join('\n'));
+    await gatehouse.app.prefixes.refresh();
     return { code, stderr, report: JSON.parse(stdout || '{}') as Report };
   };
   const me = (key: string) =>
@@ -259,13 +269,13 @@ describe('api-keys import', () => {
     ['an empty prefix', ['--tenant', 'acme', '--prefix', '']],
     ['no tenant', ['--prefix', 'sk_']],
   ])('is misused with %s', async (_what, words) => {
-    const { code } = await cli(['api-keys', 'import', ...words]);
+    const { code } = await cli(['api-keys', 'import', ...words, '--no-wait']);
 
     expect(code).toBe(2);
   });
 
   it('says so when the file or the tenant is not there', async () => {
-    const words = ['api-keys', 'import', '--prefix', 'sk_old_'];
+    const words = ['api-keys', 'import', '--prefix', 'sk_old_', '--no-wait'];
     const missing = join(folder, 'missing.jsonl');
 
     for (const more of [

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createHash, randomUUID } from 'node:crypto';
 
 import { createRevocationStore } from '../../src/credentials/revocation-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createCli } from '../support/cli.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';
 import { inParallel } from '../support/parallel.js';
 import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
@@ -50,7 +52,10 @@ describe('two server processes on one database', () => {
       expect(await Promise.all([statusOf(a, secret), statusOf(b, secret)])).toEqual([200, 200]);
       // Asking while it is being revoked: an answer that is under way must not outlive the revocation.
       const asked = statusOf(b, secret);
-      const revoked = await a.send('DELETE', `/api/v1/api-keys/${id}`, { key: admin.secret });
+      const revoked = await a.send('DELETE', `/api/v1/api-keys/${id}`, {
+        key: admin.secret,
+        body: { confirm: ONE_KEY.name },
+      });
       expect(revoked.status).toBe(204);
       const next = await statusOf(b, secret);
       verdicts.set(next, (verdicts.get(next) ?? 0) + 1);
@@ -96,11 +101,24 @@ describe('two server processes on one database', () => {
       await until(() => minted.length >= 20);
 
       const path = `/api/v1/api-keys/${minter.id}`;
-      expect((await a.send('DELETE', path, { key: other.secret })).status).toBe(204);
+      const body = { confirm: 'A key' };
+      expect((await a.send('DELETE', path, { key: other.secret, body })).status).toBe(204);
       await ended;
       expect(await issuedAfter(tenant, minter.id)).toEqual([]);
     }
   }, 60_000);
+
+  it('know keys that were issued elsewhere as soon as their import is done', async () => {
+    const tenant = await gatehouse.createTenant('mover');
+    const key = `old-${randomUUID()}`;
+    const sha256 = createHash('sha256').update(key).digest('hex');
+    const words = ['api-keys', 'import', '--tenant', tenant.slug, '--prefix', 'old-'];
+
+    const line = JSON.stringify({ sha256, name: 'From before', scopes: ['contacts:read'] });
+    expect(await createCli(gatehouse.database)(words, line)).toMatchObject({ code: 0 });
+
+    expect(await Promise.all([statusOf(a, key), statusOf(b, key)])).toEqual([200, 200]);
+  });
 
   async function mint(server: ServerProcess, by: TestKey): Promise<Minted> {
     const answer = await server.send('POST', '/api/v1/api-keys', { key: by.secret, body: ONE_KEY });

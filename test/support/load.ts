@@ -66,7 +66,8 @@ const revokeKey: Task = async (server, key, { keys, revoked }) => {
   const [id, secret] = first;
   // Off the list before it is sent: unless it is acknowledged, it may have been revoked or not.
   keys.delete(id);
-  expectStatus(await server.send('DELETE', `/api/v1/api-keys/${id}`, { key }), 204);
+  const body = { confirm: 'Under load' };
+  expectStatus(await server.send('DELETE', `/api/v1/api-keys/${id}`, { key, body }), 204);
   revoked.set(id, secret);
 };
 

@@ -1,15 +1,13 @@
-import { createKeyService } from '../../../src/api-keys/key-service.js';
-import { newPersonalToken } from '../../../src/api-keys/key-schema.js';
-import { OPERATOR } from '../../../src/audit/audit-log.js';
+import type { Scope } from '../../../src/scopes/catalog.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../../support/app.js';
+import type { TestApp } from '../../support/app.js';
+import { createCredential } from '../../support/credentials.js';
 import {
   authorize,
   createBrowser,
   createUser,
   getTokens,
   registerClient,
-  type TestUser,
 } from '../../support/oauth.js';
 import { factsOf, SCOPES, type Environment, type Kind } from './contract.js';
 import { createOnce } from './made-once.js';
@@ -52,9 +50,10 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
     }
     const fields = { kind, environment, scopes };
     const key = await (kind === 'personal'
-      ? createPersonalToken(gatehouse, tenant, user, fields)
+      ? createCredential(gatehouse, tenant, kind, scopes as Scope[], environment)
       : gatehouse.createKey(tenant, fields));
-    const ids = { tenant: tenant.id, publishable: tenant.id, user: user.id };
+    const account = 'principalId' in key ? key.principalId : user.id;
+    const ids = { tenant: tenant.id, publishable: tenant.id, user: account };
     const id = principal === 'service' || principal === 'agent' ? key.id : ids[principal];
     const shown = { ...common, keyId: key.id, principal: { kind: principal, id } };
     return { kind, environment, scopes, secret: key.secret, shown };
@@ -67,22 +66,6 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
       return once(id, () => make(kind, environment, scopes));
     },
   };
-}
-
-/** A personal token as its account would make it in the settings. */
-function createPersonalToken(
-  { dataSource, keyring, format }: TestApp,
-  { id: tenantId }: Tenant,
-  { id: accountId }: TestUser,
-  fields: object,
-): Promise<Pick<TestKey, 'id' | 'secret'>> {
-  return dataSource.transaction(async (manager) => {
-    const keys = createKeyService({ manager, keyring, format });
-    const actor = { ...OPERATOR, id: accountId };
-    const parsed = newPersonalToken.parse({ name: 'A token', ...fields });
-    const { key, secret } = await keys.create({ actor, tenantId, accountId }, parsed);
-    return { id: key.id, secret };
-  });
 }
 
 /** What is secret and real, or looks like it, and opens no route of the API whatever. */
