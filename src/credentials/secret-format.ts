@@ -11,6 +11,11 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const SECRET_AND_CHECKSUM = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
 
+/** Of whatever brand: where no credential belongs, it need not be known which. */
+const ANY_CREDENTIAL = new RegExp(
+  `[a-z][a-z0-9]{1,15}_[a-z_]{2,10}_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}`,
+);
+
 /** Keys that were issued elsewhere: one word of printable ASCII, long enough not to be guessed. */
 const FOREIGN = /^[\x21-\x7e]{16,512}$/;
 
@@ -42,6 +47,11 @@ export interface SecretFormat {
   isForeign(text: string): boolean;
   /** A form that identifies a credential to its owner and gives nothing away. */
   mask(raw: string): string;
+}
+
+/** Whether a text has a credential in it, such as a key that was put into the wrong field. */
+export function holdsCredential(text: string): boolean {
+  return ANY_CREDENTIAL.test(text);
 }
 
 /** @param brand what every credential starts with, `TOKEN_BRAND` */
