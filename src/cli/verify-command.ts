@@ -21,6 +21,8 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
   tenant_suspended: 'Its tenant is suspended.',
 };
 
+type Headers = Readonly<Record<string, string>>;
+
 /** A request of the smoke test that is not answered by then has failed. */
 const PATIENCE_MS = 5000;
 
@@ -42,9 +44,15 @@ export const VERIFY_COMMAND: Command = {
     const verdict = await judge(context, credential, args.option('address'));
     const presented = presentVerdict(verdict);
     if (!args.flag('routes') && against === undefined) return presented;
-    const routes = coverageOf(verdict, await declaredRoutes(context));
+    const declared = await declaredRoutes(context);
+    const routes = coverageOf(verdict, declared);
     if (against === undefined) return { ...presented, routes };
-    return { ...presented, routes, observed: await observe(against, credential, routes) };
+    const headers = {
+      Authorization: `Bearer ${credential}`,
+      ...spaceOf(verdict, `X-${context.config.TOKEN_BRAND}-Space`),
+    };
+    const paths = readablePaths(verdict, declared);
+    return { ...presented, routes, observed: await observe(against, paths, headers) };
   },
   isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
 };
@@ -129,25 +137,42 @@ function verdictOf(verdict: Verdict, path: string, access: Exclude<Access, 'publ
     : (reason ?? 'admitted');
 }
 
-function boundTo({ bindings }: Principal, type: string | undefined): string {
-  const ids = bindings?.filter((binding) => binding.type === type).map(({ id }) => id) ?? [];
+function boundTo(principal: Principal, type: string | undefined): string {
+  const ids = idsBoundTo(principal, type);
   return ids.length === 0 ? 'not_bound' : `admitted for ${ids.join(', ')}`;
 }
 
-/** Asks a running server: whatever only reads, and needs no id. */
-async function observe(origin: string, credential: string, routes: readonly Coverage[]) {
-  const paths = routes
-    .filter(({ method, path }) => method === 'GET' && !path.includes(':'))
-    .map(({ path }) => `/api/v1${path}`);
+function idsBoundTo(principal: Principal | undefined, type: string | undefined): readonly string[] {
+  const bindings = principal?.bindings ?? [];
+  return bindings.filter((binding) => binding.type === type).map(({ id }) => id);
+}
+
+/** What only reads: all that needs no id, and the single things that a credential is bound to. */
+function readablePaths({ principal }: Verdict, routes: App['apiRoutes']): readonly string[] {
+  return routes.flatMap(({ method, path, access }) => {
+    if (method !== 'GET' || access === undefined || access === 'public') return [];
+    if (!path.includes(':')) return [`/api/v1${path}`];
+    return idsBoundTo(principal, access.thing).map((id) => `/api/v1${path.replace(':id', id)}`);
+  });
+}
+
+/** One that is confined to spaces is tried in one of them, as it will be used. */
+function spaceOf({ principal }: Verdict, header: string): Headers {
+  const [space] = principal?.spaces ?? [];
+  return space === undefined ? {} : { [header]: space };
+}
+
+/** Asks a running server. */
+async function observe(origin: string, paths: readonly string[], headers: Headers) {
   const observed = [];
-  for (const path of paths) observed.push({ path, ...(await ask(origin + path, credential)) });
+  for (const path of paths) observed.push({ path, ...(await ask(origin + path, headers)) });
   return observed;
 }
 
-async function ask(url: string, credential: string): Promise<object> {
+async function ask(url: string, headers: Headers): Promise<object> {
   try {
     const answer = await fetch(url, {
-      headers: { Authorization: `Bearer ${credential}` },
+      headers,
       redirect: 'manual',
       signal: AbortSignal.timeout(PATIENCE_MS),
     });

@@ -8,7 +8,7 @@ const MAX_LENGTH = 500;
  * percent signs in the path, so that no browser could read another place into it.
  */
 const OUR_PAGES =
-  /^\/(?:settings\/[\w-]+|device)(?:\/[\w-]+)*(?:\?(?:[\w.~&=+:-]|%[0-9A-Fa-f]{2})*)?$/;
+  /^\/(?:settings\/[\w-]+|device)(?:\/[\w-]+)*(?:\?(?:[\w.~&=+:-]|%[0-9A-Fa-f]{2})+)?$/;
 
 /** @returns the place, if it is one of our pages; `undefined` for whatever else, as if nothing was said */
 export function returnPlace(text: string | undefined): string | undefined {

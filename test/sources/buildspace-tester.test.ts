@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { createCli } from '../support/cli.js';
 import { createForeignPage } from '../support/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
 import { expectProblem } from '../support/problems.js';
+import { createSpace } from '../support/spaces.js';
 
 /*
  * Buildspace's page on machine credentials, from its example request to its end; what comes before is in
@@ -21,6 +23,7 @@ const SCOPES = ['contacts:read', 'contacts:write'];
 
 describe('Buildspace: machine credentials in use', () => {
   let gatehouse: TestApp;
+  let tenant: Tenant;
   let cli: ReturnType<typeof createCli>;
   let desk: KeyDesk;
   let service: TestKey;
@@ -28,7 +31,7 @@ describe('Buildspace: machine credentials in use', () => {
   beforeAll(async () => {
     gatehouse = await createTestApp({ CORS_ALLOWED_ORIGINS: LISTED });
     cli = createCli(gatehouse.database);
-    const tenant = await gatehouse.createTenant('acme');
+    tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     service = await issue('service');
     [own] = [await createContact(), await createContact()];
@@ -112,6 +115,16 @@ describe('Buildspace: machine credentials in use', () => {
       expect(tested.observed).toContainEqual({
         ...{ path: '/api/v1/contacts', status: 403, code: 'forbidden' },
       });
+    });
+
+    it('tries an agent on what it is bound to, and whatever is confined to spaces in one of them', async () => {
+      const space = await createSpace(gatehouse, tenant, 'Second site');
+      const bindings = [{ type: 'contacts', id: own }];
+
+      const bound = await test(await issue('agent', { bindings }));
+      expect(bound.observed).toContainEqual({ path: `/api/v1/contacts/${own}`, status: 200 });
+      const confined = await test(await issue('service', { spaces: [space] }));
+      expect(confined.observed).toContainEqual({ path: '/api/v1/contacts', status: 200 });
     });
 
     it('tells before it is shipped that one will not do', async () => {
