@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credentials/kinds.js';
+import { holdsCredential } from '../credentials/secret-format.js';
 import { isId } from '../db/id.js';
 import { isAddressOrNetwork } from '../http/networks.js';
 import { text } from '../http/validation.js';
@@ -17,7 +18,8 @@ const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 const atMost = <Item extends z.ZodType>(length: number, item: Item) =>
   z.array(z.unknown()).max(length).pipe(z.array(item));
 
-const name = text(100);
+/** It is kept as it is, and shown to whoever manages keys. */
+const name = text(100).refine((value) => !holdsCredential(value), 'must not hold a credential');
 
 /** `null` and an empty list both say: from anywhere. */
 const allowedIps = atMost(

@@ -11,6 +11,11 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const SECRET_AND_CHECKSUM = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
 
+/** Of whatever brand: where no credential belongs, it need not be known which. */
+const ANY_CREDENTIAL = new RegExp(
+  `[a-z][a-z0-9]{1,15}_[a-z_]{2,10}_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}`,
+);
+
 /** What a text that is well formed claims to be. Only the database knows whether it is. */
 export interface ParsedCredential {
   readonly kind: Kind;
@@ -37,6 +42,11 @@ export interface SecretFormat {
   parse(text: string): ParsedCredential | undefined;
   /** A form that identifies a credential to its owner and gives nothing away. */
   mask(raw: string): string;
+}
+
+/** Whether a text has a credential in it, such as a key that was put into the wrong field. */
+export function holdsCredential(text: string): boolean {
+  return ANY_CREDENTIAL.test(text);
 }
 
 /** @param brand what every credential starts with, `TOKEN_BRAND` */

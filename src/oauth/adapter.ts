@@ -171,6 +171,8 @@ function toCode(row: ExchangeRow, secret: string): AdapterPayload {
 function refreshTokenAdapter(): Partial<Adapter> {
   return {
     ...ENDING,
+    // What only the library reads as a refresh is spelled so that nobody else would, and finds nothing.
+    find: async () => undefined,
     async upsert(secret, payload, seconds = 0) {
       theExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
     },

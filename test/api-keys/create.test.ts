@@ -171,6 +171,13 @@ describe('POST /api/v1/api-keys', () => {
       },
     );
 
+    it('refuses a name that holds a credential, and does not repeat it', async () => {
+      const { secret } = await gatehouse.createKey(tenant);
+      const answer = await post({ ...BASE, name: `the new ${secret}` });
+      expectInvalid(answer, ['name']);
+      expect(answer.text).not.toContain(secret);
+    });
+
     it('names every invalid member at once, and makes nothing', async () => {
       const count = async () =>
         (await gatehouse.database.query<{ id: string }>('SELECT id FROM credentials')).length;

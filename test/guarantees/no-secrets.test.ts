@@ -127,19 +127,18 @@ describe('no secret', () => {
 
   /** A key that was issued elsewhere; also handed over as it must not be. */
   async function importKeys({ slug }: Tenant): Promise<{ secret: string }> {
-    const [secret = '', clumsy = ''] = [1, 2].map(
-      () => `sk_old_${randomBytes(24).toString('hex')}`,
-    );
+    const issue = () => `sk_old_${randomBytes(24).toString('hex')}`;
+    const [secret, clumsy] = [issue(), issue()];
     const sha256 = createHash('sha256').update(secret).digest('hex');
     const fields = { name: 'From before', scopes: ['contacts:read'], sha256 };
     const wrongly = [{ sha256: clumsy }, { [clumsy]: true }, { kind: clumsy }];
     const moreWrongly = [{ scopes: [clumsy] }, { expiresAt: clumsy }, { spaces: [clumsy] }];
     const lines = [{}, ...wrongly, ...moreWrongly].map((wrong) => ({ ...fields, ...wrong }));
     const input = [...lines.map((line) => JSON.stringify(line)), clumsy].join('\n');
-    const cli = createCli(gatehouse.database);
     const options = ['--tenant', slug, '--prefix', 'sk_old_', '--no-wait', '--json'];
-    const failed = await whileNoneIsStored(() => cli(['api-keys', 'import', ...options], input));
-    const done = await cli(['api-keys', 'import', ...options], input);
+    const cli = createCli(gatehouse.database);
+    const run = () => cli(['api-keys', 'import', ...options], input);
+    const [failed, done] = [await whileNoneIsStored(run), await run()];
     await gatehouse.app.prefixes.refresh();
     expect(JSON.parse(done.stdout)).toMatchObject({ imported: 1, refused: 7 });
     const told = await cli(['verify', '--routes'], secret);

@@ -118,6 +118,18 @@ describe('POST /api/v1/oauth/token', () => {
   });
 
   describe('400', () => {
+    it('is for a refresh that is spelled as one for some readers only', async () => {
+      const { refresh_token: token = '' } = await getTokens(gatehouse, { client, user });
+      const more = `grant_type=refresh_token&refresh_token=${token}&client_id=${client.client_id}`;
+      // Some read a question mark at the beginning as a part of the first name.
+      await expectOAuthError(
+        await raw(`?grant_type=authorization_code&${more}`),
+        400,
+        'invalid_grant',
+      );
+      expect((await refresh(gatehouse, client, token)).status).toBe(200);
+    });
+
     it('is for what is missing', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       for (const name of ['grant_type', 'code', 'redirect_uri', 'client_id']) {

@@ -8,7 +8,10 @@ import { expectInvalid, expectProblem } from '../support/problems.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
 
 const MOST = 1000;
-const INVALID: readonly unknown[] = ['', '  ', 5, null, 'x'.repeat(101), 'a\0b', '\ud800'];
+const INVALID: readonly unknown[] = [
+  ...['', '  ', 5, null, 'x'.repeat(101), 'a\0b', '\ud800'],
+  `bwp_live_${'a'.repeat(49)}`,
+];
 
 describe('/api/v1/spaces', () => {
   let gatehouse: TestApp;
