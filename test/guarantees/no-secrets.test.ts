@@ -14,8 +14,8 @@ const PASSWORD = 'correct horse battery staple';
 /** What of a credential must be found nowhere, in the ways in which it could be written. */
 function traces(secret: string): readonly string[] {
   const random = secret.slice(secret.lastIndexOf('_') + 1).slice(0, 43);
-  const bytes = Buffer.from(random);
-  return [random, random.slice(0, 20), bytes.toString('hex'), bytes.toString('base64url')];
+  const encoded = (['hex', 'base64url'] as const).map((form) => Buffer.from(random).toString(form));
+  return [random, random.slice(0, 20), ...encoded];
 }
 
 /** Exercises every flow, every refusal included, and collects what could have leaked. */
@@ -119,8 +119,8 @@ describe('no secret', () => {
     await create(keyOf(organization).bearer, { scopes: ['contacts:read'], environment: 'test' });
     for (const { id } of made) {
       collect(await gatehouse.http.get(`${keys}/${id}`).set(bearer));
-      const rotation = gatehouse.http.post(`${keys}/${id}/rotate`).set(bearer);
-      collect(await rotation.send({ graceSeconds: 3600 }));
+      const body = { graceSeconds: 3600 };
+      collect(await gatehouse.http.post(`${keys}/${id}/rotate`).set(bearer).send(body));
     }
     return made;
   }
@@ -131,9 +131,9 @@ describe('no secret', () => {
     const [secret, clumsy] = [issue(), issue()];
     const sha256 = createHash('sha256').update(secret).digest('hex');
     const fields = { name: 'From before', scopes: ['contacts:read'], sha256 };
-    const wrongly = [{ sha256: clumsy }, { [clumsy]: true }, { kind: clumsy }];
-    const moreWrongly = [{ scopes: [clumsy] }, { expiresAt: clumsy }, { spaces: [clumsy] }];
-    const lines = [{}, ...wrongly, ...moreWrongly].map((wrong) => ({ ...fields, ...wrong }));
+    const lists = [{ scopes: [clumsy] }, { spaces: [clumsy] }];
+    const wrongly = ['sha256', 'kind', 'expiresAt', clumsy].map((member) => ({ [member]: clumsy }));
+    const lines = [{}, ...wrongly, ...lists].map((wrong) => ({ ...fields, ...wrong }));
     const input = [...lines.map((line) => JSON.stringify(line)), clumsy].join('\n');
     const options = ['--tenant', slug, '--prefix', 'sk_old_', '--no-wait', '--json'];
     const cli = createCli(gatehouse.database);
@@ -141,18 +141,17 @@ describe('no secret', () => {
     const [failed, done] = [await whileNoneIsStored(run), await run()];
     await gatehouse.app.prefixes.refresh();
     expect(JSON.parse(done.stdout)).toMatchObject({ imported: 1, refused: 7 });
-    const told = await cli(['verify', '--routes'], secret);
-    for (const { stdout, stderr } of [failed, done, told]) answers.push(stdout, stderr);
+    const all = [failed, done, await cli(['verify', '--routes'], secret)];
+    answers.push(...all.flatMap(({ stdout, stderr }) => [stdout, stderr]));
     secrets.push(secret, clumsy);
     digests.push(sha256);
     return { secret };
   }
-
   async function whileNoneIsStored<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { database } = gatehouse;
-    await database.query('ALTER TABLE credentials ADD CONSTRAINT is_full CHECK (false) NOT VALID');
+    const alter = (how: string) => gatehouse.database.query(`ALTER TABLE credentials ${how}`);
+    await alter('ADD CONSTRAINT is_full CHECK (false) NOT VALID');
     const result = await work();
-    await database.query('ALTER TABLE credentials DROP CONSTRAINT is_full');
+    await alter('DROP CONSTRAINT is_full');
     return result;
   }
 
