@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { StartupError } from './db/startup-error.js';
 import { isAddressOrNetwork } from './http/networks.js';
+import { parseUrl } from './http/url.js';
 
 /** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
 export type Config = Readonly<z.output<typeof environment> & { ISSUER: string; DATA_DIR: string }>;
@@ -30,7 +31,7 @@ const network = z
 const origin = z
   .string()
   .refine(
-    (text) => URL.canParse(text) && new URL(text).origin === text,
+    (text) => parseUrl(text)?.origin === text,
     'must be an origin such as https://example.com, without a path',
   );
 

@@ -8,6 +8,7 @@ import type { Principal } from '../credentials/principal.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
 import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
 import { errorMessage } from '../db/errors.js';
+import { parseUrl } from '../http/url.js';
 import { createLog } from '../log.js';
 import { createSigningKeys } from '../signing-keys/signing-keys.js';
 import { Misuse, type Command, type CommandContext } from './command.js';
@@ -190,7 +191,7 @@ async function ask(url: string, headers: Headers): Promise<object> {
 /** @throws Misuse for what is no http(s) address: the credential would be sent there */
 function originOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
-  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const url = parseUrl(text);
   if (url && ['http:', 'https:'].includes(url.protocol)) return url.origin;
   throw new Misuse('--against must be an address such as https://auth.example.com.');
 }

@@ -1,5 +1,7 @@
 import ipaddr from 'ipaddr.js';
 
+import { parseUrl } from '../http/url.js';
+
 const MAX_LENGTH = 2000;
 
 /** RFC 3986 §2: nothing else is part of a URI; whoever reads on past it reads something else than we did. */
@@ -140,7 +142,7 @@ function schemeOf(uri: string): string {
 function textFault(uri: string): string | undefined {
   if (uri.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters`;
   if (NOT_IN_URIS.test(uri)) return 'holds characters that no URI may have';
-  if (schemeOf(uri) === '' || !URL.canParse(uri)) return 'is not an absolute URI';
+  if (schemeOf(uri) === '' || parseUrl(uri) === undefined) return 'is not an absolute URI';
   // `@` alone is an empty name and password, which readers understand differently.
   if (authorityOf(uri).includes('@')) return 'holds credentials';
   return undefined;

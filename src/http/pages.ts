@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { Eta } from 'eta';
 
+import { parseUrl } from './url.js';
+
 /** Beside `src`, among the sources as in a build. */
 const VIEWS = new URL('../../views/', import.meta.url);
 
@@ -132,8 +134,9 @@ function policy(styleHash: string, formAction: readonly (string | undefined)[]):
  * @returns `undefined` for what no source can name safely: a host may hold `;` or `*`
  */
 export function formActionSource(redirectUri: string): string | undefined {
-  if (!URL.canParse(redirectUri)) return undefined;
-  const { protocol, hostname, host } = new URL(redirectUri);
+  const url = parseUrl(redirectUri);
+  if (url === undefined) return undefined;
+  const { protocol, hostname, host } = url;
   if (protocol !== 'https:' && protocol !== 'http:') {
     return APP_SCHEME.test(protocol) && !NO_APP_SCHEME.test(protocol) ? protocol : undefined;
   }

@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+
+import { parseUrl } from '../../src/http/url.js';
+
+describe('parseUrl', () => {
+  it('reads addresses beyond ASCII, also once it was called often enough to be optimized', () => {
+    const misread = Array.from({ length: 100_000 }, () =>
+      parseUrl('https://bücher.example/'),
+    ).filter((url) => url?.host !== 'xn--bcher-kva.example');
+
+    expect(misread).toEqual([]);
+  });
+
+  it.each(['', 'nonsense', '//host', 'http://[', 'http://a b/'])('is none: %j', (text) => {
+    expect(parseUrl(text)).toBeUndefined();
+  });
+});
