@@ -133,30 +133,26 @@ export function createGuard({
     readonly reason: Reason | undefined;
   }
 
-  /** Who a request speaks for, or why its credential is refused wherever it comes. */
-  async function judge(presented: Presented, address: string, method: string): Promise<Judged> {
-    const { raw, beside } = presented;
-    if (beside !== undefined) return judgePair(presented, beside, address, method);
-    const verdict = await verifier.verify(raw, address);
-    const reason =
-      reasonAgainst(verdict, presented, method) ?? reasonOfAudience(verdict, audiences);
-    return { verdict, reason };
-  }
+  /** Why a credential is refused wherever it comes, if it is. */
+  const reasonOf = (verdict: Verdict, presented: Presented, method: string) =>
+    reasonAgainst(verdict, presented, method) ?? reasonOfAudience(verdict, audiences);
 
   /** Both are judged, and looked up by one query. The first that is refused is what the answer is about. */
   async function judgePair(
-    { raw, by }: Presented,
+    presented: Presented,
     beside: string,
     address: string,
     method: string,
   ): Promise<Judged> {
-    const judged = await Promise.all([
-      judge({ raw: beside, by: 'x-api-key' }, address, method),
-      judge({ raw, by }, address, method),
-    ]);
-    const refused = judged.find(({ reason }) => reason !== undefined);
+    const pair = [{ raw: beside, by: 'x-api-key' } as const, presented];
+    const verdicts = await Promise.all(pair.map(({ raw }) => verifier.verify(raw, address)));
+    const [ofKey, ofUser] = verdicts.map((verdict, index) => ({
+      verdict,
+      reason: reasonOf(verdict, pair[index] ?? presented, method),
+    }));
+    const refused = [ofKey, ofUser].find((judged) => judged?.reason !== undefined);
     if (refused !== undefined) return refused;
-    const [key, user] = judged.map(({ verdict }) => verdict.principal);
+    const [key, user] = [ofKey?.verdict.principal, ofUser?.verdict.principal];
     if (key === undefined || user?.principalKind !== 'user') {
       throw new Problem('bad_request', 'Present one credential, in one way.');
     }
@@ -176,7 +172,15 @@ export function createGuard({
         throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
       }
       const address = clientAddress(ctx.req);
-      const { verdict, reason: ownReason } = await judge(presented, address, ctx.method);
+      let verdict: Verdict;
+      let ownReason: Reason | undefined;
+      if (presented.beside === undefined) {
+        verdict = await verifier.verify(presented.raw, address);
+        ownReason = reasonOf(verdict, presented, ctx.method);
+      } else {
+        const pair = await judgePair(presented, presented.beside, address, ctx.method);
+        ({ verdict, reason: ownReason } = pair);
+      }
       const { principal } = verdict;
       const reason = ownReason ?? reasonToTurnAway(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
