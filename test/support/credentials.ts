@@ -27,7 +27,8 @@ export function createCredential(
     const { digest, keyId } = keyring.digest(secret);
     const principalId =
       KINDS[kind].speaksAs === 'account' ? await createMember(manager, tenant) : tenant.id;
-    const subjects = [id, ...new Set([principalId, tenant.id])];
+    const member = principalId === tenant.id ? [] : [`${principalId}@${tenant.id}`, principalId];
+    const subjects = [id, ...member, tenant.id];
     await createCredentialStore(manager).insert({
       ...{ id, kind, environment, digest, subjects },
       name: `A ${kind} credential`,

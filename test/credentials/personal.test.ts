@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+
+import { createAccountStore } from '../../src/accounts/account-store.js';
+import type { Role } from '../../src/scopes/roles.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createCli } from '../support/cli.js';
+import { createCredential } from '../support/credentials.js';
+import { expectProblem } from '../support/problems.js';
+
+const SCOPES = ['contacts:read', 'contacts:write', 'contacts:delete', 'api_keys:manage'] as const;
+
+type Token = Awaited<ReturnType<typeof createCredential>>;
+
+describe('a personal access token', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let token: Token;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(async () => {
+    tenant = await gatehouse.createTenant(`acme-${randomUUID()}`);
+    token = await createCredential(gatehouse, tenant, 'personal', SCOPES);
+  });
+
+  const accounts = () => createAccountStore(gatehouse.dataSource.manager);
+  const become = (role: Role) => accounts().setRole(tenant.id, token.principalId, role);
+  const me = () => gatehouse.http.get('/api/v1/me').set(token.bearer);
+  const scopes = async () => (await me()).body.data.scopes as string[];
+  const createKey = () =>
+    gatehouse.http
+      .post('/api/v1/api-keys')
+      .set(token.bearer)
+      .send({ name: 'Made', scopes: ['contacts:read'] });
+
+  it('speaks for its account, under its own id', async () => {
+    expect((await me()).body.data).toMatchObject({
+      type: 'personal_access_token',
+      keyId: token.id,
+      tenantId: tenant.id,
+      environment: 'live',
+      principal: { kind: 'user', id: token.principalId },
+    });
+  });
+
+  it('shrinks with the role, on the next request', async () => {
+    await createKey().expect(201);
+    await become('member');
+
+    expect(await scopes()).toEqual(['contacts:read', 'contacts:write']);
+    const removal = gatehouse.http.delete('/api/v1/contacts/1').set(token.bearer);
+    expectProblem(await removal, 403, 'scope_insufficient');
+    expectProblem(await createKey(), 403, 'scope_insufficient');
+    await become('viewer');
+    expect(await scopes()).toEqual(['contacts:read']);
+  });
+
+  it('does not grow with the role beyond what it was made for', async () => {
+    await become('viewer');
+    await become('company_admin');
+
+    expect(await scopes()).toEqual(SCOPES);
+  });
+
+  it('is cut by the role also where it is introspected', async () => {
+    await become('viewer');
+    const service = await gatehouse.createKey(tenant, { kind: 'service', scopes: ['introspect'] });
+
+    const answer = await gatehouse.http
+      .post('/api/v1/oauth/introspect')
+      .set(service.bearer)
+      .type('form')
+      .send({ token: token.secret });
+
+    expect(answer.body).toMatchObject({ active: true, scope: 'contacts:read', key_id: token.id });
+  });
+
+  it('ends with the membership, and joining again does not revive it', async () => {
+    const { email } = (await accounts().find(token.principalId)) ?? { email: '' };
+    await me().expect(200);
+
+    const words = ['accounts', 'remove', '--email', email, '--tenant', tenant.slug, '--yes'];
+    expect(await createCli(gatehouse.database)(words)).toMatchObject({ code: 0 });
+
+    expectProblem(await me(), 401, 'unauthorized');
+    await accounts().join(tenant.id, token.principalId, 'company_admin');
+    expectProblem(await me(), 401, 'unauthorized');
+  });
+
+  it('is refused the moment that there is no membership, whatever was revoked', async () => {
+    await accounts().leave(tenant.id, token.principalId);
+
+    expectProblem(await me(), 401, 'unauthorized');
+  });
+
+  it('ends with its account and its tenant', async () => {
+    const cli = createCli(gatehouse.database);
+    const other = await createCredential(gatehouse, tenant, 'personal', ['leads:read']);
+    await cli(['revoke', token.principalId, '--yes']);
+    expectProblem(await me(), 401, 'unauthorized');
+    await gatehouse.http.get('/api/v1/me').set(other.bearer).expect(200);
+    await cli(['revoke', tenant.id, '--yes']);
+
+    const answer = await gatehouse.http.get('/api/v1/me').set(other.bearer);
+    expectProblem(answer, 401, 'unauthorized');
+  });
+});
