@@ -6,7 +6,9 @@ import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createCli } from '../support/cli.js';
+import { csrfOf, newBrowser, signIn } from '../support/console.js';
 import { createCredential } from '../support/credentials.js';
+import { createUser } from '../support/oauth.js';
 import { expectProblem } from '../support/problems.js';
 
 const SCOPES = ['contacts:read', 'contacts:write', 'contacts:delete', 'api_keys:manage'] as const;
@@ -106,5 +108,25 @@ describe('a personal access token', () => {
 
     const answer = await gatehouse.http.get('/api/v1/me').set(other.bearer);
     expectProblem(answer, 401, 'unauthorized');
+  });
+
+  it('made through the API ends like that too, whoever joins again', async () => {
+    const user = await createUser(gatehouse, [[tenant, 'manager']]);
+    const browser = newBrowser(gatehouse);
+    const csrf = csrfOf(await signIn(browser, user));
+    const answer = await browser.request('/api/v1/personal-access-tokens', {
+      method: 'POST',
+      headers: { 'X-CSRF-Token': csrf, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name: 'CI', access: 'write' }),
+    });
+    const { data } = (await answer.json()) as { data: { key: string; scopes: string[] } };
+    const ask = () => gatehouse.http.get('/api/v1/me').set('X-API-Key', data.key);
+    expect(data.scopes).toEqual((await ask().expect(200)).body.data.scopes);
+
+    const words = ['accounts', 'remove', '--email', user.email, '--tenant', tenant.slug, '--yes'];
+    await createCli(gatehouse.database)(words);
+    await accounts().join(tenant.id, user.id, 'company_admin');
+
+    expectProblem(await ask(), 401, 'unauthorized');
   });
 });
