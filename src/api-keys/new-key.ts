@@ -21,18 +21,20 @@ export async function settleNewKey(
   const unknown =
     fields.spaces === null ? [] : await store.unknownSpaces(by.tenantId, fields.spaces);
   if (unknown.length > 0) throw invalid('spaces', `no space of this tenant: ${unknown.join(', ')}`);
-  return { ...fields, scopes: scopes ?? (await scopesFor(store, by, access ?? 'read')) };
+  if (scopes !== undefined) return { ...fields, scopes };
+  const delegable = await delegableTo(store, by, fields.kind);
+  const isAsked = (scope: Scope) => access === 'write' || scope.endsWith(':read');
+  return { ...fields, scopes: delegable.filter(isAsked) };
 }
 
-/** All reads, or everything, that whoever makes it can delegate now. It does not grow later. */
-async function scopesFor(
+/** What whoever makes a key can put on it now: what `access` stands for. It does not grow later. */
+async function delegableTo(
   store: CredentialStore,
   by: KeyManager,
-  access: 'read' | 'write',
+  kind: NewKey['kind'],
 ): Promise<readonly Scope[]> {
   const ceiling = await ceilingOf(store, by);
-  const delegable = commonTo(ceiling?.scopes ?? [], factsOf('personal').carries);
-  return access === 'write' ? delegable : delegable.filter((scope) => scope.endsWith(':read'));
+  return commonTo(ceiling?.scopes ?? [], factsOf(kind).carries);
 }
 
 /** A personal token is made by whom it speaks for, and by nobody else. */

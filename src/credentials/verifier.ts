@@ -135,9 +135,7 @@ export function createVerifier({
       } catch (error) {
         throw serviceUnavailable(error);
       }
-      if (row === undefined) {
-        return { outcome: 'refused', reason: isForeign ? 'malformed' : 'unknown' };
-      }
+      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
       const { principal, allowedIps, digestKeyId, state, importedPrefix } = readRow(row, family);
       const isWhatItSays = isForeign
         ? importedPrefix !== '' && raw.startsWith(importedPrefix)

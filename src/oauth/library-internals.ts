@@ -9,7 +9,7 @@ import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 // @ts-expect-error the library has no types for its inner modules
 import contextStorage from 'oidc-provider/lib/helpers/als.js';
-// @ts-expect-error nor for this one
+// @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
 import type { SecretFormat } from '../credentials/secret-format.js';
