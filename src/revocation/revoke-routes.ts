@@ -101,7 +101,10 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
           await revokeToken(ctx, token, client.id);
         }
         ctx.status = 200;
-        ctx.body = '';
+        ctx.set('Cache-Control', 'no-store');
+        ctx.type = 'application/json';
+        // RFC 7009 §2.2 leaves the body open; clients in use parse it as JSON whatever it is.
+        ctx.body = '{}';
       },
     },
   ];

@@ -42,7 +42,9 @@ describe('POST /api/v1/oauth/revoke', () => {
   const status = (token: string) => statusOfToken(gatehouse, token);
   async function expectDone(answer: Response) {
     expect(answer.status).toBe(200);
-    expect(await answer.text()).toBe('');
+    expect(answer.headers.get('Content-Type')).toMatch(/^application\/json/);
+    expect(answer.headers.get('Cache-Control')).toBe('no-store');
+    expect(await answer.text()).toBe('{}');
   }
 
   describe('200', () => {
