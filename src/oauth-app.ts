@@ -26,7 +26,7 @@ import { createGrantStore } from './grants/grant-store.js';
 import type { CorsPath } from './http/cors.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
-import { formActionSource, type Pages } from './http/pages.js';
+import type { Pages } from './http/pages.js';
 import type { Route } from './http/routes.js';
 import { createIntrospectRoutes } from './introspection/introspect-routes.js';
 import { createUserinfoRoutes } from './introspection/userinfo-routes.js';
@@ -212,7 +212,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       })),
       { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
       ...createInteractionRoutes({
-        ...{ pages, csrf, consents, formActionSource, findClient, findAccount, clientAddress },
+        ...{ pages, csrf, consents, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,

@@ -47,7 +47,7 @@ export function createSignInRoutes({
 
 function viewOf(ctx: PageContext) {
   const place = placeOf(ctx);
-  return { action: place === undefined ? '/login' : loginFor(place), formAction: [] };
+  return { action: place === undefined ? '/login' : loginFor(place) };
 }
 
 function placeOf(ctx: PageContext): string | undefined {

@@ -3,19 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { Eta } from 'eta';
 
-import { parseUrl } from './url.js';
-
 /** Beside `src`, among the sources as in a build. */
 const VIEWS = new URL('../../views/', import.meta.url);
-
-/** What `formActionSource` makes, and nothing that could end a directive or start another. */
-const FORM_ACTION = /^(https?:\/\/([a-z0-9._-]+|\*)(:\d+)?|[a-z][a-z0-9+.-]*:)$/;
-
-const HOST = /^[a-z0-9._-]+(:\d+)?$/;
-const APP_SCHEME = /^[a-z][a-z0-9+.-]*:$/;
-
-/** Schemes that a source must never admit as a whole, whoever registered them. */
-const NO_APP_SCHEME = /^(https?|wss?|ftp|file|data|blob|filesystem|about|javascript|vbscript):$/;
 
 /** What a page is sent through: any Koa context, also that of a mounted application. */
 interface Answer {
@@ -44,12 +33,10 @@ interface PageOptions {
   /** 200 unless said otherwise. */
   readonly status?: number;
   /**
-   * Where a form of the page may lead beside our own origin, from `formActionSource`: browsers
-   * hold every redirect after the submission to it too, also those that the client itself answers
-   * with: Chrome stops where one leads to an origin that is not named. What is `undefined` adds
-   * nothing; a scheme such as `https:` admits all of its origins.
+   * Leaves `form-action` out of the policy, for forms that end at a client. Chromium applies the directive to every
+   * redirect that follows a submission, also to those that the client answers with, which may lead to any scheme.
    */
-  readonly formAction?: readonly (string | undefined)[];
+  readonly endsAtClient?: boolean;
   readonly signedIn?: SignedInFrame | undefined;
 }
 
@@ -60,7 +47,7 @@ export interface Pages<Views> {
    *
    * @param view the template's name in `views/`
    * @param page the title for the browser's tab, and the template's data
-   * @throws Error for a template that does not exist, or a source that is not plainly one
+   * @throws Error for a template that does not exist
    */
   send<View extends keyof Views & string>(
     ctx: Answer,
@@ -92,13 +79,13 @@ export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<V
   const site = { brandName, host: new URL(issuer).host, style };
 
   return {
-    send(ctx, view, page, { status = 200, formAction = [], signedIn } = {}) {
+    send(ctx, view, page, { status = 200, endsAtClient = false, signedIn } = {}) {
       const body = eta.render(`@${view}`, { ...page, ...site });
       const html = eta.render('@layout', { ...site, title: page.title, view, body, signedIn });
       ctx.set({
         'Content-Type': 'text/html; charset=utf-8',
         'Cache-Control': 'no-store',
-        'Content-Security-Policy': policy(styleHash, formAction),
+        'Content-Security-Policy': policy(styleHash, endsAtClient),
         // Not `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch §3.2),
         // which could then not be told from foreign ones. No other origin learns our URLs either way.
         'Referrer-Policy': 'same-origin',
@@ -114,33 +101,12 @@ function read(file: string): string {
   return readFileSync(new URL(file, VIEWS), 'utf8');
 }
 
-function policy(styleHash: string, formAction: readonly (string | undefined)[]): string {
-  const sources = formAction.filter((source) => source !== undefined);
-  const strange = sources.find((source) => !FORM_ACTION.test(source));
-  if (strange !== undefined) throw new Error(`not a source for form-action: ${strange}`);
+function policy(styleHash: string, endsAtClient: boolean): string {
   return [
     "default-src 'none'",
     `style-src 'sha256-${styleHash}'`,
-    `form-action ${["'self'", ...new Set(sources)].join(' ')}`,
+    ...(endsAtClient ? [] : ["form-action 'self'"]),
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join('; ');
-}
-
-/**
- * What a page's `form-action` must name, so that its form may end at this redirect URI: an origin,
- * or the scheme of an app.
- *
- * @returns `undefined` for what no source can name safely: a host may hold `;` or `*`
- */
-export function formActionSource(redirectUri: string): string | undefined {
-  const url = parseUrl(redirectUri);
-  if (url === undefined) return undefined;
-  const { protocol, hostname, host } = url;
-  if (protocol !== 'https:' && protocol !== 'http:') {
-    return APP_SCHEME.test(protocol) && !NO_APP_SCHEME.test(protocol) ? protocol : undefined;
-  }
-  // Sources know no IPv6 (CSP3 §2.3.1); any host on that port is the narrowest that Chrome follows.
-  if (hostname === '[::1]') return `${protocol}//${host.replace(hostname, '*')}`;
-  return HOST.test(host) ? `${protocol}//${host}` : undefined;
 }

@@ -7,7 +7,6 @@ import { consentGroups, describeRedirect, DISCLOSED_BY_USERINFO } from './page-d
 import { textOf } from './parameters.js';
 import {
   finish,
-  formActionOf,
   redirect,
   type InteractionDependencies,
   type PageAccount,
@@ -56,7 +55,7 @@ export async function showConsent(
       groups: consentGroups(offered),
       disclosed: DISCLOSED_BY_USERINFO,
     },
-    { formAction: formActionOf(pending, dependencies) },
+    { endsAtClient: true },
   );
 }
 
@@ -184,7 +183,7 @@ function chooseTenant(
       accountEmail: shown.account.email,
       tenants,
     },
-    { formAction: formActionOf(pending, dependencies) },
+    { endsAtClient: true },
   );
 }
 

@@ -5,7 +5,6 @@ import { textOf } from './parameters.js';
 import {
   findPending,
   finish,
-  formActionOf,
   type InteractionDependencies,
   type PageContext,
   type PendingAuthorization,
@@ -48,7 +47,6 @@ export function createInteractionRoutes(dependencies: Dependencies): Route<'publ
       action: `/login/${uid}`,
       clientName: client.name,
       hint: textOf(interaction.params, 'login_hint'),
-      formAction: formActionOf(pending, dependencies),
     };
     const account = isSubmitted
       ? await signInPage.submit(ctx, form, view)

@@ -5,7 +5,7 @@ import { errors } from 'oidc-provider';
 import type { Client } from '../clients/client.entity.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/csrf.js';
-import type { formActionSource, Pages } from '../http/pages.js';
+import type { Pages } from '../http/pages.js';
 import { Problem } from '../http/problem.js';
 import type { Consents } from './consents.js';
 import type { OAuthViews } from './page-data.js';
@@ -24,7 +24,6 @@ export interface InteractionDependencies {
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly consents: Consents;
-  readonly formActionSource: typeof formActionSource;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;
@@ -63,17 +62,6 @@ export async function findPending(
   const isRegistered = client !== undefined && isRedirectOf(client, redirectUri);
   if (interaction.uid !== uid || !isRegistered) throw expired;
   return { uid, interaction, client, redirectUri };
-}
-
-/**
- * Where a form of the page may lead: to the client's redirect, and on from there, since browsers hold every
- * redirect after the submission to the page's policy, also those of the client itself.
- */
-export function formActionOf(
-  { redirectUri }: PendingAuthorization,
-  { formActionSource: sourceOf }: InteractionDependencies,
-): readonly (string | undefined)[] {
-  return [sourceOf(redirectUri), 'https:'];
 }
 
 /** Hands the authorization back to the library, which goes on with it or ends it. */

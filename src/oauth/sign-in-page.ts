@@ -38,7 +38,6 @@ interface SignInView {
   readonly clientName?: string | undefined;
   /** An email address that the field is filled with. */
   readonly hint?: string | undefined;
-  readonly formAction: readonly (string | undefined)[];
 }
 
 /** The login form, wherever it is needed. */
@@ -71,7 +70,7 @@ export function createSignInPage({ pages, csrf, clientAddress, signIn }: Depende
         error,
         isInvalid: status === 422,
       },
-      { status, formAction: view.formAction },
+      { status, endsAtClient: true },
     );
     return undefined;
   };

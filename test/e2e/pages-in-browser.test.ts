@@ -60,6 +60,13 @@ const REDIRECTS = [
   'http://localhost:33418/callback',
   APP,
 ];
+/** Where callbacks of apps lead on to. */
+const ONWARDS = [
+  'https://www.example.org/',
+  'claude://claude.ai/oauth',
+  'http://localhost:33418/signed-in',
+  'http://127.0.0.1:33418/signed-in',
+];
 
 describe('the way back to the app, after a form', () => {
   /** From a new authorization to the consent page. */
@@ -78,30 +85,41 @@ describe('the way back to the app, after a form', () => {
     await untilAt(`${redirect}?code=bwp_ac_`);
   });
 
-  it('leads on from there to another site', async () => {
-    const { page, untilAt } = await openConsent(setting.site.origin + ONWARD);
+  it.each(ONWARDS)('leads on from the callback to %s', async (target) => {
+    const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
+    const { page, untilAt } = await openConsent(callback);
     await decide(page, 'Allow');
-    await untilAt('https://www.example.org/');
+    await untilAt(target);
   });
 
-  it.each([`${WEB}/never`, APP])(
-    'would be stopped by a policy that did not name %s',
-    async (redirect) => {
-      const { page, refused } = await openConsent(redirect);
-      await page.route('**/consent/*', async (route) => {
-        if (route.request().method() !== 'GET') return route.continue();
-        const response = await route.fetch();
-        const headers = response.headers();
-        const policy = headers['content-security-policy']?.replace(/ (https|cursor):[^; ]*/g, '');
-        const changed = { ...headers, 'content-security-policy': policy ?? '' };
-        return route.fulfill({ response, headers: changed });
+  it.each(ONWARDS)('leads on from the login page to %s', async (target) => {
+    const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
+    const page = await openApp(context, setting, [callback]);
+    const { untilAt } = watch(page);
+    const user = await createUser(setting.gatehouse, []);
+    await inApp(page, 'authorize', callback);
+    // Somebody without a tenant is sent back at once.
+    await signIn(page, user);
+    await untilAt(target);
+  });
+
+  it.each([`${WEB}/never`, APP])('would be stopped on the way to %s by form-action', async (to) => {
+    const { page, refused } = await openConsent(to);
+    await page.route('**/consent/*', async (route) => {
+      if (route.request().method() !== 'GET') return route.continue();
+      const response = await route.fetch();
+      const headers = response.headers();
+      const policy = `${headers['content-security-policy'] ?? ''}; form-action 'self'`;
+      return route.fulfill({
+        response,
+        headers: { ...headers, 'content-security-policy': policy },
       });
-      await page.reload();
-      await decide(page, 'Allow');
-      await until(() => refused.length > 0);
-      expect(refused[0]).toContain('form-action');
-    },
-  );
+    });
+    await page.reload();
+    await decide(page, 'Allow');
+    await until(() => refused.length > 0);
+    expect(refused[0]).toContain('form-action');
+  });
 
   it('leads straight there from the choice of a tenant and from the login page', async () => {
     const { gatehouse } = setting;

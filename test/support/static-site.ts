@@ -10,15 +10,16 @@ export interface StaticSite {
   close(): Promise<void>;
 }
 
-/** What is asked for there is found at another site. */
-export const ONWARD = '/onward';
+/** The path that redirects to whatever follows it, percent-encoded. */
+export const ONWARD = '/onward/';
 
 /** Serves `single-page-app.html`, whatever else is asked for. */
 export async function createStaticSite(): Promise<StaticSite> {
   const page = await readFile(new URL('./single-page-app.html', import.meta.url));
   const server = createServer(({ url }, response) => {
     if (url?.startsWith(ONWARD)) {
-      return response.writeHead(302, { Location: 'https://www.example.org/' }).end();
+      const [, target = ''] = /^\/onward\/([^?]*)/.exec(url) ?? [];
+      return response.writeHead(302, { Location: decodeURIComponent(target) }).end();
     }
     return response.setHeader('Content-Type', 'text/html').end(page);
   }).listen(0, 'localhost');
