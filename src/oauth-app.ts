@@ -162,7 +162,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       return endGrant(row, actor, 'a code or refresh token was used twice');
     },
   });
-  const authorize = createAuthorizationEndpoint({ issuer, protocol: protocol.middleware, pages });
+  const authorize = createAuthorizationEndpoint({ protocol: protocol.middleware, pages });
 
   const signInPage = createSignInPage({
     ...{ pages, csrf, clientAddress },

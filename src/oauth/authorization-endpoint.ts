@@ -6,7 +6,7 @@ import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { OAuthViews } from './page-data.js';
-import { oidcOf } from './library-internals.js';
+import { authorizationResponseOf, oidcOf } from './library-internals.js';
 
 /**
  * The authorization endpoint (RFC 6749 §3.1). Anybody can register a client, so before the user has
@@ -14,11 +14,9 @@ import { oidcOf } from './library-internals.js';
  * open redirect with our name on it. `prompt=none` is excepted, which is not for people to see.
  */
 export function createAuthorizationEndpoint({
-  issuer,
   protocol,
   pages,
 }: {
-  issuer: string;
   /** The library's own answer to an authorization request. */
   protocol: Middleware;
   pages: Pages<OAuthViews>;
@@ -33,15 +31,13 @@ export function createAuthorizationEndpoint({
     const { failure } = ctx.state as { failure?: unknown };
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
-    // Koa's types say otherwise, but what was not set is undefined.
-    const location = (ctx.response.get('Location') as string | undefined) ?? '';
-    const isOurs = location === '' || location.startsWith('/') || location.startsWith(`${issuer}/`);
-    if (isOurs || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
-    const { searchParams } = new URL(location);
+    const response = authorizationResponseOf(ctx);
+    if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
+    // Not read from the location: its query begins with the words of the client's own redirect URI.
     ctx.remove('Location');
     renderAuthorizationError(pages, ctx, {
-      code: searchParams.get('error') ?? 'invalid_request',
-      description: searchParams.get('error_description') ?? undefined,
+      code: response['error'] ?? 'invalid_request',
+      description: response['error_description'],
     });
   };
 }

@@ -13,10 +13,17 @@ import contextStorage from 'oidc-provider/lib/helpers/als.js';
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
 import type { SecretFormat } from '../credentials/secret-format.js';
+import { redirectLocation } from './redirect-location.js';
 
 interface Internals {
-  readonly responseModes: Map<string, unknown>;
+  readonly responseModes: Map<string, Respond>;
 }
+
+/** Sends the parameters of an authorization response to the client. */
+type Respond = (ctx: Context, redirectUri: string, parameters: AuthorizationResponse) => void;
+
+/** What an authorization response says (RFC 6749 §4.1.2): a code, or an error. */
+export type AuthorizationResponse = Readonly<Record<string, string>>;
 
 interface TokenModel {
   prototype: { generateTokenId(this: { format?: string }): string };
@@ -82,15 +89,29 @@ export function judgeClientsByOurRules(
  */
 export function answerInTheQueryOnly(provider: Provider): void {
   const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
-  const respond = responseModes.get('query');
   for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
-  responseModes.get = () => respond;
+  responseModes.get = () => respondInQuery;
   Object.defineProperty(contextOf(provider), 'responseMode', {
     get(this: { params: { response_mode?: string; response_type?: string } }) {
       const { response_mode: mode, response_type: type = '' } = this.params;
       return mode ?? (type.includes('token') ? undefined : 'query');
     },
   });
+}
+
+/** The library and Koa would both rewrite the URI, which has to stay as the client registered it. */
+const respondInQuery: Respond = (ctx, redirectUri, parameters) => {
+  (ctx.state as { authorizationResponse?: AuthorizationResponse }).authorizationResponse =
+    parameters;
+  ctx.status = 303;
+  ctx.set('Location', redirectLocation(redirectUri, parameters));
+  ctx.type = 'text/plain; charset=utf-8';
+  ctx.body = 'Redirecting to the app.';
+};
+
+/** The authorization response that a request was answered with, if it was sent to the client. */
+export function authorizationResponseOf(ctx: Context): AuthorizationResponse | undefined {
+  return (ctx.state as { authorizationResponse?: AuthorizationResponse }).authorizationResponse;
 }
 
 /** Addresses are the issuer's, whatever a request's `Host` or target says. */
