@@ -4,6 +4,7 @@ import { Spaces1763810000000 } from './1763810000000-spaces.js';
 import { Products1763820000000 } from './1763820000000-products.js';
 import { RateWindows1763830000000 } from './1763830000000-rate-windows.js';
 import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
+import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js';
 
 /** Every migration, oldest first. A released one is never changed. */
 export const MIGRATIONS = [
@@ -13,4 +14,5 @@ export const MIGRATIONS = [
   Products1763820000000,
   RateWindows1763830000000,
   ImportedKeys1763840000000,
+  VerifiedEmails1764040000000,
 ];

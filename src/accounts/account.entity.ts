@@ -15,6 +15,10 @@ export class Account {
   @Column({ type: 'text', nullable: true })
   name!: string | null;
 
+  /** When its owner proved to receive what is sent to the address; `null` if nobody has. */
+  @Column({ type: 'timestamptz', name: 'email_verified_at', nullable: true })
+  emailVerifiedAt!: Date | null;
+
   /** argon2id, in its PHC string format. */
   @Column({ type: 'text', name: 'password_hash' })
   passwordHash!: string;

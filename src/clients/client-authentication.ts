@@ -2,6 +2,10 @@ import type { Context } from 'koa';
 
 import type { Keyring } from '../credentials/keyring.js';
 import type { Lookup, LookupQueries } from '../credentials/lookup.js';
+import {
+  FORMER_SIGNING_ALGORITHM,
+  type SigningAlgorithm,
+} from '../credentials/signing-algorithms.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
@@ -13,6 +17,7 @@ const FACTS = `
   metadata->>'redirect_uris',
   concat_ws(' ', id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END,
     metadata->>'token_endpoint_auth_method',
+    coalesce(metadata->>'id_token_signed_response_alg', '${FORMER_SIGNING_ALGORITHM}'),
     CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END)`;
 
 /**
@@ -32,6 +37,8 @@ export interface AuthenticatedClient {
   readonly isConfidential: boolean;
   /** Whether it registered for the grant type `refresh_token`. */
   readonly mayRefresh: boolean;
+  /** By which its id_tokens are signed. */
+  readonly idTokenAlgorithm: SigningAlgorithm;
   /** Origins that may read what it is answered (CORS). */
   readonly readers: () => Readers;
 }
@@ -65,13 +72,16 @@ export function createClientAuthentication({
       const row = isConfidential
         ? await lookup.find('clients', keyring.digests(secret))
         : await lookup.find('clients_by_id', [id]);
-      const [found, state, method, refreshes] = row?.[2].split(' ') ?? [];
+      const [found, state, method, algorithm, refreshes] = row?.[2].split(' ') ?? [];
       if (row === undefined || found !== id || state !== 'good') return undefined;
       // Who has a secret says it.
       if (isConfidential === (method === 'none')) return undefined;
       if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) return undefined;
       return {
-        ...{ id, isConfidential, mayRefresh: refreshes !== undefined },
+        id,
+        isConfidential,
+        mayRefresh: refreshes !== undefined,
+        idTokenAlgorithm: algorithm as SigningAlgorithm,
         readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
       };
     } catch (error) {

@@ -18,6 +18,11 @@ export function publicForm(metadata: ClientMetadata): ClientMetadata {
     grant_types: sorted(metadata.grant_types),
     response_types: sorted(metadata.response_types),
     ...(metadata.contacts && { contacts: sorted(metadata.contacts) }),
+    ...(metadata.post_logout_redirect_uris && {
+      post_logout_redirect_uris: sorted(
+        metadata.post_logout_redirect_uris.map(withoutLoopbackPort),
+      ),
+    }),
   };
 }
 

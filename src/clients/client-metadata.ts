@@ -1,5 +1,10 @@
 import { z } from 'zod';
 
+import {
+  DEFAULT_SIGNING_ALGORITHM,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from '../credentials/signing-algorithms.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { CATALOG } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
@@ -15,6 +20,10 @@ export interface ClientMetadata {
   readonly response_types: readonly string[];
   readonly token_endpoint_auth_method: AuthMethod;
   readonly application_type: 'web' | 'native';
+  /** Absent from clients that registered when there was no choice: `FORMER_SIGNING_ALGORITHM`. */
+  readonly id_token_signed_response_alg?: SigningAlgorithm;
+  /** Where the user may be sent after signing out; kept like `redirect_uris`. */
+  readonly post_logout_redirect_uris?: readonly string[];
   /** In the catalogue's order; absent if the client may ask for anything. */
   readonly scope?: string;
   readonly contacts?: readonly string[];
@@ -45,6 +54,11 @@ const redirectUri = z.string().superRefine((uri, context) => {
   if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
 });
 
+const redirectUris = z
+  .array(redirectUri, 'must be a list of URIs')
+  .transform(unique)
+  .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`));
+
 const httpsUrl = z
   .string()
   .trim()
@@ -58,10 +72,7 @@ const email = z.string().trim().max(254).pipe(z.email('is no email address'));
 /** Members that are not listed are dropped. */
 const members = z.object({
   client_name: displayText(MAX_NAME).optional(),
-  redirect_uris: z
-    .array(redirectUri, 'must be a list of URIs')
-    .transform(unique)
-    .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`)),
+  redirect_uris: redirectUris,
   grant_types: anyOf(GRANT_TYPES)
     .refine((kept) => kept.includes('authorization_code'), 'must include authorization_code')
     .default(GRANT_TYPES),
@@ -72,6 +83,10 @@ const members = z.object({
     .enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`)
     .optional(),
   application_type: z.enum(['web', 'native'], 'must be web or native').optional(),
+  id_token_signed_response_alg: z
+    .enum(SIGNING_ALGORITHMS, `must be one of ${SIGNING_ALGORITHMS.join(', ')}`)
+    .optional(),
+  post_logout_redirect_uris: redirectUris.optional(),
   scope: z.string().max(4000).transform(requestable).optional(),
   contact: email.optional(),
   contacts: z.array(email).optional(),
@@ -80,6 +95,12 @@ const members = z.object({
   software_id: displayText(200).optional(),
   software_version: displayText(200).optional(),
 });
+
+/** Values for an absent `token_endpoint_auth_method` and `id_token_signed_response_alg`. */
+export interface MetadataDefaults {
+  readonly authMethod: AuthMethod;
+  readonly algorithm: SigningAlgorithm;
+}
 
 /**
  * Reads what a client says about itself (RFC 7591 §2). Members that are null or empty count as
@@ -90,12 +111,12 @@ const members = z.object({
  * omitted them. What it gets, users decide.
  *
  * @param value the request's JSON
- * @param authMethod stands in for an absent `token_endpoint_auth_method`
+ * @param defaults stand in for members that are absent
  * @throws OAuthError 400 `invalid_redirect_uri` or `invalid_client_metadata` (RFC 7591 §3.2.2)
  */
 export function parseClientMetadata(
   value: unknown,
-  authMethod: AuthMethod = 'none',
+  defaults: MetadataDefaults = { authMethod: 'none', algorithm: DEFAULT_SIGNING_ALGORITHM },
 ): ClientMetadata {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new OAuthError(400, 'invalid_client_metadata', 'The body must be a JSON object.');
@@ -111,8 +132,9 @@ export function parseClientMetadata(
   return withoutEmptyMembers({
     ...given,
     client_name: client_name || nameFrom(given.redirect_uris),
-    token_endpoint_auth_method: given.token_endpoint_auth_method ?? authMethod,
+    token_endpoint_auth_method: given.token_endpoint_auth_method ?? defaults.authMethod,
     application_type: given.application_type ?? (isNative ? 'native' : 'web'),
+    id_token_signed_response_alg: given.id_token_signed_response_alg ?? defaults.algorithm,
     contacts: allContacts,
   }) as ClientMetadata;
 }
@@ -150,9 +172,15 @@ function nameFrom(redirectUris: readonly string[]): string {
     : (app.split(':')[0] ?? '').toLowerCase().slice(0, MAX_NAME);
 }
 
+/** The members that hold redirection URIs (RFC 7591 §3.2.2). */
+const REDIRECT_MEMBERS: ReadonlySet<unknown> = new Set([
+  'redirect_uris',
+  'post_logout_redirect_uris',
+]);
+
 /** The first fault, by member; what was sent is never repeated. */
 function toOAuthError({ issues }: z.ZodError): OAuthError {
-  const inRedirect = issues.find(({ path }) => path[0] === 'redirect_uris');
+  const inRedirect = issues.find(({ path: [member] }) => REDIRECT_MEMBERS.has(member));
   const issue = inRedirect ?? issues[0];
   const description = `${issue?.path.join('.')}: ${issue?.message}`;
   const code = inRedirect ? 'invalid_redirect_uri' : 'invalid_client_metadata';
@@ -168,4 +196,23 @@ export function differences(before: ClientMetadata, after: ClientMetadata) {
   const pick = (metadata: ClientMetadata) =>
     Object.fromEntries(changed.map((name) => [name, metadata[name as keyof ClientMetadata]]));
   return { before: pick(before), after: pick(after) };
+}
+
+/** Whether the operator, who verified the one, would have seen something else in the other. */
+export function isShownOtherwise(before: ClientMetadata, after: ClientMetadata): boolean {
+  const shown = ({
+    client_name,
+    redirect_uris,
+    client_uri,
+    logo_uri,
+    ...metadata
+  }: ClientMetadata) =>
+    JSON.stringify([
+      client_name,
+      redirect_uris.toSorted(),
+      client_uri,
+      logo_uri,
+      metadata.post_logout_redirect_uris?.toSorted(),
+    ]);
+  return shown(before) !== shown(after);
 }

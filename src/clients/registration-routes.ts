@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
+import { FORMER_SIGNING_ALGORITHM } from '../credentials/signing-algorithms.js';
 import { parseJson, readRawJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
 import { OAuthError } from '../http/oauth-error.js';
@@ -49,6 +50,7 @@ export function createRegistrationRoutes({
     ctx.body = JSON.stringify({
       client_id: id,
       client_id_issued_at: Math.floor(createdAt.getTime() / 1000),
+      id_token_signed_response_alg: FORMER_SIGNING_ALGORITHM,
       ...metadata,
       ...secrets,
       ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),

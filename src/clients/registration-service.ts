@@ -4,12 +4,18 @@ import { createAuditLog } from '../audit/audit-log.js';
 import type { Keyring } from '../credentials/keyring.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
+import { FORMER_SIGNING_ALGORITHM } from '../credentials/signing-algorithms.js';
 import { createId } from '../db/id.js';
 import { createAttemptStore } from '../http/attempts.js';
 import { subscriberOf } from '../http/networks.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
-import { differences, parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import {
+  differences,
+  isShownOtherwise,
+  parseClientMetadata,
+  type ClientMetadata,
+} from './client-metadata.js';
 import { createClientStore } from './client-store.js';
 import type { Client } from './client.entity.js';
 import { createRegistrationTokens } from './registration-token.js';
@@ -269,8 +275,13 @@ function assertMayChange({ id }: Client): void {
  * that identify the client must be right if they are there (RFC 7592 §2.2).
  */
 function readReplacement(client: Client, body: unknown, keyring: Keyring): ClientMetadata {
-  const current = client.metadata.token_endpoint_auth_method;
-  const metadata = parseClientMetadata(body, current);
+  const { token_endpoint_auth_method: authMethod, id_token_signed_response_alg: algorithm } =
+    client.metadata;
+  const metadata = parseClientMetadata(body, {
+    authMethod,
+    // A client that registered before there was a choice does not name it, and expects what it had.
+    algorithm: algorithm ?? FORMER_SIGNING_ALGORITHM,
+  });
   const given = body as Record<string, unknown>;
   const id = given['client_id'] ?? client.id;
   const secret = given['client_secret'] ?? undefined;
@@ -284,11 +295,4 @@ function readReplacement(client: Client, body: unknown, keyring: Keyring): Clien
       'token_endpoint_auth_method: a confidential client cannot become public');
   if (fault) throw new OAuthError(400, 'invalid_client_metadata', fault);
   return metadata;
-}
-
-/** Whether the operator, who verified the one, would have seen something else in the other. */
-function isShownOtherwise(before: ClientMetadata, after: ClientMetadata): boolean {
-  const shown = ({ client_name, redirect_uris, client_uri, logo_uri }: ClientMetadata) =>
-    JSON.stringify([client_name, redirect_uris.toSorted(), client_uri, logo_uri]);
-  return shown(before) !== shown(after);
 }

@@ -7,7 +7,6 @@ import {
 
 import type { Scope } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
-import { claimsOf } from './claims.js';
 import type { Consents } from './consents.js';
 
 import { textOf, type Parameters } from './parameters.js';
@@ -51,7 +50,8 @@ export function createAuthorization(dependencies: Dependencies) {
 
     async findAccount(id: string) {
       const account = await findAccount(id);
-      return account && { accountId: id, claims: async () => claimsOf(account) };
+      // id_tokens are made at the token endpoint.
+      return account && { accountId: id, claims: async () => ({ sub: id }) };
     },
 
     /** The grant of this authorization: of the consent just given, or a new one from a remembered consent. */

@@ -1,8 +1,14 @@
 /** What an id_token can say of an account (OpenID Connect Core §5.1). */
-export function claimsOf(account: { id: string; email: string; name: string | null }) {
+export function claimsOf(account: {
+  id: string;
+  email: string;
+  name: string | null;
+  isEmailVerified: boolean;
+}) {
   return {
     sub: account.id,
     email: account.email,
+    email_verified: account.isEmailVerified,
     ...(account.name !== null && { name: account.name }),
   };
 }

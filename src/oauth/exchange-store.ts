@@ -30,6 +30,7 @@ export interface ExchangeRow {
   readonly role: Role | null;
   readonly email: string;
   readonly account_name: string | null;
+  readonly is_email_verified: boolean;
   readonly is_suspended: boolean;
 }
 
@@ -98,7 +99,8 @@ const load = (digests: number) => ({
       extract(epoch FROM s.expires_at - gatehouse_now())::float8 AS remaining, s.grant_id,
       c.client_id AS grant_client_id, c.tenant_id, c.account_id, c.scopes, c.resources,
       ${IS_REVOKED} AS is_dead,
-      m.role, a.email, a.name AS account_name, t.suspended_at IS NOT NULL AS is_suspended
+      m.role, a.email, a.name AS account_name,
+      a.email_verified_at IS NOT NULL AS is_email_verified, t.suspended_at IS NOT NULL AS is_suspended
     FROM clients client
       LEFT JOIN oauth_artifacts s
         ON s.digest IN (${placeholders(digests)}) AND s.kind = 'AuthorizationCode'

@@ -1,4 +1,5 @@
 import type { Route } from '../http/routes.js';
+import { SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { OAUTH_PATHS } from './paths.js';
 import { OAUTH_SCOPES } from './requested-scopes.js';
@@ -66,10 +67,22 @@ function describe(issuer: string, docsUrl: string) {
     authorization_response_iss_parameter_supported: true,
     prompt_values_supported: ['none', 'login', 'select_account', 'consent'],
     subject_types_supported: ['public'],
-    id_token_signing_alg_values_supported: ['ES256'],
+    id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
     claim_types_supported: ['normal'],
     claims_supported: [
-      ...['sub', 'iss', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'amr', 'name', 'email'],
+      ...[
+        'sub',
+        'iss',
+        'aud',
+        'exp',
+        'iat',
+        'auth_time',
+        'nonce',
+        'amr',
+        'name',
+        'email',
+        'email_verified',
+      ],
       ...['tenant_id', 'role', 'scopes'],
     ],
     claims_parameter_supported: false,

@@ -5,6 +5,7 @@ import type { JWK } from 'jose';
 import type { ClientSecrets } from '../clients/client-secrets.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
+import { FORMER_SIGNING_ALGORITHM, SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from './authorization.js';
 import { claimsOf } from './claims.js';
@@ -36,7 +37,7 @@ export interface ProviderDependencies {
  * The library that speaks the protocol, set up for ours. It answers the authorization endpoint and the
  * token endpoint; everything else is answered by routes of our own.
  *
- * @param signing private keys, the one that signs first
+ * @param signing private keys, of each algorithm the one that signs first
  */
 export function createProvider(
   dependencies: ProviderDependencies,
@@ -70,7 +71,7 @@ function configurationOf(
     routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
     // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
     scopes: [...OIDC_SCOPES],
-    claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
     // The id_token says what was asked for by scope: there is no second document to fetch.
     conformIdTokenClaims: false,
     responseTypes: ['code'],
@@ -80,9 +81,9 @@ function configurationOf(
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
-      id_token_signed_response_alg: 'ES256',
+      id_token_signed_response_alg: FORMER_SIGNING_ALGORITHM,
     },
-    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    enabledJWA: { idTokenSigningAlgValues: [...SIGNING_ALGORITHMS] },
     extraClientMetadata: { properties: EXTRA_CLIENT_METADATA },
     extraParams: { scope: authorization.settleScope },
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -179,5 +180,6 @@ function accountOf({ row }: Exchange) {
     });
   }
   const { account_id: accountId, email, account_name: name } = row;
-  return { accountId, claims: async () => claimsOf({ id: accountId, email, name }) };
+  const account = { id: accountId, email, name, isEmailVerified: row.is_email_verified };
+  return { accountId, claims: async () => claimsOf(account) };
 }

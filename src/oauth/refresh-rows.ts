@@ -40,6 +40,7 @@ export interface RefreshRow {
   readonly role: Role | null;
   readonly email: string;
   readonly account_name: string | null;
+  readonly is_email_verified: boolean;
   readonly is_suspended: boolean;
   /** The answer that may be given once more, within the grace window: in base 64. */
   readonly answer: string | null;
@@ -63,7 +64,8 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       'remaining', extract(epoch FROM s.expires_at - gatehouse_now())::float8,
       'grant_id', c.id, 'client_id', c.client_id, 'tenant_id', c.tenant_id,
       'account_id', c.account_id, 'scopes', c.scopes, 'is_dead', ${IS_REVOKED}, 'role', m.role,
-      'email', a.email, 'account_name', a.name, 'is_suspended', t.suspended_at IS NOT NULL,
+      'email', a.email, 'account_name', a.name,
+      'is_email_verified', a.email_verified_at IS NOT NULL, 'is_suspended', t.suspended_at IS NOT NULL,
       'answer', CASE WHEN s.answer_until > gatehouse_now() THEN encode(s.answer, 'base64') END,
       'answer_key_id', s.answer_key_id, 'request_hash', s.request_hash,
       'successor_digest', s.successor_digest)::text

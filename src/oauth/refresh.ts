@@ -93,7 +93,7 @@ async function answerTo(
 
 async function rotate(
   row: RefreshRow,
-  { request, competitor }: Asked,
+  { client, request, competitor }: Asked,
   { resources, format, mintIdToken, remembered, issue }: Dependencies,
 ): Promise<string> {
   const { scopes, audience } = settle(row, request, resources);
@@ -102,7 +102,9 @@ async function rotate(
   const answer = JSON.stringify({
     access_token: access.secret,
     expires_in: access.seconds,
-    ...(scopes.includes('openid') && { id_token: await mintIdToken(row, scopes) }),
+    ...(scopes.includes('openid') && {
+      id_token: await mintIdToken(row, scopes, client.idTokenAlgorithm),
+    }),
     refresh_token: refresh.secret,
     scope: scopes.join(' '),
     token_type: 'Bearer',

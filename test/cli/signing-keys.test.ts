@@ -3,6 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createCli } from '../support/cli.js';
 
+interface Listed {
+  readonly id: string;
+  readonly algorithm: string;
+  readonly signsFrom: string;
+  readonly endsAt: string | null;
+}
+
 describe('signing-keys', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
@@ -12,25 +19,56 @@ describe('signing-keys', () => {
 
   it('are rotated, listed, and not rotated again meanwhile', async () => {
     const cli = createCli(gatehouse.database);
-    const json = async (verb: string): Promise<unknown> =>
-      JSON.parse((await cli(['signing-keys', verb, '--json'])).stdout);
+    const json = async (...args: string[]) =>
+      JSON.parse((await cli(['signing-keys', ...args, '--json'])).stdout) as Listed[];
 
-    // Every installation begins with one.
-    const [first] = (await json('list')) as object[];
-    expect(first).toMatchObject({ state: 'active', algorithm: 'ES256', endsAt: null });
-    const second = await json('rotate');
-    expect(second).toMatchObject({ state: 'pending' });
-    expect(await json('list')).toMatchObject([
-      second,
-      { ...Object(first), endsAt: expect.any(String) },
-    ]);
+    // Every installation begins with one of each algorithm.
+    const first = await json('list');
+    expect(first.map(({ algorithm }) => algorithm).toSorted()).toEqual(['ES256', 'RS256']);
+    for (const key of first) expect(key).toMatchObject({ state: 'active', endsAt: null });
 
+    const [second] = await json('rotate', '--algorithm', 'RS256');
+    expect(second).toMatchObject({ state: 'pending', algorithm: 'RS256' });
+    const listed = await json('list');
+    expect(listed).toHaveLength(3);
+    expect(listed[0]).toEqual(second);
+    expect(listed.filter(({ endsAt }) => endsAt !== null)).toMatchObject([{ algorithm: 'RS256' }]);
+
+    // All or none: the other algorithm is not rotated either.
     const again = await cli(['signing-keys', 'rotate']);
     expect(again).toMatchObject({ code: 1, stdout: '' });
-    expect(again.stderr).toContain((second as { signsFrom: string }).signsFrom);
+    expect(again.stderr).toContain(second?.signsFrom);
+    expect(await json('list')).toEqual(listed);
+
+    const [third] = await json('rotate', '--algorithm', 'ES256');
     const entries = await gatehouse.database.query(
       `SELECT actor, subject FROM audit_log WHERE action = 'signing_key.rotate' ORDER BY id`,
     );
-    expect(entries).toMatchObject([{ actor: 'operator', subject: (second as { id: string }).id }]);
+    expect(entries).toMatchObject([
+      { actor: 'operator', subject: second?.id },
+      { actor: 'operator', subject: third?.id },
+    ]);
+  });
+
+  it('of all algorithms are rotated unless one is named', async () => {
+    const cli = createCli(gatehouse.database);
+    await gatehouse.database.query('DELETE FROM signing_keys');
+    const { stdout } = await cli(['signing-keys', 'rotate', '--json']);
+
+    expect((JSON.parse(stdout) as Listed[]).map(({ algorithm }) => algorithm)).toEqual([
+      'RS256',
+      'ES256',
+    ]);
+  });
+
+  it('of an algorithm that does not exist are refused as misuse', async () => {
+    const answer = await createCli(gatehouse.database)([
+      'signing-keys',
+      'rotate',
+      '--algorithm',
+      'none',
+    ]);
+
+    expect(answer).toMatchObject({ code: 2, stdout: '' });
   });
 });

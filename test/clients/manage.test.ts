@@ -77,6 +77,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
         response_types: ['code'],
         token_endpoint_auth_method: 'client_secret_basic',
         application_type: 'web',
+        id_token_signed_response_alg: 'RS256',
       });
       expect((await of(confidential).get()).body).toEqual(answer.body);
       const row = await rowOf(confidential);

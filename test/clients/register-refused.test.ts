@@ -52,6 +52,17 @@ describe('POST /api/v1/oauth/register', () => {
     });
   });
 
+  it('refuses to send users who signed out where it would send nobody', async () => {
+    for (const uri of ['javascript:alert(1)', 'http://evil.example/', 'https://a.example/#f', 7]) {
+      const answer = await post({ ...BASE, post_logout_redirect_uris: [uri] });
+
+      expect(answer.status).toBe(400);
+      expect(answer.body.error).toBe('invalid_redirect_uri');
+    }
+    const many = Array.from({ length: 11 }, (_, index) => `https://a.example/${index}`);
+    expect((await post({ ...BASE, post_logout_redirect_uris: many })).status).toBe(400);
+  });
+
   describe('400 invalid_client_metadata', () => {
     const refused: readonly [string, object][] = [
       ['a name of another type', { client_name: 7 }],
@@ -70,6 +81,9 @@ describe('POST /api/v1/oauth/register', () => {
       ['contacts that are none', { contacts: ['a@example.com', 'b'] }],
       ['eleven contacts', { contacts: Array.from({ length: 11 }, (_, n) => `a${n}@example.com`) }],
       ['an unknown type', { application_type: 'spa' }],
+      ['id_tokens without a signature', { id_token_signed_response_alg: 'none' }],
+      ['id_tokens under a secret', { id_token_signed_response_alg: 'HS256' }],
+      ['an algorithm of another type', { id_token_signed_response_alg: ['RS256'] }],
       ['a page without TLS', { client_uri: 'http://app.example.com/' }],
       ['a page that runs a script', { client_uri: 'javascript:alert(1)' }],
       ['a logo of the network', { logo_uri: 'https://192.168.0.1/logo.png' }],

@@ -35,6 +35,7 @@ describe('POST /api/v1/oauth/register', () => {
         response_types: ['code'],
         token_endpoint_auth_method: 'none',
         application_type: 'web',
+        id_token_signed_response_alg: 'RS256',
         registration_client_uri: `http://localhost:3000/api/v1/oauth/register/${client_id}`,
         registration_access_token: expect.stringMatching(/^bwp_rat_[0-9A-Za-z]{49}$/),
       });
@@ -121,7 +122,8 @@ describe('POST /api/v1/oauth/register', () => {
       expect(client_id).toMatch(PUBLIC_ID);
       expect(client_id_issued_at).toEqual(expect.any(Number));
       expect(Object.keys(rest).toSorted()).toEqual([
-        ...['application_type', 'client_name', 'grant_types', 'redirect_uris'],
+        ...['application_type', 'client_name', 'grant_types', 'id_token_signed_response_alg'],
+        'redirect_uris',
         ...['registration_access_token', 'registration_client_uri', 'response_types', 'scope'],
         'token_endpoint_auth_method',
       ]);

@@ -16,18 +16,20 @@ describe('an id_token', () => {
   let gatehouse: TestApp;
   let user: TestUser;
   let client: TestClient;
+  let compact: TestClient;
   beforeAll(async () => {
     gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
+    compact = await registerClient(gatehouse, { id_token_signed_response_alg: 'ES256' });
   });
   afterAll(() => gatehouse.close());
 
-  const issue = (parameters: Record<string, string>) =>
-    getTokens(gatehouse, { client, user, parameters });
-  async function verify(idToken: string | undefined) {
+  const issue = (parameters: Record<string, string>, by = client) =>
+    getTokens(gatehouse, { client: by, user, parameters });
+  async function verify(idToken: string | undefined, audience = client.client_id) {
     const keys = createRemoteJWKSet(new URL(`${gatehouse.origin}/api/v1/oauth/jwks`));
-    const options = { issuer: gatehouse.config.ISSUER, audience: client.client_id };
+    const options = { issuer: gatehouse.config.ISSUER, audience };
     const { payload } = await jwtVerify(idToken ?? '', keys, options);
     return payload;
   }
@@ -35,7 +37,7 @@ describe('an id_token', () => {
   it('is signed by a published key, and says who signed in', async () => {
     const { id_token: idToken } = await issue({ scope: 'openid', nonce: 'n-0S6_WzA2Mj' });
     expect(decodeProtectedHeader(idToken ?? '')).toMatchObject({
-      alg: 'ES256',
+      alg: 'RS256',
       kid: expect.any(String),
     });
     const claims = await verify(idToken);
@@ -59,7 +61,70 @@ describe('an id_token', () => {
   it('holds what profile and email stand for', async () => {
     const { id_token: idToken } = await issue({ scope: 'openid profile email' });
 
-    expect(await verify(idToken)).toMatchObject({ email: user.email, name: 'Ada Example' });
+    expect(await verify(idToken)).toMatchObject({
+      email: user.email,
+      email_verified: false,
+      name: 'Ada Example',
+    });
+  });
+
+  it('says that an address is verified only once it is, at the next refresh too', async () => {
+    const scope = 'openid email offline_access';
+    const { id_token: first, refresh_token: token } = await issue({ scope });
+    expect(await verify(first)).toMatchObject({ email: user.email, email_verified: false });
+
+    await gatehouse.database.query(
+      'UPDATE accounts SET email_verified_at = gatehouse_now() WHERE id = $1',
+      [user.id],
+    );
+    expect(await verify((await issue({ scope })).id_token)).toMatchObject({ email_verified: true });
+    const again = (await (await refresh(gatehouse, client, token)).json()) as { id_token: string };
+    expect(await verify(again.id_token)).toMatchObject({ email: user.email, email_verified: true });
+    await gatehouse.database.query('UPDATE accounts SET email_verified_at = NULL');
+  });
+
+  describe('is signed by the algorithm that the client registered', () => {
+    const algorithmsOf = async (of: TestClient) => {
+      const scope = 'openid offline_access';
+      const tokens = await issue({ scope }, of);
+      const answer = await refresh(gatehouse, of, tokens.refresh_token);
+      const { id_token: again } = (await answer.json()) as { id_token: string };
+      for (const idToken of [tokens.id_token, again]) await verify(idToken, of.client_id);
+      return [tokens.id_token, again].map((idToken) => decodeProtectedHeader(idToken ?? '').alg);
+    };
+
+    it('by RS256 if it named none, by ES256 if it named that, refreshed or not', async () => {
+      expect(await algorithmsOf(client)).toEqual(['RS256', 'RS256']);
+      expect(await algorithmsOf(compact)).toEqual(['ES256', 'ES256']);
+      const secret = { token_endpoint_auth_method: 'client_secret_post' };
+      const both = { ...secret, id_token_signed_response_alg: 'ES256' };
+      expect(await algorithmsOf(await registerClient(gatehouse, secret))).toEqual([
+        'RS256',
+        'RS256',
+      ]);
+      expect(await algorithmsOf(await registerClient(gatehouse, both))).toEqual(['ES256', 'ES256']);
+    });
+
+    it('by ES256 for a client of an earlier release, which had no choice', async () => {
+      const former = await registerClient(gatehouse, {
+        token_endpoint_auth_method: 'client_secret_post',
+      });
+      await gatehouse.database.query(
+        `UPDATE clients SET metadata = metadata - 'id_token_signed_response_alg' WHERE id = $1`,
+        [former.client_id],
+      );
+      expect(await algorithmsOf(former)).toEqual(['ES256', 'ES256']);
+
+      const path = `/api/v1/oauth/register/${former.client_id}`;
+      const bearer = { Authorization: `Bearer ${former.registration_access_token}` };
+      const shown = await gatehouse.http.get(path).set(bearer);
+      expect(shown.body).toMatchObject({ id_token_signed_response_alg: 'ES256' });
+      // A change of something else leaves it alone.
+      const { redirect_uris: uris } = shown.body as { redirect_uris: string[] };
+      const changed = await gatehouse.http.put(path).set(bearer).send({ redirect_uris: uris });
+      expect(changed.body).toMatchObject({ id_token_signed_response_alg: 'ES256' });
+      expect(await algorithmsOf(former)).toEqual(['ES256', 'ES256']);
+    });
   });
 
   it('comes with openid only', async () => {
@@ -74,5 +139,17 @@ describe('an id_token', () => {
     const { id_token: idToken } = (await answer.json()) as { id_token: string };
 
     expect(await verify(idToken)).toMatchObject({ sub: user.id });
+  });
+
+  it('holds the time of the sign-in and no nonce after a refresh (OpenID Connect Core §12.2)', async () => {
+    const scope = 'openid offline_access';
+    const first = await issue({ scope, max_age: '600', nonce: 'n-0S6_WzA2Mj' });
+    const answer = await refresh(gatehouse, client, first.refresh_token);
+    const { id_token: idToken } = (await answer.json()) as { id_token: string };
+    const { auth_time: time } = await verify(first.id_token);
+
+    expect(time).toEqual(expect.any(Number));
+    expect(await verify(idToken)).toMatchObject({ auth_time: time });
+    expect(await verify(idToken)).not.toHaveProperty('nonce');
   });
 });

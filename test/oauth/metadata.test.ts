@@ -52,7 +52,7 @@ describe('metadata', () => {
       code_challenge_methods_supported: ['S256'],
       authorization_response_iss_parameter_supported: true,
       subject_types_supported: ['public'],
-      id_token_signing_alg_values_supported: ['ES256'],
+      id_token_signing_alg_values_supported: ['RS256', 'ES256'],
     });
   });
 
@@ -120,21 +120,23 @@ describe('metadata', () => {
     }
   });
 
-  it('publishes public keys for ES256 only', async () => {
+  it('publishes public keys for RS256 and ES256, and nothing private', async () => {
     const answer = await get('/api/v1/oauth/jwks');
     expect(answer.headers.get('Content-Type')).toMatch(/^application\/jwk-set\+json/);
-    const { keys } = (await answer.json()) as { keys: object[] };
-    expect(keys.length).toBeGreaterThan(0);
-    for (const key of keys) {
-      expect(key).toEqual({
-        kty: 'EC',
-        crv: 'P-256',
-        alg: 'ES256',
-        use: 'sig',
-        kid: expect.stringMatching(/./),
-        x: expect.stringMatching(/^[\w-]{43}$/),
-        y: expect.stringMatching(/^[\w-]{43}$/),
-      });
-    }
+    const { keys } = (await answer.json()) as { keys: { alg: 'RS256' | 'ES256' }[] };
+    expect(keys.map(({ alg }) => alg).toSorted()).toEqual(['ES256', 'RS256']);
+    const common = { use: 'sig', kid: expect.stringMatching(/./) };
+    const coordinate = expect.stringMatching(/^[\w-]{43}$/);
+    const shapes = {
+      ES256: { ...common, kty: 'EC', crv: 'P-256', alg: 'ES256', x: coordinate, y: coordinate },
+      RS256: {
+        ...common,
+        kty: 'RSA',
+        alg: 'RS256',
+        e: 'AQAB',
+        n: expect.stringMatching(/^[\w-]{342}$/),
+      },
+    };
+    for (const key of keys) expect(key).toEqual(shapes[key.alg]);
   });
 });

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT } from 'jose';
+import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT, type JWK } from 'jose';
 
 import { createKeyring } from '../../src/credentials/keyring.js';
+import {
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from '../../src/credentials/signing-algorithms.js';
 import {
   createSigningKeyStore,
   forgetEndedKeys,
@@ -24,46 +28,94 @@ describe('signing keys', () => {
     gatehouse.dataSource.transaction((manager) =>
       createSigningKeyStore(manager, gatehouse.keyring).ensure(),
     );
-  const rotate = (): Promise<Rotation> =>
+  const rotate = (algorithm: SigningAlgorithm = 'ES256'): Promise<Rotation> =>
     gatehouse.dataSource.transaction((manager) =>
-      createSigningKeyStore(manager, gatehouse.keyring).rotate(),
+      createSigningKeyStore(manager, gatehouse.keyring).rotate(algorithm),
     );
   const serverWith = (...secretKeys: string[]): SigningKeys =>
     createSigningKeys({ dataSource: gatehouse.dataSource, keyring: createKeyring(secretKeys) });
-  const published = (keys: SigningKeys) => keys.current().jwks.keys.map(({ kid }) => kid);
-  const signing = (keys: SigningKeys) => keys.current().signing.map(({ kid }) => kid);
+  const kidsOf = (keys: readonly JWK[], algorithm: SigningAlgorithm) =>
+    keys.filter(({ alg }) => alg === algorithm).map(({ kid }) => kid);
+  const published = (keys: SigningKeys, algorithm: SigningAlgorithm = 'ES256') =>
+    kidsOf(keys.current().jwks.keys, algorithm);
+  const signing = (keys: SigningKeys, algorithm: SigningAlgorithm = 'ES256') =>
+    kidsOf(keys.current().signing, algorithm);
 
-  it('start with one that signs at once, however many servers start together', async () => {
+  it('start with one of each algorithm that signs at once, however many servers start together', async () => {
+    await gatehouse.database.query('DELETE FROM signing_keys');
     await Promise.all(Array.from({ length: 5 }, ensure));
     const keys = serverWith(TEST_SECRET_KEY);
 
     expect(await keys.refresh()).toBe(true);
-    expect(published(keys)).toHaveLength(1);
-    expect(signing(keys)).toEqual(published(keys));
+    for (const algorithm of SIGNING_ALGORITHMS) {
+      expect(published(keys, algorithm)).toHaveLength(1);
+      expect(signing(keys, algorithm)).toEqual(published(keys, algorithm));
+      expect(keys.signer(algorithm).kid).toBe(published(keys, algorithm)[0]);
+    }
   });
 
-  it('are ES256 keys named by their thumbprint, and what they sign can be verified by what is published', async () => {
-    await ensure();
+  it('are named by their thumbprint, and verify what their private halves sign', async () => {
     const keys = serverWith(TEST_SECRET_KEY);
     await keys.refresh();
-    const [privateJwk] = keys.current().signing;
-    const [publicJwk] = keys.current().jwks.keys;
-    if (privateJwk === undefined || publicJwk === undefined) throw new Error('no key');
+    const dump = await gatehouse.database.dump();
+    const shapes = {
+      ES256: { kty: 'EC', crv: 'P-256', x: expect.any(String), y: expect.any(String) },
+      RS256: { kty: 'RSA', e: 'AQAB', n: expect.stringMatching(/^[\w-]{342}$/) },
+    };
+    for (const algorithm of SIGNING_ALGORITHMS) {
+      const { key, kid } = keys.signer(algorithm);
+      const publicJwk = keys.current().jwks.keys.find((jwk) => jwk.kid === kid) ?? {};
 
-    expect(publicJwk).toEqual({
-      ...{ kty: 'EC', crv: 'P-256', x: expect.any(String), y: expect.any(String) },
-      ...{ kid: await calculateJwkThumbprint(publicJwk), alg: 'ES256', use: 'sig' },
-    });
-    const jwt = await new SignJWT({ sub: 'usr_1' })
-      .setProtectedHeader({ alg: 'ES256' })
-      .sign(await importJWK(privateJwk, 'ES256'));
-    const { payload } = await jwtVerify(jwt, await importJWK(publicJwk, 'ES256'));
-    expect(payload.sub).toBe('usr_1');
-    expect(await gatehouse.database.dump()).not.toContain(privateJwk['d']);
+      expect(publicJwk).toEqual({
+        ...shapes[algorithm],
+        kid: await calculateJwkThumbprint(publicJwk),
+        alg: algorithm,
+        use: 'sig',
+      });
+      const jwt = await new SignJWT({ sub: 'usr_1' })
+        .setProtectedHeader({ alg: algorithm })
+        .sign(await importJWK(key, algorithm));
+      const { payload } = await jwtVerify(jwt, await importJWK(publicJwk, algorithm));
+      expect(payload.sub).toBe('usr_1');
+      expect(key['d']).toEqual(expect.any(String));
+      expect(dump).not.toContain(key['d']);
+    }
+  });
+
+  it('come to an installation that has only one algorithm, beside a replica that knows no other', async () => {
+    const { database } = gatehouse;
+    await database.query(`DELETE FROM signing_keys WHERE algorithm = 'RS256'`);
+    const servers = [serverWith(TEST_SECRET_KEY), serverWith(TEST_SECRET_KEY)] as const;
+    await Promise.all(servers.map((server) => server.refresh()));
+    for (const server of servers) await server.refresh();
+
+    expect(published(servers[0], 'RS256')).toHaveLength(1);
+    expect(servers[0].current()).toEqual(servers[1].current());
+    // The release before signs with the key that signs last, and can do so with ES256 only.
+    const [latest] = await database.query(
+      'SELECT algorithm FROM signing_keys ORDER BY signs_from DESC',
+    );
+    expect(latest).toEqual({ algorithm: 'ES256' });
+  });
+
+  it('are rotated one algorithm at a time', async () => {
+    const keys = serverWith(TEST_SECRET_KEY);
+    await keys.refresh();
+    const before = keys.signer('ES256');
+    const { key } = await rotate('RS256');
+    await gatehouse.database.shiftClock('61 minutes');
+    await keys.refresh();
+
+    expect(keys.signer('RS256').kid).toBe(key.id);
+    expect(signing(keys, 'RS256')).toHaveLength(2);
+    expect(keys.signer('ES256')).toEqual(before);
+    await gatehouse.database.shiftClock('3 hours');
+    await keys.refresh();
+    expect(published(keys, 'RS256')).toEqual([key.id]);
+    expect(published(keys, 'ES256')).toEqual([before.kid]);
   });
 
   it('are published an hour before they sign, and until the last token has expired', async () => {
-    await ensure();
     const keys = serverWith(TEST_SECRET_KEY);
     await keys.refresh();
     const [old] = published(keys);
@@ -92,14 +144,15 @@ describe('signing keys', () => {
     expect(await keys.refresh()).toBe(true);
     expect([published(keys), signing(keys)]).toEqual([[key.id], [key.id]]);
     await forgetEndedKeys(gatehouse.dataSource.manager);
-    expect(await gatehouse.database.query('SELECT id FROM signing_keys')).toEqual([{ id: key.id }]);
+    expect(
+      await gatehouse.database.query(`SELECT id FROM signing_keys WHERE algorithm = 'ES256'`),
+    ).toEqual([{ id: key.id }]);
   });
 
   it('cannot be rotated again before the last rotation took effect', async () => {
-    await ensure();
     const runner = gatehouse.dataSource.createQueryRunner();
     await runner.startTransaction();
-    const first = await createSigningKeyStore(runner.manager, gatehouse.keyring).rotate();
+    const first = await createSigningKeyStore(runner.manager, gatehouse.keyring).rotate('ES256');
     const second = rotate();
     await until(async () => {
       const sql = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`;
@@ -119,7 +172,6 @@ describe('signing keys', () => {
   });
 
   it('are the same for every server, and a snapshot never changes', async () => {
-    await ensure();
     const servers = [serverWith(TEST_SECRET_KEY), serverWith(TEST_SECRET_KEY)] as const;
     for (const server of servers) await server.refresh();
     const before = servers[0].current();
@@ -127,13 +179,12 @@ describe('signing keys', () => {
     await rotate();
     for (const server of servers) await server.refresh();
 
-    expect(before.jwks.keys).toHaveLength(1);
+    expect(before.jwks.keys).toHaveLength(2);
     expect(servers[0].current()).toEqual(servers[1].current());
     expect(servers[0].current().id).not.toBe(before.id);
   });
 
   it('move to the current secret key, so that the old one can go', async () => {
-    await ensure();
     await rotate();
     const during = serverWith(OTHER_SECRET_KEY, TEST_SECRET_KEY);
     await during.refresh();
@@ -145,10 +196,10 @@ describe('signing keys', () => {
   });
 
   it('cannot be passed off as each other', async () => {
-    await ensure();
     await rotate();
     await gatehouse.database.query(
-      `UPDATE signing_keys k SET ciphertext = other.ciphertext FROM signing_keys other WHERE other.id <> k.id`,
+      `UPDATE signing_keys k SET ciphertext = other.ciphertext FROM signing_keys other
+       WHERE other.id <> k.id AND other.algorithm = k.algorithm`,
     );
 
     await expect(serverWith(TEST_SECRET_KEY).refresh()).rejects.toThrow();
@@ -156,7 +207,6 @@ describe('signing keys', () => {
 
   it('tell whoever wants to know of each change, once', async () => {
     const { dataSource, keyring } = gatehouse;
-    await ensure();
     const told: string[] = [];
     const keys = createSigningKeys({ dataSource, keyring, onChange: ({ id }) => told.push(id) });
     expect(() => keys.current()).toThrow();

@@ -21,11 +21,14 @@ import { createDataSource } from '../../src/db/data-source.js';
 import { ENTITIES } from '../../src/entities.js';
 import { createLog } from '../../src/log.js';
 import { KEY_SCOPES } from '../../src/scopes/catalog.js';
-import { createSigningKeyStore } from '../../src/signing-keys/signing-key-store.js';
+import {
+  createSigningKeyStore,
+  generateSigningKey,
+} from '../../src/signing-keys/signing-key-store.js';
 import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/signing-keys.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestDatabase, type TestDatabase } from './database.js';
+import { createTestDatabase, testServer, type TestDatabase } from './database.js';
 import { NO_LIMITS } from './no-limits.js';
 
 /** The whole application over a database of its own, inside the test's process. */
@@ -100,7 +103,11 @@ export async function createTestApp(
     register,
   });
   const isStopping = () => false;
-  await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
+  await dataSource.transaction((manager) =>
+    createSigningKeyStore(manager, keyring, async (algorithm) =>
+      algorithm === 'RS256' ? testServer().rsaKey : generateSigningKey(algorithm),
+    ).ensure(),
+  );
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();
   const app = createApp({

@@ -4,6 +4,10 @@ import pg from 'pg';
 import { createDataSource } from '../../src/db/data-source.js';
 import { maintainPartitions } from '../../src/db/partitions.js';
 import { ENTITIES } from '../../src/entities.js';
+import {
+  generateSigningKey,
+  type SigningKeyPair,
+} from '../../src/signing-keys/signing-key-store.js';
 import { startTemporaryPostgres, type TemporaryPostgres } from './temporary-postgres.js';
 
 /** Where tests find the database server; handed to the workers through the environment. */
@@ -13,6 +17,8 @@ export interface TestServer {
   readonly owner: { readonly user: string; readonly password: string };
   /** The built program, for tests that need processes of their own. */
   readonly build: string;
+  /** Signs id_tokens in all of them: making an RSA key takes longer than making a database. */
+  readonly rsaKey: SigningKeyPair;
 }
 
 /**
@@ -48,6 +54,11 @@ async function prepare(postgres: TemporaryPostgres, build: string): Promise<void
   await maintainPartitions(dataSource);
   await dataSource.destroy();
 
-  const server: TestServer = { admin: postgres.connection, owner, build };
+  const server: TestServer = {
+    admin: postgres.connection,
+    owner,
+    build,
+    rsaKey: await generateSigningKey('RS256'),
+  };
   process.env['GATEHOUSE_TEST_SERVER'] = JSON.stringify(server);
 }

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy, register } from '../support/clients.js';
+
+const BASE = { client_name: 'App', redirect_uris: ['https://app.example.com/cb'] };
+
+describe('POST /api/v1/oauth/register, for OpenID Connect', () => {
+  let gatehouse: TestApp;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+  });
+  afterAll(() => gatehouse.close());
+
+  const post = (body: object) => register(gatehouse, body);
+
+  it('echoes the algorithm of id_tokens, which makes another public client', async () => {
+    const ids = new Set();
+    for (const [given, kept] of [
+      [undefined, 'RS256'],
+      [null, 'RS256'],
+      ['', 'RS256'],
+      ['RS256', 'RS256'],
+      ['ES256', 'ES256'],
+    ]) {
+      const answer = await post({ ...BASE, id_token_signed_response_alg: given });
+      expect(answer.status).toBe(201);
+      expect(answer.body).toMatchObject({ id_token_signed_response_alg: kept });
+      ids.add(answer.body.client_id);
+    }
+    expect(ids.size).toBe(2);
+  });
+
+  it('keeps where users are sent after signing out, by the rules of redirects', async () => {
+    const uris = ['https://app.example.com/bye?a=%2F', 'http://127.0.0.1:8080/bye', 'myapp://bye/'];
+    const answer = await post({ ...BASE, post_logout_redirect_uris: uris });
+    expect(answer.body).toMatchObject({ post_logout_redirect_uris: uris });
+    const other = ['http://127.0.0.1:9090/bye', ...uris.toReversed().toSpliced(1, 1)];
+    const again = await post({ ...BASE, post_logout_redirect_uris: other });
+
+    // Ports on loopback and the order make no other client.
+    expect(again.body.client_id).toBe(answer.body.client_id);
+    expect((await post(BASE)).body.client_id).not.toBe(answer.body.client_id);
+  });
+});
