@@ -42,6 +42,7 @@ import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
+import { createQueryCheck } from './http/query.js';
 import { createRateExchange, type RateExchange } from './http/rate-exchange.js';
 import { createRateLimit } from './http/rate-limit.js';
 import { createRateWindowStore } from './http/rate-window-store.js';
@@ -89,6 +90,9 @@ export interface App {
   /** The same of those for a browser in which somebody has signed in. */
   readonly sessionRoutes: ConsoleApp['apiRoutes'];
 }
+
+/** The parameter in which publishable keys may be presented; the guard has judged it by then. */
+const KEY_QUERY = ['auth_token'];
 
 /** What is looked up in batches, a family each. */
 export const LOOKUP_QUERIES = {
@@ -218,6 +222,7 @@ export function createApp(dependencies: AppDependencies): App {
     createRoutes(API_PREFIX, apiRoutes, (route): Middleware<GuardedState>[] => [
       guard(route.access),
       ...(route.access === 'public' ? [] : [limitRate(route)]),
+      createQueryCheck([...(route.query ?? []), ...(route.method === 'GET' ? KEY_QUERY : [])]),
       ...(route.method === 'GET'
         ? [reader]
         : [readBody, guardLateBody(guard(route.access)), unitOfWork]),

@@ -24,10 +24,13 @@ export interface Page<Item> {
   readonly cursor: string | null;
 }
 
+/** The query parameters by which every list is paged. */
+export const PAGE_QUERY = ['limit', 'cursor'] as const;
+
 const query = z.object({
   limit: z
     .string()
-    .regex(/^\d+$/, 'must be a number')
+    .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
     .transform(Number)
     .pipe(z.number().min(1).max(MAX_LIMIT))
     .default(DEFAULT_LIMIT),
@@ -37,7 +40,7 @@ const query = z.object({
 /** Keyset pagination over lists that are ordered by a falling, unique number. */
 export interface Pagination {
   /**
-   * Reads `limit` and `cursor`.
+   * Reads `limit` and `cursor`; the route's check of its query has refused repeated ones.
    * @param list what the cursor must have been made for: the list, its owner and its filters
    * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
    */
@@ -62,7 +65,10 @@ export function createPagination(signer: Signer): Pagination {
 
   return {
     read(search, list) {
-      const { limit, cursor } = parseWith(query, singleValues(search, ['limit', 'cursor']));
+      const { limit, cursor } = parseWith(query, {
+        limit: search.get('limit') ?? undefined,
+        cursor: search.get('cursor') ?? undefined,
+      });
       if (cursor === undefined) return { limit, after: undefined };
       const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
       if (position === '' || !signer.isSigned(signed(position, list), mac)) {
@@ -78,15 +84,4 @@ export function createPagination(signer: Signer): Pagination {
       return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
     },
   };
-}
-
-function singleValues(search: URLSearchParams, names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const values = search.getAll(name);
-      if (values.length > 1)
-        throw new Problem('bad_request', `The parameter ${name} is given twice.`);
-      return values.map((value) => [name, value] as const);
-    }),
-  );
 }

@@ -6,7 +6,7 @@ import type { Principal } from '../credentials/principal.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
-import type { PageRequest, Pagination } from '../http/pagination.js';
+import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
 import { Problem } from '../http/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
@@ -85,6 +85,7 @@ export function createPlaces({ pagination, header }: Dependencies): Places {
         method: 'GET',
         path,
         access,
+        query: PAGE_QUERY,
         async handle(ctx) {
           const place = await placeOf(ctx);
           const list = [path, place.tenantId, place.environment, place.spaceId];
