@@ -7,8 +7,8 @@ import {
   type SigningAlgorithm,
 } from '../credentials/signing-algorithms.js';
 import { originsOf, type Readers } from '../http/cors.js';
-import { singleValue, type Form } from '../http/form.js';
-import { OAuthError } from '../http/oauth-error.js';
+import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
+import type { Form } from '../http/form.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { ClientSecrets } from './client-secrets.js';
 import { isClientId } from './client-id.js';
@@ -91,46 +91,10 @@ export function createClientAuthentication({
 
   return {
     async authenticate(ctx, form) {
-      const { id, secret, by } = presentedBy(ctx, form);
+      const { id, secret, by } = readClientCredentials(ctx, form);
       const client = id === undefined ? undefined : await find(id, secret);
       if (client !== undefined) return client;
-      throw new OAuthError(401, 'invalid_client', 'client authentication failed', {
-        // RFC 6749 §5.2: answered in the scheme that was tried.
-        ...(by !== 'form' && { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' }),
-      });
+      throw clientRefused(by);
     },
   };
-}
-
-interface Presented {
-  readonly id: string | undefined;
-  readonly secret: string | undefined;
-  readonly by: 'header' | 'form' | 'nothing';
-}
-
-function presentedBy(ctx: Context, form: Form): Presented {
-  const id = singleValue(form, 'client_id');
-  const secret = singleValue(form, 'client_secret');
-  const header = ctx.get('Authorization');
-  if (header === '') return { id, secret, by: id === undefined ? 'nothing' : 'form' };
-  const basic = readBasic(header);
-  if (secret !== undefined || (id !== undefined && basic !== undefined && id !== basic.id)) {
-    throw new OAuthError(400, 'invalid_request', 'Authenticate the client in one way.');
-  }
-  return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
-}
-
-/** Both parts are form-encoded before they are joined (RFC 6749 §2.3.1). */
-function readBasic(header: string): { id: string; secret: string } | undefined {
-  const [, encoded] = /^basic +([\w+/]+={0,2})$/i.exec(header) ?? [];
-  if (encoded === undefined) return undefined;
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  if (colon < 0) return undefined;
-  try {
-    const decode = (part: string) => decodeURIComponent(part.replaceAll('+', ' '));
-    return { id: decode(text.slice(0, colon)), secret: decode(text.slice(colon + 1)) };
-  } catch {
-    return undefined;
-  }
 }

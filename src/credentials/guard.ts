@@ -36,6 +36,8 @@ export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
 /** What a handler behind the guard may rely on; a public route has no principal. */
 export interface GuardedState extends RequestState {
   principal: Principal;
+  /** A credential that the endpoint's own protocol carries, such as Basic at introspection. */
+  presented?: Presented;
 }
 
 interface Dependencies {
@@ -167,7 +169,7 @@ export function createGuard({
     const challenge = createChallenge(resourceMetadataUrl, access?.scopes ?? []);
 
     return async (ctx, next) => {
-      const presented = presentations.find(ctx.req, ctx.querystring);
+      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
       if (presented === undefined) {
         throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
       }

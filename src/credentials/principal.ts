@@ -19,6 +19,8 @@ export interface Principal {
   readonly scopes: readonly Scope[];
   /** The spaces it may enter; `null` for all of the tenant's. */
   readonly spaces: readonly string[] | null;
+  /** The networks it may be used from; `null` for anywhere. */
+  readonly allowedIps: readonly string[] | null;
   /** What it is tied to; `null` for nothing in particular. */
   readonly bindings: readonly Binding[] | null;
   readonly principalKind: PrincipalKind;

@@ -136,13 +136,13 @@ export function createVerifier({
         throw serviceUnavailable(error);
       }
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-      const { principal, allowedIps, digestKeyId, state, importedPrefix } = readRow(row, family);
+      const { principal, digestKeyId, state, importedPrefix } = readRow(row, family);
       const isWhatItSays = isForeign
         ? importedPrefix !== '' && raw.startsWith(importedPrefix)
         : principal.kind === kind;
       if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
-      const reason = judge(state, allowedIps, address);
+      const reason = judge(state, principal.allowedIps, address);
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
       // Tokens are gone before their key is.
       if (digestKeyId !== keyring.currentId && principal.token === undefined) {
@@ -168,12 +168,12 @@ export function digestedOfImported(digest: string): string {
 /** A wrong address hides whether the key would still be good, but not that it was revoked. */
 function judge(
   state: string,
-  allowedIps: string,
+  allowedIps: readonly string[] | null,
   address: string | undefined,
 ): Refusal | undefined {
   if (state === 'revoked') return state;
-  if (allowedIps !== UNRESTRICTED && address !== undefined) {
-    if (!isInNetworks(address, allowedIps.split(' '))) return 'address_not_allowed';
+  if (allowedIps !== null && address !== undefined && !isInNetworks(address, allowedIps)) {
+    return 'address_not_allowed';
   }
   if (state === 'good') return undefined;
   // Anything the query may come to say that isn't known here must not open a door.
@@ -196,6 +196,7 @@ function createRowReader() {
       environment: fact(3) as Environment,
       scopes: scopeSets(fact(7), family, fact(14)),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
+      allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
       bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
       principalKind: KINDS[kind].principal,
       principalId: fact(4),
@@ -208,7 +209,6 @@ function createRowReader() {
       principal,
       digestKeyId: fact(5),
       state: fact(6),
-      allowedIps: fact(9),
       importedPrefix: fact(14),
     };
   };

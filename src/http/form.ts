@@ -45,6 +45,17 @@ export async function readRawForm(ctx: Context): Promise<Buffer> {
 }
 
 /**
+ * Makes sure that no parameter occurs twice (RFC 6749 §3.2): readers differ in which of the two counts.
+ * @throws Problem `bad_request`
+ */
+export function refuseRepeated(form: Form): void {
+  const names = [...form.keys()];
+  if (new Set(names).size < names.length) {
+    throw new Problem('bad_request', 'A parameter is given more than once.');
+  }
+}
+
+/**
  * A parameter that may occur once at most (RFC 6749 §3.2).
  * @returns `undefined` if it is absent or empty, which is the same there
  * @throws Problem `bad_request` if it was repeated

@@ -6,6 +6,11 @@ type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 /** Bits that an IPv4 address is longer by when it is written as IPv6 (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
 const MAPPED_BITS = 96;
 
+/** Whether a text is an address: without a network's length, a port, brackets or a zone. */
+export function isAddress(text: string): boolean {
+  return parseAddress(text) !== undefined;
+}
+
 /** Whether a text is an address or a network (CIDR) that an allow-list can hold. */
 export function isAddressOrNetwork(text: string): boolean {
   return parseNetwork(text) !== undefined;

@@ -5,10 +5,14 @@ import type { Presentations } from '../credentials/presentation.js';
 import type { Principal } from '../credentials/principal.js';
 import type { Verdict, Verifier } from '../credentials/verifier.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
+import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/refresh-tokens.js';
+import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
-import { readForm, singleValue, type Form } from '../http/form.js';
+import { readForm, refuseRepeated, singleValue, type Form } from '../http/form.js';
+import { isAddress } from '../http/networks.js';
 import { OAuthError } from '../http/oauth-error.js';
+import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
 
 interface Dependencies {
@@ -18,11 +22,20 @@ interface Dependencies {
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
   readonly presentations: Presentations;
-  /** Admits whoever may look at the credentials of their own tenant. */
+  /** Admits service credentials that may look at the credentials of their own tenant. */
   readonly guard: Middleware<GuardedState>;
 }
 
-/** All that is said of a token that is not good, not known, or none of the caller's business (RFC 7662 §2.2). */
+type IntrospectContext = RouteContext<RequestState>;
+
+/** A request, read. */
+interface Question {
+  readonly token: string;
+  /** Where the credential came from, as the caller says; `undefined` if it does not say. */
+  readonly address: string | undefined;
+}
+
+/** The whole answer about a token that is not good, not known, or not for the caller to know (RFC 7662 §2.2). */
 const INACTIVE = { active: false };
 
 /**
@@ -32,40 +45,78 @@ const INACTIVE = { active: false };
 export function createIntrospectRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { issuer, path, verifier, refreshTokens, clients, presentations, guard } = dependencies;
 
-  /** @param isTheirs whether the caller may know a credential */
-  async function introspect(looked: Promise<Verdict>, isTheirs: (principal: Principal) => boolean) {
+  /** @param isVisible whether the caller may know a credential */
+  async function introspect(
+    looked: Promise<Verdict>,
+    { address }: Question,
+    isVisible: (principal: Principal) => boolean,
+  ): Promise<object> {
     const verdict = await looked;
-    if (verdict.outcome === 'refused' || !isTheirs(verdict.principal)) return INACTIVE;
-    // The hint (§2.1) is not needed: what a credential is can be told from itself.
-    return describe(verdict.principal, issuer);
+    if (verdict.outcome === 'refused' || !isVisible(verdict.principal)) return INACTIVE;
+    const allowedIps = address === undefined ? verdict.principal.allowedIps : null;
+    // The hint (§2.1) is not needed: a credential's own prefix says its kind.
+    return describe(verdict.principal, issuer, allowedIps);
   }
 
-  async function introspectAsClient(ctx: RouteContext<RequestState>, form: Form) {
-    // Asked before the client is known, so that both are looked up by one query. What is found
-    // only that client learns whose token it is.
-    const looked = verifier.verify(form.get('token') ?? '', undefined);
+  async function introspectAsClient(ctx: IntrospectContext, form: Form): Promise<object> {
+    // Looked up before the client is known, so that one query finds both.
+    const looked = verifier.verify(form.get('token') ?? '', form.get('address') ?? undefined);
     looked.catch(() => undefined);
     const client = await clients.authenticate(ctx, form);
     if (!client.isConfidential) {
       throw new OAuthError(401, 'invalid_client', 'public clients cannot introspect');
     }
-    const token = tokenOf(form);
-    const refreshToken = await refreshTokens.find(client.id, token);
+    const question = readQuestion(form);
+    const refreshToken = await refreshTokens.find(client.id, question.token);
     if (refreshToken === undefined) {
-      return introspect(looked, (principal) => principal.token?.clientId === client.id);
+      return introspect(looked, question, ({ token }) => token?.clientId === client.id);
     }
     const { isActive, ...facts } = refreshToken;
-    return isActive ? { active: true, ...facts, iss: issuer } : INACTIVE;
+    return isActive ? withoutEmpty({ active: true, ...facts, iss: issuer }) : INACTIVE;
   }
 
-  async function introspectAsService(ctx: RouteContext<RequestState>, form: Form) {
+  /** @param keyId the key that the caller claims to be; `undefined` if it only presents one */
+  async function introspectAsService(
+    ctx: IntrospectContext,
+    form: Form,
+    keyId?: string,
+  ): Promise<object> {
     let answer: object = INACTIVE;
     await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
-      const { tenantId } = (ctx.state as GuardedState).principal;
-      const looked = verifier.verify(tokenOf(form), undefined);
-      answer = await introspect(looked, (principal) => principal.tenantId === tenantId);
+      const { tenantId, credentialId } = (ctx.state as GuardedState).principal;
+      if (keyId !== undefined && keyId !== credentialId) throw clientRefused('header');
+      const question = readQuestion(form);
+      const looked = verifier.verify(question.token, question.address);
+      answer = await introspect(looked, question, (principal) => principal.tenantId === tenantId);
     });
     return answer;
+  }
+
+  /** With the key's id as the client's, and the key as its secret. */
+  async function introspectByBasic(
+    ctx: IntrospectContext,
+    form: Form,
+    { id, secret }: { readonly id: string; readonly secret: string },
+  ): Promise<object> {
+    (ctx.state as GuardedState).presented = { raw: secret, by: 'bearer' };
+    try {
+      return await introspectAsService(ctx, form, id);
+    } catch (error) {
+      throw error instanceof Problem && error.status === 401 ? clientRefused('header') : error;
+    }
+  }
+
+  function answerTo(ctx: IntrospectContext, form: Form): Promise<object> {
+    if (presentations.find(ctx.req, '') !== undefined) {
+      if (form.has('client_secret')) {
+        throw new OAuthError(400, 'invalid_request', 'Authenticate in one way.');
+      }
+      return introspectAsService(ctx, form);
+    }
+    const { id, secret, by } = readClientCredentials(ctx, form);
+    return by === 'header' && id !== undefined && isId('key', id)
+      ? introspectByBasic(ctx, form, { id, secret: secret ?? '' })
+      : introspectAsClient(ctx, form);
   }
 
   return [
@@ -76,8 +127,8 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
       async handle(ctx) {
         ctx.state.isRead = true;
         const form = await readForm(ctx);
-        const isService = presentations.find(ctx.req, '') !== undefined;
-        const answer = await (isService ? introspectAsService : introspectAsClient)(ctx, form);
+        refuseRepeated(form);
+        const answer = await answerTo(ctx, form);
         ctx.type = 'application/json';
         ctx.body = JSON.stringify(answer);
       },
@@ -85,15 +136,26 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
   ];
 }
 
-function tokenOf(form: Form): string {
+/** @throws OAuthError `invalid_request` without a token, and for an address that cannot be read */
+function readQuestion(form: Form): Question {
   const token = singleValue(form, 'token');
   if (token === undefined) throw new OAuthError(400, 'invalid_request', 'token is missing');
-  return token;
+  // An empty one is refused too: a caller that lost the address must not get a verdict without it.
+  const address = form.get('address') ?? undefined;
+  if (address !== undefined && !isAddress(address)) {
+    const description = 'address must be an IPv4 or IPv6 address, without a port';
+    throw new OAuthError(400, 'invalid_request', description);
+  }
+  return { token, address };
 }
 
-function describe(principal: Principal, issuer: string) {
+function describe(
+  principal: Principal,
+  issuer: string,
+  allowedIps: readonly string[] | null,
+): object {
   const { token, expiresAt } = principal;
-  return {
+  return withoutEmpty({
     active: true,
     scope: principal.scopes.join(' '),
     ...(token === undefined ? { key_id: principal.credentialId } : { client_id: token.clientId }),
@@ -101,12 +163,22 @@ function describe(principal: Principal, issuer: string) {
     tenant_id: principal.tenantId,
     environment: principal.environment,
     spaces: principal.spaces,
-    ...(principal.bindings && { bindings: principal.bindings }),
+    bindings: principal.bindings,
+    allowed_ips: allowedIps,
     principal: { kind: principal.principalKind, id: principal.principalId },
-    ...(token !== undefined && { role: token.role, aud: token.audience }),
+    role: token?.role,
+    aud: token?.audience,
     token_type: 'Bearer',
-    ...(expiresAt !== null && { exp: Math.floor(expiresAt / 1000) }),
+    exp: expiresAt === null ? null : Math.floor(expiresAt / 1000),
     iat: Math.floor(principal.issuedAt / 1000),
     iss: issuer,
-  };
+  });
+}
+
+/** Members without a value are left out. An empty list is a value: it restricts to nothing. */
+function withoutEmpty(members: Readonly<Record<string, unknown>>): object {
+  const kept = Object.entries(members).filter(
+    ([, value]) => value !== null && value !== undefined && value !== '',
+  );
+  return Object.fromEntries(kept);
 }

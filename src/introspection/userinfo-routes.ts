@@ -38,7 +38,8 @@ export function createUserinfoRoutes({
       return;
     }
     const { email, name } = (await findAccount(principal.principalId)) ?? {};
-    const person = { email, name, role: token.role };
+    // A claim without a value is left out (OpenID Connect Core §5.3.2).
+    const person = { email, ...(name !== null && { name }), role: token.role };
     ctx.body = JSON.stringify({ sub: principal.principalId, ...common, ...person });
   }
   return (['GET', 'POST'] as const).map((method) => ({

@@ -64,7 +64,6 @@ describe('POST /api/v1/oauth/introspect', () => {
         sub: user.id,
         tenant_id: tenant.id,
         environment: 'live',
-        spaces: null,
         principal: { kind: 'user', id: user.id },
         role: 'manager',
         token_type: 'Bearer',
@@ -104,7 +103,6 @@ describe('POST /api/v1/oauth/introspect', () => {
         sub: tenant.id,
         tenant_id: tenant.id,
         environment: 'test',
-        spaces: null,
         principal: { kind: 'tenant', id: tenant.id },
         token_type: 'Bearer',
         iat: expect.any(Number),
@@ -129,6 +127,55 @@ describe('POST /api/v1/oauth/introspect', () => {
         expect(await see(token, other)).toEqual(INACTIVE);
       }
       expect(await see(key.secret)).toEqual(INACTIVE);
+    });
+
+    it('says where a key may be used from, and judges that where an address is given', async () => {
+      const allowedIps = ['203.0.113.0/24', '2001:db8::/32'];
+      const key = await gatehouse.createKey(tenant, { allowedIps });
+      const at = async (address: string, token = key.secret) =>
+        (await ask({ token, address }, service.bearer)).json();
+
+      expect(await serve(key.secret)).toMatchObject({ active: true, allowed_ips: allowedIps });
+      for (const address of ['203.0.113.7', '::ffff:203.0.113.7', '2001:DB8:1::7']) {
+        const seen = await at(address);
+        expect(seen).toMatchObject({ active: true, key_id: key.id });
+        expect(seen).not.toHaveProperty('allowed_ips');
+      }
+      for (const address of ['198.51.100.1', '::1', '2001:db9::1', '::cb00:7107']) {
+        expect(await at(address)).toEqual(INACTIVE);
+      }
+      // Other credentials may be used from anywhere.
+      const { access_token: token } = await issue();
+      const free = await gatehouse.createKey(tenant);
+      for (const other of [token, free.secret]) {
+        expect(await at('198.51.100.1', other)).toMatchObject({ active: true });
+        expect(await serve(other)).not.toHaveProperty('allowed_ips');
+      }
+      const byClient = await ask({ token, address: '198.51.100.1', ...authenticationOf(client) });
+      expect(await byClient.json()).toMatchObject({ active: true });
+    });
+
+    it('leaves out what has no value', async () => {
+      const empty = await createCredential(gatehouse, tenant, 'secret', []);
+      expect(Object.keys((await serve(empty.secret)) as object).toSorted()).toEqual([
+        ...['active', 'environment', 'iat', 'iss', 'key_id', 'principal', 'sub', 'tenant_id'],
+        'token_type',
+      ]);
+      const { refresh_token: refreshToken = '' } = await issue();
+      const seen = (await see(refreshToken)) as Record<string, unknown>;
+      expect(Object.values(seen)).not.toContain(null);
+      const [space] = await gatehouse.database.query<{ id: string }>(
+        'SELECT id FROM spaces WHERE tenant_id = $1',
+        [tenant.id],
+      );
+      const confined = await gatehouse.createKey(tenant, {
+        spaces: [space?.id],
+        expiresAt: '2100-01-01T00:00:00Z',
+      });
+      expect(await serve(confined.secret)).toMatchObject({
+        spaces: [space?.id],
+        exp: 4_102_444_800,
+      });
     });
 
     it('says nothing but inactive of what is not good', async () => {
@@ -205,6 +252,19 @@ describe('POST /api/v1/oauth/introspect', () => {
         await expectOAuthError(await ask({ token }, headers), 403, 'insufficient_scope');
       }
     });
+  });
+
+  it('says so at once of a key that was revoked, expired or suspended', async () => {
+    const key = await gatehouse.createKey(tenant, {});
+    expect(await serve(key.secret)).toMatchObject({ active: true });
+    await post(gatehouse, 'revoke', { token: key.secret });
+    expect(await serve(key.secret)).toEqual(INACTIVE);
+    const expiring = await createCredential(gatehouse, tenant, 'secret', []);
+    await gatehouse.database.query(
+      'UPDATE credentials SET expires_at = gatehouse_now() WHERE id = $1',
+      [expiring.id],
+    );
+    expect(await serve(expiring.secret)).toEqual(INACTIVE);
   });
 
   it('refuses what is no such request', async () => {

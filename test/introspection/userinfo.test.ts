@@ -43,6 +43,17 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
       }
     });
 
+    it('leaves out the name of an account that has none', async () => {
+      await gatehouse.database.query('UPDATE accounts SET name = NULL WHERE id = $1', [user.id]);
+      const said: unknown = await (await ask(bearer(token))).json();
+      await gatehouse.database.query('UPDATE accounts SET name = $2 WHERE id = $1', [
+        user.id,
+        'Ada Example',
+      ]);
+      expect(said).toMatchObject({ sub: user.id, email: user.email });
+      expect(said).not.toHaveProperty('name');
+    });
+
     it('says which key it is, in all ways of presenting one', async () => {
       const { id, secret } = await gatehouse.createKey(tenant, { scopes: ['leads:read'] });
       const said = { sub: id, tenant_id: tenant.id, scopes: ['leads:read'] };

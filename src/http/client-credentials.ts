@@ -1,0 +1,49 @@
+import type { Context } from 'koa';
+
+import { singleValue, type Form } from './form.js';
+import { OAuthError } from './oauth-error.js';
+
+/** How a client says who it is, before anybody looked at whether that is true. */
+export interface ClientCredentials {
+  readonly id: string | undefined;
+  readonly secret: string | undefined;
+  readonly by: 'header' | 'form' | 'nothing';
+}
+
+/**
+ * Reads `client_secret_basic`, `client_secret_post` or a bare `client_id` (RFC 6749 §2.3.1).
+ * @throws OAuthError 400 `invalid_request` for two ways at once
+ */
+export function readClientCredentials(ctx: Context, form: Form): ClientCredentials {
+  const id = singleValue(form, 'client_id');
+  const secret = singleValue(form, 'client_secret');
+  const header = ctx.get('Authorization');
+  if (header === '') return { id, secret, by: id === undefined ? 'nothing' : 'form' };
+  const basic = readBasic(header);
+  if (secret !== undefined || (id !== undefined && basic !== undefined && id !== basic.id)) {
+    throw new OAuthError(400, 'invalid_request', 'Authenticate the client in one way.');
+  }
+  return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
+}
+
+/** The refusal of a client, in the scheme that it tried (RFC 6749 §5.2). */
+export function clientRefused(by: ClientCredentials['by']): OAuthError {
+  return new OAuthError(401, 'invalid_client', 'client authentication failed', {
+    ...(by !== 'form' && { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' }),
+  });
+}
+
+/** Both parts are form-encoded before they are joined (RFC 6749 §2.3.1). */
+function readBasic(header: string): { id: string; secret: string } | undefined {
+  const [, encoded] = /^basic +([\w+/]+={0,2})$/i.exec(header) ?? [];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  if (colon < 0) return undefined;
+  try {
+    const decode = (part: string) => decodeURIComponent(part.replaceAll('+', ' '));
+    return { id: decode(text.slice(0, colon)), secret: decode(text.slice(colon + 1)) };
+  } catch {
+    return undefined;
+  }
+}
