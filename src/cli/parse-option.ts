@@ -1,6 +1,5 @@
 import type { z } from 'zod';
 
-import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
 import { Misuse } from './command.js';
 
 /**
@@ -12,8 +11,7 @@ export function parseOption<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
 ): z.output<Schema> {
-  const result = schema.safeParse(value, IN_OUR_WORDS);
+  const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const reasons = faultsOf(result.error).map(({ message }) => message);
-  throw new Misuse(`--${name}: ${reasons.join('; ')}`);
+  throw new Misuse(`--${name}: ${result.error.issues.map(({ message }) => message).join('; ')}`);
 }

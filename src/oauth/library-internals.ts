@@ -40,17 +40,9 @@ interface ClientModel {
   Schema: { prototype: { redirectUris(): void } };
 }
 
-/** Who has signed in to a session, and when. */
-interface Login {
-  readonly accountId?: string;
-  readonly loginTs?: number;
-}
-
-type LoggedIn = Login & { issueSeq?: string };
-
 interface SessionModel {
   IN_PAYLOAD: readonly string[];
-  prototype: { loginAccount(details: Login): void };
+  prototype: { loginAccount(details: object): void };
 }
 
 /** Tokens and codes are written in our format, so that scanners know them and a typing error costs no query. */
@@ -143,15 +135,9 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
   Object.defineProperty(model, 'IN_PAYLOAD', { get: () => known });
   const { prototype } = model;
   const original = Object.getOwnPropertyDescriptor(prototype, 'loginAccount')?.value as (
-    details: Login,
+    details: object,
   ) => void;
-  prototype.loginAccount = function login(this: LoggedIn, details) {
-    // The library repeats the login's result when the consent that follows it resumes.
-    const isRepeated =
-      this.accountId === details.accountId &&
-      details.loginTs !== undefined &&
-      this.loginTs === details.loginTs;
-    if (isRepeated) return;
+  prototype.loginAccount = function login(this: { issueSeq?: string }, details) {
     delete this.issueSeq;
     original.call(this, details);
   };

@@ -1,5 +1,3 @@
-import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
-
 /** How long what OAuth issues lives, in seconds. */
 export const LIFETIMES = {
   accessToken: 3600,
@@ -8,6 +6,5 @@ export const LIFETIMES = {
   authorizationCode: 60,
   /** A login or consent page that was left open. */
   interaction: 3600,
-  /** Of a browser, while no request comes. */
-  session: SESSION_LIFETIMES.idleSeconds,
+  session: 14 * 86_400,
 } as const;
