@@ -5,7 +5,7 @@ import { Products1763820000000 } from './1763820000000-products.js';
 import { RateWindows1763830000000 } from './1763830000000-rate-windows.js';
 import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
 import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js';
-import { ListOrder1764090000000 } from './1764090000000-list-order.js';
+import { SessionLifetimes1764050000000 } from './1764050000000-session-lifetimes.js';
 
 /** Every migration, oldest first. A released one is never changed. */
 export const MIGRATIONS = [
@@ -16,5 +16,5 @@ export const MIGRATIONS = [
   RateWindows1763830000000,
   ImportedKeys1763840000000,
   VerifiedEmails1764040000000,
-  ListOrder1764090000000,
+  SessionLifetimes1764050000000,
 ];

@@ -42,6 +42,7 @@ import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
+import { createQueryCheck } from './http/query.js';
 import { createRateExchange, type RateExchange } from './http/rate-exchange.js';
 import { createRateLimit } from './http/rate-limit.js';
 import { createRateWindowStore } from './http/rate-window-store.js';
@@ -59,7 +60,6 @@ import { createProductRoutes } from './products/product-routes.js';
 import { REFRESH_QUERIES } from './oauth/refresh-rows.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
-import { createSpaceLookup, SPACE_QUERIES } from './spaces/space-lookup.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
 import { createUsageRoutes } from './usage/usage-routes.js';
 
@@ -91,13 +91,15 @@ export interface App {
   readonly sessionRoutes: ConsoleApp['apiRoutes'];
 }
 
+/** The parameter in which publishable keys may be presented; the guard has judged it by then. */
+const KEY_QUERY = ['auth_token'];
+
 /** What is looked up in batches, a family each. */
 export const LOOKUP_QUERIES = {
   ...VERIFICATION_QUERIES,
   ...CLIENT_QUERIES,
   ...ACCOUNT_QUERIES,
   ...REFRESH_QUERIES,
-  ...SPACE_QUERIES,
 };
 
 /** The whole server. Middleware runs in the order in which it is mounted here. */
@@ -170,11 +172,7 @@ export function createApp(dependencies: AppDependencies): App {
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };
-  const places = createPlaces({
-    pagination,
-    spaces: createSpaceLookup(lookup),
-    header: headers.space,
-  });
+  const places = createPlaces({ pagination, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
@@ -224,6 +222,7 @@ export function createApp(dependencies: AppDependencies): App {
     createRoutes(API_PREFIX, apiRoutes, (route): Middleware<GuardedState>[] => [
       guard(route.access),
       ...(route.access === 'public' ? [] : [limitRate(route)]),
+      createQueryCheck([...(route.query ?? []), ...(route.method === 'GET' ? KEY_QUERY : [])]),
       ...(route.method === 'GET'
         ? [reader]
         : [readBody, guardLateBody(guard(route.access)), unitOfWork]),

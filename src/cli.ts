@@ -10,7 +10,7 @@ import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { IMPORT_COMMAND } from './cli/import-command.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
-import { renderText } from './cli/output.js';
+import { render, renderLines, renderMessage } from './cli/output.js';
 import { PRODUCT_COMMANDS } from './cli/product-commands.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { SPACE_COMMANDS } from './cli/space-commands.js';
@@ -64,7 +64,7 @@ async function main(words: readonly string[]): Promise<number> {
     const result = command.commitsItself
       ? await run(dataSource.manager)
       : await dataSource.transaction(run);
-    process.stdout.write(`${args.flag('json') ? JSON.stringify(result) : renderText(result)}\n`);
+    process.stdout.write(`${render(result, args.flag('json'))}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;
   } finally {
     await instance.close();
@@ -83,8 +83,9 @@ async function ask(
   if (!process.stdin.isTTY) throw new Misuse('This asks a question: answer it ahead with --yes.');
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    if (isTyped) return { typed: await terminal.question(`${question(args)} `) };
-    const answer = await terminal.question(`${question(args)} [y/N] `);
+    const asked = renderMessage(question(args));
+    if (isTyped) return { typed: await terminal.question(`${asked} `) };
+    const answer = await terminal.question(`${asked} [y/N] `);
     return /^y(es)?$/i.test(answer.trim()) ? {} : 'no';
   } finally {
     terminal.close();
@@ -92,19 +93,20 @@ async function ask(
 }
 
 function explain(error: unknown): { message: string; code: number } {
-  if (error instanceof Misuse) return { message: error.message, code: MISUSED };
+  if (error instanceof Misuse) {
+    const lines = [renderMessage(error.message), error.usage ?? ''].filter(Boolean);
+    return { message: lines.join('\n'), code: MISUSED };
+  }
   if (error instanceof Problem) {
-    const fields = error.errors?.map(({ field, message }) => `\n  ${field}: ${message}`) ?? [];
+    const fields = error.errors?.map(({ field, message }) => `${field}: ${message}`) ?? [];
+    const lines = [error.message, ...fields.map((text) => `  ${text}`)].map(renderMessage);
     const code = error.code === 'validation_failed' ? MISUSED : REFUSED;
-    return { message: error.message + fields.join(''), code };
+    return { message: lines.join('\n'), code };
   }
-  if (error instanceof Refused || error instanceof StartupError) {
-    return { message: error.message, code: REFUSED };
-  }
-  return {
-    message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    code: REFUSED,
-  };
+  if (error instanceof Refused) return { message: renderMessage(error.message), code: REFUSED };
+  if (error instanceof StartupError) return { message: renderLines(error.message), code: REFUSED };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { message: renderLines(message), code: REFUSED };
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -28,6 +28,7 @@ import { createReader, createUnitOfWork } from './http/unit-of-work.js';
 import { answerPageErrors } from './http/page-errors.js';
 import type { Pages } from './http/pages.js';
 import { Problem } from './http/problem.js';
+import { createQueryCheck } from './http/query.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { parseWith } from './http/validation.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
@@ -105,11 +106,12 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
       ...createSessionRoutes({ accounts }),
       ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
     ],
-    before: ({ method, access }) =>
+    before: ({ method, access, query }) =>
       method === 'GET'
-        ? [guard(access), reader as Middleware<SessionState>]
+        ? [guard(access), createQueryCheck(query ?? []), reader as Middleware<SessionState>]
         : [
             guard(access),
+            createQueryCheck(query ?? []),
             readBody as Middleware<SessionState>,
             guardLateBody(guard(access)),
             unitOfWork,

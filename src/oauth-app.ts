@@ -176,6 +176,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       sessions: sessionStore,
       cookies: cookiesOf(issuer),
       hasPassword,
+      clientAddress,
     }),
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),

@@ -8,6 +8,7 @@ import { factsOf, type KeyKind } from '../credentials/kinds.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { digestedOfImported } from '../credentials/verifier.js';
 import { createId } from '../db/id.js';
+import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
 import { newKey, type NewKey } from './key-schema.js';
 
 /** Why a line was not imported. It names members, and never says what they hold. */
@@ -114,11 +115,11 @@ function readLine(
   } catch {
     return { line, reason: 'not JSON' };
   }
-  const head = header.safeParse(value);
+  const head = header.safeParse(value, IN_OUR_WORDS);
   if (!head.success) return { line, reason: reasonOf(head.error) };
   const { sha256, prefix = prefixes[0], ...rest } = head.data;
   if (!prefixes.includes(prefix)) return { line, reason: 'prefix: was not declared' };
-  const fields = newKey.safeParse(rest);
+  const fields = newKey.safeParse(rest, IN_OUR_WORDS);
   if (!fields.success) return { line, reason: reasonOf(fields.error) };
   if (!isImportable(fields.data.kind)) {
     return { line, reason: `kind: ${fields.data.kind} keys are made here` };
@@ -126,14 +127,13 @@ function readLine(
   return { line, sha256, prefix, fields: fields.data };
 }
 
-function reasonOf({ issues }: z.ZodError): string {
-  return issues
-    .map((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? 'has members that are not known here'
-        : [issue.path.join('.'), issue.message].filter(Boolean).join(': '),
-    )
-    .join('; ');
+function reasonOf(error: z.ZodError): string {
+  const reasons = faultsOf(error).map(({ field, code, message }) =>
+    code === 'unknown_member'
+      ? 'has members that are not known here'
+      : [field, message].filter(Boolean).join(': '),
+  );
+  return [...new Set(reasons)].join('; ');
 }
 
 /** What only the database can tell: what is over, which spaces exist, and what is there already. */

@@ -6,7 +6,7 @@ import { ENVIRONMENTS, KEY_KINDS, reachableFrom, type Environment } from '../cre
 import { readJson } from '../http/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
-import type { Pagination } from '../http/pagination.js';
+import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';
 import { managedKinds, type KeyManager } from './key-manager.js';
@@ -77,6 +77,7 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       method: 'GET',
       path,
       access,
+      query: [...PAGE_QUERY, ...Object.keys(filter.shape)],
       async handle(ctx) {
         const { by, environments } = managerOf(ctx);
         const search = new URLSearchParams(ctx.querystring);

@@ -4,7 +4,7 @@ import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credential
 import { holdsCredential } from '../credentials/secret-format.js';
 import { isId } from '../db/id.js';
 import { isAddressOrNetwork } from '../http/networks.js';
-import { text } from '../http/validation.js';
+import { coded, text, timestamp } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 
@@ -14,25 +14,35 @@ const MAX_BINDINGS = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 
-/** A list whose length is judged before its items: a long one of nonsense must not cost much. */
+/** A list whose length is checked before its items: a long list must not cost more than reading it. */
 const atMost = <Item extends z.ZodType>(length: number, item: Item) =>
   z.array(z.unknown()).max(length).pipe(z.array(item));
 
-/** It is kept as it is, and shown to whoever manages keys. */
+/** An empty list could be meant as "none", and would be stored as "all": refused. */
+const isNotEmpty = (list: readonly unknown[]) => list.length > 0;
+
+/** Shown as it is to everybody who manages keys. */
 const name = text(100).refine((value) => !holdsCredential(value), 'must not hold a credential');
 
-/** `null` and an empty list both say: from anywhere. */
+/** `null`: from anywhere. */
 const allowedIps = atMost(
   MAX_ADDRESSES,
-  z.string().trim().refine(isAddressOrNetwork, 'must be an IPv4 or IPv6 address or network (CIDR)'),
+  z
+    .string()
+    .trim()
+    .refine(
+      isAddressOrNetwork,
+      coded('invalid_format', 'must be an IPv4 or IPv6 address or network (CIDR)'),
+    ),
 )
-  .nullable()
-  .transform((list) => (list === null || list.length === 0 ? null : [...new Set(list)]));
-
-const expiresAt = z.iso
-  .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z' })
-  .transform((value) => new Date(value))
+  .refine(
+    isNotEmpty,
+    coded('too_short', 'must name at least one address; null stands for any address'),
+  )
+  .transform((list) => [...new Set(list)])
   .nullable();
+
+const expiresAt = timestamp().nullable();
 
 const rateLimitPerMinute = z.number().int().min(0).max(MAX_RATE_LIMIT).nullable();
 
@@ -41,30 +51,32 @@ const scopes = atMost(
   z.enum(KEY_SCOPES, 'is not a scope that a key can carry'),
 ).transform(inCatalogOrder);
 
-/** `null`: every space. An empty list is refused: it could be meant as none, and would be taken for all. */
+/** `null`: every space. */
 const spaces = atMost(
   MAX_SPACES,
-  z.string().refine((id) => isId('spc', id), 'must be the id of a space (spc_…)'),
+  z
+    .string()
+    .refine((id) => isId('spc', id), coded('invalid_format', 'must be the id of a space (spc_…)')),
 )
-  .refine((list) => list.length > 0, 'must name at least one space; null stands for all')
+  .refine(isNotEmpty, coded('too_short', 'must name at least one space; null stands for all'))
   .transform((list) => [...new Set(list)])
   .nullable();
 
-/** `null` and an empty list both say: to nothing in particular. */
+/** `null`: bound to nothing in particular. */
 const bindings = atMost(
   MAX_BINDINGS,
   z.strictObject({
-    type: z.string().regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a noun such as "contacts"'),
+    type: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be a noun such as "contacts", in lower case'),
     id: z.string().regex(/^[\w.:-]{1,128}$/, 'must be an id'),
   }),
-)
-  .nullable()
-  .transform((list) => (list === null || list.length === 0 ? null : list));
+).nullable();
 
 const members = {
   name,
   environment: z.enum(ENVIRONMENTS).default('live'),
-  scopes: scopes.refine((list) => list.length > 0, 'must name at least one scope'),
+  scopes: scopes.refine(isNotEmpty, coded('too_short', 'must name at least one scope')),
   allowedIps: allowedIps.default(null),
   expiresAt: expiresAt.default(null),
   rateLimitPerMinute: rateLimitPerMinute.default(null),
@@ -77,43 +89,47 @@ export const newKey = z
   .strictObject({
     ...members,
     kind: z
-      .enum(TENANT_KINDS, `must be one of ${TENANT_KINDS.join(', ')}`)
+      .enum(TENANT_KINDS)
       .default('secret')
       .transform((kind): KeyKind => kind),
   })
   .check(({ value, issues }) => {
     const { carries, takesBindings } = factsOf(value.kind);
-    const message = `is not a scope that a key of kind ${value.kind} can carry`;
-    value.scopes
-      .filter((scope) => !carries.includes(scope))
-      .forEach((scope) =>
-        issues.push({
-          code: 'custom',
-          path: ['scopes'],
-          message: `${scope} ${message}`,
-          input: scope,
-        }),
-      );
-    if (value.bindings !== null && !takesBindings) {
-      const message = 'only agents can be bound';
-      issues.push({ code: 'custom', path: ['bindings'], message, input: value.bindings });
+    const add = (path: string, code: string, message: string) =>
+      issues.push({ code: 'custom', path: [path], message, params: { code }, input: value });
+    for (const scope of value.scopes.filter((wanted) => !carries.includes(wanted))) {
+      const message = `${scope} is not a scope that a key of kind ${value.kind} can carry`;
+      add('scopes', 'invalid_enum', message);
     }
-  });
+    if (value.bindings === null) return;
+    if (takesBindings && value.bindings.length === 0) {
+      add('bindings', 'too_short', 'must name at least one thing; null stands for no binding');
+    }
+    if (!takesBindings && value.bindings.length > 0) {
+      add('bindings', 'invalid_value', 'can be set on agents only');
+    }
+  })
+  .transform(({ bindings: list, ...fields }) => ({
+    ...fields,
+    bindings: list?.length === 0 ? null : list,
+  }));
 
 /** What a personal token's `access` stands for. */
 const ACCESS = ['read', 'write'] as const;
 
+/** A member that this kind does not have: absent, null or an empty list. */
 const none = (message: string) =>
   z
-    .null(message)
-    .or(z.array(z.never(message)).transform(() => null))
+    .unknown()
+    .refine((value) => value === null || (Array.isArray(value) && value.length === 0), message)
+    .transform(() => null)
     .default(null);
 
 /** What `POST /personal-access-tokens` takes. */
 export const newPersonalToken = z
   .strictObject({
     ...members,
-    kind: z.literal('personal', 'must be "personal"').default('personal'),
+    kind: z.literal('personal').default('personal'),
     scopes: members.scopes.optional(),
     access: z.enum(ACCESS).optional(),
     rateLimitPerMinute: z.null('has no limit of its own').default(null),
@@ -121,7 +137,7 @@ export const newPersonalToken = z
   })
   .refine(({ access, scopes: named }) => (access === undefined) !== (named === undefined), {
     path: ['access'],
-    error: 'either access (read or write) or scopes must be given',
+    ...coded('required', 'or scopes must be given, and not both'),
   });
 
 /** What `PATCH /api-keys/:id` takes; what is absent stays as it is. */

@@ -12,6 +12,7 @@ import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { isId } from '../db/id.js';
 import { Problem } from '../http/problem.js';
+import { invalid } from '../http/validation.js';
 import { excess, type Reach } from './ceiling.js';
 import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
 import { createKeyMint, type MintedKey } from './key-mint.js';
@@ -70,8 +71,8 @@ export function createKeyService({
 
   async function assertFuture(expiresAt: Date | null | undefined): Promise<void> {
     if (!expiresAt || expiresAt > (await store.now())) return;
-    const error = { field: 'expiresAt', code: 'invalid_value', message: 'must be in the future' };
-    throw new Problem('validation_failed', 'Invalid: expiresAt.', { errors: [error] });
+    const message = 'must lie in the future';
+    throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
   }
 
   async function findManageable(

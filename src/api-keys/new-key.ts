@@ -1,11 +1,17 @@
 import type { CredentialStore } from '../credentials/credential-store.js';
 import { factsOf } from '../credentials/kinds.js';
-import { Problem } from '../http/problem.js';
+import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';
 import { commonTo } from '../scopes/scope-set.js';
 import type { Minted } from './key-mint.js';
 import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
 import type { NewKey } from './key-schema.js';
+
+const KIND_NOT_MADE_HERE = {
+  field: 'kind',
+  code: 'invalid_enum',
+  message: 'cannot be created here: personal tokens are created at /personal-access-tokens',
+};
 
 /**
  * What a new key will be: its scopes written out, its spaces known.
@@ -17,10 +23,13 @@ export async function settleNewKey(
   by: KeyManager,
   { scopes, access, ...fields }: NewKey,
 ): Promise<Minted> {
-  if (!isTheirsToMake(by, fields.kind)) throw invalid('kind', 'is not made like this');
+  if (!isTheirsToMake(by, fields.kind)) throw invalid([KIND_NOT_MADE_HERE]);
   const unknown =
     fields.spaces === null ? [] : await store.unknownSpaces(by.tenantId, fields.spaces);
-  if (unknown.length > 0) throw invalid('spaces', `no space of this tenant: ${unknown.join(', ')}`);
+  if (unknown.length > 0) {
+    const message = `names no space of this tenant: ${unknown.join(', ')}`;
+    throw invalid([{ field: 'spaces', code: 'invalid_value', message }]);
+  }
   if (scopes !== undefined) return { ...fields, scopes };
   const delegable = await delegableTo(store, by, fields.kind);
   const isAsked = (scope: Scope) => access === 'write' || scope.endsWith(':read');
@@ -41,9 +50,4 @@ async function delegableTo(
 function isTheirsToMake(by: KeyManager, kind: NewKey['kind']): boolean {
   const isPersonal = factsOf(kind).speaksAs === 'account';
   return managedKinds(by).includes(kind) && isPersonal === (by.accountId !== undefined);
-}
-
-function invalid(field: string, message: string): Problem {
-  const errors = [{ field, code: 'invalid_value', message }];
-  return new Problem('validation_failed', `Invalid: ${field}.`, { errors });
 }

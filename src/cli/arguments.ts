@@ -17,14 +17,14 @@ export function readArguments(
   const command =
     commands.find(({ name }) => name === names.slice(0, 2).join(' ')) ??
     commands.find(({ name }) => name === names[0]);
-  if (command === undefined) throw new Misuse(usage(commands));
+  if (command === undefined) throw new Misuse('', usage(commands));
 
   const rest = [...words];
   for (const word of command.name.split(' ')) rest.splice(rest.indexOf(word), 1);
   const { values, positionals } = parse(command, rest);
   const [least, most] = command.positionals;
   if (positionals.length < least || positionals.length > most) {
-    throw new Misuse(`Usage: ${command.name} ${command.usage}`);
+    throw new Misuse('', usageOf(command));
   }
   return { command, args: createArguments(command, values, positionals) };
 }
@@ -43,6 +43,10 @@ export function usage(commands: readonly Command[]): string {
   ].join('\n');
 }
 
+function usageOf({ name, usage: rest }: Command): string {
+  return `Usage: ${name} ${rest}`;
+}
+
 type Values = Readonly<
   Record<string, string | boolean | readonly (string | boolean)[] | undefined>
 >;
@@ -55,7 +59,7 @@ function parse(
     const options = { ...COMMON, ...command.options };
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new Misuse(`${errorMessage(error)}\nUsage: ${command.name} ${command.usage}`);
+    throw new Misuse(errorMessage(error), usageOf(command));
   }
 }
 
@@ -74,7 +78,7 @@ function createArguments(
     required(name) {
       const value = option(name);
       if (value === undefined) {
-        throw new Misuse(`--${name} is missing.\nUsage: ${command.name} ${command.usage}`);
+        throw new Misuse(`--${name} is missing.`, usageOf(command));
       }
       return value;
     },

@@ -61,7 +61,15 @@ export interface Command {
 }
 
 /** The command was called in a way that cannot work; exit code 2. */
-export class Misuse extends Error {}
+export class Misuse extends Error {
+  /** @param usage how it is called, in lines of our own */
+  constructor(
+    message: string,
+    readonly usage?: string,
+  ) {
+    super(message);
+  }
+}
 
 /** The command was understood and refused; exit code 1. */
 export class Refused extends Error {}

@@ -43,8 +43,8 @@ export const KEY_COMMANDS: readonly Command[] = [
         environment: args.option('env'),
         kind: args.option('kind'),
         spaces: args.all('space').length > 0 ? args.all('space') : null,
-        bindings: args.all('bind').map(bindingOf),
-        allowedIps: args.all('allow-ip'),
+        bindings: args.all('bind').length > 0 ? args.all('bind').map(bindingOf) : null,
+        allowedIps: args.all('allow-ip').length > 0 ? args.all('allow-ip') : null,
         expiresAt: await expiryOf(manager, args.option('expires-in')),
         rateLimitPerMinute: limitOf(args.option('rate-limit')),
       });

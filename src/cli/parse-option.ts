@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 
+import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
 import { Misuse } from './command.js';
 
 /**
@@ -11,7 +12,8 @@ export function parseOption<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
 ): z.output<Schema> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, IN_OUR_WORDS);
   if (result.success) return result.data;
-  throw new Misuse(`--${name}: ${result.error.issues.map(({ message }) => message).join('; ')}`);
+  const reasons = faultsOf(result.error).map(({ message }) => message);
+  throw new Misuse(`--${name}: ${reasons.join('; ')}`);
 }

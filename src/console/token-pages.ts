@@ -23,9 +23,9 @@ const LIST = '/settings/tokens';
 const REVOKE = `${LIST}/:id/revoke`;
 
 /** What was just done, by its name in the address that one is sent on to. */
-const NOTICES: Readonly<Record<string, string>> = {
-  revoked: 'The token is revoked. Whatever used it is refused from now on.',
-};
+const NOTICES: ReadonlyMap<string, string> = new Map([
+  ['revoked', 'The token is revoked. Requests that use it are refused from now on.'],
+]);
 
 type TokenRoute = Route<'public', VisitorState>;
 
@@ -105,7 +105,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
   });
   return [
     page('GET', LIST, (ctx, where) =>
-      show(ctx, where, undefined, NOTICES[queryOf(ctx, 'done') ?? '']),
+      show(ctx, where, undefined, NOTICES.get(queryOf(ctx, 'done') ?? '')),
     ),
     page('POST', LIST, async (ctx, where, submitted) => {
       const { form, fields } = readTokenForm(submitted, await spacesOf(where.place.tenantId));

@@ -9,9 +9,8 @@ import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { optional, text } from '../http/validation.js';
 import type { Places } from '../spaces/places.js';
-import { contactFilters } from './contact-filters.js';
-import { createContactStore } from './contact-store.js';
-import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';
+import { CONTACT_TYPES, type Contact } from './contact.entity.js';
+import { createContactStore, type ContactFields } from './contact-store.js';
 
 type ContactContext = RouteContext<GuardedState>;
 
@@ -54,7 +53,6 @@ export function createContactRoutes({
       path: '/contacts',
       access: access('contacts:read'),
       storeOf: createContactStore,
-      filters: contactFilters,
       present,
       notFound,
     }),

@@ -24,10 +24,13 @@ export interface Page<Item> {
   readonly cursor: string | null;
 }
 
+/** The query parameters by which every list is paged. */
+export const PAGE_QUERY = ['limit', 'cursor'] as const;
+
 const query = z.object({
   limit: z
     .string()
-    .regex(/^\d+$/, 'must be a number')
+    .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
     .transform(Number)
     .pipe(z.number().min(1).max(MAX_LIMIT))
     .default(DEFAULT_LIMIT),
@@ -37,7 +40,7 @@ const query = z.object({
 /** Keyset pagination over lists that are ordered by a falling, unique number. */
 export interface Pagination {
   /**
-   * Reads `limit` and `cursor`.
+   * Reads `limit` and `cursor`; the route's check of its query has refused repeated ones.
    * @param list what the cursor must have been made for: the list, its owner and its filters
    * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
    */
@@ -45,15 +48,13 @@ export interface Pagination {
   /**
    * Makes a page of what a store found.
    * @param found up to `limit + 1` items: the one too many tells that there are more
-   * @param positionOf the number that a cursor holds
-   * @param resumeAfter where the next page begins although this one is short: a search stopped there
+   * @param positionOf the number that the list is ordered by
    */
   page<Item>(
     found: readonly Item[],
     request: PageRequest,
     list: readonly string[],
     positionOf: (item: Item) => number,
-    resumeAfter?: number,
   ): Page<Item>;
 }
 
@@ -64,7 +65,10 @@ export function createPagination(signer: Signer): Pagination {
 
   return {
     read(search, list) {
-      const { limit, cursor } = parseWith(query, singleValues(search, ['limit', 'cursor']));
+      const { limit, cursor } = parseWith(query, {
+        limit: search.get('limit') ?? undefined,
+        cursor: search.get('cursor') ?? undefined,
+      });
       if (cursor === undefined) return { limit, after: undefined };
       const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
       if (position === '' || !signer.isSigned(signed(position, list), mac)) {
@@ -72,28 +76,12 @@ export function createPagination(signer: Signer): Pagination {
       }
       return { limit, after: Number(position) };
     },
-    page(found, { limit }, list, positionOf, resumeAfter) {
+    page(found, { limit }, list, positionOf) {
       const items = found.slice(0, limit);
-      const last = found.length > limit ? items.at(-1) : undefined;
-      const next = last === undefined ? resumeAfter : positionOf(last);
-      if (next === undefined) return { items, cursor: null };
-      const position = String(next);
+      const last = items.at(-1);
+      if (found.length <= limit || last === undefined) return { items, cursor: null };
+      const position = String(positionOf(last));
       return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
     },
   };
-}
-
-/** @throws Problem `bad_request` for a parameter that is given twice */
-export function singleValues(
-  search: URLSearchParams,
-  names: readonly string[],
-): Record<string, string> {
-  return Object.fromEntries(
-    names.flatMap((name) => {
-      const values = search.getAll(name);
-      if (values.length > 1)
-        throw new Problem('bad_request', `The parameter ${name} is given twice.`);
-      return values.map((value) => [name, value] as const);
-    }),
-  );
 }

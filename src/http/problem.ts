@@ -1,92 +1,93 @@
 /** Errors of the API as problem details (RFC 9457). The public part and the cause are kept apart. */
 
-/** Every code that the API answers with: its status, its title, and what whoever meets it should do. */
+/** Every code that the API answers with: its status, its title, and advice for the client's developer. */
 export const PROBLEMS = {
   bad_request: {
     status: 400,
-    title: 'The request cannot be understood',
+    title: 'Bad request',
     advice:
-      'The request is malformed: invalid JSON, a cursor that was altered, two credentials at once. The detail says which. Sending it again unchanged will not help.',
+      'The request is malformed: invalid JSON, an altered cursor, two credentials at once. The detail says which. Repeating it unchanged will not help.',
   },
   unauthorized: {
     status: 401,
-    title: 'The credential is missing or not valid',
+    title: 'Unauthorized',
     advice:
-      'No credential was sent, or it is wrong, revoked, or not allowed from your address. Check that you send the whole key, in one header.',
+      'No credential was sent, or it is wrong, revoked, or not allowed from your address. The detail says which header was read and what it lacks. Send the whole credential, in one header.',
   },
   token_expired: {
     status: 401,
-    title: 'The credential has expired',
-    advice: 'The key or token was good, but its time is over. Use its successor, or sign in again.',
+    title: 'Credential expired',
+    advice: 'The key or token has expired. Use its successor, refresh the token, or sign in again.',
   },
   forbidden: {
     status: 403,
-    title: 'The credential does not permit this',
+    title: 'Forbidden',
     advice:
-      'The credential is good, but this is not for its kind, would reach further than it does itself, or is in a space that it may not enter.',
+      'The credential is valid, but the operation is closed to its kind, would exceed its own authority, or concerns a space that it may not enter.',
   },
   scope_insufficient: {
     status: 403,
-    title: 'The credential lacks a scope',
+    title: 'Insufficient scope',
     advice:
-      'The credential lacks a scope. The WWW-Authenticate header names those that are needed.',
+      'The credential lacks a scope. The member required_scopes and the WWW-Authenticate header name the scopes that the operation needs.',
   },
   tenant_suspended: {
     status: 403,
-    title: 'The tenant is suspended',
+    title: 'Tenant suspended',
     advice:
       'The organization that the credential belongs to is suspended. Its administrators know why.',
   },
   not_found: {
     status: 404,
-    title: 'There is nothing here',
+    title: 'Not found',
     advice: 'It does not exist, or belongs to somebody else.',
   },
   method_not_allowed: {
     status: 405,
-    title: 'The method is not allowed here',
+    title: 'Method not allowed',
     advice: 'The Allow header lists the methods that this path answers.',
   },
   conflict: {
     status: 409,
-    title: 'The request conflicts with the present state',
+    title: 'Conflict',
     advice:
       'What you ask for does not fit the present state, such as changing a revoked key. With Retry-After, an earlier request with the same Idempotency-Key is still running: try again.',
   },
   idempotency_key_reused: {
     status: 409,
-    title: 'The idempotency key belongs to another request',
+    title: 'Idempotency key reused',
     advice: 'An Idempotency-Key stands for one request. Use a new one for each operation.',
   },
   payload_too_large: {
     status: 413,
-    title: 'The body is too large',
+    title: 'Payload too large',
     advice: 'A body may have 256 KiB.',
   },
   unsupported_media_type: {
     status: 415,
-    title: 'The body has a media type that is not supported',
+    title: 'Unsupported media type',
     advice: 'Send JSON in UTF-8, uncompressed, as application/json.',
   },
   validation_failed: {
     status: 422,
-    title: 'The request holds invalid values',
-    advice: 'The member errors lists every invalid member with the reason.',
+    title: 'Validation failed',
+    advice:
+      'The member errors lists every invalid member of the body or query, with a code and the reason.',
   },
   rate_limited: {
     status: 429,
-    title: 'A budget of requests is spent',
+    title: 'Rate limit exceeded',
     advice:
-      'The tenant or the key has made as many requests as it may for now. The RateLimit headers say which budget it is; come back after Retry-After seconds.',
+      'The tenant, the key, or the app in its share of the tenant, has made as many requests as it may for now. The RateLimit headers say which. Try again after Retry-After seconds.',
   },
   internal_error: {
     status: 500,
-    title: 'Something went wrong on our side',
+    title: 'Internal server error',
     advice: 'The fault is ours and was logged. Tell us the request_id.',
   },
   service_unavailable: {
     status: 503,
-    title: 'The service cannot answer right now',
+    title: 'Service unavailable',
     advice:
       'The service or its database is away for a moment. Whether it was done is not certain: repeat it with the same Idempotency-Key after Retry-After seconds.',
   },
@@ -105,6 +106,8 @@ interface ProblemOptions {
   /** Headers that belong to the answer, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly errors?: readonly FieldError[];
+  /** All scopes that the refused operation needs. */
+  readonly requiredScopes?: readonly string[];
   /** For the log only; never shown. */
   readonly cause?: unknown;
 }
@@ -114,18 +117,20 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[] | undefined;
+  readonly requiredScopes: readonly string[] | undefined;
 
   /** @param detail what the client is told: one or two sentences, nothing internal */
   constructor(
     code: ProblemCode,
     detail: string,
-    { headers = {}, errors, cause }: ProblemOptions = {},
+    { headers = {}, errors, requiredScopes, cause }: ProblemOptions = {},
   ) {
     super(detail, { cause });
     this.name = 'Problem';
     this.code = code;
     this.headers = headers;
     this.errors = errors;
+    this.requiredScopes = requiredScopes;
   }
 
   get title(): string {
@@ -149,6 +154,7 @@ export class Problem extends Error {
       code: this.code,
       request_id: requestId,
       ...(this.errors && { errors: this.errors }),
+      ...(this.requiredScopes && { required_scopes: this.requiredScopes }),
     };
   }
 }

@@ -14,6 +14,8 @@ export interface Route<Access, State extends RequestState = RequestState> {
   readonly path: string;
   /** Who may call it. A route without it admits nobody. */
   readonly access: Access | undefined;
+  /** The query parameters that it reads; none if absent. The API refuses all others. */
+  readonly query?: readonly string[];
   readonly handle: RouterMiddleware<State>;
 }
 

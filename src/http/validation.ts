@@ -1,23 +1,56 @@
 import { z } from 'zod';
 
+import { nearestTo } from './nearest.js';
 import { Problem, type FieldError } from './problem.js';
+import { isPlainText, isSingleLine } from './text.js';
 
-/** More would help nobody, and answering must not cost more than asking. */
+/** More would not help, and answering must not cost more than asking. */
 const MAX_ERRORS = 50;
+/** Errors that the detail spells out; `errors` has all of them. */
+const IN_DETAIL = 3;
+const MAX_FIELD_LENGTH = 100;
+/** A longer choice is not listed in full. */
+const MAX_LISTED = 12;
 
-/**
- * Text that the database can hold: well-formed Unicode without NUL, trimmed, of 1 to `max`
- * characters.
- */
-export function text(max: number) {
-  return z
+/** What a custom check says beside its message: the code of its error. */
+export function coded(code: string, message: string) {
+  return { message, params: { code } };
+}
+
+const checkedText = (max: number, isAllowed: (value: string) => boolean) =>
+  z
     .string()
+    .refine(
+      isAllowed,
+      coded(
+        'invalid_format',
+        'must not hold control characters, direction characters or lone surrogates',
+      ),
+    )
     .trim()
     .min(1)
-    .max(max)
+    .max(max);
+
+/** Text on one line, trimmed, of 1 to `max` characters; without control and direction characters. */
+export function text(max: number) {
+  return checkedText(max, isSingleLine);
+}
+
+/** As `text`, but it may have several lines. */
+export function textOfLines(max: number) {
+  return checkedText(max, isPlainText);
+}
+
+const [FIRST_YEAR, LAST_YEAR] = [1970, 9999];
+
+/** A time (RFC 3339, with its offset) of the years 1970 to 9999 in UTC. */
+export function timestamp() {
+  return z.iso
+    .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z', abort: true })
+    .transform((value) => new Date(value))
     .refine(
-      (value) => value.isWellFormed() && !value.includes('\0'),
-      'holds characters that are not allowed',
+      (time) => time.getUTCFullYear() >= FIRST_YEAR && time.getUTCFullYear() <= LAST_YEAR,
+      coded('invalid_format', `must lie in the years ${FIRST_YEAR} to ${LAST_YEAR}, in UTC`),
     );
 }
 
@@ -36,28 +69,109 @@ export function parseWith<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
 ): z.output<Schema> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: messageOf, reportInput: true });
   if (result.success) return result.data;
-  const errors = result.error.issues
-    .slice(0, MAX_ERRORS)
-    .flatMap(toFieldErrors)
-    .slice(0, MAX_ERRORS);
-  throw new Problem(
-    'validation_failed',
-    `Invalid: ${errors.map(({ field }) => field || 'body').join(', ')}.`,
-    { errors },
-  );
+  throw invalid(faultsOf(result.error));
+}
+
+/** What is wrong with a value, in the words of this project. */
+export function faultsOf(error: z.ZodError): readonly FieldError[] {
+  return error.issues.slice(0, MAX_ERRORS).flatMap(toFieldErrors).slice(0, MAX_ERRORS);
+}
+
+/** For schemas that are used without `parseWith`: makes their messages those of this project. */
+export const IN_OUR_WORDS = { error: messageOf, reportInput: true } as const;
+
+/** The problem for invalid members of a request; its detail spells out the first of them. */
+export function invalid(errors: readonly FieldError[]): Problem {
+  const spelt = errors
+    .slice(0, IN_DETAIL)
+    .map(({ field, message }) => `${field || 'the body'} ${message}`);
+  const more = errors.length > IN_DETAIL ? `; and ${errors.length - IN_DETAIL} more` : '';
+  const detail = `Invalid: ${spelt.join('; ')}${more}`;
+  return new Problem('validation_failed', detail.endsWith('?') ? detail : `${detail}.`, { errors });
 }
 
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
-  const field = issue.path.join('.');
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
-      field: [...issue.path, key].join('.'),
+      field: fieldOf([...issue.path, key]),
       code: 'unknown_member',
       message: 'is not a member that is known here',
     }));
   }
-  const code = issue.code === 'custom' ? 'invalid_value' : issue.code;
-  return [{ field, code, message: issue.message }];
+  const field = fieldOf(issue.path);
+  if (isMissing(issue)) return [{ field, code: 'required', message: 'is required' }];
+  const code = codeOf(issue);
+  const near = issue.code === 'invalid_value' ? nearestOf(issue) : undefined;
+  const message = near === undefined ? issue.message : `${issue.message}: did you mean ${near}?`;
+  return [{ field, code, message }];
+}
+
+function fieldOf(path: readonly PropertyKey[]): string {
+  const field = path.map(String).join('.');
+  return field.length > MAX_FIELD_LENGTH ? `${field.slice(0, MAX_FIELD_LENGTH)}…` : field;
+}
+
+/** A member of a body or query that was not sent. */
+function isMissing({ code, path, input }: z.core.$ZodIssue): boolean {
+  const isOfType = code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union';
+  return isOfType && path.length > 0 && input === undefined;
+}
+
+function codeOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom') {
+    const code: unknown = issue.params?.['code'];
+    return typeof code === 'string' ? code : 'invalid_value';
+  }
+  if (issue.code === 'too_big') return isCounted(issue.origin) ? 'too_long' : 'too_big';
+  if (issue.code === 'too_small') return isCounted(issue.origin) ? 'too_short' : 'too_small';
+  if (issue.code === 'invalid_value') return 'invalid_enum';
+  return issue.code === 'invalid_union' ? 'invalid_type' : issue.code;
+}
+
+function nearestOf({ input, values }: z.core.$ZodIssueInvalidValue): string | undefined {
+  return nearestTo(input, values.map(String));
+}
+
+const isCounted = (origin: string) => origin === 'string' || origin === 'array';
+
+const TYPES: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  null: 'null',
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  email: 'must be an email address',
+  url: 'must be a URL',
+};
+
+/** Replaces the messages of the validation library where a schema has no message of its own. */
+function messageOf(issue: z.core.$ZodRawIssue): string {
+  if (issue.code === 'invalid_type') return `must be ${TYPES[issue.expected] ?? 'of another type'}`;
+  if (issue.code === 'invalid_value') return choiceOf(issue.values.map(String));
+  if (issue.code === 'too_big') return boundOf(issue.origin, issue.maximum, 'at most');
+  if (issue.code === 'too_small') return boundOf(issue.origin, issue.minimum, 'at least');
+  if (issue.code === 'invalid_format') return FORMATS[issue.format] ?? 'has the wrong form';
+  return 'is not valid';
+}
+
+function choiceOf(values: readonly string[]): string {
+  if (values.length > MAX_LISTED) return 'is not one of the values that are known here';
+  return values.length === 1 ? `must be ${values[0]}` : `must be one of ${values.join(', ')}`;
+}
+
+function boundOf(origin: string, bound: number | bigint, relation: string): string {
+  if (origin === 'string') return `must have ${relation} ${counted(bound, 'character')}`;
+  if (origin === 'array') return `must have ${relation} ${counted(bound, 'entry', 'entries')}`;
+  return `must be ${relation} ${bound}`;
+}
+
+function counted(count: number | bigint, one: string, several = `${one}s`): string {
+  return `${count} ${Number(count) === 1 ? one : several}`;
 }

@@ -65,10 +65,10 @@ export async function repeatByGet(ctx: Context): Promise<void> {
 const HEADING = 'This did not work';
 
 /** Where the protocol's own words are for the app's developer only. */
-const FOR_PEOPLE: Readonly<Record<string, string>> = {
-  server_error: 'Something went wrong on our side.',
-  invalid_client: 'This app is not known here, or no longer admitted. Connect it anew.',
-};
+const FOR_PEOPLE: ReadonlyMap<string, string> = new Map([
+  ['server_error', 'Something went wrong on our side.'],
+  ['invalid_client', 'This app is not known here, or no longer admitted. Connect it again.'],
+]);
 
 /** Tells the user, where the client cannot be told. */
 export function renderAuthorizationError(
@@ -78,7 +78,7 @@ export function renderAuthorizationError(
 ): void {
   const { requestId } = ctx.state as { requestId: string };
   const message =
-    FOR_PEOPLE[code] ??
+    FOR_PEOPLE.get(code) ??
     `The app’s request cannot be answered${description === undefined ? '' : `: ${description}`}.`;
   pages.send(
     ctx,

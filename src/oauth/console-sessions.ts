@@ -1,6 +1,9 @@
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 
+import type { RequestState } from '../http/context.js';
+import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
+import type { SessionStore } from '../sessions/session-store.js';
 import { onBehalfOf } from './library-internals.js';
 import { LIFETIMES } from './lifetimes.js';
 import type { cookiesOf } from './provider.js';
@@ -25,7 +28,8 @@ export interface ConsoleSessions {
 
 interface Dependencies {
   readonly provider: () => Provider;
-  readonly sessions: { destroyBySecret(secret: string): Promise<void> };
+  readonly sessions: Pick<SessionStore, 'destroyBySecret' | 'renew' | 'signOut'>;
+  readonly clientAddress: (request: Context['req']) => string;
   readonly cookies: ReturnType<typeof cookiesOf>;
   readonly hasPassword: HasPassword;
 }
@@ -35,11 +39,28 @@ export function createConsoleSessions({
   sessions,
   cookies: { names, long },
   hasPassword,
+  clientAddress,
 }: Dependencies): ConsoleSessions {
+  const requestOf = (ctx: Context) => ({
+    address: clientAddress(ctx.req),
+    requestId: (ctx.state as RequestState).requestId,
+  });
+  const sendCookie = (ctx: Context, secret: string, seconds: number) => {
+    const expires = new Date(Date.now() + seconds * 1000);
+    ctx.cookies.set(names.session, secret, { ...long, expires });
+  };
+
   return {
     async find(ctx) {
-      const { accountId, uid } = await provider().Session.get(ctx);
-      return accountId === undefined ? undefined : { accountId, sessionId: uid };
+      const { accountId, uid, jti, exp } = await provider().Session.get(ctx);
+      if (accountId === undefined) return undefined;
+      const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
+      // In use a moment ago: there is nothing to write.
+      if (exp - Date.now() / 1000 < idleSeconds - renewAfterSeconds) {
+        const seconds = await sessions.renew(jti);
+        if (seconds !== undefined) sendCookie(ctx, jti, seconds);
+      }
+      return { accountId, sessionId: uid };
     },
     async begin(ctx, { id: accountId, passwordMark }) {
       const { Session } = provider();
@@ -47,7 +68,7 @@ export function createConsoleSessions({
       if (session.accountId === accountId) session.resetIdentifier();
       else {
         // Nothing of a session that somebody else had, or may have planted, passes on.
-        await sessions.destroyBySecret(session.jti);
+        await sessions.signOut(session.jti, requestOf(ctx));
         session = new Session();
       }
       session.loginAccount({ accountId, amr: ['pwd'] });
@@ -56,12 +77,11 @@ export function createConsoleSessions({
       if (!(await hasPassword(accountId, passwordMark))) {
         return sessions.destroyBySecret(session.jti);
       }
-      const expires = new Date(session.exp * 1000);
-      ctx.cookies.set(names.session, session.jti, { ...long, expires });
+      sendCookie(ctx, session.jti, LIFETIMES.session);
     },
     async end(ctx) {
       const session = await provider().Session.get(ctx);
-      await sessions.destroyBySecret(session.jti);
+      await sessions.signOut(session.jti, requestOf(ctx));
       ctx.cookies.set(names.session, null, long);
     },
   };

@@ -1,5 +1,6 @@
 import { readForm, type Form } from '../http/form.js';
 import type { Route } from '../http/routes.js';
+import type { SessionStore } from '../sessions/session-store.js';
 import { decide, showConsent } from './consent-page.js';
 import { textOf } from './parameters.js';
 import {
@@ -13,7 +14,7 @@ import type { SignedInAccount, SignInPage } from './sign-in-page.js';
 
 interface Dependencies extends InteractionDependencies {
   readonly signInPage: SignInPage;
-  readonly sessions: { destroyBySecret(secret: string): Promise<void> };
+  readonly sessions: Pick<SessionStore, 'signOut'>;
 }
 
 /**
@@ -65,18 +66,19 @@ async function continueAs(
   ctx: PageContext,
   { interaction }: PendingAuthorization,
   { id: accountId, passwordMark }: SignedInAccount,
-  { provider, sessions }: Dependencies,
+  { provider, sessions, clientAddress }: Dependencies,
 ): Promise<void> {
   // The session that the browser has now: in another tab somebody may have signed in meanwhile.
   const session = await provider().Session.get(ctx);
   if (session.accountId !== undefined && session.accountId !== accountId) {
     // Somebody else: nothing of the session that was there may pass on to them.
-    await sessions.destroyBySecret(session.jti);
+    const { requestId } = ctx.state;
+    await sessions.signOut(session.jti, { address: clientAddress(ctx.req), requestId });
     delete interaction.session;
     await interaction.save(interaction.exp - Math.floor(Date.now() / 1000));
   }
   await finish(ctx, provider(), {
-    login: { accountId, amr: ['pwd'], passwordMark },
+    login: { accountId, amr: ['pwd'], passwordMark, ts: Math.floor(Date.now() / 1000) },
     select_account: {},
   });
 }

@@ -40,9 +40,17 @@ interface ClientModel {
   Schema: { prototype: { redirectUris(): void } };
 }
 
+/** Who has signed in to a session, and when. */
+interface Login {
+  readonly accountId?: string;
+  readonly loginTs?: number;
+}
+
+type LoggedIn = Login & { issueSeq?: string };
+
 interface SessionModel {
   IN_PAYLOAD: readonly string[];
-  prototype: { loginAccount(details: object): void };
+  prototype: { loginAccount(details: Login): void };
 }
 
 /** Tokens and codes are written in our format, so that scanners know them and a typing error costs no query. */
@@ -135,9 +143,15 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
   Object.defineProperty(model, 'IN_PAYLOAD', { get: () => known });
   const { prototype } = model;
   const original = Object.getOwnPropertyDescriptor(prototype, 'loginAccount')?.value as (
-    details: object,
+    details: Login,
   ) => void;
-  prototype.loginAccount = function login(this: { issueSeq?: string }, details) {
+  prototype.loginAccount = function login(this: LoggedIn, details) {
+    // The library repeats the login's result when the consent that follows it resumes.
+    const isRepeated =
+      this.accountId === details.accountId &&
+      details.loginTs !== undefined &&
+      this.loginTs === details.loginTs;
+    if (isRepeated) return;
     delete this.issueSeq;
     original.call(this, details);
   };

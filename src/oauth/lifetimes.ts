@@ -1,3 +1,5 @@
+import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
+
 /** How long what OAuth issues lives, in seconds. */
 export const LIFETIMES = {
   accessToken: 3600,
@@ -6,5 +8,6 @@ export const LIFETIMES = {
   authorizationCode: 60,
   /** A login or consent page that was left open. */
   interaction: 3600,
-  session: 14 * 86_400,
+  /** Of a browser, while no request comes. */
+  session: SESSION_LIFETIMES.idleSeconds,
 } as const;

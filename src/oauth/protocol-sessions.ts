@@ -1,6 +1,7 @@
 import Provider from 'oidc-provider';
 import type { Context } from 'koa';
 
+import type { RequestState } from '../http/context.js';
 import type { SessionStore } from '../sessions/session-store.js';
 
 /** A browser's session as the library keeps it. */
@@ -42,6 +43,7 @@ export function createProtocolSessions(
         payload: kept,
         address: ctx === undefined ? null : clientAddress(ctx.req),
         userAgent: ctx?.get('User-Agent').slice(0, 500) || null,
+        requestId: (ctx?.state as Partial<RequestState> | undefined)?.requestId ?? null,
         ttlSeconds,
         issueSeq,
       });

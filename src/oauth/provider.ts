@@ -6,6 +6,7 @@ import type { ClientSecrets } from '../clients/client-secrets.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { FORMER_SIGNING_ALGORITHM, SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
+import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from './authorization.js';
 import { claimsOf } from './claims.js';
@@ -117,7 +118,8 @@ function configurationOf(
       IdToken: LIFETIMES.idToken,
       Interaction: LIFETIMES.interaction,
       RefreshToken: LIFETIMES.refreshToken,
-      Session: LIFETIMES.session,
+      // Only the cookie depends on it: the database cuts what it stores by its own clock.
+      Session: (_ctx, { loginTs }) => sessionSecondsFrom(loginTs),
     },
     features: {
       devInteractions: off,
@@ -138,6 +140,13 @@ function configurationOf(
       },
     },
   };
+}
+
+/** How long a session may go on without a request, near the end of its absolute lifetime too. */
+function sessionSecondsFrom(loginTs: number | undefined): number {
+  if (loginTs === undefined) return SESSION_LIFETIMES.idleSeconds;
+  const left = loginTs + SESSION_LIFETIMES.absoluteSeconds - Math.floor(Date.now() / 1000);
+  return Math.max(1, Math.min(SESSION_LIFETIMES.idleSeconds, left));
 }
 
 /** The library's cookies: what they are called, and how they are set. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { optional, text } from '../http/validation.js';
+import { optional, text, textOfLines } from '../http/validation.js';
 
 /** As much as the database's integers hold. */
 const MAX_PRICE = 2_147_483_647;
@@ -10,7 +10,7 @@ export const newProduct = z
   .strictObject({
     name: text(200),
     sku: text(100),
-    description: optional(text(2000)),
+    description: optional(textOfLines(2000)),
     unit: optional(text(50)),
     priceCents: optional(z.number().int().min(0).max(MAX_PRICE)),
     currency: optional(z.string().regex(/^[A-Z]{3}$/, 'must be a currency such as USD')),

@@ -1,9 +1,11 @@
 import type { EntityManager } from 'typeorm';
 
+import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import type { Keyring } from '../credentials/keyring.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { IS_REVOKED } from '../credentials/verdict-sql.js';
 import { inBatches } from '../db/batches.js';
+import { MAX_SESSIONS, SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 
 /** A session as it is to be stored. */
 export interface NewSession {
@@ -17,6 +19,9 @@ export interface NewSession {
   readonly payload: object;
   readonly address: string | null;
   readonly userAgent: string | null;
+  /** The request that it is stored for; it is named in the audit log. */
+  readonly requestId?: string | null;
+  /** Until its end if no further request comes; cut to what is left of its absolute lifetime. */
   readonly ttlSeconds: number;
   /** Its place in the order of issues, if it goes on, though under a new secret; absent if it begins. */
   readonly issueSeq?: string | undefined;
@@ -48,7 +53,8 @@ export interface ListedSession {
 export interface SessionStore {
   /**
    * Stores a session, or what has become of it. Its place in the order of issues is drawn when it is
-   * bound to an account, and kept as long as it goes on.
+   * bound to an account, and kept as long as it goes on. Binding it leaves an audit entry, and ends the oldest
+   * session of an account that has more than `MAX_SESSIONS`.
    *
    * @returns false if it was ended meanwhile: a request that still had it must not revive it. A new
    *   secret, as after signing in again, is a new beginning
@@ -57,7 +63,15 @@ export interface SessionStore {
   save(session: NewSession): Promise<boolean>;
   findBySecret(secret: string): Promise<StoredSession | undefined>;
   findById(id: string): Promise<StoredSession | undefined>;
+  /**
+   * Notes that a session is in use, at most once in `renewAfterSeconds`, which prolongs it.
+   * @returns the seconds that are left of it; `undefined` if nothing was written
+   */
+  renew(secret: string): Promise<number | undefined>;
+  /** Ends a session without an audit entry: one that was never handed out. */
   destroyBySecret(secret: string): Promise<void>;
+  /** Ends a session. If an account had signed in to it, that leaves an audit entry. */
+  signOut(secret: string, request: Pick<Actor, 'address' | 'requestId'>): Promise<void>;
   /** Those that are still good, the latest first. */
   listOfAccount(accountId: string): Promise<readonly ListedSession[]>;
   /** @returns how many were ended */
@@ -71,12 +85,18 @@ const IS_ENDED = `c.expires_at <= gatehouse_now()`;
 const IS_GOOD = `NOT ${IS_ENDED} AND NOT ${IS_REVOKED}`;
 const END = `UPDATE sessions c SET expires_at = gatehouse_now(), payload = '{}'`;
 
+/** When a session ends unless a request comes, `seconds` from now at most. */
+const endIn = (seconds: string) => `least(gatehouse_now() + make_interval(secs => ${seconds}),
+  c.created_at + make_interval(secs => ${SESSION_LIFETIMES.absoluteSeconds}))`;
+
+const REMAINING = 'ceil(extract(epoch FROM c.expires_at - gatehouse_now()))::int';
+
 /** @param manager a transaction's or not: what has to happen together does */
 export function createSessionStore(manager: EntityManager, keyring: Keyring): SessionStore {
   const find = async (condition: string, value: unknown) => {
     const [found] = await manager.query<StoredSession[]>(
       `SELECT c.id, c.account_id AS "accountId", c.payload, c.issue_seq AS "issueSeq",
-         ceil(extract(epoch FROM c.expires_at - gatehouse_now()))::int AS "remainingSeconds"
+         ${REMAINING} AS "remainingSeconds"
        FROM sessions c WHERE ${condition} AND ${IS_GOOD}`,
       [value],
     );
@@ -94,11 +114,42 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
     },
     findBySecret: (secret) => find('c.digest = ANY ($1)', keyring.digests(secret)),
     findById: (id) => find('c.id = $1', id),
+    async renew(secret) {
+      const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
+      const [renewed] = await manager.query<{ seconds: number }[]>(
+        `WITH renewed AS (
+           UPDATE sessions c SET seen_at = gatehouse_now(), expires_at = ${endIn('$2')}
+           WHERE c.digest = ANY ($1) AND ${IS_GOOD}
+             AND c.seen_at <= gatehouse_now() - make_interval(secs => $3)
+           RETURNING ${REMAINING} AS seconds)
+         SELECT seconds FROM renewed`,
+        [keyring.digests(secret), idleSeconds, renewAfterSeconds],
+      );
+      return renewed?.seconds;
+    },
     async destroyBySecret(secret) {
       await manager.query(`${END} WHERE c.digest = ANY ($1) AND NOT ${IS_ENDED}`, [
         keyring.digests(secret),
       ]);
     },
+    signOut: (secret, request) =>
+      manager.transaction(async (transaction) => {
+        const [ended] = await transaction.query<{ id: string; accountId: string | null }[]>(
+          `WITH ended AS (${END} WHERE c.digest = ANY ($1) AND NOT ${IS_ENDED} RETURNING c.id, c.account_id)
+           SELECT id, account_id AS "accountId" FROM ended`,
+          [keyring.digests(secret)],
+        );
+        if (ended === undefined || ended.accountId === null) return;
+        await createAuditLog(transaction).record(
+          { ...request, id: ended.accountId },
+          {
+            tenantId: null,
+            action: 'account.sign_out',
+            subject: ended.accountId,
+            details: { session: ended.id },
+          },
+        );
+      }),
     listOfAccount: (accountId) =>
       manager.query<ListedSession[]>(
         `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt",
@@ -148,7 +199,7 @@ async function update(
   const updated = await count(
     manager,
     `UPDATE sessions c SET digest = $2, digest_key_id = $3, payload = $5, seen_at = gatehouse_now(),
-       expires_at = gatehouse_now() + make_interval(secs => $6), address = $8, user_agent = $9
+       expires_at = ${endIn('$6')}, address = $8, user_agent = $9
      WHERE c.id = $1 AND (c.digest = ANY ($7) OR c.issue_seq = $10)
        AND c.account_id IS NOT DISTINCT FROM $4 AND ${IS_GOOD}`,
     [
@@ -165,8 +216,11 @@ async function bind(
   keyring: Keyring,
   session: NewSession,
 ): Promise<boolean> {
-  const subjects = session.accountId === null ? [] : [session.accountId];
+  const { accountId } = session;
+  const subjects = accountId === null ? [] : [accountId];
   const issueSeq = await createRevocationStore(manager).drawIssueOrder(subjects);
+  // Sign-ins of one account take turns, before they lock rows of each other.
+  if (accountId !== null) await takeTurn(manager, accountId);
   const bound = await count(
     manager,
     `INSERT INTO sessions AS c (id, digest, digest_key_id, account_id, payload, expires_at, address,
@@ -179,7 +233,31 @@ async function bind(
      WHERE ${IS_GOOD} OR c.digest <> ALL ($7)`,
     [...valuesOf(keyring, session), ...[session.address, session.userAgent, subjects, issueSeq]],
   );
-  return bound > 0;
+  if (bound === 0) return false;
+  if (accountId !== null) {
+    await endOldest(manager, accountId);
+    const { id, address, requestId = null } = session;
+    const actor = { id: accountId, address, requestId };
+    const details = { session: id };
+    const event = { tenantId: null, action: 'account.sign_in', subject: accountId, details };
+    await createAuditLog(manager).record(actor, event);
+  }
+  return true;
+}
+
+async function takeTurn(manager: EntityManager, accountId: string): Promise<void> {
+  await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    `sessions of ${accountId}`,
+  ]);
+}
+
+/** Ends the oldest sessions of an account that has too many. */
+async function endOldest(manager: EntityManager, accountId: string): Promise<void> {
+  await manager.query(
+    `${END} WHERE c.id IN (SELECT c.id FROM sessions c WHERE c.account_id = $1 AND ${IS_GOOD}
+       ORDER BY c.issue_seq DESC OFFSET $2)`,
+    [accountId, MAX_SESSIONS],
+  );
 }
 
 /** How many rows a statement changed. */

@@ -1,33 +1,35 @@
 import type { EntityManager } from 'typeorm';
-import type { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
+import type { Environment } from '../credentials/kinds.js';
 import type { Principal } from '../credentials/principal.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
-import { singleValues, type PageRequest, type Pagination } from '../http/pagination.js';
+import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
 import { Problem } from '../http/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
-import type { Place } from './place.js';
-import type { Found } from '../db/placed-rows.js';
-import type { SpaceLookup } from './space-lookup.js';
+import { createSpaceStore } from './space-store.js';
+
+/** Where the rows of a resource live: nobody reaches across any of the three. */
+export interface Place {
+  readonly tenantId: string;
+  readonly environment: Environment;
+  readonly spaceId: string;
+}
 
 type PlacedContext = RouteContext<GuardedState>;
 
 /** A resource whose rows live in places, as far as reading it goes. */
-export interface PlacedResource<Row extends { readonly id: string }, Filters> {
+export interface PlacedResource<Row extends { readonly id: string }> {
   /** Of the list, such as `/contacts`; a single row is below it. */
   readonly path: string;
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
-    list(place: Place, page: PageRequest, filters: Filters): Promise<Found<Row>>;
+    list(place: Place, page: PageRequest): Promise<readonly Row[]>;
     find(place: Place, id: number): Promise<Row | undefined>;
   };
-  /** Reads the members of the query that narrow the list. */
-  readonly filters: z.ZodType<Filters> & { readonly shape: Readonly<Record<string, unknown>> };
   readonly present: (row: Row) => unknown;
   /** Throws the Problem for a row that is not there. */
   readonly notFound: () => never;
@@ -44,58 +46,54 @@ export interface Places {
    */
   of(ctx: PlacedContext): Promise<Place>;
   /** The routes that list the rows of the place, newest first, and show one of them. */
-  readRoutes<Row extends { readonly id: string }, Filters>(
-    resource: PlacedResource<Row, Filters>,
+  readRoutes<Row extends { readonly id: string }>(
+    resource: PlacedResource<Row>,
   ): Route<Access, GuardedState>[];
 }
 
 interface Dependencies {
   readonly pagination: Pagination;
-  readonly spaces: SpaceLookup;
   /** By which a request names a space. */
   readonly header: string;
 }
 
-export function createPlaces({ pagination, spaces: lookup, header }: Dependencies): Places {
+export function createPlaces({ pagination, header }: Dependencies): Places {
   const placeOf = async (ctx: PlacedContext): Promise<Place> => {
-    const { principal } = ctx.state;
+    const { principal, manager } = ctx.state;
     const { tenantId, environment, spaces } = principal;
+    const store = createSpaceStore(manager);
     const named =
       namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header) ?? onlySpaceOf(principal);
-    const spaceId = await (named === undefined
-      ? lookup.findDefault(tenantId)
-      : lookup.find(tenantId, named));
-    if (spaceId === undefined) throw new Problem('not_found', 'There is no such space.');
-    if (spaces !== null && !spaces.includes(spaceId)) {
+    const space = await (named === undefined
+      ? store.findDefault(tenantId)
+      : store.find(tenantId, named));
+    if (space === undefined) throw new Problem('not_found', 'There is no such space.');
+    if (spaces !== null && !spaces.includes(space.id)) {
       const which = named === undefined ? "the tenant's default space" : 'this space';
       throw new Problem(
         'forbidden',
         `The credential may not enter ${which}. Name one that it may enter in the header ${header}.`,
       );
     }
-    return { tenantId, environment, spaceId };
+    return { tenantId, environment, spaceId: space.id };
   };
 
   return {
     of: placeOf,
-    readRoutes: ({ path, access, storeOf, filters, present, notFound }) => [
+    readRoutes: ({ path, access, storeOf, present, notFound }) => [
       {
         method: 'GET',
         path,
         access,
+        query: PAGE_QUERY,
         async handle(ctx) {
-          const search = new URLSearchParams(ctx.querystring);
-          const given = singleValues(search, Object.keys(filters.shape));
-          const filter = parseWith(filters, given);
           const place = await placeOf(ctx);
           const list = [path, place.tenantId, place.environment, place.spaceId];
-          for (const [name, value] of Object.entries(given)) list.push(`${name}=${value}`);
-          const request = pagination.read(search, list);
-          const found = await storeOf(ctx.state.manager).list(place, request, filter);
-          const { rows, resumeAfter } = found;
+          const request = pagination.read(new URLSearchParams(ctx.querystring), list);
+          const found = await storeOf(ctx.state.manager).list(place, request);
           sendPage(
             ctx,
-            pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
+            pagination.page(found, request, list, ({ id }) => Number(id)),
             present,
           );
         },

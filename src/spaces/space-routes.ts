@@ -2,7 +2,7 @@ import type { Access, GuardedState } from '../credentials/guard.js';
 import { readJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
-import type { Pagination } from '../http/pagination.js';
+import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
 import { presentSpace } from './space-presenter.js';
 import { spaceFields } from './space-schema.js';
@@ -35,6 +35,7 @@ export function createSpaceRoutes({
       method: 'GET',
       path: '/spaces',
       access: ACCESS,
+      query: PAGE_QUERY,
       async handle(ctx) {
         const by = managerOf(ctx);
         const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*'])];

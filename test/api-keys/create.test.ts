@@ -77,11 +77,8 @@ describe('POST /api/v1/api-keys', () => {
       });
     });
 
-    it('takes an empty list of addresses as no restriction, and names of up to 100 characters', async () => {
-      const answer = await post({ ...BASE, name: 'x'.repeat(100), allowedIps: [] });
-
-      expect(answer.status).toBe(201);
-      expect(answer.body.data.allowedIps).toBeNull();
+    it('takes names of up to 100 characters', async () => {
+      await post({ ...BASE, name: 'x'.repeat(100) }).expect(201);
     });
 
     it('gives a key that works at once', async () => {
@@ -150,6 +147,10 @@ describe('POST /api/v1/api-keys', () => {
       ['a huge limit', 'rateLimitPerMinute', 1_000_001],
       ['a space that does not exist', 'spaces', ['spc_00000000000000000000000000']],
       ['a space that is none', 'spaces.0', ['default']],
+      ['no addresses, which could be taken for any', 'allowedIps', []],
+      ['a time before 1970', 'expiresAt', '1969-12-31T23:59:59Z'],
+      ['a time in the year 10000 of UTC', 'expiresAt', '9999-12-31T23:59:59-14:00'],
+      ['a time in the year 10000', 'expiresAt', '+010000-01-01T00:00:00Z'],
       ['no spaces, which could be taken for all', 'spaces', []],
       ['bindings of what is no agent', 'bindings', [{ type: 'contacts', id: '1' }]],
       ['an unknown member', 'admin', true],

@@ -147,7 +147,7 @@ describe('accounts', () => {
         ...['refused', 'accepted'],
       ]);
       expect(await sessions.findBySecret(secret)).toBeUndefined();
-      expect(await actions()).toEqual(['account.set_password']);
+      expect(await actions()).toEqual(['account.sign_in', 'account.set_password']);
     });
   });
 });

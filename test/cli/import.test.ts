@@ -208,13 +208,16 @@ describe('api-keys import', () => {
     const file = join(folder, 'refused.jsonl');
     const refused: readonly (readonly [object | string, string])[] = [
       ['not json', 'not JSON'],
-      ['"text"', 'expected object'],
+      ['"text"', 'must be an object'],
       [{ name: 'x', scopes: ['leads:read'] }, 'sha256'],
       [lineOf('x', { sha256: 'abc' }), 'sha256: must be a SHA-256'],
       [lineOf(oldKey(), { scopes: [] }), 'scopes'],
       [lineOf(oldKey(), { scopes: ['all'] }), 'scopes.0'],
       [lineOf(oldKey(), { name: '' }), 'name'],
       [lineOf(oldKey(), { expiresAt: '2020-01-01T00:00:00Z' }), 'expiresAt: is over'],
+      [lineOf(oldKey(), { expiresAt: '9999-12-31T23:59:59-14:00' }), 'expiresAt: must lie in'],
+      [lineOf(oldKey(), { allowedIps: [] }), 'allowedIps: must name'],
+      [lineOf(oldKey(), { name: 'a\u001b[2J' }), 'name: must not hold control characters'],
       [lineOf(oldKey(), { kind: 'publishable', scopes: ['products:read'] }), 'kind'],
       [lineOf(oldKey(), { kind: 'organization', scopes: ['spaces:manage'] }), 'kind'],
       [lineOf(oldKey(), { kind: 'personal' }), 'kind'],

@@ -93,8 +93,8 @@ describe('products', () => {
     const wrong: readonly (readonly [string, string])[] = [
       ['not JSON: a secret', 'is not valid JSON'],
       ['{"name": "x"', 'is not valid JSON'],
-      ['[]', 'expected object'],
-      ['null', 'expected object'],
+      ['[]', 'must be an object'],
+      ['null', 'must be an object'],
       [linesOf({ sku: 'A' }), 'name: '],
       [linesOf({ name: 'x' }), 'sku: '],
       [linesOf({ name: 'x', sku: ' ' }), 'sku: '],

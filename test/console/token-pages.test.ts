@@ -136,7 +136,7 @@ describe('revoking a token', () => {
 
   it('is done also of one that was used, and twice is no error', async () => {
     const me = await setting.signedIn();
-    const secret = (await setting.create(me, { name: 'Two\r\nlines' })).secret;
+    const secret = (await setting.create(me, { name: 'Two "words" & <more>' })).secret;
     expect(await setting.statusOf(secret)).toBe(200);
     await setting.gatehouse.app.activity.flush();
     const [row] = await setting.stored();

@@ -2,11 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
-import { createContactStore } from '../../src/contacts/contact-store.js';
-import type { ContactFields } from '../../src/contacts/contact.js';
+import { createContactStore, type ContactFields } from '../../src/contacts/contact-store.js';
 import { newProduct } from '../../src/products/product-schema.js';
 import { createProductStore } from '../../src/products/product-store.js';
-import type { Place } from '../../src/spaces/place.js';
+import type { Place } from '../../src/spaces/places.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createSpace, defaultSpaceOf } from '../support/spaces.js';
 
@@ -62,7 +61,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       const before = await snapshot();
       for (const [what, place] of elsewhere) {
         expect([what, await store.find(place, id)]).toEqual([what, undefined]);
-        expect([what, (await store.list(place, ALL)).rows]).toEqual([what, []]);
+        expect([what, await store.list(place, ALL)]).toEqual([what, []]);
         expect([what, await store.update(place, id, { type: 'vendor' })]).toEqual([
           what,
           undefined,
@@ -71,7 +70,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       }
       expect(await snapshot()).toEqual(before);
 
-      expect((await store.list(ownPlace, ALL)).rows.map((contact) => contact.id)).toEqual([own.id]);
+      expect((await store.list(ownPlace, ALL)).map((contact) => contact.id)).toEqual([own.id]);
       expect(await store.update(ownPlace, id, { type: 'vendor' })).toMatchObject({
         type: 'vendor',
       });
@@ -95,7 +94,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
   describe('products', () => {
     const product = (name: string) => newProduct.parse({ name, sku: 'A-1' });
     const namesIn = async (place: Place) =>
-      (await createProductStore(manager).list(place, ALL)).rows.map(({ name }) => name);
+      (await createProductStore(manager).list(place, ALL)).map(({ name }) => name);
 
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createProductStore(manager)).toSorted()).toEqual([
@@ -106,7 +105,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
     it('are found, listed and altered only where they were created', async () => {
       const store = createProductStore(manager);
       await store.upsert(ownPlace, [product('Ours')]);
-      const [own] = (await store.list(ownPlace, ALL)).rows;
+      const [own] = await store.list(ownPlace, ALL);
       const id = Number(own?.id);
       for (const [what, place] of elsewhere) {
         expect([what, await store.find(place, id)]).toEqual([what, undefined]);

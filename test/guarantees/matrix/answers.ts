@@ -25,8 +25,14 @@ export function answerToOtherMethod(method: string): string {
   return written(method, [405, 'method_not_allowed']);
 }
 
-/** The answer to a request that presents nothing that is a credential. */
-export function answerToNobody(method: string, path: string): string {
+/**
+ * The answer to a request that presents nothing that is a credential.
+ * @param isInQuery whether it has a parameter that no route reads
+ */
+export function answerToNobody(method: string, path: string, isInQuery: boolean): string {
+  if (isInQuery && admissionTo(method, path) === 'public') {
+    return written(method, [422, 'validation_failed']);
+  }
   return answerTo(method, path, () => [401, 'unauthorized']);
 }
 

@@ -39,7 +39,7 @@ export function createObserver(origin: string, targets: Targets): Observer {
     const target = path.includes(':id') && (await targets.find(request, owner, willEnd));
     const all = [carried].flat();
     const search = all.flatMap(({ query }) => query || []);
-    if (method === 'GET' && !path.includes(':')) search.push('limit=100');
+    if (method === 'GET' && LISTS.has(path)) search.push('limit=100');
     const body = method.startsWith('P') ? JSON.stringify(targets.bodyOf(request)) : undefined;
     return sendRaw(origin, {
       ...{ method, agent, ...(body !== undefined && { body }) },
@@ -90,6 +90,9 @@ function challengeOf(header: string): string {
   const members = [...bearer.matchAll(/(error|scope|resource_metadata)="[^"]*"/g)];
   return members.map(([text]) => text).join(' ');
 }
+
+/** The paths that lead to pages. */
+const LISTS = new Set(['/contacts', '/products', '/spaces', '/api-keys']);
 
 /** Which member of a row says in what environment it is. */
 const MARKS: Readonly<Record<string, string>> = {

@@ -1,0 +1,49 @@
+/** Longer texts are not compared: the cost grows with the product of both lengths. */
+const MAX_LENGTH = 48;
+
+/**
+ * The known word that a mistyped one was probably meant to be.
+ *
+ * @param text anything from outside
+ * @returns `undefined` if none is near: more than a third of its characters would have to change
+ */
+export function nearestTo(text: unknown, known: readonly string[]): string | undefined {
+  if (typeof text !== 'string' || text === '' || text.length > MAX_LENGTH) return undefined;
+  const wanted = text.trim().toLowerCase();
+  let nearest: string | undefined;
+  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  for (const word of known) {
+    const distance = distanceOf(wanted, word.toLowerCase());
+    if (distance >= least) continue;
+    nearest = word;
+    least = distance;
+  }
+  return nearest;
+}
+
+/**
+ * Insertions, deletions, substitutions and swaps of neighbours that lead from one text to the other (optimal
+ * string alignment).
+ */
+function distanceOf(from: string, to: string): number {
+  let beforePrevious: number[] = [];
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= from.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= to.length; column += 1) {
+      const isEqual = from[row - 1] === to[column - 1];
+      const isSwapped = from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
+      current.push(
+        Math.min(
+          (previous[column - 1] ?? 0) + (isEqual ? 0 : 1),
+          (previous[column] ?? 0) + 1,
+          (current[column - 1] ?? 0) + 1,
+          row > 1 && column > 1 && isSwapped ? (beforePrevious[column - 2] ?? 0) + 1 : Infinity,
+        ),
+      );
+    }
+    beforePrevious = previous;
+    previous = current;
+  }
+  return previous[to.length] ?? 0;
+}

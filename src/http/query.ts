@@ -1,0 +1,54 @@
+import type { Middleware } from 'koa';
+
+import { nearestTo } from './nearest.js';
+import type { FieldError } from './problem.js';
+import type { RequestState } from './context.js';
+import { invalid } from './validation.js';
+
+/** More would not help, and answering must not cost more than asking. */
+const MAX_ERRORS = 50;
+const MAX_NAME_LENGTH = 100;
+
+/**
+ * Makes the middleware that refuses what a route does not read: a parameter that is ignored would look like
+ * one that was obeyed.
+ *
+ * @param known the parameters that the route reads, each of which may be given once
+ * @throws Problem `validation_failed` with `unknown_member` or `repeated_member` for each other parameter
+ */
+export function createQueryCheck<State extends RequestState>(
+  known: readonly string[],
+): Middleware<State> {
+  return (ctx, next) => {
+    const { querystring } = ctx;
+    if (querystring !== '') {
+      const errors = faultsIn(new URLSearchParams(querystring), known);
+      if (errors.length > 0) throw invalid(errors);
+    }
+    return next();
+  };
+}
+
+function faultsIn(search: URLSearchParams, known: readonly string[]): readonly FieldError[] {
+  const errors: FieldError[] = [];
+  const seen = new Map<string, number>();
+  for (const name of search.keys()) {
+    const times = (seen.get(name) ?? 0) + 1;
+    seen.set(name, times);
+    if (errors.length >= MAX_ERRORS) return errors;
+    const field = name.slice(0, MAX_NAME_LENGTH);
+    if (!known.includes(name)) {
+      if (times === 1)
+        errors.push({ field, code: 'unknown_member', message: unknown(name, known) });
+    } else if (times === 2) {
+      errors.push({ field, code: 'repeated_member', message: 'is given more than once' });
+    }
+  }
+  return errors;
+}
+
+function unknown(name: string, known: readonly string[]): string {
+  const near = nearestTo(name, known);
+  const message = 'is not a parameter of this path';
+  return near === undefined ? message : `${message}: did you mean ${near}?`;
+}

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, ITSELF, type TestApp, type TestKey } from '../support/app.js';
+import { callApi, csrfOf, newBrowser, signIn } from '../support/console.js';
+import { createUser } from '../support/oauth.js';
+import { expectInvalid } from '../support/problems.js';
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+describe('a query', () => {
+  let gatehouse: TestApp;
+  let admin: TestKey;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ ISSUER: ITSELF });
+    admin = await gatehouse.createKey(await gatehouse.createTenant('acme'));
+  });
+  afterAll(() => gatehouse.close());
+
+  /** Sends a query to every route for credentials; ids are ids of nothing. */
+  const everywhere = (query: string) =>
+    Promise.all(
+      gatehouse.app.apiRoutes.map(async ({ method, path }) => {
+        const verb = METHODS.find((name) => name.toUpperCase() === method) ?? 'get';
+        const url = `/api/v1${path.replace(':id', '1')}?${query}`;
+        return {
+          route: `${method} ${path}`,
+          answer: await gatehouse.http[verb](url).set(admin.bearer),
+        };
+      }),
+    );
+
+  it.each(['status2=active', 'x=1&x=2', 'limit2', '%00=1', 'a%5B%5D=1', 'Limit=1'])(
+    'with an unknown member is refused by every route: %s',
+    async (query) => {
+      const [name = ''] = [...new URLSearchParams(query).keys()];
+      for (const { route, answer } of await everywhere(query)) {
+        expect({ route, status: answer.status }).toEqual({ route, status: 422 });
+        expectInvalid(answer, [name]);
+        expect(answer.body.errors[0].code).toBe('unknown_member');
+      }
+    },
+  );
+
+  it('is refused without a credential as without a query', async () => {
+    const answer = await gatehouse.http.get('/api/v1/contacts?nonsense=1');
+
+    expect(answer.status).toBe(401);
+  });
+
+  it('names the parameter that was probably meant', async () => {
+    const answer = await gatehouse.http.get('/api/v1/api-keys?enviroment=test').set(admin.bearer);
+
+    expectInvalid(answer, ['enviroment']);
+    expect(answer.body.errors[0].message).toContain('did you mean environment?');
+  });
+
+  it('with a repeated member is refused, whichever of both is meant', async () => {
+    for (const query of ['limit=1&limit=1', 'environment=live&environment=test']) {
+      const answer = await gatehouse.http.get(`/api/v1/api-keys?${query}`).set(admin.bearer);
+
+      expectInvalid(answer, [query.split('=')[0] ?? '']);
+      expect(answer.body.errors[0].code).toBe('repeated_member');
+    }
+  });
+
+  it('may hold nothing, and auth_token where a publishable key may be presented', async () => {
+    await gatehouse.http.get('/api/v1/me?').set(admin.bearer).expect(200);
+    const { id } = await gatehouse.createTenant('other');
+    const key = await gatehouse.createKey({ id } as never, {
+      kind: 'publishable',
+      scopes: ['products:read'],
+    });
+    for (const path of ['/me', '/products', '/scopes']) {
+      await gatehouse.http.get(`/api/v1${path}?auth_token=${key.secret}`).expect(200);
+    }
+    const answer = await gatehouse.http.get(`/api/v1/me?auth_token=${key.secret}&x=1`);
+    expectInvalid(answer, ['x']);
+    expect(answer.text).not.toContain(key.secret);
+  });
+
+  it('is held to the same by the routes for somebody who is signed in', async () => {
+    const tenant = await gatehouse.createTenant('signed-in');
+    const user = await createUser(gatehouse, [[tenant, 'member']]);
+    const browser = newBrowser(gatehouse);
+    await signIn(browser, user);
+    const csrf = csrfOf(await browser.open('/settings/tokens'));
+    for (const { method, path } of gatehouse.app.sessionRoutes) {
+      const url = `/api/v1${path.replace(':id', 'key_1')}?nonsense=1`;
+      const { status, code } = await callApi(browser, method, url, { 'X-CSRF-Token': csrf });
+
+      expect({ method, path, status, code }).toEqual({
+        ...{ method, path, status: 422, code: 'validation_failed' },
+      });
+    }
+  });
+});
