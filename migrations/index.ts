@@ -6,6 +6,7 @@ import { RateWindows1763830000000 } from './1763830000000-rate-windows.js';
 import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
 import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js';
 import { SessionLifetimes1764050000000 } from './1764050000000-session-lifetimes.js';
+import { ForgottenClients1764060000000 } from './1764060000000-forgotten-clients.js';
 
 /** Every migration, oldest first. A released one is never changed. */
 export const MIGRATIONS = [
@@ -17,4 +18,5 @@ export const MIGRATIONS = [
   ImportedKeys1763840000000,
   VerifiedEmails1764040000000,
   SessionLifetimes1764050000000,
+  ForgottenClients1764060000000,
 ];

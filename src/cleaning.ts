@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 
+import { forgetUnusedClients } from './clients/client-cleaning.js';
 import { BUDGET_WINDOWS } from './credentials/budgets.js';
 import { forgetOldRevocations } from './credentials/revocation-store.js';
 import { maintainPartitions } from './db/partitions.js';
@@ -24,6 +25,7 @@ const STEPS: readonly Step[] = [
   // Grants first: a revocation is kept as long as its grant.
   ({ manager }, signal) => forgetEndedGrants(manager, signal),
   ({ manager }, signal) => forgetOldRevocations(manager, signal),
+  ({ manager }, signal) => forgetUnusedClients(manager, signal),
 ];
 
 /**

@@ -28,6 +28,17 @@ const network = z
     'must be addresses or networks such as 10.0.0.0/8, separated by commas',
   );
 
+/** A name or, with a dot before it, all names below it. Addresses are never allowed. */
+const HOST = /^\.?(?:[a-z\d](?:[a-z\d-]*[a-z\d])?\.)*[a-z](?:[a-z\d-]*[a-z\d])?$/;
+
+const host = z
+  .string()
+  .toLowerCase()
+  .regex(
+    HOST,
+    'must be host names such as n8n.lan or suffixes such as .lan, never addresses, separated by commas',
+  );
+
 const origin = z
   .string()
   .refine(
@@ -70,6 +81,7 @@ const environment = z.object({
   BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
   CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
+  REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
   METRICS_PORT: port.optional(),
   REFRESH_GRACE_SECONDS: z.coerce
     .number('must be a number of seconds')
@@ -79,6 +91,9 @@ const environment = z.object({
     .default(0),
   RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
   RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),
+  RATE_LIMIT_REGISTRATION_PER_MINUTE: rateLimit
+    .refine((limit) => limit <= 1000, 'must be 1000 at most, 0 for no limit')
+    .default(20),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
   ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),

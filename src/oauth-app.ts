@@ -185,6 +185,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       ...createRegistrationRoutes({
         ...{ dataSource, keyring, format, issuer, clientAddress },
         path: OAUTH_PATHS.register,
+        limitPerMinute: config.RATE_LIMIT_REGISTRATION_PER_MINUTE,
+        redirectHostsAllowed: config.REDIRECT_HOSTS_ALLOWED,
         forgetConsents: (within, clientId) =>
           createConsentStore(within).deleteOfClient(null, clientId),
       }),

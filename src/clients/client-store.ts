@@ -14,6 +14,8 @@ export interface ClientPage {
 
 export interface ClientStore {
   find(id: string): Promise<Client | undefined>;
+  /** As `find`, for a client that registers again: it is kept for the whole time from now on. */
+  findAndRenew(id: string): Promise<Client | undefined>;
   /** As `find`; nobody else can change it until the transaction ends. Issuing under it goes on. */
   findForUpdate(id: string): Promise<Client | undefined>;
   /** @returns whether it is new; one that is there stays as it is */
@@ -54,10 +56,17 @@ export function createClientStore(manager: EntityManager): ClientStore {
   const clients = manager.getRepository(Client);
   const blocks = manager.getRepository(ClientBlock);
 
+  async function find(id: string): Promise<Client | undefined> {
+    if (!isClientId(id)) return undefined;
+    return (await clients.findOneBy({ id })) ?? undefined;
+  }
+
   return {
-    async find(id) {
-      if (!isClientId(id)) return undefined;
-      return (await clients.findOneBy({ id })) ?? undefined;
+    find,
+    async findAndRenew(id) {
+      const client = await find(id);
+      if (client === undefined || client.unusedSince === null) return client;
+      return (await renew(manager, id)) ? client : undefined;
     },
     async findForUpdate(id) {
       if (!isClientId(id)) return undefined;
@@ -132,11 +141,26 @@ export function createClientStore(manager: EntityManager): ClientStore {
     async setVerified(id, isVerified) {
       const { affected = 0 } = await clients.update(
         { id, isVerified: !isVerified },
-        { isVerified },
+        { isVerified, unusedSince: null },
       );
       return (affected ?? 0) > 0;
     },
   };
+}
+
+/**
+ * Extends the time for which an unused client is kept, at most once a day.
+ * @returns whether it is still there
+ */
+async function renew(manager: EntityManager, id: string): Promise<boolean> {
+  const [row] = await manager.query<[{ kept: boolean }]>(
+    `WITH renewed AS (UPDATE clients SET unused_since = DEFAULT
+       WHERE id = $1 AND unused_since < gatehouse_now() - interval '1 day' RETURNING 1)
+     SELECT EXISTS (SELECT FROM renewed) OR EXISTS (SELECT FROM clients WHERE id = $1
+       AND (unused_since IS NULL OR unused_since >= gatehouse_now() - interval '1 day')) AS kept`,
+    [id],
+  );
+  return row.kept;
 }
 
 async function setBlockedForAll(
@@ -147,7 +171,7 @@ async function setBlockedForAll(
   const { affected } = await manager
     .createQueryBuilder()
     .update(Client)
-    .set({ blockedAt: () => (isBlocked ? 'gatehouse_now()' : 'NULL') })
+    .set({ blockedAt: () => (isBlocked ? 'gatehouse_now()' : 'NULL'), unusedSince: null })
     .where({ id })
     .andWhere(`blocked_at IS ${isBlocked ? 'NULL' : 'NOT NULL'}`)
     .execute();

@@ -7,6 +7,7 @@ import type { ClientMetadata } from './client-metadata.js';
 @Unique('clients_secret_digest_key', ['secretDigest'])
 @Unique('clients_registration_digest_key', ['registrationDigest'])
 @Index('clients_by_age', ['createdAt', 'id'])
+@Index('clients_unused', ['unusedSince'], { where: 'unused_since IS NOT NULL' })
 @Index('clients_secret_digest_keys', ['secretDigestKeyId'], {
   where: 'secret_digest_key_id IS NOT NULL',
 })
@@ -44,6 +45,18 @@ export class Client {
   /** Blocked for all tenants, by the operator. */
   @Column({ type: 'timestamptz', name: 'blocked_at', nullable: true })
   blockedAt!: Date | null;
+
+  /**
+   * When it last registered, as long as that is all it did. Null from its first grant on, and once
+   * the operator or a tenant has decided about it.
+   */
+  @Column({
+    type: 'timestamptz',
+    name: 'unused_since',
+    nullable: true,
+    default: () => 'gatehouse_now()',
+  })
+  unusedSince!: Date | null;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;

@@ -4,18 +4,37 @@ import { parseUrl } from '../http/url.js';
 
 const MAX_LENGTH = 2000;
 
-/** RFC 3986 §2: nothing else is part of a URI; whoever reads on past it reads something else than we did. */
+/** RFC 3986 §2: other characters are not part of a URI, and readers treat them differently. */
 const NOT_IN_URIS = /[^\x21-\x7e]|["<>\\^`{|}]/;
 
 /** Plain HTTP is for the machine that the browser runs on (RFC 8252 §7.3), under these names only. */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d*)?(?=[/?]|$)/i;
 
-/** Names that are resolved within a machine or a network, never on the Internet (RFC 6761, RFC 8375). */
-const PRIVATE_SUFFIXES = [
-  ...['localhost', 'local', 'localdomain', 'internal', 'intranet', 'private'],
-  ...['lan', 'home', 'corp', 'home.arpa'],
-];
+/**
+ * Names that are resolved within a machine or a network, never on the Internet (RFC 6761, RFC 6762
+ * appendix G, RFC 8375, RFC 9476; `corp`, `home`, `mail` are never delegated).
+ */
+const PRIVATE_SUFFIXES: readonly string[] =
+  `localhost local localdomain localnet internal intranet intra private priv lan home homelan
+   home.arpa in-addr.arpa ip6.arpa corp mail workgroup router gateway station belkin dlink
+   invalid alt`.split(/\s+/);
+
+/** Whether the operator allows a name that is not public, in canonical form and without a last dot. */
+export type IsHostAllowed = (host: string) => boolean;
+
+const NO_HOST: IsHostAllowed = () => false;
+
+/**
+ * Allows the hosts of a list: names, and suffixes that begin with a dot (`.lan` stands for every
+ * name below `lan`).
+ *
+ * @param allowed in lower case
+ */
+export function createHostRule(allowed: readonly string[]): IsHostAllowed {
+  return (host) =>
+    allowed.some((entry) => (entry.startsWith('.') ? host.endsWith(entry) : host === entry));
+}
 
 /**
  * Schemes that run, show or fetch something instead of waking an app, or that wake one that does
@@ -77,30 +96,38 @@ const REFUSED_FAMILY =
   /^(ms|microsoft|windows|chrome|moz|edge|safari|x-apple|web|https?|wss?|jar)([-+]|$)|script$|-(extension|untrusted)$/;
 
 /**
- * Why a URI cannot be registered as a redirect URI; `undefined` if it can.
+ * The reason why a URI cannot be registered as a redirect URI; `undefined` if it can.
  *
  * Admitted are `https` to public names, `http` to the loopback interface on any port (RFC 8252
- * §7.3) and private-use schemes (§7.1). A name that merely resolves to a private address cannot be
- * told here: the browser follows a redirect, this server never does.
+ * §7.3) and private-use schemes (§7.1). A public name that resolves to a private address is not
+ * noticed: the browser follows a redirect, this server never does.
  *
+ * @param isHostAllowed the private names that the operator allows too, with `https`
  * @returns a few words for the client's developer, that never quote the URI
  */
-export function redirectUriFault(uri: string): string | undefined {
+export function redirectUriFault(
+  uri: string,
+  isHostAllowed: IsHostAllowed = NO_HOST,
+): string | undefined {
   const fault = textFault(uri);
   if (fault !== undefined) return fault;
   // RFC 6749 §3.1.2: an empty fragment is one too.
   if (uri.includes('#')) return 'has a fragment';
   const scheme = schemeOf(uri);
-  if (scheme === 'https') return publicHttpsFault(uri);
+  if (scheme === 'https') return publicHttpsFault(uri, isHostAllowed);
   return scheme === 'http' ? loopbackFault(uri) : privateUseFault(uri, scheme);
 }
 
-/** Why a URI is no `https` URL on a public host; `undefined` if it is. */
-export function publicHttpsFault(uri: string): string | undefined {
+/** The reason why a URI is not an `https` URL on an admitted host; `undefined` if it is. */
+export function publicHttpsFault(
+  uri: string,
+  isHostAllowed: IsHostAllowed = NO_HOST,
+): string | undefined {
   const fault = textFault(uri) ?? hostFault(uri);
   if (fault !== undefined) return fault;
   if (schemeOf(uri) !== 'https') return 'is not an https URL';
-  return isPublicHost(new URL(uri).hostname) ? undefined : 'leads to a private or reserved host';
+  const isAdmitted = isAdmittedHost(new URL(uri).hostname, isHostAllowed);
+  return isAdmitted ? undefined : 'leads to a private or reserved host';
 }
 
 /** The URI as it is compared: without the port if it is `http` on loopback (RFC 8252 §7.3). */
@@ -110,8 +137,8 @@ export function withoutLoopbackPort(uri: string): string {
 
 /**
  * Whether a redirect URI that an authorization request presents is the registered one: the same
- * to the letter (RFC 9700 §4.1.3), but for the port on loopback, which a native app gets from its
- * system each time anew.
+ * to the byte (RFC 9700 §4.1.3), except for the port on loopback, which a native app gets from its
+ * system at each start, whatever its `application_type`.
  */
 export function isRegisteredRedirect(registered: string, presented: string): boolean {
   if (presented === registered) return true;
@@ -188,18 +215,23 @@ function privateUseFault(uri: string, scheme: string): string | undefined {
 }
 
 /** @param host in canonical form, as `URL` makes it */
-function isPublicHost(host: string): boolean {
+function isAdmittedHost(host: string, isHostAllowed: IsHostAllowed): boolean {
   if (host.startsWith('[')) {
     const address = ipaddr.IPv6.parse(host.slice(1, -1));
-    // Only 2000::/3 is assigned for the Internet; beyond it are, among others, the ways to write IPv4.
+    // Only 2000::/3 is assigned for the Internet. Forms that hold an IPv4 address lie outside.
     return address.range() === 'unicast' && address.match(ipaddr.IPv6.parse('2000::'), 3);
   }
   if (ipaddr.IPv4.isValid(host)) return ipaddr.IPv4.parse(host).range() === 'unicast';
-  // What a URL's parser lets through and no name in the DNS holds, such as `*` or a quote.
+  // A URL's parser lets characters through that are not in any name of the DNS, such as `*`.
   if (!/^[a-z0-9.-]+$/.test(host)) return false;
   // A dot at the end only says that the name is complete.
   const labels = host.replace(/\.$/, '').split('.');
-  if (labels.length < 2 || labels.includes('')) return false;
+  if (labels.includes('')) return false;
   const name = labels.join('.');
+  return isPublicName(name) || isHostAllowed(name);
+}
+
+function isPublicName(name: string): boolean {
+  if (!name.includes('.')) return false;
   return !PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`));
 }

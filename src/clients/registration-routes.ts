@@ -1,18 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 
-import { FORMER_SIGNING_ALGORITHM } from '../credentials/signing-algorithms.js';
 import { parseJson, readRawJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
-import { parseClientMetadata, type ClientMetadata } from './client-metadata.js';
+import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from './client.entity.js';
+import { createHostRule } from './redirect-uri.js';
+import { createRegistrationLimits } from './registration-limits.js';
 import { createRegistrationService, type RegistrationSource } from './registration-service.js';
 
-type Dependencies = Parameters<typeof createRegistrationService>[0] & {
+type Service = Parameters<typeof createRegistrationService>[0];
+
+type Dependencies = Omit<Service, 'limits' | 'readMetadata'> & {
   /** Of the endpoint; a client's own is below it. */
   readonly path: string;
+  /** Attempts per minute of one address; 0 = unlimited. */
+  readonly limitPerMinute: number;
+  /** Private hosts, and suffixes that begin with a dot, that redirect URIs may have. */
+  readonly redirectHostsAllowed: readonly string[];
   /** Where the server is reached; the URL of a registration starts with it. */
   readonly issuer: string;
   readonly clientAddress: (request: IncomingMessage) => string;
@@ -21,16 +28,20 @@ type Dependencies = Parameters<typeof createRegistrationService>[0] & {
 const MAX_BODY = 64 * 1024;
 
 /**
- * Dynamic client registration (RFC 7591), open to everybody, and its management (RFC 7592) for who
- * holds a client's registration token. Errors are `OAuthError`s.
+ * Dynamic client registration (RFC 7591), open to everybody, and its management (RFC 7592) with a
+ * client's registration token. Errors are `OAuthError`s.
  */
 export function createRegistrationRoutes({
   path,
   issuer,
   clientAddress,
+  limitPerMinute,
+  redirectHostsAllowed,
   ...dependencies
 }: Dependencies): Route<'public'>[] {
-  const service = createRegistrationService(dependencies);
+  const readMetadata = createMetadataReader(createHostRule(redirectHostsAllowed));
+  const limits = createRegistrationLimits(dependencies.dataSource.manager, limitPerMinute);
+  const service = createRegistrationService({ ...dependencies, limits, readMetadata });
   const idOf = (ctx: RouteContext) => ctx.params['clientId'] ?? '';
   const sourceOf = ({ req, state }: RouteContext): RegistrationSource => ({
     address: clientAddress(req),
@@ -50,8 +61,7 @@ export function createRegistrationRoutes({
     ctx.body = JSON.stringify({
       client_id: id,
       client_id_issued_at: Math.floor(createdAt.getTime() / 1000),
-      id_token_signed_response_alg: FORMER_SIGNING_ALGORITHM,
-      ...metadata,
+      ...shownMetadata(metadata),
       ...secrets,
       ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),
       registration_client_uri: `${issuer}${path}/${id}`,
@@ -64,10 +74,14 @@ export function createRegistrationRoutes({
       path,
       access: 'public',
       async handle(ctx) {
-        const metadata = parseClientMetadata(await readMetadata(ctx));
+        const source = sourceOf(ctx);
+        limits.admit(source.address);
+        const metadata = await limits.countFailures(source.address, async () =>
+          readMetadata(await readBody(ctx)),
+        );
         const { client, registrationToken, clientSecret } = await service.register(
           metadata,
-          sourceOf(ctx),
+          source,
         );
         // As this installation sent it, with the ports that the shared row does without.
         send(ctx, 201, client, metadata, {
@@ -94,7 +108,7 @@ export function createRegistrationRoutes({
         const token = bearerOf(ctx.req);
         // Before the body is read: nobody makes the server read one for nothing.
         await service.get(idOf(ctx), token);
-        const body = await readMetadata(ctx);
+        const body = await readBody(ctx);
         const client = await service.replace(idOf(ctx), token, body, sourceOf(ctx));
         send(ctx, 200, client, client.metadata, { registration_access_token: token ?? '' });
       },
@@ -112,7 +126,7 @@ export function createRegistrationRoutes({
 }
 
 /** @throws OAuthError 400 `invalid_client_metadata` for what isn't JSON; Problem 413, 415 */
-async function readMetadata(ctx: RouteContext): Promise<unknown> {
+async function readBody(ctx: RouteContext): Promise<unknown> {
   const raw = await readRawJson(ctx, MAX_BODY);
   try {
     return parseJson(raw);

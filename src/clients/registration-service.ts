@@ -6,22 +6,18 @@ import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { FORMER_SIGNING_ALGORITHM } from '../credentials/signing-algorithms.js';
 import { createId } from '../db/id.js';
-import { createAttemptStore } from '../http/attempts.js';
-import { subscriberOf } from '../http/networks.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
 import {
-  differences,
+  changedMembers,
   isShownOtherwise,
-  parseClientMetadata,
   type ClientMetadata,
+  type MetadataReader,
 } from './client-metadata.js';
 import { createClientStore } from './client-store.js';
 import type { Client } from './client.entity.js';
+import type { RegistrationLimits } from './registration-limits.js';
 import { createRegistrationTokens } from './registration-token.js';
-
-/** New clients of one address. */
-const LIMIT = { count: 5, seconds: 60 };
 
 /** What of a request the audit log keeps. */
 export interface RegistrationSource {
@@ -71,6 +67,8 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  readonly limits: RegistrationLimits;
+  readonly readMetadata: MetadataReader;
   /** Lets users be asked again: what they agreed to looked otherwise. */
   readonly forgetConsents: (manager: EntityManager, clientId: string) => Promise<void>;
 }
@@ -79,6 +77,8 @@ export function createRegistrationService({
   dataSource,
   keyring,
   format,
+  limits,
+  readMetadata,
   forgetConsents,
 }: Dependencies): RegistrationService {
   const tokens = createRegistrationTokens({ keyring, format });
@@ -90,9 +90,9 @@ export function createRegistrationService({
   ): Promise<Client> {
     return dataSource.transaction(async (manager) => {
       const store = createClientStore(manager);
-      const refusal = await takeAttempt(manager, source);
+      const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) {
-        // Whoever took the last attempt may have been making this very client.
+        // The request that took the last attempt may have made this very client.
         const made = await store.find(id);
         if (made === undefined) throw refusal;
         return made;
@@ -100,7 +100,7 @@ export function createRegistrationService({
       if (await store.insertPublic(id, publicForm(metadata))) {
         await recordNew(manager, id, metadata, source);
       } else {
-        await createAttemptStore(manager).giveBack(bucketOf(source));
+        await limits.giveBackCreation(manager, source.address);
       }
       return getStored(manager, id);
     });
@@ -114,7 +114,7 @@ export function createRegistrationService({
     const clientSecret = format.mint('cs');
     const { token, digest } = tokens.mint();
     const client = await dataSource.transaction(async (manager) => {
-      const refusal = await takeAttempt(manager, source);
+      const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) throw refusal;
       const secret = keyring.digest(clientSecret);
       const store = createClientStore(manager);
@@ -155,18 +155,24 @@ export function createRegistrationService({
         return insertConfidential(metadata, source);
       }
       const id = publicClientId(metadata);
-      const known = await createClientStore(dataSource.manager).find(id);
+      const known = await createClientStore(dataSource.manager).findAndRenew(id);
       const client = known ?? (await insertPublic(id, metadata, source));
       return { client, registrationToken: tokens.derive(id) };
     },
 
     async replace(id, token, body, source) {
       assertMayChange(await get(id, token));
-      await takeChange(dataSource.manager, id);
+      await limits.takeChange(id, source.address);
       return dataSource.transaction(async (manager) => {
         const store = createClientStore(manager);
         const client = admit(await store.findForUpdate(id), token);
-        const metadata = readReplacement(client, body, keyring);
+        const { token_endpoint_auth_method: authMethod, ...current } = client.metadata;
+        const metadata = readMetadata(body, {
+          authMethod,
+          // A client that registered before there was a choice does not name it, and expects what it had.
+          algorithm: current.id_token_signed_response_alg ?? FORMER_SIGNING_ALGORITHM,
+        });
+        assertSameClient(client, body, metadata, keyring);
         const isOtherwise = isShownOtherwise(client.metadata, metadata);
         await store.update(id, metadata, isOtherwise);
         if (isOtherwise) await forgetConsents(manager, id);
@@ -176,7 +182,7 @@ export function createRegistrationService({
             tenantId: null,
             action: 'client.update',
             subject: id,
-            details: differences(client.metadata, metadata),
+            details: { changed: changedMembers(client.metadata, metadata) },
           },
         );
         return getStored(manager, id);
@@ -198,39 +204,6 @@ export function createRegistrationService({
       });
     },
   };
-}
-
-/** Changes of one client: each leaves an entry in the audit log for good. */
-const CHANGES = { count: 20, seconds: 3600 };
-
-/** @throws OAuthError 429 */
-async function takeChange(manager: EntityManager, id: string): Promise<void> {
-  const verdict = await createAttemptStore(manager).take(`change ${id}`, CHANGES);
-  if (verdict.isAllowed) return;
-  throw new OAuthError(429, 'temporarily_unavailable', 'This client was changed too often.', {
-    'Retry-After': String(verdict.retryAfterSeconds),
-  });
-}
-
-const bucketOf = ({ address }: RegistrationSource) => `register ${subscriberOf(address)}`;
-
-/**
- * Counts a new client, in its transaction: one that is not made in the end does not count. It comes
- * first, so that nothing is written for who made too many.
- * @returns the refusal, if it is one too many
- */
-async function takeAttempt(
-  manager: EntityManager,
-  source: RegistrationSource,
-): Promise<OAuthError | undefined> {
-  const verdict = await createAttemptStore(manager).take(bucketOf(source), LIMIT);
-  if (verdict.isAllowed) return undefined;
-  return new OAuthError(
-    429,
-    'temporarily_unavailable',
-    'Too many new clients were registered from your address. Try again later.',
-    { 'Retry-After': String(verdict.retryAfterSeconds) },
-  );
 }
 
 async function recordNew(
@@ -271,17 +244,17 @@ function assertMayChange({ id }: Client): void {
 }
 
 /**
- * What is to be registered instead. Members that only the server sets are not looked at, but those
- * that identify the client must be right if they are there (RFC 7592 §2.2).
+ * Checks a replacement. Members that only the server sets are not looked at, but those that identify
+ * the client must be right if they are there (RFC 7592 §2.2).
+ *
+ * @throws OAuthError 400 `invalid_client_metadata`
  */
-function readReplacement(client: Client, body: unknown, keyring: Keyring): ClientMetadata {
-  const { token_endpoint_auth_method: authMethod, id_token_signed_response_alg: algorithm } =
-    client.metadata;
-  const metadata = parseClientMetadata(body, {
-    authMethod,
-    // A client that registered before there was a choice does not name it, and expects what it had.
-    algorithm: algorithm ?? FORMER_SIGNING_ALGORITHM,
-  });
+function assertSameClient(
+  client: Client,
+  body: unknown,
+  metadata: ClientMetadata,
+  keyring: Keyring,
+): void {
   const given = body as Record<string, unknown>;
   const id = given['client_id'] ?? client.id;
   const secret = given['client_secret'] ?? undefined;
@@ -294,5 +267,4 @@ function readReplacement(client: Client, body: unknown, keyring: Keyring): Clien
     (metadata.token_endpoint_auth_method === 'none' &&
       'token_endpoint_auth_method: a confidential client cannot become public');
   if (fault) throw new OAuthError(400, 'invalid_client_metadata', fault);
-  return metadata;
 }

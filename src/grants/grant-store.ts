@@ -74,6 +74,8 @@ export function createGrantStore(manager: EntityManager): GrantStore {
          FROM memberships m, clients client
          WHERE m.tenant_id = $2 AND m.account_id = $3 AND client.id = $4 AND client.blocked_at IS NULL
            AND NOT EXISTS (SELECT FROM client_blocks b WHERE b.client_id = $4 AND b.tenant_id = $2)
+         -- Waits for a cleanup that is deleting the client; the foreign key would only fail then.
+         FOR KEY SHARE OF client
          RETURNING 1`,
         [
           ...[id, tenantId, accountId, clientId, scopes, resources],

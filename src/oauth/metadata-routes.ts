@@ -2,7 +2,7 @@ import type { Route } from '../http/routes.js';
 import { SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { OAUTH_PATHS } from './paths.js';
-import { OAUTH_SCOPES } from './requested-scopes.js';
+import { OAUTH_SCOPES } from '../scopes/catalog.js';
 
 /** How long clients may keep the documents; keys are published for longer before they sign. */
 const CACHE = 'public, max-age=300';

@@ -1,8 +1,5 @@
-import { CATALOG, RESOURCE_SCOPES, SCOPES, type Scope } from '../scopes/catalog.js';
+import { CATALOG, OAUTH_SCOPES, RESOURCE_SCOPES, type Scope } from '../scopes/catalog.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
-
-/** Every scope that can be granted through OAuth, in the catalogue's order. */
-export const OAUTH_SCOPES = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'keys');
 
 /** Those that OpenID Connect gives a meaning to. */
 export const OIDC_SCOPES = [

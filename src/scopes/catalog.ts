@@ -86,6 +86,9 @@ export const SCOPES = Object.keys(CATALOG) as readonly Scope[];
 /** The scopes that an API key can carry, in the catalogue's order. */
 export const KEY_SCOPES = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'oauth');
 
+/** The scopes that can be granted through OAuth, in the catalogue's order. */
+export const OAUTH_SCOPES = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'keys');
+
 /** The scopes that a publishable key can carry, in the catalogue's order. */
 export const PUBLIC_SCOPES = SCOPES.filter((scope) => CATALOG[scope].public);
 

@@ -130,6 +130,26 @@ describe('/api/v1/oauth/register/:clientId', () => {
     });
   });
 
+  describe('429', () => {
+    it('for the 21st change in an hour, and the 51st in a day', async () => {
+      const put = async () => (await of(confidential).put(CHANGED)).status;
+      const statuses: number[] = [];
+      for (let hour = 0; hour < 3; hour += 1) {
+        await gatehouse.database.shiftClock(`${hour * 61} minutes`);
+        for (let n = 0; n < 21; n += 1) statuses.push(await put());
+      }
+      await gatehouse.database.shiftClock('0 seconds');
+      const allowed = (count: number, refused: number) => [
+        ...Array<number>(count).fill(200),
+        ...Array<number>(refused).fill(429),
+      ];
+      expect(statuses).toEqual([...allowed(20, 1), ...allowed(20, 1), ...allowed(10, 11)]);
+      expect((await of((await registerConfidential(gatehouse)).body).put(CHANGED)).status).toBe(
+        200,
+      );
+    });
+  });
+
   describe('403', () => {
     it('for changing or deleting a public client, which its installations share', async () => {
       const before = await rowOf(open);

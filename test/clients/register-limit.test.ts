@@ -15,7 +15,7 @@ const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
 describe('POST /api/v1/oauth/register', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
+    gatehouse = await createTestAppBehindProxy({ RATE_LIMIT_REGISTRATION_PER_MINUTE: '5' });
   });
   afterAll(() => gatehouse.close());
 
@@ -57,18 +57,72 @@ describe('POST /api/v1/oauth/register', () => {
       expect(later.status).toBe(201);
     });
 
-    it('does not count what exists, nor what is refused', async () => {
+    it('counts what is refused, and not what exists', async () => {
       const address = freshAddress();
       await post(fresh('Known'));
-      for (let n = 0; n < 6; n += 1) {
+      for (let n = 0; n < 12; n += 1) {
         expect((await post(fresh('Known'), address)).status).toBe(201);
-        expect((await post({ redirect_uris: ['x'] }, address)).status).toBe(400);
       }
-      for (let n = 0; n < 5; n += 1) {
-        expect((await post(fresh(`New ${n}`), address)).status).toBe(201);
+      const refused = [
+        await post({ redirect_uris: ['x'] }, address),
+        await post('{', address),
+        await post({ ...BASE, padding: 'x'.repeat(64 * 1024) }, address),
+        await post(BASE, address).set('Content-Type', 'text/plain'),
+      ];
+      expect(refused.map(({ status }) => status)).toEqual([400, 400, 413, 415]);
+      expect((await post(fresh('The fifth attempt'), address)).status).toBe(201);
+
+      for (const body of [fresh('New'), { redirect_uris: ['x'] }, '{', '[]']) {
+        const answer = await post(body, address);
+        expect(answer.status).toBe(429);
+        expect(answer.body.error).toBe('temporarily_unavailable');
+        expect(Number(answer.headers['retry-after'])).toBeGreaterThan(0);
       }
       expect((await post(fresh('Known'), address)).status).toBe(201);
-      expect((await post(fresh('New 5'), address)).status).toBe(429);
+    });
+
+    it('refuses attempts that fail at once beyond the limit', async () => {
+      const address = freshAddress();
+      const answers = await Promise.all(Array.from({ length: 12 }, () => post('{', address)));
+      const statuses = answers.map(({ status }) => status).toSorted();
+      expect(statuses).toEqual([...Array(5).fill(400), ...Array(7).fill(429)]);
+    });
+
+    it('makes ten times as many clients a day for an address, at most', async () => {
+      const address = freshAddress();
+      const before = await countClients(gatehouse);
+      for (let minute = 0; minute < 10; minute += 1) {
+        await gatehouse.database.shiftClock(`${minute * 61} seconds`);
+        const bodies = Array.from({ length: 5 }, (_, n) => fresh(`Day ${minute} ${n}`));
+        await Promise.all(bodies.map((body) => post(body, address)));
+      }
+      expect(await countClients(gatehouse)).toBe(before + 50);
+
+      await gatehouse.database.shiftClock('1 hour');
+      const refused = await post(fresh('One more'), address);
+      expect(refused.status).toBe(429);
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(80_000);
+      // Refusing took none of the minute's attempts.
+      const failed = await Promise.all(Array.from({ length: 5 }, () => post('{', address)));
+      expect(failed.map(({ status }) => status)).toEqual(Array(5).fill(400));
+      expect((await post(fresh('Day 0 0'), address)).status).toBe(201);
+      await gatehouse.database.shiftClock('25 hours');
+      const later = await post(fresh('One more'), address);
+      await gatehouse.database.shiftClock('0 seconds');
+      expect(later.status).toBe(201);
+    });
+
+    it('reads 600 registrations of an address a minute, also of what exists', async () => {
+      const address = freshAddress();
+      const statuses = new Map<number, number>();
+      for (let round = 0; round < 70; round += 1) {
+        const answers = await Promise.all(
+          Array.from({ length: 10 }, () => post(fresh('Flooded'), address)),
+        );
+        for (const { status } of answers) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      }
+      expect(Object.fromEntries(statuses)).toEqual({ 201: 600, 429: 100 });
+      expect((await post(fresh('Flooded'))).status).toBe(201);
     });
 
     it('does not count what somebody else is just making', async () => {
@@ -116,6 +170,21 @@ describe('POST /api/v1/oauth/register', () => {
       }
       expect(statuses).toEqual([201, 201, 201, 201, 201, 429]);
       expect((await post(fresh('Six 5'), '2001:db8:1:3::1')).status).toBe(201);
+    });
+
+    it.each([
+      ['20 by default', {}, 20],
+      ['as configured', { RATE_LIMIT_REGISTRATION_PER_MINUTE: '3' }, 3],
+      ['unlimited at 0', { RATE_LIMIT_REGISTRATION_PER_MINUTE: '0' }, 30],
+    ])('admits new clients of an address in a minute: %s', async (_what, env, expected) => {
+      const other = await createTestAppBehindProxy(env);
+      const address = freshAddress();
+      const statuses: number[] = [];
+      for (let n = 0; n < 30; n += 1) {
+        statuses.push((await register(other, fresh(`Limit ${n}`), address)).status);
+      }
+      await other.close();
+      expect(statuses.filter((status) => status === 201)).toHaveLength(expected);
     });
 
     it('survives addresses that are none', async () => {

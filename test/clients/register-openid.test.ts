@@ -21,6 +21,10 @@ describe('POST /api/v1/oauth/register, for OpenID Connect', () => {
       [null, 'RS256'],
       ['', 'RS256'],
       ['RS256', 'RS256'],
+      ['none', 'RS256'],
+      ['HS256', 'RS256'],
+      ['x'.repeat(5000), 'RS256'],
+      [['ES256'], 'RS256'],
       ['ES256', 'ES256'],
     ]) {
       const answer = await post({ ...BASE, id_token_signed_response_alg: given });

@@ -38,15 +38,19 @@ describe('every store of OAuth keeps tenants apart', () => {
     it('have no operation that is not exercised here', () => {
       expect(Object.keys(createClientStore(manager)).toSorted()).toEqual([
         // Clients are global: but for blocks, no operation knows a tenant.
-        ...['delete', 'find', 'findForUpdate', 'insertConfidential', 'insertPublic', 'isBlocked'],
-        ...[
-          'list',
-          'listBlockingTenants',
-          'moveRegistrationDigest',
-          'moveSecretDigest',
-          'setBlocked',
-          'setVerified',
-        ],
+        'delete',
+        'find',
+        'findAndRenew',
+        'findForUpdate',
+        'insertConfidential',
+        'insertPublic',
+        'isBlocked',
+        'list',
+        'listBlockingTenants',
+        'moveRegistrationDigest',
+        'moveSecretDigest',
+        'setBlocked',
+        'setVerified',
         'update',
       ]);
       expect(Object.keys(createConsentStore(manager)).toSorted()).toEqual([

@@ -1,0 +1,121 @@
+import type { EntityManager } from 'typeorm';
+
+import { createAttemptStore, type AttemptLimit, type AttemptVerdict } from '../http/attempts.js';
+import { createFloodGate } from '../http/flood-gate.js';
+import { subscriberOf } from '../http/networks.js';
+import { OAuthError } from '../http/oauth-error.js';
+
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+
+/** Registrations that are read at all, per address and minute; a busy proxy stays far below. */
+const MIN_READ_PER_MINUTE = 600;
+const READ_PER_ATTEMPT = 30;
+/** New clients of an address per day, per attempt that it has per minute: 200 by default. */
+const CREATIONS_PER_DAY = 10;
+
+/** Changes: each leaves an entry in the audit log. */
+const CHANGES_OF_CLIENT: readonly AttemptLimit[] = [
+  { count: 20, seconds: HOUR },
+  { count: 50, seconds: DAY },
+];
+const CHANGES_OF_ADDRESS: AttemptLimit = { count: 500, seconds: DAY };
+
+/** The limits of open registration. An address stands for its subscriber: an IPv6 /64 is one. */
+export interface RegistrationLimits {
+  /**
+   * The gate before everything else, in memory.
+   * @throws OAuthError 429
+   */
+  admit(address: string): void;
+  /**
+   * Reads a registration. One that fails counts as an attempt.
+   * @throws OAuthError 429 if it was one too many; else what `read` throws
+   */
+  countFailures<Result>(address: string, read: () => Promise<Result>): Promise<Result>;
+  /**
+   * Counts a new client, in the transaction that makes it, before anything is written.
+   * @returns the refusal if it is one too many
+   */
+  takeCreation(manager: EntityManager, address: string): Promise<OAuthError | undefined>;
+  /** Takes the latest creation back: the client existed. */
+  giveBackCreation(manager: EntityManager, address: string): Promise<void>;
+  /** @throws OAuthError 429 */
+  takeChange(clientId: string, address: string): Promise<void>;
+}
+
+/**
+ * @param manager not of a transaction: failures and changes count whatever comes after
+ * @param perMinute attempts of one address; 0 lifts all limits per address
+ */
+export function createRegistrationLimits(
+  manager: EntityManager,
+  perMinute: number,
+): RegistrationLimits {
+  const gate = createFloodGate(
+    perMinute === 0 ? 0 : Math.max(MIN_READ_PER_MINUTE, READ_PER_ATTEMPT * perMinute),
+  );
+  const attempts: AttemptLimit = { count: perMinute, seconds: MINUTE };
+  const creations: AttemptLimit = { count: perMinute * CREATIONS_PER_DAY, seconds: DAY };
+  const minuteOf = (address: string) => `register ${subscriberOf(address)}`;
+  const dayOf = (address: string) => `register-day ${subscriberOf(address)}`;
+
+  return {
+    admit(address) {
+      const seconds = gate(subscriberOf(address));
+      if (seconds !== undefined) throw tooMany('Too many registrations from your address', seconds);
+    },
+    async countFailures(address, read) {
+      try {
+        return await read();
+      } catch (error) {
+        if (perMinute > 0) {
+          const verdict = await createAttemptStore(manager).take(minuteOf(address), attempts);
+          assertAllowed(verdict, 'Too many registrations from your address');
+        }
+        throw error;
+      }
+    },
+    async takeCreation(transaction, address) {
+      if (perMinute === 0) return undefined;
+      const store = createAttemptStore(transaction);
+      const minute = await store.take(minuteOf(address), attempts);
+      if (!minute.isAllowed)
+        return tooMany('Too many new clients from your address', minute.retryAfterSeconds);
+      const day = await store.take(dayOf(address), creations);
+      if (day.isAllowed) return undefined;
+      await store.giveBack(minuteOf(address));
+      return tooMany('Too many new clients from your address', day.retryAfterSeconds);
+    },
+    async giveBackCreation(transaction, address) {
+      if (perMinute === 0) return;
+      const store = createAttemptStore(transaction);
+      await store.giveBack(minuteOf(address));
+      await store.giveBack(dayOf(address));
+    },
+    async takeChange(clientId, address) {
+      const store = createAttemptStore(manager);
+      for (const limit of CHANGES_OF_CLIENT) {
+        const verdict = await store.take(`change ${limit.seconds} ${clientId}`, limit);
+        assertAllowed(verdict, 'This client was changed too often');
+      }
+      if (perMinute === 0) return;
+      const bucket = `change ${subscriberOf(address)}`;
+      assertAllowed(
+        await store.take(bucket, CHANGES_OF_ADDRESS),
+        'Too many changes of clients from your address',
+      );
+    },
+  };
+}
+
+function assertAllowed(verdict: AttemptVerdict, what: string): void {
+  if (!verdict.isAllowed) throw tooMany(what, verdict.retryAfterSeconds);
+}
+
+function tooMany(what: string, seconds: number): OAuthError {
+  return new OAuthError(429, 'temporarily_unavailable', `${what}. Try again later.`, {
+    'Retry-After': String(seconds),
+  });
+}

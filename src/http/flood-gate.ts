@@ -1,0 +1,37 @@
+/** Sources that are told apart within a minute; beyond that, new ones share one count. */
+const MAX_SOURCES = 100_000;
+const MINUTE_MS = 60_000;
+
+/**
+ * Counts a request of a source.
+ * @returns the seconds after which it may try again; `undefined` if this request may pass
+ */
+export type FloodGate = (source: string) => number | undefined;
+
+/**
+ * A coarse limit for anonymous requests that cost more to read than to send: counted in memory, by
+ * this process alone, before anything is read. The strict limit behind it asks the database.
+ *
+ * @param perMinute requests of one source; 0 = unlimited
+ * @param now milliseconds of a clock that does not step back
+ */
+export function createFloodGate(
+  perMinute: number,
+  now: () => number = () => performance.now(),
+): FloodGate {
+  let counts = new Map<string, number>();
+  let endsAt = now() + MINUTE_MS;
+
+  return (source) => {
+    if (perMinute === 0) return undefined;
+    const time = now();
+    if (time >= endsAt) {
+      counts = new Map();
+      endsAt = time + MINUTE_MS;
+    }
+    const name = counts.has(source) || counts.size < MAX_SOURCES ? source : '';
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    return count > perMinute ? Math.max(1, Math.ceil((endsAt - time) / 1000)) : undefined;
+  };
+}
