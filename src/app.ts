@@ -240,7 +240,7 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     within(
-      [OAUTH_PATHS.authorize, '/login', '/logout', '/consent'],
+      [OAUTH_PATHS.authorize, OAUTH_PATHS.endSession, '/login', '/logout', '/consent'],
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
       createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),

@@ -1,6 +1,4 @@
 import type { Context, Middleware } from 'koa';
-import compose from 'koa-compose';
-import type Provider from 'oidc-provider';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAccountLookup } from './accounts/account-lookup.js';
@@ -13,6 +11,7 @@ import { createClientStore } from './clients/client-store.js';
 import { isAuthenticatedRedirect, isRegisteredRedirect } from './clients/redirect-uri.js';
 import { createRegistrationRoutes } from './clients/registration-routes.js';
 import type { Config } from './config.js';
+import { HOME } from './console/return-to.js';
 import type { GuardedState } from './credentials/guard.js';
 import type { ImportedPrefixes } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
@@ -40,10 +39,13 @@ import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
 import { createExchangeStore } from './oauth/exchange-store.js';
 import { createConsoleSessions, type ConsoleSessions } from './oauth/console-sessions.js';
+import { createEndSessionRoutes } from './oauth/end-session.js';
+import { createIdTokenHints } from './oauth/id-token-hint.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
+import { createProtocol } from './oauth/protocol.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
 import { cookiesOf, createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshRows } from './oauth/refresh-rows.js';
@@ -168,16 +170,17 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     ...{ pages, csrf, clientAddress },
     signIn: createSignIn({ dataSource }),
   });
+  const sessions = createConsoleSessions({
+    provider: protocol.provider,
+    sessions: sessionStore,
+    cookies: cookiesOf(issuer),
+    hasPassword,
+    clientAddress,
+  });
 
   return {
     signInPage,
-    sessions: createConsoleSessions({
-      provider: protocol.provider,
-      sessions: sessionStore,
-      cookies: cookiesOf(issuer),
-      hasPassword,
-      clientAddress,
-    }),
+    sessions,
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
@@ -222,6 +225,17 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         signInPage,
         sessions: sessionStore,
       }),
+      ...createEndSessionRoutes({
+        path: OAUTH_PATHS.endSession,
+        pages,
+        csrf,
+        sessions,
+        findClient,
+        findAccount,
+        readHint: createIdTokenHints(issuer, signingKeys),
+        isRedirectOf: isAnyRedirect,
+        home: HOME,
+      }),
     ],
     cors: CORS,
   };
@@ -258,27 +272,6 @@ async function endGrantIn(
     subject: grantId,
     details: { clientId, reason },
   });
-}
-
-/** The library, made anew whenever the signing keys change; requests in flight finish with the one they began with. */
-function createProtocol(
-  signingKeys: SigningKeys,
-  make: (signing: ReturnType<SigningKeys['current']>['signing']) => Provider,
-) {
-  let made: { readonly id: string; readonly provider: Provider; readonly middleware: Middleware };
-  const current = () => {
-    const { id, signing } = signingKeys.current();
-    if (made === undefined || made.id !== id) {
-      const provider = make(signing);
-      made = { id, provider, middleware: compose(provider.middleware) as unknown as Middleware };
-    }
-    return made;
-  };
-  return {
-    provider: () => current().provider,
-    middleware: ((ctx, next) =>
-      current().middleware(ctx, next)) as Middleware<RequestState> as Middleware,
-  };
 }
 
 /** Contract of the endpoints that browsers may call from other origins. */

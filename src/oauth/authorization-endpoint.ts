@@ -46,7 +46,7 @@ export function createAuthorizationEndpoint({
 const MAX_REQUEST = 8192;
 
 /** @throws Problem `bad_request` for a request that is too long to be kept */
-function assertShort(query: string): void {
+export function assertShort(query: string): void {
   if (query.length <= MAX_REQUEST) return;
   throw new Problem('bad_request', `The app’s request is longer than ${MAX_REQUEST} characters.`);
 }

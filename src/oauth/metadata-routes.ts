@@ -55,6 +55,7 @@ function describe(issuer: string, docsUrl: string) {
     revocation_endpoint: issuer + OAUTH_PATHS.revoke,
     introspection_endpoint: issuer + OAUTH_PATHS.introspect,
     userinfo_endpoint: issuer + OAUTH_PATHS.userinfo,
+    end_session_endpoint: issuer + OAUTH_PATHS.endSession,
     service_documentation: docsUrl,
     scopes_supported: OAUTH_SCOPES,
     response_types_supported: ['code'],

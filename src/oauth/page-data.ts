@@ -75,6 +75,27 @@ export interface ConsentPage extends FormData {
   readonly disclosed: readonly string[];
 }
 
+/** Asks whether the session is to end. Submits its hidden fields. */
+export interface SignOutPage extends FormData {
+  readonly account: { readonly name: string; readonly email: string };
+  /** The app that asks; absent unless its name can be trusted. */
+  readonly clientName?: string | undefined;
+  /** Whether the app meant another account than the one that is signed in. */
+  readonly isOtherAccount: boolean;
+  /** Where the user is sent then. */
+  readonly target?: RedirectTarget | undefined;
+  /** Whether the app named an address that it has not registered. */
+  readonly isTargetRefused: boolean;
+  /** The page for who does not want to sign out. */
+  readonly back: string;
+}
+
+/** Says that nobody is signed in. */
+export interface SignedOutPage {
+  /** Where the app wanted the user to be sent, offered as a link. */
+  readonly target?: (RedirectTarget & { readonly href: string }) | undefined;
+}
+
 /** Told to a person; the code and the request's id are for whoever they ask. */
 export interface ErrorPage {
   readonly heading: string;
@@ -88,6 +109,8 @@ export interface OAuthViews {
   readonly login: LoginPage;
   readonly 'choose-tenant': ChooseTenantPage;
   readonly consent: ConsentPage;
+  readonly 'sign-out': SignOutPage;
+  readonly 'signed-out': SignedOutPage;
   readonly error: ErrorPage;
 }
 

@@ -7,6 +7,8 @@ export const OAUTH_PATHS = {
   revoke: '/api/v1/oauth/revoke',
   introspect: '/api/v1/oauth/introspect',
   userinfo: '/api/v1/oauth/userinfo',
+  /** OpenID Connect RP-Initiated Logout 1.0 §2 */
+  endSession: '/api/v1/oauth/end-session',
   /** RFC 8414 §3 and OpenID Connect Discovery §4: the same document. */
   metadata: ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
 } as const;

@@ -11,6 +11,7 @@ import {
   signIn,
   whoIs,
 } from '../support/console.js';
+import { END_SESSION } from '../support/end-session.js';
 import { createUser } from '../support/oauth.js';
 import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
 
@@ -47,7 +48,9 @@ describe('a session, on two server processes', () => {
       expect(await whoIs(copy)).toBe(user.email);
       expect((await callApi(copy, 'GET', '/api/v1/session', headers)).status).toBe(200);
 
-      await postForm(browser, '/logout', { csrf });
+      // By the console's own button, or on an app's request.
+      if (round % 2 === 0) await postForm(browser, '/logout', { csrf });
+      else await browser.submit(await browser.open(END_SESSION), {});
       const answers = await Promise.all([
         whoIs(copy),
         callApi(copy, 'GET', '/api/v1/session', headers).then(({ status }) => status),

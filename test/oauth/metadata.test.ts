@@ -58,7 +58,7 @@ describe('metadata', () => {
 
   it('names no endpoint that is not there', async () => {
     const endpoints = Object.entries(metadata).filter(([name]) => /_endpoint$|_uri$/.test(name));
-    expect(endpoints).toHaveLength(7);
+    expect(endpoints).toHaveLength(8);
     for (const [name, url] of endpoints) {
       const { status } = await get(new URL(String(url)).pathname, { method: 'OPTIONS' });
       expect({ name, status }).toEqual({ name, status: 204 });

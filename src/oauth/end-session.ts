@@ -1,0 +1,154 @@
+import type { Csrf } from '../http/csrf.js';
+import { parseForm, readForm, singleValue, type Form } from '../http/form.js';
+import type { Pages } from '../http/pages.js';
+import type { Route } from '../http/routes.js';
+import { assertShort, repeatByGet } from './authorization-endpoint.js';
+import type { ConsoleSession, ConsoleSessions } from './console-sessions.js';
+import {
+  addressOf,
+  readEndSessionRequest,
+  type EndSessionReaderDependencies,
+  type EndSessionRequest,
+} from './end-session-request.js';
+import { describeRedirect, type OAuthViews } from './page-data.js';
+import { redirect, type PageAccount, type PageContext } from './pending-authorization.js';
+
+interface Dependencies extends EndSessionReaderDependencies {
+  /** Of the endpoint; its form is posted below it. */
+  readonly path: string;
+  readonly pages: Pages<OAuthViews>;
+  readonly csrf: Csrf;
+  readonly sessions: Pick<ConsoleSessions, 'find' | 'end'>;
+  readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
+  /** The page for who stays signed in. */
+  readonly home: string;
+}
+
+/** Who is signed in to the request's browser. */
+interface Visitor {
+  readonly session: ConsoleSession;
+  readonly account: PageAccount;
+}
+
+/** The session that the page was about; its name is not a secret. */
+const SESSION_FIELD = 'session';
+
+/**
+ * Signing out on an app's request (OpenID Connect RP-Initiated Logout 1.0). Any site can send a browser
+ * here, so the user is always asked, and the session ends only by our own form.
+ *
+ * Anybody can register an app. While nobody is signed in, only an app that proves that it was used here,
+ * or that the operator verified, gets the user back without a click: registered addresses are not
+ * open redirects with our name on them.
+ */
+export function createEndSessionRoutes(dependencies: Dependencies): Route<'public'>[] {
+  const { path, csrf, sessions } = dependencies;
+  const confirmPath = `${path}/confirm`;
+
+  async function findVisitor(ctx: PageContext): Promise<Visitor | undefined> {
+    const session = await sessions.find(ctx);
+    const account = session && (await dependencies.findAccount(session.accountId));
+    return session && account && { session, account };
+  }
+
+  async function ask(ctx: PageContext): Promise<void> {
+    assertShort(ctx.querystring);
+    const form = parseForm(Buffer.from(ctx.querystring));
+    const request = await readEndSessionRequest(form, dependencies);
+    const visitor = await findVisitor(ctx);
+    if (visitor !== undefined)
+      return showQuestion(ctx, request, visitor, confirmPath, dependencies);
+    const { target, client, isProven } = request;
+    if (target !== undefined && (isProven || client?.isVerified === true)) {
+      return sendTo(ctx, target);
+    }
+    return showSignedOut(ctx, target, dependencies.pages);
+  }
+
+  async function confirm(ctx: PageContext): Promise<void> {
+    const form = await readForm(ctx);
+    csrf.check(ctx, form);
+    const request = await readEndSessionRequest(withoutHint(form), dependencies);
+    const visitor = await findVisitor(ctx);
+    // Somebody else signed in since the page was shown: they were not asked.
+    if (visitor !== undefined && visitor.session.sessionId !== singleValue(form, SESSION_FIELD)) {
+      return showQuestion(ctx, request, visitor, confirmPath, dependencies);
+    }
+    if (visitor !== undefined) await sessions.end(ctx);
+    if (request.target === undefined) redirect(ctx, path);
+    else sendTo(ctx, request.target);
+  }
+
+  const route = (
+    method: 'GET' | 'POST',
+    at: string,
+    handle: (ctx: PageContext) => Promise<void>,
+  ): Route<'public'> => ({ method, path: at, access: 'public', handle });
+
+  return [
+    route('GET', path, ask),
+    route('POST', path, repeatByGet),
+    route('POST', confirmPath, confirm),
+  ];
+}
+
+/** Koa's own redirect would rewrite the address, which has to stay as the client registered it. */
+function sendTo(ctx: PageContext, target: NonNullable<EndSessionRequest['target']>): void {
+  ctx.status = 303;
+  ctx.set('Location', addressOf(target));
+  ctx.type = 'text/plain; charset=utf-8';
+  ctx.body = 'Redirecting to the app.';
+}
+
+/** Our form has no hint: the hint was judged when the page was made, and decided what the form holds. */
+function withoutHint(form: Form): Form {
+  form.delete('id_token_hint');
+  return form;
+}
+
+function showQuestion(
+  ctx: PageContext,
+  request: EndSessionRequest,
+  { session, account }: Visitor,
+  action: string,
+  { pages, csrf, home }: Dependencies,
+): void {
+  const { client, target, accountId } = request;
+  const isNameTrusted = request.isProven || client?.isVerified === true;
+  const fields = {
+    [SESSION_FIELD]: session.sessionId,
+    client_id: client?.id,
+    post_logout_redirect_uri: target?.uri,
+    state: target?.state,
+  };
+  pages.send(
+    ctx,
+    'sign-out',
+    {
+      title: 'Sign out?',
+      action,
+      csrf: csrf.token(ctx),
+      hidden: Object.entries(fields).flatMap(([name, value]) =>
+        value === undefined ? [] : [{ name, value }],
+      ),
+      account: { name: account.name ?? account.email, email: account.email },
+      clientName: isNameTrusted ? client?.name : undefined,
+      isOtherAccount: accountId !== undefined && accountId !== account.id,
+      target: target && describeRedirect(target.uri),
+      isTargetRefused: request.isTargetRefused,
+      back: home,
+    },
+    { endsAtClient: target !== undefined },
+  );
+}
+
+function showSignedOut(
+  ctx: PageContext,
+  target: EndSessionRequest['target'],
+  pages: Pages<OAuthViews>,
+): void {
+  pages.send(ctx, 'signed-out', {
+    title: 'Signed out',
+    target: target && { ...describeRedirect(target.uri), href: addressOf(target) },
+  });
+}
