@@ -9,6 +9,7 @@ import { createKeyPresenter } from './api-keys/key-presenter.js';
 import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
+import { createRefusedSignIns } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsoleApp, type ConsoleApp } from './console-app.js';
 import type { ConsoleViews } from './console/page-data.js';
@@ -119,6 +120,7 @@ export function createApp(dependencies: AppDependencies): App {
     issuer,
   });
   const activity = createActivityRecorder({ dataSource, keyring, log });
+  const refusedSignIns = createRefusedSignIns({ dataSource, log });
   const prefixes = createImportedPrefixes(dataSource.manager);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
   const guard = createGuard({
@@ -184,7 +186,7 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ csrf, presentations, prefixes },
+    ...{ csrf, presentations, prefixes, refusedSignIns },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
@@ -248,7 +250,11 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(within(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
   return {
-    ...{ koa, activity, prefixes },
+    ...{ koa, prefixes },
+    activity: {
+      ...activity,
+      flush: async () => void (await Promise.all([activity.flush(), refusedSignIns.flush()])),
+    },
     budgets: exchange,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,

@@ -2,6 +2,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { z } from 'zod';
 
+import { newPassword } from './accounts/password-policy.js';
 import { StartupError } from './db/startup-error.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
@@ -96,7 +97,7 @@ const environment = z.object({
     .default(20),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
-  ADMIN_PASSWORD: z.string().min(8, 'must have at least 8 characters').max(200).optional(),
+  ADMIN_PASSWORD: newPassword.optional(),
 });
 
 /** What the way it is run requires, told whatever else is wrong. */

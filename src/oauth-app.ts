@@ -5,6 +5,7 @@ import { createAccountLookup } from './accounts/account-lookup.js';
 import { createAccountStore } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createAuditLog, type Actor } from './audit/audit-log.js';
+import type { RefusedSignIns } from './audit/refused-sign-ins.js';
 import { createClientAuthentication } from './clients/client-authentication.js';
 import { createClientSecrets } from './clients/client-secrets.js';
 import { createClientStore } from './clients/client-store.js';
@@ -73,6 +74,7 @@ interface Dependencies {
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
+  readonly refusedSignIns: RefusedSignIns;
   readonly docsUrl: string;
 }
 
@@ -97,7 +99,7 @@ const GET = { access: 'public', method: 'GET' } as const;
 /** Puts OAuth together: the stores of its features, the library, and the endpoints beside it. */
 export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const { config, dataSource, keyring, format, lookup, verifier, guard } = dependencies;
-  const { signingKeys, pages, csrf, clientAddress, docsUrl } = dependencies;
+  const { signingKeys, pages, csrf, clientAddress, docsUrl, refusedSignIns } = dependencies;
   const issuer = config.ISSUER;
   const { manager } = dataSource;
   const run = createRunPrepared(dataSource);
@@ -167,8 +169,9 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const authorize = createAuthorizationEndpoint({ protocol: protocol.middleware, pages });
 
   const signInPage = createSignInPage({
-    ...{ pages, csrf, clientAddress },
-    signIn: createSignIn({ dataSource }),
+    ...{ pages, csrf, clientAddress, issuer },
+    signIn: createSignIn({ dataSource, keyring, refusedSignIns }),
+    deviceCookieName: cookiesOf(issuer).names.device,
   });
   const sessions = createConsoleSessions({
     provider: protocol.provider,

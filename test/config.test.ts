@@ -149,6 +149,7 @@ describe('readConfig', () => {
     ['LOG_LEVEL', 'verbose'],
     ['ADMIN_EMAIL', 'admin'],
     ['ADMIN_PASSWORD', 'short'],
+    ['ADMIN_PASSWORD', 'password1234'],
   ])('refuses %s=%s, and names it', (name, value) => {
     const [, faults = ''] = faultOf({ SECRET_KEYS: KEY, [name]: value }).split(' faults: ');
 

@@ -16,6 +16,9 @@ export interface AccountMembership {
   readonly createdAt: Date;
 }
 
+/** What is needed of an account to judge a password. */
+export type AccountToSignIn = Readonly<Pick<Account, 'id' | 'email' | 'name' | 'passwordHash'>>;
+
 /** A member of a tenant. */
 export interface Member {
   readonly id: string;
@@ -35,11 +38,12 @@ export interface AccountStore {
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
   /** Replaces the password. Sessions and tokens are another matter. */
   setPassword(accountId: string, password: string): Promise<void>;
-  /**
-   * Hashes a password anew that was just found right, unless it was replaced meanwhile.
-   * @returns its new mark
-   */
-  rehash(account: Pick<Account, 'id' | 'passwordHash'>, password: string): Promise<string>;
+  /** As `findByEmail`, with the time by which cookies of known browsers expire, in seconds since the epoch. */
+  findToSignIn(
+    email: string,
+  ): Promise<{ readonly account: AccountToSignIn | undefined; readonly now: number }>;
+  /** Replaces the hash of a password by another one of the same password, unless that was replaced meanwhile. */
+  renewHash(account: Pick<Account, 'id' | 'passwordHash'>, renewed: string): Promise<void>;
   /** Whether the password is still the one of this mark. Waits for whoever is just replacing it. */
   hasPassword(accountId: string, mark: string): Promise<boolean>;
   /** @returns false if the account is a member already */
@@ -83,10 +87,20 @@ export function createAccountStore(manager: EntityManager): AccountStore {
     async setPassword(accountId, password) {
       await accounts.update({ id: accountId }, { passwordHash: await hashPassword(password) });
     },
-    async rehash({ id, passwordHash }, password) {
-      const renewed = await hashPassword(password);
+    async findToSignIn(email) {
+      // PostgreSQL takes no text with a NUL in it, and nobody has such an address.
+      const address = email.includes('\0') ? '' : normalizeEmail(email);
+      const [row] = await manager.query<[{ now: string } & (AccountToSignIn | { id: null })]>(
+        `SELECT extract(epoch FROM gatehouse_now())::bigint AS now, a.id, a.email, a.name,
+           a.password_hash AS "passwordHash"
+         FROM (VALUES (1)) AS one LEFT JOIN accounts a ON a.email = $1`,
+        [address],
+      );
+      const { now, ...found } = row;
+      return { account: found.id === null ? undefined : found, now: Number(now) };
+    },
+    async renewHash({ id, passwordHash }, renewed) {
       await accounts.update({ id, passwordHash }, { passwordHash: renewed });
-      return markOf(renewed);
     },
     async hasPassword(id, mark) {
       const [row] = await manager.query<{ hash: string }[]>(

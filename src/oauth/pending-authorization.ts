@@ -41,15 +41,16 @@ export interface PendingAuthorization {
   readonly redirectUri: string;
 }
 
+const EXPIRED = 'This page has expired. Go back to the app and start again.';
+const NO_COOKIE =
+  'Your browser sent no cookie for this page. Allow cookies for this site, then go back to the app and start again.';
+
 /** @throws Problem `not_found` if this browser waits for no such authorization, or no longer */
 export async function findPending(
   ctx: PageContext,
   { provider, findClient, isRedirectOf }: InteractionDependencies,
 ): Promise<PendingAuthorization> {
-  const expired = new Problem(
-    'not_found',
-    'This page has expired. Go back to the app and start again.',
-  );
+  const expired = new Problem('not_found', ctx.get('Cookie') === '' ? NO_COOKIE : EXPIRED);
   const interaction = await provider()
     .interactionDetails(ctx.req, ctx.res)
     .catch((error: unknown) => {

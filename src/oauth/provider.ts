@@ -158,6 +158,8 @@ export function cookiesOf(issuer: string) {
   return {
     names: {
       session: `${prefix}gatehouse_session`,
+      /** Of a browser that has signed in before; the library does not know it. */
+      device: `${prefix}gatehouse_device`,
       interaction: 'gatehouse_interaction',
       resume: 'gatehouse_resume',
     },

@@ -15,9 +15,20 @@ export type HasPassword = (accountId: string, passwordMark: string) => Promise<b
 
 /** What came of an attempt to sign in. */
 export type SignInOutcome =
-  | { readonly outcome: 'accepted'; readonly account: SignedInAccount }
+  | {
+      readonly outcome: 'accepted';
+      readonly account: SignedInAccount;
+      /** By which the browser is known from now on. */
+      readonly deviceCookie: DeviceCookie;
+    }
   | { readonly outcome: 'refused' }
-  | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number };
+  | { readonly outcome: 'throttled' | 'busy'; readonly retryAfterSeconds: number };
+
+/** What the cookie of a browser that has signed in before is to hold, and for how long. */
+export interface DeviceCookie {
+  readonly value: string;
+  readonly lifetimeSeconds: number;
+}
 
 interface Dependencies {
   readonly pages: Pages<OAuthViews>;
@@ -27,7 +38,10 @@ interface Dependencies {
     email: string;
     password: string;
     address: string;
+    deviceCookie: string | undefined;
   }) => Promise<SignInOutcome>;
+  readonly deviceCookieName: string;
+  readonly issuer: string;
 }
 
 type PageContext = RouteContext<RequestState>;
@@ -38,19 +52,29 @@ interface SignInView {
   readonly clientName?: string | undefined;
   /** An email address that the field is filled with. */
   readonly hint?: string | undefined;
+  /** Why one is asked to sign in. */
+  readonly notice?: string | undefined;
 }
 
 /** The login form, wherever it is needed. */
 export interface SignInPage {
   show(ctx: PageContext, view: SignInView): undefined;
-  /** @returns the account; `undefined` if the form was answered with itself */
+  /**
+   * Signs in, and makes the browser known to the account.
+   * @returns the account; `undefined` if the form was answered with itself
+   * @throws Problem `forbidden` if another origin sent the form
+   */
   submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
 }
 
 /** One sentence, whatever was wrong: it must not tell which addresses have an account. */
 const REFUSED = 'The email address or the password is not right.';
+const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
+const STALE = 'This page was open for too long. Enter your password again.';
 
-export function createSignInPage({ pages, csrf, clientAddress, signIn }: Dependencies): SignInPage {
+export function createSignInPage(dependencies: Dependencies): SignInPage {
+  const { pages, csrf, clientAddress, signIn, deviceCookieName, issuer } = dependencies;
+  const noCookie = `Your browser did not send back the cookie of this page. Allow cookies for ${new URL(issuer).host}, then sign in again.`;
   const send = (
     ctx: PageContext,
     view: SignInView,
@@ -67,6 +91,7 @@ export function createSignInPage({ pages, csrf, clientAddress, signIn }: Depende
         hidden: [],
         clientName: view.clientName,
         email,
+        notice: error === undefined ? view.notice : undefined,
         error,
         isInvalid: status === 422,
       },
@@ -75,20 +100,48 @@ export function createSignInPage({ pages, csrf, clientAddress, signIn }: Depende
     return undefined;
   };
 
+  const attempt = async (ctx: PageContext, form: Form, email: string) => {
+    const result = await signIn({
+      email,
+      password: singleValue(form, 'password') ?? '',
+      address: clientAddress(ctx.req),
+      deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
+    });
+    if (result.outcome === 'accepted') {
+      const { value, lifetimeSeconds } = result.deviceCookie;
+      ctx.cookies.set(deviceCookieName, value, {
+        httpOnly: true,
+        maxAge: lifetimeSeconds * 1000,
+        overwrite: true,
+        path: '/',
+        sameSite: 'lax',
+        signed: false,
+      });
+    }
+    return result;
+  };
+
   return {
     show: (ctx, view) => send(ctx, view),
     async submit(ctx, form, view) {
       const email = singleValue(form, 'email') ?? '';
-      const password = singleValue(form, 'password') ?? '';
-      const result = await signIn({ email, password, address: clientAddress(ctx.req) });
+      const verdict = csrf.judge(ctx, form);
+      if (verdict === 'no_cookie') return send(ctx, view, { email, error: noCookie, status: 403 });
+      if (verdict === 'stale') return send(ctx, view, { email, error: STALE, status: 403 });
+      csrf.check(ctx, form);
+      const result = await attempt(ctx, form, email);
       if (result.outcome === 'accepted') return result.account;
       if (result.outcome === 'refused')
         return send(ctx, view, { email, error: REFUSED, status: 422 });
       const { retryAfterSeconds } = result;
       ctx.set('Retry-After', String(retryAfterSeconds));
-      const minutes = Math.ceil(retryAfterSeconds / 60);
-      const error = `Too many attempts. Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`;
-      return send(ctx, view, { email, error, status: 429 });
+      if (result.outcome === 'busy') return send(ctx, view, { email, error: BUSY, status: 503 });
+      return send(ctx, view, { email, error: throttledFor(retryAfterSeconds), status: 429 });
     },
   };
+}
+
+function throttledFor(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  return `Too many attempts. Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`;
 }

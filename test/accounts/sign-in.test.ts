@@ -11,6 +11,8 @@ const PASSWORD = 'correct horse battery staple';
 const PER_ACCOUNT = 10;
 const PER_ACCOUNT_OF_ALL = 50;
 const PER_ADDRESS = 60;
+const RIGHT_PER_ACCOUNT = 60;
+const RIGHT_PER_ADDRESS = 100;
 
 describe('signing in', () => {
   let gatehouse: TestApp;
@@ -22,7 +24,8 @@ describe('signing in', () => {
   let addresses = 0;
   beforeAll(async () => {
     gatehouse = await createTestApp();
-    signIns = [createSignIn(gatehouse), createSignIn(gatehouse)];
+    const refusedSignIns = { note: () => undefined };
+    signIns = [0, 1].map(() => createSignIn({ ...gatehouse, refusedSignIns }));
   });
   afterAll(() => gatehouse.close());
   beforeEach(async () => {
@@ -51,7 +54,8 @@ describe('signing in', () => {
   it('tells who it is, however the address is written', async () => {
     const passwordMark: unknown = expect.stringMatching(/^[0-9a-f]{64}$/);
     const account = { id: accountId, email, name: 'Ann', passwordMark };
-    const accepted = { outcome: 'accepted', account };
+    const deviceCookie: unknown = { value: expect.any(String), lifetimeSeconds: 90 * 86_400 };
+    const accepted = { outcome: 'accepted', account, deviceCookie };
 
     expect(await signIn()).toEqual(accepted);
     expect(await signIn({ email: ` ${email.toUpperCase()} ` })).toEqual(accepted);
@@ -76,6 +80,52 @@ describe('signing in', () => {
 
     expect(await signIn({ password: long })).toEqual({ outcome: 'refused' });
     expect(await signIn({ password: 'x'.repeat(200_000) })).toEqual({ outcome: 'refused' });
+  });
+
+  it('looks at no password or address that is too long, counted in bytes', async () => {
+    const startedAt = performance.now();
+    for (const fields of [
+      { password: '\u0301'.repeat(501) },
+      { password: `a${'\u0301\u0334'.repeat(1_000_000)}` },
+      { email: `${'\u0301'.repeat(161)}@example.com` },
+      { email: `${'a'.repeat(4_000_000)}@example.com` },
+    ]) {
+      expect(await signIn(fields)).toEqual({ outcome: 'refused' });
+    }
+    expect(performance.now() - startedAt).toBeLessThan(100);
+    for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await signIn({ password: 'x'.repeat(1001) });
+    expect(await signIn()).toMatchObject({ outcome: 'accepted' });
+  });
+
+  it('takes composed and decomposed, full-width and ligature forms of a password for the same', async () => {
+    const accounts = createAccountStore(gatehouse.dataSource.manager);
+    const forms = ['Crème brûlée ﬁx Å 한국', 'Crème brûlée ﬁx Å 한국'.normalize('NFD')];
+    forms.push('Crème brûlée fix \u212B 한국', 'Ｃrème brûlée fix Å 한국'.normalize('NFD'));
+    for (const chosen of forms) {
+      const address_ = `${randomUUID()}@example.com`;
+      await accounts.create({ email: address_, name: null, password: chosen });
+      for (const typed of forms) {
+        const attempt = { email: address_, password: typed, address: nextAddress() };
+        expect(await signIn(attempt)).toMatchObject({ outcome: 'accepted' });
+      }
+      const attempt = { email: address_, password: 'Creme brulee fix A 한국' };
+      expect(await signIn(attempt)).toEqual({ outcome: 'refused' });
+    }
+  });
+
+  it('takes a password that was hashed as it was typed, and normalises its hash', async () => {
+    const typed = 'Crème brûlée'.normalize('NFD');
+    await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
+      await hash(typed, { memoryCost: 19_456, timeCost: 2, parallelism: 1 }),
+      accountId,
+    ]);
+    expect(await signIn({ password: typed.normalize('NFC') })).toEqual({ outcome: 'refused' });
+    expect(await signIn({ password: typed })).toMatchObject({ outcome: 'accepted' });
+    for (const form of ['NFC', 'NFD']) {
+      expect(await signIn({ password: typed.normalize(form) })).toMatchObject({
+        outcome: 'accepted',
+      });
+    }
   });
 
   it('lets exactly ten of thirty parallel attempts at an account try, over all replicas', async () => {
@@ -125,14 +175,36 @@ describe('signing in', () => {
     expect(await signIn()).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('does not count successes, of the account or of the address', async () => {
+  it('counts right passwords apart from wrong ones: sixty an account', async () => {
     for (let n = 0; n < PER_ACCOUNT - 1; n += 1) await wrong();
-    for (let n = 0; n < PER_ADDRESS + 5; n += 1) {
-      expect(await signIn({}, n)).toMatchObject({ outcome: 'accepted' });
+    for (let n = 0; n < RIGHT_PER_ACCOUNT; n += 1) {
+      const from = n < 30 ? {} : { address: nextAddress() };
+      expect(await signIn(from, n)).toMatchObject({ outcome: 'accepted' });
     }
-    expect(await wrong()).toEqual({ outcome: 'refused' });
+    expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'throttled' });
+    await gatehouse.database.shiftClock('301 seconds');
+    expect(await signIn()).toMatchObject({ outcome: 'accepted' });
+    for (let n = 0; n < PER_ACCOUNT; n += 1) expect(await wrong()).toEqual({ outcome: 'refused' });
     expect(await wrong()).toMatchObject({ outcome: 'throttled' });
   }, 60_000);
+
+  it('limits right passwords of one address, whatever the accounts', async () => {
+    const accounts = createAccountStore(gatehouse.dataSource.manager);
+    const other = `other-${email}`;
+    await accounts.create({ email: other, name: null, password: PASSWORD });
+    const all: SignInOutcome[] = [];
+    for (let n = 0; n < RIGHT_PER_ADDRESS + 2; n += 1) {
+      all.push(await signIn({ email: n % 2 === 0 ? email : other }, n));
+    }
+    expect(outcomes(all, 'accepted')).toHaveLength(RIGHT_PER_ADDRESS);
+    expect(outcomes(all, 'throttled')).toHaveLength(2);
+    expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
+  }, 60_000);
+
+  it('counts no right password for an attempt that was throttled', async () => {
+    for (let n = 0; n < 3 * RIGHT_PER_ACCOUNT; n += 1) await wrong();
+    expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
+  });
 
   it('throttles an address after sixty, whatever accounts it tries; these are left alone then', async () => {
     const tryAll = async (times: number, from: (n: number) => string) => {
@@ -158,7 +230,9 @@ describe('signing in', () => {
 
     expect(rows.length).toBeGreaterThan(1);
     for (const { bucket } of rows)
-      expect(bucket).toMatch(/^sign-in (account|account from|address) [0-9a-f]{64}$/);
+      expect(bucket).toMatch(
+        /^sign-in (account|account from|address|right account|right address) [0-9a-f]{64}$/,
+      );
   });
 
   it('hashes a password anew when its parameters are of the past', async () => {

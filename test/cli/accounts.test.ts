@@ -132,13 +132,18 @@ describe('accounts', () => {
         ...{ id: randomUUID(), secret, accountId, payload: {}, address: null, userAgent: null },
         ttlSeconds: 60,
       });
-      const signIn = createSignIn({ dataSource });
+      const refusedSignIns = { note: () => undefined };
+      const signIn = createSignIn({ dataSource, keyring, refusedSignIns });
       const outcomeOf = async (password: string) =>
         (await signIn({ email, password, address: '192.0.2.1' })).outcome;
 
       const words = ['accounts', 'set-password', '--email', email];
       expect((await cli(words)).code).toBe(2);
       expect((await cli([...words, '--password-stdin'], 'short\n')).code).toBe(2);
+      expect(await cli([...words, '--password-stdin'], 'Password1234\n')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('common password'),
+      });
       expect(await outcomeOf(PASSWORD)).toBe('accepted');
       const result = await cli([...words, '--password-stdin', '--json'], 'another password\n');
 

@@ -136,6 +136,9 @@ describe('signing in', () => {
     const answer = await postForm(browser, '/login', { ...fields, password: PASSWORD });
     expect(answer.headers.getSetCookie()).toEqual([
       expect.stringMatching(
+        /^gatehouse_device=[\w-]{22}\.\d{10}\.[0-9a-f]{64}; path=\/; expires=.*GMT; samesite=lax; httponly$/,
+      ),
+      expect.stringMatching(
         /^gatehouse_session=[\w-]{43}; path=\/; expires=.*GMT; samesite=lax; httponly$/,
       ),
       expect.stringMatching(
@@ -151,6 +154,83 @@ describe('signing in', () => {
       [gatehouse.keyring.digests(cookieOf(browser, SESSION) ?? '')],
     );
     expect(rows).toEqual([{ address: '127.0.0.1', user_agent: 'node' }]);
+  });
+});
+
+describe('a browser without cookies', () => {
+  it('is told to allow them, each time, with what was typed', async () => {
+    const returnTo = '/settings/tokens?tenant=acme';
+    const path = `/login?return_to=${encodeURIComponent(returnTo)}`;
+    for (let count = 0; count < 2; count += 1) {
+      const browser = open();
+      const csrf = readForm((await browser.open(path)).html).hidden[0]?.[1] ?? '';
+      browser.cookies.clear();
+      const answer = await postForm(browser, path, { csrf, email: ada.email, password: PASSWORD });
+      const html = await answer.text();
+      expect(answer.status).toBe(403);
+      expect(html).toContain('Allow cookies for localhost:3000, then sign in again.');
+      expect(html).not.toContain('too long');
+      expect(html).toContain(`value="${ada.email}"`);
+      expect(html).not.toContain(PASSWORD);
+      expect(cookieOf(browser, SESSION)).toBeUndefined();
+
+      // Once they are allowed, the same page signs in.
+      const retry = {
+        url: gatehouse.config.ISSUER + path,
+        status: 403,
+        html,
+        headers: answer.headers,
+      };
+      const page = await browser.submit(retry, { email: ada.email, password: PASSWORD });
+      expect(page.url).toBe(gatehouse.config.ISSUER + returnTo);
+    }
+  });
+
+  it('is told so by the login for an app', async () => {
+    const client = await registerClient(gatehouse);
+    const { challenge } = createPkce();
+    const url = authorizeUrl(gatehouse.config.ISSUER, {
+      ...{ client_id: client.client_id, code_challenge: challenge },
+    });
+    const browser = open();
+    const location = (await browser.request(url)).headers.get('Location') ?? '';
+    browser.cookies.clear();
+    const page = await browser.open(location);
+    expect(page.status).toBe(404);
+    expect(mainOf(page)).toContain('Allow cookies for this site');
+  });
+});
+
+describe('a login page that was open for too long', () => {
+  it('is shown again with the address, and then signs in', async () => {
+    const browser = open();
+    const page = await browser.open('/login');
+    browser.cookies.set('gatehouse_csrf /', 'A'.repeat(43));
+    const again = await browser.submit(page, { email: ada.email, password: PASSWORD });
+    expect(again.status).toBe(403);
+    expect(mainOf(again)).toContain('This page was open for too long.');
+    const next = await browser.submit(again, { email: ada.email, password: PASSWORD });
+    expect(next.url).toBe(`${gatehouse.config.ISSUER}/settings/tokens`);
+  });
+});
+
+describe('a session that has ended', () => {
+  it('is what the login page says then, and only then; the way back is kept', async () => {
+    const { browser } = await signedIn();
+    await gatehouse.database.query('UPDATE sessions SET expires_at = gatehouse_now()');
+    const path = '/settings/tokens?tenant=acme';
+    const login = await browser.open(path);
+    expect(mainOf(login)).toContain('Your session has ended.');
+    const page = await browser.submit(login, { email: ada.email, password: PASSWORD });
+    expect(page.url).toBe(gatehouse.config.ISSUER + path);
+
+    await postForm(browser, '/logout', { csrf: csrfOf(page) });
+    for (const visitor of [browser, open()]) {
+      expect(mainOf(await visitor.open('/login'))).not.toContain('has ended');
+    }
+    const forged = open();
+    forged.cookies.set(`${SESSION} /`, 'a'.repeat(43));
+    expect(mainOf(await forged.open('/login'))).not.toContain('has ended');
   });
 });
 

@@ -1,0 +1,99 @@
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
+
+/** Why a sign-in was refused: a wrong password, or too many attempts. */
+export type SignInRefusal = 'password' | 'throttled';
+
+/**
+ * Refused sign-ins, for the audit log: one entry per account, reason and hour, with a count, so that nobody can fill
+ * the log. Those of addresses without an account share one entry.
+ */
+export interface RefusedSignIns {
+  /** @param accountId `undefined` if there is no such account */
+  note(accountId: string | undefined, reason: SignInRefusal, address: string): void;
+  /** Writes the counts. What cannot be written now is kept for the next time. */
+  flush(): Promise<void>;
+}
+
+interface Noted {
+  readonly subject: string;
+  readonly reason: SignInRefusal;
+  readonly address: string;
+  occurrences: number;
+}
+
+/** Entries between two flushes; beyond that, none is noted. */
+const MAX_NOTED = 10_000;
+
+/** Entries of one statement. */
+const BATCH = 1000;
+
+export function createRefusedSignIns({
+  dataSource,
+  log,
+}: {
+  dataSource: DataSource;
+  log: Logger;
+}): RefusedSignIns {
+  let noted = new Map<string, Noted>();
+  /** The entries of this hour that exist already: their counts can wait for the next flush. */
+  const known = { hour: 0, ids: new Set<string>() };
+  let running: Promise<void> = Promise.resolve();
+
+  async function flushNow(): Promise<void> {
+    const entries = noted;
+    noted = new Map();
+    try {
+      await write(dataSource, entries);
+    } catch (error) {
+      log.warn({ err: error }, 'refused sign-ins could not be written; they are kept');
+      for (const [id, entry] of entries) add(noted, id, entry);
+    }
+  }
+
+  function flush(): Promise<void> {
+    running = running.then(flushNow);
+    return running;
+  }
+
+  return {
+    note(accountId, reason, address) {
+      if (noted.size >= MAX_NOTED) return;
+      const hour = Math.floor(Date.now() / 3_600_000);
+      const subject = accountId ?? 'unknown';
+      const id = `sign-in refused ${subject} ${reason} ${hour}`;
+      add(noted, id, { subject, reason, address, occurrences: 1 });
+      if (known.hour !== hour) Object.assign(known, { hour, ids: new Set() });
+      if (known.ids.has(id) || known.ids.size >= MAX_NOTED) return;
+      known.ids.add(id);
+      // Not awaited: the answer must not take longer for accounts that exist.
+      void flush();
+    },
+    flush,
+  };
+}
+
+function add(noted: Map<string, Noted>, id: string, entry: Noted): void {
+  const present = noted.get(id);
+  if (present === undefined) noted.set(id, entry);
+  else present.occurrences += entry.occurrences;
+}
+
+/** In the order of their ids, so that two replicas cannot wait for each other. */
+async function write(dataSource: DataSource, noted: Map<string, Noted>): Promise<void> {
+  const entries = [...noted].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  for (let start = 0; start < entries.length; start += BATCH) {
+    const batch = entries.slice(start, start + BATCH);
+    await dataSource.query(
+      `INSERT INTO audit_log AS known (actor, action, subject, details, address, occurrences, coalesced_by)
+       SELECT 'anonymous', 'account.sign_in_refused', subject, jsonb_build_object('reason', reason), address,
+         occurrences, id
+       FROM jsonb_to_recordset($1::jsonb) AS refused
+         (id text, subject text, reason text, address text, occurrences int)
+       ON CONFLICT (coalesced_by)
+         DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
+      [JSON.stringify(batch.map(([id, entry]) => ({ id, ...entry })))],
+    );
+    for (const [id] of batch) noted.delete(id);
+  }
+}
