@@ -20,6 +20,16 @@ const rateLimit = z
   .regex(/^\d{1,9}$/, 'must be a whole number, 0 for no limit')
   .transform(Number);
 
+/** Nothing but digits, like `rateLimit`: a blank must not count as 0. */
+function wholeNumber(min: number, max: number, unit: string) {
+  const fault = `must be a whole number of ${unit} from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, fault)
+    .transform(Number)
+    .refine((count) => count >= min && count <= max, fault);
+}
+
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
 const network = z
@@ -84,12 +94,8 @@ const environment = z.object({
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
   METRICS_PORT: port.optional(),
-  REFRESH_GRACE_SECONDS: z.coerce
-    .number('must be a number of seconds')
-    .int()
-    .min(0)
-    .max(300)
-    .default(0),
+  REFRESH_GRACE_SECONDS: wholeNumber(0, 300, 'seconds').default(60),
+  GRANT_MAX_DAYS: wholeNumber(1, 3650, 'days').default(365),
   RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
   RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),
   RATE_LIMIT_REGISTRATION_PER_MINUTE: rateLimit

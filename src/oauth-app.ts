@@ -38,7 +38,6 @@ import {
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
-import { createExchangeStore } from './oauth/exchange-store.js';
 import { createConsoleSessions, type ConsoleSessions } from './oauth/console-sessions.js';
 import { createEndSessionRoutes } from './oauth/end-session.js';
 import { createIdTokenHints } from './oauth/id-token-hint.js';
@@ -156,10 +155,10 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     work: (within: EntityManager) => Promise<Result>,
   ) => Promise<Result>;
   const token = createTokenEndpoint({
-    ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow },
-    store: createExchangeStore(run, keyring),
+    ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow, run },
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
+    grantMaxDays: config.GRANT_MAX_DAYS,
     endReusedGrant: (ctx, row) => {
       const { requestId } = ctx.state as RequestState;
       const actor = { id: row.client_id, address: clientAddress(ctx.req), requestId };

@@ -7,7 +7,12 @@ import {
   type SigningAlgorithm,
 } from '../credentials/signing-algorithms.js';
 import { originsOf, type Readers } from '../http/cors.js';
-import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
+import {
+  clientRefused,
+  readClientCredentials,
+  type ClientCredentials,
+  type ClientRefusal,
+} from '../http/client-credentials.js';
 import type { Form } from '../http/form.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { ClientSecrets } from './client-secrets.js';
@@ -65,18 +70,24 @@ export function createClientAuthentication({
   async function find(
     id: string,
     secret: string | undefined,
-  ): Promise<AuthenticatedClient | undefined> {
-    if (!isClientId(id)) return undefined;
+  ): Promise<AuthenticatedClient | ClientRefusal> {
+    if (!isClientId(id)) return 'unknown client';
     const isConfidential = secret !== undefined;
     try {
       const row = isConfidential
         ? await lookup.find('clients', keyring.digests(secret))
         : await lookup.find('clients_by_id', [id]);
       const [found, state, method, algorithm, refreshes] = row?.[2].split(' ') ?? [];
-      if (row === undefined || found !== id || state !== 'good') return undefined;
+      if (row === undefined || found !== id) {
+        return isConfidential ? await reasonFor(id) : 'unknown client';
+      }
+      if (state !== 'good') return 'blocked client';
       // Who has a secret says it.
-      if (isConfidential === (method === 'none')) return undefined;
-      if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) return undefined;
+      if (!isConfidential && method !== 'none') return 'client_secret is missing';
+      if (isConfidential && method === 'none') return 'wrong client_secret';
+      if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) {
+        return 'wrong client_secret';
+      }
       return {
         id,
         isConfidential,
@@ -89,12 +100,24 @@ export function createClientAuthentication({
     }
   }
 
+  /** Why no client has this id and the secret that was presented with it. */
+  async function reasonFor(id: string): Promise<ClientRefusal> {
+    const row = await lookup.find('clients_by_id', [id]);
+    return row === undefined ? 'unknown client' : 'wrong client_secret';
+  }
+
   return {
     async authenticate(ctx, form) {
       const { id, secret, by } = readClientCredentials(ctx, form);
-      const client = id === undefined ? undefined : await find(id, secret);
-      if (client !== undefined) return client;
-      throw clientRefused(by);
+      const client = id === undefined ? WITHOUT_ID[by] : await find(id, secret);
+      if (typeof client !== 'string') return client;
+      throw clientRefused(by, client);
     },
   };
 }
+
+const WITHOUT_ID = {
+  header: 'unreadable Authorization header',
+  form: 'client_id is missing',
+  nothing: 'client_id is missing',
+} as const satisfies Readonly<Record<ClientCredentials['by'], ClientRefusal>>;

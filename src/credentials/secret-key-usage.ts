@@ -12,7 +12,7 @@ export interface StoredUnder {
   readonly ciphertexts: number;
   /** Remembered answers, encrypted under it; they are kept for a day at most. */
   readonly rememberedAnswers: number;
-  /** Access and refresh tokens of OAuth. They expire, after 30 days at most. */
+  /** Access and refresh tokens of OAuth, with the answers of open grace windows. They expire, after 30 days at most. */
   readonly tokens: number;
   /** Codes and whatever else of OAuth lives for minutes. */
   readonly artifacts: number;
@@ -57,10 +57,6 @@ const SOURCES: readonly Source[] = [
   {
     ...{ counts: 'rememberedAnswers', table: 'idempotency_records', column: 'body_key_id' },
     condition: `created_at > gatehouse_now() - interval '24 hours'`,
-  },
-  {
-    ...{ counts: 'rememberedAnswers', table: 'refresh_tokens', column: 'answer_key_id' },
-    condition: `answer IS NOT NULL AND answer_until > gatehouse_now()`,
   },
   {
     ...{ counts: 'tokens', table: 'access_tokens c', column: 'digest_key_id' },

@@ -17,8 +17,8 @@ export function forgetEndedGrants(manager: EntityManager, signal?: AbortSignal):
 }
 
 /**
- * Erases the answers that were kept for a grace window, once it is over: they hold a secret
- * (contract §2). The consumed tokens stay, so that their reuse is noticed.
+ * Erases the answers that were kept for a grace window once it is over: they hold secrets. Where the successor was
+ * used before, consuming it has erased its answer already.
  */
 export function eraseOldAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
   return inBatches(

@@ -26,11 +26,27 @@ export function readClientCredentials(ctx: Context, form: Form): ClientCredentia
   return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
 }
 
+/** Why a client was not authenticated: for the log only. */
+export type ClientRefusal =
+  | 'unknown client'
+  | 'blocked client'
+  | 'wrong client_secret'
+  | 'client_secret is missing'
+  | 'client_id is missing'
+  | 'unreadable Authorization header'
+  | 'client_id is not the id of the key'
+  | 'the key is not good';
+
 /** The refusal of a client, in the scheme that it tried (RFC 6749 §5.2). */
-export function clientRefused(by: ClientCredentials['by']): OAuthError {
-  return new OAuthError(401, 'invalid_client', 'client authentication failed', {
-    ...(by !== 'form' && { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' }),
-  });
+export function clientRefused(by: ClientCredentials['by'], reason: ClientRefusal): OAuthError {
+  const challenge = { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' };
+  return new OAuthError(
+    401,
+    'invalid_client',
+    'client authentication failed',
+    by === 'form' ? {} : challenge,
+    { reason },
+  );
 }
 
 /** Both parts are form-encoded before they are joined (RFC 6749 §2.3.1). */

@@ -11,6 +11,8 @@ export interface RequestState {
   isRead?: boolean;
   /** Why an answer that was not thrown as a problem is an error: for the log only. */
   failure?: unknown;
+  /** The error code of one of OAuth's endpoints and the exact reason: for the log only. */
+  refusal?: { readonly code: string; readonly reason: string };
   /**
    * What a handler reads and writes the database with: for requests that change something, the
    * one transaction that its work, its audit entries and its remembered answer commit in.

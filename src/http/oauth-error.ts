@@ -10,22 +10,26 @@ export class OAuthError extends Error {
   /** One of the codes of the RFC that the endpoint follows. */
   readonly error: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** For the log; the answer says no more than the description. */
+  readonly reason: string;
 
   /**
    * @param description for the developer of the client; never a secret, never what is internal
-   * @param cause what is internal, for the log
+   * @param internal for the log only: the cause, and the exact reason where the description hides it.
+   *   Neither holds a secret.
    */
   constructor(
     status: number,
     error: string,
     description: string,
     headers: Readonly<Record<string, string>> = {},
-    cause?: unknown,
+    internal: { readonly cause?: unknown; readonly reason?: string } = {},
   ) {
-    super(description, { cause });
+    super(description, { cause: internal.cause });
     this.status = status;
     this.error = error;
     this.headers = headers;
+    this.reason = internal.reason ?? description;
   }
 }
 
@@ -49,6 +53,7 @@ export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => 
   } catch (error) {
     const answer = toOAuthError(error);
     ctx.state.failure = answer.cause;
+    noteRefusal(ctx, answer.error, answer.reason);
     ctx.set(answer.headers);
     ctx.status = answer.status;
     ctx.set('Cache-Control', 'no-store');
@@ -57,6 +62,14 @@ export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => 
   }
 };
 
+const MAX_REASON = 200;
+
+/** Has the reason of a refusal logged with the request, under its id. It never reaches the answer. */
+export function noteRefusal(ctx: { readonly state: object }, code: string, reason: string): void {
+  const state = ctx.state as Pick<RequestState, 'refusal'>;
+  state.refusal = { code, reason: reason.slice(0, MAX_REASON) };
+}
+
 function toOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error;
   if (isDatabaseUnavailable(error)) {
@@ -64,19 +77,25 @@ function toOAuthError(error: unknown): OAuthError {
       503,
       'temporarily_unavailable',
       'Try again in a moment.',
-      {
-        'Retry-After': '1',
-      },
-      error,
+      { 'Retry-After': '1' },
+      { cause: error },
     );
   }
   if (!(error instanceof Problem)) {
-    return new OAuthError(500, 'server_error', 'Something went wrong on our side.', {}, error);
+    return new OAuthError(
+      500,
+      'server_error',
+      'Something went wrong on our side.',
+      {},
+      { cause: error },
+    );
   }
   if (error.code === 'tenant_suspended') {
     // Not the client's fault, and over some day: whatever it holds stays good.
     return new OAuthError(503, 'temporarily_unavailable', error.message);
   }
   const code = CODES[error.status] ?? 'invalid_request';
-  return new OAuthError(error.status, code, error.message, error.headers, error.cause);
+  return new OAuthError(error.status, code, error.message, error.headers, {
+    cause: error.cause,
+  });
 }

@@ -63,7 +63,8 @@ export function createRequests({
           // An unmatched path is the client's own text and may hold anything, also a secret.
           route,
           status: ctx.status,
-          code: failure?.code,
+          code: failure?.code ?? ctx.state.refusal?.code,
+          reason: ctx.state.refusal?.reason,
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
           // While the database is away every request fails alike; a stack each would say nothing more.

@@ -84,7 +84,9 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     let answer: object = INACTIVE;
     await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
       const { tenantId, credentialId } = (ctx.state as GuardedState).principal;
-      if (keyId !== undefined && keyId !== credentialId) throw clientRefused('header');
+      if (keyId !== undefined && keyId !== credentialId) {
+        throw clientRefused('header', 'client_id is not the id of the key');
+      }
       const question = readQuestion(form);
       const looked = verifier.verify(question.token, question.address);
       answer = await introspect(looked, question, (principal) => principal.tenantId === tenantId);
@@ -102,7 +104,9 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     try {
       return await introspectAsService(ctx, form, id);
     } catch (error) {
-      throw error instanceof Problem && error.status === 401 ? clientRefused('header') : error;
+      throw error instanceof Problem && error.status === 401
+        ? clientRefused('header', 'the key is not good')
+        : error;
     }
   }
 

@@ -3,18 +3,22 @@ import type { Context, Middleware, Next } from 'koa';
 import { createId } from '../db/id.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
+import { noteRefusal } from '../http/oauth-error.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import type { Competition } from './competition.js';
 import { createExchange, type Exchange } from './exchange.js';
 import type { ExchangeRow, ExchangeStore } from './exchange-store.js';
+import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { Issue } from './issuing.js';
 import { giveBody, oidcOf } from './library-internals.js';
+import { secondsLeft, type Lifetimes } from './lifetimes.js';
 import { textOf } from './parameters.js';
 
 interface Dependencies {
   readonly store: ExchangeStore;
   readonly competition: Competition;
   readonly issue: Issue;
+  readonly lifetimes: Lifetimes;
   /** The library's own answer to a token request. */
   readonly protocol: Middleware;
   /** Ends a grant because its code was used twice. */
@@ -59,7 +63,7 @@ export function createCodeExchange(dependencies: Dependencies): ExchangeCode {
   };
 }
 
-/** What follows from the library's answer. */
+/** Does what follows from the library's answer: commits it, or ends the grant of a code that was used before. */
 async function conclude(
   ctx: Context,
   exchange: Exchange,
@@ -68,9 +72,34 @@ async function conclude(
   const state = ctx.state as ExchangeState;
   state.readers = readersOf(ctx);
   if (state.failure !== undefined) throw state.failure;
-  if (exchange.isReuse && exchange.row !== undefined) {
-    await dependencies.endReusedGrant(ctx, exchange.row);
-  } else if (ctx.status === 200) await commit(exchange, dependencies);
+  if (ctx.status === 200) {
+    await commit(exchange, dependencies);
+    return;
+  }
+  const { row } = exchange;
+  const refusal = row && refusalOf(ctx, row);
+  if (refusal === undefined) return;
+  if (refusal === REUSE) await dependencies.endReusedGrant(ctx, row as ExchangeRow);
+  noteRefusal(ctx, 'invalid_grant', refusal);
+}
+
+const REUSE = 'already consumed: its grant was ended';
+
+/**
+ * A second use of a code ends its grant whatever else is wrong with the request, once the client is authenticated: with
+ * the wrong verifier it comes from a thief, and after a minute it is no less a second use (RFC 6749 §4.1.2).
+ *
+ * @returns `undefined` where the library's own reason is exact
+ */
+function refusalOf(ctx: Context, row: ExchangeRow): GrantRefusal | undefined {
+  const { error } = (ctx.body ?? {}) as { readonly error?: unknown };
+  // Raised only once the client is authenticated.
+  if (error !== 'invalid_grant' || row.digest === null) return undefined;
+  // Another client's code is left alone, used or not.
+  if (row.grant_client_id !== row.client_id) return 'issued to another client';
+  if (row.is_dead) return 'grant ended';
+  if (row.is_consumed) return REUSE;
+  return row.role === null ? 'membership ended' : undefined;
 }
 
 /**
@@ -104,20 +133,34 @@ function readersOf(ctx: Context): Readers {
 }
 
 /** @throws OAuthError `invalid_grant` if another request was faster, or the grant has ended meanwhile */
-async function commit(exchange: Exchange, { issue }: Dependencies): Promise<void> {
+async function commit(exchange: Exchange, { issue, lifetimes }: Dependencies): Promise<void> {
   const { row, competitor, access, refresh, isConsumed } = exchange;
   if (row === undefined || competitor === undefined || access === undefined || !isConsumed) {
     throw new Error('the library answered a token request without exchanging anything');
   }
-  await issue(competitor, {
-    ...{ source: 'code', row },
-    access: {
-      ...{ id: createId('tok'), secret: access.secret, seconds: access.seconds },
-      scopes: inCatalogOrder(textOf(access.payload, 'scope').split(' ')),
-      audience: textOf(access.payload, 'aud'),
+  const left = secondsLeft(lifetimes, row);
+  const outcome = await issue(
+    {
+      source: 'code',
+      row,
+      access: {
+        id: createId('tok'),
+        secret: access.secret,
+        // A code is exchanged within a minute of its grant, which lives for a day at least.
+        seconds: access.seconds,
+        scopes: inCatalogOrder(textOf(access.payload, 'scope').split(' ')),
+        audience: textOf(access.payload, 'aud'),
+      },
+      refresh: refresh && {
+        ...refresh,
+        id: createId('tok'),
+        seconds: Math.min(refresh.seconds, left),
+      },
+      // A code is used once (RFC 6749 §4.1.2): there is no grace.
+      answer: undefined,
     },
-    refresh: refresh && { id: createId('tok'), ...refresh },
-    // A code is used once (RFC 6749 §4.1.2): there is no grace.
-    answer: undefined,
-  });
+    competitor,
+  );
+  if (outcome === 'dead') throw invalidGrant('grant ended');
+  if (outcome === 'lost') throw invalidGrant('lost to a concurrent request');
 }

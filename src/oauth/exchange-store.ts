@@ -32,6 +32,8 @@ export interface ExchangeRow {
   readonly account_name: string | null;
   readonly is_email_verified: boolean;
   readonly is_suspended: boolean;
+  /** Seconds since the authorization, by the database's clock. */
+  readonly grant_age: number;
 }
 
 /** What is put in the place of a code or refresh token. */
@@ -59,7 +61,7 @@ export interface Redemption {
     | undefined;
   /** From when on another use counts as reuse: as long as the answer is held back. */
   readonly competingSeconds: number;
-  /** Kept for the grace window, if there is one. */
+  /** Kept beside the successor for the grace window, if there is one; encrypted under the current key. */
   readonly answer:
     { readonly sealed: Sealed; readonly requestHash: string; readonly seconds: number } | undefined;
 }
@@ -100,7 +102,8 @@ const load = (digests: number) => ({
       c.client_id AS grant_client_id, c.tenant_id, c.account_id, c.scopes, c.resources,
       ${IS_REVOKED} AS is_dead,
       m.role, a.email, a.name AS account_name,
-      a.email_verified_at IS NOT NULL AS is_email_verified, t.suspended_at IS NOT NULL AS is_suspended
+      a.email_verified_at IS NOT NULL AS is_email_verified, t.suspended_at IS NOT NULL AS is_suspended,
+      extract(epoch FROM gatehouse_now() - c.created_at)::float8 AS grant_age
     FROM clients client
       LEFT JOIN oauth_artifacts s
         ON s.digest IN (${placeholders(digests)}) AND s.kind = 'AuthorizationCode'
@@ -118,8 +121,8 @@ function placeholders(count: number): string {
 
 const REDEEM = {
   name: 'exchange-redeem',
-  text: `SELECT redeem_for_tokens($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17, $18, $19) AS outcome`,
+  text: `SELECT redeem_and_issue($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+    $14, $15, $16, $17, $18) AS outcome`,
 };
 
 export function createExchangeStore(run: RunPrepared, keyring: Keyring): ExchangeStore {
@@ -135,19 +138,23 @@ export function createExchangeStore(run: RunPrepared, keyring: Keyring): Exchang
     async redeem({ source, row, access, refresh, answer, competingSeconds }) {
       const { digest, keyId } = keyring.digest(access.secret);
       const [result] = await run<{ outcome: RedemptionOutcome }>(REDEEM, [
-        ...[source, row.digest, row.expires_at, row.grant_id, keyId],
-        ...[access.id, digest, access.scopes, access.audience, access.seconds],
-        ...(refresh === undefined
-          ? [null, null, null, null]
-          : [
-              refresh.id,
-              keyring.digest(refresh.secret).digest,
-              JSON.stringify(refresh.payload),
-              refresh.seconds,
-            ]),
-        ...(answer === undefined
-          ? [null, null, null, null]
-          : [answer.sealed.ciphertext, answer.sealed.keyId, answer.requestHash, answer.seconds]),
+        source,
+        row.digest,
+        row.expires_at,
+        row.grant_id,
+        keyId,
+        access.id,
+        digest,
+        access.scopes,
+        access.audience,
+        access.seconds,
+        refresh?.id,
+        refresh && keyring.digest(refresh.secret).digest,
+        refresh && JSON.stringify(refresh.payload),
+        refresh?.seconds,
+        answer?.sealed.ciphertext,
+        answer?.requestHash,
+        answer?.seconds,
         competingSeconds,
       ]);
       return result?.outcome ?? 'dead';

@@ -19,8 +19,6 @@ export interface Exchange {
   access: IssuedToken | undefined;
   refresh: IssuedToken | undefined;
   isConsumed: boolean;
-  /** The code had been used before: the whole grant ends. */
-  isReuse: boolean;
   load(clientId: string): Promise<ExchangeRow | undefined>;
   /** Joined once the client was looked up. */
   competitor: Competitor | undefined;
@@ -44,7 +42,6 @@ export function createExchange(
     access: undefined,
     refresh: undefined,
     isConsumed: false,
-    isReuse: false,
     competitor: undefined,
     async load(clientId) {
       if (!CLIENT_ID.test(clientId)) return undefined;

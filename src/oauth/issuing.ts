@@ -1,15 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { OAuthError } from '../http/oauth-error.js';
 import type { Competitor } from './competition.js';
-import type { ExchangeStore, Redemption } from './exchange-store.js';
+import type { ExchangeStore, Redemption, RedemptionOutcome } from './exchange-store.js';
 
 /**
  * Requests that compete for one code or token are seldom read at once: the others come milliseconds later,
- * or to another replica. So the winner's answer is held back for a moment, and what comes until then is
- * no reuse: nobody can have been told yet that the token is consumed. Longer where others have been
- * seen; and while many answers are waiting, the next ones hardly at all, so that waiting never bounds
- * how many there can be.
+ * or to another replica. Where the losers get nothing (codes, and refresh tokens without a grace window), the
+ * winner's answer is held back for a moment, and a request that comes until then is not reuse: nobody can have
+ * been told yet that the token is consumed. Longer where others have been seen; and while many answers are
+ * waiting, the next ones hardly at all, so that waiting never bounds how many there can be.
  */
 const HELD_BACK_MS = { alone: 50, competing: 200, crowded: 3 } as const;
 /** So many answers at once are held back for the full time. */
@@ -20,13 +19,13 @@ const TIMER_SLACK_MS = 2;
 /**
  * Consumes a code or refresh token and issues what it is exchanged for: all of it, or nothing.
  *
- * @returns resolves when the answer may leave
- * @throws OAuthError `invalid_grant` if another request was faster, or the grant has ended meanwhile
+ * @param competitor `undefined` if the answer need not be held back
+ * @returns the outcome, when the answer may leave
  */
 export type Issue = (
-  competitor: Competitor,
   redemption: Omit<Redemption, 'competingSeconds'>,
-) => Promise<void>;
+  competitor: Competitor | undefined,
+) => Promise<RedemptionOutcome>;
 
 export function createIssuing(store: ExchangeStore): Issue {
   let alone = 0;
@@ -36,7 +35,8 @@ export function createIssuing(store: ExchangeStore): Issue {
     return alone < MAX_ALONE ? 'alone' : 'crowded';
   }
 
-  return async (competitor, redemption) => {
+  return async (redemption, competitor) => {
+    if (competitor === undefined) return store.redeem({ ...redemption, competingSeconds: 0 });
     // Chosen before the commit, which records until when another use is none: the very time that the
     // answer is held back.
     const hold = chooseHold(competitor);
@@ -44,15 +44,10 @@ export function createIssuing(store: ExchangeStore): Issue {
     try {
       const competingSeconds = HELD_BACK_MS[hold] / 1000;
       const outcome = await store.redeem({ ...redemption, competingSeconds });
-      if (outcome !== 'issued') throw invalidGrant();
-      await pause(HELD_BACK_MS[hold] + TIMER_SLACK_MS);
+      if (outcome === 'issued') await pause(HELD_BACK_MS[hold] + TIMER_SLACK_MS);
+      return outcome;
     } finally {
       if (hold === 'alone') alone -= 1;
     }
   };
-}
-
-/** The same for whatever is wrong with a code or refresh token: the reason is nobody's business. */
-export function invalidGrant(): OAuthError {
-  return new OAuthError(400, 'invalid_grant', 'grant request is invalid');
 }

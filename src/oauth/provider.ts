@@ -7,6 +7,7 @@ import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { FORMER_SIGNING_ALGORITHM, SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
 import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
+import { noteRefusal } from '../http/oauth-error.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from './authorization.js';
 import { claimsOf } from './claims.js';
@@ -57,6 +58,8 @@ export function createProvider(
   provider.on('server_error', (ctx, error) => {
     (ctx.state as { failure?: unknown }).failure = error;
   });
+  provider.on('authorization.error', noteLibraryRefusal);
+  provider.on('grant.error', noteLibraryRefusal);
   return provider;
 }
 
@@ -175,6 +178,12 @@ export function createCookieSigner(keyring: Keyring) {
     verify: (text: string, mac: string) => keyring.isSigned(`cookie ${text}`, mac),
     index: (text: string, mac: string) => (keyring.isSigned(`cookie ${text}`, mac) ? 0 : -1),
   };
+}
+
+/** The library's answers are as vague as the RFCs want them; the detail goes to the log. */
+function noteLibraryRefusal(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void {
+  const { error: code, error_detail: detail, error_description: description } = error;
+  noteRefusal(ctx, code, detail ?? description ?? code);
 }
 
 function exchangeOf(ctx: KoaContextWithOIDC): Exchange | undefined {

@@ -4,12 +4,21 @@ import { OAuthError } from '../http/oauth-error.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
+import { invalidGrant } from './grant-refusal.js';
 import type { RefreshRow } from './refresh-rows.js';
 
-/** What a refresh asks for. */
+/** The parameters of a refresh, as they were sent. */
 export interface RefreshRequest {
   readonly scope: string | undefined;
   readonly resources: readonly string[];
+}
+
+/** The same for all spellings of one request: defaults filled in, whatever was left to them. */
+export interface RefreshMeaning {
+  /** The scopes that the new access token should have. */
+  readonly wanted: readonly string[];
+  /** The resource that it should be for. */
+  readonly audience: string;
 }
 
 /** @throws OAuthError, Problem `bad_request` for a parameter that is given twice */
@@ -26,29 +35,42 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
 }
 
 /**
- * What the new access token is good for: what was granted, or a part of it that is asked for (RFC 6749
- * §6), as far as the user's role still delegates it.
+ * What a refresh asks for: what was granted, or a part of it (RFC 6749 §6).
  *
  * @param served the resources that tokens can be for
- * @throws OAuthError `invalid_scope`, `invalid_target`
+ * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` if it cannot be had
  */
-export function settle(
-  { payload, scopes, role }: RefreshRow,
+export function interpret(
+  { payload }: RefreshRow,
   { scope, resources }: RefreshRequest,
   served: readonly string[],
-): { scopes: readonly Scope[]; audience: string } {
-  const granted = payload.scope?.split(' ') ?? [];
-  const wanted = scope?.split(' ') ?? granted;
+): RefreshMeaning | OAuthError {
+  const granted = namesIn(payload.scope);
+  const named = namesIn(scope);
+  const wanted = named.length === 0 ? granted : named;
   if (!wanted.every((name) => granted.includes(name))) {
-    throw new OAuthError(400, 'invalid_scope', 'scope goes beyond what was granted');
+    return new OAuthError(400, 'invalid_scope', 'scope goes beyond what was granted');
   }
-  // Of several the first, as everywhere: a token is for one.
   const allowed = [payload.resource ?? []].flat();
-  const audience = resources[0] ?? allowed[0] ?? '';
-  if (!allowed.includes(audience) || !served.includes(audience)) {
-    throw new OAuthError(400, 'invalid_target', 'resource indicator is missing, or unknown');
-  }
+  const usable = allowed.filter((resource) => served.includes(resource));
+  if (usable.length === 0) return invalidGrant('resource no longer registered');
+  // The first of several, as everywhere: a token is for one.
+  const audience = resources[0] ?? usable[0] ?? '';
+  if (usable.includes(audience)) return { wanted, audience };
+  return allowed.includes(audience)
+    ? invalidGrant('resource no longer registered')
+    : new OAuthError(400, 'invalid_target', 'resource indicator is missing, or unknown');
+}
+
+function namesIn(scope = ''): readonly string[] {
+  return scope.split(/\s+/).filter((name) => name !== '');
+}
+
+/** The scopes of the new access token: those asked for, as far as the user's role still delegates them. */
+export function issuableScopes(
+  { scopes, role }: RefreshRow,
+  { wanted }: RefreshMeaning,
+): readonly Scope[] {
   const delegable = role === null ? [] : delegableThroughOauth(role);
-  const kept = inCatalogOrder(scopes.filter((name) => wanted.includes(name)));
-  return { scopes: commonTo(kept, delegable), audience };
+  return commonTo(inCatalogOrder(scopes.filter((name) => wanted.includes(name))), delegable);
 }

@@ -23,8 +23,10 @@ export interface RefreshPayload {
 export interface RefreshRow {
   readonly digest: string;
   readonly payload: RefreshPayload;
-  /** It was before the request came. What was consumed since has only been lost to another request. */
-  readonly is_consumed: boolean;
+  /** Whether it is consumed, by however little. */
+  readonly is_used: boolean;
+  /** Whether it was before the request came. A token consumed since was only lost to a concurrent request. */
+  readonly was_consumed_before: boolean;
   /** To the microsecond, which a Date would lose. */
   readonly expires_at: string;
   /** Seconds, by the database's clock; negative once it has expired. */
@@ -42,16 +44,13 @@ export interface RefreshRow {
   readonly account_name: string | null;
   readonly is_email_verified: boolean;
   readonly is_suspended: boolean;
-  /** The answer that may be given once more, within the grace window: in base 64. */
-  readonly answer: string | null;
-  readonly answer_key_id: string | null;
-  readonly request_hash: string | null;
+  /** Seconds since the authorization, by the database's clock. */
+  readonly grant_age: number;
 }
 
 /** What the database says: how long ago it was consumed, negative while the answer is held back. */
-interface StoredRow extends Omit<RefreshRow, 'is_consumed'> {
+interface StoredRow extends Omit<RefreshRow, 'is_used' | 'was_consumed_before'> {
   readonly consumed_for: number | null;
-  readonly successor_digest: string | null;
 }
 
 /** One text for the whole row: reading one column costs a fraction of reading twenty. */
@@ -66,9 +65,7 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       'account_id', c.account_id, 'scopes', c.scopes, 'is_dead', ${IS_REVOKED}, 'role', m.role,
       'email', a.email, 'account_name', a.name,
       'is_email_verified', a.email_verified_at IS NOT NULL, 'is_suspended', t.suspended_at IS NOT NULL,
-      'answer', CASE WHEN s.answer_until > gatehouse_now() THEN encode(s.answer, 'base64') END,
-      'answer_key_id', s.answer_key_id, 'request_hash', s.request_hash,
-      'successor_digest', s.successor_digest)::text
+      'grant_age', extract(epoch FROM gatehouse_now() - c.created_at)::float8)::text
     FROM refresh_tokens s JOIN grants c ON c.id = s.grant_id
       JOIN accounts a ON a.id = c.account_id
       JOIN tenants t ON t.id = c.tenant_id
@@ -95,12 +92,6 @@ export function createRefreshRows(
     }
   }
 
-  /** Its answer, as long as nobody has gone on from it. */
-  async function answerOf({ answer, successor_digest: next }: StoredRow): Promise<string | null> {
-    if (answer === null || next === null) return null;
-    return (await read([next]))?.consumed_for === null ? answer : null;
-  }
-
   return async (secret, since) => {
     let waited = 0;
     const stored = await read(keyring.digests(secret), (at) => {
@@ -108,8 +99,9 @@ export function createRefreshRows(
     });
     if (stored === undefined) return undefined;
     const { consumed_for: consumedFor, ...row } = stored;
-    const isConsumed = consumedFor !== null && wasConsumed(consumedFor, waited);
-    return { ...row, is_consumed: isConsumed, answer: await answerOf(stored) };
+    const isUsed = consumedFor !== null;
+    const wasBefore = isUsed && wasConsumed(consumedFor, waited);
+    return { ...row, is_used: isUsed, was_consumed_before: wasBefore };
   };
 }
 

@@ -37,7 +37,7 @@ export function createRefreshTokens({
 
 function describe(row: RefreshRow): RefreshTokenFacts {
   const { role } = row;
-  const isGood = !row.is_consumed && row.remaining > 0 && !row.is_dead && !row.is_suspended;
+  const isGood = !row.is_used && row.remaining > 0 && !row.is_dead && !row.is_suspended;
   const scopes = role === null ? [] : delegableThroughOauth(role);
   return {
     isActive: isGood && role !== null,

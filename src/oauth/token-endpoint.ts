@@ -3,18 +3,20 @@ import type { Context, Middleware } from 'koa';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
+import type { RunPrepared } from '../db/prepared.js';
 import { timeOfArrival } from '../http/arrival.js';
 import type { Readers } from '../http/cors.js';
 import { parseForm, readRawForm } from '../http/form.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { createCodeExchange } from './code-exchange.js';
 import { createCompetition } from './competition.js';
-import type { ExchangeRow, ExchangeStore } from './exchange-store.js';
+import { createGraceWindow } from './grace-window.js';
+import { createExchangeStore, type ExchangeRow } from './exchange-store.js';
 import { createIdTokens } from './id-token.js';
 import { createIssuing } from './issuing.js';
+import { createLifetimes } from './lifetimes.js';
 import { createRefresh } from './refresh.js';
 import type { FindRefreshRow, RefreshRow } from './refresh-rows.js';
-import { createRememberedAnswers } from './remembered-answers.js';
 
 interface Dependencies {
   readonly issuer: string;
@@ -22,7 +24,7 @@ interface Dependencies {
   readonly resources: readonly string[];
   readonly clients: ClientAuthentication;
   readonly findRefreshRow: FindRefreshRow;
-  readonly store: ExchangeStore;
+  readonly run: RunPrepared;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
@@ -30,6 +32,8 @@ interface Dependencies {
   readonly protocol: Middleware;
   /** `REFRESH_GRACE_SECONDS`; 0 for none. */
   readonly graceSeconds: number;
+  /** `GRANT_MAX_DAYS` */
+  readonly grantMaxDays: number;
   /** Ends a grant because its code or refresh token was used twice. */
   readonly endReusedGrant: (ctx: Context, row: ExchangeRow | RefreshRow) => Promise<void>;
 }
@@ -42,15 +46,26 @@ interface Dependencies {
  * @throws OAuthError, Problem
  */
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
-  const { issuer, signingKeys, store, keyring, graceSeconds } = dependencies;
+  const { issuer, signingKeys, run, keyring, graceSeconds } = dependencies;
+  const store = createExchangeStore(run, keyring);
   const competition = createCompetition();
   const issue = createIssuing(store);
-  const exchangeCode = createCodeExchange({ ...dependencies, competition, issue });
+  const lifetimes = createLifetimes(dependencies.grantMaxDays);
+  const exchangeCode = createCodeExchange({
+    ...dependencies,
+    store,
+    competition,
+    issue,
+    lifetimes,
+  });
   const refresh = createRefresh({
-    ...{ ...dependencies, competition, issue },
+    ...dependencies,
+    competition,
+    issue,
+    lifetimes,
     findRow: dependencies.findRefreshRow,
     mintIdToken: createIdTokens(issuer, signingKeys),
-    remembered: createRememberedAnswers(keyring, graceSeconds),
+    graceWindow: graceSeconds === 0 ? undefined : createGraceWindow(run, keyring, graceSeconds),
   });
 
   return async (ctx, next) => {

@@ -26,16 +26,17 @@ const ROWS = `
     SELECT token.id, key, token.id, '', '', '', '', '{}', '', ARRAY[token.id], 0, ${OVER}, until
     FROM (VALUES ('tok_a', 'access', ${SOON}), ('tok_b', 'access', ${SOON}), ('tok_dead', 'dead', ${SOON}),
       ('tok_over', 'dead', ${OVER})) AS token (id, key, until);
-  INSERT INTO refresh_tokens (digest, digest_key_id, id, grant_id, payload, issued_at, expires_at, consumed_at,
-      answer, answer_key_id, answer_until)
-    SELECT id, key, id, grant_id, '{}', ${OVER}, until, consumed_at, answer::bytea, answer_key, answer_until
+  INSERT INTO refresh_tokens (digest, digest_key_id, id, grant_id, payload, issued_at, expires_at, consumed_at)
+    SELECT id, key, id, grant_id, '{}', ${OVER}, until, consumed_at
     FROM (VALUES
-      ('r1', 'refresh', 'grt_good', ${SOON}, NULL::timestamptz, NULL, NULL, NULL::timestamptz),
-      ('r2', 'dead', 'grt_dead', ${SOON}, NULL, NULL, NULL, NULL),
-      ('r3', 'dead', 'grt_good', ${OVER}, NULL, NULL, NULL, NULL),
-      ('r4', 'dead', 'grt_good', ${SOON}, ${OVER}, 'x', 'answers', ${SOON}),
-      ('r5', 'dead', 'grt_good', ${SOON}, ${OVER}, 'x', 'dead', ${OVER}))
-      AS token (id, key, grant_id, until, consumed_at, answer, answer_key, answer_until);
+      ('r1', 'refresh', 'grt_good', ${SOON}, NULL::timestamptz),
+      ('r2', 'dead', 'grt_dead', ${SOON}, NULL),
+      ('r3', 'dead', 'grt_good', ${OVER}, NULL),
+      ('r4', 'dead', 'grt_good', ${SOON}, ${OVER}))
+      AS token (id, key, grant_id, until, consumed_at);
+  INSERT INTO idempotency_records (scope, key, fingerprint, status, body, body_key_id, created_at) VALUES
+    ('', 'new', '', 201, '', 'answers', ${OVER}),
+    ('', 'old', '', 201, '', 'dead', gatehouse_now() - interval '25 hours');
   INSERT INTO oauth_artifacts (digest, digest_key_id, kind, payload, expires_at, consumed_at) VALUES
     ('a1', 'codes', 'x', '{}', ${SOON}, NULL), ('a2', 'dead', 'x', '{}', ${OVER}, NULL),
     ('a3', 'dead', 'x', '{}', ${SOON}, ${OVER});

@@ -48,7 +48,10 @@ describe('two installations of one app by one user', () => {
       'a token of the other is used twice',
       async () => {
         const { refresh_token: old } = laptop;
-        laptop = (await refresh(both.a, both.installer.client, old)).tokens;
+        for (let uses = 0; uses < 2; uses++) {
+          const { refresh_token: token } = laptop;
+          laptop = (await refresh(both.a, both.installer.client, token)).tokens;
+        }
         await refresh(both.b, both.installer.client, old);
       },
     ],

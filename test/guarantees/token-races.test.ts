@@ -19,12 +19,12 @@ const AT_ONCE = 50;
 const ROUNDS = 6;
 const ONE_WINNER = { '200': 1, [`400 invalid_grant`]: AT_ONCE - 1 };
 
-describe('tokens on two server processes', () => {
+describe('tokens on two server processes without a grace window', () => {
   let both: TwoReplicas;
   let a: ServerProcess;
   let b: ServerProcess;
   beforeAll(async () => {
-    both = await startTwoReplicas();
+    both = await startTwoReplicas(undefined, { REFRESH_GRACE_SECONDS: '0' });
     ({ a, b } = both);
   });
   afterAll(() => both.close());

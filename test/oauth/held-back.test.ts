@@ -20,14 +20,14 @@ import {
 const FULLY = 8;
 
 /**
- * The winner's answer is held back, and until then another use is no reuse. For how long is told by the row:
+ * Without a grace window. The winner's answer is held back, and until then another use is no reuse. For how long is told by the row:
  * the token counts as consumed from then on.
  */
-describe('the answer to a refresh', () => {
+describe('the answer to a refresh without a grace window', () => {
   let gatehouse: TestApp;
   let installer: Installer;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
+    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '0' });
     const user = await createUser(gatehouse, [
       [await gatehouse.createTenant('acme'), 'company_admin'],
     ]);

@@ -15,13 +15,13 @@ import {
 } from '../support/oauth.js';
 import { expectOAuthError, refresh, statusOfToken } from '../support/oauth-requests.js';
 
-describe('REFRESH_GRACE_SECONDS', () => {
+describe('a refresh within REFRESH_GRACE_SECONDS', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '30' });
+    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
@@ -45,20 +45,62 @@ describe('REFRESH_GRACE_SECONDS', () => {
     await expectOAuthError(await again(successor.refresh_token), 400, 'invalid_grant');
   }
 
-  it('gives the same successor to the same request, as often as it asks', async () => {
-    const { token, successor } = await used();
-    await gatehouse.database.shiftClock('29 seconds');
-    for (const answer of [await again(token), await again(token)]) {
+  it('gives the same successor to the same request, ten times', async () => {
+    const { token, access, successor } = await used();
+    await gatehouse.database.shiftClock('59 seconds');
+    for (let repeat = 0; repeat < 10; repeat++) {
+      const answer = await again(token);
       expect(answer.status).toBe(200);
       expect(answer.headers.get('Cache-Control')).toContain('no-store');
       expect(await read(answer)).toEqual(successor);
     }
+    await expectOAuthError(await again(token), 400, 'invalid_grant');
+    await expectDead({ token, access, successor });
     await gatehouse.database.shiftClock('0 seconds');
+  });
+
+  it('leaves the successor as good as it was', async () => {
+    const { token, successor } = await used();
+    expect(await read(await again(token))).toEqual(successor);
+    expect(await statusOfToken(gatehouse, successor.access_token)).toBe(200);
     expect((await again(successor.refresh_token)).status).toBe(200);
   });
 
+  it('gives the same successor to parallel requests', async () => {
+    const { refresh_token: token } = await getTokens(gatehouse, { client, user });
+    const answers = await Promise.all(Array.from({ length: 8 }, () => again(token)));
+    const pairs = await Promise.all(answers.map(read));
+    expect(pairs[0]?.refresh_token).toMatch(/^bwp_rt_/);
+    for (const pair of pairs) expect(pair).toEqual(pairs[0]);
+    expect((await again(pairs[0]?.refresh_token)).status).toBe(200);
+  });
+
+  it('knows a request by its meaning, not by its spelling', async () => {
+    const all = 'contacts:read offline_access';
+    const spellings = [
+      {},
+      { scope: '' },
+      { scope: all },
+      { scope: 'offline_access contacts:read' },
+      { scope: ' offline_access  contacts:read contacts:read ' },
+      { resource: `${gatehouse.config.ISSUER}/api/v1` },
+      { scope: all, resource: `${gatehouse.config.ISSUER}/api/v1`, unknown: 'x' },
+    ];
+    for (const first of spellings) {
+      const { token, successor } = await used(first);
+      for (const spelling of spellings) {
+        expect(await read(await again(token, spelling))).toEqual(successor);
+      }
+    }
+  });
+
   it('takes other parameters for reuse', async () => {
-    for (const more of [{ scope: 'contacts:read' }, { resource: gatehouse.config.ISSUER }]) {
+    for (const more of [
+      { scope: 'contacts:read' },
+      { scope: 'contacts:read contacts:write' },
+      { resource: gatehouse.config.ISSUER },
+      { resource: 'https://elsewhere.example' },
+    ]) {
       const family = await used();
       expect((await again(family.token, more)).status).toBe(400);
       await expectDead(family);
@@ -67,7 +109,7 @@ describe('REFRESH_GRACE_SECONDS', () => {
 
   it('takes it for reuse when the window is over', async () => {
     const family = await used();
-    await gatehouse.database.shiftClock('31 seconds');
+    await gatehouse.database.shiftClock('61 seconds');
     await expectOAuthError(await again(family.token), 400, 'invalid_grant');
     await gatehouse.database.shiftClock('0 seconds');
     await expectDead(family);
@@ -122,9 +164,21 @@ describe('REFRESH_GRACE_SECONDS', () => {
       expect(dump).not.toContain(secret);
       expect(dump).not.toContain(Buffer.from(secret).toString('hex'));
     }
-    await gatehouse.database.shiftClock('31 seconds');
+    await gatehouse.database.shiftClock('61 seconds');
     await eraseOldAnswers(gatehouse.dataSource.manager);
     expect(await kept()).toEqual([]);
     await gatehouse.database.shiftClock('0 seconds');
+  });
+
+  it('keeps the answer no longer than the successor is unused', async () => {
+    const { successor } = await used();
+    const answerOf = (token = '') =>
+      gatehouse.database.query<{ kept: boolean }>(
+        'SELECT answer IS NOT NULL AS kept FROM refresh_tokens WHERE digest = ANY ($1)',
+        [gatehouse.keyring.digests(token)],
+      );
+    expect(await answerOf(successor.refresh_token)).toEqual([{ kept: true }]);
+    expect((await again(successor.refresh_token)).status).toBe(200);
+    expect(await answerOf(successor.refresh_token)).toEqual([{ kept: false }]);
   });
 });

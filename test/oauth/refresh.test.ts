@@ -27,14 +27,14 @@ async function read(answer: Response): Promise<TokenResponse> {
   return (await answer.json()) as TokenResponse;
 }
 
-describe('refreshing', () => {
+describe('refreshing without a grace window', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let slugs = 0;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
+    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '0' });
     client = await registerClient(gatehouse);
   });
   afterAll(() => gatehouse.close());

@@ -11,7 +11,7 @@ describe('the token endpoint across origins', () => {
   let gatehouse: TestApp;
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
+    gatehouse = await createTestApp({ REFRESH_GRACE_SECONDS: '0' });
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   });
   afterAll(() => gatehouse.close());

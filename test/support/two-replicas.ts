@@ -21,12 +21,24 @@ export interface TwoReplicas {
   close(): Promise<void>;
 }
 
-export async function startTwoReplicas(scope?: string): Promise<TwoReplicas> {
+/**
+ * @param scope what apps ask for, instead of the default
+ * @param more configuration of the servers, as environment variables
+ */
+export async function startTwoReplicas(
+  scope?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<TwoReplicas> {
   const gatehouse = await createTestApp();
   const { database, config, keyring } = gatehouse;
   // Before the servers start, so that neither makes a demo tenant.
   const tenant = await gatehouse.createTenant('first');
-  const env = { DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY, ISSUER: config.ISSUER };
+  const env = {
+    DATABASE_URL: database.url,
+    SECRET_KEYS: TEST_SECRET_KEY,
+    ISSUER: config.ISSUER,
+    ...more,
+  };
   const processes = createServerProcesses();
   const [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
   const newUser = () => createUser(gatehouse, [[tenant, 'company_admin']]);
