@@ -66,7 +66,7 @@ describe('what depends on a secret key', () => {
 
     expect(Object.fromEntries(used)).toEqual({
       // The one that every installation begins with.
-      [gatehouse.keyring.currentId]: ['current', { signingKeys: 1 }],
+      [gatehouse.keyring.currentId]: ['current', { signingKeys: 2 }],
       access: ['missing', { tokens: 2 }],
       answers: ['missing', { rememberedAnswers: 1 }],
       codes: ['missing', { artifacts: 1 }],
