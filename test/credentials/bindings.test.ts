@@ -106,7 +106,6 @@ describe('an agent that is bound to single things', () => {
       principal: { kind: 'agent', id: bound.id },
       tenant_id: tenant.id,
       environment: 'live',
-      spaces: null,
     });
   });
 });

@@ -44,7 +44,7 @@ describe('end-session under attack', () => {
     expect(page.status).toBe(200);
     const { hidden } = readForm(page.html);
     expect(hidden.map(([name]) => name)).not.toContain('post_logout_redirect_uri');
-    expect(mainOf(page)).not.toContain('Takes you to');
+    expect(mainOf(page)).toContain('You stay here');
     expect(mainOf(page)).not.toContain('evil');
     const anonymous = await newBrowser(gatehouse).open(endSessionUrl(parameters));
     expect(anonymous.status).toBe(200);
