@@ -9,7 +9,7 @@ import { createKeyPresenter } from './api-keys/key-presenter.js';
 import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
 import { CLIENT_QUERIES } from './clients/client-authentication.js';
-import { createRefusedSignIns } from './audit/refused-sign-ins.js';
+import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsoleApp, type ConsoleApp } from './console-app.js';
 import type { ConsoleViews } from './console/page-data.js';
@@ -29,6 +29,7 @@ import type { Keyring } from './credentials/keyring.js';
 import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
+import { createSessionLimit } from './credentials/session-limit.js';
 import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
@@ -195,6 +196,7 @@ export function createApp(dependencies: AppDependencies): App {
     ...{ dataSource, pages, csrf, clientAddress, presentations, keys, idempotency },
     ...{ sessions: oauth.sessions, signInPage: oauth.signInPage, resourceMetadataUrl },
     refuse: guard(undefined) as Middleware,
+    limitSession: createSessionLimit({ ...exchange, register, buckets: budgets.perMinute }),
     tenantHeader: headers.tenant,
   });
   const openRoutes = [
@@ -250,11 +252,7 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(within(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
   return {
-    ...{ koa, prefixes },
-    activity: {
-      ...activity,
-      flush: async () => void (await Promise.all([activity.flush(), refusedSignIns.flush()])),
-    },
+    ...{ koa, prefixes, activity: flushedWith(activity, refusedSignIns) },
     budgets: exchange,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,

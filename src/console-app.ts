@@ -20,6 +20,7 @@ import {
   type SessionAccess,
   type SessionState,
 } from './credentials/session-guard.js';
+import type { SessionLimit } from './credentials/session-limit.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
 import { readBody } from './http/body.js';
@@ -48,6 +49,7 @@ interface Dependencies {
   readonly idempotency: Idempotency;
   /** What the routes need by which keys of any kind are managed. */
   readonly keys: KeyRouteDependencies;
+  readonly limitSession: SessionLimit;
   /** The guard of a route that admits no credential. */
   readonly refuse: Middleware;
   readonly tenantHeader: string;
@@ -86,6 +88,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
     },
   });
   const guard = createSessionGuard({ ...dependencies, placesOf: accounts.placesOf });
+  const limit = dependencies.limitSession<SessionState>(({ signedIn }) => signedIn.sessionId);
   const reader = createReader(dataSource);
   const unitOfWork = createUnitOfWork({ dataSource, idempotency, callerOf });
   const settings: Middleware<VisitorState>[] = [
@@ -94,6 +97,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
       renderPageError(pages, ctx, error, visitor && frameOf(ctx as never, csrf));
     }) as Middleware<VisitorState>,
     createVisitorGate({ sessions, accounts }),
+    dependencies.limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
     createRoutes('', tokenPages, () => []),
     () => {
       throw new Problem('not_found', 'There is no such page.');
@@ -108,9 +112,10 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
     ],
     before: ({ method, access, query }) =>
       method === 'GET'
-        ? [guard(access), createQueryCheck(query ?? []), reader as Middleware<SessionState>]
+        ? [guard(access), limit, createQueryCheck(query ?? []), reader as Middleware<SessionState>]
         : [
             guard(access),
+            limit,
             createQueryCheck(query ?? []),
             readBody as Middleware<SessionState>,
             guardLateBody(guard(access)),

@@ -18,6 +18,7 @@ import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
 import { createKeyMint, type MintedKey } from './key-mint.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 import { settleNewKey } from './new-key.js';
+import { assertRoomForToken } from './token-limit.js';
 
 /**
  * Making, changing and ending API keys and personal tokens. Every function throws the Problem that
@@ -75,6 +76,14 @@ export function createKeyService({
     throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
   }
 
+  async function assertRoom(
+    { accountId, tenantId }: KeyManager,
+    isReplacement: boolean,
+  ): Promise<void> {
+    if (accountId === undefined) return;
+    await assertRoomForToken(manager, { accountId, tenantId }, isReplacement);
+  }
+
   async function findManageable(
     by: KeyManager,
     id: string,
@@ -123,6 +132,7 @@ export function createKeyService({
 
     async create(by, fields) {
       await assertFuture(fields.expiresAt);
+      await assertRoom(by, false);
       const minted = await mint(by, await settleNewKey(store, by, fields));
       const { id, name, kind, environment, scopes, spaces } = minted.key;
       await audit.record(by.actor, {
@@ -160,6 +170,7 @@ export function createKeyService({
         throw new Problem('conflict', 'The key was rotated already: rotate its successor.');
       }
       const endsReplaced = graceSeconds === 0;
+      await assertRoom(by, endsReplaced);
       const minted = await mint(by, old, {
         replaced: old,
         endsReplaced,

@@ -73,6 +73,15 @@ export function createRefusedSignIns({
   };
 }
 
+/** @returns the recorder, whose `flush` writes the refused sign-ins too */
+export function flushedWith<Recorder extends { flush(): Promise<void> }>(
+  recorder: Recorder,
+  refused: Pick<RefusedSignIns, 'flush'>,
+): Recorder {
+  const flush = async () => void (await Promise.all([recorder.flush(), refused.flush()]));
+  return { ...recorder, flush };
+}
+
 function add(noted: Map<string, Noted>, id: string, entry: Noted): void {
   const present = noted.get(id);
   if (present === undefined) noted.set(id, entry);

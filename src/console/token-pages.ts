@@ -58,7 +58,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
     pages.send(ctx, 'tokens', page, { status: form === undefined ? 200 : 422, ...frame(ctx) });
   };
 
-  /** @returns the faults that only the service could find */
+  /** @returns the faults that only the service could find: of fields, or why no token can be created now */
   const create = async (
     ctx: SettingsContext,
     { place, owner }: Where,
@@ -71,6 +71,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
       return undefined;
     } catch (error) {
       if (error instanceof Problem && error.errors !== undefined) return error.errors;
+      if (error instanceof Problem && error.code === 'conflict') return error.message;
       throw error;
     }
   };
@@ -111,7 +112,9 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
       const { form, fields } = readTokenForm(submitted, await spacesOf(where.place.tenantId));
       if (fields === undefined) return show(ctx, where, form);
       const faults = await create(ctx, where, fields);
-      if (faults !== undefined) await show(ctx, where, withFaults(form, faults));
+      if (typeof faults === 'string') {
+        await show(ctx, where, { ...form, errors: { form: faults } });
+      } else if (faults !== undefined) await show(ctx, where, withFaults(form, faults));
     }),
     page('GET', REVOKE, askWhetherToRevoke),
     page('POST', REVOKE, async (ctx, { place, owner }) => {

@@ -10,6 +10,8 @@ import type { Principal } from './principal.js';
 export interface Budgets {
   /** Each window once, to be shared with other replicas. */
   readonly buckets: readonly RateBuckets[];
+  /** The one of a minute, for budgets of something else than a credential. */
+  readonly perMinute: RateBuckets;
   /** The shares of a request, opened; what has no limit is not among them. */
   sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
   /** What is used and left; `apiKey` is `null` if the credential counts on none of its own. */
@@ -92,6 +94,7 @@ export function createBudgets({
 
   return {
     buckets: Object.values(windows),
+    perMinute: windows.Key,
     sharesOf,
     usageOf(principal, request, now) {
       const shares = sharesOf(principal, request, now);

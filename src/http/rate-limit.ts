@@ -78,13 +78,7 @@ export function createRateLimit<State extends RequestState>({
   now: () => number;
   register: Registry;
 }): (route: Pick<Route<unknown>, 'method' | 'path'>) => Middleware<State> {
-  const refusals = new Counter({
-    name: 'gatehouse_rate_limited_total',
-    help: 'Requests refused because a budget was spent, by budget.',
-    labelNames: ['budget'] as const,
-    registers: [register],
-  });
-
+  const refusals = refusalsIn(register);
   const writeHeaders = createHeaderWriter();
 
   return (route) => {
@@ -108,6 +102,20 @@ export function createRateLimit<State extends RequestState>({
       );
     };
   };
+}
+
+const REFUSALS = 'gatehouse_rate_limited_total';
+
+/** The one counter of a registry, whichever limit is created first. */
+function refusalsIn(register: Registry): Counter<'budget'> {
+  const known = register.getSingleMetric(REFUSALS);
+  if (known instanceof Counter) return known;
+  return new Counter({
+    name: REFUSALS,
+    help: 'Requests refused because a budget was spent, by budget.',
+    labelNames: ['budget'] as const,
+    registers: [register],
+  });
 }
 
 function hasNothingLeft({ bucket, limit }: Share): boolean {
