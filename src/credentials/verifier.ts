@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-import { isInNetworks } from '../http/networks.js';
+import { createListMatcher } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../scopes/roles.js';
@@ -120,6 +120,9 @@ export function createVerifier({
   observer,
 }: Dependencies): Verifier {
   const readRow = createRowReader();
+  const isInList = createListMatcher();
+  const isAllowed = (list: readonly string[] | null, address: string) =>
+    list === null || isInList(address, list.join(' '));
 
   return {
     async verify(raw, address) {
@@ -142,7 +145,10 @@ export function createVerifier({
         : principal.kind === kind;
       if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
-      const reason = judge(state, principal.allowedIps, address);
+      const reason = judge(
+        state,
+        address === undefined || isAllowed(principal.allowedIps, address),
+      );
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
       // Tokens are gone before their key is.
       if (digestKeyId !== keyring.currentId && principal.token === undefined) {
@@ -166,15 +172,9 @@ export function digestedOfImported(digest: string): string {
 }
 
 /** A wrong address hides whether the key would still be good, but not that it was revoked. */
-function judge(
-  state: string,
-  allowedIps: readonly string[] | null,
-  address: string | undefined,
-): Refusal | undefined {
+function judge(state: string, isAddressAllowed: boolean): Refusal | undefined {
   if (state === 'revoked') return state;
-  if (allowedIps !== null && address !== undefined && !isInNetworks(address, allowedIps)) {
-    return 'address_not_allowed';
-  }
+  if (!isAddressAllowed) return 'address_not_allowed';
   if (state === 'good') return undefined;
   // Anything the query may come to say that isn't known here must not open a door.
   return state === 'expired' || state === 'tenant_suspended' ? state : 'revoked';

@@ -1,10 +1,11 @@
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /** Bits that an IPv4 address is longer by when it is written as IPv6 (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
 const MAPPED_BITS = 96;
+const MAPPED = '::ffff:';
 
 /** Whether a text is an address: without a network's length, a port, brackets or a zone. */
 export function isAddress(text: string): boolean {
@@ -16,16 +17,63 @@ export function isAddressOrNetwork(text: string): boolean {
   return parseNetwork(text) !== undefined;
 }
 
+/** Whether an address is in one of the networks that it was made of. */
+export type NetworkMatcher = (address: string) => boolean;
+
 /**
- * Whether an address is in one of the networks. Fails closed: an address or a network that cannot
- * be read matches nothing. IPv4-mapped IPv6 addresses count as the IPv4 address that they hold.
+ * Reads networks once, for many addresses. Fails closed: an address or a network that cannot be read
+ * matches nothing. IPv4-mapped IPv6 addresses count as the IPv4 address that they hold.
  */
-export function isInNetworks(address: string, networks: readonly string[]): boolean {
-  const parsed = parseAddress(address);
-  if (parsed === undefined) return false;
-  return networks.some((text) => {
+export function compileNetworks(networks: readonly string[]): NetworkMatcher {
+  const compiled = networks.flatMap((text) => {
     const network = parseNetwork(text);
-    return network?.[0].kind() === parsed.kind() && parsed.match(network);
+    return network === undefined ? [] : [{ words: wordsOf(network[0]), bits: network[1] }];
+  });
+  return (address) => {
+    const parsed = parseAddress(address);
+    if (parsed === undefined) return false;
+    const words = wordsOf(parsed);
+    return compiled.some((network) => isPrefix(network.words, network.bits, words));
+  };
+}
+
+/** The same for a list that is used once. */
+export function isInNetworks(address: string, networks: readonly string[]): boolean {
+  return compileNetworks(networks)(address);
+}
+
+/** Lists that are kept compiled. */
+const MAX_LISTS = 1000;
+
+/**
+ * Makes a matcher for stored lists, whose networks are separated by blanks. Each is read once, as long as
+ * there are not too many of them.
+ */
+export function createListMatcher(): (address: string, list: string) => boolean {
+  const known = new Map<string, NetworkMatcher>();
+  return (address, list) => {
+    let matcher = known.get(list);
+    if (matcher === undefined) {
+      matcher = compileNetworks(list.split(' '));
+      if (known.size >= MAX_LISTS) known.clear();
+      known.set(list, matcher);
+    }
+    return matcher(address);
+  };
+}
+
+/** An address in pieces of 16 bits: 2 of IPv4, 8 of IPv6. */
+function wordsOf(address: ipaddr.IPv4 | ipaddr.IPv6): readonly number[] {
+  if (address instanceof ipaddr.IPv6) return address.parts;
+  const [a = 0, b = 0, c = 0, d = 0] = address.octets;
+  return [a * 256 + b, c * 256 + d];
+}
+
+function isPrefix(network: readonly number[], bits: number, words: readonly number[]): boolean {
+  if (network.length !== words.length) return false;
+  return network.every((word, index) => {
+    const free = Math.max(0, 16 * (index + 1) - bits);
+    return free >= 16 || word >> free === (words[index] ?? 0) >> free;
   });
 }
 
@@ -53,6 +101,18 @@ export function subscriberOf(address: string): string {
   if (parsed instanceof ipaddr.IPv4) return parsed.toString();
   const prefix = parsed.parts.slice(0, 4).map((part) => part.toString(16));
   return `${prefix.join(':')}::/64`;
+}
+
+/**
+ * An address in one notation (RFC 5952), an IPv4-mapped one as IPv4.
+ * @returns `undefined` if the text is not an address in plain notation
+ */
+export function canonicalAddress(text: string): string | undefined {
+  // IPv4 has one notation only; the rest of the function is slow.
+  if (isIPv4(text)) return text;
+  if (text.startsWith(MAPPED) && isIPv4(text.slice(MAPPED.length)))
+    return text.slice(MAPPED.length);
+  return parseAddress(text)?.toString();
 }
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

@@ -4,6 +4,7 @@ import type { Response } from 'supertest';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { expectProblem } from '../support/problems.js';
+import { sendRaw } from '../support/raw-http.js';
 
 /** Tests reach the server from here. */
 const PEER = '127.0.0.1';
@@ -110,6 +111,11 @@ describe('the allow-list of a key', () => {
       ['an IPv6 address', '2001:db8:1::7', ['2001:db8:1::/64']],
       ['an IPv6 address, written otherwise', '2001:0DB8:0001:0:0:0:0:0007', ['2001:db8:1::7']],
       ['behind a proxy that speaks IPv6', `${client}, 2001:db8:f:1::1`, [client]],
+      ['an address with a port', `${client}:51234`, [client]],
+      ['an IPv6 address in brackets', '[2001:db8:1::7]', ['2001:db8:1::/64']],
+      ['an IPv6 address with a port', '[2001:db8:1::7]:443', ['2001:db8:1::7']],
+      ['an IPv6 address in quotes', '"[2001:db8:1::7]:443"', ['2001:db8:1::7']],
+      ['behind a proxy with a port', `${client}:1, 10.1.1.1:8080`, [client]],
       ['a request that a proxy made itself', '10.9.9.9', ['10.9.9.9']],
     ])('admits %s', async (_what, forwardedFor, list) => {
       expect((await use(proxied, list, forwardedFor)).status).toBe(200);
@@ -125,7 +131,7 @@ describe('the allow-list of a key', () => {
       ['nothing at the end', '203.0.113.7, ', ['203.0.113.7', PEER, '0.0.0.0/0']],
       ['an octal address', '0177.0.0.1', [PEER, '0.0.0.0/0', '::/0']],
       ['an address as one number', '2130706433', [PEER, '0.0.0.0/0', '::/0']],
-      ['an address with a port', '203.0.113.7:80', ['203.0.113.7', '0.0.0.0/0']],
+      ['an address with a word for a port', '203.0.113.7:http', ['203.0.113.7', '0.0.0.0/0']],
       ['an address with a zone', 'fe80::1%eth0', ['fe80::/10', '::/0']],
       ['unreadable between proxies', '203.0.113.7, x, 10.1.1.1', ['203.0.113.7', '0.0.0.0/0']],
       ['an IPv4 address for an IPv6 list', '203.0.113.7', ['::/0']],
@@ -133,9 +139,43 @@ describe('the allow-list of a key', () => {
       expectProblem(await use(proxied, list, forwardedFor), 401, 'unauthorized');
     });
 
-    it('takes the proxy for the client where it forwards nothing', async () => {
-      expect((await use(proxied, [PEER])).status).toBe(200);
+    it('knows no address where the proxy forwards nothing: no list matches', async () => {
+      for (const list of [[PEER], ['127.0.0.0/8', '10.0.0.0/8'], ['0.0.0.0/0', '::/0']]) {
+        expectProblem(await use(proxied, list), 401, 'unauthorized');
+      }
+      expect((await use(proxied, null)).status).toBe(200);
     });
+
+    it('reads several lines as one, the last one last', async () => {
+      const key = await proxied.createKey(tenants.get(proxied) as Tenant, { allowedIps: [client] });
+      const send = (...lines: string[]) =>
+        sendRaw(proxied.origin, {
+          path: '/api/v1/me',
+          headers: [
+            ['X-API-Key', key.secret],
+            ...lines.map((line) => ['X-Forwarded-For', line] as const),
+          ],
+        });
+
+      expect((await send('198.51.100.1', client)).status).toBe(200);
+      expect((await send(client, '198.51.100.1')).status).toBe(401);
+      expect((await send(client, '')).status).toBe(401);
+    });
+
+    it.each([10, 150, 199, 300, 999, 1000, 1001, 2500])(
+      'is not dodged by %d header lines before the address',
+      async (count) => {
+        const tenant = tenants.get(proxied) as Tenant;
+        const key = await proxied.createKey(tenant, { allowedIps: [PEER, '10.0.0.0/8'] });
+        const junk = Array.from({ length: count }, () => ['A', ''] as const);
+        const { status } = await sendRaw(proxied.origin, {
+          path: '/api/v1/me',
+          headers: [['X-API-Key', key.secret], ...junk, ['X-Forwarded-For', client]],
+        });
+
+        expect(status).toBe(count < 190 ? 401 : 431);
+      },
+    );
 
     it('leaves keys without a list alone, whatever is forwarded', async () => {
       expect((await use(proxied, null, 'garbage')).status).toBe(200);
