@@ -16,6 +16,7 @@ import type { ConsoleViews } from './console/page-data.js';
 import { createContactRoutes } from './contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './cors-rules.js';
 import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
+import { brandHeaders } from './credentials/brand-headers.js';
 import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
 import {
   ANY_PRINCIPAL,
@@ -34,7 +35,8 @@ import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js'
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
-import { createClientAddress } from './http/client-address.js';
+import { createBrowserSupport } from './http/browser.js';
+import { createClientAddress, createProxyWarning } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
 import { createCsrf } from './http/csrf.js';
@@ -42,6 +44,7 @@ import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
+import { believeIssuer } from './http/issuer.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createQueryCheck } from './http/query.js';
@@ -104,6 +107,16 @@ export const LOOKUP_QUERIES = {
   ...REFRESH_QUERIES,
 };
 
+/** Beginnings of the paths at which people sign in, agree and manage what is theirs. */
+const PAGES = [
+  OAUTH_PATHS.authorize,
+  OAUTH_PATHS.endSession,
+  '/login',
+  '/logout',
+  '/consent',
+  '/settings',
+];
+
 /** The whole server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
   const { config, dataSource, lookup, keyring, signingKeys, log, register, isStopping } =
@@ -111,6 +124,7 @@ export function createApp(dependencies: AppDependencies): App {
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
+  const keyHeaders = ['X-API-Key', headers.token];
   const resourceMetadataUrl = issuer + METADATA_PATHS.api;
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token, format);
@@ -211,6 +225,14 @@ export function createApp(dependencies: AppDependencies): App {
   believeIssuer(koa, issuer);
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
+  koa.use(createProxyWarning(config.TRUST_PROXY, log));
+  koa.use(
+    createBrowserSupport({
+      ...{ issuer, apiPrefix: '/api', pages: [...PAGES, '/docs'], home: '/settings' },
+      credentialHeaders: ['Authorization', ...keyHeaders],
+      renderError: (ctx, error) => renderPageError(pages, ctx, error),
+    }),
+  );
   koa.use(
     createCors(
       createCorsRules({
@@ -218,7 +240,7 @@ export function createApp(dependencies: AppDependencies): App {
         oauth: oauth.cors,
         apiRoutes,
         presentations,
-        keyHeaders: ['X-API-Key', headers.token],
+        keyHeaders,
       }),
     ),
   );
@@ -244,7 +266,7 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     within(
-      [OAUTH_PATHS.authorize, OAUTH_PATHS.endSession, '/login', '/logout', '/consent'],
+      PAGES,
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
       createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),
@@ -273,26 +295,4 @@ function within(
   const composed = compose(chain);
   return (ctx, next) =>
     beginnings.some((beginning) => ctx.path.startsWith(beginning)) ? composed(ctx, next) : next();
-}
-
-/**
- * What a request says of the host and the scheme that it came to is never believed: both are the
- * issuer's, for cookies and addresses alike.
- */
-function believeIssuer(koa: Koa<RequestState>, issuer: string): void {
-  const { host, protocol } = new URL(issuer);
-  Object.defineProperties(koa.request, {
-    host: { get: () => host },
-    protocol: { get: () => protocol.slice(0, -1) },
-  });
-}
-
-/** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */
-function brandHeaders(brand: string) {
-  const name = brand.charAt(0).toUpperCase() + brand.slice(1);
-  return {
-    token: `X-${name}-Api-Token`,
-    space: `X-${name}-Space`,
-    tenant: `X-${name}-Tenant`,
-  };
 }

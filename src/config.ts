@@ -94,6 +94,7 @@ const environment = z.object({
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
   METRICS_PORT: port.optional(),
+  MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
   REFRESH_GRACE_SECONDS: wholeNumber(0, 300, 'seconds').default(60),
   GRANT_MAX_DAYS: wholeNumber(1, 3650, 'days').default(365),
   RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
@@ -147,7 +148,8 @@ export function readConfig(
   return {
     ...result.data,
     // Follows PORT, so that a second instance on another port describes itself truthfully.
-    ISSUER: result.data.ISSUER ?? `http://localhost:${result.data.PORT}`,
+    // An origin does not name the port that its scheme has by default (RFC 6454 §6.1).
+    ISSUER: result.data.ISSUER ?? new URL(`http://localhost:${result.data.PORT}`).origin,
     DATA_DIR: path.resolve(root, result.data.DATA_DIR ?? '.data'),
   };
 }

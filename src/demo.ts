@@ -100,7 +100,7 @@ async function createProducts(manager: EntityManager, tenantId: string): Promise
 /**
  * The text that greets whoever started it: where it listens and what to try.
  *
- * @param url where the server can be reached from this machine
+ * @param url the server's origin
  */
 export function greeting(demo: Demo, url: string): string {
   return `

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
@@ -15,7 +15,7 @@ import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import { createDemo, greeting, type Demo } from './demo.js';
 import { ERROR_PAGE_PATH } from './docs/error-page.js';
-import { drain, listen, SERVER_OPTIONS } from './http/server.js';
+import { createBoundedServer, drain, listen } from './http/server.js';
 import { createStartingHandler, type StartingHandler } from './http/starting.js';
 import { openInstance } from './instance.js';
 import { createLog } from './log.js';
@@ -28,6 +28,7 @@ const CLEAN_EVERY_MS = 60_000;
 /** How far replicas may lag behind a rotation of the signing keys, or a new prefix of imported keys. */
 const FOLLOW_EVERY_MS = FOLLOWED_WITHIN_SECONDS * 1000;
 const SHARE_BUDGETS_EVERY_MS = 1000;
+const MAX_METRICS_CONNECTIONS = 100;
 
 /** Starts the server and resolves when it has stopped. */
 async function main(): Promise<void> {
@@ -35,14 +36,17 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
   const stopped = new AbortController();
   // Further signals change nothing: stopping is under way.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopped.abort());
+  // A closed terminal (SIGHUP) must not leave the embedded database running.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => stopped.abort());
+  }
   // Whoever read the greeting may have gone.
   process.stdout.on('error', () => undefined);
 
   // The ports first, so that a busy one is found before anything is made or started.
   const handler = createStartingHandler(config.ISSUER + ERROR_PAGE_PATH);
   const server = await listen(
-    createServer(SERVER_OPTIONS, handler.handle),
+    createBoundedServer(handler.handle, { maxConnections: config.MAX_CONNECTIONS }),
     config.HOST,
     config.PORT,
   );
@@ -118,7 +122,7 @@ async function serve(serving: Serving): Promise<void> {
 
   const { address, port } = server.address() as AddressInfo;
   log.info({ address, port, issuer: config.ISSUER }, 'listening');
-  if (demo !== undefined) process.stdout.write(greeting(demo, urlOf(address, port)));
+  if (demo !== undefined) process.stdout.write(greeting(demo, addressOf(config, port)));
 
   await aborted(signal);
   log.info({}, 'stopping');
@@ -133,13 +137,14 @@ async function serve(serving: Serving): Promise<void> {
 async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
   if (config.METRICS_PORT === undefined) return undefined;
   collectDefaultMetrics({ register });
-  const server = createServer((request, response) => {
+  const answer: RequestListener = (request, response) => {
     if (request.url !== '/metrics') return void response.writeHead(404).end();
     return void register.metrics().then(
       (text) => response.writeHead(200, { 'Content-Type': register.contentType }).end(text),
       () => response.writeHead(500).end(),
     );
-  });
+  };
+  const server = createBoundedServer(answer, { maxConnections: MAX_METRICS_CONNECTIONS });
   return listen(server, config.HOST, config.METRICS_PORT);
 }
 
@@ -183,9 +188,9 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-function urlOf(address: string, port: number): string {
-  const host = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[address] ?? address;
-  return `http://${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
+/** The issuer, at whose origin alone signing in works. With `PORT=0` the default one is nowhere. */
+function addressOf({ ISSUER, PORT }: Config, port: number): string {
+  return ISSUER === `http://localhost:${PORT}` ? `http://localhost:${port}` : ISSUER;
 }
 
 await main().catch((error: unknown) => {

@@ -38,6 +38,7 @@ describe('readConfig', () => {
       TOKEN_BRAND: 'bwp',
       BRAND_NAME: 'BuildWorkPro',
       CORS_ALLOWED_ORIGINS: [],
+      MAX_CONNECTIONS: 5000,
       TRUST_PROXY: [],
       REDIRECT_HOSTS_ALLOWED: [],
       RATE_LIMIT_REGISTRATION_PER_MINUTE: 20,
@@ -66,6 +67,7 @@ describe('readConfig', () => {
         TRUST_PROXY: '10.0.0.0/8, 192.0.2.1,2001:db8::/32',
         REDIRECT_HOSTS_ALLOWED: 'N8N.lan, .internal,intranet',
         RATE_LIMIT_REGISTRATION_PER_MINUTE: '50',
+        MAX_CONNECTIONS: '200',
         METRICS_PORT: '9090',
         REFRESH_GRACE_SECONDS: '0',
         GRANT_MAX_DAYS: '30',
@@ -95,6 +97,7 @@ describe('readConfig', () => {
       TRUST_PROXY: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'],
       REDIRECT_HOSTS_ALLOWED: ['n8n.lan', '.internal', 'intranet'],
       RATE_LIMIT_REGISTRATION_PER_MINUTE: 50,
+      MAX_CONNECTIONS: 200,
       METRICS_PORT: 9090,
       LOG_LEVEL: 'debug',
       ADMIN_EMAIL: 'ada@example.com',
@@ -104,6 +107,8 @@ describe('readConfig', () => {
 
   it('describes itself by the port that it listens on', () => {
     expect(readConfig({ PORT: '4000' }, '/srv').ISSUER).toBe('http://localhost:4000');
+    expect(readConfig({ PORT: '443' }, '/srv').ISSUER).toBe('http://localhost:443');
+    expect(readConfig({ PORT: '80' }, '/srv').ISSUER).toBe('http://localhost');
   });
 
   it.each([
@@ -115,6 +120,10 @@ describe('readConfig', () => {
     ['ISSUER', 'auth.example.com'],
     ['ISSUER', 'https://auth.example.com/'],
     ['ISSUER', 'https://auth.example.com/path'],
+    ['ISSUER', 'https://auth.example.com:443'],
+    ['ISSUER', 'http://localhost:80'],
+    ['MAX_CONNECTIONS', '0'],
+    ['MAX_CONNECTIONS', 'many'],
     ['ISSUER', 'https://user@auth.example.com'],
     ['ISSUER', 'ftp://auth.example.com'],
     ['DATABASE_URL', 'mysql://db.example.com/gatehouse'],

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
 import { Histogram, type Registry } from 'prom-client';
@@ -37,17 +38,20 @@ export function createRequests({
     ctx.res.setHeader('X-Request-Id', requestId);
     let failure: Problem | undefined;
     try {
-      assertTarget(ctx);
+      assertReadable(ctx);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) {
         throw new Problem('not_found', 'There is nothing at this path.');
       }
     } catch (error) {
-      failure = toProblem(error);
-      ctx.set(failure.headers);
-      ctx.status = failure.status;
-      ctx.type = 'application/problem+json';
-      ctx.body = JSON.stringify(failure.toBody(docsUrl, requestId));
+      if (error instanceof TooManyHeaders) refuseHeaders(ctx);
+      else {
+        failure = toProblem(error);
+        ctx.set(failure.headers);
+        ctx.status = failure.status;
+        ctx.type = 'application/problem+json';
+        ctx.body = JSON.stringify(failure.toBody(docsUrl, requestId));
+      }
     }
     const seconds = (performance.now() - started) / 1000;
     // Paths themselves would make the metrics grow without bound.
@@ -77,13 +81,37 @@ export function createRequests({
   };
 }
 
-/** An absolute target can be one that has no path to speak of, such as `http://[`. */
-function assertTarget(ctx: { readonly path: string }): void {
+/** More header lines than this are refused, before anybody reads them. */
+const MAX_HEADER_LINES = 200;
+
+/** RFC 6585 §5. Node answers headers that are too large the same way, without a body. */
+class TooManyHeaders extends Error {}
+
+/**
+ * @throws Problem if the request says in two lines which host it is for (RFC 9112 §3.2), or has a target
+ *   without a path to speak of, such as `http://[`
+ * @throws TooManyHeaders
+ */
+function assertReadable(ctx: { readonly path: string; readonly req: IncomingMessage }): void {
+  const { rawHeaders } = ctx.req;
+  if (rawHeaders.length > 2 * MAX_HEADER_LINES) throw new TooManyHeaders();
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  if (hosts > 1) throw new Problem('bad_request', 'The request names more than one host.');
   try {
     void ctx.path;
   } catch (cause) {
     throw new Problem('bad_request', 'The target of the request cannot be read.', { cause });
   }
+}
+
+function refuseHeaders(ctx: Pick<Context, 'set' | 'status' | 'body'>): void {
+  ctx.set('Connection', 'close');
+  ctx.status = 431;
+  ctx.body = '';
 }
 
 function toProblem(error: unknown): Problem {

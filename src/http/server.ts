@@ -1,12 +1,42 @@
-import type { Server } from 'node:http';
+import { createServer, type RequestListener, type Server } from 'node:http';
 
 import { StartupError } from '../db/startup-error.js';
+import { limitPipelines } from './pipelines.js';
 
 /**
  * A request may take its time to arrive, but not hold a connection for ever. An idle connection is
  * kept longer than load balancers keep theirs, so that it is they who close it.
  */
-export const SERVER_OPTIONS = { requestTimeout: 30_000, keepAliveTimeout: 65_000 } as const;
+const SERVER_OPTIONS = {
+  headersTimeout: 15_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+  keepAliveTimeout: 65_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+/** A connection on which nothing moves for this long, neither question nor answer, is ended. */
+const STALLED_AFTER_MS = 30_000;
+
+/**
+ * Makes a server that no client can make hold more than a bounded share of memory and time: requests under
+ * way on a connection, the time that a request takes to arrive and its answer to be taken, and connections
+ * are limited.
+ *
+ * @param handle answers a request
+ * @param maxConnections those beyond are closed at once
+ */
+export function createBoundedServer(
+  handle: RequestListener,
+  { maxConnections }: { readonly maxConnections: number },
+): Server {
+  const server = createServer(SERVER_OPTIONS, limitPipelines(handle));
+  server.timeout = STALLED_AFTER_MS;
+  server.maxConnections = maxConnections;
+  // Node drops header lines beyond a count without a word. Their size is limited, and `requests` limits their number.
+  server.maxHeadersCount = 0;
+  return server;
+}
 
 const DRAIN_MS = 10_000;
 const LOOK_EVERY_MS = 50;

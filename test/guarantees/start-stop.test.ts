@@ -38,6 +38,8 @@ describe('the first start on an empty database', () => {
     const first = await processes.start({ ...env, ADMIN_EMAIL: 'owner@example.com' });
     const greeting = first.stdout();
     expect(greeting).toContain('owner@example.com');
+    const { port } = new URL(first.origin);
+    expect(greeting).toContain(`ready at http://localhost:${port}\n`);
     expect(greeting.match(/API key/g)).toHaveLength(1);
     const answer = await paste(first);
     expect(answer).toContain('"type":"api_key"');
@@ -49,6 +51,12 @@ describe('the first start on an empty database', () => {
     expect(status).toBe(200);
     expect(await second.end('SIGTERM')).toEqual(CLEAN_EXIT);
     expect(second.stdout()).toBe('');
+  }, 30_000);
+
+  it('greets with the issuer, where alone signing in works', async () => {
+    const server = await processes.start({ ...env, ISSUER: 'https://auth.example.com' });
+    expect(server.stdout()).toContain('ready at https://auth.example.com\n');
+    expect(server.stdout()).not.toContain('127.0.0.1');
   }, 30_000);
 
   it('makes one demo tenant when several servers start at the same instant, and one of them greets', async () => {
@@ -133,6 +141,12 @@ describe('a server that is told to stop', () => {
     expect(await database.query('SELECT FROM contacts')).toHaveLength(1);
   }, 30_000);
 
+  it('stops the same when its terminal is closed', async () => {
+    const server = await processes.start(env);
+    expect(await server.end('SIGHUP')).toEqual(CLEAN_EXIT);
+    expect(server.stderr()).toContain('"msg":"stopped"');
+  }, 30_000);
+
   it('stops the same when its whole process group is told, as by a terminal', async () => {
     const server = await processes.start(env);
     const { answer, release } = await sendBlocked(server, keyInGreeting(server));
@@ -208,15 +222,26 @@ describe('a server with the embedded database', () => {
     expect(second.stdout()).toBe('');
   }, 60_000);
 
+  it('stops it when its terminal is closed', async () => {
+    const server = await processes.start({ DATA_DIR: join(folder, 'data') });
+    expect(await server.end('SIGHUP')).toEqual(CLEAN_EXIT);
+    await expectNoPostgres();
+  }, 60_000);
+
   it('stops it again when it is told to stop while starting', async () => {
     const server = processes.launch({ DATA_DIR: join(folder, 'data') });
     await until(() => server.stderr().includes('embedded PostgreSQL is running'));
     expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    await expectNoPostgres();
+  }, 60_000);
+
+  /** A PostgreSQL that was stopped leaves no file with its process id. */
+  async function expectNoPostgres() {
     const record = await readFile(join(folder, 'data/postgresql.json'), 'utf8');
     const { home } = JSON.parse(record) as { home: string };
     const pidFile = join(resolve(folder, 'data', home), 'data/postmaster.pid');
     await expect(stat(pidFile)).rejects.toThrow('ENOENT');
-  }, 60_000);
+  }
 });
 
 /** Locks a table; whoever needs it waits until the returned function is called. */

@@ -2,6 +2,8 @@ import { request, type Agent, type IncomingHttpHeaders } from 'node:http';
 
 /** A request as it goes over the wire: nothing is added but `Host`. */
 export interface RawRequest {
+  /** For the `Host` header, instead of the address that it is sent to. */
+  readonly host?: string;
   readonly method?: string;
   readonly path: string;
   /** In this order, and as often as they are given. */
@@ -28,7 +30,7 @@ export function sendRaw(origin: string, raw: RawRequest): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request({
       ...{ hostname, port, method, path, ...(agent && { agent }) },
-      headers: ['Host', host, ...headers.flat()],
+      headers: ['Host', raw.host ?? host, ...headers.flat()],
     });
     sent.on('response', (response) => {
       const chunks: Buffer[] = [];

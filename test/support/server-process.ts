@@ -22,7 +22,7 @@ export interface ServerProcess extends HttpClient {
   /** Where it listens; known once it is ready. */
   readonly origin: string;
   /** Sends a signal and waits for the end. */
-  end(signal: 'SIGTERM' | 'SIGINT' | 'SIGKILL'): Promise<Exit>;
+  end(signal: 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGKILL'): Promise<Exit>;
 }
 
 /** Server processes of one test file. */

@@ -1,0 +1,97 @@
+import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
+
+import type { RequestState } from './context.js';
+import { answerPageErrors } from './page-errors.js';
+import { Problem } from './problem.js';
+import { parseUrl } from './url.js';
+
+interface Dependencies {
+  /** The origin that all pages belong to. */
+  readonly issuer: string;
+  /** Below it errors are answered as the API does. */
+  readonly apiPrefix: string;
+  /** Beginnings of the paths that answer with pages. */
+  readonly pages: readonly string[];
+  /** The page that `/` leads to. */
+  readonly home: string;
+  /** Headers that carry credentials. */
+  readonly credentialHeaders: readonly string[];
+  readonly renderError: Parameters<typeof answerPageErrors>[0];
+}
+
+/** Names of the machine itself, as `URL` writes them. */
+const LOOPBACK =
+  /^(?:(?:[^.]+\.)*localhost\.?|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f\w\w:\w+\])$/;
+
+/**
+ * Serves people who open an address of the server in a browser, which asks for HTML. Other clients notice
+ * nothing of this.
+ *
+ * - `/` leads to the home page.
+ * - Errors are pages everywhere outside of the API.
+ * - With an issuer on this machine, pages that are asked for by another name of this machine are at the issuer:
+ *   cookies and forms work at one origin only.
+ */
+export function createBrowserSupport(dependencies: Dependencies): Middleware<RequestState> {
+  const { apiPrefix, home, renderError } = dependencies;
+  const toIssuer = createLoopbackRedirect(dependencies);
+  const withPageErrors: Middleware<RequestState> = compose([
+    answerPageErrors(renderError),
+    async (ctx, next) => {
+      if (ctx.path === '/' && isReading(ctx)) return ctx.redirect(home);
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) {
+        throw new Problem('not_found', 'There is nothing at this address.');
+      }
+    },
+  ]);
+  return (ctx, next) => {
+    // Programs call the API, mostly: they ask for no page, and pay for no more than this.
+    if (ctx.headers.accept?.includes('html') !== true || !asksForPage(ctx)) return next();
+    const target = toIssuer(ctx);
+    if (target !== undefined) {
+      ctx.status = 308;
+      ctx.redirect(target);
+      return undefined;
+    }
+    return isAt(ctx.path, apiPrefix) ? next() : withPageErrors(ctx, next);
+  };
+}
+
+function asksForPage(ctx: Context): boolean {
+  return ctx.accepts('json', 'html') === 'html';
+}
+
+function isReading({ method }: Pick<Context, 'method'>): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function isAt(path: string, beginning: string): boolean {
+  return path === beginning || path.startsWith(`${beginning}/`);
+}
+
+/** @returns a function that finds the issuer's address of a page, if the request is for that page elsewhere */
+function createLoopbackRedirect({
+  issuer,
+  pages,
+  credentialHeaders,
+}: Dependencies): (ctx: Context) => string | undefined {
+  const { protocol, hostname, host, port } = new URL(issuer);
+  if (!LOOPBACK.test(hostname)) return () => undefined;
+  return (ctx) => {
+    if (!isReading(ctx)) return undefined;
+    if (ctx.path !== '/' && !pages.some((page) => isAt(ctx.path, page))) return undefined;
+    const asked = parseUrl(`${protocol}//${ctx.req.headers.host ?? ''}`);
+    if (asked === undefined || asked.host === host) return undefined;
+    // Through a tunnel from another port, the issuer's own may lead anywhere.
+    if (asked.port !== port || !LOOPBACK.test(asked.hostname)) return undefined;
+    const hasCredential =
+      credentialHeaders.some((name) => ctx.get(name) !== '') || 'auth_token' in ctx.query;
+    if (hasCredential) return undefined;
+    const target = new URL(issuer);
+    target.pathname = ctx.path;
+    target.search = ctx.search;
+    return target.href;
+  };
+}
