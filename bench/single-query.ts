@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import { Registry } from 'prom-client';
 
-import { createApp, LOOKUP_QUERIES } from '../src/app.js';
+import { createApp } from '../src/app.js';
+import { LOOKUP_QUERIES } from '../src/lookup-queries.js';
 import { readConfig } from '../src/config.js';
 import { createKeyring } from '../src/credentials/keyring.js';
 import type { Lookup, LookupRow } from '../src/credentials/lookup.js';

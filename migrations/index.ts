@@ -8,6 +8,7 @@ import { GraceWindow1764030000000 } from './1764030000000-grace-window.js';
 import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js';
 import { SessionLifetimes1764050000000 } from './1764050000000-session-lifetimes.js';
 import { ForgottenClients1764060000000 } from './1764060000000-forgotten-clients.js';
+import { ListOrder1764090000000 } from './1764090000000-list-order.js';
 
 /** Every migration, oldest first. A released one is never changed. */
 export const MIGRATIONS = [
@@ -21,4 +22,5 @@ export const MIGRATIONS = [
   VerifiedEmails1764040000000,
   SessionLifetimes1764050000000,
   ForgottenClients1764060000000,
+  ListOrder1764090000000,
 ];

@@ -4,11 +4,9 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
-import { ACCOUNT_QUERIES } from './accounts/account-lookup.js';
 import { createKeyPresenter } from './api-keys/key-presenter.js';
 import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-routes.js';
 import { createKeyService } from './api-keys/key-service.js';
-import { CLIENT_QUERIES } from './clients/client-authentication.js';
 import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsoleApp, type ConsoleApp } from './console-app.js';
@@ -31,7 +29,7 @@ import type { Lookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { createSessionLimit } from './credentials/session-limit.js';
-import { createVerifier, VERIFICATION_QUERIES } from './credentials/verifier.js';
+import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
@@ -57,12 +55,12 @@ import { createSecurityHeaders } from './http/security-headers.js';
 import { createReader, createUnitOfWork } from './http/unit-of-work.js';
 import { createMeRoutes } from './me/me-routes.js';
 import { createScopeRoutes } from './me/scope-routes.js';
+import type { LOOKUP_QUERIES } from './lookup-queries.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProductRoutes } from './products/product-routes.js';
-import { REFRESH_QUERIES } from './oauth/refresh-rows.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createPlaces } from './spaces/places.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
@@ -98,14 +96,6 @@ export interface App {
 
 /** The parameter in which publishable keys may be presented; the guard has judged it by then. */
 const KEY_QUERY = ['auth_token'];
-
-/** What is looked up in batches, a family each. */
-export const LOOKUP_QUERIES = {
-  ...VERIFICATION_QUERIES,
-  ...CLIENT_QUERIES,
-  ...ACCOUNT_QUERIES,
-  ...REFRESH_QUERIES,
-};
 
 /** Beginnings of the paths at which people sign in, agree and manage what is theirs. */
 const PAGES = [
@@ -189,7 +179,7 @@ export function createApp(dependencies: AppDependencies): App {
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };
-  const places = createPlaces({ pagination, header: headers.space });
+  const places = createPlaces({ pagination, lookup, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),

@@ -3,7 +3,6 @@ import { Membership } from './accounts/membership.entity.js';
 import { AuditEntry } from './audit/audit-entry.entity.js';
 import { ClientBlock } from './clients/client-block.entity.js';
 import { Client } from './clients/client.entity.js';
-import { Contact } from './contacts/contact.entity.js';
 import { CredentialUse } from './credentials/credential-use.entity.js';
 import { Credential } from './credentials/credential.entity.js';
 import { ImportedPrefix } from './credentials/imported-prefix.entity.js';
@@ -12,14 +11,13 @@ import { Consent } from './grants/consent.entity.js';
 import { Grant } from './grants/grant.entity.js';
 import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
-import { Product } from './products/product.entity.js';
 import { RateWindow } from './http/rate-window.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
 import { Space } from './spaces/space.entity.js';
 import { Tenant } from './tenants/tenant.entity.js';
 
-/** Everything that is stored, but for what is partitioned by expiry: see `db/partitions.ts`. */
+/** The tables that TypeORM knows. Contacts, products and the partitioned tables are read by SQL alone. */
 export const ENTITIES = [
   Account,
   Attempt,
@@ -27,13 +25,11 @@ export const ENTITIES = [
   Client,
   ClientBlock,
   Consent,
-  Contact,
   Credential,
   CredentialUse,
   Grant,
   IdempotencyRecord,
   Membership,
-  Product,
   RateWindow,
   ImportedPrefix,
   Revocation,

@@ -92,7 +92,8 @@ async function serve(serving: Serving): Promise<void> {
   const { dataSource, keyring, target } = instance;
   // What libraries print is a line of the log. They are loaded after that, and once a start can succeed.
   console.warn = (text: unknown) => log.warn({}, String(text));
-  const { createApp, LOOKUP_QUERIES } = await import('./app.js');
+  const { createApp } = await import('./app.js');
+  const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh().catch(async (error: unknown) => {
     await instance.close();

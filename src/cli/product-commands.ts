@@ -6,7 +6,7 @@ import { ENVIRONMENTS } from '../credentials/kinds.js';
 import { importProducts, type ImportReport } from '../products/product-import.js';
 import { presentProduct } from '../products/product-presenter.js';
 import { createProductStore } from '../products/product-store.js';
-import type { Place } from '../spaces/places.js';
+import type { Place } from '../spaces/place.js';
 import { createSpaceStore } from '../spaces/space-store.js';
 import { Refused, type Arguments, type Command } from './command.js';
 import { everyPage } from './every-page.js';
@@ -52,7 +52,7 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
       const place = await placeOf(manager, args);
       const store = createProductStore(manager);
       const products = await everyPage(
-        (page) => store.list(place, page),
+        async (page) => (await store.list(place, page)).rows,
         ({ id }) => id,
       );
       return products.map(presentProduct);

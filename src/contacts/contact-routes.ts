@@ -9,8 +9,9 @@ import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { optional, text } from '../http/validation.js';
 import type { Places } from '../spaces/places.js';
-import { CONTACT_TYPES, type Contact } from './contact.entity.js';
-import { createContactStore, type ContactFields } from './contact-store.js';
+import { contactFilters } from './contact-filters.js';
+import { createContactStore } from './contact-store.js';
+import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';
 
 type ContactContext = RouteContext<GuardedState>;
 
@@ -53,6 +54,7 @@ export function createContactRoutes({
       path: '/contacts',
       access: access('contacts:read'),
       storeOf: createContactStore,
+      filters: contactFilters,
       present,
       notFound,
     }),

@@ -1,73 +1,114 @@
-import { IsNull, LessThan, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
+import { prepared } from '../db/prepared.js';
 import type { PageRequest } from '../http/pagination.js';
-import type { Place } from '../spaces/places.js';
-import { Contact } from './contact.entity.js';
-
-/** What a client can set. */
-export type ContactFields = Pick<
-  Contact,
-  'firstName' | 'lastName' | 'companyName' | 'email' | 'phone' | 'type'
->;
+import type { Place } from '../spaces/place.js';
+import {
+  findPlaced,
+  listPlaced,
+  type Condition,
+  type Found,
+  type PlacedTable,
+} from '../db/placed-rows.js';
+import { endOf, startOf, type ContactFilters } from './contact-filters.js';
+import type { Contact, ContactFields } from './contact.js';
 
 export interface ContactStore {
-  /** Newest first, up to one more than asked for. */
-  list(place: Place, page: PageRequest): Promise<readonly Contact[]>;
+  list(place: Place, page: PageRequest, filters?: ContactFilters): Promise<Found<Contact>>;
   find(place: Place, id: number): Promise<Contact | undefined>;
   create(place: Place, fields: ContactFields): Promise<Contact>;
   /** @returns `undefined` if it is not there */
   update(place: Place, id: number, fields: Partial<ContactFields>): Promise<Contact | undefined>;
-  /** @returns whether it was there */
+  /** Deletes softly: the row stays, and no store shows it. @returns whether it was there */
   delete(place: Place, id: number): Promise<boolean>;
 }
 
-export function createContactStore(manager: EntityManager): ContactStore {
-  const contacts = manager.getRepository(Contact);
-  const one = ({ tenantId, environment, spaceId }: Place, id: number) => ({
-    tenantId,
-    environment,
-    spaceId,
-    id: String(id),
-    deletedAt: IsNull(),
-  });
-  const find = async (place: Place, id: number) =>
-    (await contacts.findOneBy(one(place, id))) ?? undefined;
+const CONTACTS: PlacedTable = {
+  name: 'contacts',
+  columns: `id, first_name AS "firstName", last_name AS "lastName", company_name AS "companyName",
+    email, phone, type, created_at AS "createdAt", updated_at AS "updatedAt"`,
+};
 
+const CREATE = {
+  name: 'create-contact',
+  text: `INSERT INTO contacts (tenant_id, environment, space_id, first_name, last_name,
+      company_name, email, phone, type)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${CONTACTS.columns}`,
+};
+
+const UPDATE = {
+  name: 'update-contact',
+  text: `UPDATE contacts SET
+      ${[
+        ['first_name', 'firstName'],
+        ['last_name', 'lastName'],
+        ['company_name', 'companyName'],
+        ['email', 'email'],
+        ['phone', 'phone'],
+        ['type', 'type'],
+      ]
+        .map(([column, member]) => {
+          const given = `$5::jsonb ? '${member}'`;
+          return `${column} = CASE WHEN ${given} THEN $5::jsonb ->> '${member}' ELSE ${column} END`;
+        })
+        .join(', ')},
+      updated_at = gatehouse_now()
+    WHERE tenant_id = $1 AND environment = $2 AND space_id = $3 AND id = $4 AND deleted_at IS NULL
+    RETURNING ${CONTACTS.columns}`,
+};
+
+const DELETE = {
+  name: 'delete-contact',
+  text: `UPDATE contacts SET deleted_at = gatehouse_now()
+    WHERE tenant_id = $1 AND environment = $2 AND space_id = $3 AND id = $4 AND deleted_at IS NULL
+    RETURNING id`,
+};
+
+export function createContactStore(manager: EntityManager): ContactStore {
+  const run = prepared(manager);
   return {
-    find,
-    list: ({ tenantId, environment, spaceId }, { limit, after }) =>
-      contacts.find({
-        where: {
-          tenantId,
-          environment,
-          spaceId,
-          deletedAt: IsNull(),
-          ...(after !== undefined && { id: LessThan(String(after)) }),
-        },
-        order: { id: 'DESC' },
-        take: limit + 1,
-      }),
+    find: (place, id) => findPlaced<Contact>(manager, CONTACTS, place, id),
+    list: (place, page, filters = {}) =>
+      listPlaced<Contact>(manager, CONTACTS, place, { ...page, ...conditionsOf(filters) }),
     async create({ tenantId, environment, spaceId }, fields) {
-      const inserted = await contacts.insert({ tenantId, environment, spaceId, ...fields });
-      return contacts.findOneByOrFail({ id: String(inserted.identifiers[0]?.['id']) });
+      const { firstName, lastName, companyName, email, phone, type } = fields;
+      const place = [tenantId, environment, spaceId];
+      const values = [...place, firstName, lastName, companyName, email, phone, type];
+      const [created] = await run<Contact>(CREATE, values);
+      return created as Contact;
     },
-    async update(place, id, fields) {
-      await contacts
-        .createQueryBuilder()
-        .update()
-        .set({ ...fields, updatedAt: () => 'gatehouse_now()' })
-        .where(one(place, id))
-        .execute();
-      return find(place, id);
+    async update({ tenantId, environment, spaceId }, id, fields) {
+      const values = [tenantId, environment, spaceId, id, JSON.stringify(fields)];
+      const [updated] = await run<Contact>(UPDATE, values);
+      return updated;
     },
-    async delete(place, id) {
-      const result = await contacts
-        .createQueryBuilder()
-        .update()
-        .set({ deletedAt: () => 'gatehouse_now()' })
-        .where(one(place, id))
-        .execute();
-      return result.affected === 1;
+    async delete({ tenantId, environment, spaceId }, id) {
+      return (await run(DELETE, [tenantId, environment, spaceId, id])).length === 1;
     },
   };
+}
+
+function conditionsOf({ type, search, dateFrom, dateTo }: ContactFilters) {
+  const indexed: Condition[] = [];
+  if (type !== undefined) {
+    indexed.push({ name: 'type', sql: (wanted) => `type = ${wanted}`, value: type });
+  }
+  if (dateFrom !== undefined) {
+    const value = startOf(dateFrom);
+    indexed.push({ name: 'from', sql: (from) => `created_at >= ${from}`, value });
+  }
+  if (dateTo !== undefined) {
+    const value = endOf(dateTo);
+    indexed.push({ name: 'to', sql: (end) => `created_at < ${end}`, value });
+  }
+  const scanned: Condition | undefined =
+    search === undefined
+      ? undefined
+      : {
+          name: 'search',
+          sql: (pattern) =>
+            `concat_ws(' ', first_name, last_name, company_name, email) ILIKE ${pattern}`,
+          value: `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`,
+        };
+  return { indexed, scanned };
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 
 /** A statement that the database plans once per connection. */
 export interface PreparedStatement {
@@ -10,8 +10,8 @@ export interface PreparedStatement {
 /**
  * Runs prepared statements on the data source's own connections, which TypeORM itself cannot.
  *
- * @param values what stands for the parameters; a function is asked when a connection is free, just
- *   before the statement is sent
+ * @param values the parameters; a function is asked when a connection is free, just before the
+ *   statement is sent
  */
 export type RunPrepared = <Row extends pg.QueryResultRow>(
   statement: PreparedStatement,
@@ -19,16 +19,27 @@ export type RunPrepared = <Row extends pg.QueryResultRow>(
 ) => Promise<readonly Row[]>;
 
 export function createRunPrepared(dataSource: DataSource): RunPrepared {
-  const { master } = dataSource.driver as unknown as { readonly master: pg.Pool };
-  return async <Row extends pg.QueryResultRow>(
-    statement: PreparedStatement,
-    values: readonly unknown[] | (() => readonly unknown[]),
-  ) => {
+  return prepared(dataSource.manager);
+}
+
+/**
+ * Runs prepared statements where the manager works: in its transaction if it has one, otherwise on
+ * a connection of the pool.
+ */
+export function prepared(manager: EntityManager): RunPrepared {
+  const { queryRunner } = manager;
+  if (queryRunner !== undefined) {
+    return async (statement, values) => {
+      const connection = (await queryRunner.connect()) as pg.PoolClient;
+      return send(connection, statement, values);
+    };
+  }
+  const { master } = manager.connection.driver as unknown as { readonly master: pg.Pool };
+  return async (statement, values) => {
     const connection = await master.connect();
     let failure: unknown;
     try {
-      const sent = typeof values === 'function' ? values() : values;
-      return (await connection.query<Row>({ ...statement, values: [...sent] })).rows;
+      return await send(connection, statement, values);
     } catch (error) {
       failure = error;
       throw error;
@@ -37,4 +48,14 @@ export function createRunPrepared(dataSource: DataSource): RunPrepared {
       connection.release(failure instanceof Error ? failure : failure !== undefined);
     }
   };
+}
+
+async function send<Row extends pg.QueryResultRow>(
+  connection: pg.PoolClient,
+  statement: PreparedStatement,
+  values: readonly unknown[] | (() => readonly unknown[]),
+): Promise<readonly Row[]> {
+  const sent = typeof values === 'function' ? values() : values;
+  const { name, text } = statement;
+  return (await connection.query<Row>({ name, text, values: [...sent] })).rows;
 }

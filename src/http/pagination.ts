@@ -48,13 +48,15 @@ export interface Pagination {
   /**
    * Makes a page of what a store found.
    * @param found up to `limit + 1` items: the one too many tells that there are more
-   * @param positionOf the number that the list is ordered by
+   * @param positionOf the number that a cursor holds
+   * @param resumeAfter where the next page begins although this one is short: a search stopped there
    */
   page<Item>(
     found: readonly Item[],
     request: PageRequest,
     list: readonly string[],
     positionOf: (item: Item) => number,
+    resumeAfter?: number,
   ): Page<Item>;
 }
 
@@ -76,11 +78,12 @@ export function createPagination(signer: Signer): Pagination {
       }
       return { limit, after: Number(position) };
     },
-    page(found, { limit }, list, positionOf) {
+    page(found, { limit }, list, positionOf, resumeAfter) {
       const items = found.slice(0, limit);
-      const last = items.at(-1);
-      if (found.length <= limit || last === undefined) return { items, cursor: null };
-      const position = String(positionOf(last));
+      const last = found.length > limit ? items.at(-1) : undefined;
+      const next = last === undefined ? resumeAfter : positionOf(last);
+      if (next === undefined) return { items, cursor: null };
+      const position = String(next);
       return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
     },
   };

@@ -1,4 +1,4 @@
-import type { Product } from './product.entity.js';
+import type { Product } from './product.js';
 
 /** A product as clients and operators see it. */
 export function presentProduct(product: Product) {

@@ -1,9 +1,13 @@
+import { z } from 'zod';
+
 import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard.js';
 import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
 import type { Places } from '../spaces/places.js';
 import { presentProduct } from './product-presenter.js';
 import { createProductStore } from './product-store.js';
+
+const NO_FILTERS = z.object({});
 
 /** `/products`: to be read only, with keys that may be public too. */
 export function createProductRoutes({
@@ -15,6 +19,7 @@ export function createProductRoutes({
     path: '/products',
     access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, thing: 'products' },
     storeOf: createProductStore,
+    filters: NO_FILTERS,
     present: presentProduct,
     notFound() {
       throw new Problem('not_found', 'There is no such product.');

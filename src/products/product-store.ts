@@ -1,13 +1,13 @@
-import { IsNull, LessThan, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 import type { PageRequest } from '../http/pagination.js';
-import type { Place } from '../spaces/places.js';
+import { findPlaced, listPlaced, type Found, type PlacedTable } from '../db/placed-rows.js';
+import type { Place } from '../spaces/place.js';
 import type { ProductFields } from './product-schema.js';
-import { Product } from './product.entity.js';
+import type { Product } from './product.js';
 
 export interface ProductStore {
-  /** Newest first, up to one more than asked for. */
-  list(place: Place, page: PageRequest): Promise<readonly Product[]>;
+  list(place: Place, page: PageRequest): Promise<Found<Product>>;
   find(place: Place, id: number): Promise<Product | undefined>;
   /**
    * Creates products, and alters those that are there already under the same number.
@@ -40,24 +40,16 @@ const UPSERT = `
   SELECT count(*) FILTER (WHERE is_new)::int AS created,
     count(*) FILTER (WHERE NOT is_new)::int AS updated FROM written`;
 
+const PRODUCTS: PlacedTable = {
+  name: 'products',
+  columns: `id, name, sku, description, unit, price_cents AS "priceCents", currency,
+    created_at AS "createdAt", updated_at AS "updatedAt"`,
+};
+
 export function createProductStore(manager: EntityManager): ProductStore {
-  const products = manager.getRepository(Product);
-  const present = ({ tenantId, environment, spaceId }: Place) => ({
-    tenantId,
-    environment,
-    spaceId,
-    deletedAt: IsNull(),
-  });
   return {
-    list: (place, { limit, after }) =>
-      products.find({
-        where: { ...present(place), ...(after !== undefined && { id: LessThan(String(after)) }) },
-        order: { id: 'DESC' },
-        take: limit + 1,
-      }),
-    async find(place, id) {
-      return (await products.findOneBy({ ...present(place), id: String(id) })) ?? undefined;
-    },
+    list: (place, page) => listPlaced<Product>(manager, PRODUCTS, place, page),
+    find: (place, id) => findPlaced<Product>(manager, PRODUCTS, place, id),
     async upsert({ tenantId, environment, spaceId }, given) {
       const [counts] = await manager.query<[UpsertCounts]>(UPSERT, [
         ...[tenantId, environment, spaceId],

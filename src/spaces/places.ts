@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
+import type { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
-import type { Environment } from '../credentials/kinds.js';
 import type { Principal } from '../credentials/principal.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
@@ -10,26 +10,24 @@ import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/paginatio
 import { Problem } from '../http/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
-import { createSpaceStore } from './space-store.js';
-
-/** Where the rows of a resource live: nobody reaches across any of the three. */
-export interface Place {
-  readonly tenantId: string;
-  readonly environment: Environment;
-  readonly spaceId: string;
-}
+import { parseWith } from '../http/validation.js';
+import type { Place } from './place.js';
+import type { Found } from '../db/placed-rows.js';
+import { createSpaceLookup } from './space-lookup.js';
 
 type PlacedContext = RouteContext<GuardedState>;
 
 /** A resource whose rows live in places, as far as reading it goes. */
-export interface PlacedResource<Row extends { readonly id: string }> {
+export interface PlacedResource<Row extends { readonly id: string }, Filters> {
   /** Of the list, such as `/contacts`; a single row is below it. */
   readonly path: string;
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
-    list(place: Place, page: PageRequest): Promise<readonly Row[]>;
+    list(place: Place, page: PageRequest, filters: Filters): Promise<Found<Row>>;
     find(place: Place, id: number): Promise<Row | undefined>;
   };
+  /** Reads the members of the query that narrow the list. */
+  readonly filters: z.ZodType<Filters> & { readonly shape: Readonly<Record<string, unknown>> };
   readonly present: (row: Row) => unknown;
   /** Throws the Problem for a row that is not there. */
   readonly notFound: () => never;
@@ -46,54 +44,61 @@ export interface Places {
    */
   of(ctx: PlacedContext): Promise<Place>;
   /** The routes that list the rows of the place, newest first, and show one of them. */
-  readRoutes<Row extends { readonly id: string }>(
-    resource: PlacedResource<Row>,
+  readRoutes<Row extends { readonly id: string }, Filters>(
+    resource: PlacedResource<Row, Filters>,
   ): Route<Access, GuardedState>[];
 }
 
 interface Dependencies {
   readonly pagination: Pagination;
+  readonly lookup: Parameters<typeof createSpaceLookup>[0];
   /** By which a request names a space. */
   readonly header: string;
 }
 
-export function createPlaces({ pagination, header }: Dependencies): Places {
+export function createPlaces({ pagination, lookup, header }: Dependencies): Places {
+  const spaceIds = createSpaceLookup(lookup);
   const placeOf = async (ctx: PlacedContext): Promise<Place> => {
-    const { principal, manager } = ctx.state;
+    const { principal } = ctx.state;
     const { tenantId, environment, spaces } = principal;
-    const store = createSpaceStore(manager);
     const named =
       namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header) ?? onlySpaceOf(principal);
-    const space = await (named === undefined
-      ? store.findDefault(tenantId)
-      : store.find(tenantId, named));
-    if (space === undefined) throw new Problem('not_found', 'There is no such space.');
-    if (spaces !== null && !spaces.includes(space.id)) {
+    const spaceId = await (named === undefined
+      ? spaceIds.findDefault(tenantId)
+      : spaceIds.find(tenantId, named));
+    if (spaceId === undefined) throw new Problem('not_found', 'There is no such space.');
+    if (spaces !== null && !spaces.includes(spaceId)) {
       const which = named === undefined ? "the tenant's default space" : 'this space';
       throw new Problem(
         'forbidden',
         `The credential may not enter ${which}. Name one that it may enter in the header ${header}.`,
       );
     }
-    return { tenantId, environment, spaceId: space.id };
+    return { tenantId, environment, spaceId };
   };
 
   return {
     of: placeOf,
-    readRoutes: ({ path, access, storeOf, present, notFound }) => [
+    readRoutes: ({ path, access, storeOf, filters, present, notFound }) => [
       {
         method: 'GET',
         path,
         access,
-        query: PAGE_QUERY,
+        query: [...PAGE_QUERY, ...Object.keys(filters.shape)],
         async handle(ctx) {
+          const search = new URLSearchParams(ctx.querystring);
+          const filter = parseWith(filters, Object.fromEntries(search));
           const place = await placeOf(ctx);
           const list = [path, place.tenantId, place.environment, place.spaceId];
-          const request = pagination.read(new URLSearchParams(ctx.querystring), list);
-          const found = await storeOf(ctx.state.manager).list(place, request);
+          for (const name of Object.keys(filters.shape)) {
+            if (search.has(name)) list.push(`${name}=${search.get(name)}`);
+          }
+          const request = pagination.read(search, list);
+          const found = await storeOf(ctx.state.manager).list(place, request, filter);
+          const { rows, resumeAfter } = found;
           sendPage(
             ctx,
-            pagination.page(found, request, list, ({ id }) => Number(id)),
+            pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
             present,
           );
         },

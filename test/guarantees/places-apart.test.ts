@@ -2,10 +2,11 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
-import { createContactStore, type ContactFields } from '../../src/contacts/contact-store.js';
+import { createContactStore } from '../../src/contacts/contact-store.js';
+import type { ContactFields } from '../../src/contacts/contact.js';
 import { newProduct } from '../../src/products/product-schema.js';
 import { createProductStore } from '../../src/products/product-store.js';
-import type { Place } from '../../src/spaces/places.js';
+import type { Place } from '../../src/spaces/place.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createSpace, defaultSpaceOf } from '../support/spaces.js';
 
@@ -61,7 +62,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       const before = await snapshot();
       for (const [what, place] of elsewhere) {
         expect([what, await store.find(place, id)]).toEqual([what, undefined]);
-        expect([what, await store.list(place, ALL)]).toEqual([what, []]);
+        expect([what, (await store.list(place, ALL)).rows]).toEqual([what, []]);
         expect([what, await store.update(place, id, { type: 'vendor' })]).toEqual([
           what,
           undefined,
@@ -70,7 +71,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       }
       expect(await snapshot()).toEqual(before);
 
-      expect((await store.list(ownPlace, ALL)).map((contact) => contact.id)).toEqual([own.id]);
+      expect((await store.list(ownPlace, ALL)).rows.map((contact) => contact.id)).toEqual([own.id]);
       expect(await store.update(ownPlace, id, { type: 'vendor' })).toMatchObject({
         type: 'vendor',
       });
@@ -94,7 +95,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
   describe('products', () => {
     const product = (name: string) => newProduct.parse({ name, sku: 'A-1' });
     const namesIn = async (place: Place) =>
-      (await createProductStore(manager).list(place, ALL)).map(({ name }) => name);
+      (await createProductStore(manager).list(place, ALL)).rows.map(({ name }) => name);
 
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createProductStore(manager)).toSorted()).toEqual([
@@ -105,7 +106,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
     it('are found, listed and altered only where they were created', async () => {
       const store = createProductStore(manager);
       await store.upsert(ownPlace, [product('Ours')]);
-      const [own] = await store.list(ownPlace, ALL);
+      const [own] = (await store.list(ownPlace, ALL)).rows;
       const id = Number(own?.id);
       for (const [what, place] of elsewhere) {
         expect([what, await store.find(place, id)]).toEqual([what, undefined]);

@@ -10,7 +10,8 @@ import type { DataSource } from 'typeorm';
 
 import { createKeyService } from '../../src/api-keys/key-service.js';
 import { newKey } from '../../src/api-keys/key-schema.js';
-import { createApp, LOOKUP_QUERIES, type App } from '../../src/app.js';
+import { createApp, type App } from '../../src/app.js';
+import { LOOKUP_QUERIES } from '../../src/lookup-queries.js';
 import { OPERATOR } from '../../src/audit/audit-log.js';
 import { readConfig, type Config } from '../../src/config.js';
 import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';

@@ -1,6 +1,6 @@
 import { newProduct } from '../../src/products/product-schema.js';
 import { createProductStore } from '../../src/products/product-store.js';
-import type { Place } from '../../src/spaces/places.js';
+import type { Place } from '../../src/spaces/place.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from './app.js';
 import { defaultSpaceOf } from './spaces.js';

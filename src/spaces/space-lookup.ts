@@ -1,0 +1,31 @@
+import type { Lookup, LookupQueries } from '../credentials/lookup.js';
+import { serviceUnavailable } from '../http/problem.js';
+
+type Family = 'spaces' | 'default_spaces';
+
+/** Spaces are looked up like credentials, many at once. Ids need no quoting. */
+export const SPACE_QUERIES: LookupQueries<Family> = {
+  spaces: (ids) => `SELECT id, NULL, tenant_id FROM spaces WHERE id = ANY (${ids}::text[])`,
+  default_spaces: (ids) =>
+    `SELECT tenant_id, NULL, id FROM spaces WHERE tenant_id = ANY (${ids}::text[]) AND is_default`,
+};
+
+/** Finds the id of a space; throws Problem `service_unavailable`. */
+export interface SpaceLookup {
+  find(tenantId: string, id: string): Promise<string | undefined>;
+  findDefault(tenantId: string): Promise<string | undefined>;
+}
+
+export function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
+  const find = async (family: Family, id: string) => {
+    try {
+      return (await lookup.find(family, [id]))?.[2];
+    } catch (error) {
+      throw serviceUnavailable(error);
+    }
+  };
+  return {
+    find: async (tenantId, id) => ((await find('spaces', id)) === tenantId ? id : undefined),
+    findDefault: (tenantId) => find('default_spaces', tenantId),
+  };
+}

@@ -1,0 +1,91 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { recordStatements, scansOf } from '../support/plans.js';
+
+/** More than a page of 25 and the one row that tells of more, in each of two plans. */
+const PAGE = 26;
+
+/**
+ * Rows of several tenants in one table, oldest first: a tenant with a fifth of it, one with a half, and
+ * a small one, then newer rows of others. Of each nine tenths are deleted, mostly the newest, and as
+ * many test rows stand beside the live ones.
+ */
+const SHARES = [
+  ['fifth', 12_000],
+  ['half', 30_000],
+  ['small', 60],
+  ['newer', 18_000],
+] as const;
+
+const FILL = {
+  contacts: `INSERT INTO contacts (tenant_id, environment, space_id, first_name, type, deleted_at, created_at)
+    SELECT s.tenant_id, CASE WHEN n % 2 = 0 THEN 'live' ELSE 'test' END, s.id, 'Contact ' || n,
+      CASE WHEN n % 100 < 2 THEN 'vendor' ELSE 'customer' END,
+      CASE WHEN n > $2::int / 10 THEN gatehouse_now() END,
+      gatehouse_now() - interval '1 second' * ($2::int - n)
+    FROM spaces s, generate_series(1, $2::int) n WHERE s.tenant_id = $1`,
+  products: `INSERT INTO products (tenant_id, environment, space_id, name, sku, deleted_at, created_at)
+    SELECT s.tenant_id, CASE WHEN n % 2 = 0 THEN 'live' ELSE 'test' END, s.id, 'Product ' || n, n,
+      CASE WHEN n > $2::int / 10 THEN gatehouse_now() END,
+      gatehouse_now() - interval '1 second' * ($2::int - n)
+    FROM spaces s, generate_series(1, $2::int) n WHERE s.tenant_id = $1`,
+};
+
+describe('a page of a list in a hostile table', () => {
+  let gatehouse: TestApp;
+  const keys = new Map<string, TestKey>();
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    for (const [slug, rows] of SHARES) {
+      const tenant = await gatehouse.createTenant(slug);
+      keys.set(slug, await gatehouse.createKey(tenant));
+      for (const fill of Object.values(FILL)) {
+        await gatehouse.database.query(fill, [tenant.id, rows]);
+      }
+    }
+    await gatehouse.database.query('ANALYZE');
+  });
+  afterAll(() => gatehouse.close());
+
+  const read = (slug: string, query: string) =>
+    gatehouse.http.get(`/api/v1/${query}`).set(keys.get(slug)?.bearer ?? {});
+  const deep = async (slug: string, path: string) => {
+    let cursor = '';
+    for (let page = 0; page < 2; page += 1) {
+      const answer = await read(slug, `${path}${path.includes('?') ? '&' : '?'}limit=100${cursor}`);
+      const next: string | null = answer.body.meta.pagination.cursor;
+      if (next === null) break;
+      cursor = `&cursor=${next}`;
+    }
+    return cursor;
+  };
+
+  describe.each(['fifth', 'half', 'small', 'newer'])('of the tenant %s', (slug) => {
+    it.each([
+      'contacts',
+      'contacts?type=vendor',
+      'contacts?dateFrom=2000-01-01',
+      'contacts?dateTo=9999-12-31',
+      'contacts?type=vendor&dateFrom=2000-01-01&dateTo=9999-12-31',
+      'products',
+    ])('GET /%s reads index ranges of the size of the page', async (path) => {
+      const cursor = await deep(slug, path);
+      for (const after of new Set(['', cursor])) {
+        const query = `${path}${path.includes('?') ? '&' : '?'}limit=25${after}`;
+        const statements = await recordStatements('list-', () => read(slug, query));
+        expect(statements).toHaveLength(1);
+        for (const statement of statements) {
+          const scans = await scansOf(gatehouse.database, statement);
+          expect(scans.length).toBeGreaterThan(0);
+          for (const scan of scans) {
+            expect({ query, ...scan }).toMatchObject({
+              by: expect.stringMatching(/_listed|_pkey$/),
+            });
+            expect(scan.rows).toBeLessThanOrEqual(PAGE);
+          }
+        }
+      }
+    });
+  });
+});
