@@ -9,6 +9,7 @@ import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js'
 import { SessionLifetimes1764050000000 } from './1764050000000-session-lifetimes.js';
 import { ForgottenClients1764060000000 } from './1764060000000-forgotten-clients.js';
 import { ListOrder1764090000000 } from './1764090000000-list-order.js';
+import { KeyList1764070000000 } from './1764070000000-key-list.js';
 
 /** Every migration, oldest first. A released one is never changed. */
 export const MIGRATIONS = [
@@ -23,4 +24,5 @@ export const MIGRATIONS = [
   SessionLifetimes1764050000000,
   ForgottenClients1764060000000,
   ListOrder1764090000000,
+  KeyList1764070000000,
 ];

@@ -176,6 +176,7 @@ export function createApp(dependencies: AppDependencies): App {
     serviceOf: ({ state: { manager } }) =>
       createKeyService({
         ...{ manager, keyring, format },
+        defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };

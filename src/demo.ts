@@ -72,7 +72,10 @@ export async function createDemo(
     await accounts.join(tenant.id, account.id, 'company_admin');
 
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
-    const keys = createKeyService({ manager, keyring, format });
+    const keys = createKeyService({
+      ...{ manager, keyring, format },
+      defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
+    });
     const minted = await keys.create(
       { actor: OPERATOR, tenantId: tenant.id },
       newKey.parse({ name: 'First key', scopes: KEY_SCOPES }),

@@ -5,8 +5,7 @@ import { sealingContextOf } from '../credentials/readable.js';
 import type { RevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createId } from '../db/id.js';
-import type { Reach } from './ceiling.js';
-import { ceilingOf, subjectsOfMember, type KeyManager } from './key-manager.js';
+import { authorityOf, subjectsOfMember, type Authority, type KeyManager } from './authority.js';
 
 /** A key with the secret that is shown this once. */
 export interface MintedKey {
@@ -15,7 +14,7 @@ export interface MintedKey {
 }
 
 /** What a new key takes from a request, or from the key that it replaces. */
-export type Minted = Reach & Pick<StoredCredential, 'name' | 'bindings'>;
+export type Minted = Authority & Pick<StoredCredential, 'name' | 'bindings'>;
 
 interface Replacement {
   readonly replaced: StoredCredential;
@@ -29,7 +28,7 @@ interface Dependencies {
   readonly keyring: Keyring;
   readonly format: SecretFormat;
   /** @throws Problem `forbidden` */
-  readonly assertWithinReach: (by: KeyManager, reach: Reach) => Promise<void>;
+  readonly assertWithin: (by: KeyManager, target: Authority) => Promise<void>;
 }
 
 type Mint = (by: KeyManager, fields: Minted, replacement?: Replacement) => Promise<MintedKey>;
@@ -40,7 +39,7 @@ export function createKeyMint({
   revocations,
   keyring,
   format,
-  assertWithinReach,
+  assertWithin,
 }: Dependencies): Mint {
   async function get(tenantId: string, id: string): Promise<StoredCredential> {
     const key = await store.find(tenantId, id);
@@ -58,14 +57,14 @@ export function createKeyMint({
     const subjects = [id, ...subjectsOf(tenantId, fields, principalId)];
     // Under the locks of everything that could end the new key, its maker or what it takes over
     // from: a revocation is either seen by the checks that follow, or comes after the new key.
-    const ceiling = await ceilingOf(store, by);
-    const owedTo = [...(ceiling?.subjects ?? []), ...(replaced?.subjects ?? [])];
+    const authority = await authorityOf(store, by);
+    const owedTo = [...(authority?.subjects ?? []), ...(replaced?.subjects ?? [])];
     const ending = replaced && endsReplaced ? [replaced.id] : [];
     const issueSeq = await revocations.drawIssueOrder([...subjects, ...owedTo], ending);
     // What takes over from its own maker is as wide as that is, whatever it can hand on.
     if (replaced === undefined || replaced.id !== by.credentialId) {
-      await assertWithinReach(by, fields);
-    } else await ceilingOf(store, by);
+      await assertWithin(by, fields);
+    } else await authorityOf(store, by);
     if (replaced) replacement?.assertStillActive(await get(tenantId, replaced.id));
 
     const { digest, keyId } = keyring.digest(secret);

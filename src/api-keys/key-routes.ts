@@ -2,14 +2,15 @@ import { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
 import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
+import { CREDENTIAL_STATUSES } from '../credentials/credential-list.js';
 import { ENVIRONMENTS, KEY_KINDS, reachableFrom, type Environment } from '../credentials/kinds.js';
 import { readJson } from '../http/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
-import { managedKinds, type KeyManager } from './key-manager.js';
+import { parseWith, text } from '../http/validation.js';
+import { managedKinds, type KeyManager } from './authority.js';
 import type { KeyPresenter } from './key-presenter.js';
 import {
   keyChange,
@@ -34,18 +35,30 @@ export interface KeyRouteDependencies {
 interface Managed<Guard, State extends RequestState> {
   readonly path: string;
   readonly access: Guard;
-  /** Who manages, and the environments that they reach. */
+  /** Who manages, and the environments and spaces that they see. */
   readonly managerOf: (ctx: RouteContext<State>) => {
     readonly by: KeyManager;
     readonly environments: readonly Environment[];
+    readonly spaces: readonly string[] | null;
   };
   readonly created: z.ZodType<NewKey>;
   readonly change: z.ZodType<KeyChange>;
 }
 
+const MAX_DAYS = 36_500;
+
+/** The query parameters that narrow a list of keys. */
 const filter = z.object({
   environment: z.enum(ENVIRONMENTS).optional(),
   kind: z.enum(KEY_KINDS).optional(),
+  status: z.enum(CREDENTIAL_STATUSES).optional(),
+  search: text(100).optional(),
+  unusedDays: z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number of days, from 1 to ${MAX_DAYS}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_DAYS))
+    .optional(),
 });
 
 /** `/api-keys`: managing a tenant's keys. */
@@ -58,7 +71,7 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
       const address = dependencies.clientAddress(req);
       const actor = { id: credentialId, address, requestId: state.requestId };
       const by = { tenantId, credentialId, acting: { environment, spaces }, actor };
-      return { by, environments: reachableFrom(environment) };
+      return { by, environments: reachableFrom(environment), spaces };
     },
     created: newKey,
     change: keyChange,
@@ -79,21 +92,27 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       access,
       query: [...PAGE_QUERY, ...Object.keys(filter.shape)],
       async handle(ctx) {
-        const { by, environments } = managerOf(ctx);
+        const { by, environments, spaces } = managerOf(ctx);
         const search = new URLSearchParams(ctx.querystring);
-        const { environment, kind } = parseWith(filter, Object.fromEntries(search));
-        const kinds = only(managedKinds(by), kind);
-        const within = only(environments, environment);
+        const { environment, kind, ...rest } = parseWith(filter, Object.fromEntries(search));
         const { tenantId, accountId } = by;
-        const list = ['credentials', tenantId, accountId ?? '', ...kinds, ...within];
+        const wanted = {
+          ...rest,
+          kinds: only(managedKinds(by), kind),
+          environments: only(environments, environment),
+          ...{ accountId, spaces },
+        };
+        const list = [
+          ...['credentials', tenantId, accountId ?? ''],
+          ...[...wanted.kinds, ...wanted.environments, ...(spaces ?? [])],
+          ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
+        ];
         const request = pagination.read(search, list);
         const store = createCredentialStore(ctx.state.manager);
-        const isEmpty = kinds.length === 0 || within.length === 0;
-        const found = isEmpty
-          ? []
-          : await store.list(tenantId, { kinds, environments: within, accountId }, request);
+        const { found, resumeAfter } = await store.list(tenantId, wanted, request);
         const positionOf = ({ issueSeq }: StoredCredential) => Number(issueSeq);
-        sendPage(ctx, pagination.page(found, request, list, positionOf), (key) => present(key));
+        const page = pagination.page(found, request, list, positionOf, resumeAfter);
+        sendPage(ctx, page, (key) => present(key));
       },
     },
     {

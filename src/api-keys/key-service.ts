@@ -7,23 +7,28 @@ import {
   type StoredCredential,
 } from '../credentials/credential-store.js';
 import type { Keyring } from '../credentials/keyring.js';
-import { reachableFrom } from '../credentials/kinds.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { isId } from '../db/id.js';
 import { Problem } from '../http/problem.js';
 import { invalid } from '../http/validation.js';
-import { excess, type Reach } from './ceiling.js';
-import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
+import {
+  authorityOf,
+  exceeded,
+  liesWithin,
+  managedKinds,
+  type Authority,
+  type KeyManager,
+} from './authority.js';
 import { createKeyMint, type MintedKey } from './key-mint.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 import { settleNewKey } from './new-key.js';
 import { assertRoomForToken } from './token-limit.js';
 
 /**
- * Making, changing and ending API keys and personal tokens. Every function throws the Problem that
- * says why not: `forbidden` for whatever would reach further than its maker, `not_found` (also for
- * keys of others), `conflict` for what is at odds with the key's state.
+ * Creates, changes and ends API keys and personal tokens. Every function throws a Problem: `forbidden` for a
+ * credential that exceeds the manager's authority, `not_found` for a key that does not exist, is another's, or
+ * lies beyond the manager's environment and spaces, `conflict` for what does not fit the key's state.
  */
 export interface KeyService {
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
@@ -32,6 +37,7 @@ export interface KeyService {
   /** A new key like the old one, which goes on working for `graceSeconds`. */
   rotate(by: KeyManager, id: string, graceSeconds: number): Promise<MintedKey>;
   /**
+   * Needs the authority that altering needs, except for the key itself: every key may end itself.
    * @param confirm the key's name, typed to make sure; has to be given for a key that was used lately,
    *   except by the operator and the key itself
    */
@@ -43,6 +49,8 @@ interface Dependencies {
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  /** Requests a minute that `rateLimitPerMinute: null` stands for; 0 for unlimited. */
+  readonly defaultRateLimit: number;
   /** How long ago a credential was used, as far as that is known but not stored yet. */
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
 }
@@ -55,20 +63,21 @@ export function createKeyService({
   manager,
   keyring,
   format,
+  defaultRateLimit,
   secondsSinceUse = () => undefined,
 }: Dependencies): KeyService {
   const store = createCredentialStore(manager);
   const revocations = createRevocationStore(manager);
   const audit = createAuditLog(manager);
 
-  async function assertWithinReach(by: KeyManager, reach: Reach): Promise<void> {
-    const ceiling = await ceilingOf(store, by);
-    const wider = ceiling === undefined ? [] : excess(reach, ceiling);
+  async function assertWithin(by: KeyManager, target: Authority): Promise<void> {
+    const authority = await authorityOf(store, by);
+    const wider = authority === undefined ? [] : exceeded(target, authority, defaultRateLimit);
     if (wider.length === 0) return;
-    throw new Problem('forbidden', `This reaches further than your own: ${wider.join(', ')}.`);
+    throw new Problem('forbidden', `This exceeds your own authority: ${wider.join(', ')}.`);
   }
 
-  const mint = createKeyMint({ store, revocations, keyring, format, assertWithinReach });
+  const mint = createKeyMint({ store, revocations, keyring, format, assertWithin });
 
   async function assertFuture(expiresAt: Date | null | undefined): Promise<void> {
     if (!expiresAt || expiresAt > (await store.now())) return;
@@ -89,15 +98,32 @@ export function createKeyService({
     id: string,
     how: 'find' | 'findForUpdate',
   ): Promise<StoredCredential> {
-    const ceiling = await ceilingOf(store, by);
+    const authority = await authorityOf(store, by);
     const key = isId('key', id) ? await store[how](by.tenantId, id) : undefined;
     const isVisible =
       key !== undefined &&
       managedKinds(by).includes(key.kind) &&
       (by.accountId === undefined || by.accountId === key.principalId) &&
-      (ceiling === undefined || reachableFrom(ceiling.environment).includes(key.environment));
+      (authority === undefined || liesWithin(key, authority));
     if (isVisible) return key;
-    throw new Problem('not_found', 'There is no such key.');
+    return notFound();
+  }
+
+  /** Itself, of whatever kind: what holds a credential can end it. */
+  async function findOwn(by: KeyManager, id: string): Promise<StoredCredential> {
+    await authorityOf(store, by);
+    return (await store.findForUpdate(by.tenantId, id)) ?? notFound();
+  }
+
+  /** The successor of a rotated key has taken over: the old one must not outlive its grace time. */
+  async function assertEndStays(
+    { tenantId }: KeyManager,
+    key: StoredCredential,
+    { expiresAt }: CredentialChange,
+  ): Promise<void> {
+    const isEarlier = expiresAt && key.expiresAt && expiresAt <= key.expiresAt;
+    if (expiresAt === undefined || isEarlier || !(await store.isReplaced(tenantId, key.id))) return;
+    throw new Problem('conflict', 'The key was rotated: its expiry can only be moved forward.');
   }
 
   async function isUsedLately(key: StoredCredential): Promise<boolean> {
@@ -149,8 +175,9 @@ export function createKeyService({
       if (by.credentialId === id) throw new Problem('forbidden', 'A key cannot alter itself.');
       assertActive(key, 'altered');
       const fields = presentMembers(change);
-      await assertWithinReach(by, key);
-      await assertWithinReach(by, { ...key, ...fields });
+      await assertWithin(by, key);
+      await assertWithin(by, { ...key, ...fields });
+      await assertEndStays(by, key, fields);
       await assertFuture(fields.expiresAt);
       await store.update(by.tenantId, id, fields);
       await audit.record(by.actor, {
@@ -188,7 +215,9 @@ export function createKeyService({
     },
 
     async revoke(by, id, reason, confirm) {
-      const key = await findManageable(by, id, 'findForUpdate');
+      const isOwn = by.credentialId === id;
+      const key = isOwn ? await findOwn(by, id) : await findManageable(by, id, 'findForUpdate');
+      if (!isOwn) await assertWithin(by, key);
       await assertConfirmed(by, key, confirm);
       // Saying so again is no error and leaves no second trace.
       if (key.status === 'revoked') return;
@@ -201,6 +230,10 @@ export function createKeyService({
       });
     },
   };
+}
+
+function notFound(): never {
+  throw new Problem('not_found', 'There is no such key.');
 }
 
 function assertActive(key: StoredCredential, verb: string): void {

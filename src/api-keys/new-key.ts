@@ -3,8 +3,9 @@ import { factsOf } from '../credentials/kinds.js';
 import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';
 import { commonTo } from '../scopes/scope-set.js';
+import { authorityOf, grantableScopes, managedKinds, type KeyManager } from './authority.js';
 import type { Minted } from './key-mint.js';
-import { ceilingOf, managedKinds, type KeyManager } from './key-manager.js';
+
 import type { NewKey } from './key-schema.js';
 
 const KIND_NOT_MADE_HERE = {
@@ -23,7 +24,7 @@ export async function settleNewKey(
   by: KeyManager,
   { scopes, access, ...fields }: NewKey,
 ): Promise<Minted> {
-  if (!isTheirsToMake(by, fields.kind)) throw invalid([KIND_NOT_MADE_HERE]);
+  if (!mayCreateKind(by, fields.kind)) throw invalid([KIND_NOT_MADE_HERE]);
   const unknown =
     fields.spaces === null ? [] : await store.unknownSpaces(by.tenantId, fields.spaces);
   if (unknown.length > 0) {
@@ -36,18 +37,19 @@ export async function settleNewKey(
   return { ...fields, scopes: delegable.filter(isAsked) };
 }
 
-/** What whoever makes a key can put on it now: what `access` stands for. It does not grow later. */
+/** The scopes that `access` stands for, written out now: they do not grow with the role. */
 async function delegableTo(
   store: CredentialStore,
   by: KeyManager,
   kind: NewKey['kind'],
 ): Promise<readonly Scope[]> {
-  const ceiling = await ceilingOf(store, by);
-  return commonTo(ceiling?.scopes ?? [], factsOf(kind).carries);
+  const authority = await authorityOf(store, by);
+  const grantable = authority === undefined ? [] : grantableScopes(authority);
+  return commonTo(grantable, factsOf(kind).carries);
 }
 
-/** A personal token is made by whom it speaks for, and by nobody else. */
-function isTheirsToMake(by: KeyManager, kind: NewKey['kind']): boolean {
+/** A personal token is created by the account that it speaks for. */
+function mayCreateKind(by: KeyManager, kind: NewKey['kind']): boolean {
   const isPersonal = factsOf(kind).speaksAs === 'account';
   return managedKinds(by).includes(kind) && isPersonal === (by.accountId !== undefined);
 }

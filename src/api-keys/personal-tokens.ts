@@ -5,7 +5,7 @@ import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
-import { managedKinds, type KeyManager } from './key-manager.js';
+import { managedKinds, type KeyManager } from './authority.js';
 import type { MintedKey } from './key-mint.js';
 import { createManagedRoutes, type KeyRouteDependencies } from './key-routes.js';
 import { newPersonalToken, personalTokenChange, type NewKey } from './key-schema.js';
@@ -35,6 +35,7 @@ export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
     managerOf: (ctx) => ({
       by: managerOf(ctx, dependencies.clientAddress),
       environments: ENVIRONMENTS,
+      spaces: null,
     }),
     created: newPersonalToken,
     change: personalTokenChange,
@@ -59,16 +60,11 @@ export function createPersonalTokens(
   transaction: <Result>(work: (service: KeyService) => Promise<Result>) => Promise<Result>,
 ): PersonalTokens {
   return {
-    list: ({ tenantId, accountId }, page) =>
-      createCredentialStore(manager).list(
-        tenantId,
-        {
-          kinds: managedKinds({ accountId }),
-          environments: ENVIRONMENTS,
-          accountId,
-        },
-        page,
-      ),
+    async list({ tenantId, accountId }, page) {
+      const kinds = managedKinds({ accountId });
+      const filter = { kinds, environments: ENVIRONMENTS, accountId };
+      return (await createCredentialStore(manager).list(tenantId, filter, page)).found;
+    },
     create: (by, fields) => transaction((service) => service.create(by, fields)),
     revoke: (by, id) =>
       transaction(async (service) => {

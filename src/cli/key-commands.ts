@@ -1,15 +1,22 @@
 import type { EntityManager } from 'typeorm';
 
-import type { KeyManager } from '../api-keys/key-manager.js';
+import type { KeyManager } from '../api-keys/authority.js';
 import { createKeyPresenter } from '../api-keys/key-presenter.js';
 import { keyRotation, newKey } from '../api-keys/key-schema.js';
-import { createKeyService } from '../api-keys/key-service.js';
+import { createKeyService, type KeyService } from '../api-keys/key-service.js';
 import { OPERATOR } from '../audit/audit-log.js';
 import { createCredentialStore } from '../credentials/credential-store.js';
 import { Credential } from '../credentials/credential.entity.js';
 import { ENVIRONMENTS, KEY_KINDS } from '../credentials/kinds.js';
 import { parseWith } from '../http/validation.js';
-import { Misuse, parseDuration, Refused, type Arguments, type Command } from './command.js';
+import {
+  Misuse,
+  parseDuration,
+  Refused,
+  type Arguments,
+  type Command,
+  type CommandContext,
+} from './command.js';
 import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
@@ -34,7 +41,8 @@ export const KEY_COMMANDS: readonly Command[] = [
       'rate-limit': { type: 'string' },
     },
     positionals: [0, 0],
-    async run({ manager, keyring, format }, args) {
+    async run(context, args) {
+      const { manager, keyring } = context;
       const [name, scopes] = [args.required('name'), args.required('scopes')];
       const by = await operatorOf(manager, args.required('tenant'));
       const fields = parseWith(newKey, {
@@ -48,10 +56,7 @@ export const KEY_COMMANDS: readonly Command[] = [
         expiresAt: await expiryOf(manager, args.option('expires-in')),
         rateLimitPerMinute: limitOf(args.option('rate-limit')),
       });
-      const { key, secret } = await createKeyService({ manager, keyring, format }).create(
-        by,
-        fields,
-      );
+      const { key, secret } = await serviceOf(context).create(by, fields);
       return createKeyPresenter(keyring)(key, secret);
     },
   },
@@ -71,7 +76,7 @@ export const KEY_COMMANDS: readonly Command[] = [
       const keys = [];
       for (let after: number | undefined; ;) {
         const page = { limit: PAGE, after };
-        const found = await store.list(tenantId, { kinds: KEY_KINDS, environments }, page);
+        const { found } = await store.list(tenantId, { kinds: KEY_KINDS, environments }, page);
         keys.push(...found.slice(0, PAGE).map((key) => present(key)));
         if (found.length <= PAGE) return keys;
         after = Number(found[PAGE - 1]?.issueSeq);
@@ -84,9 +89,10 @@ export const KEY_COMMANDS: readonly Command[] = [
     summary: 'Shows a key, without its secret.',
     options: { tenant: { type: 'string' } },
     positionals: [1, 1],
-    async run({ manager, keyring, format }, args) {
+    async run(context, args) {
+      const { manager, keyring } = context;
       const { by, id } = await keyOf(manager, args);
-      const key = await createKeyService({ manager, keyring, format }).find(by, id);
+      const key = await serviceOf(context).find(by, id);
       return createKeyPresenter(keyring)(key);
     },
   },
@@ -98,11 +104,12 @@ export const KEY_COMMANDS: readonly Command[] = [
     positionals: [1, 1],
     question: (args) =>
       `Rotate ${args.positionals[0]}? The old key ends ${args.option('grace') ? `in ${args.option('grace')}` : 'at once'}.`,
-    async run({ manager, keyring, format }, args) {
+    async run(context, args) {
+      const { manager, keyring } = context;
       const { graceSeconds } = keyRotation.shape;
       const grace = parseOption('grace', graceSeconds, parseDuration(args.option('grace') ?? '0'));
       const { by, id } = await keyOf(manager, args);
-      const service = createKeyService({ manager, keyring, format });
+      const service = serviceOf(context);
       const { key, secret } = await service.rotate(by, id, grace);
       return createKeyPresenter(keyring)(key, secret);
     },
@@ -116,14 +123,20 @@ export const KEY_COMMANDS: readonly Command[] = [
     question: ({ positionals }) =>
       `Revoke ${positionals[0]}? It never works again. Type its name to confirm:`,
     isTyped: true,
-    async run({ manager, keyring, format, typed }, args) {
+    async run(context, args) {
+      const { manager, keyring, typed } = context;
       const { by, id } = await keyOf(manager, args);
-      const service = createKeyService({ manager, keyring, format });
+      const service = serviceOf(context);
       await service.revoke(by, id, args.option('reason') ?? null, typed);
       return createKeyPresenter(keyring)(await service.find(by, id));
     },
   },
 ];
+
+function serviceOf({ manager, keyring, format, config }: CommandContext): KeyService {
+  const defaultRateLimit = config.RATE_LIMIT_KEY_PER_MINUTE;
+  return createKeyService({ manager, keyring, format, defaultRateLimit });
+}
 
 async function operatorOf(manager: EntityManager, tenant: string): Promise<KeyManager> {
   return { actor: OPERATOR, tenantId: (await getTenant(manager, tenant)).id };

@@ -65,5 +65,5 @@ function nameOf(args: Arguments, position: number): string {
 
 async function operatorOf(manager: EntityManager, args: Arguments): Promise<SpaceManager> {
   const { id } = await getTenant(manager, args.required('tenant'));
-  return { actor: OPERATOR, tenantId: id, spaces: null };
+  return { actor: OPERATOR, tenantId: id, spaces: null, environment: 'live' };
 }

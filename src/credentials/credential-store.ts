@@ -5,25 +5,24 @@ import { delegableBy, type Role } from '../scopes/roles.js';
 import { commonTo } from '../scopes/scope-set.js';
 import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
-import type { Environment, KeyKind } from './kinds.js';
-import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
+import { findListed, type CredentialFilter, type CredentialStatus } from './credential-list.js';
+import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from './verdict-sql.js';
 
 /**
  * A stored credential with what has become of it. A personal token's scopes are those that the role of whose
  * it is delegates now.
  */
 export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
-  readonly status: 'active' | 'expired' | 'revoked';
+  readonly status: CredentialStatus;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
 }
 
-/** Which of a tenant's credentials are meant. */
-export interface CredentialFilter {
-  readonly kinds: readonly KeyKind[];
-  readonly environments: readonly Environment[];
-  /** Only those that speak for this account. */
-  readonly accountId?: string | undefined;
+/** A page of a list, newest first, up to one more than asked for. */
+export interface FoundCredentials {
+  readonly found: readonly StoredCredential[];
+  /** Where the next page begins although this one is short: the search stopped there. */
+  readonly resumeAfter: number | undefined;
 }
 
 /** What can be changed about a credential. */
@@ -37,12 +36,7 @@ export interface CredentialStore {
   find(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   /** As `find`; nobody else can change it until the transaction ends. */
   findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;
-  /** Newest first, up to one more than asked for. */
-  list(
-    tenantId: string,
-    filter: CredentialFilter,
-    page: PageRequest,
-  ): Promise<readonly StoredCredential[]>;
+  list(tenantId: string, filter: CredentialFilter, page: PageRequest): Promise<FoundCredentials>;
   update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
   /** Lets it expire after so many seconds, if it does not expire earlier anyway. */
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
@@ -58,13 +52,6 @@ export interface CredentialStore {
   now(): Promise<Date>;
 }
 
-/** The role of the member that a personal token speaks for. */
-const ROLE = `(SELECT m.role FROM memberships m
-  WHERE c.principal_kind = 'user' AND m.account_id = c.principal_id AND m.tenant_id = c.tenant_id)`;
-
-/** A membership that is gone takes its tokens along. */
-const IS_GONE = `(c.principal_kind = 'user' AND ${ROLE} IS NULL)`;
-
 export function createCredentialStore(manager: EntityManager): CredentialStore {
   const credentials = manager.getRepository(Credential);
   const select = (tenantId: string) =>
@@ -73,10 +60,7 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
       .leftJoin(CredentialUse, 'use', 'use.credentialId = c.id')
       .addSelect('use.usedAt', 'last_used_at')
       .addSelect('use.address', 'last_used_address')
-      .addSelect(
-        `CASE WHEN ${IS_GONE} OR ${IS_REVOKED} THEN 'revoked' WHEN ${IS_EXPIRED} THEN 'expired' ELSE 'active' END`,
-        'status',
-      )
+      .addSelect(STATUS, 'status')
       .addSelect(ROLE, 'role')
       .where('c.tenantId = :tenantId', { tenantId });
 
@@ -97,17 +81,11 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .getOne();
       return find(tenantId, id);
     },
-    list(tenantId, { kinds, environments, accountId }, { limit, after }) {
-      const query = select(tenantId)
-        .andWhere('c.kind IN (:...kinds)', { kinds })
-        .andWhere('c.environment IN (:...environments)', { environments })
-        .orderBy('c.issueSeq', 'DESC')
-        .limit(limit + 1);
-      if (accountId !== undefined) {
-        query.andWhere(`c.principalKind = 'user' AND c.principalId = :accountId`, { accountId });
-      }
-      if (after !== undefined) query.andWhere('c.issueSeq < :after', { after });
-      return read(query);
+    async list(tenantId, filter, page) {
+      const { ids, resumeAfter } = await findListed(manager, tenantId, filter, page);
+      if (ids.length === 0) return { found: [], resumeAfter };
+      const query = select(tenantId).andWhere('c.id IN (:...ids)', { ids });
+      return { found: await read(query.orderBy('c.issueSeq', 'DESC')), resumeAfter };
     },
     async update(tenantId, id, change) {
       if (Object.keys(change).length > 0) await credentials.update({ tenantId, id }, change);

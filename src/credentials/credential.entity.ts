@@ -17,7 +17,7 @@ import type { Binding } from './principal.js';
 /** A credential that does not live by a grant: every kind of key and personal token. */
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
-@Index('credentials_of_tenant', ['tenantId', 'issueSeq'])
+@Index('credentials_listed', ['tenantId', 'environment', 'kind', 'issueSeq'])
 @Index('credentials_of_account', ['principalId', 'issueSeq'], { where: `principal_kind = 'user'` })
 @Check('credentials_environment', `environment IN ('live', 'test')`)
 @Check(

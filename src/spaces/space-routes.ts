@@ -26,6 +26,7 @@ export function createSpaceRoutes({
   const managerOf = ({ req, state: { principal, requestId } }: SpaceContext): SpaceManager => ({
     tenantId: principal.tenantId,
     spaces: principal.spaces,
+    environment: principal.environment,
     actor: { id: principal.credentialId, address: clientAddress(req), requestId },
   });
   const idOf = (ctx: SpaceContext) => ctx.params['id'] ?? '';

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { createAuditLog, type Actor } from '../audit/audit-log.js';
+import type { Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { PageRequest } from '../http/pagination.js';
 import { Problem } from '../http/problem.js';
@@ -13,12 +14,14 @@ export interface SpaceManager {
   readonly tenantId: string;
   /** The spaces that it is confined to; `null` for all of the tenant's. */
   readonly spaces: readonly string[] | null;
+  /** Spaces hold the data of both environments: `test` only reads them. */
+  readonly environment: Environment;
 }
 
 /**
- * Making and renaming spaces. Every function throws the Problem that says why not: `not_found` for
- * a space that is another tenant's or beyond those that the caller is confined to, `forbidden` for
- * making one from within a confinement, `conflict` for a name that is taken.
+ * Creates and renames spaces. Every function throws a Problem: `not_found` for a space that is another
+ * tenant's or beyond those that the caller is confined to, `forbidden` for changes with a test credential and
+ * for creating a space while confined to some, `conflict` for a name that is taken.
  */
 export interface SpaceService {
   /** Those that the caller may enter, newest first, up to one more than asked for. */
@@ -42,7 +45,9 @@ export function createSpaceService(manager: EntityManager): SpaceService {
     find,
     list: ({ tenantId, spaces }, page) => store.list(tenantId, spaces, page),
 
-    async create({ actor, tenantId, spaces }, name) {
+    async create(by, name) {
+      assertLive(by);
+      const { actor, tenantId, spaces } = by;
       if (spaces !== null) {
         throw new Problem(
           'forbidden',
@@ -61,6 +66,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
 
     async rename(by, id, name) {
       const before = await find(by, id);
+      assertLive(by);
       // To be called what it is called already is no change.
       if (before.name === name) return before;
       const { tenantId, actor } = by;
@@ -71,6 +77,12 @@ export function createSpaceService(manager: EntityManager): SpaceService {
       return space;
     },
   };
+}
+
+/** A space is shared by both environments, so that changing it exceeds a test credential. */
+function assertLive({ environment }: SpaceManager): void {
+  if (environment === 'live') return;
+  throw new Problem('forbidden', 'Spaces are shared with live: this needs a live credential.');
 }
 
 function taken(): Problem {

@@ -25,7 +25,10 @@ describe('what verification leaves to be written', () => {
   /** A key from the time when the old secret key was the only one. */
   const createOldKey = () =>
     gatehouse.dataSource.transaction((manager) =>
-      createKeyService({ manager, keyring: retiring, format: gatehouse.format }).create(
+      createKeyService({
+        ...{ manager, keyring: retiring, format: gatehouse.format },
+        defaultRateLimit: 0,
+      }).create(
         { actor: OPERATOR, tenantId: tenant.id },
         newKey.parse({ name: 'Old', scopes: ['contacts:read'] }),
       ),

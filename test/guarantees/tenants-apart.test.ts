@@ -123,7 +123,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         await store.update(theirs.id, own.id, { name: 'Theirs' });
         await store.expireWithin(theirs.id, own.id, 1);
         const listed = await store.list(theirs.id, LIVE, ALL);
-        expect(listed.map(({ id }) => id)).not.toContain(own.id);
+        expect(listed.found.map(({ id }) => id)).not.toContain(own.id);
       });
       expect(await snapshot('credentials')).toEqual(before);
 
@@ -154,7 +154,7 @@ describe('every store keeps tenants apart, and live from test', () => {
       const test = await gatehouse.createKey(ours, { environment: 'test' });
       const store = createCredentialStore(manager);
       const idsOf = async (filter: typeof LIVE | typeof TEST) =>
-        (await store.list(ours.id, filter, ALL)).map(({ id }) => id);
+        (await store.list(ours.id, filter, ALL)).found.map(({ id }) => id);
 
       expect(await idsOf(LIVE)).toEqual([live.id]);
       expect(await idsOf(TEST)).toEqual([test.id]);

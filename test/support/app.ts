@@ -140,7 +140,10 @@ export async function createTestApp(
       }),
     createKey: (tenant, fields = {}) =>
       dataSource.transaction(async (manager) => {
-        const keys = createKeyService({ manager, keyring, format });
+        const keys = createKeyService({
+          ...{ manager, keyring, format },
+          defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
+        });
         const by = { actor: OPERATOR, tenantId: tenant.id };
         const parsed = newKey.parse({ name: 'A key', scopes: KEY_SCOPES, ...fields });
         const { key, secret } = await keys.create(by, parsed);

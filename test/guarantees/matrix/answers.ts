@@ -55,7 +55,10 @@ export function answerToCaller(
     if (!admission.scopes.every((scope) => scopes.includes(scope))) {
       return [403, 'scope_insufficient', 'insufficient_scope'];
     }
-    return isReached(path, environment, owner) ? [SUCCESS[method] ?? 0] : [404, 'not_found'];
+    if (!isReached(path, environment, owner)) return [404, 'not_found'];
+    return isSharedWithLive(method, path) && environment === 'test'
+      ? FORBIDDEN
+      : [SUCCESS[method] ?? 0];
   });
 }
 
@@ -98,6 +101,11 @@ function answerTo(method: string, path: string, admit: (to: Admission) => Answer
 /** Answers to HEAD have no body that could say a code. */
 function written(method: string, [status, code]: Answer): string {
   return code === undefined || method === 'HEAD' ? String(status) : `${status} ${code}`;
+}
+
+/** Spaces hold the data of both environments: test only reads them. */
+function isSharedWithLive(method: string, path: string): boolean {
+  return path.startsWith('/spaces') && method.startsWith('P');
 }
 
 /** A live key manages test keys too, as the less; spaces are of both environments. */

@@ -1,0 +1,159 @@
+import type { Actor } from '../audit/audit-log.js';
+import type { CredentialStore } from '../credentials/credential-store.js';
+import {
+  factsOf,
+  KEY_KINDS,
+  reachableFrom,
+  TENANT_KINDS,
+  type Environment,
+  type KeyKind,
+} from '../credentials/kinds.js';
+import { areWithin } from '../http/networks.js';
+import { Problem } from '../http/problem.js';
+import type { Scope } from '../scopes/catalog.js';
+import { delegableBy } from '../scopes/roles.js';
+import { missingFrom } from '../scopes/scope-set.js';
+
+/** Everything in which one credential can be wider than another. */
+export interface Authority {
+  readonly kind: KeyKind;
+  readonly environment: Environment;
+  readonly scopes: readonly Scope[];
+  /** `null`: every space of the tenant. */
+  readonly spaces: readonly string[] | null;
+  /** `null`: from anywhere. */
+  readonly allowedIps: readonly string[] | null;
+  /** `null`: never expires. */
+  readonly expiresAt: Date | null;
+  /** `null`: the operator's default; 0: unlimited. */
+  readonly rateLimitPerMinute: number | null;
+}
+
+/** The authority of a manager as it is now, and the subjects whose revocation would end it. */
+export interface HeldAuthority extends Authority {
+  readonly subjects: readonly string[];
+}
+
+/**
+ * Who manages keys: the operator, without limits; the holder of a credential; or an account, which manages
+ * the personal tokens that speak for it.
+ */
+export interface KeyManager {
+  readonly actor: Actor;
+  readonly tenantId: string;
+  /** Absent for the operator and for accounts. */
+  readonly credentialId?: string;
+  /** Where the credential acts, which may be narrower than it is: see `pairing.ts`. */
+  readonly acting?: Pick<Authority, 'environment' | 'spaces'>;
+  /** Absent for the operator and for credentials. */
+  readonly accountId?: string;
+  /** The session in which the account has signed in. */
+  readonly sessionId?: string;
+}
+
+/** The kinds that somebody manages. */
+export function managedKinds({
+  accountId,
+  credentialId,
+}: Pick<KeyManager, 'accountId' | 'credentialId'>): readonly KeyKind[] {
+  if (accountId !== undefined) return KEY_KINDS.filter((kind) => !TENANT_KINDS.includes(kind));
+  return credentialId === undefined ? KEY_KINDS : TENANT_KINDS;
+}
+
+/** What ends with a membership, an account or a tenant. */
+export function subjectsOfMember(tenantId: string, accountId: string): readonly string[] {
+  return [`${accountId}@${tenantId}`, accountId, tenantId];
+}
+
+/**
+ * The authority of a manager as it is now, not as it was when the request came in.
+ *
+ * @returns `undefined` for the operator
+ * @throws Problem `unauthorized` or `forbidden` if it has ended
+ */
+export async function authorityOf(
+  store: CredentialStore,
+  { tenantId, credentialId, acting, accountId, sessionId = '' }: KeyManager,
+): Promise<HeldAuthority | undefined> {
+  if (accountId !== undefined) {
+    if (!(await store.isSignedIn(accountId, sessionId))) {
+      throw new Problem('unauthorized', 'You are not signed in any more.');
+    }
+    const role = await store.roleOf(tenantId, accountId);
+    if (role === undefined) {
+      throw new Problem('forbidden', 'You are not a member of this tenant.');
+    }
+    return {
+      kind: 'personal',
+      environment: 'live',
+      scopes: delegableBy(role),
+      spaces: null,
+      allowedIps: null,
+      expiresAt: null,
+      rateLimitPerMinute: null,
+      subjects: subjectsOfMember(tenantId, accountId),
+    };
+  }
+  if (credentialId === undefined) return undefined;
+  const caller = await store.find(tenantId, credentialId);
+  if (caller?.status === 'active') return { ...caller, ...acting };
+  throw new Problem('unauthorized', 'The credential is not valid any more.');
+}
+
+/** The scopes that its holder can put on other credentials. */
+export function grantableScopes({ kind, scopes }: Pick<Authority, 'kind' | 'scopes'>) {
+  return factsOf(kind).handsOn ?? scopes;
+}
+
+/** Whether a credential lies within the environment and the spaces of a manager: beyond, it is not found. */
+export function liesWithin(
+  target: Pick<Authority, 'environment' | 'spaces'>,
+  authority: Pick<Authority, 'environment' | 'spaces'>,
+): boolean {
+  return (
+    reachableFrom(authority.environment).includes(target.environment) &&
+    isWithin(target.spaces, authority.spaces, isSubset)
+  );
+}
+
+/**
+ * The respects in which a credential is wider than the authority that creates, alters or ends it.
+ *
+ * @param defaultLimit requests a minute that `null` stands for; 0 for unlimited
+ * @returns one phrase for each; empty if it is within the authority
+ */
+export function exceeded(
+  target: Authority,
+  authority: Authority,
+  defaultLimit: number,
+): readonly string[] {
+  const { scopes: own, kind } = target;
+  // Its holder also has the scopes that it can put on other credentials.
+  const wanted = [...own, ...(factsOf(kind).handsOn ?? [])];
+  const scopes = missingFrom(grantableScopes(authority), wanted);
+  const limitOf = ({ rateLimitPerMinute }: Authority) => {
+    const limit = rateLimitPerMinute ?? defaultLimit;
+    return limit === 0 ? null : limit;
+  };
+  return [
+    ...(scopes.length > 0 ? [`scopes (${scopes.join(' ')})`] : []),
+    ...(reachableFrom(authority.environment).includes(target.environment) ? [] : ['environment']),
+    ...(isWithin(target.spaces, authority.spaces, isSubset) ? [] : ['spaces']),
+    ...(isWithin(target.allowedIps, authority.allowedIps, areWithin) ? [] : ['addresses']),
+    ...(isWithin(target.expiresAt, authority.expiresAt, (a, b) => a <= b) ? [] : ['expiry']),
+    ...(isWithin(limitOf(target), limitOf(authority), (a, b) => a <= b) ? [] : ['rate limit']),
+  ];
+}
+
+/** `null` is no restriction: only another `null` contains it. */
+function isWithin<Value>(
+  inner: Value | null,
+  outer: Value | null,
+  compare: (inner: Value, outer: Value) => boolean,
+): boolean {
+  return outer === null || (inner !== null && compare(inner, outer));
+}
+
+function isSubset(inner: readonly string[], outer: readonly string[]): boolean {
+  return inner.every((item) => outer.includes(item));
+}

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createSpace } from '../support/spaces.js';
+
+describe('filters of GET /api/v1/api-keys', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let admin: TestKey;
+  const keys = new Map<string, TestKey>();
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    admin = await gatehouse.createKey(tenant, { name: 'Admin' });
+    const make = async (name: string, fields: object) =>
+      keys.set(
+        name,
+        await gatehouse.createKey(tenant, { name, scopes: ['leads:read'], ...fields }),
+      );
+    await make('Nightly export', {});
+    await make('EXPORT of 100%_\\ Müller', { environment: 'test' });
+    await make('Site', { kind: 'publishable', scopes: ['products:read'] });
+    await make('Gone', {});
+    await make('Over', { expiresAt: new Date(Date.now() + 60_000).toISOString() });
+    const { database } = gatehouse;
+    await gatehouse.http
+      .delete(`/api/v1/api-keys/${idOf('Gone')}`)
+      .set(admin.bearer)
+      .expect(204);
+    const past = `gatehouse_now() - interval '1 minute'`;
+    await database.query(`UPDATE credentials SET expires_at = ${past} WHERE name = 'Over'`);
+  });
+  afterAll(() => gatehouse.close());
+
+  const idOf = (name: string) => keys.get(name)?.id ?? '';
+  const get = (query: string, by = admin) =>
+    gatehouse.http.get(`/api/v1/api-keys?${query}`).set(by.bearer);
+  const names = async (query: string, by = admin) => {
+    const { body } = await get(query, by).expect(200);
+    return (body.data as { name: string }[]).map(({ name }) => name);
+  };
+  const searching = (text: string) => names(new URLSearchParams({ search: text }).toString());
+
+  it('status tells what is active, revoked and expired', async () => {
+    expect(await names('status=active')).toEqual([
+      ...['Site', 'EXPORT of 100%_\\ Müller', 'Nightly export', 'Admin'],
+    ]);
+    expect(await names('status=revoked')).toEqual(['Gone']);
+    expect(await names('status=expired')).toEqual(['Over']);
+  });
+
+  it('kind and environment go together with the others', async () => {
+    expect(await names('kind=publishable')).toEqual(['Site']);
+    expect(await names('kind=secret&environment=test')).toEqual(['EXPORT of 100%_\\ Müller']);
+    expect(await names('kind=secret&status=expired&environment=live')).toEqual(['Over']);
+    expect(await names('kind=personal')).toEqual([]);
+  });
+
+  it('search finds names in any case, whole ids, and the last four characters', async () => {
+    expect(await searching('export')).toEqual(['EXPORT of 100%_\\ Müller', 'Nightly export']);
+    expect(await searching('MÜLLER')).toEqual(['EXPORT of 100%_\\ Müller']);
+    expect(await searching('%_\\')).toEqual(['EXPORT of 100%_\\ Müller']);
+    expect(await searching('_')).toEqual(['EXPORT of 100%_\\ Müller']);
+    expect(await searching(idOf('Site'))).toEqual(['Site']);
+    expect(await searching(keys.get('Nightly export')?.secret.slice(-4) ?? '')).toEqual([
+      'Nightly export',
+    ]);
+    expect(await searching("' OR true --")).toEqual([]);
+    expect(await searching('key_')).toEqual([]);
+  });
+
+  it('unusedDays finds what was neither used nor created within so many days', async () => {
+    expect(await names('unusedDays=1')).toEqual([]);
+    const age = (name: string, days: number) =>
+      gatehouse.database.query(
+        `UPDATE credentials SET created_at = gatehouse_now() - make_interval(days => $1) WHERE name = $2`,
+        [days, name],
+      );
+    await age('Site', 40);
+    await age('Nightly export', 40);
+    expect(await names('unusedDays=30')).toEqual(['Site', 'Nightly export']);
+    expect(await names('unusedDays=41')).toEqual([]);
+
+    await gatehouse.http
+      .get('/api/v1/me')
+      .set(keys.get('Site')?.bearer ?? {})
+      .expect(200);
+    await gatehouse.app.activity.flush();
+    expect(await names('unusedDays=30')).toEqual(['Nightly export']);
+  });
+
+  it.each([
+    ['status=on', 'status', 'invalid_enum', 'must be one of active, revoked, expired'],
+    ['status=revokd', 'status', 'invalid_enum', 'did you mean revoked?'],
+    ['status=', 'status', 'invalid_enum', 'must be one of active, revoked, expired'],
+    ['kind=publishible', 'kind', 'invalid_enum', 'did you mean publishable?'],
+    ['environment=Test', 'environment', 'invalid_enum', 'did you mean test?'],
+    ['search=', 'search', 'too_short', 'at least 1 character'],
+    [`search=${'x'.repeat(101)}`, 'search', 'too_long', 'at most 100 characters'],
+    ['search=a%00b', 'search', 'invalid_format', 'control characters'],
+    ['unusedDays=0', 'unusedDays', 'too_small', 'at least 1'],
+    ['unusedDays=-1', 'unusedDays', 'invalid_format', 'whole number of days'],
+    ['unusedDays=36501', 'unusedDays', 'too_big', 'at most 36500'],
+    ['unusedDays=9999999999', 'unusedDays', 'invalid_format', 'whole number of days'],
+    ['status=active&status=active', 'status', 'repeated_member', 'more than once'],
+    ['stauts=active', 'stauts', 'unknown_member', 'did you mean status?'],
+  ])('%s is refused', async (query, field, code, message) => {
+    const answer = await get(query);
+
+    expectInvalid(answer, [field]);
+    expect(answer.body.errors).toHaveLength(1);
+    expect(answer.body.errors[0].code).toBe(code);
+    expect(answer.body.errors[0].message).toContain(message);
+  });
+
+  it('bind the cursor that was made with them', async () => {
+    const { body } = await get('status=active&limit=1').expect(200);
+    const { cursor } = body.meta.pagination;
+
+    expect(await names(`status=active&limit=2&cursor=${cursor}`)).toHaveLength(2);
+    for (const query of ['', 'status=expired&', 'status=active&search=x&']) {
+      expectProblem(await get(`${query}cursor=${cursor}`), 400, 'bad_request');
+    }
+  });
+
+  it('show a confined key what lies within its spaces only', async () => {
+    const space = await createSpace(gatehouse, tenant, 'Yard');
+    const fields = { scopes: ['api_keys:manage'], spaces: [space] };
+    const confined = await gatehouse.createKey(tenant, { ...fields, name: 'Confined' });
+
+    expect(await names('', confined)).toEqual(['Confined']);
+    expect(await names('search=export', confined)).toEqual([]);
+  });
+});

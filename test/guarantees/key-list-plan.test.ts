@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { listStatement, MAX_EXAMINED } from '../../src/credentials/credential-list.js';
+import type { CredentialFilter } from '../../src/credentials/credential-list.js';
+import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Actual Rows': number;
+  readonly 'Actual Loops': number;
+  readonly 'Shared Hit Blocks': number;
+  readonly 'Shared Read Blocks': number;
+  readonly Plans?: readonly Plan[];
+}
+
+/** As many keys lie before those that are asked for. */
+const CROWD = 60_000;
+
+describe('a page of keys, in a tenant that has many of another sort', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  let test: TestKey;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    tenant = await gatehouse.createTenant('acme');
+    test = await gatehouse.createKey(tenant, { name: 'Test', environment: 'test' });
+    await gatehouse.database.query(
+      `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
+         principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by)
+       SELECT 'key_' || n, $1, CASE WHEN n % 3 = 0 THEN 'personal' ELSE 'secret' END, 'live', 'Crowd',
+         '{leads:read}', CASE WHEN n % 3 = 0 THEN 'user' ELSE 'tenant' END, 'usr_' || n % 100,
+         'digest ' || n, 'none', 'x', ARRAY['key_' || n, $1], nextval('issue_order'), 'test'
+       FROM generate_series(1, $2::int) AS n`,
+      [tenant.id, CROWD],
+    );
+    await gatehouse.database.query('ANALYZE credentials');
+  }, 60_000);
+  afterAll(() => gatehouse.close());
+
+  async function planOf(filter: Partial<CredentialFilter>, limit = 25): Promise<Plan> {
+    const all = { kinds: TENANT_KINDS, environments: ENVIRONMENTS, ...filter };
+    const { text, values } = listStatement(tenant.id, all, { limit, after: undefined });
+    const [row] = await gatehouse.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+      `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
+      [...values],
+    );
+    if (row === undefined) throw new Error('no plan');
+    return row['QUERY PLAN'][0].Plan;
+  }
+  const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+  const blocksOf = (plan: Plan) => plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
+  const scansOf = (plan: Plan) =>
+    nodesOf(plan).filter((node) => node['Relation Name'] === 'credentials');
+
+  it.each<[string, Partial<CredentialFilter>]>([
+    ['of both environments', {}],
+    ['of the test environment', { environments: ['test'] }],
+    ['of one kind', { kinds: ['publishable'] }],
+    ['of one kind of the test environment', { kinds: ['secret'], environments: ['test'] }],
+  ])('%s reads no more than itself', async (_what, filter) => {
+    const plan = await planOf(filter);
+
+    for (const scan of scansOf(plan)) {
+      expect(scan['Node Type']).toMatch(/^Index/);
+      expect(scan['Actual Rows'] * scan['Actual Loops']).toBeLessThanOrEqual(26 * 10);
+    }
+    expect(blocksOf(plan)).toBeLessThan(600);
+  });
+
+  it('of one account reads no more than its own', async () => {
+    const filter = { kinds: ['personal'], accountId: 'usr_3' } as const;
+
+    for (const scan of scansOf(await planOf(filter))) {
+      expect(scan['Actual Rows'] * scan['Actual Loops']).toBeLessThanOrEqual(CROWD / 100);
+    }
+  });
+
+  it.each<[string, Partial<CredentialFilter>]>([
+    ['a search', { search: 'nothing is called so' }],
+    ['a status', { status: 'revoked' }],
+    ['spaces', { spaces: ['spc_01ARZ3NDEKTSV4RRFFQ69G5FAV'] }],
+    ['unused days', { unusedDays: 30_000 }],
+  ])('narrowed by %s examines a bounded number of keys', async (_what, filter) => {
+    for (const scan of scansOf(await planOf(filter))) {
+      const rows = scan['Actual Rows'] * scan['Actual Loops'];
+      expect(rows).toBeLessThanOrEqual(MAX_EXAMINED + 1);
+    }
+  });
+
+  it('leads on where it stopped, so that everything is found in the end', async () => {
+    const admin = await gatehouse.createKey(tenant, { name: 'Admin' });
+    const found: string[] = [];
+    let [cursor, pages] = ['', 0];
+    do {
+      const query = `search=test&limit=100${cursor && `&cursor=${cursor}`}`;
+      const answer = await gatehouse.http.get(`/api/v1/api-keys?${query}`).set(admin.bearer);
+      expect(answer.status).toBe(200);
+      found.push(...(answer.body.data as { id: string }[]).map(({ id }) => id));
+      const { pagination } = answer.body.meta;
+      expect(pagination.has_more).toBe(pagination.cursor !== null);
+      cursor = pagination.cursor ?? '';
+      pages += 1;
+    } while (cursor !== '' && pages < 100);
+
+    expect(found).toEqual([test.id]);
+    expect(pages).toBe(Math.ceil((CROWD * 2) / 3 / MAX_EXAMINED) + 1);
+  });
+});
