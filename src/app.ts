@@ -1,5 +1,4 @@
 import Koa, { type Middleware } from 'koa';
-import compose from 'koa-compose';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
@@ -46,7 +45,8 @@ import { believeIssuer } from './http/issuer.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createQueryCheck } from './http/query.js';
-import { createRateExchange, type RateExchange } from './http/rate-exchange.js';
+import { mountAt } from './http/mount-at.js';
+import { createRateExchange, createSteadyClock, type RateExchange } from './http/rate-exchange.js';
 import { createRateLimit } from './http/rate-limit.js';
 import { createRateWindowStore } from './http/rate-window-store.js';
 import { createRequests } from './http/requests.js';
@@ -249,20 +249,20 @@ export function createApp(dependencies: AppDependencies): App {
     createRoutes(API_PREFIX, settings.apiRoutes, settings.before) as Middleware<RequestState>,
   );
   koa.use(
-    within(
+    mountAt(
       [...oauth.endpoints.map(({ path }) => path.replace(/:.*/, ''))],
       answerOAuthErrors,
       createRoutes('', oauth.endpoints, () => []),
     ),
   );
   koa.use(
-    within(
+    mountAt(
       PAGES,
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
       createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),
   );
-  koa.use(within(['/settings/'], settings.pages));
+  koa.use(mountAt(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
   return {
     ...{ koa, prefixes, activity: flushedWith(activity, refusedSignIns) },
@@ -270,20 +270,4 @@ export function createApp(dependencies: AppDependencies): App {
     apiRoutes,
     sessionRoutes: settings.apiRoutes,
   };
-}
-
-/** Does not step back, as the clock on the wall may. */
-function createSteadyClock(): () => number {
-  const { timeOrigin } = performance;
-  return () => timeOrigin + performance.now();
-}
-
-/** Middleware for paths that begin like these: whatever is mounted later runs outside of it. */
-function within(
-  beginnings: readonly string[],
-  ...chain: Middleware<RequestState>[]
-): Middleware<RequestState> {
-  const composed = compose(chain);
-  return (ctx, next) =>
-    beginnings.some((beginning) => ctx.path.startsWith(beginning)) ? composed(ctx, next) : next();
 }

@@ -128,6 +128,12 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
   };
 }
 
+/** A clock that never steps back, as the system's may. */
+export function createSteadyClock(): () => number {
+  const { timeOrigin } = performance;
+  return () => timeOrigin + performance.now();
+}
+
 function slotsOf({ bucket, from }: Untold, windowSeconds: number): SlotUnits[] {
   return ownSince(bucket, from).map(({ slot, units }) => ({
     ...{ bucket: bucket.id, windowSeconds, units },
