@@ -168,10 +168,18 @@ describe('every store keeps tenants apart, and live from test', () => {
         ...['create', 'find', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `create`, `find`, `findByEmail`, `hasPassword`, `rehash` and `setPassword` know no
-        // tenant.
-        ...['create', 'find', 'findByEmail', 'findMembership', 'hasPassword', 'join', 'leave'],
-        ...['listMembers', 'listMemberships', 'rehash', 'setPassword', 'setRole'],
+        // Accounts are global: `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`, `renewHash` and
+        // `setPassword` know no tenant.
+        ...['create', 'find', 'findByEmail', 'findMembership', 'findToSignIn', 'hasPassword'],
+        ...[
+          'join',
+          'leave',
+          'listMembers',
+          'listMemberships',
+          'renewHash',
+          'setPassword',
+          'setRole',
+        ],
       ]);
     });
 
