@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credentials/kinds.js';
 import { holdsCredential } from '../credentials/secret-format.js';
 import { isId } from '../db/id.js';
+import { boundedList } from '../http/bounded.js';
 import { isAddressOrNetwork } from '../http/networks.js';
 import { coded, text, timestamp } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
@@ -14,10 +15,6 @@ const MAX_BINDINGS = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 
-/** A list whose length is checked before its items: a long list must not cost more than reading it. */
-const atMost = <Item extends z.ZodType>(length: number, item: Item) =>
-  z.array(z.unknown()).max(length).pipe(z.array(item));
-
 /** An empty list could be meant as "none", and would be stored as "all": refused. */
 const isNotEmpty = (list: readonly unknown[]) => list.length > 0;
 
@@ -25,7 +22,7 @@ const isNotEmpty = (list: readonly unknown[]) => list.length > 0;
 const name = text(100).refine((value) => !holdsCredential(value), 'must not hold a credential');
 
 /** `null`: from anywhere. */
-const allowedIps = atMost(
+const allowedIps = boundedList(
   MAX_ADDRESSES,
   z
     .string()
@@ -46,13 +43,13 @@ const expiresAt = timestamp().nullable();
 
 const rateLimitPerMinute = z.number().int().min(0).max(MAX_RATE_LIMIT).nullable();
 
-const scopes = atMost(
+const scopes = boundedList(
   KEY_SCOPES.length,
   z.enum(KEY_SCOPES, 'is not a scope that a key can carry'),
 ).transform(inCatalogOrder);
 
 /** `null`: every space. */
-const spaces = atMost(
+const spaces = boundedList(
   MAX_SPACES,
   z
     .string()
@@ -63,7 +60,7 @@ const spaces = atMost(
   .nullable();
 
 /** `null`: bound to nothing in particular. */
-const bindings = atMost(
+const bindings = boundedList(
   MAX_BINDINGS,
   z.strictObject({
     type: z

@@ -16,6 +16,8 @@ const MAX_CONTACTS = 10;
 /** Bounds of what is looked at, before anything is left out of it. */
 const MAX_ITEMS = 100;
 const MAX_TEXT = 4000;
+/** Empty and repeated ones included. Each is parsed as a URL, which is dear. */
+const MAX_SENT_REDIRECTS = 2 * MAX_REDIRECTS;
 
 export const MAX_NAME = 200;
 
@@ -27,7 +29,7 @@ const anyOf = (known: readonly string[]) =>
 
 const redirectUris = (isHostAllowed: IsHostAllowed) =>
   boundedList(
-    MAX_ITEMS,
+    MAX_SENT_REDIRECTS,
     z.string().superRefine((uri, context) => {
       const fault = redirectUriFault(uri, isHostAllowed);
       if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });

@@ -19,13 +19,8 @@ export function boundedText<Schema extends z.ZodType<unknown, string>>(
  * A list whose length is checked before its items.
  *
  * @param item reads each item if there are few enough
+ * @param message for anything but such a list; by default the one of the fault
  */
-export function boundedList<Item extends z.ZodType>(
-  max: number,
-  item: Item,
-  message = `must be a list of ${max} items or fewer`,
-) {
-  return z
-    .custom<z.input<Item>[]>((value) => Array.isArray(value) && value.length <= max, message)
-    .pipe(z.array(item));
+export function boundedList<Item extends z.ZodType>(max: number, item: Item, message?: string) {
+  return z.array(z.unknown(), message).max(max, message).pipe(z.array(item));
 }

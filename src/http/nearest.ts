@@ -13,7 +13,9 @@ export function nearestTo(text: unknown, known: readonly string[]): string | und
   let nearest: string | undefined;
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const word of known) {
-    const distance = distanceOf(wanted, word.toLowerCase());
+    // Each character more or less is a change of its own.
+    if (Math.abs(word.length - wanted.length) >= least) continue;
+    const distance = distanceOf(wanted, word.toLowerCase(), least);
     if (distance >= least) continue;
     nearest = word;
     least = distance;
@@ -24,8 +26,10 @@ export function nearestTo(text: unknown, known: readonly string[]): string | und
 /**
  * Insertions, deletions, substitutions and swaps of neighbours that lead from one text to the other (optimal
  * string alignment).
+ *
+ * @param least where counting stops: a larger distance is not told from this one
  */
-function distanceOf(from: string, to: string): number {
+function distanceOf(from: string, to: string, least: number): number {
   let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 1; row <= from.length; row += 1) {
@@ -42,6 +46,8 @@ function distanceOf(from: string, to: string): number {
         ),
       );
     }
+    // No later row has a smaller one.
+    if (Math.min(...current) >= least) return least;
     beforePrevious = previous;
     previous = current;
   }

@@ -9,6 +9,8 @@ const MAX_ERRORS = 50;
 /** Errors that the detail spells out; `errors` has all of them. */
 const IN_DETAIL = 3;
 const MAX_FIELD_LENGTH = 100;
+/** Faults for which the nearest known value is looked up, which is dear. */
+const MAX_NEAREST = 3;
 /** A longer choice is not listed in full. */
 const MAX_LISTED = 12;
 
@@ -17,9 +19,17 @@ export function coded(code: string, message: string) {
   return { message, params: { code } };
 }
 
+/** Blanks around a text are taken away, so more may be sent than is kept. */
+const SENT_PER_KEPT = 2;
+
+/** A text that is too long is not looked at further, also not by checks that are added to this one. */
 const checkedText = (max: number, isAllowed: (value: string) => boolean) =>
   z
     .string()
+    .max(max * SENT_PER_KEPT, {
+      error: `must have at most ${counted(max, 'character')}`,
+      abort: true,
+    })
     .refine(
       isAllowed,
       coded(
@@ -29,7 +39,7 @@ const checkedText = (max: number, isAllowed: (value: string) => boolean) =>
     )
     .trim()
     .min(1)
-    .max(max);
+    .max(max, { abort: true });
 
 /** Text on one line, trimmed, of 1 to `max` characters; without control and direction characters. */
 export function text(max: number) {
@@ -76,7 +86,10 @@ export function parseWith<Schema extends z.ZodType>(
 
 /** What is wrong with a value, in the words of this project. */
 export function faultsOf(error: z.ZodError): readonly FieldError[] {
-  return error.issues.slice(0, MAX_ERRORS).flatMap(toFieldErrors).slice(0, MAX_ERRORS);
+  return error.issues
+    .slice(0, MAX_ERRORS)
+    .flatMap((issue, index) => toFieldErrors(issue, index < MAX_NEAREST))
+    .slice(0, MAX_ERRORS);
 }
 
 /** For schemas that are used without `parseWith`: makes their messages those of this project. */
@@ -92,7 +105,7 @@ export function invalid(errors: readonly FieldError[]): Problem {
   return new Problem('validation_failed', detail.endsWith('?') ? detail : `${detail}.`, { errors });
 }
 
-function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+function toFieldErrors(issue: z.core.$ZodIssue, namesNearest: boolean): FieldError[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, MAX_ERRORS).map((key) => ({
       field: fieldOf([...issue.path, key]),
@@ -103,7 +116,7 @@ function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   const field = fieldOf(issue.path);
   if (isMissing(issue)) return [{ field, code: 'required', message: 'is required' }];
   const code = codeOf(issue);
-  const near = issue.code === 'invalid_value' ? nearestOf(issue) : undefined;
+  const near = namesNearest && issue.code === 'invalid_value' ? nearestOf(issue) : undefined;
   const message = near === undefined ? issue.message : `${issue.message}: did you mean ${near}?`;
   return [{ field, code, message }];
 }

@@ -151,4 +151,25 @@ describe('the errors of a 422', () => {
     const long = await post('/contacts', { type: 'other', ['y'.repeat(5000)]: 1 });
     expect(long.text.length).toBeLessThan(1000);
   });
+
+  it('look no further at a text that is too long', async () => {
+    const name = `bwp_live_${'a'.repeat(200_000)}\u202e`;
+    const answer = await post('/api-keys', { ...KEY, name });
+    expect(answer.status).toBe(422);
+    expect(answer.body.errors).toEqual([
+      { field: 'name', code: 'too_long', message: 'must have at most 100 characters' },
+    ]);
+    const padded = await post('/api-keys', { ...KEY, name: `${' '.repeat(100)}A key ` });
+    expect(padded.status).toBe(201);
+    expect(padded.body.data.name).toBe('A key');
+  });
+
+  it('name the nearest value for the first three only: looking it up is dear', async () => {
+    const answer = await post('/api-keys', { ...KEY, scopes: Array(40).fill('contacts:raed') });
+    expect(answer.status).toBe(422);
+    const near = (answer.body.errors as { message: string }[]).map(({ message }) =>
+      message.includes('did you mean'),
+    );
+    expect(near).toEqual(Array.from({ length: 40 }, (_, index) => index < 3));
+  });
 });
