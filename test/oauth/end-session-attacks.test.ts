@@ -99,6 +99,8 @@ describe('end-session under attack', () => {
     await expectNowhere({ ...target, id_token_hint: hint });
     await expectNowhere({ ...target, id_token_hint: hint, client_id: evil.client_id });
     await expectNowhere({ ...target, client_id: client.client_id });
+    const contradicted = { id_token_hint: hint, client_id: evil.client_id };
+    await expectNowhere({ ...contradicted, post_logout_redirect_uri: BYE });
     await expectNowhere(target);
     await expectNowhere({ ...target, client_id: 'cli_00000000000000000000000000000000' });
     await expectNowhere({ ...target, client_id: 'cli_\0' });
