@@ -36,6 +36,8 @@ export interface AccountStore {
    * @param fields the password as it was chosen; only its argon2id hash is kept
    */
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
+  /** Records that what is sent to the account's address reaches its owner (`email_verified`). */
+  confirmEmail(accountId: string): Promise<void>;
   /** Replaces the password. Sessions and tokens are another matter. */
   setPassword(accountId: string, password: string): Promise<void>;
   /** As `findByEmail`, with the time by which cookies of known browsers expire, in seconds since the epoch. */
@@ -83,6 +85,13 @@ export function createAccountStore(manager: EntityManager): AccountStore {
       const passwordHash = await hashPassword(password);
       await accounts.insert({ id, email: normalizeEmail(email), name, passwordHash });
       return accounts.findOneByOrFail({ id });
+    },
+    async confirmEmail(accountId) {
+      await manager.query(
+        `UPDATE accounts SET email_verified_at = gatehouse_now()
+         WHERE id = $1 AND email_verified_at IS NULL`,
+        [accountId],
+      );
     },
     async setPassword(accountId, password) {
       await accounts.update({ id: accountId }, { passwordHash: await hashPassword(password) });

@@ -20,14 +20,16 @@ const roles = z.enum(ROLES, `must be one of ${ROLES.join(', ')}`);
 export const ACCOUNT_COMMANDS: readonly Command[] = [
   {
     name: 'accounts create',
-    usage: '--email EMAIL --tenant TENANT --role ROLE [--name NAME] [--password-stdin]',
+    usage:
+      '--email EMAIL --tenant TENANT --role ROLE [--name NAME] [--email-verified] [--password-stdin]',
     summary:
-      'Makes somebody a member of a tenant. A new account gets the password from standard input, or a generated one, which is printed.',
+      'Makes somebody a member of a tenant. A new account gets the password from standard input, or a generated one, which is printed. --email-verified vouches for the address: apps are told that it was confirmed.',
     options: {
       email: { type: 'string' },
       tenant: { type: 'string' },
       role: { type: 'string' },
       name: { type: 'string' },
+      'email-verified': { type: 'boolean' },
       'password-stdin': { type: 'boolean' },
     },
     positionals: [0, 0],
@@ -57,16 +59,19 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
       if (!(await accounts.join(tenant.id, account.id, role))) {
         throw new Refused(`${account.email} is a member of ${tenant.slug} already.`);
       }
+      const isVouchedFor = args.flag('email-verified');
+      if (isVouchedFor) await accounts.confirmEmail(account.id);
       await createAuditLog(manager).record(OPERATOR, {
         tenantId: tenant.id,
         action: existing ? 'membership.create' : 'account.create',
         subject: account.id,
-        details: { email: account.email, role },
+        details: { email: account.email, role, ...(isVouchedFor && { emailVerified: true }) },
       });
       return {
         id: account.id,
         email: account.email,
         name: account.name,
+        emailVerified: isVouchedFor || account.emailVerifiedAt !== null,
         tenantId: tenant.id,
         role,
         createdAt: account.createdAt,

@@ -51,6 +51,30 @@ describe('accounts', () => {
     return rows.map(({ action }) => action);
   };
 
+  describe('create', () => {
+    const create = async (address: string, ...more: string[]) => {
+      const words = ['accounts', 'create', '--email', address, '--tenant', tenant.slug];
+      const { stdout } = await cli([...words, '--role', 'viewer', ...more, '--json']);
+      const { id, emailVerified } = JSON.parse(stdout) as Record<string, unknown>;
+      const [row] = await gatehouse.database.query(
+        'SELECT email_verified_at IS NOT NULL AS verified FROM accounts WHERE id = $1',
+        [id],
+      );
+      return [emailVerified, row?.['verified']];
+    };
+
+    it('takes an address for confirmed only if the operator vouches for it, later too', async () => {
+      const third = await gatehouse.createTenant(`third-${randomUUID()}`);
+      const address = `${randomUUID()}@example.com`;
+      expect(await create(address)).toEqual([false, false]);
+      tenant = other;
+      expect(await create(address, '--email-verified')).toEqual([true, true]);
+      tenant = third;
+      expect(await create(address)).toEqual([true, true]);
+      expect(await create(`${randomUUID()}@example.com`, '--email-verified')).toEqual([true, true]);
+    });
+  });
+
   describe('update', () => {
     it('changes the role in one tenant', async () => {
       expect((await run('update', '--role', 'viewer')).code).toBe(0);
