@@ -92,7 +92,7 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
   };
   const REASONS = {
     foreign: `This form has to be sent from a page of ${issuer}.`,
-    no_cookie: `Your browser did not send the cookie of this page. Allow cookies for ${new URL(issuer).host}, then open the page again.`,
+    no_cookie: `Your browser has to accept cookies from ${new URL(issuer).host}. Allow them, then open the page again.`,
     stale: 'The page that this form was on is too old. Open it again.',
   } as const;
 

@@ -43,7 +43,7 @@ export interface PendingAuthorization {
 
 const EXPIRED = 'This page has expired. Go back to the app and start again.';
 const NO_COOKIE =
-  'Your browser sent no cookie for this page. Allow cookies for this site, then go back to the app and start again.';
+  'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.';
 
 /** @throws Problem `not_found` if this browser waits for no such authorization, or no longer */
 export async function findPending(

@@ -74,7 +74,7 @@ const STALE = 'This page was open for too long. Enter your password again.';
 
 export function createSignInPage(dependencies: Dependencies): SignInPage {
   const { pages, csrf, clientAddress, signIn, deviceCookieName, issuer } = dependencies;
-  const noCookie = `Your browser did not send back the cookie of this page. Allow cookies for ${new URL(issuer).host}, then sign in again.`;
+  const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
   const send = (
     ctx: PageContext,
     view: SignInView,

@@ -168,7 +168,7 @@ describe('a browser without cookies', () => {
       const answer = await postForm(browser, path, { csrf, email: ada.email, password: PASSWORD });
       const html = await answer.text();
       expect(answer.status).toBe(403);
-      expect(html).toContain('Allow cookies for localhost:3000, then sign in again.');
+      expect(html).toContain('Your browser has to accept cookies from localhost:3000 to sign in.');
       expect(html).not.toContain('too long');
       expect(html).toContain(`value="${ada.email}"`);
       expect(html).not.toContain(PASSWORD);
@@ -197,7 +197,7 @@ describe('a browser without cookies', () => {
     browser.cookies.clear();
     const page = await browser.open(location);
     expect(page.status).toBe(404);
-    expect(mainOf(page)).toContain('Allow cookies for this site');
+    expect(mainOf(page)).toContain('Your browser has to accept cookies from this site.');
   });
 });
 
