@@ -141,6 +141,7 @@ export function createApp(dependencies: AppDependencies): App {
     limits: {
       tenantPerHour: config.RATE_LIMIT_TENANT_PER_HOUR,
       keyPerMinute: config.RATE_LIMIT_KEY_PER_MINUTE,
+      tokenSharePercent: config.RATE_LIMIT_TOKEN_SHARE_PERCENT,
     },
     clientAddress,
   });

@@ -99,6 +99,11 @@ const environment = z.object({
   GRANT_MAX_DAYS: wholeNumber(1, 3650, 'days').default(365),
   RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
   RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),
+  RATE_LIMIT_TOKEN_SHARE_PERCENT: z
+    .string()
+    .regex(/^([1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
+    .transform(Number)
+    .default(20),
   RATE_LIMIT_REGISTRATION_PER_MINUTE: rateLimit
     .refine((limit) => limit <= 1000, 'must be 1000 at most, 0 for no limit')
     .default(20),

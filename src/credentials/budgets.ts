@@ -14,12 +14,19 @@ export interface Budgets {
   readonly perMinute: RateBuckets;
   /** The shares of a request, opened; what has no limit is not among them. */
   sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
-  /** What is used and left; `apiKey` is `null` if the credential counts on none of its own. */
+  /**
+   * What is used and left. `apiKey` is `null` for credentials that are not keys; `share` is what a token's app or
+   * account has of the tenant's budget, and absent for keys.
+   */
   usageOf(
     principal: Principal,
     request: IncomingMessage,
     now: number,
-  ): { readonly tenant: UsageOrNoLimit; readonly apiKey: UsageOrNoLimit | null };
+  ): {
+    readonly tenant: UsageOrNoLimit;
+    readonly apiKey: UsageOrNoLimit | null;
+    readonly share?: UsageOrNoLimit;
+  };
 }
 
 /** What has no limit is not counted. */
@@ -29,32 +36,66 @@ type UsageOrNoLimit =
 interface Limits {
   readonly tenantPerHour: number;
   readonly keyPerMinute: number;
+  /** How much of the tenant's budget one app, or one account by its personal tokens, may use. */
+  readonly tokenSharePercent: number;
 }
 
+type BudgetName = 'tenant' | 'key' | 'share';
+
 interface BudgetFacts {
-  readonly name: 'Tenant' | 'Key';
+  /** Which limit holds, and how answers call it. */
+  readonly of: BudgetName;
   readonly counts: Budget['counts'];
   idOf(principal: Principal, address: () => string): string;
 }
 
-/** Whoever has a publishable key must not be able to use up what is meant for the tenant's servers. */
+/** Test has budgets of its own: an experiment must not use up the hour of the tenant's servers. */
+const ofEnvironment = (id: string, { environment }: Principal) =>
+  environment === 'live' ? id : `${id} ${environment}`;
+
+/**
+ * Holders of publishable keys, of one app's tokens and of one account's personal tokens must not be able to use
+ * up what is meant for the tenant's servers.
+ */
 const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
-  tenant: { name: 'Tenant', counts: 'units', idOf: ({ tenantId }) => tenantId },
-  publishable_tenant: {
-    name: 'Tenant',
+  tenant: {
+    of: 'tenant',
     counts: 'units',
-    idOf: ({ tenantId }) => `${tenantId} publishable`,
+    idOf: (principal) => ofEnvironment(principal.tenantId, principal),
   },
-  key: { name: 'Key', counts: 'requests', idOf: ({ credentialId }) => credentialId },
+  publishable_tenant: {
+    of: 'tenant',
+    counts: 'units',
+    idOf: (principal) => ofEnvironment(`${principal.tenantId} publishable`, principal),
+  },
+  client_share: {
+    of: 'share',
+    counts: 'units',
+    idOf: (principal) =>
+      ofEnvironment(`${principal.tenantId} ${principal.token?.clientId}`, principal),
+  },
+  account_share: {
+    of: 'share',
+    counts: 'units',
+    idOf: (principal) => ofEnvironment(`${principal.tenantId} ${principal.principalId}`, principal),
+  },
+  key: { of: 'key', counts: 'requests', idOf: ({ credentialId }) => credentialId },
   key_and_address: {
-    name: 'Key',
+    of: 'key',
     counts: 'requests',
     idOf: ({ credentialId }, address) => `${credentialId} ${subscriberOf(address())}`,
   },
 };
 
+/** How headers and refusals call a budget. A token's share is in the place of a key's own budget. */
+const WORDS = {
+  tenant: { name: 'Tenant', whose: "The tenant's budget" },
+  key: { name: 'Key', whose: "The key's budget" },
+  share: { name: 'Key', whose: "The share of this app or account in the tenant's budget" },
+} as const;
+
 /** The windows that budgets slide over, in seconds. */
-const SECONDS = { Tenant: 3600, Key: 60 } as const;
+const SECONDS = { hour: 3600, minute: 60 } as const;
 
 export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
 
@@ -66,25 +107,28 @@ export function createBudgets({
   limits: Limits;
   clientAddress: (request: IncomingMessage) => string;
 }): Budgets {
-  const windows = {
-    Tenant: createRateBuckets(SECONDS.Tenant),
-    Key: createRateBuckets(SECONDS.Key),
-  };
+  const hour = createRateBuckets(SECONDS.hour);
+  const minute = createRateBuckets(SECONDS.minute);
+  const windows = { tenant: hour, share: hour, key: minute };
   const budgets = Object.fromEntries(
     Object.entries(BUDGETS).map(([label, facts]) => [
       label,
-      { ...facts, label, buckets: windows[facts.name] },
+      { ...facts, ...WORDS[facts.of], label, buckets: windows[facts.of] },
     ]),
   ) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
 
-  const limitOf = (name: BudgetFacts['name'], { rateLimitPerMinute }: Principal) =>
-    name === 'Tenant' ? limits.tenantPerHour : (rateLimitPerMinute ?? limits.keyPerMinute);
+  // Rounded up: a share of a small budget must not be none, nor 0, which is no limit.
+  const share = Math.ceil((limits.tenantPerHour * limits.tokenSharePercent) / 100);
+  const limitOf = (name: BudgetName, { rateLimitPerMinute }: Principal) => {
+    if (name === 'key') return rateLimitPerMinute ?? limits.keyPerMinute;
+    return name === 'tenant' ? limits.tenantPerHour : share;
+  };
 
   const sharesOf: Budgets['sharesOf'] = (principal, request, now) => {
     const shares: Share[] = [];
     for (const kind of KINDS[principal.kind].limits) {
       const budget = budgets[kind];
-      const limit = limitOf(budget.name, principal);
+      const limit = limitOf(budget.of, principal);
       if (limit === 0) continue;
       const id = budget.idOf(principal, () => clientAddress(request));
       shares.push({ budget, limit, bucket: budget.buckets.open(id, now) });
@@ -93,18 +137,23 @@ export function createBudgets({
   };
 
   return {
-    buckets: Object.values(windows),
-    perMinute: windows.Key,
+    buckets: [hour, minute],
+    perMinute: minute,
     sharesOf,
     usageOf(principal, request, now) {
       const shares = sharesOf(principal, request, now);
-      const usage = (name: BudgetFacts['name']) => {
-        const share = shares.find(({ budget }) => budget.name === name);
-        return share ? usageOf(share, now) : withoutLimit(windows[name]);
-      };
       const kinds: readonly BudgetKind[] = KINDS[principal.kind].limits;
-      const hasKeyBudget = kinds.some((kind) => BUDGETS[kind].name === 'Key');
-      return { tenant: usage('Tenant'), apiKey: hasKeyBudget ? usage('Key') : null };
+      const kindOf = (name: BudgetName) => kinds.find((kind) => BUDGETS[kind].of === name);
+      const usage = (name: BudgetName) => {
+        const kind = kindOf(name);
+        const counted = shares.find(({ budget }) => kind && budget === budgets[kind]);
+        return counted ? usageOf(counted, now) : withoutLimit(windows[name]);
+      };
+      return {
+        tenant: usage('tenant'),
+        apiKey: kindOf('key') ? usage('key') : null,
+        ...(kindOf('share') && { share: usage('share') }),
+      };
     },
   };
 }

@@ -26,7 +26,8 @@ export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-he
 export type Family = 'keys' | 'personal' | 'imported' | 'tokens';
 
 /** The budgets that requests can count on, see `budgets.ts`. */
-export type BudgetKind = 'tenant' | 'publishable_tenant' | 'key' | 'key_and_address';
+export type BudgetKind =
+  'tenant' | 'publishable_tenant' | 'key' | 'key_and_address' | 'client_share' | 'account_share';
 
 interface KindFacts {
   readonly family: Family;
@@ -90,7 +91,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'personal_access_token',
     presentations: IN_A_HEADER,
-    limits: ['tenant'],
+    limits: ['tenant', 'account_share'],
   },
   service: {
     family: 'keys',
@@ -139,7 +140,7 @@ export const KINDS = {
     takesBindings: false,
     type: 'access_token',
     presentations: IN_A_HEADER,
-    limits: ['tenant'],
+    limits: ['tenant', 'client_share'],
   },
 } as const satisfies Record<string, KindFacts>;
 

@@ -26,7 +26,13 @@ export function createSessionLimit({
   readonly now: () => number;
   readonly register: Registry;
 }): SessionLimit {
-  const budget: Budget = { label: 'session', name: 'Session', counts: 'requests', buckets };
+  const budget: Budget = {
+    label: 'session',
+    name: 'Session',
+    whose: "The session's budget",
+    counts: 'requests',
+    buckets,
+  };
   return <State extends RequestState>(sessionIdOf: (state: State) => string) => {
     const limitRate = createRateLimit<State>({
       now,

@@ -14,6 +14,8 @@ export interface Budget {
   readonly label: string;
   /** What headers call it: `RateLimit-<name>-Limit`. */
   readonly name: string;
+  /** How a refusal calls it, as the beginning of a sentence. */
+  readonly whose: string;
   readonly counts: 'units' | 'requests';
   readonly buckets: RateBuckets;
 }
@@ -97,7 +99,7 @@ export function createRateLimit<State extends RequestState>({
       refusals.inc({ budget: budget.label });
       throw new Problem(
         'rate_limited',
-        `The budget of this ${budget.name.toLowerCase()} is spent for now. Try again in ${seconds} s.`,
+        `${budget.whose} is used up for now. Try again in ${seconds} s.`,
         { headers: { 'Retry-After': String(seconds) } },
       );
     };

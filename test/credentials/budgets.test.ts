@@ -33,7 +33,7 @@ describe('requests count by the kind of their credential:', () => {
     },
   );
 
-  it('personal tokens and access tokens count on the tenant only', async () => {
+  it('personal tokens and access tokens count on the tenant, and on a share of it', async () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const client = await registerClient(gatehouse);
     const { access_token } = await getTokens(gatehouse, { client, user });
@@ -41,8 +41,9 @@ describe('requests count by the kind of their credential:', () => {
     expect(told(await me(token), 'tenant')).toEqual([10_000, 9999, 3600]);
     const personal = await me(await makeKey('personal'));
     expect(told(personal, 'tenant')).toEqual([10_000, 9998, 3600]);
+    expect(told(personal, 'key')).toEqual([2000, 1999, 3600]);
     for (let n = 0; n < 70; n += 1) await me(token);
-    for (const answer of [personal, await me(token)]) expect(told(answer, 'key')).toBeUndefined();
+    expect(told(await me(token), 'key')).toEqual([2000, 1928, 3600]);
   });
 
   it('publishable keys count by key and address, in a tenant budget of their own', async () => {

@@ -25,7 +25,13 @@ describe('what a request costs', () => {
   let server: Server;
   beforeAll(async () => {
     const buckets = createRateBuckets(3600);
-    const budget = { label: 'tenant', name: 'Tenant', counts: 'units', buckets } as const;
+    const budget = {
+      label: 'tenant',
+      name: 'Tenant',
+      whose: 'It',
+      counts: 'units',
+      buckets,
+    } as const;
     const limitRate = createRateLimit({
       // Another bucket for each request, so that what is used is what it cost.
       sharesOf: (ctx, now) => [

@@ -59,7 +59,7 @@ describe('GET /api/v1/usage', () => {
     });
   });
 
-  it('has no apiKey for tokens, which count on the tenant only', async () => {
+  it('has a share instead of apiKey for tokens', async () => {
     const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     const client = await registerClient(gatehouse);
     const parameters = { scope: 'audit:read' };
@@ -69,9 +69,14 @@ describe('GET /api/v1/usage', () => {
     expect(status).toBe(200);
     expect(body.data.apiKey).toBeNull();
     expect(body.data.tenant).toMatchObject({ limit: 10_000, used: 1, remaining: 9999 });
+    expect(body.data.share).toEqual({
+      ...{ limit: 2000, used: 1, remaining: 1999, resetSeconds: 3600, windowSeconds: 3600 },
+    });
 
     const personal = await createCredential(gatehouse, tenant, 'personal', ['audit:read']);
-    expect((await usage(personal)).body.data).toMatchObject({ tenant: { used: 2 }, apiKey: null });
+    expect((await usage(personal)).body.data).toMatchObject({
+      ...{ tenant: { used: 2 }, apiKey: null, share: { used: 1 } },
+    });
   });
 
   it.each(['service', 'agent', 'organization'] as const)(
