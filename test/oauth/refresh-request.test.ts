@@ -12,7 +12,12 @@ import {
   type TestUser,
   type TokenResponse,
 } from '../support/oauth.js';
-import { authenticationOf, expectOAuthError, refresh } from '../support/oauth-requests.js';
+import {
+  authenticationOf,
+  expectOAuthError,
+  getCodeForm,
+  refresh,
+} from '../support/oauth-requests.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 
@@ -54,6 +59,31 @@ describe('a request to refresh', () => {
     expect(answer.status).toBe(200);
     const { refresh_token: next } = (await answer.json()) as TokenResponse;
     expect((await refresh(gatehouse, byBasic, next)).status).toBe(200);
+  });
+
+  it('is answered to a client whose id and secret are percent-encoded in the header', async () => {
+    const encode = (text = '') =>
+      [...text].map((char) => `%${char.charCodeAt(0).toString(16)}`).join('');
+    const { client_id: id, client_secret: secret } = byBasic;
+    const headers = { Authorization: `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}` };
+    const form = { grant_type: 'refresh_token', refresh_token: await start(byBasic) };
+    const answer = await post(gatehouse, 'token', form, headers);
+    expect(answer.status).toBe(200);
+    const { refresh_token: token = '', access_token: access } =
+      (await answer.json()) as TokenResponse;
+    const introspected = await post(gatehouse, 'introspect', { token: access }, headers);
+    expect(await introspected.json()).toMatchObject({ active: true });
+    expect((await post(gatehouse, 'revoke', { token }, headers)).status).toBe(200);
+    await expectOAuthError(await refresh(gatehouse, byBasic, token), 400, 'invalid_grant');
+    const {
+      client_id: _id,
+      client_secret: _secret,
+      ...code
+    } = await getCodeForm(gatehouse, {
+      client: byBasic,
+      user,
+    });
+    expect((await post(gatehouse, 'token', code, headers)).status).toBe(200);
   });
 
   it('is refused to a client that authenticates twice, or not at all, and consumes nothing', async () => {
