@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 import type { Keyring } from '../credentials/keyring.js';
 import type { RunPrepared } from '../db/prepared.js';
@@ -64,7 +64,5 @@ function contextOf(digest: string): string {
 /** Everything in a request that shapes its answer, to tell a repetition from another request. */
 function hashOf({ wanted, audience }: RefreshMeaning): string {
   const scopes = [...new Set(wanted)].toSorted();
-  return createHash('sha256')
-    .update(JSON.stringify([scopes, audience]))
-    .digest('hex');
+  return hash('sha256', JSON.stringify([scopes, audience]));
 }
