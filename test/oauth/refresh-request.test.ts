@@ -63,7 +63,7 @@ describe('a request to refresh', () => {
 
   it('is answered to a client whose id and secret are percent-encoded in the header', async () => {
     const encode = (text = '') =>
-      [...text].map((char) => `%${char.charCodeAt(0).toString(16)}`).join('');
+      text.replaceAll(/./g, (char) => `%${char.charCodeAt(0).toString(16)}`);
     const { client_id: id, client_secret: secret } = byBasic;
     const headers = { Authorization: `Basic ${btoa(`${encode(id)}:${encode(secret)}`)}` };
     const form = { grant_type: 'refresh_token', refresh_token: await start(byBasic) };
