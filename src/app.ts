@@ -135,7 +135,7 @@ export function createApp(dependencies: AppDependencies): App {
     activity,
     register,
     resourceMetadataUrl,
-    audiences: new Set([issuer, `${issuer}/api/v1`]),
+    audiences: [issuer, `${issuer}/api/v1`],
   });
   const budgets = createBudgets({
     limits: {
@@ -193,7 +193,7 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ csrf, presentations, prefixes, refusedSignIns },
+    ...{ csrf, presentations, prefixes, refusedSignIns, now: exchange.now },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,

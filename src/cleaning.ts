@@ -8,6 +8,7 @@ import { eraseOldAnswers, forgetEndedGrants } from './grants/grant-cleaning.js';
 import { createAttemptStore } from './http/attempts.js';
 import { forgetOldAnswers } from './http/idempotency.js';
 import { forgetOldRateWindows } from './http/rate-window-store.js';
+import { deleteExpiredInteractions } from './oauth/artifact-store.js';
 import { forgetExpiredSessions } from './sessions/session-store.js';
 import { forgetEndedKeys } from './signing-keys/signing-key-store.js';
 
@@ -19,6 +20,7 @@ const STEPS: readonly Step[] = [
   ({ manager }, signal) => forgetOldAnswers(manager, signal),
   ({ manager }, signal) => eraseOldAnswers(manager, signal),
   ({ manager }, signal) => forgetExpiredSessions(manager, signal),
+  ({ manager }, signal) => deleteExpiredInteractions(manager, signal),
   ({ manager }) => createAttemptStore(manager).forgetOld(),
   ({ manager }) => forgetEndedKeys(manager),
   ({ manager }, signal) => forgetOldRateWindows(manager, BUDGET_WINDOWS, signal),

@@ -107,6 +107,7 @@ const environment = z.object({
   RATE_LIMIT_REGISTRATION_PER_MINUTE: rateLimit
     .refine((limit) => limit <= 1000, 'must be 1000 at most, 0 for no limit')
     .default(20),
+  RATE_LIMIT_AUTHORIZE_PER_MINUTE: rateLimit.default(60),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
   ADMIN_PASSWORD: newPassword.optional(),

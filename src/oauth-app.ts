@@ -23,6 +23,7 @@ import type { Verifier } from './credentials/verifier.js';
 import { createRunPrepared } from './db/prepared.js';
 import { createConsentStore } from './grants/consent-store.js';
 import { createGrantStore } from './grants/grant-store.js';
+import { createAddressLimit } from './http/address-limit.js';
 import type { CorsPath } from './http/cors.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
@@ -34,7 +35,7 @@ import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
-  repeatByGet,
+  repeatAuthorizationByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
 import { createConsents } from './oauth/consents.js';
@@ -44,7 +45,7 @@ import { createIdTokenHints } from './oauth/id-token-hint.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
-import { OAUTH_PATHS } from './oauth/paths.js';
+import { OAUTH_CORS, OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocol } from './oauth/protocol.js';
 import { createProtocolSessions } from './oauth/protocol-sessions.js';
 import { cookiesOf, createCookieSigner, createProvider } from './oauth/provider.js';
@@ -75,6 +76,8 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   readonly refusedSignIns: RefusedSignIns;
   readonly docsUrl: string;
+  /** Milliseconds since the epoch, which never step back: limits slide by them. */
+  readonly now: () => number;
 }
 
 /** OAuth, as `app.ts` mounts it. */
@@ -91,6 +94,9 @@ export interface OAuthApp {
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
   readonly cors: { readonly open: readonly CorsPath[]; readonly decided: readonly CorsPath[] };
 }
+
+/** An authorization is resumed after each of its pages: so many times the limit for beginning one. */
+const RESUMES = 5;
 
 const POST = { access: 'public', method: 'POST' } as const;
 const GET = { access: 'public', method: 'GET' } as const;
@@ -118,6 +124,9 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   };
   const hasPassword = (id: string, mark: string) =>
     createAccountStore(manager).hasPassword(id, mark);
+  const limit = createAddressLimit(dependencies.now);
+  const admit = (purpose: string, perMinute: number) => (request: Context['req']) =>
+    limit.take(purpose, clientAddress(request), perMinute);
   const consents = createConsents({
     transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
   });
@@ -126,6 +135,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     findAccount,
     resources,
     isAuthenticatedRedirect,
+    admitStranger: admit('authorize', config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
   });
   const protocol = createProtocol(signingKeys, (signing) =>
     createProvider(
@@ -165,7 +175,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       return endGrant(row, actor, 'a code or refresh token was used twice');
     },
   });
-  const authorize = createAuthorizationEndpoint({ protocol: protocol.middleware, pages });
+  const authorize = createAuthorizationEndpoint({
+    ...{ resources, pages },
+    protocol: protocol.middleware,
+    admitResume: admit('resume', RESUMES * config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
+  });
 
   const signInPage = createSignInPage({
     ...{ pages, csrf, clientAddress, issuer },
@@ -218,7 +232,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path,
         handle: authorize as Route<'public'>['handle'],
       })),
-      { ...POST, path: OAUTH_PATHS.authorize, handle: repeatByGet },
+      {
+        ...POST,
+        path: OAUTH_PATHS.authorize,
+        handle: (ctx) => repeatAuthorizationByGet(pages, ctx),
+      },
       ...createInteractionRoutes({
         ...{ pages, csrf, consents, findClient, findAccount, clientAddress },
         isAuthenticatedRedirect,
@@ -239,7 +257,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         home: HOME,
       }),
     ],
-    cors: CORS,
+    cors: OAUTH_CORS,
   };
 }
 
@@ -275,18 +293,3 @@ async function endGrantIn(
     details: { clientId, reason },
   });
 }
-
-/** Contract of the endpoints that browsers may call from other origins. */
-const CORS: OAuthApp['cors'] = {
-  open: [
-    ...OAUTH_PATHS.metadata.map((path) => ({ path, methods: 'GET, HEAD' })),
-    { path: OAUTH_PATHS.jwks, methods: 'GET, HEAD' },
-    { path: OAUTH_PATHS.register, methods: 'POST' },
-    { path: `${OAUTH_PATHS.register}/:clientId`, methods: 'GET, HEAD, PUT, DELETE' },
-  ],
-  decided: [
-    { path: OAUTH_PATHS.token, methods: 'POST' },
-    { path: OAUTH_PATHS.revoke, methods: 'POST' },
-    { path: OAUTH_PATHS.userinfo, methods: 'GET, HEAD, POST' },
-  ],
-};

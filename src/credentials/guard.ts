@@ -4,6 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 
 import type { RequestState } from '../http/context.js';
 import { Problem, type ProblemCode } from '../http/problem.js';
+import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
@@ -49,7 +50,7 @@ interface Dependencies {
   /** Where clients learn how to get a token (RFC 9728 §5.1). */
   readonly resourceMetadataUrl: string;
   /** The resources that are served here: tokens for another are refused (RFC 8707 §2.2). */
-  readonly audiences: ReadonlySet<string>;
+  readonly audiences: readonly string[];
 }
 
 /** Why a credential does not open a route, beyond what the verifier refuses. */
@@ -235,10 +236,11 @@ function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Rea
 
 function reasonOfAudience(
   { principal }: Verdict,
-  audiences: ReadonlySet<string>,
+  audiences: readonly string[],
 ): Reason | undefined {
   const audience = principal?.token?.audience;
-  return audience === undefined || audiences.has(audience) ? undefined : 'audience_not_served';
+  if (audience === undefined || audiences.includes(audience)) return undefined;
+  return findResource(audiences, audience) === undefined ? 'audience_not_served' : undefined;
 }
 
 /** Every access token expires within the hour: that is not worth an entry in the audit log. */

@@ -1,5 +1,5 @@
 import type { Route } from '../http/routes.js';
-import { SCOPES, CATALOG } from '../scopes/catalog.js';
+import { RESOURCE_SCOPES } from '../scopes/catalog.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
@@ -17,7 +17,8 @@ export function createProtectedResourceRoutes({
   issuer: string;
   brandName: string;
 }): Route<'public'>[] {
-  const scopes = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'keys');
+  // Clients ask for all that is listed here: what most of them need, and nothing that changes data.
+  const scopes = RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read'));
   const document = (resource: string) =>
     JSON.stringify({
       resource,

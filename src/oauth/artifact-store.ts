@@ -1,4 +1,7 @@
+import type { EntityManager } from 'typeorm';
+
 import type { Keyring } from '../credentials/keyring.js';
+import { inBatches } from '../db/batches.js';
 import type { RunPrepared } from '../db/prepared.js';
 
 /** What the protocol keeps for minutes. */
@@ -63,4 +66,24 @@ export function createArtifactStore(run: RunPrepared, keyring: Keyring): Artifac
       await run(DESTROY, [keyring.digests(secret), kind]);
     },
   };
+}
+
+/** Deletes the authorizations that waited for their user in vain: anybody can begin one. */
+export function deleteExpiredInteractions(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<void> {
+  return inBatches(async (limit) => {
+    const [row] = await manager.query<[{ count: number }]>(
+      `WITH expired AS (
+         DELETE FROM oauth_artifacts WHERE (digest, expires_at) IN (
+           SELECT digest, expires_at FROM oauth_artifacts
+           WHERE kind = 'Interaction' AND expires_at <= gatehouse_now()
+           ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM expired`,
+      [limit],
+    );
+    return row.count;
+  }, signal);
 }

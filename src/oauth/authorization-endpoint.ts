@@ -1,11 +1,16 @@
 import type { Context, Middleware } from 'koa';
+import { errors } from 'oidc-provider';
 
+import type { AttemptVerdict } from '../http/attempts.js';
 import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
+import { describeError, headingOf, wordsFor } from './authorization-error-words.js';
+import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import type { OAuthViews } from './page-data.js';
+import { OAUTH_PATHS } from './paths.js';
 import { authorizationResponseOf, oidcOf } from './library-internals.js';
 
 /**
@@ -14,36 +19,39 @@ import { authorizationResponseOf, oidcOf } from './library-internals.js';
  * open redirect with our name on it. `prompt=none` is excepted, which is not for people to see.
  */
 export function createAuthorizationEndpoint({
+  resources,
   protocol,
   pages,
+  admitResume,
 }: {
+  /** The resources that tokens can be for (RFC 8707). */
+  resources: readonly string[];
   /** The library's own answer to an authorization request. */
   protocol: Middleware;
   pages: Pages<OAuthViews>;
+  /** Counts a request that continues an authorization after a page of ours. */
+  admitResume: (request: Context['req']) => AttemptVerdict;
 }): Middleware {
   return async (ctx, next) => {
     // It would do what GET does, which is not without effect for whoever has agreed before.
     if (ctx.method === 'HEAD') throw new Problem('method_not_allowed', 'Use GET.');
-    assertShort(ctx.querystring);
+    if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
+    if (ctx.path !== OAUTH_PATHS.authorize) assertMayResume(ctx, admitResume);
+    const query = normalizeRequest(ctx.query, resources);
+    Object.defineProperty(ctx, 'query', { value: query });
     // The library would answer some errors as JSON; whoever follows a link here is a person.
     ctx.req.headers.accept = 'text/html';
     await protocol(ctx, next);
-    const { failure } = ctx.state as { failure?: unknown };
+    const { failure, authorizationError } = ctx.state as AuthorizationState;
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
     const response = authorizationResponseOf(ctx);
     if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
     // Not read from the location: its query begins with the words of the client's own redirect URI.
     ctx.remove('Location');
-    renderAuthorizationError(pages, ctx, {
-      code: response['error'] ?? 'invalid_request',
-      description: response['error_description'],
-    });
+    renderAuthorizationError(pages, ctx, authorizationError ?? failure);
   };
 }
-
-/** Whoever asks, signed in or not, makes us keep what was asked until the user has answered. */
-const MAX_REQUEST = 8192;
 
 /** @throws Problem `bad_request` for a request that is too long to be kept */
 export function assertShort(query: string): void {
@@ -58,33 +66,67 @@ export function assertShort(query: string): void {
 export async function repeatByGet(ctx: Context): Promise<void> {
   const query = (await readForm(ctx)).toString();
   assertShort(query);
+  redirectToQuery(ctx, query);
+}
+
+/** The same for an authorization request, whose errors have the protocol's codes. */
+export async function repeatAuthorizationByGet(
+  pages: Pages<OAuthViews>,
+  ctx: Context,
+): Promise<void> {
+  const query = (await readForm(ctx)).toString();
+  if (query.length > MAX_REQUEST) renderTooLong(pages, ctx);
+  else redirectToQuery(ctx, query);
+}
+
+function redirectToQuery(ctx: Context, query: string): void {
   ctx.redirect(`${ctx.path}?${query}`);
   ctx.status = 303;
 }
 
-const HEADING = 'This did not work';
+/** What the library reported while it answered: an error that is meant for the client, or a failure of ours. */
+interface AuthorizationState {
+  readonly failure?: unknown;
+  readonly authorizationError?: Error;
+}
 
-/** Where the protocol's own words are for the app's developer only. */
-const FOR_PEOPLE: ReadonlyMap<string, string> = new Map([
-  ['server_error', 'Something went wrong on our side.'],
-  ['invalid_client', 'This app is not known here, or no longer admitted. Connect it again.'],
-]);
+/**
+ * Resuming deletes what was kept and may keep it again. Repeated in parallel it would multiply.
+ *
+ * @throws Problem `rate_limited`
+ */
+function assertMayResume(
+  ctx: Context,
+  admitResume: (request: Context['req']) => AttemptVerdict,
+): void {
+  const verdict = admitResume(ctx.req);
+  if (verdict.isAllowed) return;
+  throw new Problem('rate_limited', wordsFor('rate_limited').message, {
+    headers: { 'Retry-After': String(verdict.retryAfterSeconds) },
+  });
+}
 
-/** Tells the user, where the client cannot be told. */
+function renderTooLong(pages: Pages<OAuthViews>, ctx: Context): void {
+  const error = new errors.InvalidRequest(`the request is longer than ${MAX_REQUEST} characters`);
+  renderAuthorizationError(pages, ctx, error);
+}
+
+/**
+ * Tells the user, where the client cannot be told.
+ * @param error the library's; a failure of ours has no words for anybody
+ */
 export function renderAuthorizationError(
   pages: Pages<OAuthViews>,
   ctx: Context,
-  { code, description }: { code: string; description?: string | undefined },
+  error: unknown,
 ): void {
   const { requestId } = ctx.state as { requestId: string };
-  const message =
-    FOR_PEOPLE.get(code) ??
-    `The app’s request cannot be answered${description === undefined ? '' : `: ${description}`}.`;
+  const { status, code, heading, message, scopes } = describeError(error);
   pages.send(
     ctx,
     'error',
-    { title: 'Sign-in failed', heading: HEADING, message, code, requestId },
-    { status: ctx.status >= 400 ? ctx.status : 400 },
+    { title: 'Sign-in failed', heading, message, code, scopes, requestId },
+    { status },
   );
 }
 
@@ -96,7 +138,8 @@ export function renderPageError(
   signedIn?: SignedInFrame,
 ): void {
   // Not the problem's own title: of a page that was left open too long, "There is nothing here" is no help.
-  const page = { title: HEADING, heading: HEADING, message, code, requestId };
+  const heading = headingOf(code);
+  const page = { title: heading, heading, message, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
 

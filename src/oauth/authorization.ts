@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 import {
   errors,
   interactionPolicy,
@@ -5,13 +7,14 @@ import {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 
+import type { AttemptVerdict } from '../http/attempts.js';
+import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
+import { settleRequest } from './authorization-request.js';
 import type { Consents } from './consents.js';
-
 import { textOf, type Parameters } from './parameters.js';
 import type { PageAccount } from './pending-authorization.js';
-import { requestedScopes } from './requested-scopes.js';
 
 const { base, Check, Prompt } = interactionPolicy;
 
@@ -27,6 +30,8 @@ interface Dependencies {
   /** The resources that tokens can be for (RFC 8707), the one that is meant by default first. */
   readonly resources: readonly [string, ...string[]];
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
+  /** Counts a request that is kept although nobody has signed in. */
+  readonly admitStranger: (request: IncomingMessage) => AttemptVerdict;
 }
 
 /** What the library asks of us while it answers an authorization request. */
@@ -35,18 +40,35 @@ export type Authorization = ReturnType<typeof createAuthorization>;
 export function createAuthorization(dependencies: Dependencies) {
   const { consents, resources, findAccount } = dependencies;
 
-  /** @throws InvalidTarget for a resource that nobody here serves */
-  function assertResource(resource: string): string {
-    if (resources.includes(resource)) return resource;
-    throw new errors.InvalidTarget();
-  }
-
   return {
-    assertResource,
     policy: createPolicy(),
-    settleScope,
-    defaultResource: (_ctx: KoaContextWithOIDC, _client: unknown, oneOf?: readonly string[]) =>
-      oneOf === undefined ? resources[0] : (oneOf[0] ?? resources[0]),
+
+    /** @throws InvalidTarget for a resource that is not served */
+    assertResource(resource: string): string {
+      const served = findResource(resources, resource);
+      if (served === undefined) throw new errors.InvalidTarget();
+      return served;
+    },
+
+    /** Settles a request that the library has judged; nothing of it is stored yet. */
+    settle(ctx: KoaContextWithOIDC): void {
+      settleRequest(ctx);
+      assertAdmitted(ctx, dependencies.admitStranger);
+    },
+
+    /**
+     * Chooses the resource that a token is for. Of several that a token request names (RFC 8707 §2.2) it is
+     * the first, and each must have been granted.
+     *
+     * @param oneOf resources as the token request or the grant names them, if either does
+     * @throws InvalidTarget
+     */
+    chooseResource(oneOf?: readonly string[], granted?: readonly string[]): string {
+      if (granted !== undefined && oneOf?.some((resource) => !granted.includes(resource))) {
+        throw new errors.InvalidTarget();
+      }
+      return oneOf?.[0] ?? resources[0];
+    },
 
     async findAccount(id: string) {
       const account = await findAccount(id);
@@ -93,29 +115,22 @@ function createPolicy() {
   return policy;
 }
 
-/**
- * Settles what is asked for, from what was sent: the library has dropped `offline_access` by now unless
- * consent was asked for, but our consent page always names it. Where nothing of it can be granted, the
- * user still signs in before the client learns that.
- *
- * @throws InvalidRequest for a parameter with a NUL, which PostgreSQL cannot hold
- */
-async function settleScope(ctx: KoaContextWithOIDC): Promise<void> {
-  const { oidc } = ctx;
-  if (
-    Object.values(oidc.params ?? {})
-      .flat()
-      .some((value) => String(value).includes('\0'))
-  ) {
-    throw new errors.InvalidRequest('a parameter holds a NUL character');
+/** More requests of strangers than an address may leave behind; answered by a page. */
+class TooManyRequests extends errors.CustomOIDCProviderError {
+  constructor() {
+    super('rate_limited', 'too many authorization requests from this address');
+    Object.assign(this, { status: 429, statusCode: 429, allow_redirect: false });
   }
-  const sent = textOf(ctx.query, 'scope');
-  const registered = oidc.client?.['registered_scope'] as string | undefined;
-  const scopes = requestedScopes(sent === '' ? undefined : sent, registered);
-  const usable = oidc.client?.grantTypeAllowed('refresh_token')
-    ? scopes
-    : scopes.filter((scope) => scope !== 'offline_access');
-  (oidc.params as Record<string, unknown>)['scope'] = usable.join(' ');
+}
+
+/** @throws TooManyRequests for a request that would be kept for somebody who has not signed in */
+function assertAdmitted(ctx: KoaContextWithOIDC, admitStranger: Dependencies['admitStranger']) {
+  const { oidc } = ctx;
+  if (oidc.session?.accountId !== undefined || oidc.promptPending('none')) return;
+  const verdict = admitStranger(ctx.req);
+  if (verdict.isAllowed) return;
+  ctx.set('Retry-After', String(verdict.retryAfterSeconds));
+  throw new TooManyRequests();
 }
 
 /**

@@ -4,6 +4,7 @@ import { createId } from '../db/id.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
 import { noteRefusal } from '../http/oauth-error.js';
+import { findResource } from '../http/resource-uri.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import type { Competition } from './competition.js';
 import { createExchange, type Exchange } from './exchange.js';
@@ -19,6 +20,8 @@ interface Dependencies {
   readonly competition: Competition;
   readonly issue: Issue;
   readonly lifetimes: Lifetimes;
+  /** The resources that tokens can be for (RFC 8707). */
+  readonly resources: readonly string[];
   /** The library's own answer to a token request. */
   readonly protocol: Middleware;
   /** Ends a grant because its code was used twice. */
@@ -50,17 +53,28 @@ export type ExchangeCode = (ctx: Context, next: Next, request: TokenRequest) => 
  * @throws OAuthError
  */
 export function createCodeExchange(dependencies: Dependencies): ExchangeCode {
-  const { store, competition, protocol } = dependencies;
+  const { store, competition, protocol, resources } = dependencies;
   return async (ctx, next, { body, form, since }) => {
     const exchange = createExchange(store, competition, form.get('code'), since);
     (ctx.state as ExchangeState).exchange = exchange;
     try {
-      await judge(ctx, body, () => protocol(ctx, next));
+      await judge(ctx, asRegistered(form, body, resources), () => protocol(ctx, next));
       await conclude(ctx, exchange, dependencies);
     } finally {
       exchange.competitor?.leave();
     }
   };
+}
+
+/** A request's body in which each resource is written as it is registered: the library compares to the letter. */
+function asRegistered(form: Form, body: Buffer, resources: readonly string[]): Buffer {
+  if (!form.has('resource')) return body;
+  const written = new URLSearchParams(form);
+  written.delete('resource');
+  for (const resource of form.getAll('resource').filter((text) => text !== '')) {
+    written.append('resource', findResource(resources, resource) ?? resource);
+  }
+  return Buffer.from(written.toString());
 }
 
 /** Does what follows from the library's answer: commits it, or ends the grant of a code that was used before. */
@@ -110,6 +124,9 @@ async function judge(ctx: Context, body: Buffer, answer: () => Promise<unknown>)
   const { req } = ctx;
   const { origin } = req.headers;
   req.headers.accept = 'application/json';
+  if (req.headers['content-length'] !== undefined) {
+    req.headers['content-length'] = String(body.length);
+  }
   delete req.headers.origin;
   giveBody(ctx, body);
   try {

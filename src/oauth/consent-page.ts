@@ -2,8 +2,13 @@ import type { Actor } from '../audit/audit-log.js';
 import { singleValue, type Form } from '../http/form.js';
 import { Problem } from '../http/problem.js';
 import { requestOf, type ConsentResult } from './authorization.js';
-import { offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
-import { consentGroups, describeRedirect, DISCLOSED_BY_USERINFO } from './page-data.js';
+import { isIdentity, offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
+import {
+  consentGroups,
+  describeRedirect,
+  DISCLOSED_BY_USERINFO,
+  shownClient,
+} from './page-data.js';
 import { textOf } from './parameters.js';
 import {
   finish,
@@ -39,7 +44,7 @@ export async function showConsent(
     ctx,
     'consent',
     {
-      title: `Allow ${client.name}?`,
+      title: `Allow ${shownClient(client).name}?`,
       action: `/consent/${uid}`,
       csrf: csrf.token(ctx),
       hidden: [{ name: 'tenant_id', value: request.tenant.id }],
@@ -52,7 +57,7 @@ export async function showConsent(
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,
       canChooseAnother,
-      groups: consentGroups(offered),
+      groups: consentGroups(offered.filter((scope) => !isIdentity(scope))),
       disclosed: DISCLOSED_BY_USERINFO,
     },
     { endsAtClient: true },
@@ -179,7 +184,7 @@ function chooseTenant(
       action: `/consent/${pending.uid}`,
       csrf: csrf.token(ctx),
       hidden: [],
-      clientName: pending.client.name,
+      client: shownClient(pending.client),
       accountEmail: shown.account.email,
       tenants,
     },

@@ -2,7 +2,7 @@ import type { AccountMembership } from '../accounts/account-store.js';
 import type { Actor, AuditLog } from '../audit/audit-log.js';
 import type { ConsentStore } from '../grants/consent-store.js';
 import type { GrantStore, StoredGrant } from '../grants/grant-store.js';
-import type { Scope } from '../scopes/catalog.js';
+import { CATALOG, type Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, missingFrom } from '../scopes/scope-set.js';
 
@@ -85,30 +85,32 @@ export function createConsents({
         return grant?.status === 'active' ? grant : undefined;
       }),
 
-    /** A new grant without asking, if what is asked for now was offered before and some of it agreed to. */
+    /**
+     * A new grant without asking, if everything that can be granted of the request was granted before. A scope
+     * that was unticked then is asked for again: the app may have explained why it needs it.
+     */
     grantAsRemembered: (request: ConsentRequest) =>
       transaction(async (stores) => {
         const { accountId, clientId, tenant } = request;
         const known = await stores.consents.find({ accountId, clientId, tenantId: tenant.id });
         const offer = offeredScopes(request);
-        if (known === undefined || missingFrom(known.offered as Scope[], offer).length > 0)
-          return undefined;
-        const scopes = commonTo(offer, known.granted as Scope[]);
-        if (scopes.length === 0) return undefined;
+        const missing = missingFrom((known?.granted ?? []) as Scope[], offer);
+        if (offer.length === 0 || missing.length > 0) return undefined;
         const actor = { id: accountId, address: null, requestId: null };
-        return createGrant(stores, actor, request, scopes);
+        return createGrant(stores, actor, request, offer);
       }),
 
     /**
      * What the user decided on the consent page.
-     * @param ticked the scopes that were left ticked; those that were not offered are ignored
+     * @param ticked the scopes that were left ticked; those that were not offered are ignored, and those of
+     *   identity are not asked
      * @returns `undefined` if nothing is left to be granted, or may not be
      */
     grant: (request: ConsentRequest, ticked: readonly string[], actor: Actor) =>
       transaction(async (stores) => {
         const { accountId, clientId, tenant } = request;
         const offered = offeredScopes(request);
-        const granted = offered.filter((scope) => ticked.includes(scope));
+        const granted = offered.filter((scope) => isIdentity(scope) || ticked.includes(scope));
         if (granted.length === 0) return undefined;
         const grant = await createGrant(stores, actor, request, granted);
         if (grant !== undefined) {
@@ -125,4 +127,9 @@ export function createConsents({
 /** What of a request the user can grant at all. */
 export function offeredScopes({ scopes, tenant }: ConsentRequest): readonly Scope[] {
   return commonTo(scopes, delegableThroughOauth(tenant.role));
+}
+
+/** Whether a scope is for OpenID Connect only. Such a scope shows an app nothing that userinfo does not. */
+export function isIdentity(scope: Scope): boolean {
+  return CATALOG[scope].grantedTo === 'oauth';
 }

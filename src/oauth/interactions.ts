@@ -2,6 +2,7 @@ import { readForm, type Form } from '../http/form.js';
 import type { Route } from '../http/routes.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import { decide, showConsent } from './consent-page.js';
+import { shownClient } from './page-data.js';
 import { textOf } from './parameters.js';
 import {
   findPending,
@@ -46,7 +47,7 @@ export function createInteractionRoutes(dependencies: Dependencies): Route<'publ
     const { interaction, client, uid } = pending;
     const view = {
       action: `/login/${uid}`,
-      clientName: client.name,
+      client: shownClient(client),
       hint: textOf(interaction.params, 'login_hint'),
     };
     const account = isSubmitted

@@ -10,6 +10,14 @@ interface FormData {
   readonly hidden: readonly HiddenField[];
 }
 
+/** An app on the pages before consent. Anybody can register one, under any name. */
+export interface ShownClient {
+  /** Cut to a bounded length: see `shownClient`. */
+  readonly name: string;
+  /** Whether the operator has verified who runs it. A page warns otherwise. */
+  readonly isVerified: boolean;
+}
+
 /** Submits `email` and `password`. */
 export interface LoginPage extends FormData {
   /** What was typed, or the client's `login_hint`. */
@@ -21,12 +29,12 @@ export interface LoginPage extends FormData {
   /** Whether the error is about what was typed. */
   readonly isInvalid?: boolean;
   /** The app that somebody is about to continue to. */
-  readonly clientName?: string | undefined;
+  readonly client?: ShownClient | undefined;
 }
 
 /** Submits `tenant_id`. */
 export interface ChooseTenantPage extends FormData {
-  readonly clientName: string;
+  readonly client: ShownClient;
   readonly accountEmail: string;
   readonly tenants: readonly {
     readonly id: string;
@@ -49,8 +57,6 @@ export interface RedirectTarget {
 export interface ConsentScope {
   readonly name: string;
   readonly sentence: string;
-  /** Shown ticked and sent, but cannot be unticked. */
-  readonly isRequestedButFixed?: boolean;
 }
 
 export interface ConsentGroup {
@@ -73,7 +79,7 @@ export interface ConsentPage extends FormData {
   readonly tenantName: string;
   readonly canChooseAnother?: boolean;
   readonly groups: readonly ConsentGroup[];
-  /** What the client learns whatever is ticked; each a noun phrase, such as `your name`. */
+  /** What the client sees whatever is ticked; each a noun phrase, such as `your name`. */
   readonly disclosed: readonly string[];
 }
 
@@ -103,6 +109,8 @@ export interface ErrorPage {
   readonly heading: string;
   readonly message: string;
   readonly code?: string | undefined;
+  /** Names of scopes that the app asked for in vain. */
+  readonly scopes?: readonly string[] | undefined;
   readonly requestId: string;
 }
 
@@ -116,27 +124,32 @@ export interface OAuthViews {
   readonly error: ErrorPage;
 }
 
-/** What userinfo answers to every client, whatever its scopes. */
+/** The members of userinfo in words: every client sees them, whatever its scopes. */
 export const DISCLOSED_BY_USERINFO: readonly string[] = [
-  "your account's id and email address",
-  'your name',
-  'the organization and your role in it',
+  'your name and email address',
+  'the organization, and your role in it',
+  'the ids of your account and of the organization',
   'what you allow it here',
 ];
 
-/**
- * Scopes as the consent page shows them: under their headings, in the catalogue's order.
- * @param fixed those that cannot be unticked
- */
-export function consentGroups(
-  scopes: readonly Scope[],
-  fixed: readonly Scope[] = [],
-): readonly ConsentGroup[] {
+const MAX_NAME = 60;
+/** Cuts between characters as they are seen: none of an emoji or an accented letter is left over. */
+const SEGMENTS = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** A client as it is shown before consent, where the name stands next to words of ours. */
+export function shownClient({ name, isVerified }: ShownClient): ShownClient {
+  const characters = Array.from(SEGMENTS.segment(name), ({ segment }) => segment);
+  const isLong = characters.length > MAX_NAME;
+  const cut = isLong ? `${characters.slice(0, MAX_NAME).join('').trimEnd()}…` : name;
+  return { name: cut, isVerified };
+}
+
+/** Scopes as the consent page shows them: under their headings, in the catalogue's order. */
+export function consentGroups(scopes: readonly Scope[]): readonly ConsentGroup[] {
   const groups = new Map<string, ConsentScope[]>();
   for (const name of SCOPES.filter((scope) => scopes.includes(scope))) {
     const { group, description: sentence } = CATALOG[name];
-    const shown = { name, sentence, ...(fixed.includes(name) && { isRequestedButFixed: true }) };
-    groups.set(group, [...(groups.get(group) ?? []), shown]);
+    groups.set(group, [...(groups.get(group) ?? []), { name, sentence }]);
   }
   return [...groups].map(([title, shown]) => ({ title, scopes: shown }));
 }

@@ -1,3 +1,5 @@
+import type { CorsPath } from '../http/cors.js';
+
 /** Where OAuth's endpoints are, below the issuer. */
 export const OAUTH_PATHS = {
   authorize: '/api/v1/oauth/authorize',
@@ -12,3 +14,21 @@ export const OAUTH_PATHS = {
   /** RFC 8414 §3 and OpenID Connect Discovery §4: the same document. */
   metadata: ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
 } as const;
+
+/** The endpoints that browsers may call from other origins: `decided` ones answer by the client. */
+export const OAUTH_CORS: {
+  readonly open: readonly CorsPath[];
+  readonly decided: readonly CorsPath[];
+} = {
+  open: [
+    ...OAUTH_PATHS.metadata.map((path) => ({ path, methods: 'GET, HEAD' })),
+    { path: OAUTH_PATHS.jwks, methods: 'GET, HEAD' },
+    { path: OAUTH_PATHS.register, methods: 'POST' },
+    { path: `${OAUTH_PATHS.register}/:clientId`, methods: 'GET, HEAD, PUT, DELETE' },
+  ],
+  decided: [
+    { path: OAUTH_PATHS.token, methods: 'POST' },
+    { path: OAUTH_PATHS.revoke, methods: 'POST' },
+    { path: OAUTH_PATHS.userinfo, methods: 'GET, HEAD, POST' },
+  ],
+};

@@ -32,7 +32,7 @@ export interface ProviderDependencies {
   readonly authorization: Authorization;
   readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
   /** Answers an error that cannot be sent to the client. */
-  readonly renderError: (ctx: Context, error: { code: string; description?: string }) => void;
+  readonly renderError: (ctx: Context, error: Error) => void;
 }
 
 /**
@@ -55,6 +55,9 @@ export function createProvider(
   answerInTheQueryOnly(provider);
   writeUrlsOfTheIssuer(provider);
   keepIssueOrderOfSessions(provider);
+  provider.on('authorization.error', (ctx, error) => {
+    (ctx.state as { authorizationError?: Error }).authorizationError = error;
+  });
   provider.on('server_error', (ctx, error) => {
     (ctx.state as { failure?: unknown }).failure = error;
   });
@@ -89,7 +92,7 @@ function configurationOf(
     },
     enabledJWA: { idTokenSigningAlgValues: [...SIGNING_ALGORITHMS] },
     extraClientMetadata: { properties: EXTRA_CLIENT_METADATA },
-    extraParams: { scope: authorization.settleScope },
+    extraParams: { scope: (ctx) => authorization.settle(ctx) },
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clockTolerance: 0,
@@ -108,11 +111,7 @@ function configurationOf(
       policy: authorization.policy,
       url: (_ctx, { prompt, uid }) => `/${prompt.name === 'consent' ? 'consent' : 'login'}/${uid}`,
     },
-    renderError: (ctx, out) =>
-      renderError(ctx as unknown as Context, {
-        code: out.error,
-        ...(out.error_description !== undefined && { description: out.error_description }),
-      }),
+    renderError: (ctx, _out, error) => renderError(ctx as unknown as Context, error),
     // Nothing may be fetched on a client's word.
     fetch: () => Promise.reject(new Error('the server fetches nothing')),
     ttl: {
@@ -132,7 +131,8 @@ function configurationOf(
       pushedAuthorizationRequests: off,
       resourceIndicators: {
         enabled: true,
-        defaultResource: authorization.defaultResource,
+        defaultResource: (ctx, _client, oneOf) =>
+          authorization.chooseResource(oneOf, exchangeOf(ctx)?.row?.resources),
         useGrantedResource: () => true,
         getResourceServerInfo: (_ctx, resource) => ({
           scope: RESOURCE_SERVER_SCOPES,

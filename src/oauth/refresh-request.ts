@@ -1,11 +1,13 @@
 import type { AuthenticatedClient } from '../clients/client-authentication.js';
 import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
+import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import { invalidGrant } from './grant-refusal.js';
 import type { RefreshRow } from './refresh-rows.js';
+import { nameScopes, parseScope } from './requested-scopes.js';
 
 /** The parameters of a refresh, as they were sent. */
 export interface RefreshRequest {
@@ -45,25 +47,36 @@ export function interpret(
   { scope, resources }: RefreshRequest,
   served: readonly string[],
 ): RefreshMeaning | OAuthError {
-  const granted = namesIn(payload.scope);
-  const named = namesIn(scope);
-  const wanted = named.length === 0 ? granted : named;
-  if (!wanted.every((name) => granted.includes(name))) {
-    return new OAuthError(400, 'invalid_scope', 'scope goes beyond what was granted');
+  const granted = parseScope(payload.scope ?? '');
+  const asked = parseScope(scope ?? '');
+  const wanted = asked.length === 0 ? granted : asked;
+  const beyond = wanted.filter((name) => !granted.includes(name));
+  if (beyond.length > 0) {
+    const description = `beyond what was granted: ${nameScopes(beyond)}`;
+    return new OAuthError(400, 'invalid_scope', description);
   }
-  const allowed = [payload.resource ?? []].flat();
-  const usable = allowed.filter((resource) => served.includes(resource));
-  if (usable.length === 0) return invalidGrant('resource no longer registered');
-  // The first of several, as everywhere: a token is for one.
-  const audience = resources[0] ?? usable[0] ?? '';
-  if (usable.includes(audience)) return { wanted, audience };
-  return allowed.includes(audience)
-    ? invalidGrant('resource no longer registered')
-    : new OAuthError(400, 'invalid_target', 'resource indicator is missing, or unknown');
+  const audience = chooseAudience([payload.resource ?? []].flat(), resources, served);
+  return typeof audience === 'string' ? { wanted, audience } : audience;
 }
 
-function namesIn(scope = ''): readonly string[] {
-  return scope.split(/\s+/).filter((name) => name !== '');
+/**
+ * Chooses the resource of the new token (RFC 8707 §2.2): the first of those that are asked for, or of those that
+ * were granted. Each that is asked for must have been granted.
+ *
+ * @returns the error `invalid_target`, or `invalid_grant` if what was granted is not served any more
+ */
+function chooseAudience(
+  granted: readonly string[],
+  asked: readonly string[],
+  served: readonly string[],
+): string | OAuthError {
+  const usable = granted.filter((resource) => findResource(served, resource) !== undefined);
+  const found = asked.map((resource) => findResource(granted, resource));
+  if (usable.length > 0 && found.includes(undefined)) {
+    return new OAuthError(400, 'invalid_target', 'resource is unknown, or was not granted');
+  }
+  const audience = findResource(usable, found[0] ?? usable[0] ?? '');
+  return audience ?? invalidGrant('resource no longer registered');
 }
 
 /** The scopes of the new access token: those asked for, as far as the user's role still delegates them. */

@@ -2,7 +2,7 @@ import type { Csrf } from '../http/csrf.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { singleValue, type Form } from '../http/form.js';
 import type { Pages } from '../http/pages.js';
-import type { OAuthViews } from './page-data.js';
+import type { OAuthViews, ShownClient } from './page-data.js';
 
 /** Who signed in, and with which password: until a session has begun, it may be replaced. */
 export interface SignedInAccount {
@@ -49,7 +49,8 @@ type PageContext = RouteContext<RequestState>;
 /** Where the form goes, and what it says beside its fields. */
 interface SignInView {
   readonly action: string;
-  readonly clientName?: string | undefined;
+  /** The app that one continues to, if there is one. */
+  readonly client?: ShownClient | undefined;
   /** An email address that the field is filled with. */
   readonly hint?: string | undefined;
   /** Why one is asked to sign in. */
@@ -89,7 +90,7 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
         action: view.action,
         csrf: csrf.token(ctx),
         hidden: [],
-        clientName: view.clientName,
+        client: view.client,
         email,
         notice: error === undefined ? view.notice : undefined,
         error,

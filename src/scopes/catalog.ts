@@ -68,7 +68,10 @@ export const CATALOG = {
   'webhooks:manage': facts('Organization', 'Create, change and delete webhooks.'),
   'jobs:read': facts('Background jobs', 'See background jobs and their results.'),
   'jobs:write': facts('Background jobs', 'Start and cancel background jobs.'),
-  offline_access: facts('Session', 'Keep access while you are away, until you end it.'),
+  offline_access: facts(
+    'Staying connected',
+    'Stay connected while you are away, until you end the access.',
+  ),
   'audit:read': facts('Administration', 'Read the audit log and the usage figures.'),
   'api_keys:manage': facts('Administration', 'Create, change, rotate and revoke API keys.', 'keys'),
   'spaces:manage': facts('Administration', 'Create and rename spaces.', 'keys'),

@@ -13,6 +13,7 @@ import type {
 import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
 import { approve, createUser, type TestUser } from '../support/oauth.js';
 
+const STAYING = 'contacts:read offline_access';
 const REDIRECT = 'http://localhost:8090/callback';
 
 /** What an MCP client keeps, in memory. */
@@ -83,9 +84,13 @@ describe('the MCP SDK', () => {
     return { serverUrl, resourceMetadataUrl, scope } as Parameters<typeof auth>[1];
   }
 
-  /** From a 401 to tokens. */
+  /**
+   * From a 401 to tokens. Where that names no scope, the client asks to stay connected: the metadata of the
+   * authorization server lists `offline_access`, those of the API never do.
+   */
   async function connect(installation: Installation, path = '/me') {
-    const options = await refusalOf(path);
+    const refusal = await refusalOf(path);
+    const options = { ...refusal, scope: refusal.scope ?? STAYING };
     expect(await auth(installation, options)).toBe('REDIRECT');
     const callback = await approve(gatehouse, String(installation.destination), { user });
     expect(callback.searchParams.get('state')).toBe(installation.state());
@@ -132,7 +137,7 @@ describe('the MCP SDK', () => {
     const { client_id: known } = installation.information ?? {};
     installation.information = { ...installation.information, client_id: 'cli_gone' };
     installation.kept = dead;
-    expect(await auth(installation, await refusalOf('/me'))).toBe('REDIRECT');
+    expect(await auth(installation, { serverUrl, scope: STAYING })).toBe('REDIRECT');
     expect(installation.forgotten).toEqual(['tokens', 'all']);
     // The same app gets the same client.
     expect(installation.information).toMatchObject({ client_id: known });

@@ -11,6 +11,8 @@ const ROWS = `
   INSERT INTO attempts (bucket, times, expires_at) SELECT name, '{}', until FROM ages;
   INSERT INTO rate_windows (bucket, ends_at, replica, window_seconds, units, changed_at)
     SELECT name, until, '', 60, 1, until - interval '1 minute' FROM ages;
+  INSERT INTO oauth_artifacts (digest, digest_key_id, kind, payload, expires_at)
+    SELECT name || kind, '', kind, '{}', until FROM ages, unnest(ARRAY['Interaction', 'AuthorizationCode']) AS kind;
   INSERT INTO sessions (id, digest, digest_key_id, payload, subjects, issue_seq, expires_at)
     SELECT name, name, '', '{}', '{}', 0, until - interval '1 hour' FROM ages;
   INSERT INTO signing_keys (id, algorithm, public_jwk, ciphertext, ciphertext_key_id, signs_from, ends_at)
@@ -60,6 +62,10 @@ describe('what is over is thrown away', () => {
 
     expect(await column('SELECT bucket AS value FROM attempts')).toEqual(['new']);
     expect(await column('SELECT bucket AS value FROM rate_windows')).toEqual(['new']);
+    // Codes stay until their partition goes: a second use of one must be noticed.
+    expect(await column('SELECT digest AS value FROM oauth_artifacts')).toEqual([
+      ...['newAuthorizationCode', 'newInteraction', 'oldAuthorizationCode'],
+    ]);
     expect(await column('SELECT id AS value FROM sessions')).toEqual(['new']);
     expect(await column('SELECT id AS value FROM signing_keys')).toEqual(['endless', 'new']);
     expect(await column('SELECT key AS value FROM idempotency_records')).toEqual(['new']);

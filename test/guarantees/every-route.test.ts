@@ -193,7 +193,7 @@ describe('a route that declares nothing', () => {
       activity: gatehouse.app.activity,
       register: new (await import('prom-client')).Registry(),
       resourceMetadataUrl: 'https://example.com/metadata',
-      audiences: new Set(),
+      audiences: [],
     });
     const ctx = { req: {}, querystring: '', method: 'GET', state: {} } as never;
     let isAdmitted = false;

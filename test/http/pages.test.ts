@@ -38,10 +38,11 @@ function get(send: (ctx: Koa.Context) => void) {
 }
 
 const form = { action: HOSTILE, csrf: HOSTILE, hidden: [{ name: HOSTILE, value: HOSTILE }] };
-const login: LoginPage = { ...form, email: HOSTILE, error: HOSTILE, clientName: HOSTILE };
+const shown = { name: HOSTILE, isVerified: false };
+const login: LoginPage = { ...form, email: HOSTILE, error: HOSTILE, client: shown };
 const chooseTenant: ChooseTenantPage = {
   ...form,
-  clientName: HOSTILE,
+  client: shown,
   accountEmail: HOSTILE,
   tenants: [{ id: HOSTILE, name: HOSTILE, role: HOSTILE }],
 };
@@ -60,15 +61,15 @@ const consent: ConsentPage = {
   groups: [
     {
       title: HOSTILE,
-      scopes: [
-        { name: HOSTILE, sentence: HOSTILE },
-        { name: HOSTILE, sentence: HOSTILE, isRequestedButFixed: true },
-      ],
+      scopes: [{ name: HOSTILE, sentence: HOSTILE }],
     },
   ],
   disclosed: [HOSTILE],
 };
-const error: ErrorPage = { heading: HOSTILE, message: HOSTILE, code: HOSTILE, requestId: HOSTILE };
+const error: ErrorPage = {
+  ...{ heading: HOSTILE, message: HOSTILE, code: HOSTILE, requestId: HOSTILE },
+  scopes: [HOSTILE],
+};
 
 const moment = { iso: HOSTILE, text: HOSTILE };
 const token: ShownToken = {
@@ -106,10 +107,10 @@ describe('a page', () => {
     ],
     [
       'consent',
-      20,
+      17,
       (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
     ],
-    ['error', 5, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
+    ['error', 6, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
     ['tokens', 32, (ctx: Koa.Context) => pages.send(ctx, 'tokens', { title: HOSTILE, ...tokens })],
     [
       'new-token',
@@ -123,7 +124,7 @@ describe('a page', () => {
     ],
     [
       'any, for somebody who has signed in',
-      9,
+      10,
       (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error }, { signedIn }),
     ],
   ])('shows whatever it is given as text: %s', async (_view, times, send) => {
@@ -203,17 +204,16 @@ describe('a page', () => {
 
 describe('the consent page', () => {
   const show = async (changes: Partial<ConsentPage> = {}) => {
-    const page = { title: 'T', ...consent, groups: consentGroups(SCOPES, ['openid']), ...changes };
+    const page = { title: 'T', ...consent, groups: consentGroups(SCOPES), ...changes };
     return (await get((ctx) => pages.send(ctx, 'consent', page))).text;
   };
 
   it('starts with every scope ticked, each with its sentence', async () => {
     const text = await show();
-    for (const scope of SCOPES.filter((name) => name !== 'openid')) {
+    for (const scope of SCOPES) {
       expect(text).toContain(`<input type="checkbox" name="scope" value="${scope}" checked>`);
     }
-    expect(text).toContain('<input type="hidden" name="scope" value="openid">');
-    expect(text).toContain('Keep access while you are away, until you end it.');
+    expect(text).toContain('Stay connected while you are away, until you end the access.');
     expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
   });
 

@@ -36,7 +36,15 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = 
   ['with a registration', { registration: '{}' }, 'registration_not_supported'],
   ['with a prompt that there is none of', { prompt: 'x' }, 'invalid_request'],
   ['with prompts that exclude each other', { prompt: 'none login' }, 'invalid_request'],
-  ['with a max_age that is no number', { max_age: '-1' }, 'invalid_request'],
+  ['with a max_age that is no number', { max_age: '-1', scope: 'openid' }, 'invalid_request'],
+  ['with a hint that is no id_token', { id_token_hint: 'x', scope: 'openid' }, 'invalid_request'],
+  ['for an unknown scope', { scope: 'contacts:read contact:read' }, 'invalid_scope'],
+  ['for scopes with a comma', { scope: 'contacts:read,leads:read' }, 'invalid_scope'],
+  ['for a scope in capitals', { scope: 'Contacts:Read' }, 'invalid_scope'],
+  ['for what is no scope', { scope: 'contacts:read "x"' }, 'invalid_scope'],
+  ['for a name that objects have', { scope: 'constructor' }, 'invalid_scope'],
+  ['with a tab between scopes', { scope: 'contacts:read\tleads:read' }, 'invalid_scope'],
+  ['for a resource with a fragment', { resource: 'http://localhost:3000#x' }, 'invalid_target'],
 ];
 
 describe('GET /api/v1/oauth/authorize, refused', () => {

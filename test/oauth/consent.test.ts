@@ -15,6 +15,7 @@ import {
   getTokens,
   PASSWORD,
   post,
+  readForm,
   registerClient,
   type Browser,
   type TestClient,
@@ -87,11 +88,29 @@ describe('consent', () => {
       expect(await ask({ scope: 'contacts:read offline_access' })).toBe('consent');
     });
 
-    it('grants no more than was left ticked', async () => {
-      const parameters = { scope: 'contacts:read leads:read' };
-      await authorize(gatehouse, { client, user, parameters, scope: ['leads:read'] });
-      const tokens = await getTokens(gatehouse, { client, user, parameters });
-      expect(tokens.scope).toBe('leads:read');
+    it('grants no more than was left ticked, and is asked again for the rest', async () => {
+      const parameters = { scope: 'contacts:read contacts:write leads:read' };
+      const ticked = ['contacts:read', 'leads:read'];
+      await authorize(gatehouse, { client, user, browser, parameters, scope: ticked });
+      expect(await ask({ scope: 'leads:read contacts:read' })).toBe('code');
+      expect(await ask({ ...parameters, prompt: 'none' })).toBe('consent_required');
+      expect(await ask(parameters)).toBe('consent');
+      expect(readForm((await open(parameters)).html).ticked).toEqual([
+        ...['contacts:read', 'contacts:write', 'leads:read'],
+      ]);
+
+      const tokens = await getTokens(gatehouse, { client, user, browser, parameters });
+      expect(tokens.scope).toBe('contacts:read contacts:write leads:read');
+      expect(await ask(parameters)).toBe('code');
+    });
+
+    it('is not asked again for what the role cannot grant', async () => {
+      await accounts().setRole(acme.id, user.id, 'viewer');
+      const parameters = { scope: 'contacts:read contacts:write' };
+      await agree(parameters);
+      expect(await ask(parameters)).toBe('code');
+      await accounts().setRole(acme.id, user.id, 'member');
+      expect(await ask(parameters)).toBe('consent');
     });
 
     it.each(['http://127.0.0.1/cb', 'http://localhost:80/cb', 'http://[::1]/cb', 'cursor://x/cb'])(
@@ -127,6 +146,36 @@ describe('consent', () => {
       client = await registerClient(gatehouse);
       browser = createBrowser({ origin: gatehouse.origin, issuer });
       expect(await ask()).toBe('consent');
+    });
+  });
+
+  describe('to identity', () => {
+    const parameters = { scope: 'openid profile email contacts:read offline_access' };
+
+    it('is not a tick: the page says what an app always sees', async () => {
+      const page = await browser.submit(await open(parameters), {
+        ...{ email: user.email, password: PASSWORD },
+      });
+      expect(readForm(page.html).boxes).toEqual(['contacts:read', 'offline_access']);
+      expect(page.html).toContain('It will always see');
+      for (const fact of ['your name and email address', 'organization, and your role']) {
+        expect(page.html).toContain(
+          `<li>${fact}`.replace('<li>organization', '<li>the organization'),
+        );
+      }
+      expect(page.html).toContain('Stay connected while you are away');
+    });
+
+    it('is given with whatever else is left ticked', async () => {
+      const flow = { client, user, browser, parameters };
+      const tokens = await getTokens(gatehouse, { ...flow, scope: ['contacts:read'] });
+      expect(tokens.scope).toBe('contacts:read openid profile email');
+      expect(await ask({ scope: 'openid email contacts:read' })).toBe('code');
+    });
+
+    it('can be all that is asked for', async () => {
+      const flow = { client, user, browser, parameters: { scope: 'openid email' } };
+      expect((await getTokens(gatehouse, flow)).scope).toBe('openid email');
     });
   });
 

@@ -117,15 +117,6 @@ describe('an authorization that waits for its user', () => {
     expect(answer.status).toBe(404);
     expect(answer.url).not.toContain('app.example.com');
   });
-
-  it('is not kept if what is asked is longer than anybody needs', async () => {
-    const answer = await begin(newBrowser(), { state: 'x'.repeat(9000) });
-
-    expect(answer.status).toBe(400);
-    expect(answer.html).toContain('longer than');
-    const posted = await post(gatehouse, 'authorize', { state: 'x'.repeat(9000) });
-    expect(posted.status).toBe(400);
-  });
 });
 
 describe('ending what has ended', () => {

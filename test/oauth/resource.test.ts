@@ -98,12 +98,96 @@ describe('resource (RFC 8707)', () => {
     expect(await audienceOf((await again.json()) as Tokens)).toBe(api);
   });
 
+  it('is compared in canonical form, at authorization, for a code and for a refresh', async () => {
+    const capitals = issuer.replace('http', 'HTTP').replace('localhost', 'LocalHost');
+    const spellings = [
+      `${issuer}/`,
+      `${issuer}?mode=x`,
+      `${issuer}/?a=b`,
+      capitals,
+      `${capitals}/`,
+    ];
+    for (const resource of spellings) {
+      const tokens = await redeem([resource]);
+      expect({ resource, aud: await audienceOf(tokens) }).toEqual({ resource, aud: issuer });
+      expect(await statusOfToken(gatehouse, tokens.access_token)).toBe(200);
+    }
+    for (const resource of [`${api}/`, `${api}?mode=x`, `${api}/?`, `${capitals}/api/v1`]) {
+      const tokens = await redeem([issuer, api], { resource });
+      expect({ resource, aud: await audienceOf(tokens) }).toEqual({ resource, aud: api });
+      const answer = await refresh(gatehouse, client, tokens.refresh_token, { resource });
+      expect(await audienceOf((await answer.json()) as Tokens)).toBe(api);
+    }
+  });
+
+  it('must be known and granted, each of several (RFC 8707 §2)', async () => {
+    const postForm = (fields: Record<string, string>, resources: readonly string[]) => {
+      const body = new URLSearchParams(fields);
+      for (const resource of resources) body.append('resource', resource);
+      return fetch(`${gatehouse.origin}/api/v1/oauth/token`, { method: 'POST', body });
+    };
+    expect((await ask([issuer, `${api}/`])).error).toBeNull();
+    expect((await ask([issuer, 'https://elsewhere.example'])).error).toBe('invalid_target');
+
+    const { form } = await ask([api, '']);
+    for (const resources of [
+      [api, 'https://elsewhere.example'],
+      [api, issuer],
+    ]) {
+      await expectOAuthError(await postForm(form, resources), 400, 'invalid_target');
+    }
+    const first = (await (await postForm(form, [api, `${api}/`, ''])).json()) as Tokens;
+    const again = {
+      ...{ grant_type: 'refresh_token', refresh_token: first.refresh_token },
+      ...{ client_id: client.client_id, client_secret: client.client_secret ?? '' },
+    };
+    for (const resources of [
+      [api, 'https://elsewhere.example'],
+      [api, issuer],
+    ]) {
+      await expectOAuthError(await postForm(again, resources), 400, 'invalid_target');
+    }
+    expect((await postForm(again, [`${api}/`, api])).status).toBe(200);
+  });
+
+  it('of a grant that is not served any more ends in invalid_grant', async () => {
+    const tokens = await redeem([api]);
+    await gatehouse.database.query(
+      `UPDATE refresh_tokens SET payload = jsonb_set(payload, '{resource}', '"https://gone.example"')`,
+    );
+    const answer = await refresh(gatehouse, client, tokens.refresh_token);
+    await expectOAuthError(answer, 400, 'invalid_grant');
+  });
+
+  it('of another service is refused by the API', async () => {
+    const { access_token: token } = await redeem([api]);
+    for (const [audience, status] of [
+      ['https://elsewhere.example', 401],
+      [`${api}/contacts`, 401],
+      [`${issuer}:1`, 401],
+      [`${api}/`, 200],
+    ] as const) {
+      await gatehouse.database.query('UPDATE access_tokens SET audience = $1', [audience]);
+      expect({ audience, status: await statusOfToken(gatehouse, token) }).toEqual({
+        audience,
+        status,
+      });
+    }
+  });
+
   it('is invalid_target where it is none of ours, or was not asked for', async () => {
     for (const resource of [
       'https://elsewhere.example',
-      `${api}/`,
-      `${issuer}/`,
       `${api}/contacts`,
+      `${api}//`,
+      `${issuer}/x/../api/v1`,
+      `${issuer}/%61pi/v1`,
+      `${issuer}/API/v1`,
+      issuer.replace('3000', '3001'),
+      issuer.replace('http:', 'https:'),
+      issuer.replace('localhost', 'user@localhost'),
+      issuer.replace('//', '/'),
+      `${issuer}#`,
       `${api}#x`,
       'x',
       '\0',

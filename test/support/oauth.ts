@@ -80,10 +80,15 @@ export interface BrowserStop {
 }
 
 /**
- * @param origin where the server listens
- * @param issuer what it calls itself; its URLs are requested at `origin`
+ * @param server where it listens, what it calls itself (its URLs are requested at `origin`), and, for one that
+ *   believes its proxy, the browser's address
  */
-export function createBrowser({ origin, issuer }: { origin: string; issuer: string }): Browser {
+export function createBrowser(server: {
+  readonly origin: string;
+  readonly issuer: string;
+  readonly address?: string;
+}): Browser {
+  const { origin, issuer, address } = server;
   const cookies = new Map<string, string>();
   const request = async (url: string, init: RequestInit = {}) => {
     const target = new URL(url, issuer);
@@ -94,6 +99,7 @@ export function createBrowser({ origin, issuer }: { origin: string; issuer: stri
     });
     headers.set('Cookie', sent.map(([key, value]) => `${key.split(' ')[0]}=${value}`).join('; '));
     headers.set('Accept', 'text/html');
+    if (address !== undefined) headers.set('X-Forwarded-For', address);
     const answer = await fetch(origin + target.pathname + target.search, {
       ...init,
       headers,

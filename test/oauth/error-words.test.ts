@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createClientStore } from '../../src/clients/client-store.js';
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import {
+  authorizeUrl,
+  createBrowser,
+  createPkce,
+  createUser,
+  mainOf,
+  PASSWORD,
+  registerClient,
+  type TestClient,
+} from '../support/oauth.js';
+
+const LURE = 'Your account is locked. Call +1 555 0100 now';
+const LOCATION =
+  'https://app.example.com/cb?error=account_locked&error_description=' + encodeURIComponent(LURE);
+
+/** Anybody can register a client: its words must not look like ours. */
+describe('a page of an authorization', () => {
+  let gatehouse: TestApp;
+  let tenant: Tenant;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    tenant = await gatehouse.createTenant('acme');
+  });
+  afterAll(() => gatehouse.close());
+
+  const open = ({ client_id }: TestClient, parameters: Record<string, string> = {}) => {
+    const { ISSUER: issuer } = gatehouse.config;
+    const challenge = createPkce().challenge;
+    const url = authorizeUrl(issuer, { client_id, code_challenge: challenge, ...parameters });
+    return createBrowser({ origin: gatehouse.origin, issuer }).open(url);
+  };
+
+  it.each([
+    [{ response_type: 'token' }, 'unsupported_response_type'],
+    [{ code_challenge: '' }, 'invalid_request'],
+    [{ resource: 'https://elsewhere.example' }, 'invalid_target'],
+    [{ scope: 'nonsense' }, 'invalid_scope'],
+    [{ request: 'x' }, 'request_not_supported'],
+  ] as const)(
+    'for a request with %j shows nothing of the query of the redirect URI',
+    async (parameters, code) => {
+      const client = await registerClient(gatehouse, { redirect_uris: [LOCATION] });
+      const page = await open(client, { redirect_uri: LOCATION, ...parameters });
+      expect(page.status).toBe(400);
+      expect(mainOf(page)).toContain(`<code>${code}</code>`);
+      expect(mainOf(page)).not.toMatch(/locked|555/);
+    },
+  );
+
+  it('shows nothing of the request either', async () => {
+    const client = await registerClient(gatehouse);
+    for (const parameters of [
+      ...[{ error_description: LURE, error: LURE, scope: 'nonsense' }, { response_type: LURE }],
+      ...[{ response_mode: LURE }, { prompt: LURE }, { resource: LURE }, { code_challenge: LURE }],
+      ...[
+        { max_age: LURE, scope: 'openid' },
+        { id_token_hint: LURE, scope: 'openid' },
+      ],
+      ...[{ redirect_uri: LURE }, { client_id: LURE }, { scope: `"${LURE}"`, state: LURE }],
+      { code_challenge_method: LURE },
+    ]) {
+      const page = await open(client, parameters as Record<string, string>);
+      expect({ parameters, status: page.status }).toEqual({ parameters, status: 400 });
+      expect(mainOf(page)).not.toMatch(/locked|555/);
+    }
+  });
+
+  it('quotes unknown scopes, as words without blanks', async () => {
+    const client = await registerClient(gatehouse);
+    const scope = `contacts:read contact:read a,b ${'x'.repeat(100)} <b>x</b>`;
+    const page = mainOf(await open(client, { scope }));
+    expect(page).toContain('<code>contact:read</code> <code>a,b</code>');
+    expect(page).not.toMatch(/x{10}|<b>|&lt;b/);
+  });
+
+  describe('shows the name of a client', () => {
+    const name = `Gatehouse Security: your account was locked, ${'call +1 555 0100 '.repeat(12)}`;
+    const warning = 'has not verified who runs this app';
+
+    it('in part only, next to a warning, before consent', async () => {
+      const client = await registerClient(gatehouse, { client_name: name.slice(0, 200) });
+      const page = await open(client);
+      const [, shown = ''] = /<bdi class="claimed">([^<]*)<\/bdi>/.exec(page.html) ?? [];
+      expect(shown).toBe(`${name.slice(0, 60).trimEnd()}…`);
+      expect(mainOf(page)).toContain(warning);
+      expect(page.html).not.toContain(name.slice(0, 100));
+    });
+
+    it('where an organization is chosen too', async () => {
+      const client = await registerClient(gatehouse, { client_name: name.slice(0, 200) });
+      const other = await gatehouse.createTenant('other');
+      const user = await createUser(gatehouse, [
+        [tenant, 'viewer'],
+        [other, 'viewer'],
+      ]);
+      const { ISSUER: issuer } = gatehouse.config;
+      const browser = createBrowser({ origin: gatehouse.origin, issuer });
+      const { client_id } = client;
+      const url = authorizeUrl(issuer, { client_id, code_challenge: createPkce().challenge });
+      const page = await browser.submit(await browser.open(url), {
+        ...{ email: user.email, password: PASSWORD },
+      });
+      expect(page.html).toContain('name="tenant_id"');
+      expect(mainOf(page)).toContain(warning);
+      expect(page.html).not.toContain(name.slice(0, 100));
+    });
+
+    it('without a warning once the operator has verified it', async () => {
+      const client = await registerClient(gatehouse, { client_name: 'Known app' });
+      await createClientStore(gatehouse.dataSource.manager).setVerified(client.client_id, true);
+      const page = await open(client);
+      expect(mainOf(page)).toContain('Known app');
+      expect(mainOf(page)).not.toContain(warning);
+    });
+  });
+});

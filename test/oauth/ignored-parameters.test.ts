@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy } from '../support/clients.js';
+import {
+  createUser,
+  getTokens,
+  registerClient,
+  type TestClient,
+  type TestUser,
+} from '../support/oauth.js';
+
+/** RFC 6749 §3.1: the server must ignore unrecognized parameters. */
+describe('a parameter of an authorization request', () => {
+  let gatehouse: TestApp;
+  let user: TestUser;
+  let client: TestClient;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy();
+    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+    client = await registerClient(gatehouse);
+  });
+  afterAll(() => gatehouse.close());
+
+  it.each<Record<string, string>>([
+    { nonce: 'n' },
+    { max_age: '600' },
+    { max_age: '0' },
+    { max_age: 'never' },
+    { claims: '{"id_token":{"email":null}}' },
+    { claims: '{' },
+    { claims_locales: 'de' },
+    { id_token_hint: 'x.y.z' },
+    { acr_values: 'urn:mace:incommon:iap:silver' },
+    { nonce: 'n', max_age: '1', id_token_hint: 'x', acr_values: '0' },
+    { scope: '', nonce: 'n' },
+  ])('that is for OpenID Connect is ignored without the scope openid: %j', async (parameters) => {
+    const tokens = await getTokens(gatehouse, {
+      ...{ client, user },
+      parameters: { scope: 'contacts:read', ...parameters },
+    });
+    expect(tokens.scope).toContain('contacts:read');
+    expect(tokens.id_token).toBeUndefined();
+  });
+
+  it.each<Record<string, string>>([
+    { audience: 'https://elsewhere.example' },
+    { access_type: 'offline', include_granted_scopes: 'true' },
+    { display: 'popup', ui_locales: 'de', login_hint: 'x'.repeat(1000) },
+    { foo: 'bar', __proto__x: 'y', constructor: 'x', toString: 'x' },
+    { authorization_details: '[{"type":"x"}]' },
+    { dpop_jkt: 'x' },
+    { web_message_uri: 'https://elsewhere.example' },
+    { code: 'x', error: 'access_denied', grantId: 'x' },
+  ])('that is not known is ignored: %j', async (parameters) => {
+    const scope = 'openid contacts:read';
+    const tokens = await getTokens(gatehouse, {
+      ...{ client, user },
+      parameters: { scope, ...parameters },
+    });
+    expect(tokens.scope).toBe('contacts:read openid');
+  });
+
+  it('claims is ignored with openid too: the metadata says that it is not supported', async () => {
+    const parameters = { scope: 'openid', claims: '{"id_token":{"email":{"essential":true}}}' };
+    expect((await getTokens(gatehouse, { client, user, parameters })).scope).toBe('openid');
+  });
+});

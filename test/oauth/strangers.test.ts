@@ -1,0 +1,182 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import type { TestApp } from '../support/app.js';
+import { createTestAppBehindProxy, freshAddress } from '../support/clients.js';
+import {
+  authorize,
+  authorizeUrl,
+  createBrowser,
+  createPkce,
+  createUser,
+  mainOf,
+  registerClient,
+  type TestClient,
+  type TestUser,
+} from '../support/oauth.js';
+
+const LIMIT = 6;
+
+/** Requests by which somebody who has not signed in makes the server keep something. */
+describe('an authorization request of a stranger', () => {
+  let gatehouse: TestApp;
+  let issuer: string;
+  let tenant: Tenant;
+  let user: TestUser;
+  let client: TestClient;
+  beforeAll(async () => {
+    gatehouse = await createTestAppBehindProxy({ RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(LIMIT) });
+    issuer = gatehouse.config.ISSUER;
+    tenant = await gatehouse.createTenant('acme');
+    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
+    client = await registerClient(gatehouse);
+  });
+  afterAll(() => gatehouse.close());
+  beforeEach(() => gatehouse.database.query('DELETE FROM oauth_artifacts'));
+
+  const urlFor = (parameters: Record<string, string> = {}) =>
+    authorizeUrl(issuer, {
+      client_id: client.client_id,
+      code_challenge: createPkce().challenge,
+      ...parameters,
+    });
+  /** Asks from an address, without cookies. */
+  const ask = (address: string, parameters: Record<string, string> = {}) =>
+    browserAt(address).request(urlFor(parameters));
+  const rows = async () => {
+    const [row] = await gatehouse.database.query<{ count: number; bytes: number }>(
+      `SELECT count(*)::int AS count, coalesce(max(octet_length(payload::text)), 0) AS bytes
+       FROM oauth_artifacts`,
+    );
+    return row ?? { count: -1, bytes: -1 };
+  };
+  const browserAt = (address: string) =>
+    createBrowser({ origin: gatehouse.origin, issuer, address });
+
+  it('is limited by address: 429 as a page, and nothing is kept', async () => {
+    const address = freshAddress();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => ask(address)));
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(answers.filter(({ status }) => status === 303)).toHaveLength(LIMIT);
+    expect(refused).toHaveLength(20 - LIMIT);
+    expect((await rows()).count).toBe(LIMIT);
+    for (const answer of refused) {
+      expect(answer.headers.get('Retry-After')).toMatch(/^([1-9]|[1-5]\d|60)$/);
+      expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
+      expect(answer.headers.getSetCookie()).toEqual([]);
+      expect(await answer.text()).toContain('<code>rate_limited</code>');
+    }
+    expect((await ask(freshAddress())).status).toBe(303);
+  });
+
+  it('shares its limit with the whole /64, however it is sent', async () => {
+    for (let host = 1; host <= LIMIT; host += 1) await ask(`2001:db8:7:7::${host}`);
+    expect((await ask('2001:db8:7:7:ffff::1')).status).toBe(429);
+    const browser = browserAt('2001:db8:7:7::1');
+    const posted = await browser.request(`${issuer}/api/v1/oauth/authorize`, {
+      ...{ method: 'POST', body: new URL(urlFor()).searchParams },
+    });
+    expect(posted.status).toBe(303);
+    expect((await browser.request(posted.headers.get('Location') ?? '')).status).toBe(429);
+    expect((await ask('2001:db8:7:8::1')).status).toBe(303);
+    expect((await rows()).count).toBe(LIMIT + 1);
+  });
+
+  it('does not count where nothing is kept', async () => {
+    const address = freshAddress();
+    for (let sent = 0; sent < LIMIT * 2; sent += 1) {
+      expect((await ask(address, { prompt: 'none' })).status).toBe(303);
+      expect((await ask(address, { scope: 'nonsense' })).status).toBe(400);
+      expect((await ask(address, { client_id: 'cli_x' })).status).toBe(400);
+    }
+    expect((await rows()).count).toBe(0);
+    expect((await ask(address)).status).toBe(303);
+  });
+
+  it('does not shut out a browser in which somebody has signed in', async () => {
+    const address = freshAddress();
+    const browser = browserAt(address);
+    await authorize(gatehouse, { client, user, browser });
+    for (let sent = 0; sent < LIMIT * 2; sent += 1) await ask(address);
+    expect((await ask(address)).status).toBe(429);
+    const done = await authorize(gatehouse, { client, user, browser });
+    expect(done.searchParams.has('code')).toBe(true);
+  });
+
+  it('cannot be multiplied by resuming it again and again', async () => {
+    const address = freshAddress();
+    const browser = browserAt(address);
+    await browser.request(urlFor());
+    const [resume = ''] = [...browser.cookies.keys()].filter((name) => name.includes('resume '));
+    const path = resume.split(' ')[1] ?? '';
+    expect(path).toContain('/authorize/');
+    const statuses = new Set<number>();
+    for (let sent = 0; sent < LIMIT * 5 + 1; sent += 1) {
+      const answer = await browser.request(path);
+      statuses.add(answer.status);
+      if (sent === LIMIT * 5) expect(answer.status).toBe(429);
+    }
+    expect((await rows()).count).toBeLessThanOrEqual(LIMIT * 5);
+  });
+
+  describe('that is long', () => {
+    const refusedAsPage = async (parameters: Record<string, string>) => {
+      const answer = await ask(freshAddress(), parameters);
+      expect(answer.status).toBe(400);
+      expect(await answer.text()).toContain('<code>invalid_request</code>');
+      expect((await rows()).count).toBe(0);
+    };
+
+    it('is kept with 2 KB of state, counted in bytes, and not with more', async () => {
+      expect((await ask(freshAddress(), { state: 'x'.repeat(2048) })).status).toBe(303);
+      expect((await ask(freshAddress(), { state: 'é'.repeat(1024) })).status).toBe(303);
+      await gatehouse.database.query('DELETE FROM oauth_artifacts');
+      for (const state of [
+        'x'.repeat(2049),
+        'é'.repeat(1025),
+        'x'.repeat(7500),
+        'x'.repeat(9000),
+      ]) {
+        await refusedAsPage({ state });
+      }
+    });
+
+    it('is refused whatever makes it long', async () => {
+      await refusedAsPage({ nonce: 'x'.repeat(7000), scope: 'openid' });
+      await refusedAsPage({ prompt: 'login '.repeat(1200).trim() });
+      await refusedAsPage({ foo: 'x'.repeat(9000) });
+      const body = new URLSearchParams({ state: 'x'.repeat(9000) });
+      const posted = await fetch(`${gatehouse.origin}/api/v1/oauth/authorize`, {
+        ...{ method: 'POST', body },
+      });
+      expect(posted.status).toBe(400);
+      expect(await posted.text()).toContain('<code>invalid_request</code>');
+    });
+
+    it('is told to the client once somebody has signed in', async () => {
+      const browser = browserAt(freshAddress());
+      await authorize(gatehouse, { client, user, browser });
+      const answer = await browser.open(urlFor({ state: 'x'.repeat(2049) }));
+      expect(new URL(answer.url).searchParams.get('error')).toBe('invalid_request');
+    });
+
+    it('leaves at most 7 KB, whatever it holds', async () => {
+      const answer = await ask(freshAddress(), {
+        ...{ state: 'x'.repeat(2048), nonce: 'x'.repeat(1024), scope: 'openid offline_access' },
+        ...{ login_hint: 'x'.repeat(2000), ui_locales: 'x'.repeat(1000), display: 'x'.repeat(200) },
+        ...{ acr_values: 'x'.repeat(300), unknown: 'x'.repeat(300) },
+      });
+      expect(answer.status).toBe(303);
+      const { count, bytes } = await rows();
+      expect(count).toBe(1);
+      expect(bytes).toBeLessThan(4500);
+    });
+  });
+
+  it('says what to do, in words of ours', async () => {
+    const address = freshAddress();
+    for (let sent = 0; sent < LIMIT; sent += 1) await ask(address);
+    const html = await (await ask(address)).text();
+    expect(mainOf({ html })).toContain('Wait a minute, then try again.');
+  });
+});
