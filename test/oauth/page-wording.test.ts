@@ -20,7 +20,7 @@ describe('the pages of an authorization', () => {
   it('say what to do about a page that was left open for too long', async () => {
     const browser = open();
     const page = await browser.open(url);
-    browser.cookies.clear();
+    await gatehouse.database.query('DELETE FROM oauth_artifacts');
     const { status, html } = await browser.open(page.url);
     expect(status).toBe(404);
     expect(html).toContain('This page has expired. Go back to the app and start again.');
