@@ -142,4 +142,25 @@ describe('the MCP SDK', () => {
     // The same app gets the same client.
     expect(installation.information).toMatchObject({ client_id: known });
   });
+
+  it('survives five calls that refresh at once, and a lost answer', async () => {
+    const installation = new Installation();
+    await connect(installation);
+    const before = installation.kept;
+    const refresh = async () => {
+      // Each call has read the tokens before any of them has saved new ones.
+      const own = new Installation();
+      own.information = installation.information;
+      own.kept = before;
+      expect(await auth(own, { serverUrl })).toBe('AUTHORIZED');
+      return own.kept;
+    };
+    const pairs = await Promise.all(Array.from({ length: 5 }, refresh));
+    expect(new Set(pairs.map((pair) => pair?.refresh_token)).size).toBe(1);
+    expect(await refresh()).toMatchObject({ refresh_token: pairs[0]?.refresh_token });
+
+    installation.kept = pairs[4];
+    expect(await auth(installation, { serverUrl })).toBe('AUTHORIZED');
+    expect((await call('/contacts', installation.kept?.access_token)).status).toBe(200);
+  });
 });
