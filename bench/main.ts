@@ -8,6 +8,7 @@ import { createSecretFormat } from '../src/credentials/secret-format.js';
 import { startTemporaryPostgres } from '../test/support/temporary-postgres.js';
 import { pinDatabase } from './database.js';
 import { measureKeys } from './keys-suite.js';
+import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
 import { measureOauth } from './oauth-suite.js';
 
@@ -21,8 +22,9 @@ const { values } = parseArgs({
     pairs: { type: 'string', default: '5' },
   },
 });
-if (!['all', 'keys', 'oauth'].includes(values.suite)) {
-  throw new Error(`--suite is keys or oauth, not ${values.suite}`);
+const isWanted = (suite: string) => ['all', suite].includes(values.suite);
+if (!['keys', 'lists', 'oauth'].some(isWanted)) {
+  throw new Error(`--suite is keys, lists or oauth, not ${values.suite}`);
 }
 const SECRET_KEY = 'a secret key that only the benchmark uses';
 
@@ -43,8 +45,9 @@ try {
     pace: { seconds: Number(values.seconds), rounds: Number(values.pairs) },
     env: { SECRET_KEYS: SECRET_KEY, LOG_LEVEL: 'info' },
   };
-  if (values.suite !== 'oauth') await measureKeys(bench, Number(values.keys));
-  if (values.suite !== 'keys') await measureOauth(bench, values.only);
+  if (isWanted('keys')) await measureKeys(bench, Number(values.keys));
+  if (isWanted('lists')) await measureLists(bench);
+  if (isWanted('oauth')) await measureOauth(bench, values.only);
 } finally {
   await postgres.stop();
   rmSync(folder, { recursive: true });

@@ -17,6 +17,8 @@ export interface Contestant {
   readonly requests: Requests;
   /** What every good answer contains. */
   readonly expected: string;
+  /** Processor time of the database so far, in microseconds, where it is to be reported. */
+  readonly databaseCpu?: () => number;
   /** Run before each start. */
   readonly prepare?: () => Promise<void>;
 }
@@ -24,6 +26,8 @@ export interface Contestant {
 interface Run extends LoadResult {
   /** Processor time of the server for one request, in microseconds. */
   readonly cpu: number;
+  /** The same of the database; 0 where it was not asked for. */
+  readonly databaseCpu: number;
 }
 
 /** How many requests a run may take, its warming up included, at a number of requests a second. */
@@ -40,14 +44,16 @@ async function measure(contestant: Contestant, seconds: number): Promise<Run> {
   try {
     await probe(contestant, server.port);
     await load.run(server.port, WARM_UP_SECONDS);
-    const before = server.cpuMicros();
+    const { databaseCpu = () => 0 } = contestant;
+    const before = [server.cpuMicros(), databaseCpu()] as const;
     const result = await load.run(server.port, seconds);
-    const cpu = (server.cpuMicros() - before) / result.requests;
+    const cpu = (server.cpuMicros() - before[0]) / result.requests;
+    const database = (databaseCpu() - before[1]) / result.requests;
     if (result.failures > 0) {
       throw new Error(`${result.failures} answers of ${contestant.name} failed; see ${SERVER_LOG}`);
     }
     await probe(contestant, server.port);
-    return { ...result, cpu };
+    return { ...result, cpu, databaseCpu: database };
   } finally {
     load.close();
     await server.stop();
@@ -73,6 +79,8 @@ function median(numbers: readonly number[]): number {
 export interface Comparison {
   /** One contestant's throughput as a share of another's: the median over the rounds. */
   ratio(name: string, base: string): number;
+  /** Processor time for a request of a contestant, in microseconds: the server's and the database's. */
+  micros(name: string): readonly [server: number, database: number];
 }
 
 /**
@@ -94,6 +102,10 @@ export async function compare(contestants: readonly Contestant[], pace: Pace): P
       const own = runs.get(name) ?? [];
       return median(own.map((run, index) => run.perSecond / (bases[index]?.perSecond ?? 0)));
     },
+    micros(name) {
+      const own = runs.get(name) ?? [];
+      return [median(own.map(({ cpu }) => cpu)), median(own.map((run) => run.databaseCpu))];
+    },
   };
   const base = contestants[0]?.name ?? '';
   for (const [name, all] of runs) report(name, all, comparison.ratio(name, base));
@@ -102,7 +114,9 @@ export async function compare(contestants: readonly Contestant[], pace: Pace): P
 
 /** Above the figures of a comparison. */
 export function printHeading(title: string): void {
-  console.log(`\n${title.padEnd(42)}   ratio     req/s       p50       p99    µs cpu    busy`);
+  console.log(
+    `\n${title.padEnd(42)}   ratio     req/s       p50       p99    µs cpu    busy     µs db`,
+  );
 }
 
 function report(name: string, runs: readonly Run[], ratio: number): void {
@@ -118,8 +132,15 @@ function report(name: string, runs: readonly Run[], ratio: number): void {
       figure(({ p99 }) => p99, 2),
       figure(({ cpu }) => cpu, 1),
       `${busy.toFixed(0)}%`.padStart(7),
+      figure(({ databaseCpu }) => databaseCpu, 1),
     ].join(' '),
   );
+}
+
+/** A cost beside what it may be. */
+export function printBound(what: string, figure: number, bound: number): void {
+  const verdict = figure <= bound ? 'met' : 'MISSED';
+  console.log(`  ${what}: ${figure.toFixed(1)} µs (target: at most ${bound}) ${verdict}`);
 }
 
 /** A promise beside what was found. */

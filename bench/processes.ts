@@ -84,11 +84,21 @@ async function untilAnswering(child: ChildProcess, port: number): Promise<void> 
   throw new Error(`the server on port ${port} did not start; see ${SERVER_LOG}`);
 }
 
+/** Processor time of a PostgreSQL server and all its backends so far, ended ones included, in microseconds. */
+export function databaseCpuMicros(directory: string): number {
+  const find = (...by: string[]) =>
+    spawnSync('pgrep', by, { encoding: 'utf8' }).stdout.split('\n').filter(Boolean).map(Number);
+  const servers = find('-f', `postgres -D ${directory}`);
+  const backends = servers.flatMap((server) => find('-P', String(server)));
+  const ended = servers.map((server) => cpuMicros(server, [13, 14]));
+  return [...ended, ...backends.map((backend) => cpuMicros(backend))].reduce((a, b) => a + b, 0);
+}
+
 /** From /proc (clock ticks are a hundredth of a second on Linux); 0 where there is none. */
-function cpuMicros(pid: number): number {
+function cpuMicros(pid: number, [user, system]: readonly [number, number] = [11, 12]): number {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    return (Number(fields[user]) + Number(fields[system])) * 10_000;
   } catch {
     return 0;
   }
