@@ -4,7 +4,7 @@ import type { Scope } from '../scopes/catalog.js';
 export type ChallengeError = 'invalid_token' | 'insufficient_scope';
 
 /** Makes the `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */
-type Challenge = (error?: ChallengeError) => Readonly<Record<string, string>>;
+export type Challenge = (error?: ChallengeError) => Readonly<Record<string, string>>;
 
 /**
  * @param resourceMetadataUrl where clients learn how to get a token (RFC 9728 §5.1)
@@ -36,7 +36,12 @@ export function isOpenDenial(error: unknown): error is Problem {
 
 /** What a handler forbids is answered like what the guard forbids. */
 export function withChallenge(problem: Problem, challenge: Challenge): Problem {
-  const { code, message, errors, cause } = problem;
+  const { code, message, errors, requiredScopes, cause } = problem;
   const headers = challenge(problem.status === 401 ? 'invalid_token' : 'insufficient_scope');
-  return new Problem(code, message, { headers, ...(errors && { errors }), cause });
+  return new Problem(code, message, {
+    headers,
+    ...(errors && { errors }),
+    ...(requiredScopes && { requiredScopes }),
+    cause,
+  });
 }

@@ -3,18 +3,19 @@ import type { Middleware } from 'koa';
 import { Counter, type Registry } from 'prom-client';
 
 import type { RequestState } from '../http/context.js';
-import { Problem, type ProblemCode } from '../http/problem.js';
+import { Problem } from '../http/problem.js';
 import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
 import { isBoundTo } from './binding.js';
-import { createChallenge, isOpenDenial, withChallenge, type ChallengeError } from './challenge.js';
+import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
 import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
 import type { Principal } from './principal.js';
-import type { Refusal, Verdict, Verifier } from './verifier.js';
+import { REASONS, refusalOf, type Reason } from './refusals.js';
+import type { Verdict, Verifier } from './verifier.js';
 
 /** Whom a route admits: everybody, or these kinds of principal if they hold all of the scopes. */
 export type Access =
@@ -52,67 +53,6 @@ interface Dependencies {
   /** The resources that are served here: tokens for another are refused (RFC 8707 §2.2). */
   readonly audiences: readonly string[];
 }
-
-/** Why a credential does not open a route, beyond what the verifier refuses. */
-type Reason =
-  | Refusal
-  | 'exposed'
-  | 'presentation_not_allowed'
-  | 'audience_not_served'
-  | 'other_tenant_beside'
-  | 'environment_beyond'
-  | 'not_bound'
-  | 'principal_not_admitted'
-  | 'scope_insufficient';
-
-/** Said of whatever is refused in a URL, so that it tells nothing about the credential there. */
-const NOT_IN_URL = 'The credential is not valid here. Only publishable keys may be in a URL.';
-
-/** How a reason looks from outside. An address that isn't allowed looks like a wrong key. */
-const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, string]>> = {
-  malformed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  unknown: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  revoked: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  address_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  presentation_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  audience_not_served: [
-    'unauthorized',
-    'invalid_token',
-    'The token was issued for another resource.',
-  ],
-  exposed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
-  expired: ['token_expired', 'invalid_token', 'The credential has expired.'],
-  tenant_suspended: [
-    'tenant_suspended',
-    'insufficient_scope',
-    'The tenant that the credential belongs to is suspended.',
-  ],
-  other_tenant_beside: [
-    'forbidden',
-    'insufficient_scope',
-    'The publishable key and the token belong to different tenants.',
-  ],
-  environment_beyond: [
-    'forbidden',
-    'insufficient_scope',
-    "The token does not reach the publishable key's environment.",
-  ],
-  not_bound: [
-    'forbidden',
-    'insufficient_scope',
-    'The credential is bound to other things than this.',
-  ],
-  principal_not_admitted: [
-    'forbidden',
-    'insufficient_scope',
-    'Credentials of this kind are not admitted here.',
-  ],
-  scope_insufficient: [
-    'scope_insufficient',
-    'insufficient_scope',
-    'The credential lacks a scope that this needs.',
-  ],
-};
 
 /**
  * Makes the guard: middleware that admits a request to a route, or says why it doesn't.
@@ -172,7 +112,8 @@ export function createGuard({
     return async (ctx, next) => {
       const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
       if (presented === undefined) {
-        throw new Problem('unauthorized', 'This needs a credential.', { headers: challenge() });
+        const detail = presentations.explain(ctx.req, undefined);
+        throw new Problem('unauthorized', detail, { headers: challenge() });
       }
       const address = clientAddress(ctx.req);
       let verdict: Verdict;
@@ -189,12 +130,14 @@ export function createGuard({
       countVerdict(reason ?? 'accepted');
 
       if (reason !== undefined || principal === undefined) {
-        const [code, error, detail] = ANSWERS[reason ?? 'unknown'];
         if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
           activity.noteRefusal(principal, reason ?? 'unknown', address);
         }
-        throw new Problem(code, presented.by === 'query' ? NOT_IN_URL : detail, {
-          headers: challenge(error),
+        // Nothing is told about a credential that must not be in a URL.
+        const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
+        throw refusalOf(reason ?? 'unknown', {
+          ...{ principal, challenge, scopes: access?.scopes ?? [], isHidden },
+          explainForm: () => presentations.explain(ctx.req, presented),
         });
       }
       if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
@@ -243,6 +186,11 @@ function reasonOfAudience(
   return findResource(audiences, audience) === undefined ? 'audience_not_served' : undefined;
 }
 
+function mayBeInUrl(principal: Principal | undefined): boolean {
+  const allowed: readonly string[] = principal ? KINDS[principal.kind].presentations : [];
+  return allowed.includes('query');
+}
+
 /** Every access token expires within the hour: that is not worth an entry in the audit log. */
 function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolean {
   return principal.token !== undefined && reason === 'expired';
@@ -266,7 +214,7 @@ export function reasonToTurnAway(
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {
   // Counted here and handed over when somebody looks: resolving a label costs more than counting.
-  const counts = new Map<string, number>(['accepted', ...Object.keys(ANSWERS)].map((v) => [v, 0]));
+  const counts = new Map<string, number>(['accepted', ...REASONS].map((v) => [v, 0]));
   const counter = new Counter({
     name: 'gatehouse_verdicts_total',
     help: 'Credentials judged, by outcome: accepted, or the reason of the refusal.',

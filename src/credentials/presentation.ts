@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { Problem } from '../http/problem.js';
 import { KINDS, type Presentation } from './kinds.js';
+import { explainAbsence, explainForm, headerOf } from './presentation-faults.js';
 import type { SecretFormat } from './secret-format.js';
 
 /** A text that a request presented as its credential, and how it did. */
@@ -26,6 +27,11 @@ export interface Presentations {
    *   except for a publishable key in `X-API-Key` beside a user's token in `Authorization`
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
+  /**
+   * Which header was read and what it lacks, where nothing was presented, or nothing that is written like a
+   * credential. Never repeats a secret, and depends on nothing that is stored.
+   */
+  explain(request: IncomingMessage, presented: Presented | undefined): string;
 }
 
 /** @param brandHeader the product's own header for machine credentials, `X-<Brand>-Api-Token` */
@@ -55,6 +61,10 @@ export function createPresentations(brandHeader: string, format: SecretFormat): 
       }
       return all.length > 1 ? pairOf(all, format) : all[0];
     },
+    explain: ({ headers: sent }, presented) =>
+      presented === undefined
+        ? explainAbsence(sent.authorization)
+        : explainForm(presented.raw, headerOf(presented.by, brandHeader), format),
   };
 }
 

@@ -26,6 +26,8 @@ export interface ParsedCredential {
  * prefix, and the checksum tells a mistyped or made-up one without asking the database.
  */
 export interface SecretFormat {
+  /** What every credential starts with, such as `bwp_`. */
+  readonly start: string;
   /** A new credential: 256 random bits under the given prefix, such as `live`. */
   mint(prefix: string): string;
   /**
@@ -40,9 +42,28 @@ export interface SecretFormat {
   read(prefix: string, text: string): Buffer | undefined;
   /** Reads a presented text; `undefined` if it cannot be a credential of ours. Never throws. */
   parse(text: string): ParsedCredential | undefined;
+  /** In what a text differs from a credential of ours; only its form is judged, never whether it exists. */
+  faultOf(text: string): FormFault;
   /** A form that identifies a credential to its owner and gives nothing away. */
   mask(raw: string): string;
 }
+
+/**
+ * What is wrong with the form of a text. `other`: the kind of secret that it is written like, which is no
+ * credential of the API.
+ */
+export type FormFault =
+  | { readonly fault: 'brand' | 'prefix' | 'length' | 'checksum' }
+  | { readonly fault: 'kind'; readonly other: string };
+
+/** Secrets that are written like credentials, and are presented elsewhere. */
+const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
+  ['rt', 'refresh token'],
+  ['ac', 'authorization code'],
+  ['cs', 'client secret'],
+  ['rat', 'registration token'],
+  ['dc', 'device code'],
+]);
 
 /** Whether a text has a credential in it, such as a key that was put into the wrong field. */
 export function holdsCredential(text: string): boolean {
@@ -60,6 +81,7 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
   };
 
   return {
+    start: `${brand}_`,
     mint: (prefix) => write(prefix, randomBytes(SECRET_BYTES)),
     write,
     read(prefix, text) {
@@ -81,6 +103,17 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
         SECRET_AND_CHECKSUM.test(text.slice(end));
       if (!isWritten || !text.endsWith(checksum(text.slice(0, -CHECKSUM_LENGTH)))) return undefined;
       return { kind };
+    },
+    faultOf(text) {
+      if (!text.startsWith(`${brand}_`)) return { fault: 'brand' };
+      const rest = text.slice(start);
+      const isOf = (prefix: string) => rest.startsWith(`${prefix}_`) || rest === prefix;
+      for (const [prefix, other] of OTHER_SECRETS)
+        if (isOf(prefix)) return { fault: 'kind', other };
+      const prefix = [...KIND_BY_PREFIX.keys()].find(isOf);
+      if (prefix === undefined) return { fault: 'prefix' };
+      const isWhole = SECRET_AND_CHECKSUM.test(rest.slice(prefix.length + 1));
+      return { fault: isWhole ? 'checksum' : 'length' };
     },
     mask: (raw) => `${raw.slice(0, raw.lastIndexOf('_') + 1)}…${raw.slice(-4)}`,
   };

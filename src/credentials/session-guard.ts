@@ -71,7 +71,11 @@ export function createSessionGuard(
       const signedIn = await sessions.find(ctx as Context);
       if (signedIn === undefined) {
         const headers = challenge();
-        throw new Problem('unauthorized', 'This is for whoever has signed in.', { headers });
+        throw new Problem(
+          'unauthorized',
+          'Sign in first: this takes the session of a browser, and no credential.',
+          { headers },
+        );
       }
       csrf.checkCall(ctx as Context);
       ctx.state.signedIn = signedIn;

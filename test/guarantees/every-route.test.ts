@@ -187,7 +187,7 @@ describe('a route that declares nothing', () => {
     const { createGuard } = await import('../../src/credentials/guard.js');
     const principal = { principalKind: 'tenant', scopes: KEY_SCOPES, kind: 'secret' };
     const guard = createGuard({
-      presentations: { find: () => ({ raw: 'good', by: 'bearer' }) },
+      presentations: { find: () => ({ raw: 'good', by: 'bearer' }), explain: () => '' },
       verifier: { verify: async () => ({ outcome: 'accepted', principal: principal as never }) },
       clientAddress: () => '127.0.0.1',
       activity: gatehouse.app.activity,

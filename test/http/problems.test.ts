@@ -113,8 +113,9 @@ describe('problems (RFC 9457)', () => {
     expect(answer.headers['cache-control']).toBe('no-store');
     expect(answer.headers['x-content-type-options']).toBe('nosniff');
     const members = ['code', 'detail', 'request_id', 'status', 'title', 'type'];
+    const more = { validation_failed: ['errors'], scope_insufficient: ['required_scopes'] };
     expect(Object.keys(answer.body).toSorted()).toEqual(
-      code === 'validation_failed' ? [...members, 'errors'].toSorted() : members,
+      [...members, ...((more as Record<string, string[]>)[code] ?? [])].toSorted(),
     );
   });
 
