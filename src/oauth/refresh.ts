@@ -118,8 +118,8 @@ function refusalOf(
   if (row.is_dead) return 'grant ended';
   if (row.role === null) return 'membership ended';
   if (secondsLeft(lifetimes, row) < 1) return 'grant older than GRANT_MAX_DAYS';
-  // A used token is reuse for as long as it is known.
-  return row.remaining <= 0 && !row.is_used ? 'expired' : undefined;
+  // Used or not: how long an expired row is still known depends on cleanup.
+  return row.remaining <= 0 ? 'expired' : undefined;
 }
 
 /** @returns `undefined` if another request was faster */
