@@ -84,7 +84,8 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
       { scope: 'offline_access contacts:read' },
       { scope: ' offline_access  contacts:read contacts:read ' },
       { resource: `${gatehouse.config.ISSUER}/api/v1` },
-      { scope: all, resource: `${gatehouse.config.ISSUER}/api/v1`, unknown: 'x' },
+      { scope: all, resource: `${gatehouse.config.ISSUER}/api/v1/?mode=x`, unknown: 'x' },
+      { resource: `${gatehouse.config.ISSUER.toUpperCase()}/api/v1` },
     ];
     for (const first of spellings) {
       const { token, successor } = await used(first);
