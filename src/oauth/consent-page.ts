@@ -3,13 +3,10 @@ import { singleValue, type Form } from '../http/form.js';
 import { Problem } from '../http/problem.js';
 import { requestOf, type ConsentResult } from './authorization.js';
 import { isIdentity, offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
-import {
-  consentGroups,
-  describeRedirect,
-  DISCLOSED_BY_USERINFO,
-  shownClient,
-} from './page-data.js';
+import { consentGroups, summarizeScopes } from './consent-scopes.js';
+import { describeRedirect, DISCLOSED_BY_USERINFO, shownClient } from './page-data.js';
 import { textOf } from './parameters.js';
+import { OAUTH_PATHS } from './paths.js';
 import {
   finish,
   redirect,
@@ -40,24 +37,28 @@ export async function showConsent(
   if (offered.length === 0) {
     return deny(ctx, dependencies, 'The user’s role allows none of what was asked for.');
   }
+  const shown = shownClient(client);
+  const ticks = offered.filter((scope) => !isIdentity(scope));
   pages.send(
     ctx,
     'consent',
     {
-      title: `Allow ${shownClient(client).name}?`,
+      title: `Allow ${shown.name}?`,
       action: `/consent/${uid}`,
       csrf: csrf.token(ctx),
       hidden: [{ name: 'tenant_id', value: request.tenant.id }],
       client: {
         ...describeRedirect(redirectUri),
         name: client.name,
+        shortName: shown.name === client.name ? undefined : shown.name,
         isVerified: client.isVerified,
         clientUri: client.metadata.client_uri,
       },
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,
       canChooseAnother,
-      groups: consentGroups(offered.filter((scope) => !isIdentity(scope))),
+      summary: summarizeScopes(ticks),
+      groups: consentGroups(ticks),
       disclosed: DISCLOSED_BY_USERINFO,
     },
     { endsAtClient: true },
@@ -89,6 +90,7 @@ export async function decide(
 ): Promise<void> {
   const decision = singleValue(form, 'decision');
   const tenantId = singleValue(form, 'tenant_id');
+  if (decision === 'switch_account') return switchAccount(ctx, pending);
   if (decision === 'choose_tenant') return redirect(ctx, `/consent/${pending.uid}`);
   if (decision === undefined && tenantId !== undefined) {
     // From the page on which one of several tenants is chosen.
@@ -113,6 +115,16 @@ export async function decide(
   if (grant === undefined) return deny(ctx, dependencies, 'Nothing was granted.');
   const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
   await finish(ctx, dependencies.provider(), { consent: { ...consent } });
+}
+
+/** Begins the same authorization again, for somebody else to sign in. */
+function switchAccount(ctx: PageContext, { interaction }: PendingAuthorization): void {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(interaction.params)) {
+    for (const item of [value].flat()) query.append(name, String(item));
+  }
+  query.set('prompt', 'select_account');
+  redirect(ctx, `${OAUTH_PATHS.authorize}?${query.toString()}`);
 }
 
 interface Asked {

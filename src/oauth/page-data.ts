@@ -1,5 +1,5 @@
 import type { HiddenField } from '../http/pages.js';
-import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';
+import type { ConsentGroup } from './consent-scopes.js';
 
 /** What every form holds. */
 interface FormData {
@@ -54,23 +54,15 @@ export interface RedirectTarget {
   readonly redirectHost: string;
 }
 
-export interface ConsentScope {
-  readonly name: string;
-  readonly sentence: string;
-}
-
-export interface ConsentGroup {
-  readonly title: string;
-  readonly scopes: readonly ConsentScope[];
-}
-
 /**
- * Submits `decision`: `approve`, `deny` or, where one can choose, `choose_tenant`; and a `scope`
+ * Submits `decision`: `approve`, `deny`, `switch_account` or, where one can choose, `choose_tenant`; and a `scope`
  * for each that is ticked.
  */
 export interface ConsentPage extends FormData {
   readonly client: RedirectTarget & {
     readonly name: string;
+    /** What is left of the name for headings, where the whole one is too long. */
+    readonly shortName?: string | undefined;
     readonly isVerified: boolean;
     /** Shown as text and never as a link: it is the client's own word. */
     readonly clientUri?: string | undefined;
@@ -78,6 +70,8 @@ export interface ConsentPage extends FormData {
   readonly account: { readonly name: string; readonly email: string };
   readonly tenantName: string;
   readonly canChooseAnother?: boolean;
+  /** What the groups come to, where they are many. */
+  readonly summary?: string | undefined;
   readonly groups: readonly ConsentGroup[];
   /** What the client sees whatever is ticked; each a noun phrase, such as `your name`. */
   readonly disclosed: readonly string[];
@@ -142,16 +136,6 @@ export function shownClient({ name, isVerified }: ShownClient): ShownClient {
   const isLong = characters.length > MAX_NAME;
   const cut = isLong ? `${characters.slice(0, MAX_NAME).join('').trimEnd()}…` : name;
   return { name: cut, isVerified };
-}
-
-/** Scopes as the consent page shows them: under their headings, in the catalogue's order. */
-export function consentGroups(scopes: readonly Scope[]): readonly ConsentGroup[] {
-  const groups = new Map<string, ConsentScope[]>();
-  for (const name of SCOPES.filter((scope) => scopes.includes(scope))) {
-    const { group, description: sentence } = CATALOG[name];
-    groups.set(group, [...(groups.get(group) ?? []), { name, sentence }]);
-  }
-  return [...groups].map(([title, shown]) => ({ title, scopes: shown }));
 }
 
 /**

@@ -7,8 +7,8 @@ import request from 'supertest';
 
 import type { ConsoleViews, ShownToken } from '../../src/console/page-data.js';
 import { createPages } from '../../src/http/pages.js';
+import { consentGroups, summarizeScopes } from '../../src/oauth/consent-scopes.js';
 import {
-  consentGroups,
   describeRedirect,
   type ChooseTenantPage,
   type ConsentPage,
@@ -50,6 +50,7 @@ const consent: ConsentPage = {
   ...form,
   client: {
     name: HOSTILE,
+    shortName: HOSTILE,
     clientUri: HOSTILE,
     isVerified: false,
     redirectKind: 'app',
@@ -58,10 +59,11 @@ const consent: ConsentPage = {
   account: { name: HOSTILE, email: HOSTILE },
   tenantName: HOSTILE,
   canChooseAnother: true,
+  summary: HOSTILE,
   groups: [
     {
       title: HOSTILE,
-      scopes: [{ name: HOSTILE, sentence: HOSTILE }],
+      scopes: [{ name: HOSTILE, sentence: HOSTILE, isGrave: true }],
     },
   ],
   disclosed: [HOSTILE],
@@ -107,7 +109,7 @@ describe('a page', () => {
     ],
     [
       'consent',
-      17,
+      19,
       (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
     ],
     ['error', 6, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
@@ -225,6 +227,20 @@ describe('the consent page', () => {
     expect(await at('https://app.example/cb')).not.toContain('class="notice');
     expect(await at('http://127.0.0.1:1/cb')).toContain('a program on this device (127.0.0.1)');
     expect(await at('cursor://x/cb')).toContain('<bdi>cursor://</bdi> links');
+  });
+});
+
+describe('the summary of many scopes', () => {
+  it('counts what can be done with records, and names the rest', () => {
+    const reading = SCOPES.filter((scope) => scope.endsWith(':read') && scope !== 'audit:read');
+    expect(summarizeScopes(SCOPES)).toBe(
+      `Read 10 kinds of records, change 10, delete 10 and use ${SCOPES.length - 30} other permissions.`,
+    );
+    expect(summarizeScopes([...reading.slice(0, 7)])).toBe('Read 7 kinds of records.');
+    expect(summarizeScopes([...reading.slice(0, 7), 'contacts:delete', 'bids:send'])).toBe(
+      'Read 7 kinds of records, delete 1 and use 1 other permission.',
+    );
+    expect(summarizeScopes(reading.slice(0, 6))).toBeUndefined();
   });
 });
 

@@ -149,36 +149,6 @@ describe('consent', () => {
     });
   });
 
-  describe('to identity', () => {
-    const parameters = { scope: 'openid profile email contacts:read offline_access' };
-
-    it('is not a tick: the page says what an app always sees', async () => {
-      const page = await browser.submit(await open(parameters), {
-        ...{ email: user.email, password: PASSWORD },
-      });
-      expect(readForm(page.html).boxes).toEqual(['contacts:read', 'offline_access']);
-      expect(page.html).toContain('It will always see');
-      for (const fact of ['your name and email address', 'organization, and your role']) {
-        expect(page.html).toContain(
-          `<li>${fact}`.replace('<li>organization', '<li>the organization'),
-        );
-      }
-      expect(page.html).toContain('Stay connected while you are away');
-    });
-
-    it('is given with whatever else is left ticked', async () => {
-      const flow = { client, user, browser, parameters };
-      const tokens = await getTokens(gatehouse, { ...flow, scope: ['contacts:read'] });
-      expect(tokens.scope).toBe('contacts:read openid profile email');
-      expect(await ask({ scope: 'openid email contacts:read' })).toBe('code');
-    });
-
-    it('can be all that is asked for', async () => {
-      const flow = { client, user, browser, parameters: { scope: 'openid email' } };
-      expect((await getTokens(gatehouse, flow)).scope).toBe('openid email');
-    });
-  });
-
   describe('of somebody with several tenants', () => {
     beforeEach(() => accounts().join(other.id, user.id, 'viewer'));
 
