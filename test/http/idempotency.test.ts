@@ -120,12 +120,11 @@ describe('Idempotency-Key', () => {
       expectProblem(await post(body), 409, 'idempotency_key_reused');
     });
 
-    it('is for another path, query or method', async () => {
+    it('is for another path or method', async () => {
       await post();
       const headers = { ...key.bearer, 'Idempotency-Key': once };
       const { http } = gatehouse;
       for (const request of [
-        http.post('/api/v1/contacts?x=1'),
         http.post('/api/v1/api-keys'),
         http.patch('/api/v1/contacts/1'),
         http.delete('/api/v1/contacts/1'),
