@@ -32,6 +32,7 @@ import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
+import { createBrowserSecrets } from './http/browser-secret.js';
 import { createBrowserSupport } from './http/browser.js';
 import { createClientAddress, createProxyWarning } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
@@ -119,7 +120,8 @@ export function createApp(dependencies: AppDependencies): App {
   const clientAddress = createClientAddress(config.TRUST_PROXY);
   const presentations = createPresentations(headers.token, format);
   const pagination = createPagination(keyring);
-  const csrf = createCsrf({ ...keyring, issuer });
+  const browsers = createBrowserSecrets(issuer);
+  const csrf = createCsrf({ ...keyring, issuer, browsers });
   const pages = createPages<DocsViews & OAuthViews & ConsoleViews>({
     brandName: config.BRAND_NAME,
     issuer,
@@ -193,7 +195,7 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ csrf, presentations, prefixes, refusedSignIns, now: exchange.now },
+    ...{ browsers, csrf, presentations, prefixes, refusedSignIns, now: exchange.now },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,

@@ -8,7 +8,7 @@ import { eraseOldAnswers, forgetEndedGrants } from './grants/grant-cleaning.js';
 import { createAttemptStore } from './http/attempts.js';
 import { forgetOldAnswers } from './http/idempotency.js';
 import { forgetOldRateWindows } from './http/rate-window-store.js';
-import { deleteExpiredInteractions } from './oauth/artifact-store.js';
+import { deleteExpiredInteractions } from './oauth/interaction-store.js';
 import { forgetExpiredSessions } from './sessions/session-store.js';
 import { forgetEndedKeys } from './signing-keys/signing-key-store.js';
 

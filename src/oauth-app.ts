@@ -2,7 +2,7 @@ import type { Context, Middleware } from 'koa';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAccountLookup } from './accounts/account-lookup.js';
-import { createAccountStore } from './accounts/account-store.js';
+import { createAccountStore, normalizeEmail } from './accounts/account-store.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createAuditLog, type Actor } from './audit/audit-log.js';
 import type { RefusedSignIns } from './audit/refused-sign-ins.js';
@@ -20,28 +20,30 @@ import type { Lookup } from './credentials/lookup.js';
 import type { Presentations } from './credentials/presentation.js';
 import type { SecretFormat } from './credentials/secret-format.js';
 import type { Verifier } from './credentials/verifier.js';
-import { createRunPrepared } from './db/prepared.js';
+import { createTransactions } from './db/transactions.js';
 import { createConsentStore } from './grants/consent-store.js';
+import { endGrantIn, type EndedGrant } from './grants/end-grant.js';
 import { createGrantStore } from './grants/grant-store.js';
 import { createAddressLimit } from './http/address-limit.js';
-import type { CorsPath } from './http/cors.js';
+import type { BrowserSecrets } from './http/browser-secret.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
 import type { Pages } from './http/pages.js';
 import type { Route } from './http/routes.js';
 import { createIntrospectRoutes } from './introspection/introspect-routes.js';
 import { createUserinfoRoutes } from './introspection/userinfo-routes.js';
-import { createArtifactStore } from './oauth/artifact-store.js';
 import {
   createAuthorizationEndpoint,
   renderAuthorizationError,
   repeatAuthorizationByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
+import { createCodeStore } from './oauth/code-store.js';
 import { createConsents } from './oauth/consents.js';
 import { createConsoleSessions, type ConsoleSessions } from './oauth/console-sessions.js';
 import { createEndSessionRoutes } from './oauth/end-session.js';
 import { createIdTokenHints } from './oauth/id-token-hint.js';
+import { createInteractionStore } from './oauth/interaction-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
@@ -51,6 +53,7 @@ import { createProtocolSessions } from './oauth/protocol-sessions.js';
 import { cookiesOf, createCookieSigner, createProvider } from './oauth/provider.js';
 import { createRefreshRows } from './oauth/refresh-rows.js';
 import { createRefreshTokens } from './oauth/refresh-tokens.js';
+import { createResume } from './oauth/resume.js';
 import { createSignInPage, type SignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
 import { createRevokeRoutes } from './revocation/revoke-routes.js';
@@ -72,6 +75,7 @@ interface Dependencies {
   readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
+  readonly browsers: BrowserSecrets;
   readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
   readonly refusedSignIns: RefusedSignIns;
@@ -92,7 +96,7 @@ export interface OAuthApp {
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
-  readonly cors: { readonly open: readonly CorsPath[]; readonly decided: readonly CorsPath[] };
+  readonly cors: typeof OAUTH_CORS;
 }
 
 /** An authorization is resumed after each of its pages: so many times the limit for beginning one. */
@@ -104,31 +108,32 @@ const GET = { access: 'public', method: 'GET' } as const;
 /** Puts OAuth together: the stores of its features, the library, and the endpoints beside it. */
 export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const { config, dataSource, keyring, format, lookup, verifier, guard } = dependencies;
-  const { signingKeys, pages, csrf, clientAddress, docsUrl, refusedSignIns } = dependencies;
+  const { signingKeys, pages, browsers, csrf, clientAddress, docsUrl, refusedSignIns } =
+    dependencies;
   const issuer = config.ISSUER;
-  const { manager } = dataSource;
-  const run = createRunPrepared(dataSource);
-  const sessionStore = createSessionStore(manager, keyring);
+  const { manager, transaction, run } = createTransactions(dataSource);
+  const sessions = () => createSessionStore(manager(), keyring);
   const resources = [`${issuer}/api/v1`, issuer] as const;
   const findClient = async (id: string) => {
-    const client = await createClientStore(manager).find(id);
+    const client = await createClientStore(manager()).find(id);
     return client?.blockedAt === null ? client : undefined;
   };
   const secrets = createClientSecrets(keyring, (...move) =>
-    createClientStore(manager).moveSecretDigest(...move),
+    createClientStore(manager()).moveSecretDigest(...move),
   );
   // No more of it than pages and id_tokens show: the row holds the password's hash too.
   const findAccount = async (id: string) => {
-    const account = await createAccountStore(manager).find(id);
+    const account = await createAccountStore(manager()).find(id);
     return account && { id, email: account.email, name: account.name };
   };
   const hasPassword = (id: string, mark: string) =>
-    createAccountStore(manager).hasPassword(id, mark);
+    createAccountStore(manager()).hasPassword(id, mark);
   const limit = createAddressLimit(dependencies.now);
   const admit = (purpose: string, perMinute: number) => (request: Context['req']) =>
     limit.take(purpose, clientAddress(request), perMinute);
+  const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
   const consents = createConsents({
-    transaction: (work) => dataSource.transaction((within) => work(consentStores(within))),
+    transaction: (work) => transaction((within) => work(consentStores(within))),
   });
   const authorization = createAuthorization({
     consents,
@@ -145,9 +150,10 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         format,
         secrets,
         adapter: {
-          artifacts: createArtifactStore(run, keyring),
-          sessions: createProtocolSessions(sessionStore, clientAddress),
-          ...{ findClient, hasPassword },
+          codes: createCodeStore(run, keyring),
+          interactions,
+          sessions: createProtocolSessions(sessions, clientAddress),
+          findClient,
         },
         authorization,
         isRegisteredRedirect: isAnyRedirect,
@@ -157,13 +163,10 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     ),
   );
   const endGrant = (row: EndedGrant, actor: Actor, reason: string | null = null) =>
-    dataSource.transaction((within) => endGrantIn(within, row, actor, reason));
+    transaction((within) => endGrantIn(within, row, actor, reason));
   const findRefreshRow = createRefreshRows(lookup, keyring);
   const refreshTokens = createRefreshTokens({ findRow: findRefreshRow, format, endGrant });
   const clients = createClientAuthentication({ lookup, keyring, secrets });
-  const transaction = dataSource.transaction.bind(dataSource) as <Result>(
-    work: (within: EntityManager) => Promise<Result>,
-  ) => Promise<Result>;
   const token = createTokenEndpoint({
     ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow, run },
     protocol: protocol.middleware,
@@ -175,28 +178,36 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       return endGrant(row, actor, 'a code or refresh token was used twice');
     },
   });
+  const cookies = cookiesOf(issuer);
   const authorize = createAuthorizationEndpoint({
     ...{ resources, pages },
     protocol: protocol.middleware,
-    admitResume: admit('resume', RESUMES * config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
+    handles: cookies.names,
+  });
+  const consoleSessions = createConsoleSessions({
+    provider: protocol.provider,
+    sessions,
+    cookies,
+    hasPassword,
+    clientAddress,
+  });
+
+  const resume = createResume({
+    ...{ issuer, browsers, interactions, transaction, authorize },
+    admit: admit('resume', RESUMES * config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
+    provider: protocol.provider,
+    sessions: consoleSessions,
   });
 
   const signInPage = createSignInPage({
     ...{ pages, csrf, clientAddress, issuer },
     signIn: createSignIn({ dataSource, keyring, refusedSignIns }),
-    deviceCookieName: cookiesOf(issuer).names.device,
-  });
-  const sessions = createConsoleSessions({
-    provider: protocol.provider,
-    sessions: sessionStore,
-    cookies: cookiesOf(issuer),
-    hasPassword,
-    clientAddress,
+    deviceCookieName: cookies.names.device,
   });
 
   return {
     signInPage,
-    sessions,
+    sessions: consoleSessions,
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl, signingKeys }),
     endpoints: [
@@ -227,29 +238,31 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
       }),
     ],
     pages: [
-      ...[OAUTH_PATHS.authorize, `${OAUTH_PATHS.authorize}/:uid`].map((path) => ({
+      { ...GET, path: OAUTH_PATHS.authorize, handle: authorize as Route<'public'>['handle'] },
+      {
         ...GET,
-        path,
-        handle: authorize as Route<'public'>['handle'],
-      })),
+        path: `${OAUTH_PATHS.authorize}/:uid`,
+        handle: resume as Route<'public'>['handle'],
+      },
       {
         ...POST,
         path: OAUTH_PATHS.authorize,
         handle: (ctx) => repeatAuthorizationByGet(pages, ctx),
       },
       ...createInteractionRoutes({
-        ...{ pages, csrf, consents, findClient, findAccount, clientAddress },
+        ...{ issuer, pages, browsers, csrf, interactions, consents, transaction },
+        ...{ findClient, findAccount, clientAddress, normalizeEmail },
         isAuthenticatedRedirect,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         provider: protocol.provider,
         signInPage,
-        sessions: sessionStore,
+        sessions,
       }),
       ...createEndSessionRoutes({
         path: OAUTH_PATHS.endSession,
         pages,
         csrf,
-        sessions,
+        sessions: consoleSessions,
         findClient,
         findAccount,
         readHint: createIdTokenHints(issuer, signingKeys),
@@ -274,22 +287,4 @@ function consentStores(manager: EntityManager) {
     memberships: (accountId: string) => createAccountStore(manager).listMemberships(accountId),
     blockedIn: (clientId: string) => clients.listBlockingTenants(clientId),
   };
-}
-
-/** Of a code or refresh token what is needed to end its grant. */
-type EndedGrant = Readonly<Record<'grant_id' | 'tenant_id' | 'client_id', string>>;
-
-async function endGrantIn(
-  manager: EntityManager,
-  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: EndedGrant,
-  actor: Actor,
-  reason: string | null,
-): Promise<void> {
-  await createGrantStore(manager).revoke(grantId, actor.id, reason);
-  await createAuditLog(manager).record(actor, {
-    tenantId,
-    action: 'grant.revoke',
-    subject: grantId,
-    details: { clientId, reason },
-  });
 }

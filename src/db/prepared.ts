@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { DataSource, EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 /** A statement that the database plans once per connection. */
 export interface PreparedStatement {
@@ -17,10 +17,6 @@ export type RunPrepared = <Row extends pg.QueryResultRow>(
   statement: PreparedStatement,
   values: readonly unknown[] | (() => readonly unknown[]),
 ) => Promise<readonly Row[]>;
-
-export function createRunPrepared(dataSource: DataSource): RunPrepared {
-  return prepared(dataSource.manager);
-}
 
 /**
  * Runs prepared statements where the manager works: in its transaction if it has one, otherwise on

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-
+import type { BrowserRequest, BrowserSecrets } from './browser-secret.js';
 import type { Form } from './form.js';
 import type { Signer } from './pagination.js';
 import { Problem } from './problem.js';
@@ -11,16 +9,8 @@ const CSRF_FIELD = 'csrf';
 /** The header that carries it where a page's script calls the API. */
 const CSRF_HEADER = 'X-CSRF-Token';
 
-const COOKIE = 'gatehouse_csrf';
-
-/** 256 bits in base64url, as we set it; anything else is not ours. */
-const COOKIE_VALUE = /^[\w-]{43}$/;
-
-interface Exchange {
-  readonly req: IncomingMessage;
-  readonly cookies: { get(name: string, options: { signed: false }): string | undefined };
+interface Exchange extends BrowserRequest {
   get(header: string): string;
-  append(header: string, value: string): unknown;
 }
 
 /**
@@ -31,7 +21,7 @@ export type FormVerdict = 'ours' | 'foreign' | 'no_cookie' | 'stale';
 
 /** Keeps other sites from submitting our forms and calling our API in somebody's name, signed in or not. */
 export interface Csrf {
-  /** The token for a form; the browser gets the cookie that it belongs to, unless it has it. */
+  /** The token for a form; the browser gets the secret that it belongs to, unless it has one. */
   token(ctx: Exchange): string;
   /** Judges a form, for a page that answers some verdicts with itself. */
   judge(ctx: Exchange, form: Form): FormVerdict;
@@ -52,33 +42,19 @@ export interface Csrf {
  * Double submit: the form repeats, signed, what a cookie holds that no script can read. Nothing is
  * stored, so it works before anybody has signed in.
  *
- * @param dependencies the keyring's `sign` and `isSigned`, and our own origin
+ * @param dependencies the keyring's `sign` and `isSigned`, our own origin, and the secrets of browsers
  */
-export function createCsrf(dependencies: Signer & { readonly issuer: string }): Csrf {
-  const { issuer } = dependencies;
-  const isSecure = issuer.startsWith('https://');
-  // The prefix makes browsers refuse the cookie from sibling domains and over http (RFC 6265bis §4.1.3).
-  const name = isSecure ? `__Host-${COOKIE}` : COOKIE;
-  const attributes = `Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`;
+export function createCsrf(
+  dependencies: Signer & { readonly issuer: string; readonly browsers: BrowserSecrets },
+): Csrf {
+  const { issuer, browsers } = dependencies;
   const signed = (value: string) => JSON.stringify([CSRF_FIELD, value]);
-  /** What was set while answering a request; its other forms need the same. */
-  const fresh = new WeakMap<IncomingMessage, string>();
-
-  const received = (ctx: Exchange): string | undefined => {
-    const value = ctx.cookies.get(name, { signed: false });
-    return value !== undefined && COOKIE_VALUE.test(value) ? value : undefined;
-  };
 
   /** @param tokens all that came: two are one too many */
-  const isOurs = (ctx: Exchange, [token, ...others]: readonly string[]): boolean => {
-    const value = received(ctx);
-    return (
-      value !== undefined &&
-      token !== undefined &&
-      others.length === 0 &&
-      dependencies.isSigned(signed(value), token)
-    );
-  };
+  const isOurs = (ctx: Exchange, [token, ...others]: readonly string[]): boolean =>
+    token !== undefined &&
+    others.length === 0 &&
+    browsers.received(ctx).some((secret) => dependencies.isSigned(signed(secret), token));
 
   /** What browsers say of where a request comes from, as far as they say it. */
   const isFromHere = (ctx: Exchange, sites: readonly string[]): boolean =>
@@ -88,7 +64,7 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
     // `none`: its user reloads the answer to a form.
     if (!isFromHere(ctx, ['same-origin', 'none'])) return 'foreign';
     if (isOurs(ctx, form.getAll(CSRF_FIELD))) return 'ours';
-    return received(ctx) === undefined ? 'no_cookie' : 'stale';
+    return browsers.received(ctx).length === 0 ? 'no_cookie' : 'stale';
   };
   const REASONS = {
     foreign: `This form has to be sent from a page of ${issuer}.`,
@@ -97,15 +73,7 @@ export function createCsrf(dependencies: Signer & { readonly issuer: string }): 
   } as const;
 
   return {
-    token(ctx) {
-      let value = received(ctx) ?? fresh.get(ctx.req);
-      if (value === undefined) {
-        value = randomBytes(32).toString('base64url');
-        fresh.set(ctx.req, value);
-        ctx.append('Set-Cookie', `${name}=${value}; ${attributes}`);
-      }
-      return dependencies.sign(signed(value));
-    },
+    token: (ctx) => dependencies.sign(signed(browsers.current(ctx))),
     judge,
     check(ctx, form) {
       const verdict = judge(ctx, form);

@@ -25,6 +25,7 @@ export function answerPageErrors(
     } catch (error) {
       const problem = toProblem(error);
       ctx.state.failure = problem.cause;
+      ctx.remove('Location');
       ctx.set(problem.headers);
       const { status, code, message } = problem;
       render(ctx, { status, code, message, requestId: ctx.state.requestId });

@@ -1,27 +1,24 @@
-import Provider, {
-  type Adapter,
-  type AdapterPayload,
-  type InteractionResults,
-} from 'oidc-provider';
+import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 
 import type { Client } from '../clients/client.entity.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
-import type { ArtifactStore } from './artifact-store.js';
+import type { CodeStore } from './code-store.js';
 import type { Exchange } from './exchange.js';
 import type { ExchangeRow } from './exchange-store.js';
+import type { BrowserRequest } from '../http/browser-secret.js';
+import type { InteractionStore } from './interaction-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
-import type { HasPassword } from './sign-in-page.js';
 
 /** The members of a stored client that the library may know. Its own `scope` rule is not ours: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope'];
 
 interface Dependencies {
-  readonly artifacts: ArtifactStore;
+  readonly codes: CodeStore;
+  readonly interactions: InteractionStore;
   readonly sessions: ProtocolSessions;
   /** A client that may be used. */
   readonly findClient: (id: string) => Promise<Client | undefined>;
-  readonly hasPassword: HasPassword;
 }
 
 type Payload = Record<string, unknown>;
@@ -70,6 +67,12 @@ function theExchange(): Exchange {
   const exchange = currentExchange();
   if (exchange === undefined) throw new Error('codes are exchanged at the token endpoint only');
   return exchange;
+}
+
+function theRequest(): BrowserRequest {
+  const { ctx } = Provider;
+  if (ctx === undefined) throw new Error('interactions are begun and resumed by requests only');
+  return ctx;
 }
 
 function clientAdapter({ findClient }: Dependencies): Partial<Adapter> {
@@ -127,15 +130,12 @@ const ENDING: Partial<Adapter> = {
   revokeByGrantId: async () => undefined,
 };
 
-function codeAdapter({ artifacts }: Dependencies): Partial<Adapter> {
+function codeAdapter({ codes }: Dependencies): Partial<Adapter> {
   return {
     ...ENDING,
     async upsert(secret, payload, seconds = 0) {
       const { grantId } = payload;
-      await artifacts.save('AuthorizationCode', secret, withoutSecret(payload), {
-        grantId,
-        seconds,
-      });
+      await codes.insert(secret, withoutSecret(payload), { grantId, seconds });
     },
     async find(secret) {
       const { row } = theExchange();
@@ -182,49 +182,34 @@ function accessTokenAdapter(): Partial<Adapter> {
   };
 }
 
-/** In the place of the interaction's id, which its cookie holds, in the address that it returns to. */
-const UID_PLACEHOLDER = '{uid}';
-
-/** What came of the pages on which a user signs in and agrees. */
-type InteractionResult = InteractionResults & {
-  readonly login?: { readonly accountId: string; readonly passwordMark: string };
-};
-
-function interactionAdapter({ artifacts, hasPassword }: Dependencies): Partial<Adapter> {
-  // Whoever has signed in may come back much later, when the password is another.
-  const isStillGood = async ({ login }: InteractionResult) =>
-    login === undefined || hasPassword(login.accountId, login.passwordMark);
+/**
+ * Interactions are begun and read by the library. Pages settle them and resuming answers them, in transactions of their
+ * own: see `interaction-store.ts`.
+ */
+function interactionAdapter({ interactions }: Dependencies): Partial<Adapter> {
   return {
-    async upsert(secret, payload, seconds = 0) {
-      const { session, returnTo, ...rest } = withoutSecret(payload) as {
+    async upsert(uid, payload, seconds = 0) {
+      const {
+        session,
+        returnTo: _returnTo,
+        ...rest
+      } = withoutSecret(payload) as {
         session?: Payload;
         returnTo?: string;
       };
       // The session's own secret is written there too, and nothing reads it.
       const { cookie: _cookie, ...keptSession } = session ?? {};
-      const kept = {
-        ...rest,
-        ...(session && { session: keptSession }),
-        returnTo: returnTo?.replace(secret, UID_PLACEHOLDER),
-      };
-      await artifacts.save('Interaction', secret, kept, { seconds });
+      const kept = { ...rest, ...(session && { session: keptSession }) };
+      await interactions.insert(theRequest(), uid, kept, seconds);
     },
-    async find(secret) {
-      const artifact = await artifacts.find('Interaction', secret);
-      if (artifact === undefined) return undefined;
-      const { returnTo, result, ...rest } = artifact.payload as {
-        returnTo: string;
-        result?: InteractionResult;
-      };
-      return {
-        ...rest,
-        ...(result && (await isStillGood(result)) && { result }),
-        jti: secret,
-        returnTo: returnTo.replace(UID_PLACEHOLDER, secret),
-        exp: expiryOf(artifact.remainingSeconds),
-      } as AdapterPayload;
+    async find(uid) {
+      const found = await interactions.find(theRequest(), uid);
+      if (found?.isOfThisBrowser !== true || found.interaction.isAnswered) return undefined;
+      const { payload, remainingSeconds } = found.interaction;
+      return { ...payload, jti: uid, exp: expiryOf(remainingSeconds) } as unknown as AdapterPayload;
     },
-    destroy: (secret) => artifacts.destroy('Interaction', secret),
+    // It stays, so that its answer can be given again.
+    destroy: async () => undefined,
   };
 }
 

@@ -1,17 +1,15 @@
 import type { Context, Middleware } from 'koa';
 import { errors } from 'oidc-provider';
 
-import type { AttemptVerdict } from '../http/attempts.js';
 import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
-import { describeError, headingOf, wordsFor } from './authorization-error-words.js';
+import { describeError, headingOf } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import type { OAuthViews } from './page-data.js';
-import { OAUTH_PATHS } from './paths.js';
-import { authorizationResponseOf, oidcOf } from './library-internals.js';
+import { authorizationResponseOf, handleByPath, oidcOf } from './library-internals.js';
 
 /**
  * The authorization endpoint (RFC 6749 §3.1). Anybody can register a client, so before the user has
@@ -22,29 +20,30 @@ export function createAuthorizationEndpoint({
   resources,
   protocol,
   pages,
-  admitResume,
+  handles,
 }: {
   /** The resources that tokens can be for (RFC 8707). */
   resources: readonly string[];
   /** The library's own answer to an authorization request. */
   protocol: Middleware;
   pages: Pages<OAuthViews>;
-  /** Counts a request that continues an authorization after a page of ours. */
-  admitResume: (request: Context['req']) => AttemptVerdict;
+  /** The cookies by which the library would find what it resumes. */
+  handles: Parameters<typeof handleByPath>[1];
 }): Middleware {
   return async (ctx, next) => {
     // It would do what GET does, which is not without effect for whoever has agreed before.
     if (ctx.method === 'HEAD') throw new Problem('method_not_allowed', 'Use GET.');
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
-    if (ctx.path !== OAUTH_PATHS.authorize) assertMayResume(ctx, admitResume);
     const query = normalizeRequest(ctx.query, resources);
     Object.defineProperty(ctx, 'query', { value: query });
     // The library would answer some errors as JSON; whoever follows a link here is a person.
     ctx.req.headers.accept = 'text/html';
+    handleByPath(ctx, handles, (ctx as { params?: Record<string, string> }).params?.['uid']);
     await protocol(ctx, next);
     const { failure, authorizationError } = ctx.state as AuthorizationState;
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
+    assertNoForeignPage(ctx);
     const response = authorizationResponseOf(ctx);
     if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
     // Not read from the location: its query begins with the words of the client's own redirect URI.
@@ -90,22 +89,6 @@ interface AuthorizationState {
   readonly authorizationError?: Error;
 }
 
-/**
- * Resuming deletes what was kept and may keep it again. Repeated in parallel it would multiply.
- *
- * @throws Problem `rate_limited`
- */
-function assertMayResume(
-  ctx: Context,
-  admitResume: (request: Context['req']) => AttemptVerdict,
-): void {
-  const verdict = admitResume(ctx.req);
-  if (verdict.isAllowed) return;
-  throw new Problem('rate_limited', wordsFor('rate_limited').message, {
-    headers: { 'Retry-After': String(verdict.retryAfterSeconds) },
-  });
-}
-
 function renderTooLong(pages: Pages<OAuthViews>, ctx: Context): void {
   const error = new errors.InvalidRequest(`the request is longer than ${MAX_REQUEST} characters`);
   renderAuthorizationError(pages, ctx, error);
@@ -141,6 +124,16 @@ export function renderPageError(
   const heading = headingOf(code);
   const page = { title: heading, heading, message, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
+}
+
+/**
+ * The library has pages of its own, with scripts in them and without a policy. None is ever sent.
+ * @throws Error for an answer that is neither a redirect nor a page of ours
+ */
+function assertNoForeignPage(ctx: Context): void {
+  const isSet = (header: string) => ctx.res.hasHeader(header);
+  if (ctx.body === undefined || isSet('Location') || isSet('Content-Security-Policy')) return;
+  throw new Error('the library answered with a page of its own');
 }
 
 function hasSignedIn(ctx: Context): boolean {

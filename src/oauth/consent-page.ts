@@ -35,7 +35,7 @@ export async function showConsent(
   if (canChooseAnother && (await isRemembered(ctx, pending, request, dependencies))) return;
   const offered = offeredScopes(request);
   if (offered.length === 0) {
-    return deny(ctx, dependencies, 'The user’s role allows none of what was asked for.');
+    return deny(ctx, pending, dependencies, 'The user’s role allows none of what was asked for.');
   }
   const shown = shownClient(client);
   const ticks = offered.filter((scope) => !isIdentity(scope));
@@ -68,16 +68,18 @@ export async function showConsent(
 /** Where one of several tenants was just chosen, consent may have been given there before: see `grantFromMemory`. */
 async function isRemembered(
   ctx: PageContext,
-  { interaction, redirectUri }: PendingAuthorization,
+  pending: PendingAuthorization,
   request: ConsentRequest,
-  { consents, provider, isAuthenticatedRedirect }: InteractionDependencies,
+  dependencies: InteractionDependencies,
 ): Promise<boolean> {
+  const { interaction, redirectUri } = pending;
+  const { consents, isAuthenticatedRedirect } = dependencies;
   const isAskedFor = textOf(interaction.params, 'prompt').split(' ').includes('consent');
   if (isAskedFor || !isAuthenticatedRedirect(redirectUri)) return false;
   const grant = await consents.grantAsRemembered(request);
   if (grant === undefined) return false;
   const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
-  await finish(ctx, provider(), { consent: { ...consent } });
+  await finish(ctx, pending, dependencies, { consent });
   return true;
 }
 
@@ -96,13 +98,9 @@ export async function decide(
     // From the page on which one of several tenants is chosen.
     return redirect(ctx, `/consent/${pending.uid}?tenant_id=${encodeURIComponent(tenantId)}`);
   }
-  if (decision === 'deny') return deny(ctx, dependencies, 'The user denied the request.');
+  if (decision === 'deny') return deny(ctx, pending, dependencies, 'The user denied the request.');
   if (decision !== 'approve') {
     throw new Problem('bad_request', 'The form does not say what was decided.');
-  }
-  // Sent twice: the first time counts, and has its grant.
-  if (pending.interaction.result?.consent !== undefined) {
-    return redirect(ctx, pending.interaction.returnTo);
   }
   const asked = await askedOf(ctx, pending, dependencies, tenantId);
   if (asked === undefined) return;
@@ -112,9 +110,9 @@ export async function decide(
     requestId: ctx.state.requestId,
   };
   const grant = await dependencies.consents.grant(asked.request, form.getAll('scope'), actor);
-  if (grant === undefined) return deny(ctx, dependencies, 'Nothing was granted.');
+  if (grant === undefined) return deny(ctx, pending, dependencies, 'Nothing was granted.');
   const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
-  await finish(ctx, dependencies.provider(), { consent: { ...consent } });
+  await finish(ctx, pending, dependencies, { consent });
 }
 
 /** Begins the same authorization again, for somebody else to sign in. */
@@ -150,7 +148,7 @@ async function askedOf(
   const { usable, suspended } = await dependencies.consents.tenantsFor(who);
   const [first] = usable;
   if (first === undefined) {
-    await finish(ctx, dependencies.provider(), noTenant(suspended));
+    await finish(ctx, pending, dependencies, noTenant(suspended));
     return undefined;
   }
   const tenant =
@@ -206,8 +204,12 @@ function chooseTenant(
 
 function deny(
   ctx: PageContext,
-  { provider }: InteractionDependencies,
+  pending: PendingAuthorization,
+  dependencies: InteractionDependencies,
   description: string,
 ): Promise<void> {
-  return finish(ctx, provider(), { error: 'access_denied', error_description: description });
+  return finish(ctx, pending, dependencies, {
+    error: 'access_denied',
+    error_description: description,
+  });
 }

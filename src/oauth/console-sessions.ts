@@ -24,13 +24,19 @@ export interface ConsoleSessions {
   hasEnded(ctx: Context): Promise<boolean>;
   /** Signs an account in, under a secret that nobody has known before. Somebody else's session ends. */
   begin(ctx: Context, account: SignedInAccount): Promise<void>;
+  /**
+   * Gives a browser a session again that it was given before, in case the answer never arrived. A browser in which
+   * somebody is signed in keeps the session that it has; one that has ended is not given again.
+   * @param secret of the session that this browser was given
+   */
+  restore(ctx: Context, secret: string): Promise<void>;
   /** Ends the session, for every copy of its cookie. */
   end(ctx: Context): Promise<void>;
 }
 
 interface Dependencies {
   readonly provider: () => Provider;
-  readonly sessions: Pick<SessionStore, 'destroyBySecret' | 'renew' | 'signOut'>;
+  readonly sessions: () => Pick<SessionStore, 'destroyBySecret' | 'renew' | 'signOut'>;
   readonly clientAddress: (request: Context['req']) => string;
   readonly cookies: ReturnType<typeof cookiesOf>;
   readonly hasPassword: HasPassword;
@@ -59,7 +65,7 @@ export function createConsoleSessions({
       const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
       // In use a moment ago: there is nothing to write.
       if (exp - Date.now() / 1000 < idleSeconds - renewAfterSeconds) {
-        const seconds = await sessions.renew(jti);
+        const seconds = await sessions().renew(jti);
         if (seconds !== undefined) sendCookie(ctx, jti, seconds);
       }
       return { accountId, sessionId: uid };
@@ -74,20 +80,27 @@ export function createConsoleSessions({
       if (session.accountId === accountId) session.resetIdentifier();
       else {
         // Nothing of a session that somebody else had, or may have planted, passes on.
-        await sessions.signOut(session.jti, requestOf(ctx));
+        await sessions().signOut(session.jti, requestOf(ctx));
         session = new Session();
       }
       session.loginAccount({ accountId, amr: ['pwd'] });
       await onBehalfOf(ctx, () => session.save(LIFETIMES.session));
       // Replacing a password ends the sessions that there are. One that was just being made would not be among them.
       if (!(await hasPassword(accountId, passwordMark))) {
-        return sessions.destroyBySecret(session.jti);
+        return sessions().destroyBySecret(session.jti);
       }
       sendCookie(ctx, session.jti, LIFETIMES.session);
     },
+    async restore(ctx, secret) {
+      const { Session } = provider();
+      if ((await Session.get(ctx)).accountId !== undefined) return;
+      const session = await Session.find(secret);
+      if (session?.accountId === undefined) return;
+      sendCookie(ctx, secret, session.exp - Math.floor(Date.now() / 1000));
+    },
     async end(ctx) {
       const session = await provider().Session.get(ctx);
-      await sessions.signOut(session.jti, requestOf(ctx));
+      await sessions().signOut(session.jti, requestOf(ctx));
       ctx.cookies.set(names.session, null, long);
     },
   };

@@ -173,6 +173,34 @@ export function giveBody(ctx: Context, body: Buffer): void {
   }) as Context['req'];
 }
 
+/**
+ * The library finds the request to resume by cookies, which any host under the same domain could set. Here the path alone
+ * names it, and `interaction-store.ts` binds it to the browser: those cookies are neither set nor read.
+ *
+ * @param uid the interaction that the path names; `undefined` where none is resumed
+ */
+export function handleByPath(
+  ctx: Context,
+  { interaction, resume }: { readonly interaction: string; readonly resume: string },
+  uid: string | undefined,
+): void {
+  const { cookies } = ctx;
+  const isHandle = (name: string) => name === interaction || name === resume;
+  ctx.cookies = Object.assign(Object.create(cookies) as Context['cookies'], {
+    get: (name: string, options?: Parameters<Context['cookies']['get']>[1]) =>
+      isHandle(name) ? uid : cookies.get(name, options),
+    set(
+      this: Context['cookies'],
+      name: string,
+      value?: string | null,
+      options?: Parameters<Context['cookies']['set']>[2],
+    ) {
+      if (!isHandle(name)) cookies.set(name, value, options);
+      return this;
+    },
+  });
+}
+
 /** What the library keeps with a request that it has seen. */
 export function oidcOf(ctx: Context): KoaContextWithOIDC['oidc'] | undefined {
   return (ctx as unknown as Partial<KoaContextWithOIDC>).oidc;

@@ -32,3 +32,8 @@ export const OAUTH_CORS: {
     { path: OAUTH_PATHS.userinfo, methods: 'GET, HEAD, POST' },
   ],
 };
+
+/** The page on which the library's prompt is answered. */
+export function pageOf(prompt: string, uid: string): string {
+  return `/${prompt === 'consent' ? 'consent' : 'login'}/${uid}`;
+}

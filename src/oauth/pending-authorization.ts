@@ -1,15 +1,23 @@
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
-import { errors } from 'oidc-provider';
 
 import type { Client } from '../clients/client.entity.js';
+import type { BrowserSecrets } from '../http/browser-secret.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/csrf.js';
 import type { Pages } from '../http/pages.js';
 import { Problem } from '../http/problem.js';
 import type { Consents } from './consents.js';
+import type {
+  InteractionAnswer,
+  InteractionPayload,
+  InteractionResult,
+  InteractionStore,
+  StoredInteraction,
+} from './interaction-store.js';
 import type { OAuthViews } from './page-data.js';
 import { textOf } from './parameters.js';
+import { OAUTH_PATHS } from './paths.js';
 
 /** What is known of an account on its pages. */
 export interface PageAccount {
@@ -18,12 +26,21 @@ export interface PageAccount {
   readonly name: string | null;
 }
 
+/** What finding the interaction of a request takes. */
+export interface InteractionAccess {
+  readonly issuer: string;
+  readonly browsers: BrowserSecrets;
+  readonly interactions: InteractionStore;
+}
+
 /** What the pages of an authorization work with. */
-export interface InteractionDependencies {
+export interface InteractionDependencies extends InteractionAccess {
   readonly provider: () => Provider;
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly consents: Consents;
+  /** Runs work in one transaction, through all stores. */
+  readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;
@@ -36,42 +53,115 @@ export type PageContext = RouteContext<RequestState>;
 /** One authorization that waits for its user, with what its pages show. */
 export interface PendingAuthorization {
   readonly uid: string;
-  readonly interaction: Awaited<ReturnType<Provider['interactionDetails']>>;
+  readonly interaction: InteractionPayload;
   readonly client: Client;
   readonly redirectUri: string;
 }
 
-const EXPIRED = 'This page has expired. Go back to the app and start again.';
-const NO_COOKIE =
-  'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.';
+/** What a page is for: an authorization that waits, or the answer that it was given, while that can be given again. */
+export type FoundAuthorization =
+  | { readonly isAnswered: false; readonly pending: PendingAuthorization }
+  | { readonly isAnswered: true; readonly answer: InteractionAnswer };
 
-/** @throws Problem `not_found` if this browser waits for no such authorization, or no longer */
-export async function findPending(
+const START_AGAIN = 'Go back to the app and start again.';
+
+/**
+ * Finds the interaction that the request's path names, for the browser that began it.
+ *
+ * @param read `find`, or `lock` in a transaction
+ * @throws Problem `not_found` if there is none, or this browser did not begin it
+ */
+export async function findInteraction(
   ctx: PageContext,
-  { provider, findClient, isRedirectOf }: InteractionDependencies,
-): Promise<PendingAuthorization> {
-  const expired = new Problem('not_found', ctx.get('Cookie') === '' ? NO_COOKIE : EXPIRED);
-  const interaction = await provider()
-    .interactionDetails(ctx.req, ctx.res)
-    .catch((error: unknown) => {
-      throw error instanceof errors.SessionNotFound ? expired : error;
-    });
-  const client = await findClient(textOf(interaction.params, 'client_id'));
-  const uid = String(ctx.params['uid']);
-  const redirectUri = textOf(interaction.params, 'redirect_uri');
-  // The client may have been changed since it asked.
-  const isRegistered = client !== undefined && isRedirectOf(client, redirectUri);
-  if (interaction.uid !== uid || !isRegistered) throw expired;
-  return { uid, interaction, client, redirectUri };
+  { browsers, interactions }: InteractionAccess,
+  read: 'find' | 'lock',
+): Promise<StoredInteraction> {
+  const found = await interactions[read](ctx, uidOf(ctx));
+  if (found === undefined) throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
+  if (found.isOfThisBrowser) return found.interaction;
+  throw new Problem(
+    'not_found',
+    browsers.received(ctx).length === 0
+      ? 'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.'
+      : `This page belongs to a sign-in that was begun in another browser. ${START_AGAIN}`,
+  );
 }
 
-/** Hands the authorization back to the library, which goes on with it or ends it. */
-export async function finish(ctx: PageContext, provider: Provider, result: object): Promise<void> {
-  redirect(ctx, await provider.interactionResult(ctx.req, ctx.res, result as never));
+/**
+ * Finds what a page is for.
+ *
+ * @throws Problem `not_found` as `findInteraction` does; if the session that it was begun in has ended or is somebody
+ *   else's; if its client is gone; if it was answered too long ago
+ */
+export async function findAuthorization(
+  ctx: PageContext,
+  dependencies: InteractionDependencies,
+  read: 'find' | 'lock' = 'find',
+): Promise<FoundAuthorization> {
+  const stored = await findInteraction(ctx, dependencies, read);
+  if (stored.isAnswered) {
+    const { answer } = stored;
+    if (answer === undefined) throw alreadyAnswered();
+    return { isAnswered: true, answer };
+  }
+  const interaction = stored.payload;
+  await assertSameSession(ctx, interaction, dependencies.provider());
+  const client = await dependencies.findClient(textOf(interaction.params, 'client_id'));
+  const redirectUri = textOf(interaction.params, 'redirect_uri');
+  // The client may have been changed since it asked.
+  if (client === undefined || !dependencies.isRedirectOf(client, redirectUri)) {
+    throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
+  }
+  return { isAnswered: false, pending: { uid: uidOf(ctx), interaction, client, redirectUri } };
+}
+
+/** @throws Problem `not_found` unless the browser still has the session that an interaction was begun in */
+export async function assertSameSession(
+  ctx: Context,
+  { session, result }: InteractionPayload,
+  provider: Provider,
+): Promise<void> {
+  const own = await provider.Session.get(ctx);
+  const isSame = session?.uid === undefined || session.uid === own.uid;
+  // In another tab somebody may have signed in since the form was sent.
+  const login = result?.login?.accountId;
+  const isTheirs = login === undefined || own.accountId === undefined || own.accountId === login;
+  if (isSame && isTheirs) return;
+  throw new Problem(
+    'not_found',
+    `Since this page was opened, you have signed out here or somebody else has signed in. ${START_AGAIN}`,
+  );
+}
+
+/** The problem of a page that was left behind. */
+export function alreadyAnswered(): Problem {
+  return new Problem('not_found', 'You have already answered this. Go back to the app.');
+}
+
+/** Settles an authorization, in the transaction that holds it, and sends the browser on to be told the outcome. */
+export async function finish(
+  ctx: PageContext,
+  { uid, interaction }: PendingAuthorization,
+  { interactions, issuer }: InteractionAccess,
+  result: object,
+  { forgetsSession = false } = {},
+): Promise<void> {
+  const merged = { ...interaction.lastSubmission, ...result } as InteractionResult;
+  await interactions.settle(uid, merged, forgetsSession);
+  resume(ctx, issuer);
+}
+
+/** Sends the browser to where the request goes on, or its answer is given again. */
+export function resume(ctx: PageContext, issuer: string): void {
+  redirect(ctx, `${issuer}${OAUTH_PATHS.authorize}/${uidOf(ctx)}`);
 }
 
 export function redirect(ctx: PageContext, target: string): void {
   // A new request by GET, whatever this one was (RFC 9110 §15.4.4).
   ctx.redirect(target);
   ctx.status = 303;
+}
+
+function uidOf(ctx: PageContext): string {
+  return String(ctx.params['uid']);
 }

@@ -21,7 +21,8 @@ export interface ProtocolSessions {
 }
 
 export function createProtocolSessions(
-  store: SessionStore,
+  /** The store, over the transaction under way. */
+  store: () => SessionStore,
   clientAddress: (request: Context['req']) => string,
 ): ProtocolSessions {
   const withOrder = (
@@ -36,7 +37,7 @@ export function createProtocolSessions(
       const { issueSeq, ...kept } = payload as { issueSeq?: string };
       const { uid, accountId } = kept as { uid: string; accountId?: string };
       const ctx = Provider.ctx as unknown as Context | undefined;
-      await store.save({
+      await store().save({
         id: uid,
         secret,
         accountId: accountId ?? null,
@@ -48,7 +49,7 @@ export function createProtocolSessions(
         issueSeq,
       });
     },
-    findBySecret: async (secret) => withOrder(await store.findBySecret(secret)),
-    findById: async (id) => withOrder(await store.findById(id)),
+    findBySecret: async (secret) => withOrder(await store().findBySecret(secret)),
+    findById: async (id) => withOrder(await store().findById(id)),
   };
 }

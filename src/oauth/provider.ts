@@ -20,7 +20,7 @@ import {
   mintInOurFormat,
   writeUrlsOfTheIssuer,
 } from './library-internals.js';
-import { OAUTH_PATHS } from './paths.js';
+import { OAUTH_PATHS, pageOf } from './paths.js';
 import { OIDC_SCOPES, RESOURCE_SERVER_SCOPES } from './requested-scopes.js';
 
 export interface ProviderDependencies {
@@ -109,7 +109,7 @@ function configurationOf(
     loadExistingGrant: (ctx) => authorization.loadGrant(ctx),
     interactions: {
       policy: authorization.policy,
-      url: (_ctx, { prompt, uid }) => `/${prompt.name === 'consent' ? 'consent' : 'login'}/${uid}`,
+      url: (_ctx, { prompt, uid }) => pageOf(prompt.name, uid),
     },
     renderError: (ctx, _out, error) => renderError(ctx as unknown as Context, error),
     // Nothing may be fetched on a client's word.
@@ -154,8 +154,7 @@ function sessionSecondsFrom(loginTs: number | undefined): number {
 
 /** The library's cookies: what they are called, and how they are set. */
 export function cookiesOf(issuer: string) {
-  // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3). The
-  // others cannot have it: they are confined to the path of one authorization.
+  // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3).
   const prefix = issuer.startsWith('https://') ? '__Host-' : '';
   const options = { httpOnly: true, overwrite: true, sameSite: 'lax', signed: true } as const;
   return {
@@ -163,6 +162,7 @@ export function cookiesOf(issuer: string) {
       session: `${prefix}gatehouse_session`,
       /** Of a browser that has signed in before; the library does not know it. */
       device: `${prefix}gatehouse_device`,
+      // Neither set nor read: see `handleByPath`.
       interaction: 'gatehouse_interaction',
       resume: 'gatehouse_resume',
     },

@@ -3,7 +3,15 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import { createTestApp, type TestApp } from '../support/app.js';
-import { callApi, copyOf, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
+import {
+  callApi,
+  copyOf,
+  csrfOf,
+  newBrowser,
+  postForm,
+  secretOf,
+  signIn,
+} from '../support/console.js';
 import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth.js';
 
 const TOKENS = '/api/v1/personal-access-tokens';
@@ -109,7 +117,7 @@ describe('403', () => {
       { 'X-CSRF-Token': other.csrf },
       { 'X-CSRF-Token': altered },
       { 'X-CSRF-Token': `${csrf}, ${csrf}` },
-      { 'X-CSRF-Token': browser.cookies.get('gatehouse_csrf /') ?? '' },
+      { 'X-CSRF-Token': secretOf(browser) },
     ];
     for (const headers of proofs) {
       for (const path of ['/api/v1/session', `/api/v1/session?csrf=${csrf}`]) {

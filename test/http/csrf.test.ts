@@ -3,6 +3,7 @@ import Koa from 'koa';
 import request from 'supertest';
 
 import { createKeyring } from '../../src/credentials/keyring.js';
+import { createBrowserSecrets } from '../../src/http/browser-secret.js';
 import { createCsrf } from '../../src/http/csrf.js';
 import { readForm } from '../../src/http/form.js';
 import { Problem } from '../../src/http/problem.js';
@@ -12,7 +13,8 @@ const ISSUER = 'http://localhost:3000';
 
 /** GET answers two tokens, POST whether the form is accepted. */
 function createServer(issuer = ISSUER, secretKeys = [TEST_SECRET_KEY]) {
-  const csrf = createCsrf({ ...createKeyring(secretKeys), issuer });
+  const browsers = createBrowserSecrets(issuer);
+  const csrf = createCsrf({ ...createKeyring(secretKeys), issuer, browsers });
   const app = new Koa();
   app.use(async (ctx) => {
     if (ctx.method === 'GET') {
@@ -39,7 +41,7 @@ async function open(server = createServer(), cookie?: string) {
     .set(cookie === undefined ? {} : { Cookie: cookie });
   const { tokens } = answer.body as { tokens: [string, string] };
   const set = answer.get('Set-Cookie') ?? [];
-  const ours = set.filter((line) => line.includes('gatehouse_csrf'));
+  const ours = set.filter((line) => line.includes('gatehouse_browser'));
   return { token: tokens[0], tokens, set, ours, cookie: ours[0]?.split(';')[0] ?? '' };
 }
 
@@ -64,7 +66,9 @@ describe('the cookie', () => {
     const { set, tokens } = await open();
     expect(set).toEqual([
       'other=1',
-      expect.stringMatching(/^gatehouse_csrf=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/),
+      expect.stringMatching(
+        /^gatehouse_browser_[0-9a-f]{2}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/,
+      ),
     ]);
     expect(tokens[0]).toBe(tokens[1]);
   });
@@ -73,7 +77,7 @@ describe('the cookie', () => {
     const { ours } = await open(createServer('https://auth.example.com'));
     expect(ours).toEqual([
       expect.stringMatching(
-        /^__Host-gatehouse_csrf=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+        /^__Host-gatehouse_browser_[0-9a-f]{2}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
       ),
     ]);
   });
@@ -86,7 +90,7 @@ describe('the cookie', () => {
   });
 
   it('is replaced if it cannot be ours', async () => {
-    expect((await open(createServer(), 'gatehouse_csrf=guessable')).ours).toHaveLength(1);
+    expect((await open(createServer(), 'gatehouse_browser_00=guessable')).ours).toHaveLength(1);
   });
 
   it('without its prefix means nothing to an https issuer', async () => {

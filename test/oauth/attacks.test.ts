@@ -271,7 +271,7 @@ describe('an attacker', () => {
       const answer = await browser.request(urlFor());
       const login = await browser.request(answer.headers.get('Location') ?? '');
       const lines = [...answer.headers.getSetCookie(), ...login.headers.getSetCookie()];
-      expect(lines.length).toBeGreaterThan(1);
+      expect(lines.length).toBeGreaterThan(0);
       for (const line of lines) expect(line).toMatch(/; *httponly/i);
       for (const line of lines) expect(line).toMatch(/; *samesite=lax/i);
     });

@@ -1,5 +1,12 @@
 import type { TestApp } from './app.js';
-import { createBrowser, PASSWORD, type Browser, type BrowserStop, type TestUser } from './oauth.js';
+import {
+  createBrowser,
+  PASSWORD,
+  readForm,
+  type Browser,
+  type BrowserStop,
+  type TestUser,
+} from './oauth.js';
 
 /** A browser that has never been here. */
 export function newBrowser({ origin, config }: Pick<TestApp, 'origin' | 'config'>): Browser {
@@ -87,4 +94,15 @@ export async function callApi(
   const text = await answer.text();
   const json = text === '' ? {} : (JSON.parse(text) as Pick<ApiAnswer, 'data' | 'code' | 'detail'>);
   return { status: answer.status, headers: answer.headers, ...json };
+}
+
+/** The token of a page's form. */
+export function csrfOfForm({ html }: Pick<BrowserStop, 'html'>): string {
+  return readForm(html).hidden.find(([name]) => name === 'csrf')?.[1] ?? 'none on this page';
+}
+
+/** The secret that names a browser, as its cookie holds it. */
+export function secretOf({ cookies }: Browser): string {
+  const [, value] = [...cookies].find(([name]) => name.includes('gatehouse_browser_')) ?? [];
+  return value ?? 'no cookie';
 }
