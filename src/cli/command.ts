@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { ParseArgsConfig } from 'node:util';
 import type { DataSource, EntityManager } from 'typeorm';
 
@@ -20,6 +21,10 @@ export interface CommandContext {
   readonly format: SecretFormat;
   /** Everything on standard input if the command reads it, else empty. */
   readonly input: string;
+  /** Standard input itself, for commands that read it line by line. */
+  readonly stream: Readable;
+  /** Standard error: progress, and hints to the person who waits. */
+  readonly messages: Writable;
   /** What was typed in answer to a question that wants more than a yes; `undefined` if it was not asked. */
   readonly typed: string | undefined;
 }

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
 import { importKeys, type ImportReport, type RefusedLine } from '../api-keys/key-import.js';
@@ -26,13 +27,13 @@ export const IMPORT_COMMAND: Command = {
   },
   positionals: [0, 0],
   commitsItself: true,
-  async run({ dataSource, keyring, config }, args) {
+  async run({ dataSource, keyring, config, stream: standardInput, messages }, args) {
     const [first, ...others] = args.all('prefix');
     if (first === undefined) throw new Misuse('--prefix is missing: what do the keys start with?');
     for (const prefix of [first, ...others]) assertPrefix(prefix, config.TOKEN_BRAND);
     const tenant = await getTenant(dataSource.manager, args.required('tenant'));
     const input = args.option('file');
-    const stream = input === undefined ? process.stdin : createReadStream(input);
+    const stream = input === undefined ? standardInput : createReadStream(input);
     const failure = new Promise<never>((_resolve, reject) => stream.once('error', reject));
     failure.catch(() => undefined);
     const refusals = await createRefusals(args.option('refused'));
@@ -42,11 +43,11 @@ export const IMPORT_COMMAND: Command = {
       const work = importKeys(createInterface({ input: stream, crlfDelay: Infinity }), {
         ...{ dataSource, keyring, tenantId: tenant.id, prefixes: [first, ...others] },
         onRefused: (refused) => refusals.note(refused),
-        onProgress: createProgress(),
+        onProgress: createProgress(messages),
       });
       const report = await Promise.race([work, failure]);
       const seconds = Math.round((performance.now() - started) / 100) / 10;
-      if (isNew && !args.flag('no-wait')) await untilFollowed(started);
+      if (isNew && !args.flag('no-wait')) await untilFollowed(started, messages);
       return { tenantId: tenant.id, ...report, seconds, refusals: refusals.shown };
     } finally {
       await refusals.close();
@@ -56,10 +57,10 @@ export const IMPORT_COMMAND: Command = {
 };
 
 /** Until every running server knows a prefix that was new then. */
-async function untilFollowed(since: number): Promise<void> {
+async function untilFollowed(since: number, messages: Writable): Promise<void> {
   const left = since + (FOLLOWED_WITHIN_SECONDS + 1) * 1000 - performance.now();
   if (left <= 0) return;
-  process.stderr.write('Waiting a few seconds until every server knows the new prefix…\n');
+  messages.write('Waiting a few seconds until every server knows the new prefix…\n');
   await pause(left);
 }
 
@@ -73,12 +74,12 @@ function assertPrefix(prefix: string, brand: string): void {
 }
 
 /** Says on standard error how far it is, now and then. */
-function createProgress(): (report: ImportReport) => void {
+function createProgress(messages: Writable): (report: ImportReport) => void {
   let last = performance.now();
   return ({ read, imported, alreadyThere, refused }) => {
     if (performance.now() - last < PROGRESS_EVERY_MS) return;
     last = performance.now();
-    process.stderr.write(
+    messages.write(
       `${read} lines read: ${imported} imported, ${alreadyThere} already there, ${refused} refused\n`,
     );
   };

@@ -1,34 +1,37 @@
-import { spawn } from 'node:child_process';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-import { testServer, type TestDatabase } from './database.js';
+import { runCommandLine } from '../../src/command-line.js';
 import { TEST_SECRET_KEY } from './app.js';
+import type { TestDatabase } from './database.js';
 
 /** What one call of the command line left behind. */
 export interface CliResult {
-  readonly code: number | null;
+  readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Makes a function that runs the built command line against a database, without a terminal. */
+/**
+ * Makes a function that runs the command line against a database, without a terminal and in this process.
+ * Tests of the process itself start the built program.
+ */
 export function createCli(
   database: TestDatabase,
 ): (words: readonly string[], input?: string) => Promise<CliResult> {
   return async (words, input = '') => {
-    const child = spawn(process.execPath, [`${testServer().build}/src/cli.js`, ...words], {
-      env: {
-        PATH: process.env['PATH'],
-        DATABASE_URL: database.url,
-        SECRET_KEYS: TEST_SECRET_KEY,
-      },
+    const [output, messages] = [new PassThrough(), new PassThrough()];
+    const ended = runCommandLine(words, {
+      env: { DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY },
+      directory: '/',
+      input: Readable.from([Buffer.from(input)]),
+      output,
+      messages,
+    }).finally(() => {
+      output.end();
+      messages.end();
     });
-    child.stdin.end(input);
-    const [code, stdout, stderr] = await Promise.all([
-      new Promise<number | null>((resolve) => child.once('close', resolve)),
-      text(child.stdout),
-      text(child.stderr),
-    ]);
+    const [code, stdout, stderr] = await Promise.all([ended, text(output), text(messages)]);
     return { code, stdout, stderr };
   };
 }
