@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import pg from 'pg';
 
 import { createDataSource } from '../src/db/data-source.js';
+import { migrate } from '../src/db/migrate.js';
 import { maintainPartitions } from '../src/db/partitions.js';
 import { ENTITIES } from '../src/entities.js';
 import type { TemporaryPostgres } from '../test/support/temporary-postgres.js';
@@ -26,7 +27,7 @@ export async function createDatabase(
     console.error,
     'startup',
   ).initialize();
-  await dataSource.runMigrations();
+  await migrate(dataSource, { log: { info: () => undefined, warn: console.warn } });
   await maintainPartitions(dataSource);
   await dataSource.destroy();
   return target;

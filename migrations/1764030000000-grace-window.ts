@@ -1,4 +1,6 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
+
+import type { Migration } from './migration.js';
 
 /**
  * The answer of a grace window is stored with the successor instead of with the token that it replaces. It costs no
@@ -6,7 +8,9 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
  *
  * `redeem_for_tokens` and `answer_key_id` stay for replicas of the earlier release that still run.
  */
-export class GraceWindow1764030000000 implements MigrationInterface {
+export class GraceWindow1764030000000 implements Migration {
+  readonly olderPrograms = 'compatible';
+
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       -- How often the answer was given again.

@@ -1,4 +1,6 @@
-import type { MigrationInterface, QueryRunner } from 'typeorm';
+import type { QueryRunner } from 'typeorm';
+
+import type { Migration } from './migration.js';
 
 const INDEXES = {
   contacts_listed: 'contacts (tenant_id, environment, space_id, created_at, id)',
@@ -11,7 +13,8 @@ const INDEXES = {
  * not give, so that no page is read by walking it through the rows of other tenants. Older programs
  * that list by id go on to work, with a sort.
  */
-export class ListOrder1764090000000 implements MigrationInterface {
+export class ListOrder1764090000000 implements Migration {
+  readonly olderPrograms = 'compatible';
   // Outside of a transaction an index can be built while the table is written to.
   readonly transaction = false;
 
@@ -29,11 +32,14 @@ export class ListOrder1764090000000 implements MigrationInterface {
 
   async down(runner: QueryRunner): Promise<void> {
     for (const table of ['contacts', 'products']) {
+      await runner.query(`DROP INDEX CONCURRENTLY IF EXISTS ${table}_of_space`);
       await runner.query(
-        `CREATE INDEX ${table}_of_space ON ${table} (tenant_id, environment, space_id, id)
-           WHERE deleted_at IS NULL`,
+        `CREATE INDEX CONCURRENTLY ${table}_of_space
+           ON ${table} (tenant_id, environment, space_id, id) WHERE deleted_at IS NULL`,
       );
     }
-    await runner.query(`DROP INDEX ${Object.keys(INDEXES).join(', ')}`);
+    for (const name of Object.keys(INDEXES)) {
+      await runner.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+    }
   }
 }

@@ -4,27 +4,41 @@ import { Spaces1763810000000 } from './1763810000000-spaces.js';
 import { Products1763820000000 } from './1763820000000-products.js';
 import { RateWindows1763830000000 } from './1763830000000-rate-windows.js';
 import { ImportedKeys1763840000000 } from './1763840000000-imported-keys.js';
-import { GraceWindow1764030000000 } from './1764030000000-grace-window.js';
 import { Interactions1764020000000 } from './1764020000000-interactions.js';
+import { GraceWindow1764030000000 } from './1764030000000-grace-window.js';
 import { VerifiedEmails1764040000000 } from './1764040000000-verified-emails.js';
 import { SessionLifetimes1764050000000 } from './1764050000000-session-lifetimes.js';
 import { ForgottenClients1764060000000 } from './1764060000000-forgotten-clients.js';
-import { ListOrder1764090000000 } from './1764090000000-list-order.js';
 import { KeyList1764070000000 } from './1764070000000-key-list.js';
+import { ListOrder1764090000000 } from './1764090000000-list-order.js';
+import { Compatibility1764120000000 } from './1764120000000-compatibility.js';
+import { FirstStart1764121000000 } from './1764121000000-first-start.js';
+import { UnusedClients1764122000000 } from './1764122000000-unused-clients.js';
+import type { Migration } from './migration.js';
 
-/** Every migration, oldest first. A released one is never changed. */
-export const MIGRATIONS = [
+/** Migrations of releases before they declared anything. They are never changed. */
+const UNDECLARED = [
   Kernel1763600000000,
   Oauth1763700000000,
   Spaces1763810000000,
   Products1763820000000,
   RateWindows1763830000000,
   ImportedKeys1763840000000,
-  GraceWindow1764030000000,
+];
+
+/** Migrations that declare whether an older program may serve on them. New ones are appended here. */
+const DECLARED: readonly (new () => Migration)[] = [
   Interactions1764020000000,
+  GraceWindow1764030000000,
   VerifiedEmails1764040000000,
   SessionLifetimes1764050000000,
   ForgottenClients1764060000000,
-  ListOrder1764090000000,
   KeyList1764070000000,
+  ListOrder1764090000000,
+  Compatibility1764120000000,
+  FirstStart1764121000000,
+  UnusedClients1764122000000,
 ];
+
+/** Every migration, oldest first. A released one is never changed. */
+export const MIGRATIONS = [...UNDECLARED, ...DECLARED];

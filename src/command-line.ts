@@ -12,6 +12,7 @@ import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { IMPORT_COMMAND } from './cli/import-command.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
 import { render, renderLines, renderMessage } from './cli/output.js';
+import { MIGRATE_COMMAND } from './cli/migrate-command.js';
 import { PRODUCT_COMMANDS } from './cli/product-commands.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { SPACE_COMMANDS } from './cli/space-commands.js';
@@ -19,9 +20,10 @@ import { TENANT_COMMANDS } from './cli/tenant-commands.js';
 import { VERIFY_COMMAND } from './cli/verify-command.js';
 import { readConfig } from './config.js';
 import { createSecretFormat } from './credentials/secret-format.js';
+import { errorCode } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
 import { Problem } from './http/problem.js';
-import { openInstance } from './instance.js';
+import { borrowInstance, lacksMigrations } from './instance.js';
 import { createLog } from './log.js';
 
 const COMMANDS = [
@@ -36,7 +38,11 @@ const COMMANDS = [
   ...CREDENTIAL_COMMANDS,
   VERIFY_COMMAND,
   ...SIGNING_KEY_COMMANDS,
+  MIGRATE_COMMAND,
 ];
+
+/** A column, table or function is not there. */
+const SCHEMA_LACKS = ['42703', '42P01', '42883'];
 
 const OK = 0;
 const REFUSED = 1;
@@ -85,19 +91,23 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   const given = command.readsInput?.(args) ? await text(input) : '';
 
   const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
-  const instance = await openInstance({ config, mode: 'borrow', log });
+  const instance = await borrowInstance({ config, log, needs: command.schema ?? 'current' });
   try {
     const { dataSource, keyring, target } = instance;
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
     const typed = answer?.typed;
-    const common = { config, dataSource, target, keyring, format, typed, stream: input, messages };
+    const common = { config, dataSource, target, keyring, format, typed, stream: input };
     const perform = (manager: EntityManager) =>
-      command.run({ ...common, input: given, manager }, args);
+      command.run({ ...common, messages, log, input: given, manager }, args);
     const result = command.commitsItself
       ? await perform(dataSource.manager)
       : await dataSource.transaction(perform);
     output.write(`${render(result, args.flag('json'))}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;
+  } catch (error) {
+    const isOld = instance.schema.pending.length > 0;
+    const lacks = isOld && SCHEMA_LACKS.includes(errorCode(error) ?? '');
+    throw lacks ? lacksMigrations(instance.schema) : error;
   } finally {
     await instance.close();
   }
@@ -112,11 +122,12 @@ async function ask(
   args: Arguments,
   { input, messages }: Surroundings,
 ): Promise<'no' | { readonly typed?: string } | undefined> {
-  if (question === undefined || args.flag('yes')) return undefined;
+  const wanted = question?.(args);
+  if (wanted === undefined || args.flag('yes')) return undefined;
   if (input.isTTY !== true) throw new Misuse('This asks a question: answer it ahead with --yes.');
   const terminal = createInterface({ input, output: messages });
   try {
-    const asked = renderMessage(question(args));
+    const asked = renderMessage(wanted);
     if (isTyped) return { typed: await terminal.question(`${asked} `) };
     const answer = await terminal.question(`${asked} [y/N] `);
     return /^y(es)?$/i.test(answer.trim()) ? {} : 'no';

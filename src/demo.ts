@@ -88,8 +88,36 @@ export async function createDemo(
       details: { slug: tenant.slug, name: tenant.name },
     });
     const password = config.ADMIN_PASSWORD === undefined ? generated : undefined;
+    await manager.query(
+      `INSERT INTO first_start (tenant_id, email, key_id, has_unknown_password) VALUES ($1, $2, $3, $4)`,
+      [tenant.id, email, minted.key.id, password !== undefined],
+    );
     return { email, password, key: minted.secret };
   });
+}
+
+/** What a first start made and did not show: it was killed before. */
+export interface Unshown {
+  readonly slug: string;
+  readonly email: string;
+  readonly keyId: string;
+  readonly hasUnknownPassword: boolean;
+}
+
+/** @param dataSource no server is making a demo meanwhile */
+export async function findUnshown(dataSource: DataSource): Promise<Unshown | undefined> {
+  const [found] = await dataSource.query<Unshown[]>(
+    `SELECT t.slug, f.email, f.key_id AS "keyId", f.has_unknown_password AS "hasUnknownPassword"
+     FROM first_start f JOIN tenants t ON t.id = f.tenant_id WHERE f.shown_at IS NULL`,
+  );
+  return found;
+}
+
+/** Notes that the greeting, or what was said instead, has been written. */
+export async function noteShown(dataSource: DataSource): Promise<void> {
+  await dataSource.query(
+    'UPDATE first_start SET shown_at = gatehouse_now() WHERE shown_at IS NULL',
+  );
 }
 
 async function createProducts(manager: EntityManager, tenantId: string): Promise<void> {
@@ -116,6 +144,18 @@ export function greeting(demo: Demo, url: string): string {
   They are shown this once. Ask the API who the key is:
 
   curl -H "Authorization: Bearer ${demo.key}" ${url}/api/v1/me
+
+`;
+}
+
+/** The text for the start after one that was killed before its greeting. */
+export function reminder({ slug, email, keyId, hasUnknownPassword }: Unshown): string {
+  const password = `set a password with \`npm run -s cli -- accounts set-password --email ${email} --password-stdin\``;
+  const key = `make a key with \`npm run -s cli -- api-keys create --tenant ${slug} --name "First key" --scopes contacts:read\``;
+  const lost = hasUnknownPassword ? `password of ${email} and its API key` : 'API key';
+  const how = hasUnknownPassword ? `${password}, and ${key}` : key;
+  return `
+  The first start ended before it had shown the ${lost} (${keyId}): ${how}.
 
 `;
 }

@@ -7,10 +7,13 @@ import { createKeyring, type Keyring } from './credentials/keyring.js';
 import { assertSecretKeysPresent } from './credentials/secret-key-usage.js';
 import { readOrCreateSecretKeys } from './credentials/secret-keys-file.js';
 import { createDataSource, type DatabaseTarget } from './db/data-source.js';
+import { warnOfLosableCommits } from './db/durability.js';
 import { startEmbeddedPostgres } from './db/embedded/embedded-postgres.js';
+import { isInstalled } from './db/embedded/record.js';
 import { errorCode, errorMessage } from './db/errors.js';
-import { alone } from './db/migrate.js';
+import { migrate, takeMigrationLock } from './db/migrate.js';
 import { makePartitions } from './db/partitions.js';
+import { assertNotRestricted, readSchemaState, type SchemaState } from './db/schema-state.js';
 import { StartupError } from './db/startup-error.js';
 import { ENTITIES } from './entities.js';
 
@@ -22,34 +25,61 @@ export interface Instance {
   close(): Promise<void>;
 }
 
+/** What a server runs on. */
+export interface ServerInstance extends Instance {
+  /** Lets other processes start that were held back by what `fill` returned. May be called again. */
+  letOthersStart(): Promise<void>;
+}
+
+/** What a command runs on. */
+export interface BorrowedInstance extends Instance {
+  /** How the schema compares to this program, as it was when the instance was opened. */
+  readonly schema: SchemaState;
+}
+
+/**
+ * What a command needs of the schema. `current`: all of it. `any`: an installation, whose schema may lack
+ * migrations. `none`: a database.
+ */
+export type NeededSchema = 'current' | 'any' | 'none';
+
+interface Opened {
+  readonly target: DatabaseTarget;
+  readonly stop: () => Promise<void>;
+}
+
 const OLDEST_POSTGRES = 150_000;
 
 /**
- * Opens the database (the configured one, or the embedded one of the data directory), migrates it
- * and checks that the secret keys fit what it holds.
+ * Opens the database for a server (the configured one, or the embedded one of the data directory),
+ * migrates it and checks that the secret keys fit what it holds. An embedded one is kept to itself.
  *
- * @param mode `serve` keeps an embedded database to itself; `borrow` shares it with a server
- * @param fill run once nobody else is starting: what an empty database should hold
+ * @param fill run once nobody else is starting: what an empty database should hold. Others go on waiting until
+ *   `letOthersStart` if it returns true
  * @param signal ends the opening: nothing is left open then
  * @throws StartupError for everything the operator has to mend, the signal's reason if aborted
  */
 export async function openInstance({
   config,
-  mode,
   log,
-  fill = () => Promise.resolve(),
+  fill,
   signal,
 }: {
   config: Config;
-  mode: 'serve' | 'borrow';
   log: Logger;
-  fill?: (dataSource: DataSource, keyring: Keyring) => Promise<void>;
+  fill: (dataSource: DataSource, keyring: Keyring) => Promise<boolean>;
   signal?: AbortSignal;
-}): Promise<Instance> {
-  const { target, stop } = await openDatabase(config, mode, log);
+}): Promise<ServerInstance> {
+  const { target, stop } = await openDatabase(config, 'serve', log);
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
   const dataSource = createDataSource(target, ENTITIES, onError);
+  const starting = createDataSource(target, ENTITIES, onError, 'startup');
+  // The lock is held by a connection of it.
+  const letOthersStart = async () => {
+    if (starting.isInitialized) await starting.destroy();
+  };
   const close = async () => {
+    await letOthersStart();
     if (dataSource.isInitialized) await dataSource.destroy();
     await stop();
   };
@@ -58,33 +88,101 @@ export async function openInstance({
     const keyring = createKeyring(
       config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
     );
-    const starting = createDataSource(target, ENTITIES, onError, 'startup');
     await connect(starting, target);
-    try {
-      const prepare = async () => {
-        await starting.runMigrations();
-        await makePartitions(starting);
-        await assertSecretKeysPresent(starting, keyring);
-        signal?.throwIfAborted();
-        await fill(starting, keyring);
-      };
-      await alone(starting, prepare, signal);
-    } finally {
-      await starting.destroy();
-    }
+    await takeMigrationLock(starting, { log, signal });
+    await prepareSchema(starting, log, signal);
+    await assertSecretKeysPresent(starting, keyring);
+    signal?.throwIfAborted();
+    if (!(await fill(starting, keyring))) await letOthersStart();
     await connect(dataSource, target);
-    return { target, dataSource, keyring, close };
+    await warnOfLosableCommits(dataSource, log);
+    return { target, dataSource, keyring, letOthersStart, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
+async function prepareSchema(
+  dataSource: DataSource,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const state = await readSchemaState(dataSource);
+  assertNotRestricted(state);
+  if (state.compatible.length > 0) {
+    const newer = state.compatible;
+    log.warn({ newer }, 'a newer release migrated the database; this one may serve it');
+  }
+  await migrate(dataSource, { log, signal });
+  await makePartitions(dataSource);
+}
+
+/**
+ * Opens the database for a command, beside servers that use it. Nothing is made or migrated, and nothing waits
+ * for a server that starts.
+ *
+ * @throws StartupError for everything the operator has to mend
+ */
+export async function borrowInstance({
+  config,
+  log,
+  needs,
+}: {
+  config: Config;
+  log: Logger;
+  needs: NeededSchema;
+}): Promise<BorrowedInstance> {
+  if (config.DATABASE_URL === undefined && !(await isInstalled(config.DATA_DIR))) {
+    throw new StartupError(
+      `There is no installation at ${config.DATA_DIR}: check DATA_DIR, or make one with \`npm start\`.`,
+    );
+  }
+  const { target, stop } = await openDatabase(config, 'borrow', log);
+  const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
+  const dataSource = createDataSource(target, ENTITIES, onError);
+  const close = async () => {
+    if (dataSource.isInitialized) await dataSource.destroy();
+    await stop();
+  };
+  try {
+    await connect(dataSource, target);
+    const schema = await readSchemaState(dataSource);
+    assertFits(schema, needs, addressOf(target));
+    const keyring = createKeyring(
+      config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
+    );
+    if (needs === 'current') await assertSecretKeysPresent(dataSource, keyring);
+    return { target, dataSource, keyring, schema, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function assertFits(schema: SchemaState, needs: NeededSchema, address: string): void {
+  if (needs === 'none') return;
+  if (schema.isEmpty) {
+    throw new StartupError(
+      `There is no installation in the database at ${address}: check DATABASE_URL, or make one with \`npm start\`.`,
+    );
+  }
+  assertNotRestricted(schema);
+  if (needs === 'current' && schema.pending.length > 0) throw lacksMigrations(schema);
+}
+
+/** The refusal of a command that needs what the schema lacks. */
+export function lacksMigrations({ pending }: SchemaState): StartupError {
+  return new StartupError(
+    `The database lacks migrations of this release (${pending.join(', ')}): use the command line of the release that serves it, or run \`npm run -s cli -- migrate\`.`,
+  );
+}
+
 async function openDatabase(
   config: Config,
   mode: 'serve' | 'borrow',
   log: Logger,
-): Promise<{ target: DatabaseTarget; stop: () => Promise<void> }> {
+): Promise<Opened> {
   if (config.DATABASE_URL !== undefined) {
     return {
       target: { connectionString: config.DATABASE_URL },

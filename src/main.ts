@@ -13,7 +13,15 @@ import type { Keyring } from './credentials/keyring.js';
 import { sealAnew } from './credentials/readable.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
-import { createDemo, greeting, type Demo } from './demo.js';
+import {
+  createDemo,
+  findUnshown,
+  greeting,
+  noteShown,
+  reminder,
+  type Demo,
+  type Unshown,
+} from './demo.js';
 import { ERROR_PAGE_PATH } from './docs/error-page.js';
 import { createBoundedServer, drain, listen } from './http/server.js';
 import { createStartingHandler, type StartingHandler } from './http/starting.js';
@@ -79,13 +87,16 @@ interface Serving {
 async function serve(serving: Serving): Promise<void> {
   const { config, log, register, server, handler, signal } = serving;
   let demo: Demo | undefined;
+  let unshown: Unshown | undefined;
   const instance = await openInstance({
     config,
-    mode: 'serve',
     log,
     fill: async (dataSource, keyring) => {
       await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
+      unshown = await findUnshown(dataSource);
       if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);
+      // Until it is shown, so that no other server takes it for never shown.
+      return demo !== undefined || unshown !== undefined;
     },
     signal,
   });
@@ -124,6 +135,9 @@ async function serve(serving: Serving): Promise<void> {
   const { address, port } = server.address() as AddressInfo;
   log.info({ address, port, issuer: config.ISSUER }, 'listening');
   if (demo !== undefined) process.stdout.write(greeting(demo, addressOf(config, port)));
+  else if (unshown !== undefined) process.stdout.write(reminder(unshown));
+  if (demo !== undefined || unshown !== undefined) await noteShown(dataSource);
+  await instance.letOthersStart();
 
   await aborted(signal);
   log.info({}, 'stopping');

@@ -38,6 +38,7 @@ function setBlocked(verb: 'block' | 'unblock', summary: string): Command {
     },
     positionals: [1, 1],
     ...(isBlocked && {
+      schema: 'any',
       question: (args) =>
         `Block ${args.positionals[0]} for ${args.option('tenant') ?? 'all tenants'}? Everything issued through it there ends for good.`,
     }),
@@ -115,6 +116,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     summary: 'Ends everything issued through a client so far. It can be authorized anew.',
     options: { reason: { type: 'string' } },
     positionals: [1, 1],
+    schema: 'any',
     question: ({ positionals }) =>
       `Revoke everything issued through ${positionals[0]} so far? None of it ever works again.`,
     async run({ manager }, args) {

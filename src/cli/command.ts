@@ -1,11 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 import type { ParseArgsConfig } from 'node:util';
+import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import type { Config } from '../config.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import type { DatabaseTarget } from '../db/data-source.js';
+import type { NeededSchema } from '../instance.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 
@@ -27,6 +29,8 @@ export interface CommandContext {
   readonly messages: Writable;
   /** What was typed in answer to a question that wants more than a yes; `undefined` if it was not asked. */
   readonly typed: string | undefined;
+  /** Standard error. */
+  readonly log: Logger;
 }
 
 /** The words after noun and verb. */
@@ -51,14 +55,19 @@ export interface Command {
   readonly options: Options;
   /** How many words without a dash it takes: at least, at most. */
   readonly positionals: readonly [number, number];
-  /** What is asked before anything is done; without it nothing is asked. */
-  readonly question?: (args: Arguments) => string;
+  /** What is asked before anything is done; without it, or where it is `undefined`, nothing is asked. */
+  readonly question?: (args: Arguments) => string | undefined;
   /** Whether the answer is something to type, which the command judges, and not a mere yes. */
   readonly isTyped?: true;
   /** Whether it wants standard input, which is read before anything is opened: it can take long. */
   readonly readsInput?: (args: Arguments) => boolean;
   /** It takes too long for one transaction, and commits piece by piece: `manager` is in none then. */
   readonly commitsItself?: true;
+  /**
+   * What it needs of the schema, `current` by default. What ends something must work while a migration waits,
+   * and needs `any`.
+   */
+  readonly schema?: NeededSchema;
   /** @returns what is printed: one JSON value */
   readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
   /** Whether what was printed is a refusal. */

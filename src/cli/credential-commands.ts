@@ -20,6 +20,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       'Ends a key (key_…), a grant (grt_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
     options: { reason: { type: 'string' } },
     positionals: [1, 1],
+    schema: 'any',
     question: ({ positionals }) =>
       `Revoke ${positionals[0]} and everything issued under it so far? None of it ever works again.`,
     async run({ manager }, args) {

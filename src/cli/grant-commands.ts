@@ -59,6 +59,7 @@ export const GRANT_COMMANDS: readonly Command[] = [
     summary: 'Ends a grant, or those of a person, with all tokens. The person is asked again.',
     options: { ...WHOSE, reason: { type: 'string' } },
     positionals: [0, 1],
+    schema: 'any',
     question: (args) =>
       `Revoke ${args.positionals[0] ?? `the grants of ${args.option('email')}`}? None of its tokens ever works again.`,
     async run({ manager }, args) {

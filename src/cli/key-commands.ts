@@ -120,6 +120,7 @@ export const KEY_COMMANDS: readonly Command[] = [
     summary: 'Ends a key, from the next request on, for good.',
     options: { tenant: { type: 'string' }, reason: { type: 'string' } },
     positionals: [1, 1],
+    schema: 'any',
     question: ({ positionals }) =>
       `Revoke ${positionals[0]}? It never works again. Type its name to confirm:`,
     isTyped: true,

@@ -37,6 +37,7 @@ function setSuspended(verb: 'suspend' | 'resume', summary: string): Command {
     options: { tenant: { type: 'string' } },
     positionals: [0, 1],
     ...(isSuspended && {
+      schema: 'any',
       question: (args) =>
         `Suspend ${nameOf(args)}? Its credentials stop working until you resume it.`,
     }),

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-import { isMigrated } from '../db/migrate.js';
+import { readSchemaState, type SchemaState } from '../db/schema-state.js';
 import type { Route } from './routes.js';
 
 /** What `/readyz` depends on. */
@@ -26,17 +26,24 @@ export function createHealthRoutes({ dataSource, isStopping }: Dependencies): Ro
       path: '/readyz',
       access: 'public',
       async handle(ctx) {
-        const migrated = await isMigrated(dataSource).catch(() => undefined);
+        const schema = await readSchemaState(dataSource).catch(() => undefined);
         const checks = {
-          database: migrated === undefined ? 'unreachable' : 'reachable',
-          migrations: migrated ? 'current' : migrated === undefined ? 'unknown' : 'pending',
+          database: schema === undefined ? 'unreachable' : 'reachable',
+          migrations: describe(schema),
           stopping: isStopping(),
         };
-        const isReady = migrated === true && !isStopping();
+        const isReady = checks.migrations === 'current' && !isStopping();
         ctx.status = isReady ? 200 : 503;
         if (!isReady) ctx.set('Retry-After', '1');
         ctx.body = { status: isReady ? 'ready' : 'not ready', checks };
       },
     },
   ];
+}
+
+/** `newer`: another release migrated the database so that this one must not serve it any more. */
+function describe(schema: SchemaState | undefined) {
+  if (schema === undefined) return 'unknown';
+  if (schema.restricting.length > 0) return 'newer';
+  return schema.pending.length > 0 ? 'pending' : 'current';
 }

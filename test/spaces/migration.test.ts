@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { DataSource } from 'typeorm';
 
-import { MIGRATIONS } from '../../migrations/index.js';
-import { Spaces1763810000000 } from '../../migrations/1763810000000-spaces.js';
 import { createDataSource } from '../../src/db/data-source.js';
+import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { ENTITIES } from '../../src/entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
@@ -20,8 +19,8 @@ afterAll(async () => {
 });
 
 it('keeps spaces that were there: their order, and their names as far as they are unique', async () => {
-  const later = MIGRATIONS.slice(MIGRATIONS.indexOf(Spaces1763810000000));
-  for (const _migration of later) await dataSource.undoLastMigration();
+  const log = { info: () => undefined, warn: () => undefined };
+  await migrateDownTo(dataSource, 'Oauth1763700000000', { log });
   const name = 'X'.repeat(100);
   await database.query(`
     INSERT INTO tenants (id, slug, name) VALUES ('tnt_1', 'one', 'One'), ('tnt_2', 'two', 'Two');
@@ -33,7 +32,7 @@ it('keeps spaces that were there: their order, and their names as far as they ar
       ('spc_00000000000000000000000005', 'tnt_2', 'Default', true, '2026-01-05');
   `);
 
-  await dataSource.runMigrations();
+  await migrate(dataSource, { log });
   await database.query(
     `INSERT INTO spaces (id, tenant_id, name, is_default) VALUES ('spc_new', 'tnt_2', 'x', false)`,
   );

@@ -13,16 +13,19 @@ export interface CliResult {
 }
 
 /**
- * Makes a function that runs the command line against a database, without a terminal and in this process.
+ * Makes a function that runs the command line against a database (or `DATA_DIR`), without a terminal and in this process.
  * Tests of the process itself start the built program.
  */
 export function createCli(
-  database: TestDatabase,
+  where: Pick<TestDatabase, 'url'> | { readonly DATA_DIR: string },
 ): (words: readonly string[], input?: string) => Promise<CliResult> {
   return async (words, input = '') => {
     const [output, messages] = [new PassThrough(), new PassThrough()];
     const ended = runCommandLine(words, {
-      env: { DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY },
+      env: {
+        ...('url' in where ? { DATABASE_URL: where.url } : where),
+        SECRET_KEYS: TEST_SECRET_KEY,
+      },
       directory: '/',
       input: Readable.from([Buffer.from(input)]),
       output,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
 import { createDataSource } from '../../src/db/data-source.js';
+import { migrate } from '../../src/db/migrate.js';
 import { maintainPartitions } from '../../src/db/partitions.js';
 import { ENTITIES } from '../../src/entities.js';
 import {
@@ -39,6 +40,8 @@ export async function setUp(build: string): Promise<() => Promise<void>> {
   return () => postgres.stop();
 }
 
+const QUIET = { info: () => undefined, warn: console.warn };
+
 async function prepare(postgres: TemporaryPostgres, build: string): Promise<void> {
   const owner = { user: 'tester', password: randomBytes(12).toString('hex') };
   const client = new pg.Client(postgres.connection);
@@ -50,7 +53,7 @@ async function prepare(postgres: TemporaryPostgres, build: string): Promise<void
   const target = { ...postgres.connection, ...owner, database: 'template_gatehouse' };
   const dataSource = createDataSource(target, ENTITIES, console.error);
   await dataSource.initialize();
-  await dataSource.runMigrations();
+  await migrate(dataSource, { log: QUIET });
   await maintainPartitions(dataSource);
   await dataSource.destroy();
 

@@ -52,6 +52,14 @@ export async function completeRecord(dataDir: string, record: ClusterRecord): Pr
   await replaceFile(join(dataDir, RECORD_FILE), serialize({ ...record, complete: true }));
 }
 
+/**
+ * Whether there is a complete installation in a data directory. Nothing is made.
+ * @throws StartupError when its record is there and can't be read.
+ */
+export async function isInstalled(dataDir: string): Promise<boolean> {
+  return (await readRecord(join(dataDir, RECORD_FILE)))?.complete === true;
+}
+
 /** The absolute folder of the record's cluster. */
 export function homeOf(dataDir: string, record: ClusterRecord): string {
   return resolve(dataDir, record.home);
@@ -61,7 +69,7 @@ async function readRecord(path: string): Promise<ClusterRecord | undefined> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')) return undefined;
     throw new StartupError(
       `The file ${path} cannot be read or is not Gatehouse's: restore it from a backup.`,
       { cause: error },

@@ -1,0 +1,224 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DataSource, QueryRunner } from 'typeorm';
+
+import { MIGRATIONS } from '../../migrations/index.js';
+import type { Migration } from '../../migrations/migration.js';
+import { migrate, migrateDownTo } from '../../src/db/migrate.js';
+import { readSchemaState } from '../../src/db/schema-state.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import {
+  downTo,
+  EARLIER_RELEASE,
+  openForMigrating,
+  QUIET,
+  readLikeDump,
+} from '../support/releases.js';
+import { until } from '../support/until.js';
+
+/** Longer than a lock may be waited for, and less than the verifier's own limit. */
+const ANSWERED_WITHIN_MS = 2900;
+
+let gatehouse: TestApp;
+let dataSource: DataSource;
+let key: TestKey;
+beforeEach(async () => {
+  gatehouse = await createTestApp();
+  key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
+  dataSource = await openForMigrating(gatehouse.database);
+});
+afterEach(async () => {
+  await dataSource.destroy();
+  await gatehouse.close();
+});
+
+/** Locks what every verification reads, and then waits twice. */
+class AfterEachOther9999000000000 implements Migration {
+  readonly olderPrograms = 'compatible';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE');
+    await runner.query('ALTER TABLE one ADD COLUMN more int');
+    await runner.query('ALTER TABLE two ADD COLUMN more int');
+  }
+
+  async down(): Promise<void> {
+    // Never undone.
+  }
+}
+
+/** Collects what is logged. */
+function createLog() {
+  const lines: { at: object; message: string }[] = [];
+  const add = (at: object, message: string) => void lines.push({ at, message });
+  return { lines, log: { info: add, warn: add } };
+}
+
+async function verifyOnce(): Promise<number> {
+  const started = performance.now();
+  const { status } = await gatehouse.http.get('/api/v1/me').set(key.bearer);
+  expect(status).toBe(200);
+  return performance.now() - started;
+}
+
+describe('a migration beside a reader that holds locks as pg_dump does', () => {
+  it('lets verification go on, says whom it waits for, and is done when the reader ends', async () => {
+    await downTo(gatehouse.database, EARLIER_RELEASE);
+    const endReading = await readLikeDump(gatehouse.database);
+    const { lines, log } = createLog();
+    let isDone = false;
+    const migrating = migrate(dataSource, { log }).then(() => {
+      isDone = true;
+    });
+
+    const times: number[] = [];
+    const start = performance.now();
+    while (performance.now() - start < 5000) times.push(await verifyOnce());
+
+    expect(Math.max(...times)).toBeLessThan(ANSWERED_WITHIN_MS);
+    expect(isDone).toBe(false);
+    const waits = lines.filter(({ message }) => message.includes('waits for locks'));
+    expect(waits[0]?.at).toMatchObject({
+      migration: expect.any(String),
+      waitsFor: [{ application: 'pg_dump', user: 'tester', since: expect.any(Date) }],
+    });
+    expect(waits.length).toBeLessThan(4);
+
+    await endReading();
+    await migrating;
+    expect(await readSchemaState(dataSource)).toMatchObject({ pending: [] });
+    await verifyOnce();
+  }, 60_000);
+
+  it('ends its waiting when it is told to stop, and finishes the next time', async () => {
+    await downTo(gatehouse.database, EARLIER_RELEASE);
+    const endReading = await readLikeDump(gatehouse.database);
+    const { lines, log } = createLog();
+    const stopping = new AbortController();
+    const migrating = migrate(dataSource, { log, signal: stopping.signal });
+    await until(() => lines.some(({ message }) => message.includes('waits for locks')));
+
+    stopping.abort(new Error('told to stop'));
+
+    await expect(migrating).rejects.toThrow('told to stop');
+    await endReading();
+    await migrate(dataSource, { log });
+    expect(await readSchemaState(dataSource)).toMatchObject({ pending: [] });
+  }, 60_000);
+
+  it('holds what it has locked no longer when it waits for one table after the other', async () => {
+    await dataSource.query('CREATE TABLE one (id int); CREATE TABLE two (id int)');
+    const [endFirst, endSecond] = [
+      await readLikeDump(gatehouse.database, ['one']),
+      await readLikeDump(gatehouse.database, ['two']),
+    ];
+    dataSource.migrations.push(new AfterEachOther9999000000000());
+    const { lines, log } = createLog();
+    const migrating = migrate(dataSource, { log });
+    await until(() => lines.some(({ message }) => message.includes('waits for locks')));
+    const startOfWait = performance.now();
+    const verified = verifyOnce();
+    await until(() => performance.now() - startOfWait > 1500);
+    await endFirst();
+
+    expect(await verified).toBeLessThan(ANSWERED_WITHIN_MS);
+    await endSecond();
+    expect(await migrating).toEqual(['AfterEachOther9999000000000']);
+  }, 60_000);
+});
+
+describe('a migration that is not released yet', () => {
+  it('rewrites no table, and builds no index inside of a transaction', async () => {
+    await downTo(gatehouse.database, EARLIER_RELEASE);
+    const files = () =>
+      gatehouse.database.query<{ name: string; file: string; isIndex: boolean; table: string }>(
+        `SELECT c.relname AS name, c.relfilenode::text AS file, c.relkind IN ('i', 'I') AS "isIndex",
+           (SELECT indrelid::regclass::text FROM pg_index WHERE indexrelid = c.oid) AS table
+         FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'i', 'p', 'I')`,
+      );
+    const earlier = await files();
+    const atOnce: string[] = [];
+    for (const migration of dataSource.migrations) {
+      if (migration.transaction !== false) atOnce.push(migration.constructor.name);
+    }
+    const before = new Map(earlier.map(({ name, file }) => [name, file]));
+    const indexes = new Map<string, string>();
+    for (const { name } of MIGRATIONS) {
+      if ((await readSchemaState(dataSource)).pending[0] !== name) continue;
+      await migrateOne(name);
+      for (const found of await files()) {
+        if (!found.isIndex && before.has(found.name)) {
+          expect([name, found.name, found.file]).toEqual([
+            ...[name, found.name, before.get(found.name)],
+          ]);
+        }
+        const isNew = found.isIndex && !before.has(found.name) && !indexes.has(found.name);
+        if (isNew && before.has(found.table)) {
+          indexes.set(found.name, name);
+          expect(atOnce).not.toContain(name);
+        }
+      }
+    }
+    expect([...indexes.keys()]).toEqual(expect.arrayContaining(['clients_unused']));
+  }, 60_000);
+
+  /** Runs one that is the next. */
+  async function migrateOne(name: string): Promise<void> {
+    const all = dataSource.migrations;
+    const upTo = all.slice(0, all.findIndex((one) => one.constructor.name === name) + 1);
+    Object.assign(dataSource, { migrations: upTo });
+    await migrate(dataSource, { log: QUIET });
+    Object.assign(dataSource, { migrations: all });
+  }
+
+  it('can be undone, down to a named one and no further', async () => {
+    const undone = await migrateDownTo(dataSource, '1763840000000', { log: QUIET });
+
+    const names = MIGRATIONS.map(({ name }) => name);
+    expect(undone).toEqual(names.slice(names.indexOf(EARLIER_RELEASE) + 1).reverse());
+    await expect(migrateDownTo(dataSource, 'Nonsense', { log: QUIET })).rejects.toThrow(
+      'This release knows no migration Nonsense.',
+    );
+  });
+});
+
+describe('what a newer release has migrated', () => {
+  const addUnknown = async (declares?: 'compatible' | 'restricting') => {
+    const name = `Newer1999999999999`;
+    await dataSource.query('INSERT INTO migrations (timestamp, name) VALUES ($1, $2)', [
+      ...[1999999999999, name],
+    ]);
+    if (declares === undefined) return;
+    await dataSource.query('INSERT INTO migration_declarations VALUES ($1, $2)', [name, declares]);
+  };
+  const readiness = async () => {
+    const { status, body } = await gatehouse.http.get('/readyz');
+    return { status, migrations: body.checks.migrations };
+  };
+
+  it('leaves this one ready if it declares itself compatible', async () => {
+    await addUnknown('compatible');
+
+    expect(await readiness()).toEqual({ status: 200, migrations: 'current' });
+  });
+
+  it.each(['restricting', undefined] as const)(
+    'makes this one not ready if it declares %s',
+    async (declares) => {
+      await addUnknown(declares);
+
+      expect(await readiness()).toEqual({ status: 503, migrations: 'newer' });
+      await expect(migrateDownTo(dataSource, EARLIER_RELEASE, { log: QUIET })).rejects.toThrow(
+        'Only the newer release that brought Newer1999999999999 can undo it.',
+      );
+    },
+  );
+
+  it('is declared by every migration of this one', async () => {
+    const rows = await dataSource.query(
+      `SELECT m.name FROM migrations m LEFT JOIN migration_declarations d USING (name)
+       WHERE d.name IS NULL AND m.timestamp > 1763840000000`,
+    );
+
+    expect(rows).toEqual([]);
+  });
+});
