@@ -70,12 +70,19 @@ export async function inApp<Result = unknown>(
   return page.evaluate(`window.app.${name}(...${JSON.stringify(args)})`);
 }
 
-/** Types email and password into the login page. */
-export async function signIn(page: Page, { email }: TestUser, password = PASSWORD): Promise<void> {
+/**
+ * Types email and password into the login page, and submits it.
+ * @param noWaitAfter whether the answer is not waited for
+ */
+export async function signIn(
+  page: Page,
+  { email }: TestUser,
+  { noWaitAfter = false } = {},
+): Promise<void> {
   await page.waitForURL('**/login/**');
   await page.getByLabel('Email').fill(email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Sign in' }).click({ noWaitAfter });
 }
 
 /** Clicks a button of the consent page. */

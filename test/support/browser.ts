@@ -26,13 +26,15 @@ const INSTALLED: readonly LaunchOptions[] = [
  * would be found half-written by whoever starts at the same time.
  *
  * None of the package's own arguments: they turn off what is to be tested, the same-origin policy.
+ *
+ * @param args further arguments of Chromium
  */
-export async function launchBrowser(): Promise<RealBrowser> {
+export async function launchBrowser(args: readonly string[] = []): Promise<RealBrowser> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-chromium-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const packaged = await unpack(folder);
-    const browser = await launchFirst([...packaged, ...INSTALLED]);
+    const browser = await launchFirst([...packaged, ...INSTALLED], args);
     return {
       browser,
       async close() {
@@ -46,12 +48,15 @@ export async function launchBrowser(): Promise<RealBrowser> {
   }
 }
 
-async function launchFirst(candidates: readonly LaunchOptions[]): Promise<Browser> {
+async function launchFirst(
+  candidates: readonly LaunchOptions[],
+  args: readonly string[],
+): Promise<Browser> {
   const failures: unknown[] = [];
   for (const candidate of candidates) {
     try {
       // As root there is no sandbox to be had.
-      return await chromium.launch({ ...candidate, args: ['--no-sandbox'] });
+      return await chromium.launch({ ...candidate, args: ['--no-sandbox', ...args] });
     } catch (error) {
       failures.push(error);
     }
