@@ -24,7 +24,6 @@ import { createTransactions } from './db/transactions.js';
 import { createConsentStore } from './grants/consent-store.js';
 import { endGrantIn, type EndedGrant } from './grants/end-grant.js';
 import { createGrantStore } from './grants/grant-store.js';
-import { createAddressLimit } from './http/address-limit.js';
 import type { BrowserSecrets } from './http/browser-secret.js';
 import type { RequestState } from './http/context.js';
 import type { Csrf } from './http/csrf.js';
@@ -45,6 +44,7 @@ import { createEndSessionRoutes } from './oauth/end-session.js';
 import { createIdTokenHints } from './oauth/id-token-hint.js';
 import { createInteractionStore } from './oauth/interaction-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
+import { createOAuthLimits } from './oauth/limits.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_CORS, OAUTH_PATHS } from './oauth/paths.js';
@@ -99,9 +99,6 @@ export interface OAuthApp {
   readonly cors: typeof OAUTH_CORS;
 }
 
-/** An authorization is resumed after each of its pages: so many times the limit for beginning one. */
-const RESUMES = 5;
-
 const POST = { access: 'public', method: 'POST' } as const;
 const GET = { access: 'public', method: 'GET' } as const;
 
@@ -128,9 +125,11 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   };
   const hasPassword = (id: string, mark: string) =>
     createAccountStore(manager()).hasPassword(id, mark);
-  const limit = createAddressLimit(dependencies.now);
-  const admit = (purpose: string, perMinute: number) => (request: Context['req']) =>
-    limit.take(purpose, clientAddress(request), perMinute);
+  const limits = createOAuthLimits({
+    clientAddress,
+    now: dependencies.now,
+    authorizationsPerMinute: config.RATE_LIMIT_AUTHORIZE_PER_MINUTE,
+  });
   const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
   const consents = createConsents({
     transaction: (work) => transaction((within) => work(consentStores(within))),
@@ -140,7 +139,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     findAccount,
     resources,
     isAuthenticatedRedirect,
-    admitStranger: admit('authorize', config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
+    admit: limits.authorize,
   });
   const protocol = createProtocol(signingKeys, (signing) =>
     createProvider(
@@ -171,6 +170,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow, run },
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
+    admitRefresh: limits.refresh,
     grantMaxDays: config.GRANT_MAX_DAYS,
     endReusedGrant: (ctx, row) => {
       const { requestId } = ctx.state as RequestState;
@@ -194,7 +194,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
 
   const resume = createResume({
     ...{ issuer, browsers, interactions, transaction, authorize },
-    admit: admit('resume', RESUMES * config.RATE_LIMIT_AUTHORIZE_PER_MINUTE),
+    admit: limits.resume,
     provider: protocol.provider,
     sessions: consoleSessions,
   });

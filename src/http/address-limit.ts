@@ -27,6 +27,8 @@ export interface AddressLimit {
    * @param perMinute 0 for no limit
    */
   take(purpose: string, address: string, perMinute: number): AttemptVerdict;
+  /** The same for a subject with an id of ours, such as an account or a grant. */
+  takeFor(purpose: string, id: string, perMinute: number): AttemptVerdict;
 }
 
 /** @param now milliseconds since the epoch; must not step back */
@@ -53,33 +55,39 @@ export function createAddressLimit(
     }
   }
 
+  function takeAll(purpose: string, limits: readonly Limited[]): AttemptVerdict {
+    const time = now();
+    const slot = slotAt(time, WINDOW_SECONDS);
+    const taken = limits.map(({ id, limit }) => ({ count: open(`${purpose} ${id}`, slot), limit }));
+    trim(slot);
+    const refusal = taken.find(({ count, limit }) => count.used >= limit);
+    if (refusal === undefined) {
+      for (const { count } of taken) add(count, 1);
+      return { isAllowed: true };
+    }
+    const { count, limit } = refusal;
+    const window = { limit, windowSeconds: WINDOW_SECONDS, now: time };
+    return { isAllowed: false, retryAfterSeconds: Math.max(1, secondsUntilMore(count, window)) };
+  }
+
   return {
-    take(purpose, address, perMinute) {
-      if (perMinute === 0) return { isAllowed: true };
-      const time = now();
-      const slot = slotAt(time, WINDOW_SECONDS);
-      const taken = limitsOf(address, perMinute).map(({ network, limit }) => ({
-        count: open(`${purpose} ${network}`, slot),
-        limit,
-      }));
-      trim(slot);
-      const refusal = taken.find(({ count, limit }) => count.used >= limit);
-      if (refusal === undefined) {
-        for (const { count } of taken) add(count, 1);
-        return { isAllowed: true };
-      }
-      const { count, limit } = refusal;
-      const window = { limit, windowSeconds: WINDOW_SECONDS, now: time };
-      return { isAllowed: false, retryAfterSeconds: Math.max(1, secondsUntilMore(count, window)) };
-    },
+    take: (purpose, address, perMinute) =>
+      perMinute === 0 ? { isAllowed: true } : takeAll(purpose, limitsOf(address, perMinute)),
+    takeFor: (purpose, id, perMinute) =>
+      perMinute === 0 ? { isAllowed: true } : takeAll(purpose, [{ id, limit: perMinute }]),
   };
 }
 
-function limitsOf(address: string, limit: number): { network: string; limit: number }[] {
-  const network = subscriberOf(address);
-  const site = /^(\w+:\w+:\w+):\w+::\/64$/.exec(network)?.[1];
+interface Limited {
+  readonly id: string;
+  readonly limit: number;
+}
+
+function limitsOf(address: string, limit: number): Limited[] {
+  const id = subscriberOf(address);
+  const site = /^(\w+:\w+:\w+):\w+::\/64$/.exec(id)?.[1];
   return [
-    { network, limit },
-    ...(site === undefined ? [] : [{ network: `${site}::/48`, limit: limit * SITE_FACTOR }]),
+    { id, limit },
+    ...(site === undefined ? [] : [{ id: `${site}::/48`, limit: limit * SITE_FACTOR }]),
   ];
 }

@@ -30,8 +30,8 @@ interface Dependencies {
   /** The resources that tokens can be for (RFC 8707), the one that is meant by default first. */
   readonly resources: readonly [string, ...string[]];
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
-  /** Counts a request that is kept although nobody has signed in. */
-  readonly admitStranger: (request: IncomingMessage) => AttemptVerdict;
+  /** Counts a request that is kept: on the account that is signed in, otherwise on the address. */
+  readonly admit: (request: IncomingMessage, accountId: string | undefined) => AttemptVerdict;
 }
 
 /** What the library asks of us while it answers an authorization request. */
@@ -53,7 +53,7 @@ export function createAuthorization(dependencies: Dependencies) {
     /** Settles a request that the library has judged; nothing of it is stored yet. */
     settle(ctx: KoaContextWithOIDC): void {
       settleRequest(ctx);
-      assertAdmitted(ctx, dependencies.admitStranger);
+      assertAdmitted(ctx, dependencies.admit);
     },
 
     /**
@@ -115,19 +115,24 @@ function createPolicy() {
   return policy;
 }
 
-/** More requests of strangers than an address may leave behind; answered by a page. */
+/** More requests than an address or account may leave behind; answered by a page. */
 class TooManyRequests extends errors.CustomOIDCProviderError {
   constructor() {
-    super('rate_limited', 'too many authorization requests from this address');
+    super('rate_limited', 'too many authorization requests from this address or account');
     Object.assign(this, { status: 429, statusCode: 429, allow_redirect: false });
   }
 }
 
-/** @throws TooManyRequests for a request that would be kept for somebody who has not signed in */
-function assertAdmitted(ctx: KoaContextWithOIDC, admitStranger: Dependencies['admitStranger']) {
+/**
+ * Counts a request that leaves something: a waiting authorization, or a grant from remembered consent.
+ *
+ * @throws TooManyRequests
+ */
+function assertAdmitted(ctx: KoaContextWithOIDC, admit: Dependencies['admit']) {
   const { oidc } = ctx;
-  if (oidc.session?.accountId !== undefined || oidc.promptPending('none')) return;
-  const verdict = admitStranger(ctx.req);
+  const accountId = oidc.session?.accountId;
+  if (accountId === undefined && oidc.promptPending('none')) return;
+  const verdict = admit(ctx.req, accountId);
   if (verdict.isAllowed) return;
   ctx.set('Retry-After', String(verdict.retryAfterSeconds));
   throw new TooManyRequests();

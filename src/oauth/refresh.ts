@@ -6,6 +6,7 @@ import type {
 } from '../clients/client-authentication.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createId } from '../db/id.js';
+import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
@@ -33,6 +34,7 @@ interface Dependencies {
   /** `undefined` if there is none: then the losers of a race get nothing. */
   readonly graceWindow: GraceWindow | undefined;
   readonly lifetimes: Lifetimes;
+  readonly admitRefresh: (grantId: string) => AttemptVerdict;
   readonly format: SecretFormat;
   /** The resources that tokens can be for (RFC 8707). */
   readonly resources: readonly string[];
@@ -96,6 +98,7 @@ async function answerTo(
   const meaning = interpret(row, asked.request, resources);
   if (!row.is_used) {
     if (meaning instanceof OAuthError) throw meaning;
+    assertAdmitted(dependencies.admitRefresh(row.grant_id));
     const answer = await rotate(row, meaning, asked, dependencies);
     if (answer !== undefined) return answer;
   }
@@ -120,6 +123,17 @@ function refusalOf(
   if (secondsLeft(lifetimes, row) < 1) return 'grant older than GRANT_MAX_DAYS';
   // Used or not: how long an expired row is still known depends on cleanup.
   return row.remaining <= 0 ? 'expired' : undefined;
+}
+
+/** @throws OAuthError 429: nothing was consumed, and the token stays good */
+function assertAdmitted(verdict: AttemptVerdict): void {
+  if (verdict.isAllowed) return;
+  throw new OAuthError(
+    429,
+    'temporarily_unavailable',
+    'This grant is refreshed too often. Try again later.',
+    { 'Retry-After': String(verdict.retryAfterSeconds) },
+  );
 }
 
 /** @returns `undefined` if another request was faster */

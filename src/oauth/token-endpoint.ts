@@ -5,6 +5,7 @@ import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import type { RunPrepared } from '../db/prepared.js';
 import { timeOfArrival } from '../http/arrival.js';
+import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import { parseForm, readRawForm } from '../http/form.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
@@ -32,6 +33,8 @@ interface Dependencies {
   readonly protocol: Middleware;
   /** `REFRESH_GRACE_SECONDS`; 0 for none. */
   readonly graceSeconds: number;
+  /** Counts a refresh of a grant. */
+  readonly admitRefresh: (grantId: string) => AttemptVerdict;
   /** `GRANT_MAX_DAYS` */
   readonly grantMaxDays: number;
   /** Ends a grant because its code or refresh token was used twice. */

@@ -103,6 +103,22 @@ describe('an authorization request of a stranger', () => {
     expect(done.searchParams.has('code')).toBe(true);
   });
 
+  it('is limited by account once somebody has signed in, from whatever address', async () => {
+    const member = await createUser(gatehouse, [[tenant, 'member']]);
+    const browser = browserAt(freshAddress());
+    await authorize(gatehouse, { client, user: member, browser });
+    const statuses: number[] = [];
+    for (let sent = 0; sent <= LIMIT; sent += 1) {
+      statuses.push((await browser.request(urlFor({ prompt: 'none' }))).status);
+    }
+    expect(statuses.at(-1)).toBe(429);
+    const [row] = await gatehouse.database.query<{ count: number }>(
+      'SELECT count(*)::int FROM grants WHERE account_id = $1',
+      [member.id],
+    );
+    expect(row?.count).toBeLessThanOrEqual(LIMIT + 1);
+  });
+
   it('cannot be multiplied by resuming it again and again', async () => {
     const address = freshAddress();
     const browser = browserAt(address);
