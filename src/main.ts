@@ -152,10 +152,16 @@ async function serve(serving: Serving): Promise<void> {
 async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
   if (config.METRICS_PORT === undefined) return undefined;
   collectDefaultMetrics({ register });
+  // Many who ask at once share one text.
+  let text: Promise<string> | undefined;
+  const read = () => {
+    text ??= register.metrics().finally(() => (text = undefined));
+    return text;
+  };
   const answer: RequestListener = (request, response) => {
     if (request.url !== '/metrics') return void response.writeHead(404).end();
-    return void register.metrics().then(
-      (text) => response.writeHead(200, { 'Content-Type': register.contentType }).end(text),
+    return void read().then(
+      (body) => response.writeHead(200, { 'Content-Type': register.contentType }).end(body),
       () => response.writeHead(500).end(),
     );
   };

@@ -18,19 +18,26 @@ const SERVER_OPTIONS = {
 /** A connection on which nothing moves for this long, neither question nor answer, is ended. */
 const STALLED_AFTER_MS = 30_000;
 
+interface Limits {
+  /** Those beyond are closed at once. */
+  readonly maxConnections: number;
+  /** Of these, those that are not read in portions (`portions`). */
+  readonly maxReadByParser?: number;
+}
+
 /**
  * Makes a server that no client can make hold more than a bounded share of memory and time: requests under
  * way on a connection, the time that a request takes to arrive and its answer to be taken, and connections
  * are limited.
  *
  * @param handle answers a request
- * @param maxConnections those beyond are closed at once
  */
 export function createBoundedServer(
   handle: RequestListener,
-  { maxConnections }: { readonly maxConnections: number },
+  { maxConnections, maxReadByParser }: Limits,
 ): Server {
-  const server = createServer(SERVER_OPTIONS, limitPipelines(handle));
+  const { onRequest, onConnection } = limitPipelines(handle, maxReadByParser);
+  const server = createServer(SERVER_OPTIONS, onRequest).on('connection', onConnection);
   server.timeout = STALLED_AFTER_MS;
   server.maxConnections = maxConnections;
   // Node drops header lines beyond a count without a word. Their size is limited, and `requests` limits their number.

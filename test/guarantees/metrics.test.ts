@@ -1,9 +1,8 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { TEST_SECRET_KEY } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { findFreePort } from '../support/free-port.js';
 import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
 
 describe('/metrics', () => {
@@ -50,12 +49,3 @@ describe('/metrics', () => {
     expect((await server.send('GET', '/metrics')).status).toBe(404);
   }, 30_000);
 });
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
