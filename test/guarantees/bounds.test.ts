@@ -285,5 +285,5 @@ describe('a request leaves no more than the threat model says', () => {
       .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
       .filter(([table, rows]) => rows > (atMost[table] ?? 0));
     expect(grown).toEqual([]);
-  });
+  }, 60_000);
 });
