@@ -278,12 +278,16 @@ describe('a request leaves no more than the threat model says', () => {
     expect(requestsOfThreatModel().toSorted()).toEqual(Object.keys(exercises).toSorted());
   });
 
-  it.each(Object.entries(exercises))('%s', async (_request, { repeat, atMost }) => {
-    const before = await count();
-    await repeat();
-    const grown = [...(await count())]
-      .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
-      .filter(([table, rows]) => rows > (atMost[table] ?? 0));
-    expect(grown).toEqual([]);
-  }, 60_000);
+  it.each(Object.entries(exercises))(
+    '%s',
+    async (_request, { repeat, atMost }) => {
+      const before = await count();
+      await repeat();
+      const grown = [...(await count())]
+        .map(([table, rows]) => [table, rows - (before.get(table) ?? 0)] as const)
+        .filter(([table, rows]) => rows > (atMost[table] ?? 0));
+      expect(grown).toEqual([]);
+    },
+    60_000,
+  );
 });

@@ -168,9 +168,17 @@ describe('every store keeps tenants apart, and live from test', () => {
         ...['create', 'find', 'list', 'setSuspended', 'update'],
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`, `renewHash` and
+        // Accounts are global: `confirmEmail`, `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`, `renewHash` and
         // `setPassword` know no tenant.
-        ...['create', 'find', 'findByEmail', 'findMembership', 'findToSignIn', 'hasPassword'],
+        ...[
+          'confirmEmail',
+          'create',
+          'find',
+          'findByEmail',
+          'findMembership',
+          'findToSignIn',
+          'hasPassword',
+        ],
         ...[
           'join',
           'leave',
