@@ -1,5 +1,5 @@
 import Router, { type RouterContext, type RouterMiddleware } from '@koa/router';
-import type { Middleware, Next } from 'koa';
+import type { Context, Middleware, Next } from 'koa';
 import compose from 'koa-compose';
 
 import type { RequestState } from './context.js';
@@ -72,8 +72,11 @@ export function createRoutes<Access, State extends RequestState>(
   };
 }
 
-/** The path is known but not with this method: says which ones it has (RFC 9110 §15.5.6). */
-function answerOtherMethod(ctx: RouterContext, methods: readonly string[]): void {
+/**
+ * Answers a method that a known path does not have, and says which ones it has (RFC 9110 §15.5.6).
+ * @throws Problem `method_not_allowed`, except for OPTIONS
+ */
+export function answerOtherMethod(ctx: Context, methods: readonly string[]): void {
   ctx.set('Allow', [...new Set(methods), 'OPTIONS'].join(', '));
   if (ctx.method !== 'OPTIONS') {
     throw new Problem('method_not_allowed', `This path does not answer ${ctx.method}.`);

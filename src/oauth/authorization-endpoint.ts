@@ -5,6 +5,7 @@ import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
+import { answerOtherMethod } from '../http/routes.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { describeError, headingOf } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
@@ -32,7 +33,7 @@ export function createAuthorizationEndpoint({
 }): Middleware {
   return async (ctx, next) => {
     // It would do what GET does, which is not without effect for whoever has agreed before.
-    if (ctx.method === 'HEAD') throw new Problem('method_not_allowed', 'Use GET.');
+    if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
     const query = normalizeRequest(ctx.query, resources);
     Object.defineProperty(ctx, 'query', { value: query });

@@ -14,7 +14,12 @@ export interface FoundSession {
 
 /** Where the library's sessions are kept. */
 export interface ProtocolSessions {
-  /** @param payload with the `uid` that stays the session's name when its secret is renewed */
+  /**
+   * Stores nothing before somebody has signed in: the library saves an empty session for every request whose cookie
+   * names one that has ended.
+   *
+   * @param payload with the `uid` that stays the session's name when its secret is renewed
+   */
   save(secret: string, payload: SessionPayload, seconds: number): Promise<void>;
   findBySecret(secret: string): Promise<FoundSession | undefined>;
   findById(id: string): Promise<FoundSession | undefined>;
@@ -36,11 +41,12 @@ export function createProtocolSessions(
     async save(secret, payload, ttlSeconds) {
       const { issueSeq, ...kept } = payload as { issueSeq?: string };
       const { uid, accountId } = kept as { uid: string; accountId?: string };
+      if (accountId === undefined) return;
       const ctx = Provider.ctx as unknown as Context | undefined;
       await store().save({
         id: uid,
         secret,
-        accountId: accountId ?? null,
+        accountId,
         payload: kept,
         address: ctx === undefined ? null : clientAddress(ctx.req),
         userAgent: ctx?.get('User-Agent').slice(0, 500) || null,

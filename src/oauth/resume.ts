@@ -4,6 +4,7 @@ import type Provider from 'oidc-provider';
 import type { AttemptVerdict } from '../http/attempts.js';
 import type { RouteContext } from '../http/context.js';
 import { Problem } from '../http/problem.js';
+import { answerOtherMethod } from '../http/routes.js';
 import { wordsFor } from './authorization-error-words.js';
 import { oidcOf } from './library-internals.js';
 import { pageOf } from './paths.js';
@@ -33,7 +34,7 @@ interface Dependencies extends InteractionAccess {
 export function createResume(dependencies: Dependencies): Middleware {
   return async (context, next) => {
     const ctx = context as RouteContext;
-    if (ctx.method === 'HEAD') throw new Problem('method_not_allowed', 'Use GET.');
+    if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET']);
     assertAdmitted(dependencies.admit(ctx.req));
     try {
       await dependencies.transaction(() => resume(ctx, next, dependencies));

@@ -167,6 +167,7 @@ describe('garbage', () => {
       const head = await signedIn.request(url, { method: 'HEAD' });
       expect(await head.text()).toBe('');
       expect(head.status).toBe(405);
+      expect(head.headers.get('Allow')).toBe('GET, POST, OPTIONS');
     }
   });
 });

@@ -119,6 +119,22 @@ describe('an authorization request of a stranger', () => {
     expect(row?.count).toBeLessThanOrEqual(LIMIT + 1);
   });
 
+  it('leaves no session if its cookie names one that has ended', async () => {
+    const browser = browserAt(freshAddress());
+    await authorize(gatehouse, { client, user, browser });
+    await gatehouse.database.query('DELETE FROM sessions');
+    const stale = new Map(browser.cookies);
+    for (const parameters of [{}, { prompt: 'none' }, { prompt: 'login' }]) {
+      for (const [name, value] of stale) browser.cookies.set(name, value);
+      expect((await browser.request(urlFor(parameters))).status).toBe(303);
+    }
+    const count = 'SELECT count(*)::int AS count FROM sessions';
+    expect(await gatehouse.database.query(count)).toEqual([{ count: 0 }]);
+    const done = await authorize(gatehouse, { client, user, browser });
+    expect(done.searchParams.has('code')).toBe(true);
+    expect(await gatehouse.database.query(count)).toEqual([{ count: 1 }]);
+  });
+
   it('cannot be multiplied by resuming it again and again', async () => {
     const address = freshAddress();
     const browser = browserAt(address);
