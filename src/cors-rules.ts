@@ -5,6 +5,7 @@ import type { Access, GuardedState } from './credentials/guard.js';
 import { KINDS, type Presentation } from './credentials/kinds.js';
 import type { Presentations, Presented } from './credentials/presentation.js';
 import { METADATA_PATHS } from './discovery/protected-resource.js';
+import { ERROR_PAGE_PATH } from './docs/error-page.js';
 import type { CorsPath, CorsRules } from './http/cors.js';
 import type { Route } from './http/routes.js';
 import { CATALOG } from './scopes/catalog.js';
@@ -27,7 +28,10 @@ export function createCorsRules(dependencies: Dependencies): CorsRules {
   const { config, oauth, apiRoutes, presentations, keyHeaders } = dependencies;
   return {
     open: [
-      ...Object.values(METADATA_PATHS).map((path) => ({ path, methods: 'GET, HEAD' })),
+      ...[...Object.values(METADATA_PATHS), ERROR_PAGE_PATH].map((path) => ({
+        path,
+        methods: 'GET, HEAD',
+      })),
       ...oauth.open,
     ],
     decided: oauth.decided,

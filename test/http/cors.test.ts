@@ -5,9 +5,10 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 
 const LISTED = 'https://app.example.com';
 const STRANGER = 'https://evil.example';
-const WELL_KNOWN = [
+const DOCUMENTS = [
   '/.well-known/oauth-protected-resource',
   '/.well-known/oauth-protected-resource/api/v1',
+  '/docs/errors',
 ];
 const EXPOSED = [
   ...['WWW-Authenticate', 'Retry-After', 'DPoP-Nonce', 'X-Request-Id'],
@@ -46,8 +47,8 @@ describe('CORS', () => {
   const get = (app: TestApp, path: string, origin: string) =>
     app.http.get(path).set({ Origin: origin });
 
-  describe('for the well-known documents', () => {
-    it.each(WELL_KNOWN)('lets any origin read %s', async (path) => {
+  describe('for the documents', () => {
+    it.each(DOCUMENTS)('lets any origin read %s', async (path) => {
       for (const app of [closed, gatehouse]) {
         const answer = await get(app, path, STRANGER);
         expect(answer.status).toBe(200);
@@ -57,7 +58,7 @@ describe('CORS', () => {
       }
     });
 
-    it.each(WELL_KNOWN)('lets any origin ask beforehand about %s', async (path) => {
+    it.each(DOCUMENTS)('lets any origin ask beforehand about %s', async (path) => {
       const answer = await preflight(closed, path, STRANGER);
 
       expect(answer.status).toBe(204);
@@ -141,7 +142,7 @@ describe('CORS', () => {
   });
 
   it('never allows credentials in the sense of the browser', async () => {
-    for (const path of [...WELL_KNOWN, '/api/v1/me', '/healthz']) {
+    for (const path of [...DOCUMENTS, '/api/v1/me', '/healthz']) {
       for (const origin of [LISTED, STRANGER]) {
         for (const answer of [
           await preflight(gatehouse, path, origin),
