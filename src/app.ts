@@ -30,6 +30,7 @@ import { createSecretFormat } from './credentials/secret-format.js';
 import { createSessionLimit } from './credentials/session-limit.js';
 import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
+import { registerPoolMetrics } from './db/pool-metrics.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { readBody } from './http/body.js';
 import { createBrowserSecrets } from './http/browser-secret.js';
@@ -112,6 +113,7 @@ const PAGES = [
 export function createApp(dependencies: AppDependencies): App {
   const { config, dataSource, lookup, keyring, signingKeys, log, register, isStopping } =
     dependencies;
+  registerPoolMetrics(dataSource, register);
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);

@@ -1,9 +1,10 @@
 import path from 'node:path';
-import pg from 'pg';
 import { z } from 'zod';
 
 import { newPassword } from './accounts/password-policy.js';
+import { errorMessage } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
+import { parseDatabaseUrl } from './db/url.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
 
@@ -57,14 +58,14 @@ const origin = z
     'must be an origin such as https://example.com, without a path',
   );
 
-/** By the driver's own reading, which also knows the form for sockets, `postgres://me@/name?host=/run`. */
-function isDatabaseUrl(text: string): boolean {
+/** The reason names the fault, never the URL: it holds a password. */
+const databaseUrl = z.string().superRefine((text, context) => {
   try {
-    return /^postgres(ql)?:\/\//.test(text) && new pg.Client(text).database !== undefined;
-  } catch {
-    return false;
+    parseDatabaseUrl(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: errorMessage(error) });
   }
-}
+});
 
 const environment = z.object({
   NODE_ENV: z.string().default('development'),
@@ -73,7 +74,8 @@ const environment = z.object({
   ISSUER: origin
     .refine((text) => /^https?:/.test(text), 'must be an http or https origin')
     .optional(),
-  DATABASE_URL: z.string().refine(isDatabaseUrl, 'must be a postgres:// URL').optional(),
+  DATABASE_URL: databaseUrl.optional(),
+  DATABASE_POOL_SIZE: wholeNumber(4, 1000, 'connections').default(10),
   DATA_DIR: z.string().optional(),
   SECRET_KEYS: list
     .pipe(

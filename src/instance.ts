@@ -1,4 +1,3 @@
-import pg from 'pg';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
@@ -6,12 +5,13 @@ import type { Config } from './config.js';
 import { createKeyring, type Keyring } from './credentials/keyring.js';
 import { assertSecretKeysPresent } from './credentials/secret-key-usage.js';
 import { readOrCreateSecretKeys } from './credentials/secret-keys-file.js';
+import { describeTarget } from './db/connection.js';
 import { createDataSource, type DatabaseTarget } from './db/data-source.js';
 import { warnOfLosableCommits } from './db/durability.js';
 import { startEmbeddedPostgres } from './db/embedded/embedded-postgres.js';
 import { isInstalled } from './db/embedded/record.js';
-import { errorCode, errorMessage } from './db/errors.js';
 import { migrate, takeMigrationLock } from './db/migrate.js';
+import { asStartupError, openDataSource } from './db/open.js';
 import { makePartitions } from './db/partitions.js';
 import { assertNotRestricted, readSchemaState, type SchemaState } from './db/schema-state.js';
 import { StartupError } from './db/startup-error.js';
@@ -48,8 +48,6 @@ interface Opened {
   readonly stop: () => Promise<void>;
 }
 
-const OLDEST_POSTGRES = 150_000;
-
 /**
  * Opens the database for a server (the configured one, or the embedded one of the data directory),
  * migrates it and checks that the secret keys fit what it holds. An embedded one is kept to itself.
@@ -72,7 +70,8 @@ export async function openInstance({
 }): Promise<ServerInstance> {
   const { target, stop } = await openDatabase(config, 'serve', log);
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
-  const dataSource = createDataSource(target, ENTITIES, onError);
+  const poolSize = config.DATABASE_POOL_SIZE;
+  const dataSource = createDataSource(target, ENTITIES, onError, 'request', poolSize);
   const starting = createDataSource(target, ENTITIES, onError, 'startup');
   // The lock is held by a connection of it.
   const letOthersStart = async () => {
@@ -88,18 +87,18 @@ export async function openInstance({
     const keyring = createKeyring(
       config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
     );
-    await connect(starting, target);
+    await openDataSource(starting, target, 'serve');
     await takeMigrationLock(starting, { log, signal });
     await prepareSchema(starting, log, signal);
     await assertSecretKeysPresent(starting, keyring);
     signal?.throwIfAborted();
     if (!(await fill(starting, keyring))) await letOthersStart();
-    await connect(dataSource, target);
+    await dataSource.initialize();
     await warnOfLosableCommits(dataSource, log);
     return { target, dataSource, keyring, letOthersStart, close };
   } catch (error) {
     await close();
-    throw error;
+    throw asStartupError(error, target);
   }
 }
 
@@ -146,9 +145,9 @@ export async function borrowInstance({
     await stop();
   };
   try {
-    await connect(dataSource, target);
+    await openDataSource(dataSource, target, 'borrow');
     const schema = await readSchemaState(dataSource);
-    assertFits(schema, needs, addressOf(target));
+    assertFits(schema, needs, describeTarget(target));
     const keyring = createKeyring(
       config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
     );
@@ -156,7 +155,7 @@ export async function borrowInstance({
     return { target, dataSource, keyring, schema, close };
   } catch (error) {
     await close();
-    throw error;
+    throw asStartupError(error, target);
   }
 }
 
@@ -191,35 +190,4 @@ async function openDatabase(
   }
   const embedded = await startEmbeddedPostgres({ dataDir: config.DATA_DIR, mode, log });
   return { target: embedded.connection, stop: () => embedded.stop() };
-}
-
-async function connect(dataSource: DataSource, target: DatabaseTarget): Promise<void> {
-  try {
-    await dataSource.initialize();
-  } catch (error) {
-    const reason = describe(error);
-    throw new StartupError(`The database at ${addressOf(target)} cannot be used: ${reason}.`, {
-      cause: error,
-    });
-  }
-  const [row] = await dataSource.query<[{ number: string; version: string; standby: boolean }]>(
-    `SELECT current_setting('server_version_num') AS number,
-       current_setting('server_version') AS version, pg_is_in_recovery() AS standby`,
-  );
-  if (Number(row.number) < OLDEST_POSTGRES) {
-    throw new StartupError(`PostgreSQL 15 or later is needed; this one is ${row.version}.`);
-  }
-  // It lags behind the primary, and would still accept what was just revoked there.
-  if (row.standby) throw new StartupError('DATABASE_URL names a standby; the primary is needed.');
-}
-
-function describe(error: unknown): string {
-  if (error instanceof AggregateError) return error.errors.map(errorMessage).join('; ');
-  return errorMessage(error) || (errorCode(error) ?? 'unknown reason');
-}
-
-/** Without user and password. */
-function addressOf(target: DatabaseTarget): string {
-  const { host, port, database } = new pg.Client(target);
-  return `${host}:${port}/${database}`;
 }

@@ -3,46 +3,39 @@ import type pg from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 
 import { MIGRATIONS } from '../../migrations/index.js';
-import { createImpatientSocket, tolerateBreaking } from './connection.js';
+import { connectionOptions, createImpatientSocket, type DatabaseTarget } from './connection.js';
+import type { SessionKind } from './session.js';
+import { createStandbyWatch, type StandbyWatch } from './standby-watch.js';
 
-/** Where the database is: a `postgres://` URL, or its parts (a host that starts with `/` is a socket folder). */
-export type DatabaseTarget =
-  | { readonly connectionString: string }
-  | {
-      readonly host: string;
-      readonly port: number;
-      readonly user: string;
-      readonly password: string;
-      readonly database: string;
-    };
+export type { DatabaseTarget } from './connection.js';
 
 /** An entity class, as TypeORM takes it. */
 export type EntityClass = Function | EntitySchema;
 
-const CONNECTIONS = 10;
+const DEFAULT_POOL_SIZE = 10;
 const CONNECT_TIMEOUT_MS = 3000;
-/** On the server's side, so that abandoned work ends too. */
-const TIMEOUTS = {
-  statement_timeout: 15_000,
-  lock_timeout: 5000,
-  idle_in_transaction_session_timeout: 30_000,
-};
-/** On ours, in case the server's side hangs: longer than any statement may take. */
+/** Longer than any statement may take on the server's side, in case that side hangs. */
 const PATIENCE_MS = 17_000;
+
+const WATCHES = new WeakMap<DataSource, StandbyWatch>();
 
 /**
  * The data source for everything but verification, not yet connected.
  *
+ * @param onError told of connections that broke while idle, and of commits that a standby keeps waiting
  * @param pace `request`: everything ends within seconds, one way or the other. `startup`: migrating,
  *   and waiting for another's migration, takes as long as it takes
+ * @param poolSize connections at most
  */
 export function createDataSource(
   target: DatabaseTarget,
   entities: readonly EntityClass[],
   onError: (error: Error) => void,
-  pace: 'request' | 'startup' = 'request',
+  pace: Exclude<SessionKind, 'verifier'> = 'request',
+  poolSize = DEFAULT_POOL_SIZE,
 ): DataSource {
-  return new DataSource({
+  const watch = createStandbyWatch(poolSize, onError);
+  const dataSource = new DataSource({
     type: 'postgres',
     entities: [...entities],
     migrations: MIGRATIONS,
@@ -51,15 +44,28 @@ export function createDataSource(
     applicationName: 'gatehouse',
     poolErrorHandler: onError,
     extra: {
-      ...target,
-      max: CONNECTIONS,
+      ...connectionOptions(target, { kind: pace, judge: watch.judge }),
+      max: poolSize,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true,
-      onConnect: tolerateBreaking,
-      ...(pace === 'request' && {
-        ...TIMEOUTS,
-        stream: () => createImpatientSocket(PATIENCE_MS),
-      }),
+      ...(pace === 'request' && { stream: () => createImpatientSocket(PATIENCE_MS) }),
     } satisfies pg.PoolConfig,
   });
+  WATCHES.set(dataSource, watch);
+  return dataSource;
+}
+
+/** What the pool of a data source is doing, for the metrics. */
+export function poolStateOf(dataSource: DataSource): {
+  readonly idle: number;
+  readonly busy: number;
+  readonly waiting: number;
+  readonly commitsAwaitingStandby: number;
+} {
+  const { master } = dataSource.driver as unknown as { readonly master?: pg.Pool };
+  return {
+    idle: master?.idleCount ?? 0,
+    busy: (master?.totalCount ?? 0) - (master?.idleCount ?? 0),
+    waiting: master?.waitingCount ?? 0,
+    commitsAwaitingStandby: WATCHES.get(dataSource)?.waitingCommits() ?? 0,
+  };
 }

@@ -6,8 +6,9 @@ import { errorCode, errorMessage } from './errors.js';
  */
 const TEMPORARY = /^(08|28|3D|53|57P|40001|40P01|55P03|57014|25006|25P0[34])/;
 
-/** What Node and `pg` report when a connection cannot be made or ends. */
-const CONNECTION = /^(ECONN|EPIPE|ENOENT|EACCES|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET)/;
+/** What Node and `pg` report when a connection cannot be made or ends, TLS included. */
+const CONNECTION =
+  /^(ECONN|EPIPE|ENOENT|EACCES|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/;
 
 /** What the driver and its pool give no code. */
 const DRIVER_MESSAGES = [
@@ -15,6 +16,9 @@ const DRIVER_MESSAGES = [
   'Client has encountered a connection error',
   'Client was closed',
   'timeout exceeded when trying to connect',
+  'timeout expired',
+  'does not support SSL connections',
+  'error establishing an SSL connection',
   'Query read timeout',
   'Cannot use a pool after calling end',
   'Driver not Connected',

@@ -12,7 +12,7 @@ describe('a lookup that waits for a lock in the database', () => {
   beforeAll(async () => {
     gatehouse = await createTestApp();
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
-    holder = new pg.Client(gatehouse.database.target);
+    holder = new pg.Client(gatehouse.database.client);
     await holder.connect();
   });
   afterAll(async () => {

@@ -63,7 +63,7 @@ describe('partitions', () => {
 
   it('are made, at a start too, while a backup is reading everything; what is in use is dropped later', async () => {
     await gatehouse.database.shiftClock('130 days');
-    const backup = new pg.Client(gatehouse.database.target);
+    const backup = new pg.Client(gatehouse.database.client);
     backup.on('error', () => undefined);
     await backup.connect();
     await backup.query('BEGIN');

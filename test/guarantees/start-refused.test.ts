@@ -2,7 +2,7 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { asAdmin, createTestDatabase, type TestDatabase } from '../support/database.js';
 import { createServerProcesses } from '../support/server-process.js';
 
 const SECRET_KEYS = 'a secret key that no log may ever show';
@@ -70,6 +70,61 @@ describe('a start that cannot succeed', () => {
   it('because there is no such database', async () => {
     const DATABASE_URL = database.url.replace(database.target.database, 'nowhere');
     expect(await refusalOf({ DATABASE_URL })).toContain('database "nowhere" does not exist');
+  });
+
+  it('because the role may not make tables', async () => {
+    await database.query('REVOKE CREATE ON SCHEMA public FROM pg_database_owner');
+    expect(await refusalOf({})).toBe(
+      `The role "tester" may not make tables in the schema "public" of the database "${database.target.database}" (GRANT CREATE ON SCHEMA public TO "tester").\n`,
+    );
+    await database.query('GRANT CREATE ON SCHEMA public TO pg_database_owner');
+  });
+
+  it('because the database is read-only', async () => {
+    const { database: name } = database.target;
+    await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+    expect(await refusalOf({})).toBe(
+      `The database "${name}" is read-only (default_transaction_read_only is on).\n`,
+    );
+    await database.query(
+      `SET default_transaction_read_only = off; ALTER DATABASE ${name} RESET default_transaction_read_only`,
+    );
+  });
+
+  it('because the database has another encoding than UTF8', async () => {
+    const name = `latin_${database.target.database}`;
+    await asAdmin(
+      `CREATE DATABASE ${name} OWNER tester ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
+    );
+    const DATABASE_URL = database.url.replace(database.target.database, name);
+    const refusal = await refusalOf({ DATABASE_URL });
+    expect(refusal).toContain(`The database "${name}" has the encoding LATIN1; UTF8 is needed`);
+    await asAdmin(`DROP DATABASE ${name}`);
+  });
+
+  it('because no connection is left', async () => {
+    await database.lock();
+    expect(await refusalOf({})).toMatch(/cannot be used: too many connections for database/);
+    await database.unlock();
+  });
+
+  it('because an earlier release made its tables in another schema', async () => {
+    const DATABASE_URL = database.url;
+    await database.query('ALTER SCHEMA public RENAME TO tester');
+    await database.query('CREATE SCHEMA public');
+    expect(await refusalOf({ DATABASE_URL })).toContain(
+      'The tables of Gatehouse are in the schema "tester"',
+    );
+    await database.query('DROP SCHEMA public');
+    await database.query('ALTER SCHEMA tester RENAME TO public');
+  });
+
+  it('because none of several servers takes writes', async () => {
+    const DATABASE_URL = 'postgres://someone:their-password@127.0.0.1:1,127.0.0.1:2/theirs';
+    const refusal = await refusalOf({ DATABASE_URL });
+    expect(refusal).toMatch(/no server takes writes \(127\.0\.0\.1:1: .*ECONNREFUSED/);
+    expect(refusal).toMatch(/^The database at 127\.0\.0\.1:1,127\.0\.0\.1:2\/theirs cannot/);
+    expect(refusal).not.toContain('their-password');
   });
 
   it('because DATABASE_URL is of something else', async () => {

@@ -246,7 +246,7 @@ describe('a server with the embedded database', () => {
 
 /** Locks a table; whoever needs it waits until the returned function is called. */
 async function hold(table: string): Promise<() => Promise<void>> {
-  const client = new pg.Client(database.target);
+  const client = new pg.Client(database.client);
   await client.connect();
   await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
   return () => client.end();
@@ -254,7 +254,7 @@ async function hold(table: string): Promise<() => Promise<void>> {
 
 /** Makes all servers that start stand at the same point until the returned function is called. */
 async function holdMigrationLock(): Promise<() => Promise<void>> {
-  const client = new pg.Client(database.target);
+  const client = new pg.Client(database.client);
   await client.connect();
   await client.query('SELECT FROM pg_advisory_lock($1)', [MIGRATION_LOCK]);
   return () => client.end();

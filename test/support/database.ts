@@ -12,6 +12,8 @@ export interface TestDatabase {
     readonly password: string;
     readonly database: string;
   };
+  /** For a client of the test's own: the same, and settings that no default of the database changes. */
+  readonly client: pg.ClientConfig;
   /** The same as a `DATABASE_URL`. */
   readonly url: string;
   query<Row extends pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<Row[]>;
@@ -30,19 +32,64 @@ export function testServer(): TestServer {
   return JSON.parse(process.env['GATEHOUSE_TEST_SERVER'] ?? '{}') as TestServer;
 }
 
+/**
+ * Defaults of sessions under which a program that pins nothing goes wrong: times read differently, races have other
+ * winners, statements end early, names lead elsewhere.
+ */
+const HOSTILE_DEFAULTS = {
+  datestyle: `'German, DMY'`,
+  intervalstyle: 'sql_standard',
+  timezone: `'Asia/Kathmandu'`,
+  client_encoding: 'LATIN1',
+  default_transaction_isolation: 'serializable',
+  search_path: 'hostile, nowhere',
+  standard_conforming_strings: 'off',
+  bytea_output: 'escape',
+  extra_float_digits: '-15',
+  array_nulls: 'off',
+  transform_null_equals: 'on',
+  exit_on_error: 'on',
+  statement_timeout: '50',
+  lock_timeout: '1',
+  idle_in_transaction_session_timeout: '1',
+  idle_session_timeout: '200',
+  transaction_timeout: '20',
+  plan_cache_mode: 'force_custom_plan',
+  enable_indexscan: 'off',
+};
+
+/** What the test's own clients rely on. */
+const OWN_OPTIONS =
+  '-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c search_path=public -c standard_conforming_strings=on' +
+  ' -c default_transaction_isolation=read\\ committed -c bytea_output=hex -c array_nulls=on -c transform_null_equals=off' +
+  ' -c extra_float_digits=1 -c exit_on_error=off -c statement_timeout=0 -c lock_timeout=0 -c idle_session_timeout=0' +
+  ' -c idle_in_transaction_session_timeout=0 -c transaction_timeout=0 -c enable_indexscan=on';
+
+/** Gives every session of a database hostile defaults: half of them its own, half the role's. */
+async function makeHostile(database: string, role: string): Promise<void> {
+  const settings = Object.entries(HOSTILE_DEFAULTS).map(([name, value], index) => {
+    const whose = index % 2 === 0 ? '' : `ROLE ${role} IN `;
+    return `ALTER ${whose}DATABASE ${database} SET ${name} = ${value}`;
+  });
+  await asAdmin(settings.join('; '));
+}
+
 /** @param template an empty database if `template0`, else (the default) a migrated one */
 export async function createTestDatabase(template = 'template_gatehouse'): Promise<TestDatabase> {
   const { admin, owner } = testServer();
   const database = `test_${randomBytes(6).toString('hex')}`;
   await asAdmin(`CREATE DATABASE ${database} TEMPLATE ${template} OWNER ${owner.user}`);
+  if (process.env['GATEHOUSE_TEST_DEFAULTS'] === 'hostile') await makeHostile(database, owner.user);
   const { host = '', port = 0 } = admin;
   const target = { host, port, ...owner, database };
-  const pool = new pg.Pool({ ...target, max: 2 });
+  const client = { ...target, options: OWN_OPTIONS };
+  const pool = new pg.Pool({ ...client, max: 2 });
   pool.on('error', () => undefined);
   const query: TestDatabase['query'] = async (sql, values) => (await pool.query(sql, values)).rows;
 
   return {
     target,
+    client,
     query,
     url: `postgres://${owner.user}:${owner.password}@/${database}?host=${encodeURIComponent(host)}&port=${port}`,
     async shiftClock(interval) {
@@ -75,7 +122,8 @@ export async function createTestDatabase(template = 'template_gatehouse'): Promi
   };
 }
 
-async function asAdmin(sql: string): Promise<void> {
+/** Runs statements as a superuser. */
+export async function asAdmin(sql: string): Promise<void> {
   const client = new pg.Client(testServer().admin);
   await client.connect();
   try {

@@ -62,7 +62,7 @@ export async function scansOf(
     return pg.escapeLiteral(typeof value === 'string' ? value : JSON.stringify(value));
   });
   const execute = `EXECUTE judged${literals.length > 0 ? `(${literals.join(', ')})` : ''}`;
-  const client = new pg.Client(database.target as pg.ClientConfig);
+  const client = new pg.Client(database.client);
   await client.connect();
   try {
     await client.query(`PREPARE judged AS ${text}`);

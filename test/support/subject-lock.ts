@@ -19,7 +19,7 @@ export async function holdLock(
   subject: string,
   mode: 'exclusive' | 'shared' = 'exclusive',
 ): Promise<HeldLock> {
-  const client = new pg.Client(database.target);
+  const client = new pg.Client(database.client);
   await client.connect();
   await client.query('BEGIN');
   const lock = mode === 'exclusive' ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';

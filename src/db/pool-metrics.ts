@@ -1,0 +1,28 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { DataSource } from 'typeorm';
+
+import { poolStateOf } from './data-source.js';
+
+/** Shows the pool of a data source, and the commits that a synchronous standby keeps waiting. */
+export function registerPoolMetrics(dataSource: DataSource, register: Registry): void {
+  const connections = new Gauge({
+    name: 'gatehouse_database_pool_connections',
+    help: 'Connections for everything but verification; requests that wait for one.',
+    labelNames: ['state'] as const,
+    registers: [register],
+    collect() {
+      const { idle, busy, waiting } = poolStateOf(dataSource);
+      connections.set({ state: 'idle' }, idle);
+      connections.set({ state: 'busy' }, busy);
+      connections.set({ state: 'waiting' }, waiting);
+    },
+  });
+  const commits = new Gauge({
+    name: 'gatehouse_commits_awaiting_standby',
+    help: 'Commits of all replicas that have waited more than 5 seconds for a synchronous standby.',
+    registers: [register],
+    collect() {
+      commits.set(poolStateOf(dataSource).commitsAwaitingStandby);
+    },
+  });
+}
