@@ -11,6 +11,7 @@ import { CREDENTIAL_COMMANDS } from './cli/credential-commands.js';
 import { GRANT_COMMANDS } from './cli/grant-commands.js';
 import { IMPORT_COMMAND } from './cli/import-command.js';
 import { KEY_COMMANDS } from './cli/key-commands.js';
+import { Listing, OutputClosed, writeListing } from './cli/listing.js';
 import { render, renderLines, renderMessage } from './cli/output.js';
 import { MIGRATE_COMMAND } from './cli/migrate-command.js';
 import { PRODUCT_COMMANDS } from './cli/product-commands.js';
@@ -71,6 +72,8 @@ export async function runCommandLine(
   try {
     return await run(words, surroundings);
   } catch (error) {
+    // The reader has seen enough, as `head` has: nothing failed.
+    if (error instanceof OutputClosed) return OK;
     const { message, code } = explain(error);
     surroundings.messages.write(`${message}\n`);
     return code;
@@ -102,7 +105,9 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
     const result = command.commitsItself
       ? await perform(dataSource.manager)
       : await dataSource.transaction(perform);
-    output.write(`${render(result, args.flag('json'))}\n`);
+    const isJson = args.flag('json');
+    if (result instanceof Listing) await writeListing(result, { output, messages, isJson });
+    else output.write(`${render(result, isJson)}\n`);
     return command.isRefusal?.(result) ? REFUSED : OK;
   } catch (error) {
     const isOld = instance.schema.pending.length > 0;

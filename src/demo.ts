@@ -57,7 +57,7 @@ export async function createDemo(
 ): Promise<Demo | undefined> {
   return dataSource.transaction(async (manager) => {
     const tenants = createTenantStore(manager);
-    if ((await tenants.list()).length > 0) return undefined;
+    if ((await tenants.list({ limit: 1 })).length > 0) return undefined;
     const tenant = await tenants.create({ slug: 'demo', name: 'Demo' });
     if (tenant === undefined) return undefined;
 

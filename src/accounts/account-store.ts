@@ -61,8 +61,11 @@ export interface AccountStore {
   findMembership(tenantId: string, accountId: string): Promise<AccountMembership | undefined>;
   /** All places of an account, by the tenant's name; those in suspended tenants included. */
   listMemberships(accountId: string): Promise<readonly AccountMembership[]>;
-  /** A tenant's members, by email. */
-  listMembers(tenantId: string): Promise<readonly Member[]>;
+  /** A tenant's members, newest account first: up to `limit`, from behind the account `after`. */
+  listMembers(
+    tenantId: string,
+    page: { limit: number; after?: string | undefined },
+  ): Promise<readonly Member[]>;
 }
 
 /** The form in which email addresses are stored and compared. */
@@ -149,18 +152,15 @@ export function createAccountStore(manager: EntityManager): AccountStore {
         membership.tenant ? [presentMembership(membership, membership.tenant)] : [],
       );
     },
-    async listMembers(tenantId) {
-      const found = await memberships.find({
-        where: { tenantId },
-        relations: { account: true },
-        order: { account: { email: 'ASC' } },
-      });
-      return found.flatMap(({ account, role, createdAt }) =>
-        account
-          ? [{ id: account.id, email: account.email, name: account.name, role, createdAt }]
-          : [],
-      );
-    },
+    listMembers: (tenantId, { limit, after }) =>
+      manager.query<Member[]>(
+        `SELECT a.id, a.email, a.name, m.role, m.created_at AS "createdAt"
+         FROM (SELECT * FROM memberships WHERE tenant_id = $1 AND ($3::text IS NULL OR account_id < $3)
+               ORDER BY account_id DESC LIMIT $2) AS m
+           JOIN accounts a ON a.id = m.account_id
+         ORDER BY m.account_id DESC`,
+        [tenantId, limit, after ?? null],
+      ),
   };
 }
 

@@ -1,16 +1,16 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard.js';
 import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
-import { CREDENTIAL_STATUSES } from '../credentials/credential-list.js';
-import { ENVIRONMENTS, KEY_KINDS, reachableFrom, type Environment } from '../credentials/kinds.js';
+import { reachableFrom, type Environment } from '../credentials/kinds.js';
 import { readJson } from '../http/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
-import { parseWith, text } from '../http/validation.js';
-import { managedKinds, type KeyManager } from './authority.js';
+import { parseWith } from '../http/validation.js';
+import type { KeyManager } from './authority.js';
+import { credentialFilterOf, keyFilter } from './key-filter.js';
 import type { KeyPresenter } from './key-presenter.js';
 import {
   keyChange,
@@ -45,22 +45,6 @@ interface Managed<Guard, State extends RequestState> {
   readonly change: z.ZodType<KeyChange>;
 }
 
-const MAX_DAYS = 36_500;
-
-/** The query parameters that narrow a list of keys. */
-const filter = z.object({
-  environment: z.enum(ENVIRONMENTS).optional(),
-  kind: z.enum(KEY_KINDS).optional(),
-  status: z.enum(CREDENTIAL_STATUSES).optional(),
-  search: text(100).optional(),
-  unusedDays: z
-    .string()
-    .regex(/^\d{1,9}$/, `must be a whole number of days, from 1 to ${MAX_DAYS}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_DAYS))
-    .optional(),
-});
-
 /** `/api-keys`: managing a tenant's keys. */
 export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
   return createManagedRoutes(dependencies, {
@@ -90,18 +74,14 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       method: 'GET',
       path,
       access,
-      query: [...PAGE_QUERY, ...Object.keys(filter.shape)],
+      query: [...PAGE_QUERY, ...Object.keys(keyFilter.shape)],
       async handle(ctx) {
         const { by, environments, spaces } = managerOf(ctx);
         const search = new URLSearchParams(ctx.querystring);
-        const { environment, kind, ...rest } = parseWith(filter, Object.fromEntries(search));
+        const given = parseWith(keyFilter, Object.fromEntries(search));
+        const { environment: _environment, kind: _kind, ...rest } = given;
         const { tenantId, accountId } = by;
-        const wanted = {
-          ...rest,
-          kinds: only(managedKinds(by), kind),
-          environments: only(environments, environment),
-          ...{ accountId, spaces },
-        };
+        const wanted = credentialFilterOf(given, { by, environments, spaces });
         const list = [
           ...['credentials', tenantId, accountId ?? ''],
           ...[...wanted.kinds, ...wanted.environments, ...(spaces ?? [])],
@@ -165,8 +145,4 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       },
     },
   ];
-}
-
-function only<Item>(items: readonly Item[], wanted: Item | undefined): readonly Item[] {
-  return items.filter((item) => wanted === undefined || item === wanted);
 }

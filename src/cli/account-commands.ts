@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
-import { createAccountStore } from '../accounts/account-store.js';
+import { createAccountStore, type Member } from '../accounts/account-store.js';
 import type { Account } from '../accounts/account.entity.js';
 import { newPassword } from '../accounts/password-policy.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
@@ -12,6 +12,7 @@ import { text } from '../http/validation.js';
 import { ROLES } from '../scopes/roles.js';
 import { createSessionStore } from '../sessions/session-store.js';
 import { Misuse, Refused, type Arguments, type Command } from './command.js';
+import { listCommand, pageOf } from './listing.js';
 import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
@@ -79,18 +80,23 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
       };
     },
   },
-  {
+  listCommand({
     name: 'accounts list',
     usage: '--tenant TENANT',
-    summary: "Lists a tenant's members.",
+    summary: "Lists a tenant's members, newest account first.",
     options: { tenant: { type: 'string' } },
-    positionals: [0, 0],
-    async run({ manager }, args) {
+    async open({ manager }, args) {
       const tenant = await getTenant(manager, args.required('tenant'));
-      const members = await createAccountStore(manager).listMembers(tenant.id);
-      return members.map((member) => ({ ...member, tenantId: tenant.id }));
+      const store = createAccountStore(manager);
+      return {
+        async read({ limit, after }: { limit: number; after: string | undefined }) {
+          const found = await store.listMembers(tenant.id, { limit: limit + 1, after });
+          return pageOf(found, limit, ({ id }) => id);
+        },
+        present: (member: Member) => ({ ...member, tenantId: tenant.id }),
+      };
     },
-  },
+  }),
   {
     name: 'accounts update',
     usage: '--email EMAIL --tenant TENANT --role ROLE',

@@ -1,15 +1,18 @@
 import type { EntityManager } from 'typeorm';
 
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
-import { createClientStore } from '../clients/client-store.js';
+import {
+  createClientStore,
+  type ClientPosition,
+  type ListedClient,
+} from '../clients/client-store.js';
 import { isPublicClientId } from '../clients/client-id.js';
 import type { Client } from '../clients/client.entity.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { createConsentStore } from '../grants/consent-store.js';
 import { Refused, type Arguments, type Command } from './command.js';
+import { listCommand, pageOf } from './listing.js';
 import { getTenant } from './tenant-commands.js';
-
-const PAGE = 100;
 
 /**
  * Ends what was issued through a client so far, to one tenant or to all. Users are asked again
@@ -85,23 +88,22 @@ function setVerified(verb: 'verify' | 'unverify', summary: string): Command {
 }
 
 export const CLIENT_COMMANDS: readonly Command[] = [
-  {
+  listCommand({
     name: 'clients list',
     usage: '',
     summary: 'Lists the registered clients, newest first.',
     options: {},
-    positionals: [0, 0],
-    async run({ manager }) {
+    async open({ manager }) {
       const store = createClientStore(manager);
-      const clients: ReturnType<typeof present>[] = [];
-      for (let after: string | undefined; ;) {
-        const found = await store.list({ limit: PAGE, after });
-        clients.push(...found.map(present));
-        if (found.length < PAGE) return clients;
-        after = found.at(-1)?.id;
-      }
+      return {
+        async read({ limit, after }: { limit: number; after: ClientPosition | undefined }) {
+          const found = await store.list({ limit: limit + 1, after });
+          return pageOf(found, limit, ({ id, position }) => ({ createdAt: position, id }));
+        },
+        present,
+      };
     },
-  },
+  }),
   {
     name: 'clients show',
     usage: '<client id>',
@@ -148,7 +150,7 @@ async function clientOf(manager: EntityManager, { positionals }: Arguments): Pro
   return client;
 }
 
-function present({ id, name, isVerified, blockedAt, createdAt }: Client) {
+function present({ id, name, isVerified, blockedAt, createdAt }: Omit<ListedClient, 'position'>) {
   const type = isPublicClientId(id) ? 'public' : 'confidential';
   const status = blockedAt === null ? 'active' : 'blocked';
   return { id, name, type, status, verified: isVerified, createdAt };

@@ -68,7 +68,7 @@ export interface Command {
    * and needs `any`.
    */
   readonly schema?: NeededSchema;
-  /** @returns what is printed: one JSON value */
+  /** @returns what is printed: one JSON value, or a `Listing` */
   readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
   /** Whether what was printed is a refusal. */
   readonly isRefusal?: (result: unknown) => boolean;
@@ -101,14 +101,23 @@ const UNITS: Readonly<Record<string, number>> = {
 const MAX_SECONDS = 100 * 31_536_000;
 
 /**
- * A duration such as `90d` or `12h`, up to 100 years; a bare number counts seconds.
+ * A duration such as `90d` or `12h`, up to 100 years. The unit is required: a bare number is as likely to be
+ * meant in days as in seconds.
+ * @param option the option that it is the value of
  * @returns seconds
- * @throws Misuse for anything else
+ * @throws Misuse for anything else, and for 0
  */
-export function parseDuration(text: string): number {
-  const [, amount, unit = 's'] = /^(\d{1,9})([smhdwy])?$/.exec(text) ?? [];
-  if (amount === undefined) throw new Misuse(`"${text}" is no duration such as 90d, 12h or 30m.`);
-  const seconds = Number(amount) * (UNITS[unit] ?? 1);
-  if (seconds > MAX_SECONDS) throw new Misuse(`"${text}" is longer than 100 years.`);
+export function parseDuration(option: string, text: string): number {
+  const [, amount = '', unit = ''] = /^(\d{1,9})([smhdwy])$/.exec(text) ?? [];
+  const seconds = Number(amount) * (UNITS[unit] ?? 0);
+  if (/^\d+$/.test(text)) {
+    throw new Misuse(
+      `--${option}: "${text}" lacks its unit, such as ${text}d, ${text}h or ${text}m.`,
+    );
+  }
+  if (seconds === 0) {
+    throw new Misuse(`--${option}: "${text}" is not a duration such as 90d, 12h or 30m.`);
+  }
+  if (seconds > MAX_SECONDS) throw new Misuse(`--${option}: "${text}" is longer than 100 years.`);
   return seconds;
 }

@@ -3,9 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { createAccountStore } from '../accounts/account-store.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { createConsentStore } from '../grants/consent-store.js';
-import { createGrantStore, type StoredGrant } from '../grants/grant-store.js';
+import { createGrantStore, type AccountGrants, type StoredGrant } from '../grants/grant-store.js';
 import { Misuse, Refused, type Arguments, type Command } from './command.js';
+import { listCommand, pageOf } from './listing.js';
 import { getTenant } from './tenant-commands.js';
+
+/** Grants that one call revokes: each takes locks until the end. */
+const MAX_REVOKED = 10_000;
 
 const WHOSE = {
   email: { type: 'string' },
@@ -13,16 +17,17 @@ const WHOSE = {
   client: { type: 'string' },
 } as const;
 
-/** The grants of the account that is named, in one tenant or all, to one client or all. */
-async function grantsOf(manager: EntityManager, args: Arguments): Promise<readonly StoredGrant[]> {
+/** The grants that the options mean: those of an account, in one tenant or all, to one client or all. */
+async function filterOf(manager: EntityManager, args: Arguments): Promise<AccountGrants> {
   const email = args.required('email');
   const account = await createAccountStore(manager).findByEmail(email);
   if (account === undefined) throw new Refused(`There is no account ${email}.`);
   const tenant = args.option('tenant');
-  const tenantId = tenant === undefined ? null : (await getTenant(manager, tenant)).id;
-  const grants = await createGrantStore(manager).listOfAccount(tenantId, account.id);
-  const client = args.option('client');
-  return client === undefined ? grants : grants.filter(({ clientId }) => clientId === client);
+  return {
+    accountId: account.id,
+    tenantId: tenant === undefined ? undefined : (await getTenant(manager, tenant)).id,
+    clientId: args.option('client'),
+  };
 }
 
 async function grantsMeant(
@@ -30,11 +35,18 @@ async function grantsMeant(
   args: Arguments,
 ): Promise<readonly StoredGrant[]> {
   const [id] = args.positionals;
+  const store = createGrantStore(manager);
   if (id === undefined) {
-    return (await grantsOf(manager, args)).filter(({ status }) => status === 'active');
+    const filter = await filterOf(manager, args);
+    const found = await store.listOfAccount(filter, { limit: MAX_REVOKED + 1 });
+    const active = found.filter(({ status }) => status === 'active');
+    if (found.length <= MAX_REVOKED) return active;
+    throw new Refused(
+      `There are more than ${MAX_REVOKED} grants: name a --tenant or --client, or revoke the account.`,
+    );
   }
   if (args.option('email') !== undefined) throw new Misuse('Name a grant, or --email, not both.');
-  const grant = await createGrantStore(manager).findAnywhere(id);
+  const grant = await store.findAnywhere(id);
   if (grant === undefined) throw new Refused(`There is no grant ${id}.`);
   return [grant];
 }
@@ -45,14 +57,23 @@ function present(grant: StoredGrant) {
 }
 
 export const GRANT_COMMANDS: readonly Command[] = [
-  {
+  listCommand({
     name: 'grants list',
     usage: '--email EMAIL [--tenant TENANT] [--client CLIENT]',
     summary: 'Lists what a person has granted to apps, each installation by itself, newest first.',
     options: WHOSE,
-    positionals: [0, 0],
-    run: async ({ manager }, args) => (await grantsOf(manager, args)).map(present),
-  },
+    async open({ manager }, args) {
+      const filter = await filterOf(manager, args);
+      const store = createGrantStore(manager);
+      return {
+        async read({ limit, after }: { limit: number; after: number | undefined }) {
+          const found = await store.listOfAccount(filter, { limit: limit + 1, after });
+          return pageOf(found, limit, ({ issueSeq }) => Number(issueSeq));
+        },
+        present,
+      };
+    },
+  }),
   {
     name: 'grants revoke',
     usage: '<grant id> | --email EMAIL [--tenant TENANT] [--client CLIENT], [--reason TEXT]',

@@ -1,13 +1,14 @@
 import type { EntityManager } from 'typeorm';
 
 import type { KeyManager } from '../api-keys/authority.js';
+import { credentialFilterOf, keyFilter } from '../api-keys/key-filter.js';
 import { createKeyPresenter } from '../api-keys/key-presenter.js';
 import { keyRotation, newKey } from '../api-keys/key-schema.js';
 import { createKeyService, type KeyService } from '../api-keys/key-service.js';
 import { OPERATOR } from '../audit/audit-log.js';
-import { createCredentialStore } from '../credentials/credential-store.js';
+import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
 import { Credential } from '../credentials/credential.entity.js';
-import { ENVIRONMENTS, KEY_KINDS } from '../credentials/kinds.js';
+import { ENVIRONMENTS } from '../credentials/kinds.js';
 import { parseWith } from '../http/validation.js';
 import {
   Misuse,
@@ -17,10 +18,9 @@ import {
   type Command,
   type CommandContext,
 } from './command.js';
+import { listCommand, pageOf } from './listing.js';
 import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
-
-const PAGE = 1000;
 
 export const KEY_COMMANDS: readonly Command[] = [
   {
@@ -60,29 +60,42 @@ export const KEY_COMMANDS: readonly Command[] = [
       return createKeyPresenter(keyring)(key, secret);
     },
   },
-  {
+  listCommand({
     name: 'api-keys list',
-    usage: '--tenant TENANT [--env live|test]',
-    summary: "Lists a tenant's keys, newest first.",
-    options: { tenant: { type: 'string' }, env: { type: 'string' } },
-    positionals: [0, 0],
-    async run({ manager, keyring }, args) {
-      const { tenantId } = await operatorOf(manager, args.required('tenant'));
-      const env = args.option('env');
-      const environments = ENVIRONMENTS.filter((name) => env === undefined || name === env);
-      if (environments.length === 0) throw new Misuse('--env must be live or test.');
+    usage:
+      '--tenant TENANT [--env live|test] [--kind KIND] [--status active|revoked|expired] [--search TEXT] [--unused-days N]',
+    summary:
+      "Lists a tenant's keys, newest first. --search finds a part of the name, the id, or the last four characters of the key.",
+    options: {
+      tenant: { type: 'string' },
+      env: { type: 'string' },
+      kind: { type: 'string' },
+      status: { type: 'string' },
+      search: { type: 'string' },
+      'unused-days': { type: 'string' },
+    },
+    async open({ manager, keyring }, args) {
+      const { shape } = keyFilter;
+      const given = {
+        environment: parseOption('env', shape.environment, args.option('env')),
+        kind: parseOption('kind', shape.kind, args.option('kind')),
+        status: parseOption('status', shape.status, args.option('status')),
+        search: parseOption('search', shape.search, args.option('search')),
+        unusedDays: parseOption('unused-days', shape.unusedDays, args.option('unused-days')),
+      };
+      const by = await operatorOf(manager, args.required('tenant'));
+      const filter = credentialFilterOf(given, { by, environments: ENVIRONMENTS, spaces: null });
       const store = createCredentialStore(manager);
       const present = createKeyPresenter(keyring);
-      const keys = [];
-      for (let after: number | undefined; ;) {
-        const page = { limit: PAGE, after };
-        const { found } = await store.list(tenantId, { kinds: KEY_KINDS, environments }, page);
-        keys.push(...found.slice(0, PAGE).map((key) => present(key)));
-        if (found.length <= PAGE) return keys;
-        after = Number(found[PAGE - 1]?.issueSeq);
-      }
+      return {
+        async read(page: { limit: number; after: number | undefined }) {
+          const { found, resumeAfter } = await store.list(by.tenantId, filter, page);
+          return pageOf(found, page.limit, ({ issueSeq }) => Number(issueSeq), resumeAfter);
+        },
+        present: (key: StoredCredential) => present(key),
+      };
     },
-  },
+  }),
   {
     name: 'api-keys show',
     usage: '<key id> [--tenant TENANT]',
@@ -107,7 +120,9 @@ export const KEY_COMMANDS: readonly Command[] = [
     async run(context, args) {
       const { manager, keyring } = context;
       const { graceSeconds } = keyRotation.shape;
-      const grace = parseOption('grace', graceSeconds, parseDuration(args.option('grace') ?? '0'));
+      const named = args.option('grace');
+      const seconds = named === undefined ? 0 : parseDuration('grace', named);
+      const grace = parseOption('grace', graceSeconds, seconds);
       const { by, id } = await keyOf(manager, args);
       const service = serviceOf(context);
       const { key, secret } = await service.rotate(by, id, grace);
@@ -161,8 +176,9 @@ async function expiryOf(
   duration: string | undefined,
 ): Promise<string | null> {
   if (duration === undefined) return null;
+  const seconds = parseDuration('expires-in', duration);
   const now = await createCredentialStore(manager).now();
-  return new Date(now.getTime() + parseDuration(duration) * 1000).toISOString();
+  return new Date(now.getTime() + seconds * 1000).toISOString();
 }
 
 function bindingOf(text: string): { type: string; id: string } {

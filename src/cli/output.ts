@@ -7,7 +7,12 @@ import { escapeUnprintable, escapeUnprintableJson } from '../http/text.js';
  * @param isJson whether it is one JSON value, or text for a person
  */
 export function render(result: unknown, isJson: boolean): string {
-  return isJson ? escapeUnprintableJson(JSON.stringify(result) ?? 'null') : renderText(result);
+  return isJson ? renderJson(result) : renderText(result);
+}
+
+/** A value as JSON on one line. */
+export function renderJson(value: unknown): string {
+  return escapeUnprintableJson(JSON.stringify(value) ?? 'null');
 }
 
 /** Why a command failed, on one line, as it is printed. */
@@ -31,7 +36,7 @@ function renderText(result: unknown): string {
   if (!isRecord(plain)) return cell(plain);
   const members = Object.entries(plain);
   const single = members.filter(([, value]) => !isTable(value));
-  const width = Math.max(...single.map(([key]) => key.length));
+  const width = single.reduce((widest, [key]) => Math.max(widest, key.length), 0);
   return [
     ...single.map(([key, value]) => `${escapeUnprintable(key).padEnd(width)}  ${cell(value)}`),
     ...members.flatMap(([key, value]) =>
@@ -41,21 +46,36 @@ function renderText(result: unknown): string {
 }
 
 function renderTable(rows: readonly Record<string, unknown>[]): string {
-  const [first] = rows;
-  if (first === undefined) return 'None.';
-  const columns = Object.keys(first);
-  const cells = [columns, ...rows.map((row) => columns.map((column) => cell(row[column])))];
-  const widths = columns.map((_, index) =>
-    Math.max(...cells.map((row) => row[index]?.length ?? 0)),
-  );
-  return cells
-    .map((row) =>
-      row
-        .map((text, index) => text.padEnd(widths[index] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return rows.length === 0 ? 'None.' : createTableRenderer()(rows);
+}
+
+/**
+ * Renders a table piece by piece, with a heading above the first. Columns only ever grow: a later piece may
+ * be wider than an earlier one.
+ */
+export function createTableRenderer(): (rows: readonly object[]) => string {
+  let columns: readonly string[] | undefined;
+  const widths: number[] = [];
+  return (rows) => {
+    const plain = rows.map((row) => JSON.parse(JSON.stringify(row)) as Record<string, unknown>);
+    const heading = columns === undefined;
+    const names = (columns ??= Object.keys(plain[0] ?? {}));
+    const cells = plain.map((row) => names.map((name) => cell(row[name])));
+    if (heading) cells.unshift([...names]);
+    for (const line of cells) {
+      for (const [index, text] of line.entries()) {
+        widths[index] = Math.max(widths[index] ?? 0, text.length);
+      }
+    }
+    return cells
+      .map((line) =>
+        line
+          .map((text, index) => text.padEnd(widths[index] ?? 0))
+          .join('  ')
+          .trimEnd(),
+      )
+      .join('\n');
+  };
 }
 
 function cell(value: unknown): string {

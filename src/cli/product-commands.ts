@@ -9,7 +9,7 @@ import { createProductStore } from '../products/product-store.js';
 import type { Place } from '../spaces/place.js';
 import { createSpaceStore } from '../spaces/space-store.js';
 import { Refused, type Arguments, type Command } from './command.js';
-import { everyPage } from './every-page.js';
+import { listCommand, pageOf } from './listing.js';
 import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
@@ -42,22 +42,23 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
     },
     isRefusal: (result) => (result as ImportReport).refused > 0,
   },
-  {
+  listCommand({
     name: 'products list',
     usage: PLACE.usage,
     summary: 'Lists the products of a space (the default one unless told otherwise), newest first.',
     options: PLACE.options,
-    positionals: [0, 0],
-    async run({ manager }, args) {
+    async open({ manager }, args) {
       const place = await placeOf(manager, args);
       const store = createProductStore(manager);
-      const products = await everyPage(
-        async (page) => (await store.list(place, page)).rows,
-        ({ id }) => id,
-      );
-      return products.map(presentProduct);
+      return {
+        async read(page: { limit: number; after: number | undefined }) {
+          const { rows } = await store.list(place, page);
+          return pageOf(rows, page.limit, ({ id }) => Number(id));
+        },
+        present: presentProduct,
+      };
     },
-  },
+  }),
 ];
 
 /** The place that the options mean. */

@@ -5,29 +5,30 @@ import { presentSpace } from '../spaces/space-presenter.js';
 import { spaceFields } from '../spaces/space-schema.js';
 import { createSpaceService, type SpaceManager } from '../spaces/space-service.js';
 import type { Arguments, Command } from './command.js';
-import { everyPage } from './every-page.js';
+import { listCommand, pageOf } from './listing.js';
 import { parseOption } from './parse-option.js';
 import { getTenant } from './tenant-commands.js';
 
 const OPTIONS = { tenant: { type: 'string' }, name: { type: 'string' } } as const;
 
 export const SPACE_COMMANDS: readonly Command[] = [
-  {
+  listCommand({
     name: 'spaces list',
     usage: '--tenant TENANT',
     summary: "Lists a tenant's spaces, newest first.",
     options: { tenant: { type: 'string' } },
-    positionals: [0, 0],
-    async run({ manager }, args) {
+    async open({ manager }, args) {
       const by = await operatorOf(manager, args);
       const service = createSpaceService(manager);
-      const spaces = await everyPage(
-        (page) => service.list(by, page),
-        ({ seq }) => seq,
-      );
-      return spaces.map(presentSpace);
+      return {
+        async read(page: { limit: number; after: number | undefined }) {
+          const found = await service.list(by, page);
+          return pageOf(found, page.limit, ({ seq }) => Number(seq));
+        },
+        present: presentSpace,
+      };
     },
-  },
+  }),
   {
     name: 'spaces create',
     usage: '<name> --tenant TENANT',

@@ -6,6 +6,7 @@ import { text } from '../http/validation.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import type { Tenant } from '../tenants/tenant.entity.js';
 import { Refused, type Arguments, type Command } from './command.js';
+import { listCommand, pageOf } from './listing.js';
 import { parseOption } from './parse-option.js';
 
 const slug = z
@@ -80,14 +81,22 @@ export const TENANT_COMMANDS: readonly Command[] = [
       return present(tenant);
     },
   },
-  {
+  listCommand({
     name: 'tenants list',
     usage: '',
-    summary: 'Lists all tenants.',
+    summary: 'Lists the tenants, by slug.',
     options: {},
-    positionals: [0, 0],
-    run: async ({ manager }) => (await createTenantStore(manager).list()).map(present),
-  },
+    async open({ manager }) {
+      const store = createTenantStore(manager);
+      return {
+        async read({ limit, after }: { limit: number; after: string | undefined }) {
+          const found = await store.list({ limit: limit + 1, after });
+          return pageOf(found, limit, ({ slug: last }) => last);
+        },
+        present,
+      };
+    },
+  }),
   {
     name: 'tenants update',
     usage: '<id or slug> [--name NAME] [--slug SLUG]',

@@ -6,10 +6,24 @@ import { isClientId } from './client-id.js';
 import type { ClientMetadata } from './client-metadata.js';
 import { Client } from './client.entity.js';
 
-/** Which clients of the list are meant: up to `limit`, from behind the one named `after`. */
+/** A place in the list of clients. It outlives the client that it was taken from. */
+export interface ClientPosition {
+  /** As PostgreSQL writes it: a JavaScript date would lose the microseconds. */
+  readonly createdAt: string;
+  readonly id: string;
+}
+
+/** Which clients of the list are meant: up to `limit`, from behind `after`. */
 export interface ClientPage {
   readonly limit: number;
-  readonly after?: string | undefined;
+  readonly after?: ClientPosition | undefined;
+}
+
+/** A client as lists show it. */
+export interface ListedClient extends Readonly<
+  Pick<Client, 'id' | 'name' | 'isVerified' | 'blockedAt' | 'createdAt'>
+> {
+  readonly position: string;
 }
 
 export interface ClientStore {
@@ -38,7 +52,7 @@ export interface ClientStore {
    */
   delete(id: string): Promise<boolean>;
   /** Newest first. */
-  list(page: ClientPage): Promise<readonly Client[]>;
+  list(page: ClientPage): Promise<readonly ListedClient[]>;
   /**
    * Blocks or unblocks it, for everybody or for one tenant.
    * @returns whether that changed anything
@@ -111,21 +125,14 @@ export function createClientStore(manager: EntityManager): ClientStore {
     async delete(id) {
       return ((await clients.delete({ id })).affected ?? 0) > 0;
     },
-    list({ limit, after }) {
-      const query = clients.createQueryBuilder('client').orderBy({
-        'client.createdAt': 'DESC',
-        'client.id': 'DESC',
-      });
-      if (after !== undefined) {
-        // By the row itself: a JavaScript date would lose the microseconds.
-        query.where(
-          `(client.created_at, client.id) <
-             (SELECT last.created_at, last.id FROM clients last WHERE last.id = :after)`,
-          { after },
-        );
-      }
-      return query.limit(limit).getMany();
-    },
+    list: ({ limit, after }) =>
+      manager.query<ListedClient[]>(
+        `SELECT id, name, is_verified AS "isVerified", blocked_at AS "blockedAt",
+           created_at AS "createdAt", created_at::text AS position
+         FROM clients ${after === undefined ? '' : 'WHERE (created_at, id) < ($2::timestamptz, $3)'}
+         ORDER BY created_at DESC, id DESC LIMIT $1`,
+        after === undefined ? [limit] : [limit, after.createdAt, after.id],
+      ),
     setBlocked: (id, tenantId, isBlocked) =>
       tenantId === null
         ? setBlockedForAll(manager, id, isBlocked)

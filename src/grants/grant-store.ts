@@ -24,6 +24,14 @@ export interface StoredGrant extends Readonly<Omit<Grant, 'tenant' | 'account' |
   readonly status: 'active' | 'revoked';
 }
 
+/** Which of an account's grants are listed. */
+export interface AccountGrants {
+  readonly accountId: string;
+  /** Absent, for the operator, in all tenants. */
+  readonly tenantId?: string | undefined;
+  readonly clientId?: string | undefined;
+}
+
 export interface GrantStore {
   /**
    * A new grant, with a family of tokens of its own. In a transaction: it is made under the locks of
@@ -34,11 +42,11 @@ export interface GrantStore {
   find(tenantId: string, id: string): Promise<StoredGrant | undefined>;
   /** As `find`, for the operator, who does not ask on a tenant's behalf. */
   findAnywhere(id: string): Promise<StoredGrant | undefined>;
-  /**
-   * An account's, newest first; those that are revoked but not yet forgotten included.
-   * @param tenantId `null`, for the operator, in all tenants
-   */
-  listOfAccount(tenantId: string | null, accountId: string): Promise<readonly StoredGrant[]>;
+  /** An account's, newest first; those that are revoked but not yet forgotten included. */
+  listOfAccount(
+    filter: AccountGrants,
+    page: { limit: number; after?: number | undefined },
+  ): Promise<readonly StoredGrant[]>;
   /** Ends a grant with every token under it. In a transaction; repeating it is harmless. */
   revoke(id: string, by: string, reason: string | null): Promise<void>;
 }
@@ -48,16 +56,19 @@ const KEEP_UNUSED = '1 day';
 
 export function createGrantStore(manager: EntityManager): GrantStore {
   async function read(
-    condition: Partial<Pick<Grant, 'id' | 'tenantId' | 'accountId'>>,
+    condition: Partial<Pick<Grant, 'id' | 'tenantId' | 'accountId' | 'clientId'>>,
+    { limit, after }: { limit: number; after?: number | undefined } = { limit: 1 },
   ): Promise<readonly StoredGrant[]> {
-    const { entities, raw } = await manager
+    const query = manager
       .createQueryBuilder(Grant, 'c')
       .innerJoin('clients', 'client', 'client.id = c.clientId')
       .addSelect('client.name', 'client_name')
       .addSelect(`CASE WHEN ${IS_REVOKED} THEN 'revoked' ELSE 'active' END`, 'status')
       .where(condition)
       .orderBy('c.issueSeq', 'DESC')
-      .getRawAndEntities<RawGrant>();
+      .limit(limit);
+    if (after !== undefined) query.andWhere('c.issueSeq < :after', { after });
+    const { entities, raw } = await query.getRawAndEntities<RawGrant>();
     return combine(entities, raw);
   }
 
@@ -86,8 +97,15 @@ export function createGrantStore(manager: EntityManager): GrantStore {
     },
     find: async (tenantId, id) => (await read({ tenantId, id }))[0],
     findAnywhere: async (id) => (await read({ id }))[0],
-    listOfAccount: (tenantId, accountId) =>
-      read({ accountId, ...(tenantId !== null && { tenantId }) }),
+    listOfAccount: ({ accountId, tenantId, clientId }, page) =>
+      read(
+        {
+          accountId,
+          ...(tenantId !== undefined && { tenantId }),
+          ...(clientId !== undefined && { clientId }),
+        },
+        page,
+      ),
     revoke: (id, by, reason) => createRevocationStore(manager).revoke(id, by, reason),
   };
 }

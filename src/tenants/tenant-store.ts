@@ -1,4 +1,4 @@
-import type { EntityManager } from 'typeorm';
+import { MoreThan, type EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
 import type { Space } from '../spaces/space.entity.js';
@@ -12,8 +12,8 @@ export interface TenantStore {
   create(fields: { slug: string; name: string }): Promise<Tenant | undefined>;
   /** @param idOrSlug either; ids and slugs cannot be mistaken for each other */
   find(idOrSlug: string): Promise<Tenant | undefined>;
-  /** All, by slug. */
-  list(): Promise<readonly Tenant[]>;
+  /** By slug, up to `limit`, from behind the slug `after`. */
+  list(page: { limit: number; after?: string | undefined }): Promise<readonly Tenant[]>;
   update(id: string, fields: { slug?: string; name?: string }): Promise<void>;
   /** Suspends or resumes; doing either twice changes nothing. */
   setSuspended(id: string, isSuspended: boolean): Promise<void>;
@@ -39,7 +39,12 @@ export function createTenantStore(manager: EntityManager): TenantStore {
     async find(idOrSlug) {
       return (await tenants.findOneBy([{ id: idOrSlug }, { slug: idOrSlug }])) ?? undefined;
     },
-    list: () => tenants.find({ order: { slug: 'ASC' } }),
+    list: ({ limit, after }) =>
+      tenants.find({
+        ...(after !== undefined && { where: { slug: MoreThan(after) } }),
+        order: { slug: 'ASC' },
+        take: limit,
+      }),
     async update(id, fields) {
       if (Object.keys(fields).length > 0) await tenants.update({ id }, fields);
     },

@@ -249,6 +249,34 @@ describe('the command line', () => {
         ['api-keys', 'create', '--tenant', 'standing', '--name', 'x', '--scopes', 'x:y'],
       ],
       ['a duration that is none', ['api-keys', 'rotate', 'key_x', '--grace', 'soon', '--yes']],
+      ...[
+        '90',
+        '0',
+        '0d',
+        '0s',
+        '-5d',
+        '+5d',
+        '',
+        '5 d',
+        '5D',
+        '1.5h',
+        '90days',
+        '٣d',
+        '9'.repeat(40),
+        '101y',
+      ].flatMap((duration): [string, string[]][] => [
+        [
+          `the lifetime "${duration}"`,
+          [
+            ...['api-keys', 'create', '--tenant', 'standing', '--name', 'x'],
+            ...['--scopes', 'leads:read', `--expires-in=${duration}`],
+          ],
+        ],
+        [
+          `the grace time "${duration}"`,
+          ['api-keys', 'rotate', 'key_x', `--grace=${duration}`, '--yes'],
+        ],
+      ]),
       [
         'a time beyond all times',
         [

@@ -86,7 +86,7 @@ describe('clients on the command line', () => {
        SELECT 'cli_' || lpad(n::text, 32, '0'), 'Old', '{}', now() - interval '1 day'
        FROM generate_series(1, 250) n`,
     );
-    const list = await json<Shown[]>('clients', 'list');
+    const list = await json<Shown[]>('clients', 'list', '--all');
     expect(list[0]).toEqual({
       ...{ id: other.client_id, name: 'Backend', type: 'confidential', status: 'active' },
       ...{ verified: false, createdAt: expect.any(String) },
