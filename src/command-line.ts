@@ -15,6 +15,7 @@ import { Listing, OutputClosed, writeListing } from './cli/listing.js';
 import { render, renderLines, renderMessage } from './cli/output.js';
 import { MIGRATE_COMMAND } from './cli/migrate-command.js';
 import { PRODUCT_COMMANDS } from './cli/product-commands.js';
+import { RECOVERY_COMMANDS } from './cli/recovery-commands.js';
 import { SIGNING_KEY_COMMANDS } from './cli/signing-key-commands.js';
 import { SPACE_COMMANDS } from './cli/space-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
@@ -37,6 +38,7 @@ const COMMANDS = [
   ...GRANT_COMMANDS,
   ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
+  ...RECOVERY_COMMANDS,
   VERIFY_COMMAND,
   ...SIGNING_KEY_COMMANDS,
   MIGRATE_COMMAND,

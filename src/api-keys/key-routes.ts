@@ -87,7 +87,11 @@ export function createManagedRoutes<Guard, State extends RequestState>(
           ...[...wanted.kinds, ...wanted.environments, ...(spaces ?? [])],
           ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
         ];
-        const request = pagination.read(search, list);
+        const former = [
+          ['credentials', tenantId, accountId ?? '', ...wanted.kinds, ...wanted.environments],
+          ...(accountId === undefined ? [['api-keys', tenantId, ...wanted.environments]] : []),
+        ];
+        const request = pagination.read(search, list, former);
         const store = createCredentialStore(ctx.state.manager);
         const { found, resumeAfter } = await store.list(tenantId, wanted, request);
         const positionOf = ({ issueSeq }: StoredCredential) => Number(issueSeq);

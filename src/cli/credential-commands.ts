@@ -10,21 +10,30 @@ import { countSecretKeyUsage } from '../credentials/secret-key-usage.js';
 import { createGrantStore } from '../grants/grant-store.js';
 import { createTenantStore } from '../tenants/tenant-store.js';
 import { Tenant } from '../tenants/tenant.entity.js';
-import { Refused, type Command } from './command.js';
+import { Misuse, Refused, type Command } from './command.js';
+import { revokeIssuedBefore } from './recovery-commands.js';
 
 export const CREDENTIAL_COMMANDS: readonly Command[] = [
   {
     name: 'revoke',
-    usage: '<subject> [--reason TEXT]',
+    usage: '<subject> | --issued-before TIME, [--reason TEXT]',
     summary:
-      'Ends a key (key_…), a grant (grt_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
-    options: { reason: { type: 'string' } },
-    positionals: [1, 1],
+      'Ends everything issued before a time, or a key (key_…), a grant (grt_…), or everything issued so far to a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or through a client (cli_…, cli_…@tnt_…).',
+    options: { reason: { type: 'string' }, 'issued-before': { type: 'string' } },
+    positionals: [0, 1],
     schema: 'any',
-    question: ({ positionals }) =>
-      `Revoke ${positionals[0]} and everything issued under it so far? None of it ever works again.`,
+    question: (args) => {
+      const time = args.option('issued-before');
+      return time === undefined
+        ? `Revoke ${args.positionals[0] ?? ''} and everything issued under it so far? None of it ever works again.`
+        : `Revoke every key, grant, token and session issued before ${time}? None of it ever works again.`;
+    },
     async run({ manager }, args) {
-      const subject = args.positionals[0] ?? '';
+      const [subject] = args.positionals;
+      if ((subject === undefined) === (args.option('issued-before') === undefined)) {
+        throw new Misuse('Name a subject or --issued-before, one of them.');
+      }
+      if (subject === undefined) return revokeIssuedBefore(manager, args);
       const reason = args.option('reason') ?? null;
       const tenantId = await tenantOfSubject(manager, subject);
       await createRevocationStore(manager).revoke(subject, OPERATOR.id, reason);

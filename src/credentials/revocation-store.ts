@@ -22,17 +22,26 @@ export interface RevocationStore {
    * @returns the new credential's place in the order of issues and revocations
    */
   drawIssueOrder(under: readonly string[], ending?: readonly string[]): Promise<string>;
+  /**
+   * Waits for everything that is just being issued, and holds up what is to be issued until the transaction
+   * ends: for revocations of everything.
+   */
+  lockEverything(): Promise<void>;
   /** Ends a subject, with everything under it that was issued up to now. Repeating it is harmless. */
   revoke(subject: string, by: string, reason: string | null): Promise<void>;
 }
+
+/** What everything is issued under. No identifier is written like this. */
+const EVERYTHING = '*';
 
 /** @param manager must be a transaction's: the locks last as long as it does */
 export function createRevocationStore(manager: EntityManager): RevocationStore {
   return {
     async drawIssueOrder(under, ending = []) {
-      await lock(manager, under, ending);
+      await lock(manager, [EVERYTHING, ...under], ending);
       return drawOrder(manager);
     },
+    lockEverything: () => lock(manager, [], [EVERYTHING]),
     async revoke(subject, by, reason) {
       await lock(manager, [], [subject]);
       const seq = await drawOrder(manager);

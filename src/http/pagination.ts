@@ -42,9 +42,14 @@ export interface Pagination {
   /**
    * Reads `limit` and `cursor`; the route's check of its query has refused repeated ones.
    * @param list what the cursor must have been made for: the list, its owner and its filters
+   * @param former how earlier releases named the same list, whose cursors are in use during an upgrade
    * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
    */
-  read(search: URLSearchParams, list: readonly string[]): PageRequest;
+  read(
+    search: URLSearchParams,
+    list: readonly string[],
+    former?: readonly (readonly string[])[],
+  ): PageRequest;
   /**
    * Makes a page of what a store found.
    * @param found up to `limit + 1` items: the one too many tells that there are more
@@ -66,14 +71,15 @@ export function createPagination(signer: Signer): Pagination {
     JSON.stringify(['cursor', ...list, position]);
 
   return {
-    read(search, list) {
+    read(search, list, former = []) {
       const { limit, cursor } = parseWith(query, {
         limit: search.get('limit') ?? undefined,
         cursor: search.get('cursor') ?? undefined,
       });
       if (cursor === undefined) return { limit, after: undefined };
       const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
-      if (position === '' || !signer.isSigned(signed(position, list), mac)) {
+      const isOf = (named: readonly string[]) => signer.isSigned(signed(position, named), mac);
+      if (position === '' || ![list, ...former].some(isOf)) {
         throw new Problem('bad_request', 'The cursor was not made by this list, or was altered.');
       }
       return { limit, after: Number(position) };

@@ -93,7 +93,9 @@ export function createPlaces({ pagination, lookup, header }: Dependencies): Plac
           for (const name of Object.keys(filters.shape)) {
             if (search.has(name)) list.push(`${name}=${search.get(name)}`);
           }
-          const request = pagination.read(search, list);
+          // Without the slash: as the first release named it.
+          const former = [path.slice(1), place.tenantId, place.environment, place.spaceId];
+          const request = pagination.read(search, list, [former]);
           const found = await storeOf(ctx.state.manager).list(place, request, filter);
           const { rows, resumeAfter } = found;
           sendPage(

@@ -42,6 +42,47 @@ describe('the pages of a list', () => {
   const page = async (query: string) => (await get(query).expect(200)).body as ContactPage;
   const cursorOf = async (query = '') => (await page(query)).meta.pagination.cursor ?? '';
 
+  describe('cursors of an earlier release', () => {
+    /** A cursor as earlier releases made it. */
+    const signedAs = (position: number, ...list: readonly string[]) => {
+      const text = JSON.stringify(['cursor', ...list, String(position)]);
+      return `${position}.${gatehouse.keyring.sign(text)}`;
+    };
+    const placed = async (name: string) => {
+      const [row] = await gatehouse.database.query<{ id: string }>('SELECT id FROM spaces');
+      return [name, tenant.id, 'live', row?.id ?? ''];
+    };
+
+    it.each(['contacts', '/contacts'])('lead on (list %s)', async (name) => {
+      const cursor = signedAs(ids[24] ?? 0, ...(await placed(name)));
+
+      const { data } = await page(`?cursor=${cursor}`);
+
+      expect(data.map(({ id }) => id)).toEqual(ids.slice(25, 50));
+    });
+
+    it('are the same as ours, so that a replica of that release leads on from ours', async () => {
+      expect(await cursorOf()).toBe(signedAs(ids[24] ?? 0, ...(await placed('/contacts'))));
+    });
+
+    it('lead on in the list of keys', async () => {
+      const kinds = ['secret', 'publishable', 'service', 'agent', 'organization'];
+      const lists = [
+        ['api-keys', tenant.id, 'live', 'test'],
+        ['credentials', tenant.id, '', ...kinds, 'live', 'test'],
+      ];
+      for (const list of lists) {
+        const answer = await get(`?cursor=${signedAs(1_000_000, ...list)}`, key, '/api-keys');
+        expect({ list, status: answer.status }).toEqual({ list, status: 200 });
+      }
+    });
+
+    it('are refused in another list', async () => {
+      const cursor = signedAs(ids[24] ?? 0, ...(await placed('products')));
+      expectProblem(await get(`?cursor=${cursor}`), 400, 'bad_request');
+    });
+  });
+
   it.each([
     [undefined, [25, 25, 25, 25, 20]],
     [25, [25, 25, 25, 25, 20]],

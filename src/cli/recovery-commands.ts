@@ -1,0 +1,98 @@
+import type { EntityManager } from 'typeorm';
+
+import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
+import { skipSequences } from '../db/sequences.js';
+import { timestamp } from '../http/validation.js';
+import { endIssuedBefore, type EndedCounts } from '../revocation/issued-before.js';
+import { Refused, type Arguments, type Command } from './command.js';
+import { parseOption } from './parse-option.js';
+
+/** Keys that are listed for the operator to decide on. */
+const MAX_LISTED = 1000;
+
+/**
+ * The time that an option names.
+ * @throws Refused if it lies ahead: what is issued until then would be ended before it is there
+ */
+async function pastTime(manager: EntityManager, args: Arguments, name: string): Promise<Date> {
+  const time = parseOption(name, timestamp(), args.required(name));
+  const [{ isAhead }] = await manager.query<[{ isAhead: boolean }]>(
+    `SELECT $1::timestamptz > gatehouse_now() AS "isAhead"`,
+    [time],
+  );
+  if (isAhead) throw new Refused(`--${name}: ${time.toISOString()} lies ahead.`);
+  return time;
+}
+
+/** `revoke --issued-before`: ends everything, of every kind. */
+export async function revokeIssuedBefore(manager: EntityManager, args: Arguments): Promise<object> {
+  const time = await pastTime(manager, args, 'issued-before');
+  const reason = args.option('reason') ?? null;
+  const ended = await end(manager, { time, withKeys: true, reason }, 'everything.revoke');
+  return { issuedBefore: time, ended, reason };
+}
+
+export const RECOVERY_COMMANDS: readonly Command[] = [
+  {
+    name: 'recover',
+    usage: '--since TIME [--keys]',
+    summary:
+      'After a restore: ends what was issued before TIME and may have been revoked since. Keys are listed, or ended with --keys.',
+    options: { since: { type: 'string' }, keys: { type: 'boolean' } },
+    positionals: [0, 0],
+    question: (args) =>
+      `End every grant, token and session issued before ${args.required('since')}${args.flag('keys') ? ', and every key' : ''}? Users have to sign in again.`,
+    async run({ manager }, args) {
+      const time = await pastTime(manager, args, 'since');
+      const withKeys = args.flag('keys');
+      const reason = `recovery of what was lost since ${time.toISOString()}`;
+      const ended = await end(manager, { time, withKeys, reason }, 'everything.recover');
+      await skipSequences(manager, time);
+      return {
+        since: time,
+        ended,
+        issuedSince: await countIssuedSince(manager, time),
+        keysToDecideOn: withKeys ? [] : await listKeys(manager, time),
+      };
+    },
+  },
+];
+
+async function end(
+  manager: EntityManager,
+  what: { readonly time: Date; readonly withKeys: boolean; readonly reason: string | null },
+  action: string,
+): Promise<EndedCounts> {
+  const ended = await endIssuedBefore(manager, { ...what, by: OPERATOR.id });
+  await createAuditLog(manager).record(OPERATOR, {
+    tenantId: null,
+    action,
+    subject: '*',
+    details: { issuedBefore: what.time, keys: what.withKeys, ended, reason: what.reason },
+  });
+  return ended;
+}
+
+/** What goes on. If there is any of it from before the servers were back, the time was too early. */
+async function countIssuedSince(manager: EntityManager, time: Date): Promise<object> {
+  const [counts] = await manager.query<[object]>(
+    `SELECT (SELECT count(*)::int FROM grants WHERE created_at >= $1) AS grants,
+       (SELECT count(account_id)::int FROM sessions WHERE created_at >= $1) AS sessions,
+       (SELECT count(*)::int FROM credentials WHERE created_at >= $1) AS keys`,
+    [time],
+  );
+  return counts;
+}
+
+/** Keys that go on although their end may have been lost, those that were used last first. */
+async function listKeys(manager: EntityManager, time: Date): Promise<readonly object[]> {
+  return manager.query<object[]>(
+    `SELECT c.id, c.tenant_id AS "tenantId", c.kind, c.name, c.created_at AS "createdAt",
+       u.used_at AS "lastUsedAt"
+     FROM credentials c LEFT JOIN credential_uses u ON u.credential_id = c.id
+     WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}
+     ORDER BY u.used_at DESC NULLS LAST, c.id LIMIT ${MAX_LISTED}`,
+    [time],
+  );
+}

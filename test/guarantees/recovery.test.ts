@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+
+import type { TestKey } from '../support/app.js';
+import { newBrowser, signIn, whoIs } from '../support/console.js';
+import { type Browser, type TestUser, type TokenResponse } from '../support/oauth.js';
+import { refresh, statusOf } from '../support/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+
+/** One of each kind. */
+interface Issued {
+  readonly key: TestKey;
+  readonly publishable: TestKey;
+  readonly tokens: TokenResponse;
+  readonly browser: Browser;
+  readonly email: string;
+}
+
+let both: TwoReplicas;
+let user: TestUser;
+beforeEach(async () => {
+  both = await startTwoReplicas();
+  user = await both.newUser();
+});
+afterEach(() => both.close());
+
+async function issue(): Promise<Issued> {
+  const { gatehouse, tenant, installer } = both;
+  const browser = newBrowser(gatehouse);
+  await signIn(browser, user);
+  return {
+    key: await gatehouse.createKey(tenant),
+    publishable: await gatehouse.createKey(tenant, {
+      ...{ kind: 'publishable', scopes: ['products:read'] },
+    }),
+    tokens: await installer.install(),
+    browser,
+    email: user.email,
+  };
+}
+
+/** The database's time. */
+async function now(): Promise<string> {
+  const rows = await both.gatehouse.database.query<{ now: Date }>('SELECT gatehouse_now() AS now');
+  return rows[0]?.now.toISOString() ?? '';
+}
+
+/** What still works, at both replicas. */
+async function stateOf({ key, publishable, tokens, browser, email }: Issued) {
+  const states = [];
+  for (const server of [both.a, both.b]) {
+    states.push({
+      key: (await server.send('GET', '/api/v1/me', { key: key.secret })).status,
+      publishable: (await server.send('GET', '/api/v1/me', { key: publishable.secret })).status,
+      token: await statusOf(server, tokens.access_token),
+      session: (await whoIs(browser)) === email,
+    });
+  }
+  expect(states[1]).toEqual(states[0]);
+  const refreshed = await refresh(both.b, both.installer.client, tokens.refresh_token);
+  return { ...states[0], refresh: refreshed.error ?? refreshed.status };
+}
+
+const GOOD = { key: 200, publishable: 200, token: 200, session: true, refresh: 200 };
+const ENDED = { key: 401, publishable: 401, token: 401, session: false, refresh: 'invalid_grant' };
+
+describe('revoke --issued-before', () => {
+  it('ends everything that was issued before, of every kind, on the next request everywhere', async () => {
+    const before = await issue();
+    const time = await now();
+    const after = await issue();
+
+    const { code, stdout } = await both.cli([
+      ...['revoke', '--issued-before', time, '--reason', 'a leak', '--yes', '--json'],
+    ]);
+
+    expect({ code, ...JSON.parse(stdout) }).toEqual({
+      ...{ code: 0, issuedBefore: time, reason: 'a leak' },
+      ended: { keys: 2, grants: 1, sessions: expect.any(Number) },
+    });
+    expect(await stateOf(before)).toEqual(ENDED);
+    expect(await stateOf(after)).toEqual(GOOD);
+    expect(
+      await both.gatehouse.database.query(
+        `SELECT action, actor FROM audit_log WHERE action = 'everything.revoke'`,
+      ),
+    ).toEqual([{ action: 'everything.revoke', actor: 'operator' }]);
+  }, 60_000);
+
+  it('is harmless when it is repeated, and lets new ones be issued', async () => {
+    await issue();
+    const words = ['revoke', '--issued-before', await now(), '--yes', '--json'];
+    expect((await both.cli(words)).code).toBe(0);
+
+    const again = await both.cli(words);
+
+    expect(JSON.parse(again.stdout).ended).toEqual({ keys: 0, grants: 0, sessions: 0 });
+    expect(await stateOf(await issue())).toEqual(GOOD);
+  }, 60_000);
+});
+
+describe('recover --since', () => {
+  const recover = async (...words: string[]) => {
+    const { code, stdout, stderr } = await both.cli(['recover', ...words, '--yes', '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    return JSON.parse(stdout) as {
+      ended: object;
+      issuedSince: object;
+      keysToDecideOn: { id: string }[];
+    };
+  };
+
+  it('ends grants, tokens and sessions issued before, and lists the keys', async () => {
+    const before = await issue();
+    const time = await now();
+    const after = await issue();
+
+    const { ended, issuedSince, keysToDecideOn } = await recover('--since', time);
+
+    expect(ended).toEqual({ keys: 0, grants: 1, sessions: expect.any(Number) });
+    expect(issuedSince).toMatchObject({ grants: 1, keys: 2 });
+    expect(keysToDecideOn.map(({ id }) => id).sort()).toEqual(
+      [before.key.id, before.publishable.id].sort(),
+    );
+    expect(await stateOf(before)).toEqual({ ...ENDED, key: 200, publishable: 200 });
+    expect(await stateOf(after)).toEqual(GOOD);
+  }, 60_000);
+
+  it('ends the keys too with --keys', async () => {
+    const before = await issue();
+
+    const { keysToDecideOn } = await recover('--since', await now(), '--keys');
+
+    expect(keysToDecideOn).toEqual([]);
+    expect(await stateOf(before)).toEqual(ENDED);
+    expect(await stateOf(await issue())).toEqual(GOOD);
+  }, 60_000);
+
+  it('moves the orders of issues and of rows beyond whatever was handed out since', async () => {
+    const { database } = both.gatehouse;
+    const read = () =>
+      database.query<{ name: string; last: string | null }>(
+        `SELECT sequencename AS name, last_value AS last FROM pg_sequences
+         WHERE sequencename IN ('issue_order', 'contacts_id_seq', 'audit_log_id_seq') ORDER BY 1`,
+      );
+    const before = await read();
+    await recover('--since', new Date(Date.now() - 3_600_000).toISOString());
+
+    const moved = (await read()).map(
+      ({ last }, index) => Number(last) - Number(before[index]?.last),
+    );
+
+    for (const by of moved) expect(by).toBeGreaterThanOrEqual(36_000_000);
+    expect(await stateOf(await issue())).toEqual(GOOD);
+  }, 60_000);
+});
