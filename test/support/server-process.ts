@@ -44,10 +44,11 @@ export interface ServerProcesses {
 const READY_WITHIN_MS = 20_000;
 const REFUSES_WITHIN_MS = 6000;
 
-export function createServerProcesses(): ServerProcesses {
+/** @param build of another release, instead of the one under test */
+export function createServerProcesses(build = testServer().build): ServerProcesses {
   const running = new Set<ServerProcess>();
   const launch = (env: Record<string, string>) => {
-    const server = launchServer(env);
+    const server = launchServer(build, env);
     running.add(server);
     void server.exited.then(() => running.delete(server));
     return server;
@@ -85,9 +86,9 @@ export function keyInGreeting({ stdout }: ServerProcess): string {
   return key;
 }
 
-function launchServer(env: Record<string, string>): ServerProcess {
+function launchServer(build: string, env: Record<string, string>): ServerProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [join(testServer().build, 'src/main.js')], {
+  const child = spawn(process.execPath, [join(build, 'src/main.js')], {
     // Nothing of the test's own environment: what the program reads is what the test gives it.
     env: { PATH, HOME, PORT: '0', ...NO_LIMITS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
