@@ -2,6 +2,8 @@ import path from 'node:path';
 import { z } from 'zod';
 
 import { newPassword } from './accounts/password-policy.js';
+import { describeNearMiss, findNearMisses, type NearMiss } from './config/near-misses.js';
+import { fileSettingOf, readSecretFiles, SECRET_FILE_SETTINGS } from './config/secret-files.js';
 import { errorMessage } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
 import { parseDatabaseUrl } from './db/url.js';
@@ -11,6 +13,7 @@ import { parseUrl } from './http/url.js';
 /** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
 export type Config = Readonly<z.output<typeof environment> & { ISSUER: string; DATA_DIR: string }>;
 
+const ENVIRONMENTS = ['development', 'test', 'production'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
@@ -68,7 +71,9 @@ const databaseUrl = z.string().superRefine((text, context) => {
 });
 
 const environment = z.object({
-  NODE_ENV: z.string().default('development'),
+  NODE_ENV: z
+    .enum(ENVIRONMENTS, `must be one of ${ENVIRONMENTS.join(', ')}`)
+    .default('development'),
   HOST: z.string().default('127.0.0.1'),
   PORT: port.default(3000),
   ISSUER: origin
@@ -115,10 +120,15 @@ const environment = z.object({
   ADMIN_PASSWORD: newPassword.optional(),
 });
 
-/** What the way it is run requires, told whatever else is wrong. */
-function unmetRequirements(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+const SETTINGS: readonly string[] = [...Object.keys(environment.shape), ...SECRET_FILE_SETTINGS];
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Requirements of the way it is run, told whatever else is wrong. */
+function unmetRequirements(env: Environment): readonly string[] {
+  const isGiven = (name: string) => (env[name] ?? env[fileSettingOf(name)]) !== undefined;
   const requires = (why: string, ...names: readonly string[]) =>
-    names.filter((name) => env[name] === undefined).map((name) => `${name} is required ${why}`);
+    names.filter((name) => !isGiven(name)).map((name) => `${name} is required ${why}`);
 
   if (env['NODE_ENV'] === 'production') {
     const isInsecure = env['ISSUER'] !== undefined && !env['ISSUER'].startsWith('https://');
@@ -127,30 +137,38 @@ function unmetRequirements(env: Readonly<Record<string, string | undefined>>): r
       ...(isInsecure ? ['ISSUER must be https in production'] : []),
     ];
   }
-  return env['DATABASE_URL'] === undefined ? [] : requires('with DATABASE_URL', 'SECRET_KEYS');
+  return isGiven('DATABASE_URL') ? requires('with DATABASE_URL', 'SECRET_KEYS') : [];
+}
+
+/** Variables that are not read, and look like misspelled settings. */
+export function misspelledSettings(env: Environment): readonly NearMiss[] {
+  return findNearMisses(env, SETTINGS);
 }
 
 /**
- * Reads the configuration from environment variables. An empty variable counts as unset.
+ * Reads the configuration from environment variables, and secrets also from files. An empty variable counts as unset.
  *
  * @param env the variables, `process.env` in production code
- * @param root what a relative `DATA_DIR` is relative to
+ * @param root what a relative `DATA_DIR` or file name is relative to
  * @throws StartupError whose message names every fault at once
  */
-export function readConfig(
-  env: Readonly<Record<string, string | undefined>>,
-  root: string,
-): Config {
+export function readConfig(env: Environment, root: string): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const result = environment.safeParse(given, { reportInput: false });
-  const issues = result.error?.issues ?? [];
+  const secrets = readSecretFiles(given, root);
+  const result = environment.safeParse(secrets.env, { reportInput: false });
   const faults = new Set([
-    ...issues.map((issue) => `${issue.path[0]?.toString()} ${issue.message}`),
+    ...secrets.faults,
+    ...(result.error?.issues ?? []).map((issue) => {
+      const name = String(issue.path[0]);
+      const isFromFile = given[name] !== secrets.env[name];
+      return `${name}${isFromFile ? ` (from ${fileSettingOf(name)})` : ''} ${issue.message}`;
+    }),
     ...unmetRequirements(given),
   ]);
   if (!result.success || faults.size > 0) {
+    const hints = misspelledSettings(env).map((miss) => ` ${describeNearMiss(miss)}`);
     throw new StartupError(
-      `Cannot start, the configuration has faults: ${[...faults].join('; ')}.`,
+      `Cannot start, the configuration has faults: ${[...faults].join('; ')}.${hints.join('')}`,
     );
   }
   return {

@@ -6,7 +6,8 @@ import type { DataSource } from 'typeorm';
 
 import { clean } from './cleaning.js';
 import type { App } from './app.js';
-import { readConfig, type Config } from './config.js';
+import { misspelledSettings, readConfig, type Config } from './config.js';
+import { describeNearMiss } from './config/near-misses.js';
 import { createBatchedLookup } from './credentials/lookup.js';
 import { FOLLOWED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
@@ -42,6 +43,7 @@ const MAX_METRICS_CONNECTIONS = 100;
 async function main(): Promise<void> {
   const config = readConfig(process.env, process.cwd());
   const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
+  for (const miss of misspelledSettings(process.env)) log.warn({}, describeNearMiss(miss));
   const stopped = new AbortController();
   // Further signals change nothing: stopping is under way.
   // A closed terminal (SIGHUP) must not leave the embedded database running.

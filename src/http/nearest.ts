@@ -5,13 +5,18 @@ const MAX_LENGTH = 48;
  * The known word that a mistyped one was probably meant to be.
  *
  * @param text anything from outside
- * @returns `undefined` if none is near: more than a third of its characters would have to change
+ * @param maxChanges characters that may have to change; a third of the text by default
+ * @returns `undefined` if none is near
  */
-export function nearestTo(text: unknown, known: readonly string[]): string | undefined {
+export function nearestTo(
+  text: unknown,
+  known: readonly string[],
+  maxChanges?: number,
+): string | undefined {
   if (typeof text !== 'string' || text === '' || text.length > MAX_LENGTH) return undefined;
   const wanted = text.trim().toLowerCase();
   let nearest: string | undefined;
-  let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
+  let least = (maxChanges ?? Math.max(1, Math.floor(wanted.length / 3))) + 1;
   for (const word of known) {
     // Each character more or less is a change of its own.
     if (Math.abs(word.length - wanted.length) >= least) continue;

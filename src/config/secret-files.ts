@@ -1,0 +1,96 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import path from 'node:path';
+
+import { errorCode } from '../db/errors.js';
+
+/** Settings that are secrets. For each, `<name>_FILE` may name a file that holds the value. */
+const SECRET_SETTINGS = ['DATABASE_URL', 'SECRET_KEYS', 'ADMIN_PASSWORD'] as const;
+
+const MAX_BYTES = 64 * 1024;
+
+/** Reasons that an operator meets. The path is left out: it may be the secret itself, put into the wrong variable. */
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'names a file that does not exist',
+  EACCES: 'names a file that this process may not read',
+  EISDIR: 'names a folder instead of a file',
+};
+
+/** A fault of a file's content; the message goes on from the variable's name. */
+class SecretFileError extends Error {}
+
+export const SECRET_FILE_SETTINGS = SECRET_SETTINGS.map(fileSettingOf);
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** An environment in which secrets that came from files stand as if they had been set. */
+export interface WithSecrets {
+  readonly env: Environment;
+  readonly faults: readonly string[];
+}
+
+/** The variable that names the file of a secret. */
+export function fileSettingOf(name: string): string {
+  return `${name}_FILE`;
+}
+
+/**
+ * Reads the secrets that `<name>_FILE` variables name. Newlines at a file's end are trimmed, and `SECRET_KEYS` may
+ * stand one a line.
+ *
+ * @param env variables; empty ones left out
+ * @param root what a relative file name is relative to
+ * @returns faults in words, never with a value in them
+ */
+export function readSecretFiles(env: Environment, root: string): WithSecrets {
+  const values: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const name of SECRET_SETTINGS) {
+    const setting = fileSettingOf(name);
+    const file = env[setting];
+    if (file === undefined) continue;
+    if (env[name] !== undefined) {
+      faults.push(`${name} and ${setting} are both set, only one of them may be`);
+      continue;
+    }
+    try {
+      values[name] = valueOf(name, readText(path.resolve(root, file)));
+    } catch (error) {
+      faults.push(`${setting} ${reasonOf(error)}`);
+    }
+  }
+  return { env: { ...env, ...values }, faults };
+}
+
+function valueOf(name: string, text: string): string {
+  const value = text.replace(/[\r\n]+$/, '');
+  if (value === '') throw new SecretFileError('names an empty file');
+  if (name === 'SECRET_KEYS') return value.replaceAll(/\r?\n/g, ',');
+  if (/[\r\n]/.test(value)) throw new SecretFileError('names a file of more than one line');
+  return value;
+}
+
+/** Bounded: the file may be a device or a pipe that never ends. */
+function readText(file: string): string {
+  const buffer = Buffer.alloc(MAX_BYTES + 1);
+  const descriptor = openSync(file, 'r');
+  let length = 0;
+  try {
+    for (let read = -1; read !== 0; length += read) {
+      read = readSync(descriptor, buffer, length, buffer.length - length, null);
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  if (length > MAX_BYTES) throw new SecretFileError('names a file of more than 64 KiB');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(buffer.subarray(0, length));
+  } catch {
+    throw new SecretFileError('names a file that is not UTF-8 text');
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SecretFileError) return error.message;
+  const code = errorCode(error) ?? 'unknown reason';
+  return REASONS[code] ?? `names a file that cannot be read (${code})`;
+}
