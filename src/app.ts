@@ -32,6 +32,7 @@ import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { registerPoolMetrics } from './db/pool-metrics.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
+import { errorMessage } from './db/errors.js';
 import { readBody } from './http/body.js';
 import { createBrowserSecrets } from './http/browser-secret.js';
 import { createBrowserSupport } from './http/browser.js';
@@ -94,6 +95,8 @@ export interface App {
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
   /** The same of those for a browser in which somebody has signed in. */
   readonly sessionRoutes: ConsoleApp['apiRoutes'];
+  /** Everything else that is answered: OAuth's endpoints, pages, documents and health. */
+  readonly otherRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];
 }
 
 /** The parameter in which publishable keys may be presented; the guard has judged it by then. */
@@ -219,6 +222,8 @@ export function createApp(dependencies: AppDependencies): App {
   const koa = new Koa<RequestState>();
   koa.keys = oauth.cookieSigner as unknown as string[];
   believeIssuer(koa, issuer);
+  // Errors of requests are answered and logged within. These are of connections, and Koa would print them.
+  koa.on('error', (error) => log.debug({ cause: errorMessage(error) }, 'a connection broke'));
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(createProxyWarning(config.TRUST_PROXY, log));
@@ -274,5 +279,12 @@ export function createApp(dependencies: AppDependencies): App {
     budgets: exchange,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,
+    otherRoutes: [
+      ...oauth.endpoints,
+      ...oauth.pages,
+      ...settings.signIn,
+      ...settings.pageRoutes,
+      ...openRoutes,
+    ],
   };
 }

@@ -62,6 +62,8 @@ export interface ConsoleApp {
   readonly signIn: readonly Route<'public'>[];
   /** Everything below `/settings/`: whoever has not signed in comes no further. */
   readonly pages: Middleware<RequestState>;
+  /** The routes of those. */
+  readonly pageRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];
   /** Routes of the API for a browser in which somebody has signed in. */
   readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
   /** What stands before each of them, the guard first. */
@@ -106,6 +108,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
   return {
     signIn: createSignInRoutes({ csrf, signInPage, sessions }),
     pages: compose(settings) as Middleware<RequestState>,
+    pageRoutes: tokenPages,
     apiRoutes: [
       ...createSessionRoutes({ accounts }),
       ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),

@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createTestApp, type TestApp } from '../support/app.js';
+import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/fuzz.js';
+
+const REQUESTS = 4000;
+const SEED = 20_261_126;
+
+describe('whatever is sent', () => {
+  let gatehouse: TestApp;
+  let seeds: Seeds;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ LOG_LEVEL: 'error', TRUST_PROXY: '127.0.0.1' });
+    seeds = await plantSeeds(gatehouse);
+  });
+  afterAll(() => gatehouse.close());
+
+  it('is to every route', () => {
+    const paths = seeds.routes.map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining(['/api/v1/me', '/api/v1/oauth/token', '/login', '/healthz']),
+    );
+    expect(paths.length).toBeGreaterThan(40);
+  });
+
+  it('is no fault of the server', async () => {
+    const next = createFuzzer(seeds, SEED);
+    const { statuses, failed } = await fuzz(gatehouse.origin, next, REQUESTS);
+
+    expect(failed).toEqual([]);
+    expect(gatehouse.logged.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+    // It reaches what it is meant to reach.
+    for (const status of [200, 400, 401, 403, 404, 422])
+      expect(statuses[status]).toBeGreaterThan(20);
+    expect(statuses[0] ?? 0).toBeLessThan(0.05 * REQUESTS);
+  }, 120_000);
+});
