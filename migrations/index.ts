@@ -14,6 +14,7 @@ import { ListOrder1764090000000 } from './1764090000000-list-order.js';
 import { Compatibility1764120000000 } from './1764120000000-compatibility.js';
 import { FirstStart1764121000000 } from './1764121000000-first-start.js';
 import { UnusedClients1764122000000 } from './1764122000000-unused-clients.js';
+import { ImportedPatterns1764140000000 } from './1764140000000-imported-patterns.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -38,6 +39,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   Compatibility1764120000000,
   FirstStart1764121000000,
   UnusedClients1764122000000,
+  ImportedPatterns1764140000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -133,7 +133,7 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const activity = createActivityRecorder({ dataSource, keyring, log });
   const refusedSignIns = createRefusedSignIns({ dataSource, log });
-  const prefixes = createImportedPrefixes(dataSource.manager);
+  const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
   const guard = createGuard({
     verifier,

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import type { EntityManager } from 'typeorm';
 
 import { ACCOUNT_COMMANDS } from './cli/account-commands.js';
@@ -93,7 +93,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   const answer = await ask(command, args, surroundings);
   if (answer === 'no') throw new Refused('Nothing was done.');
   // Nothing is open while a person may be typing, neither a transaction nor a database.
-  const given = command.readsInput?.(args) ? await text(input) : '';
+  const given = command.readsInput?.(args) ? await buffer(input) : Buffer.alloc(0);
 
   const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
   const instance = await borrowInstance({ config, log, needs: command.schema ?? 'current' });

@@ -5,6 +5,7 @@ import { ClientBlock } from './clients/client-block.entity.js';
 import { Client } from './clients/client.entity.js';
 import { CredentialUse } from './credentials/credential-use.entity.js';
 import { Credential } from './credentials/credential.entity.js';
+import { ImportedPattern } from './credentials/imported-pattern.entity.js';
 import { ImportedPrefix } from './credentials/imported-prefix.entity.js';
 import { Revocation } from './credentials/revocation.entity.js';
 import { Consent } from './grants/consent.entity.js';
@@ -31,6 +32,7 @@ export const ENTITIES = [
   IdempotencyRecord,
   Membership,
   RateWindow,
+  ImportedPattern,
   ImportedPrefix,
   Revocation,
   Session,

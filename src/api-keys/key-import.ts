@@ -1,22 +1,15 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { z } from 'zod';
 
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { createCredentialStore } from '../credentials/credential-store.js';
+import type { DeclaredForms } from '../credentials/imported-prefixes.js';
 import type { Keyring } from '../credentials/keyring.js';
-import { factsOf, type KeyKind } from '../credentials/kinds.js';
+import { factsOf } from '../credentials/kinds.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { digestedOfImported } from '../credentials/verifier.js';
 import { createId } from '../db/id.js';
-import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
-import { newKey, type NewKey } from './key-schema.js';
-
-/** Why a line was not imported. It names members, and never says what they hold. */
-export interface RefusedLine {
-  /** Counted from 1. */
-  readonly line: number;
-  readonly reason: string;
-}
+import type { InputLine } from '../http/input-lines.js';
+import { readLine, type ImportedKey, type RefusedLine } from './import-line.js';
 
 /** What has become of the lines so far. */
 export interface ImportReport {
@@ -31,43 +24,24 @@ interface Options {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly tenantId: string;
-  /** What the keys start with; a line that does not say which means the first. */
-  readonly prefixes: readonly [string, ...string[]];
+  /** What the keys look like; a line that does not say means the first prefix, or else the first pattern. */
+  readonly forms: DeclaredForms;
   readonly onRefused: (refused: RefusedLine) => void;
   readonly onProgress: (report: ImportReport) => void;
 }
 
 /** Rows of one transaction: well within the time that a statement may take. */
 const BATCH = 5000;
-const MAX_LINE = 16_384;
-
-/** The kinds that can come from elsewhere: not those that have to be readable, nor what makes further keys. */
-const isImportable = (kind: KeyKind) => !factsOf(kind).isReadable && !factsOf(kind).handsOn;
-
-const header = z.looseObject({
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/i, 'must be a SHA-256 in 64 hexadecimal digits')
-    .transform((digest) => digest.toLowerCase()),
-  prefix: z.string().optional(),
-});
-
-interface ImportedKey {
-  readonly line: number;
-  readonly sha256: string;
-  readonly prefix: string;
-  readonly fields: NewKey;
-}
 
 /**
  * Imports keys that were issued elsewhere, of which only the SHA-256 is known: one JSON object a line, with
- * `sha256`, and the members of a new key. What was committed stays; running it again goes on from there.
+ * `sha256`, and the members of a new key. `hint` is shown in lists, `length` only judged. What was committed stays; running it again goes on from there.
  *
  * The digests are keyed at once, so that none is ever stored as it came. Each batch is one transaction.
  */
 export async function importKeys(
-  lines: AsyncIterable<string>,
-  { dataSource, keyring, tenantId, prefixes, onRefused, onProgress }: Options,
+  lines: AsyncIterable<InputLine>,
+  { dataSource, keyring, tenantId, forms, onRefused, onProgress }: Options,
 ): Promise<ImportReport> {
   let report: ImportReport = { read: 0, imported: 0, alreadyThere: 0, refused: 0 };
   let batch: ImportedKey[] = [];
@@ -89,51 +63,16 @@ export async function importKeys(
     onProgress(report);
   };
 
-  let line = 0;
-  for await (const text of lines) {
-    line += 1;
-    if (text.trim() === '') continue;
+  for await (const given of lines) {
+    if ('text' in given && given.text.trim() === '') continue;
     report = { ...report, read: report.read + 1 };
-    const key = readLine(text, line, prefixes);
-    if ('reason' in key) refuse(line, key.reason);
+    const key = 'text' in given ? readLine(given.text, given.line, forms) : given;
+    if ('reason' in key) refuse(key.line, key.reason);
     else batch.push(key);
     if (batch.length >= BATCH) await commit();
   }
   await commit();
   return report;
-}
-
-function readLine(
-  text: string,
-  line: number,
-  prefixes: Options['prefixes'],
-): ImportedKey | RefusedLine {
-  if (text.length > MAX_LINE) return { line, reason: `longer than ${MAX_LINE} characters` };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { line, reason: 'not JSON' };
-  }
-  const head = header.safeParse(value, IN_OUR_WORDS);
-  if (!head.success) return { line, reason: reasonOf(head.error) };
-  const { sha256, prefix = prefixes[0], ...rest } = head.data;
-  if (!prefixes.includes(prefix)) return { line, reason: 'prefix: was not declared' };
-  const fields = newKey.safeParse(rest, IN_OUR_WORDS);
-  if (!fields.success) return { line, reason: reasonOf(fields.error) };
-  if (!isImportable(fields.data.kind)) {
-    return { line, reason: `kind: ${fields.data.kind} keys are made here` };
-  }
-  return { line, sha256, prefix, fields: fields.data };
-}
-
-function reasonOf(error: z.ZodError): string {
-  const reasons = faultsOf(error).map(({ field, code, message }) =>
-    code === 'unknown_member'
-      ? 'has members that are not known here'
-      : [field, message].filter(Boolean).join(': '),
-  );
-  return [...new Set(reasons)].join('; ');
 }
 
 /** What only the database can tell: what is over, which spaces exist, and what is there already. */
@@ -213,6 +152,8 @@ async function insert(
       factsOf(fields.kind).speaksAs === 'itself' ? ids[index] : tenantId,
     ),
     keys.map(({ prefix }) => prefix),
+    keys.map(({ pattern }) => pattern),
+    keys.map(({ prefix, hint }) => `${prefix ?? ''}…${hint ?? ''}`),
   ];
   const [{ count }] = await manager.query<[{ count: number }]>(INSERT, [
     ...columns,
@@ -227,15 +168,16 @@ const INSERT = `
   WITH inserted AS (
     INSERT INTO credentials (id, digest, name, kind, environment, scopes, spaces, allowed_ips,
       bindings, expires_at, rate_limit_per_minute, principal_kind, principal_id, imported_prefix,
-      masked_key, tenant_id, digest_key_id, created_by, subjects, issue_seq)
+      imported_pattern, masked_key, tenant_id, digest_key_id, created_by, subjects, issue_seq)
     SELECT id, digest, name, kind, environment, string_to_array(scopes, ' '),
       string_to_array(spaces, ' '), string_to_array(allowed_ips, ' '), bindings, expires_at,
-      rate_limit, principal_kind, principal_id, prefix, prefix || '…', $15, $16, $17,
-      ARRAY[id, $15], nextval('issue_order')
+      rate_limit, principal_kind, principal_id, prefix, pattern, masked,
+      $17, $18, $19, ARRAY[id, $17], nextval('issue_order')
     FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-      $8::text[], $9::jsonb[], $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[])
+      $8::text[], $9::jsonb[], $10::timestamptz[], $11::int[], $12::text[], $13::text[], $14::text[],
+      $15::text[], $16::text[])
       AS imported (id, digest, name, kind, environment, scopes, spaces, allowed_ips, bindings,
-        expires_at, rate_limit, principal_kind, principal_id, prefix)
+        expires_at, rate_limit, principal_kind, principal_id, prefix, pattern, masked)
     ON CONFLICT ON CONSTRAINT credentials_digest_key DO NOTHING
     RETURNING 1)
   SELECT count(*)::int AS count FROM inserted`;
@@ -246,10 +188,19 @@ async function record(
   count: number,
   keys: readonly ImportedKey[],
 ): Promise<void> {
+  const patterns = distinct(keys.map(({ pattern }) => pattern));
   await createAuditLog(manager).record(OPERATOR, {
     tenantId,
     action: 'api_key.import',
     subject: tenantId,
-    details: { count, prefixes: [...new Set(keys.map(({ prefix }) => prefix))] },
+    details: {
+      count,
+      prefixes: distinct(keys.map(({ prefix }) => prefix)),
+      ...(patterns.length > 0 && { patterns }),
+    },
   });
+}
+
+function distinct(values: readonly (string | null)[]): readonly string[] {
+  return [...new Set(values)].filter((value) => value !== null);
 }

@@ -88,6 +88,7 @@ export function createKeyMint({
       parentId: null,
       replaces: replaced?.id ?? null,
       importedPrefix: null,
+      importedPattern: null,
       maskedKey: format.mask(secret),
       createdBy: by.actor.id,
     });

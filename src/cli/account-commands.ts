@@ -8,6 +8,7 @@ import { newPassword } from '../accounts/password-policy.js';
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { Consent } from '../grants/consent.entity.js';
+import { readText } from '../http/input-lines.js';
 import { text } from '../http/validation.js';
 import { ROLES } from '../scopes/roles.js';
 import { createSessionStore } from '../sessions/session-store.js';
@@ -166,8 +167,10 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
 ];
 
 /** @throws Misuse if it may not be chosen */
-function readPassword(input: string): string {
-  return parseOption('password-stdin', newPassword, input.replace(/\r?\n$/, ''));
+function readPassword(input: Uint8Array): string {
+  const text = readText(input);
+  if (text === undefined) throw new Misuse('--password-stdin: is not UTF-8');
+  return parseOption('password-stdin', newPassword, text.replace(/\r?\n$/, ''));
 }
 
 /** @throws Refused if there is no such account */

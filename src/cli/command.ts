@@ -22,7 +22,7 @@ export interface CommandContext {
   readonly keyring: Keyring;
   readonly format: SecretFormat;
   /** Everything on standard input if the command reads it, else empty. */
-  readonly input: string;
+  readonly input: Uint8Array;
   /** Standard input itself, for commands that read it line by line. */
   readonly stream: Readable;
   /** Standard error: progress, and hints to the person who waits. */

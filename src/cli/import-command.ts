@@ -1,12 +1,23 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { importKeys, type ImportReport, type RefusedLine } from '../api-keys/key-import.js';
-import { declarePrefixes, FOLLOWED_WITHIN_SECONDS } from '../credentials/imported-prefixes.js';
-import { Misuse, type Command } from './command.js';
+import type { RefusedLine } from '../api-keys/import-line.js';
+import { importKeys, type ImportReport } from '../api-keys/key-import.js';
+import {
+  declareForms,
+  FOLLOWED_WITHIN_SECONDS,
+  type DeclaredForms,
+} from '../credentials/imported-prefixes.js';
+import {
+  KEY_LENGTH,
+  parsePattern,
+  PATTERN_FORMS,
+  type KeyPattern,
+} from '../credentials/key-pattern.js';
+import { readLines } from '../http/input-lines.js';
+import { Misuse, type Arguments, type Command } from './command.js';
 import { getTenant } from './tenant-commands.js';
 
 const PROGRESS_EVERY_MS = 2000;
@@ -15,12 +26,14 @@ const SHOWN = 20;
 
 export const IMPORT_COMMAND: Command = {
   name: 'api-keys import',
-  usage: '--tenant TENANT --prefix PREFIX… [--file FILE] [--refused FILE] [--no-wait]',
+  usage:
+    '--tenant TENANT (--prefix PREFIX | --pattern PATTERN)… [--file FILE] [--refused FILE] [--no-wait]',
   summary:
-    'Imports keys issued elsewhere by their SHA-256: a JSON object a line, {"sha256", "name", "scopes", …}. Can be repeated.',
+    'Imports keys issued elsewhere by their SHA-256: a JSON object a line, {"sha256", "name", "scopes", "hint", …}. Can be repeated. Keys start with a prefix, or are written in a pattern: hexN, base62-N, base64url-N (N characters) or uuid. "hint" is the last four characters. Keys of fewer than 16 characters are never accepted: "length" lets them be refused by line.',
   options: {
     tenant: { type: 'string' },
     prefix: { type: 'string', multiple: true },
+    pattern: { type: 'string', multiple: true },
     file: { type: 'string' },
     refused: { type: 'string' },
     'no-wait': { type: 'boolean' },
@@ -28,9 +41,7 @@ export const IMPORT_COMMAND: Command = {
   positionals: [0, 0],
   commitsItself: true,
   async run({ dataSource, keyring, config, stream: standardInput, messages }, args) {
-    const [first, ...others] = args.all('prefix');
-    if (first === undefined) throw new Misuse('--prefix is missing: what do the keys start with?');
-    for (const prefix of [first, ...others]) assertPrefix(prefix, config.TOKEN_BRAND);
+    const forms = readForms(args, config.TOKEN_BRAND);
     const tenant = await getTenant(dataSource.manager, args.required('tenant'));
     const input = args.option('file');
     const stream = input === undefined ? standardInput : createReadStream(input);
@@ -38,10 +49,14 @@ export const IMPORT_COMMAND: Command = {
     failure.catch(() => undefined);
     const refusals = await createRefusals(args.option('refused'));
     const started = performance.now();
-    const isNew = await declarePrefixes(dataSource.manager, [first, ...others]);
+    const isNew = await declareForms(dataSource.manager, forms);
+    messages.write(LENGTHS);
     try {
-      const work = importKeys(createInterface({ input: stream, crlfDelay: Infinity }), {
-        ...{ dataSource, keyring, tenantId: tenant.id, prefixes: [first, ...others] },
+      const work = importKeys(readLines(stream), {
+        dataSource,
+        keyring,
+        tenantId: tenant.id,
+        forms,
         onRefused: (refused) => refusals.note(refused),
         onProgress: createProgress(messages),
       });
@@ -56,12 +71,42 @@ export const IMPORT_COMMAND: Command = {
   isRefusal: (result) => (result as ImportReport).refused > 0,
 };
 
-/** Until every running server knows a prefix that was new then. */
+/** Until every running server knows a prefix or pattern that was new then. */
 async function untilFollowed(since: number, messages: Writable): Promise<void> {
   const left = since + (FOLLOWED_WITHIN_SECONDS + 1) * 1000 - performance.now();
   if (left <= 0) return;
-  messages.write('Waiting a few seconds until every server knows the new prefix…\n');
+  messages.write('Waiting a few seconds until every server knows the new prefix or pattern…\n');
   await pause(left);
+}
+
+/** Their SHA-256 does not tell how long they are. */
+const LENGTHS = `Keys of fewer than ${KEY_LENGTH.min} characters can be guessed, and are never accepted, imported or not.\n`;
+
+/** @throws Misuse unless at least one prefix or pattern is given, and all are good */
+function readForms(args: Arguments, brand: string): DeclaredForms {
+  const prefixes = args.all('prefix');
+  const patterns = args.all('pattern').map(readPattern);
+  if (prefixes.length + patterns.length === 0) {
+    throw new Misuse('--prefix or --pattern is missing: what do the keys look like?');
+  }
+  for (const prefix of prefixes) assertPrefix(prefix, brand);
+  return { prefixes, patterns };
+}
+
+function readPattern(name: string): KeyPattern {
+  const pattern = parsePattern(name);
+  if (pattern === 'too-short') {
+    throw new Misuse(
+      `--pattern: keys of fewer than ${KEY_LENGTH.min} characters can be guessed, and are never accepted.`,
+    );
+  }
+  if (pattern === 'too-long') {
+    throw new Misuse(
+      `--pattern: keys of more than ${KEY_LENGTH.max} characters are never accepted.`,
+    );
+  }
+  if (pattern === undefined) throw new Misuse(`--pattern must be ${PATTERN_FORMS}.`);
+  return pattern;
 }
 
 function assertPrefix(prefix: string, brand: string): void {

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { readLines } from '../http/input-lines.js';
 import { importProducts, type ImportReport } from '../products/product-import.js';
 import { presentProduct } from '../products/product-presenter.js';
 import { createProductStore } from '../products/product-store.js';
@@ -30,7 +32,9 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
     async run({ manager, input }, args) {
       const place = await placeOf(manager, args);
       const store = createProductStore(manager);
-      const report = await importProducts(input, (products) => store.upsert(place, products));
+      const report = await importProducts(readLines(Readable.from([input])), (products) =>
+        store.upsert(place, products),
+      );
       const { refusals: _refusals, ...counts } = report;
       await createAuditLog(manager).record(OPERATOR, {
         tenantId: place.tenantId,

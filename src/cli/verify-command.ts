@@ -8,6 +8,7 @@ import type { Principal } from '../credentials/principal.js';
 import { createVerifierPool } from '../credentials/verifier-pool.js';
 import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
 import { errorMessage } from '../db/errors.js';
+import { readText } from '../http/input-lines.js';
 import { parseUrl } from '../http/url.js';
 import { createLog } from '../log.js';
 import { createSigningKeys } from '../signing-keys/signing-keys.js';
@@ -41,7 +42,7 @@ export const VERIFY_COMMAND: Command = {
   positionals: [0, 0],
   readsInput: () => true,
   async run(context, args) {
-    const credential = context.input.trim();
+    const credential = (readText(context.input) ?? '').trim();
     const against = originOf(args.option('against'));
     const verdict = await judge(context, credential, args.option('address'));
     const presented = presentVerdict(verdict);
@@ -69,7 +70,7 @@ async function judge(
     const observer = { noteOldDigest: () => undefined };
     const register = new Registry();
     const lookup = createBatchedLookup({ pool, queries: VERIFICATION_QUERIES, register });
-    const prefixes = createImportedPrefixes(manager);
+    const prefixes = createImportedPrefixes(manager, format.start);
     await prefixes.refresh();
     const verifier = createVerifier({ lookup, format, prefixes, keyring, observer });
     return await verifier.verify(credential, address);

@@ -94,6 +94,10 @@ export class Credential {
   @Column({ type: 'text', name: 'imported_prefix', nullable: true })
   importedPrefix!: string | null;
 
+  /** How it is written, if it was issued elsewhere without a common prefix: `hex32` and the like. */
+  @Column({ type: 'text', name: 'imported_pattern', nullable: true })
+  importedPattern!: string | null;
+
   /** The credential itself, encrypted, for the kinds that stay readable. */
   @Column({ type: 'bytea', nullable: true })
   ciphertext!: Buffer | null;

@@ -5,7 +5,7 @@ import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
-import type { ImportedPrefixes } from './imported-prefixes.js';
+import { isWrittenAs, type ImportedPrefixes } from './imported-prefixes.js';
 import type { Keyring } from './keyring.js';
 import { KINDS, type Environment, type Family, type Kind } from './kinds.js';
 import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
@@ -91,9 +91,11 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       LEFT JOIN memberships m ON m.account_id = c.principal_id AND m.tenant_id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[])`,
   imported: (digests) => `
-    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()}, c.imported_prefix)
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()},
+      coalesce(c.imported_prefix, ''), coalesce(c.imported_pattern, ''))
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[]) AND c.imported_prefix IS NOT NULL`,
+    WHERE c.digest = ANY (${digests}::text[]) 
+      AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
   // A client or membership that is gone takes its tokens along.
   tokens: (digests) => `
     SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
@@ -139,9 +141,9 @@ export function createVerifier({
         throw serviceUnavailable(error);
       }
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-      const { principal, digestKeyId, state, importedPrefix } = readRow(row, family);
+      const { principal, digestKeyId, state, importedAs } = readRow(row, family);
       const isWhatItSays = isForeign
-        ? importedPrefix !== '' && raw.startsWith(importedPrefix)
+        ? isWrittenAs(raw, importedAs.prefix, importedAs.pattern)
         : principal.kind === kind;
       if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
@@ -209,7 +211,7 @@ function createRowReader() {
       principal,
       digestKeyId: fact(5),
       state: fact(6),
-      importedPrefix: fact(14),
+      importedAs: { prefix: fact(14), pattern: fact(15) },
     };
   };
 }

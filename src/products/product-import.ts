@@ -1,3 +1,4 @@
+import type { InputLine } from '../http/input-lines.js';
 import { Problem } from '../http/problem.js';
 import { parseWith } from '../http/validation.js';
 import { newProduct, type ProductFields } from './product-schema.js';
@@ -29,7 +30,7 @@ const MAX_REFUSALS = 100;
  * @param store alters what is there already under the same `sku`
  */
 export async function importProducts(
-  text: string,
+  lines: AsyncIterable<InputLine>,
   store: (products: readonly ProductFields[]) => Promise<UpsertCounts>,
 ): Promise<ImportReport> {
   const counts = { created: 0, updated: 0, unchanged: 0, refused: 0 };
@@ -45,10 +46,10 @@ export async function importProducts(
     batch = [];
   };
 
-  for (const [index, written] of text.split('\n').entries()) {
-    if (written.trim() === '') continue;
-    const line = index + 1;
-    const product = readProduct(written, lineOfSku);
+  for await (const read of lines) {
+    const { line } = read;
+    if ('text' in read && read.text.trim() === '') continue;
+    const product = 'text' in read ? readProduct(read.text, lineOfSku) : read.reason;
     if (typeof product === 'string') {
       counts.refused++;
       if (refusals.length < MAX_REFUSALS) refusals.push({ line, reason: product });

@@ -36,7 +36,7 @@ describe('products', () => {
     return { ...result, report: JSON.parse(result.stdout || 'null') };
   };
   const listed = async (...options: string[]) => {
-    const words = ['products', 'list', '--tenant', tenant.slug, ...options, '--json'];
+    const words = ['products', 'list', '--tenant', tenant.slug, '--all', ...options, '--json'];
     return JSON.parse((await cli(words)).stdout);
   };
   /** What the API lists. */

@@ -38,6 +38,7 @@ export function createCredential(
       principalId,
       ...{ spaces: null, bindings: null, parentId: null, replaces: null, allowedIps: null },
       importedPrefix: null,
+      importedPattern: null,
       ...{ expiresAt: null, rateLimitPerMinute: null, ciphertext: null, ciphertextKeyId: null },
       digestKeyId: keyId,
       maskedKey: format.mask(secret),

@@ -1,0 +1,15 @@
+import { CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
+
+/** The exact form of keys that were issued elsewhere without a common prefix. */
+@Entity('imported_patterns')
+export class ImportedPattern {
+  @PrimaryColumn({
+    type: 'text',
+    collation: 'C',
+    primaryKeyConstraintName: 'imported_patterns_pkey',
+  })
+  pattern!: string;
+
+  @CreateDateColumn({ name: 'declared_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
+  declaredAt!: Date;
+}
