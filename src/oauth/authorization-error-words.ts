@@ -1,5 +1,7 @@
 import { errors } from 'oidc-provider';
 
+import { nearestTo } from '../http/nearest.js';
+import { OAUTH_SCOPES } from '../scopes/catalog.js';
 import { UnknownScope } from './authorization-request.js';
 
 interface Words {
@@ -105,9 +107,22 @@ export function headingOf(code: string): string {
   return WORDS.get(code)?.heading ?? 'This did not work';
 }
 
-/** A scope as it may be shown: a word without blanks, of bounded length. */
-const SHOWABLE = /^[\w:.,/*-]{1,64}$/;
+/** A name that is like none of ours, as it may be shown: short, and neither an address nor a number. */
+const SHOWABLE = /^[a-z_:,]{1,24}$/;
 const MAX_SHOWN = 5;
+/** Comparing a name costs microseconds, and a request may hold thousands. */
+const MAX_COMPARED = 20;
+
+/**
+ * The names that a page may quote. Anybody can write the request: names that are mistyped or not registered are shown, and one
+ * other at most, because several words are a message.
+ */
+function shownOf(names: readonly string[]): readonly string[] {
+  const compared = names.slice(0, MAX_COMPARED);
+  const likeOurs = new Set(compared.filter((name) => nearestTo(name, OAUTH_SCOPES) !== undefined));
+  const other = compared.find((name) => !likeOurs.has(name) && SHOWABLE.test(name));
+  return compared.filter((name) => name === other || likeOurs.has(name)).slice(0, MAX_SHOWN);
+}
 
 /** @param error the library's; whatever else was thrown is a failure of ours */
 export function describeError(error: unknown): DescribedError {
@@ -116,6 +131,6 @@ export function describeError(error: unknown): DescribedError {
   const status = isForClient ? error.statusCode : 500;
   if (error instanceof errors.SessionNotFound) return { status, code, ...EXPIRED };
   const names = error instanceof UnknownScope ? error.names : [];
-  const scopes = names.filter((name) => SHOWABLE.test(name)).slice(0, MAX_SHOWN);
+  const scopes = shownOf(names);
   return { status, code, ...wordsFor(code), ...(scopes.length > 0 && { scopes }) };
 }

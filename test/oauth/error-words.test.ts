@@ -79,6 +79,21 @@ describe('a page of an authorization', () => {
     expect(page).not.toMatch(/x{10}|<b>|&lt;b/);
   });
 
+  it('quotes no message of unknown scopes', async () => {
+    const client = await registerClient(gatehouse);
+    const shown = async (scope: string) => {
+      const page = mainOf(await open(client, { scope }));
+      expect(page).toContain('<code>invalid_scope</code>');
+      return /<dt>Asked for<\/dt><dd>(.*?)<\/dd>/.exec(page)?.[1] ?? '';
+    };
+    expect(await shown('Your account is locked')).toBe('<code>account</code> ');
+    expect(await shown('call:0800-555-0100 evil.example/help Your_account_is_locked')).toBe('');
+    expect(await shown('contact:read leads.read your account is locked')).toBe(
+      '<code>contact:read</code> <code>leads.read</code> <code>your</code> ',
+    );
+    expect(await shown('leads:delete '.repeat(400) + 'contact:read'.repeat(90))).toBe('');
+  });
+
   describe('shows the name of a client', () => {
     const name = `Gatehouse Security: your account was locked, ${'call +1 555 0100 '.repeat(12)}`;
     const warning = 'has not verified who runs this app';
