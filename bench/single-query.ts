@@ -5,7 +5,7 @@ import { createApp } from '../src/app.js';
 import { LOOKUP_QUERIES } from '../src/lookup-queries.js';
 import { readConfig } from '../src/config.js';
 import { createKeyring } from '../src/credentials/keyring.js';
-import type { Lookup, LookupRow } from '../src/credentials/lookup.js';
+import type { LookupRow, ProbedLookup } from '../src/credentials/lookup.js';
 import { createVerifierPool } from '../src/credentials/verifier-pool.js';
 import { createDataSource } from '../src/db/data-source.js';
 import { ENTITIES } from '../src/entities.js';
@@ -20,13 +20,14 @@ const dataSource = await createDataSource(target, ENTITIES, console.error).initi
 const pool = createVerifierPool(target, console.error);
 pool.options.max = 10;
 
-const lookup: Lookup<keyof typeof LOOKUP_QUERIES> = {
+const lookup: ProbedLookup<keyof typeof LOOKUP_QUERIES> = {
   async find(family, digests) {
     const text = LOOKUP_QUERIES[family]('$1');
     const values = [`{${digests.join(',')}}`];
     const query = { name: family, text, values, rowMode: 'array' as const };
     return (await pool.query<[...LookupRow]>(query)).rows[0];
   },
+  probe: async () => void (await pool.query('SELECT')),
 };
 const keyring = createKeyring(config.SECRET_KEYS ?? []);
 const signingKeys = createSigningKeys({ dataSource, keyring });

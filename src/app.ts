@@ -24,7 +24,7 @@ import {
 } from './credentials/guard.js';
 import { createImportedPrefixes, type ImportedPrefixes } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
-import type { Lookup } from './credentials/lookup.js';
+import type { ProbedLookup } from './credentials/lookup.js';
 import { createPresentations } from './credentials/presentation.js';
 import { createSecretFormat } from './credentials/secret-format.js';
 import { createSessionLimit } from './credentials/session-limit.js';
@@ -72,7 +72,7 @@ import { createUsageRoutes } from './usage/usage-routes.js';
 export interface AppDependencies {
   readonly config: Config;
   readonly dataSource: DataSource;
-  readonly lookup: Lookup<keyof typeof LOOKUP_QUERIES>;
+  readonly lookup: ProbedLookup<keyof typeof LOOKUP_QUERIES>;
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly log: Logger;
@@ -213,7 +213,7 @@ export function createApp(dependencies: AppDependencies): App {
     tenantHeader: headers.tenant,
   });
   const openRoutes = [
-    ...createHealthRoutes({ dataSource, isStopping }),
+    ...createHealthRoutes({ dataSource, lookup, isStopping }),
     ...createProtectedResourceRoutes({ issuer, brandName: config.BRAND_NAME }),
     ...createErrorPageRoutes({ pages }),
     ...oauth.documents,

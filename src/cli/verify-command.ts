@@ -86,12 +86,13 @@ async function declaredRoutes({
   keyring,
 }: CommandContext): Promise<App['apiRoutes']> {
   const { createApp } = await import('../app.js');
+  const refuse = () => Promise.reject(new Error('this is no server'));
   return createApp({
     ...{ config, dataSource, keyring, register: new Registry(), isStopping: () => false },
     signingKeys: createSigningKeys({ dataSource, keyring }),
     log: createLog({ level: 'silent', brand: config.TOKEN_BRAND }),
     // Nothing is looked up: the routes are only read.
-    lookup: { find: () => Promise.reject(new Error('this is no server')) },
+    lookup: { find: refuse, probe: refuse },
   }).apiRoutes;
 }
 

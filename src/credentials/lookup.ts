@@ -3,11 +3,14 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 
 import { errorCode, errorMessage } from '../db/errors.js';
 
-interface Waiter<Family> {
+interface Question<Family> {
   readonly family: Family;
+  readonly digests: readonly string[];
+}
+
+interface Waiter<Family> extends Question<Family> {
   /** When it began to wait, in milliseconds. */
   readonly since: number;
-  readonly digests: readonly string[];
   readonly onAsked: ((at: number) => void) | undefined;
   readonly resolve: (row: LookupRow | undefined) => void;
   readonly reject: (error: unknown) => void;
@@ -41,6 +44,17 @@ export interface Lookup<Family extends string> {
   ): Promise<LookupRow | undefined>;
 }
 
+/** A lookup whose database can be tried out. */
+export interface ProbedLookup<Family extends string> extends Lookup<Family> {
+  /**
+   * Asks for nobody's credential, by the query that verification sends over connections that verification uses.
+   * Not counted in the metrics.
+   *
+   * @throws whatever the database reports, after a second try
+   */
+  probe(): Promise<void>;
+}
+
 /** So many lookups wait that answering late would be worse than not answering. */
 class LookupOverload extends Error {}
 
@@ -59,6 +73,8 @@ const MAX_WAITING = 10_000;
 /** Whoever asked has waited long enough for an answer that may no longer be wanted. */
 const MAX_WAIT_MS = 3000;
 const LOOK_EVERY_MS = 250;
+/** Has the form of a digest; no secret has it. */
+const NOBODYS_DIGEST = '0'.repeat(64);
 
 /**
  * Lookups that arrive together travel together: those gathered in a turn of the event loop are shared
@@ -70,7 +86,7 @@ export function createBatchedLookup<Family extends string>({
   pool,
   queries,
   register,
-}: Options<Family>): Lookup<Family> {
+}: Options<Family>): ProbedLookup<Family> {
   const metrics = createLookupMetrics(pool, register);
   const statements = createStatements(queries);
   let waiting: Waiter<Family>[] = [];
@@ -134,7 +150,7 @@ export function createBatchedLookup<Family extends string>({
     metrics.seconds.observe((performance.now() - started) / 1000);
   }
 
-  async function ask(batch: readonly Waiter<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
+  async function ask(batch: readonly Question<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
     const statement = statements(batch);
     const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
     // A connection may have died since it was last used; a second failure is the database's. What
@@ -149,6 +165,10 @@ export function createBatchedLookup<Family extends string>({
   }
 
   return {
+    async probe() {
+      const [family] = Object.keys(queries) as Family[];
+      if (family !== undefined) await ask([{ family, digests: [NOBODYS_DIGEST] }]);
+    },
     find: (family, digests, onAsked) =>
       new Promise((resolve, reject) => {
         if (waiting.length >= MAX_WAITING) {
@@ -169,7 +189,7 @@ function createStatements<Family extends string>(queries: LookupQueries<Family>)
   const families = Object.keys(queries) as Family[];
   const texts = new Map<string, string>();
 
-  return (batch: readonly Waiter<Family>[]) => {
+  return (batch: readonly Question<Family>[]) => {
     const occurring = families.filter((family) => batch.some((waiter) => waiter.family === family));
     const name = `verify-${occurring.join('-')}`;
     let text = texts.get(name);

@@ -1,17 +1,39 @@
 import type { DataSource } from 'typeorm';
 
 import { readSchemaState, type SchemaState } from '../db/schema-state.js';
+import { probeWriting } from '../db/write-probe.js';
+import { createReadiness } from './readiness.js';
 import type { Route } from './routes.js';
 
 /** What `/readyz` depends on. */
 interface Dependencies {
   readonly dataSource: DataSource;
+  /** Asks the database as the verification of a credential does; throws if it could not. */
+  readonly lookup: { probe(): Promise<void> };
   /** Whether the server has begun to stop. */
   readonly isStopping: () => boolean;
 }
 
 /** `/healthz`: the process answers. `/readyz`: it can do its work, so send it requests. */
-export function createHealthRoutes({ dataSource, isStopping }: Dependencies): Route<'public'>[] {
+export function createHealthRoutes({
+  dataSource,
+  lookup,
+  isStopping,
+}: Dependencies): Route<'public'>[] {
+  const readiness = createReadiness({
+    migrations: {
+      ask: async () => describe(await readSchemaState(dataSource)),
+      otherwise: 'unknown',
+    },
+    verification: {
+      ask: () => lookup.probe().then(() => 'possible'),
+      otherwise: 'impossible',
+    },
+    writing: {
+      ask: () => probeWriting(dataSource).then(() => 'possible'),
+      otherwise: 'impossible',
+    },
+  });
   return [
     {
       method: 'GET',
@@ -26,24 +48,24 @@ export function createHealthRoutes({ dataSource, isStopping }: Dependencies): Ro
       path: '/readyz',
       access: 'public',
       async handle(ctx) {
-        const schema = await readSchemaState(dataSource).catch(() => undefined);
-        const checks = {
-          database: schema === undefined ? 'unreachable' : 'reachable',
-          migrations: describe(schema),
-          stopping: isStopping(),
-        };
-        const isReady = checks.migrations === 'current' && !isStopping();
+        const { migrations, verification, writing } = await readiness();
+        const canWork = verification === 'possible' && writing === 'possible';
+        const stopping = isStopping();
+        const isReady = migrations === 'current' && canWork && !stopping;
+        const database = migrations === 'unknown' ? 'unreachable' : 'reachable';
         ctx.status = isReady ? 200 : 503;
         if (!isReady) ctx.set('Retry-After', '1');
-        ctx.body = { status: isReady ? 'ready' : 'not ready', checks };
+        ctx.body = {
+          status: isReady ? 'ready' : 'not ready',
+          checks: { database, migrations, verification, writing, stopping },
+        };
       },
     },
   ];
 }
 
 /** `newer`: another release migrated the database so that this one must not serve it any more. */
-function describe(schema: SchemaState | undefined) {
-  if (schema === undefined) return 'unknown';
+function describe(schema: SchemaState): string {
   if (schema.restricting.length > 0) return 'newer';
   return schema.pending.length > 0 ? 'pending' : 'current';
 }

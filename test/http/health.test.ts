@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
 
 import { createTestApp, type TestApp } from '../support/app.js';
+import { until } from '../support/until.js';
 
 describe('health', () => {
   let gatehouse: TestApp;
@@ -24,7 +26,10 @@ describe('health', () => {
     it('is 200 when the database is there and current', async () => {
       expect((await ready().expect(200)).body).toEqual({
         status: 'ready',
-        checks: { database: 'reachable', migrations: 'current', stopping: false },
+        checks: {
+          ...{ database: 'reachable', migrations: 'current', stopping: false },
+          ...{ verification: 'possible', writing: 'possible' },
+        },
       });
     });
 
@@ -53,9 +58,71 @@ describe('health', () => {
       expect(answer.status).toBe(503);
       expect(answer.body).toEqual({
         status: 'not ready',
-        checks: { database: 'unreachable', migrations: 'unknown', stopping: false },
+        checks: {
+          ...{ database: 'unreachable', migrations: 'unknown', stopping: false },
+          ...{ verification: 'impossible', writing: 'impossible' },
+        },
       });
       await ready().expect(200);
     });
+
+    it('is 503 within about a second while no verification can be answered, and 200 after that', async () => {
+      const release = await lockTable('credentials');
+      const started = performance.now();
+      const answer = await ready();
+      const took = performance.now() - started;
+      // Verification itself would be 503.
+      expect(took).toBeLessThan(1500);
+      expect(answer.status).toBe(503);
+      expect(answer.body.checks).toMatchObject({
+        database: 'reachable',
+        migrations: 'current',
+        verification: 'impossible',
+        writing: 'possible',
+      });
+      await release();
+      await until(async () => (await ready()).status === 200);
+    });
+
+    it('asks once for all who ask at the same time, also while the database hangs', async () => {
+      const release = await lockTable('credentials');
+      const answers = await Promise.all(Array.from({ length: 60 }, () => ready()));
+      const waiting = await gatehouse.database.query(
+        `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+      );
+      // Nor does it begin again before that one has ended.
+      const again = await ready();
+      await release();
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]));
+      expect(again.status).toBe(503);
+      expect(waiting).toHaveLength(1);
+      await until(async () => (await ready()).status === 200);
+    });
+
+    it('is 503 while the database takes no writes, though it answers', async () => {
+      const { database } = gatehouse;
+      const { database: name } = database.target;
+      await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
+      // Sessions that are open keep what they have.
+      await database.lock();
+      await database.unlock();
+      const answer = await ready();
+      await database.query(
+        `BEGIN READ WRITE; ALTER DATABASE ${name} RESET default_transaction_read_only; COMMIT`,
+      );
+      await database.lock();
+      await database.unlock();
+      expect(answer.status).toBe(503);
+      expect(answer.body.checks).toMatchObject({ writing: 'impossible' });
+      await until(async () => (await ready()).status === 200);
+    });
   });
+
+  /** Locks a table against everything until the returned function is called. */
+  async function lockTable(table: string): Promise<() => Promise<void>> {
+    const client = new pg.Client(gatehouse.database.target);
+    await client.connect();
+    await client.query(`BEGIN; LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+    return () => client.end();
+  }
 });

@@ -1,0 +1,46 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import type { DataSource } from 'typeorm';
+
+import { createDataSource } from '../../src/db/data-source.js';
+import { probeWriting } from '../../src/db/write-probe.js';
+import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+
+describe('probeWriting', () => {
+  let postgres: TemporaryPostgres;
+  let admin: pg.Client;
+  let dataSource: DataSource;
+  beforeAll(async () => {
+    postgres = await startTemporaryPostgres();
+    admin = new pg.Client(postgres.connection);
+    await admin.connect();
+    dataSource = createDataSource(postgres.connection, [], () => undefined);
+    await dataSource.initialize();
+  }, 60_000);
+  afterAll(async () => {
+    await dataSource.destroy();
+    await admin.end();
+    await postgres.stop();
+  });
+
+  async function waitingCommits(): Promise<number> {
+    const { rows } = await admin.query(`SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep'`);
+    return rows.length;
+  }
+
+  it('succeeds where a commit is acknowledged, and leaves no row anywhere', async () => {
+    await probeWriting(dataSource);
+  });
+
+  it('fails while the synchronous standby is gone, and leaves no commit that waits for it', async () => {
+    await admin.query(`ALTER SYSTEM SET synchronous_standby_names = 'gone'`);
+    await admin.query('SELECT pg_reload_conf()');
+    for (let times = 0; times < 3; times += 1) {
+      await expect(probeWriting(dataSource)).rejects.toThrow('not acknowledged');
+      expect(await waitingCommits()).toBe(0);
+    }
+    await admin.query('ALTER SYSTEM RESET synchronous_standby_names');
+    await admin.query('SELECT pg_reload_conf()');
+    await probeWriting(dataSource);
+  }, 30_000);
+});
