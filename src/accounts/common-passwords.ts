@@ -20,7 +20,10 @@ const MONTH = '(?:0[1-9]|1[0-2])';
 const YEAR = '(?:19|20)\\d\\d';
 const DATE = new RegExp(`^(?:${DAY}${MONTH}${YEAR}|${MONTH}${DAY}${YEAR}|${YEAR}${MONTH}${DAY})$`);
 
-/** @returns whether attackers try a password first, however its letters are capitalised */
+/** Copied along with a password, or added to get around this list. None of them is seen. */
+const UNSEEN = /^\s+|\s+$|\p{Default_Ignorable_Code_Point}/gu;
+
+/** @returns whether attackers try a password first, however its letters are capitalised, and whatever cannot be seen */
 export type IsCommonPassword = (normalized: string) => boolean;
 
 /**
@@ -32,7 +35,7 @@ export type IsCommonPassword = (normalized: string) => boolean;
 export function createCommonPasswords(minLength: number): IsCommonPassword {
   let listed: ReadonlySet<string> | undefined;
   return (normalized) => {
-    const password = normalized.toLowerCase();
+    const password = normalized.replaceAll(UNSEEN, '').toLowerCase();
     if (REPEATED.test(password) || DATE.test(password)) return true;
     if (RUNS.some((run) => run.includes(password))) return true;
     listed ??= readList(minLength);

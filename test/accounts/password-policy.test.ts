@@ -14,6 +14,15 @@ describe('a new password', () => {
     ...['9876543210', '23456789', 'poiuytrewq', 'lkjhgfds', '1234567890-', '31121999', '19991231'],
     // The same letters in another form.
     ...['ｐａｓｓｗｏｒｄ１２３４', 'ＩLOVEYOU'],
+    // With something that is not seen.
+    ...[
+      'password1234 ',
+      ' \tpassword1234',
+      'pass\u200Bword1234',
+      '\uFEFFpassword1234',
+      ' '.repeat(8),
+    ],
+    ...['pass\u00ADword\u20601234', 'pass\u{E0041}word1234'],
   ])('must not be one that attackers try first: %s', (password) => {
     expect(passwordFault(password)).toBe(COMMON);
   });
