@@ -36,7 +36,7 @@ function faultsIn(search: URLSearchParams, known: readonly string[]): readonly F
     const times = (seen.get(name) ?? 0) + 1;
     seen.set(name, times);
     if (errors.length >= MAX_ERRORS) return errors;
-    const field = name.slice(0, MAX_NAME_LENGTH);
+    const field = name.slice(0, MAX_NAME_LENGTH) || '(without a name)';
     if (!known.includes(name)) {
       if (times === 1)
         errors.push({ field, code: 'unknown_member', message: unknown(name, known) });

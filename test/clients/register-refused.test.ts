@@ -54,6 +54,19 @@ describe('POST /api/v1/oauth/register', () => {
     });
   });
 
+  it.each([
+    [{ client_name: 5 }, 'client_name: must be a string'],
+    [{ scope: {} }, 'scope: must be a string'],
+    [{ grant_types: 'authorization_code' }, 'grant_types: must be a list'],
+    [{ response_types: [7] }, 'response_types.0: must be a string'],
+    [{ grant_types: Array(101).fill('x') }, 'grant_types: must have at most 100 entries'],
+    [{ redirect_uris: [7] }, 'redirect_uris.0: must be a string'],
+  ])('says in our words what is wrong with %j', async (more, description) => {
+    const answer = await post({ ...BASE, ...more });
+    expect(answer.status).toBe(400);
+    expect(answer.body.error_description).toBe(description);
+  });
+
   it('refuses to send users who signed out where it would send nobody', async () => {
     for (const uri of ['javascript:alert(1)', 'http://evil.example/', 'https://a.example/#f', 7]) {
       const answer = await post({ ...BASE, post_logout_redirect_uris: [uri] });
