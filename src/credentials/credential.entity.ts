@@ -94,8 +94,11 @@ export class Credential {
   @Column({ type: 'text', name: 'imported_prefix', nullable: true })
   importedPrefix!: string | null;
 
-  /** How it is written, if it was issued elsewhere without a common prefix: `hex32` and the like. */
-  @Column({ type: 'text', name: 'imported_pattern', nullable: true })
+  /**
+   * The form of a key that was issued elsewhere without a common prefix: `hex32` and the like. It is not read
+   * along: a key must be found and ended on a schema that lacks the column.
+   */
+  @Column({ type: 'text', name: 'imported_pattern', nullable: true, select: false })
   importedPattern!: string | null;
 
   /** The credential itself, encrypted, for the kinds that stay readable. */
