@@ -35,6 +35,8 @@ export interface KeyRouteDependencies {
 interface Managed<Guard, State extends RequestState> {
   readonly path: string;
   readonly access: Guard;
+  /** Who may end one. */
+  readonly accessToEnd: Guard;
   /** Who manages, and the environments and spaces that they see. */
   readonly managerOf: (ctx: RouteContext<State>) => {
     readonly by: KeyManager;
@@ -47,9 +49,11 @@ interface Managed<Guard, State extends RequestState> {
 
 /** `/api-keys`: managing a tenant's keys. */
 export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
+  const access: Access = { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] };
   return createManagedRoutes(dependencies, {
     path: '/api-keys',
-    access: { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] },
+    access,
+    accessToEnd: { ...access, orItself: true },
     managerOf: ({ req, state }) => {
       const { tenantId, credentialId, environment, spaces } = state.principal;
       const address = dependencies.clientAddress(req);
@@ -65,7 +69,7 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
 /** The six routes by which credentials are managed, whosever they are. */
 export function createManagedRoutes<Guard, State extends RequestState>(
   { pagination, present, serviceOf }: KeyRouteDependencies,
-  { path, access, managerOf, created, change }: Managed<Guard, State>,
+  { path, access, accessToEnd, managerOf, created, change }: Managed<Guard, State>,
 ): Route<Guard, State>[] {
   const idOf = (ctx: RouteContext<State>) => ctx.params['id'] ?? '';
 
@@ -141,7 +145,7 @@ export function createManagedRoutes<Guard, State extends RequestState>(
     {
       method: 'DELETE',
       path: `${path}/:id`,
-      access,
+      access: accessToEnd,
       async handle(ctx) {
         const { confirm } = readJson(ctx, keyRevocation);
         await serviceOf(ctx).revoke(managerOf(ctx).by, idOf(ctx), null, confirm);

@@ -32,6 +32,7 @@ export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
   return createManagedRoutes<Guard, State>(dependencies, {
     path: '/personal-access-tokens',
     access,
+    accessToEnd: access,
     managerOf: (ctx) => ({
       by: managerOf(ctx, dependencies.clientAddress),
       environments: ENVIRONMENTS,

@@ -25,6 +25,8 @@ export type Access =
       readonly principals: readonly PrincipalKind[];
       /** What the route is about, as bindings call it; the parameter `id` of its path says which one. */
       readonly thing?: string;
+      /** Whether it also admits the key that the parameter `id` names, whatever its kind and scopes; see `isItself`. */
+      readonly orItself?: boolean;
     };
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
@@ -207,9 +209,15 @@ export function reasonToTurnAway(
   parameters: Readonly<Record<string, string>> | undefined,
 ): Reason | undefined {
   if (principal === undefined) return undefined;
+  if (access?.orItself === true && isItself(principal, parameters?.['id'])) return undefined;
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
   return isBoundTo(principal, access.thing, parameters?.['id']) ? undefined : 'not_bound';
+}
+
+/** Whether a path names the key that was presented. Holding a key that may be public proves nothing. */
+function isItself({ kind, token, credentialId }: Principal, id: string | undefined): boolean {
+  return token === undefined && !KINDS[kind].isReadable && credentialId === id;
 }
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {

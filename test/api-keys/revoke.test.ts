@@ -73,6 +73,37 @@ describe('DELETE /api/v1/api-keys/:id', () => {
     });
   });
 
+  describe('without api_keys:manage', () => {
+    it.each(['secret', 'service', 'agent'] as const)('lets a %s key end itself', async (kind) => {
+      const own = await gatehouse.createKey(tenant, { kind, scopes: ['contacts:read'] });
+      expectProblem(await revoke({ confirm: 'Another' }, own, own.id), 409, 'conflict');
+
+      await revoke({}, own, own.id).expect(204);
+
+      expectProblem(await gatehouse.http.get('/api/v1/me').set(own.bearer), 401, 'unauthorized');
+    });
+
+    it('lets a key do nothing else to itself', async () => {
+      const own = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
+      const path = `/api/v1/api-keys/${own.id}`;
+
+      for (const request of [
+        gatehouse.http.get(path),
+        gatehouse.http.patch(path).send({ name: 'Mine' }),
+        gatehouse.http.post(`${path}/rotate`).send({}),
+      ]) {
+        expectProblem(await request.set(own.bearer), 403, 'scope_insufficient');
+      }
+    });
+
+    it('lets no publishable key end itself: anybody may hold it', async () => {
+      const fields = { kind: 'publishable', scopes: ['products:read'] } as const;
+      const own = await gatehouse.createKey(tenant, fields);
+
+      expectProblem(await revoke({}, own, own.id), 403, 'forbidden');
+    });
+  });
+
   it('refuses to end a key that is wider than the one that ends it', async () => {
     const narrow = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
 
@@ -171,8 +202,9 @@ describe('DELETE /api/v1/api-keys/:id', () => {
   });
 
   describe('403', () => {
-    it('needs api_keys:manage', async () => {
-      expectProblem(await revoke({}, key), 403, 'scope_insufficient');
+    it('needs api_keys:manage for another key', async () => {
+      const other = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
+      expectProblem(await revoke({}, other), 403, 'scope_insufficient');
     });
   });
 });
