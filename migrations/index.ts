@@ -15,6 +15,9 @@ import { Compatibility1764120000000 } from './1764120000000-compatibility.js';
 import { FirstStart1764121000000 } from './1764121000000-first-start.js';
 import { UnusedClients1764122000000 } from './1764122000000-unused-clients.js';
 import { ImportedPatterns1764140000000 } from './1764140000000-imported-patterns.js';
+import { AuditBorder1764141000000 } from './1764141000000-audit-border.js';
+import { AuditIndexes1764142000000 } from './1764142000000-audit-indexes.js';
+import { AuditPartitions1764143000000 } from './1764143000000-audit-partitions.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -40,6 +43,9 @@ const DECLARED: readonly (new () => Migration)[] = [
   FirstStart1764121000000,
   UnusedClients1764122000000,
   ImportedPatterns1764140000000,
+  AuditBorder1764141000000,
+  AuditIndexes1764142000000,
+  AuditPartitions1764143000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -103,6 +103,7 @@ const environment = z.object({
   METRICS_PORT: port.optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
   REFRESH_GRACE_SECONDS: wholeNumber(0, 300, 'seconds').default(60),
+  AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(365),
   GRANT_MAX_DAYS: wholeNumber(1, 3650, 'days').default(365),
   RATE_LIMIT_TENANT_PER_HOUR: rateLimit.default(10_000),
   RATE_LIMIT_KEY_PER_MINUTE: rateLimit.default(60),

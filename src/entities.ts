@@ -1,6 +1,5 @@
 import { Account } from './accounts/account.entity.js';
 import { Membership } from './accounts/membership.entity.js';
-import { AuditEntry } from './audit/audit-entry.entity.js';
 import { ClientBlock } from './clients/client-block.entity.js';
 import { Client } from './clients/client.entity.js';
 import { CredentialUse } from './credentials/credential-use.entity.js';
@@ -22,7 +21,6 @@ import { Tenant } from './tenants/tenant.entity.js';
 export const ENTITIES = [
   Account,
   Attempt,
-  AuditEntry,
   Client,
   ClientBlock,
   Consent,

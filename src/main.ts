@@ -127,7 +127,7 @@ async function serve(serving: Serving): Promise<void> {
   await Promise.all([app.budgets.exchange(), app.prefixes.refresh()]);
   const background = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void cleanUp(dataSource, keyring, log, signal), CLEAN_EVERY_MS),
+    setInterval(() => void cleanUp({ dataSource, keyring }, config, log, signal), CLEAN_EVERY_MS),
     setInterval(() => void follow(signingKeys, log), FOLLOW_EVERY_MS),
     setInterval(() => void followPrefixes(app, log), FOLLOW_EVERY_MS),
     setInterval(() => void app.budgets.exchange(), SHARE_BUDGETS_EVERY_MS),
@@ -172,13 +172,13 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
 }
 
 async function cleanUp(
-  dataSource: DataSource,
-  keyring: Keyring,
+  { dataSource, keyring }: { dataSource: DataSource; keyring: Keyring },
+  { AUDIT_RETENTION_DAYS: auditRetentionDays }: Config,
   log: Logger,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await clean(dataSource, signal);
+    await clean(dataSource, signal, { auditRetentionDays });
     await sealAnew(dataSource.manager, keyring, signal);
   } catch (error) {
     log.warn({ err: error }, 'cleaning up failed');

@@ -1,7 +1,5 @@
 import type { EntityManager } from 'typeorm';
 
-import { AuditEntry } from './audit-entry.entity.js';
-
 /** By whom and through what something was done. */
 export interface Actor {
   /** A credential's or account's id, or `operator`. */
@@ -29,15 +27,20 @@ export interface AuditLog {
 export function createAuditLog(manager: EntityManager): AuditLog {
   return {
     async record(actor, event) {
-      await manager.insert(AuditEntry, {
-        tenantId: event.tenantId,
-        action: event.action,
-        subject: event.subject,
-        details: event.details ?? {},
-        actor: actor.id,
-        address: actor.address,
-        requestId: actor.requestId,
-      });
+      const { tenantId, action, subject, details = {} } = event;
+      await manager.query(
+        `INSERT INTO audit_log (tenant_id, action, subject, details, actor, address, request_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+        [
+          tenantId,
+          action,
+          subject,
+          JSON.stringify(details),
+          actor.id,
+          actor.address,
+          actor.requestId,
+        ],
+      );
     },
   };
 }

@@ -19,6 +19,8 @@ interface Noted {
   readonly subject: string;
   readonly reason: SignInRefusal;
   readonly address: string;
+  /** Since the epoch. */
+  readonly hour: number;
   occurrences: number;
 }
 
@@ -62,7 +64,7 @@ export function createRefusedSignIns({
       const hour = Math.floor(Date.now() / 3_600_000);
       const subject = accountId ?? 'unknown';
       const id = `sign-in refused ${subject} ${reason} ${hour}`;
-      add(noted, id, { subject, reason, address, occurrences: 1 });
+      add(noted, id, { subject, reason, address, hour, occurrences: 1 });
       if (known.hour !== hour) Object.assign(known, { hour, ids: new Set() });
       if (known.ids.has(id) || known.ids.size >= MAX_NOTED) return;
       known.ids.add(id);
@@ -94,12 +96,12 @@ async function write(dataSource: DataSource, noted: Map<string, Noted>): Promise
   for (let start = 0; start < entries.length; start += BATCH) {
     const batch = entries.slice(start, start + BATCH);
     await dataSource.query(
-      `INSERT INTO audit_log AS known (actor, action, subject, details, address, occurrences, coalesced_by)
+      `INSERT INTO audit_log AS known (actor, action, subject, details, address, occurrences, coalesced_by, at)
        SELECT 'anonymous', 'account.sign_in_refused', subject, jsonb_build_object('reason', reason), address,
-         occurrences, id
+         occurrences, id, to_timestamp(hour * 3600.0)
        FROM jsonb_to_recordset($1::jsonb) AS refused
-         (id text, subject text, reason text, address text, occurrences int)
-       ON CONFLICT (coalesced_by)
+         (id text, subject text, reason text, address text, hour int, occurrences int)
+       ON CONFLICT (coalesced_by, at)
          DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
       [JSON.stringify(batch.map(([id, entry]) => ({ id, ...entry })))],
     );

@@ -14,7 +14,11 @@ export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
   /** How long ago a credential was last used here; `undefined` if that was not noticed or is forgotten. */
   secondsSinceUse(credentialId: string): number | undefined;
-  noteRefusal(principal: Principal, reason: string, address: string): void;
+  noteRefusal(
+    principal: Pick<Principal, 'credentialId' | 'tenantId'>,
+    reason: string,
+    address: string,
+  ): void;
   noteOldDigest(credentialId: string, digested: string): void;
   /** Writes what was gathered. What cannot be written now is kept for the next time. */
   flush(): Promise<void>;
@@ -138,18 +142,34 @@ function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Pro
   );
 }
 
+/**
+ * One entry a minute for the first day in which a credential is refused for a reason, then one an hour. The time of
+ * an entry is the beginning of its minute or hour: the audit log is partitioned by it.
+ */
 function writeRefusals(dataSource: DataSource, refusals: Map<string, Refused>): Promise<void> {
   return inBatches(refusals, (batch) =>
-    dataSource.query(
-      `INSERT INTO audit_log AS known
-         (tenant_id, actor, action, subject, details, address, occurrences, coalesced_by)
-       SELECT "tenantId", "credentialId", 'credential.refused', "credentialId",
-         jsonb_build_object('reason', reason), address, occurrences, id
-       FROM jsonb_to_recordset($1::jsonb) AS refused
-         (id text, "tenantId" text, "credentialId" text, reason text, address text, occurrences int)
-       ON CONFLICT (coalesced_by)
-         DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`,
-      [JSON.stringify(batch.map(([id, refused]) => ({ id, ...refused })))],
-    ),
+    dataSource.query(WRITE_REFUSALS, [JSON.stringify(batch.map(([, refused]) => refused))]),
   );
 }
+
+// Minutes since the epoch have eight digits, so that their order as text is theirs as numbers.
+const WRITE_REFUSALS = `
+  WITH refused AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS refused
+      ("tenantId" text, "credentialId" text, reason text, minute int, address text, occurrences int)),
+  placed AS (
+    SELECT *, CASE WHEN EXISTS (
+        SELECT FROM audit_log earlier
+        WHERE earlier.coalesced_by >= "credentialId" || ' ' || reason || ' '
+          AND earlier.coalesced_by < "credentialId" || ' ' || reason || ' ' || (minute - ${24 * 60}))
+      THEN minute - minute % 60 ELSE minute END AS began
+    FROM refused)
+  INSERT INTO audit_log AS known
+    (tenant_id, actor, action, subject, details, address, occurrences, coalesced_by, at)
+  SELECT min("tenantId"), "credentialId", 'credential.refused', "credentialId",
+    jsonb_build_object('reason', reason), min(address), sum(occurrences),
+    "credentialId" || ' ' || reason || ' ' || began, to_timestamp(began * 60.0)
+  FROM placed GROUP BY "credentialId", reason, began
+  ORDER BY "credentialId", reason, began
+  ON CONFLICT (coalesced_by, at)
+    DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`;

@@ -1,19 +1,30 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-/** A table that is partitioned by the time at which its rows expire, `expires_at`. */
+/** A table that is partitioned by a time: at which its rows expire, or were written. */
 export interface PartitionedTable {
   readonly name: string;
   /** The span of one partition, in days. A row's time to live touches few of them. */
   readonly days: number;
   /** How far ahead of now partitions have to exist: longer than any row lives, with time to spare. */
   readonly aheadDays: number;
+  /** What keeps a partition that is over: a day of grace, or the retention of the audit log. */
+  readonly kept: 'a-day' | 'audit-retention';
 }
+
+/** How long what is over is kept, in days. */
+export interface Retention {
+  readonly auditRetentionDays: number;
+}
+
+export const DEFAULT_RETENTION: Retention = { auditRetentionDays: 365 };
 
 /** Everything that is thrown away by the partition. */
 export const PARTITIONED_TABLES: readonly PartitionedTable[] = [
-  { name: 'access_tokens', days: 1, aheadDays: 3 },
-  { name: 'oauth_artifacts', days: 1, aheadDays: 3 },
-  { name: 'refresh_tokens', days: 7, aheadDays: 44 },
+  { name: 'access_tokens', days: 1, aheadDays: 3, kept: 'a-day' },
+  { name: 'oauth_artifacts', days: 1, aheadDays: 3, kept: 'a-day' },
+  { name: 'refresh_tokens', days: 7, aheadDays: 44, kept: 'a-day' },
+  // Far ahead: nothing can be done without an entry.
+  { name: 'audit_log', days: 30, aheadDays: 400, kept: 'audit-retention' },
 ];
 
 /** Any number that nothing else locks. */
@@ -53,10 +64,13 @@ export async function makePartitions(dataSource: DataSource): Promise<void> {
  *
  * @throws AggregateError with whatever could not be dropped; it is tried again the next time
  */
-export async function maintainPartitions(dataSource: DataSource): Promise<void> {
+export async function maintainPartitions(
+  dataSource: DataSource,
+  retention: Retention = DEFAULT_RETENTION,
+): Promise<void> {
   await makePartitions(dataSource);
   const errors: unknown[] = [];
-  for (const name of await listOver(dataSource.manager)) {
+  for (const name of await listOver(dataSource.manager, retention)) {
     await dataSource
       .transaction(async (manager) => {
         if ((await begin(manager)) !== undefined)
@@ -85,11 +99,15 @@ async function list(manager: EntityManager, table: PartitionedTable): Promise<re
   return rows.map(({ name }) => name);
 }
 
-async function listOver(manager: EntityManager): Promise<readonly string[]> {
+async function listOver(
+  manager: EntityManager,
+  { auditRetentionDays }: Retention,
+): Promise<readonly string[]> {
   const [{ now }] = await manager.query<[{ now: Date }]>(`SELECT gatehouse_now() AS now`);
   const over: string[] = [];
   for (const table of PARTITIONED_TABLES) {
-    const isOver = (name: string) => endOf(name, table) + KEEP_DAYS * DAY_MS <= now.getTime();
+    const keepDays = table.kept === 'a-day' ? KEEP_DAYS : auditRetentionDays;
+    const isOver = (name: string) => endOf(name, table) + keepDays * DAY_MS <= now.getTime();
     over.push(...(await list(manager, table)).filter(isOver));
   }
   return over;
@@ -100,9 +118,11 @@ async function makeAhead(
   table: PartitionedTable,
   now: Date,
 ): Promise<void> {
-  const known = new Set(await list(manager, table));
+  const names = await list(manager, table);
+  const known = new Set(names);
+  const covered = Math.max(...names.filter(isFirst).map((name) => endOf(name, table)), 0);
   for (const { name, from, to } of spansAhead(table, now)) {
-    if (known.has(name)) continue;
+    if (known.has(name) || from.getTime() < covered) continue;
     // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
     await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
     await manager.query(
@@ -124,7 +144,13 @@ function spansAhead(table: PartitionedTable, now: Date): readonly Span[] {
   });
 }
 
+/** Whether it holds everything up to its border: the table as it was before it was partitioned. */
+function isFirst(partition: string): boolean {
+  return partition.includes('_until_');
+}
+
 function endOf(partition: string, table: PartitionedTable): number {
   const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)$/.exec(partition) ?? [];
-  return Date.parse(`${year}-${month}-${day}T00:00:00Z`) + table.days * DAY_MS;
+  const named = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
+  return isFirst(partition) ? named : named + table.days * DAY_MS;
 }
