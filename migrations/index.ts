@@ -18,6 +18,7 @@ import { ImportedPatterns1764140000000 } from './1764140000000-imported-patterns
 import { AuditBorder1764141000000 } from './1764141000000-audit-border.js';
 import { AuditIndexes1764142000000 } from './1764142000000-audit-indexes.js';
 import { AuditPartitions1764143000000 } from './1764143000000-audit-partitions.js';
+import { ListIndexes1764144000000 } from './1764144000000-list-indexes.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -46,6 +47,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditBorder1764141000000,
   AuditIndexes1764142000000,
   AuditPartitions1764143000000,
+  ListIndexes1764144000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

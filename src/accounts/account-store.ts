@@ -155,11 +155,12 @@ export function createAccountStore(manager: EntityManager): AccountStore {
     listMembers: (tenantId, { limit, after }) =>
       manager.query<Member[]>(
         `SELECT a.id, a.email, a.name, m.role, m.created_at AS "createdAt"
-         FROM (SELECT * FROM memberships WHERE tenant_id = $1 AND ($3::text IS NULL OR account_id < $3)
+         FROM (SELECT * FROM memberships
+               WHERE tenant_id = $1 ${after === undefined ? '' : 'AND account_id < $3'}
                ORDER BY account_id DESC LIMIT $2) AS m
            JOIN accounts a ON a.id = m.account_id
          ORDER BY m.account_id DESC`,
-        [tenantId, limit, after ?? null],
+        after === undefined ? [tenantId, limit] : [tenantId, limit, after],
       ),
   };
 }

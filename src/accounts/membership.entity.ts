@@ -22,7 +22,7 @@ export interface MemberTenant {
 
 /** An account's place in a tenant. */
 @Entity('memberships')
-@Index('memberships_of_tenant', ['tenantId'])
+@Index('memberships_listed', ['tenantId', 'accountId'])
 @Check('memberships_role', `role IN ('company_admin', 'manager', 'member', 'field_crew', 'viewer')`)
 export class Membership {
   @PrimaryColumn({

@@ -10,6 +10,7 @@ import {
 
 /** One authorization of one installation of a client, by one user in one tenant: a family of tokens. */
 @Entity('grants')
+@Index('grants_listed', ['accountId', 'issueSeq'])
 @Index('grants_of_account', ['accountId', 'tenantId'])
 @Index('grants_of_tenant', ['tenantId', 'issueSeq'])
 @Index('grants_of_client', ['clientId'])

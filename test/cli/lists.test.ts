@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { EntityManager } from 'typeorm';
 
 import { runCommandLine } from '../../src/command-line.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
@@ -131,6 +132,38 @@ describe('the lists of the command line', () => {
     expect(stderr).toContain('--');
   });
 
+  it.each([
+    ['accounts', ['--tenant', 'few'], 'memberships', 'memberships_listed'],
+    ['clients', [], 'clients', 'clients_by_age'],
+  ])('%s: a page reads no more rows than it has', async (noun, words, table, index) => {
+    // Fewer members, all older than those of another tenant.
+    const few = await gatehouse.database.query<{ id: string }>(
+      `INSERT INTO tenants (id, slug, name) VALUES ('tnt_few', 'few', 'Few')
+       ON CONFLICT DO NOTHING RETURNING id`,
+    );
+    if (few.length > 0) {
+      await gatehouse.database.query(
+        `INSERT INTO memberships (tenant_id, account_id, role)
+         SELECT 'tnt_few', id, 'viewer' FROM accounts ORDER BY id LIMIT 700`,
+      );
+      await gatehouse.database.query('ANALYZE');
+    }
+    const query = jest.spyOn(EntityManager.prototype, 'query');
+    await cli([noun, 'list', ...words]);
+    const sent = query.mock.calls.find(([text]) => new RegExp(`FROM ${table}\\s`).test(text));
+    query.mockRestore();
+
+    const [plan] = await gatehouse.database.query<{ 'QUERY PLAN': object }>(
+      `EXPLAIN (ANALYZE, FORMAT JSON) ${sent?.[0]}`,
+      sent?.[1] as unknown[],
+    );
+    const scans = scansOf(plan?.['QUERY PLAN'] ?? {}).filter(
+      (scan) => scan['Relation Name'] === table,
+    );
+    expect(scans).toMatchObject([{ 'Index Name': index, 'Actual Rows': 51 }]);
+    expect(scans[0]?.['Rows Removed by Filter'] ?? 0).toBe(0);
+  });
+
   const start = (output: PassThrough, words: readonly string[]) =>
     runCommandLine(words, {
       env: { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY },
@@ -168,6 +201,13 @@ describe('the lists of the command line', () => {
     expect(await ended).toBe(0);
   });
 });
+
+/** Every node of a plan that reads a table. */
+function scansOf(plan: object): readonly Record<string, unknown>[] {
+  const nested = Object.values(plan).filter((value) => typeof value === 'object' && value !== null);
+  const below = nested.flatMap((value: object) => scansOf(value));
+  return 'Relation Name' in plan ? [{ ...plan }, ...below] : below;
+}
 
 async function fill(gatehouse: TestApp, tenant: Tenant): Promise<void> {
   const { database } = gatehouse;
