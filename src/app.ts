@@ -252,7 +252,7 @@ export function createApp(dependencies: AppDependencies): App {
       createQueryCheck([...(route.query ?? []), ...(route.method === 'GET' ? KEY_QUERY : [])]),
       ...(route.method === 'GET'
         ? [reader]
-        : [readBody, guardLateBody(guard(route.access)), unitOfWork]),
+        : [readBody, guardLateBody(guard(route.access)), unitOfWork(route)]),
     ]) as Middleware<RequestState>,
   );
   koa.use(

@@ -113,7 +113,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
       ...createSessionRoutes({ accounts }),
       ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
     ],
-    before: ({ method, access, query }) =>
+    before: ({ method, access, query, handle }) =>
       method === 'GET'
         ? [guard(access), limit, createQueryCheck(query ?? []), reader as Middleware<SessionState>]
         : [
@@ -122,7 +122,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
             createQueryCheck(query ?? []),
             readBody as Middleware<SessionState>,
             guardLateBody(guard(access)),
-            unitOfWork,
+            unitOfWork({ handle }),
           ],
   };
 }

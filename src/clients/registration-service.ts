@@ -6,6 +6,7 @@ import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { FORMER_SIGNING_ALGORITHM } from '../credentials/signing-algorithms.js';
 import { createId } from '../db/id.js';
+import { repeatOnConflict } from '../db/repeat.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
 import {
@@ -82,13 +83,15 @@ export function createRegistrationService({
   forgetConsents,
 }: Dependencies): RegistrationService {
   const tokens = createRegistrationTokens({ keyring, format });
+  const transaction = <Result>(work: (manager: EntityManager) => Promise<Result>) =>
+    repeatOnConflict(() => dataSource.transaction(work));
 
   async function insertPublic(
     id: string,
     metadata: ClientMetadata,
     source: RegistrationSource,
   ): Promise<Client> {
-    return dataSource.transaction(async (manager) => {
+    return transaction(async (manager) => {
       const store = createClientStore(manager);
       const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) {
@@ -113,7 +116,7 @@ export function createRegistrationService({
     const id = createId('cli');
     const clientSecret = format.mint('cs');
     const { token, digest } = tokens.mint();
-    const client = await dataSource.transaction(async (manager) => {
+    const client = await transaction(async (manager) => {
       const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) throw refusal;
       const secret = keyring.digest(clientSecret);
@@ -163,7 +166,7 @@ export function createRegistrationService({
     async replace(id, token, body, source) {
       assertMayChange(await get(id, token));
       await limits.takeChange(id, source.address);
-      return dataSource.transaction(async (manager) => {
+      return transaction(async (manager) => {
         const store = createClientStore(manager);
         const client = admit(await store.findForUpdate(id), token);
         const { token_endpoint_auth_method: authMethod, ...current } = client.metadata;
@@ -191,7 +194,7 @@ export function createRegistrationService({
 
     async delete(id, token, source) {
       assertMayChange(await get(id, token));
-      await dataSource.transaction(async (manager) => {
+      await transaction(async (manager) => {
         // First: it waits for whatever is just being issued, which needs the row meanwhile.
         await createRevocationStore(manager).revoke(id, id, 'deleted by the client');
         const store = createClientStore(manager);

@@ -3,6 +3,7 @@ import type { DataSource } from 'typeorm';
 
 import { describeTarget, plainOptions, type DatabaseTarget } from './connection.js';
 import { errorCode, errorMessage } from './errors.js';
+import { UNDISTURBED } from './session.js';
 import { StartupError } from './startup-error.js';
 import { isDatabaseUnavailable } from './unavailable.js';
 
@@ -173,12 +174,12 @@ async function backendOf(client: pg.Client): Promise<number> {
   return pid;
 }
 
-/** Asks in a transaction that no default of the database can end, and leaves the session as it was. */
+/** Asks in a transaction that no default of the database can end. */
 async function ask<Row extends pg.QueryResultRow>(
   client: pg.Client,
   question: string,
 ): Promise<readonly Row[]> {
-  const text = `SET LOCAL statement_timeout = 0; SET TRANSACTION ISOLATION LEVEL READ COMMITTED; ${question}`;
+  const text = [...UNDISTURBED, question].join('; ');
   const results = (await client.query(text)) as unknown as readonly pg.QueryResult<Row>[];
   return results.at(-1)?.rows ?? [];
 }

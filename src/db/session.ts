@@ -66,6 +66,22 @@ type Settings = Readonly<Record<string, string>>;
 /** A commit that waits longer than this for a synchronous standby waits for one that is gone. */
 const STANDBY_ANSWERS_WITHIN = '5 seconds';
 
+/**
+ * Statements that come first in a transaction which no default of the database may end: a timeout, or the isolation
+ * level, since a standby refuses serializable transactions.
+ */
+export const UNDISTURBED: readonly string[] = [
+  'SET LOCAL statement_timeout = 0',
+  'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
+  endlessTransactions('local'),
+];
+
+/** Of PostgreSQL 17 and later; earlier releases do not know the setting. */
+function endlessTransactions(reach: 'local' | 'session'): string {
+  return `SELECT pg_catalog.set_config('transaction_timeout', '0', ${reach === 'local'})
+    WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL`;
+}
+
 /** What a session turned out to be. */
 export interface Session {
   /** Commits of this role that have long been waiting for a synchronous standby. */
@@ -115,14 +131,9 @@ function batch(kind: SessionKind): string {
     WHERE wait_event = 'SyncRep' AND usename = current_user AND datname = current_database()
       AND query_start < pg_catalog.clock_timestamp() - interval '${STANDBY_ANSWERS_WITHIN}')`;
   return [
-    // First, so that neither a timeout nor the isolation level of the defaults can end the rest of this:
-    // a standby refuses serializable transactions.
-    'SET statement_timeout = 0',
-    'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
+    ...UNDISTURBED,
     ...Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`),
-    // Of PostgreSQL 17 and later.
-    `SELECT pg_catalog.set_config('transaction_timeout', '0', false)
-       WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL`,
+    endlessTransactions('session'),
     `SELECT pg_catalog.pg_is_in_recovery() AS standby,
        pg_catalog.current_setting('transaction_read_only')::boolean AS read_only,
        ${kind === 'request' ? waiting : '0'} AS waiting`,

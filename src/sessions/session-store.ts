@@ -5,6 +5,7 @@ import type { Keyring } from '../credentials/keyring.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { IS_REVOKED } from '../credentials/verdict-sql.js';
 import { inBatches } from '../db/batches.js';
+import { repeatOnConflict } from '../db/repeat.js';
 import { MAX_SESSIONS, SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 
 /** A session as it is to be stored. */
@@ -110,7 +111,9 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
       }
       if (await update(manager, keyring, session)) return true;
       if (session.issueSeq !== undefined) return false;
-      return manager.transaction((transaction) => bind(transaction, keyring, session));
+      return repeatOnConflict(() =>
+        manager.transaction((transaction) => bind(transaction, keyring, session)),
+      );
     },
     findBySecret: (secret) => find('c.digest = ANY ($1)', keyring.digests(secret)),
     findById: (id) => find('c.id = $1', id),

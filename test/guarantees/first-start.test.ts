@@ -22,7 +22,7 @@ afterEach(async () => {
 describe('a first start that is killed between its commit and its greeting', () => {
   /** Holds it where it has committed and not greeted, and kills it there. */
   async function killBeforeGreeting(more: Record<string, string> = {}): Promise<void> {
-    const holder = new pg.Client(database.target);
+    const holder = new pg.Client(database.client);
     await holder.connect();
     await holder.query('BEGIN; LOCK TABLE imported_prefixes IN ACCESS EXCLUSIVE MODE');
     const server = processes.launch({ ...env, ...more });

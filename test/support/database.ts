@@ -49,11 +49,11 @@ const HOSTILE_DEFAULTS = {
   array_nulls: 'off',
   transform_null_equals: 'on',
   exit_on_error: 'on',
-  statement_timeout: '50',
+  statement_timeout: '100',
   lock_timeout: '1',
   idle_in_transaction_session_timeout: '1',
   idle_session_timeout: '200',
-  transaction_timeout: '20',
+  transaction_timeout: '100',
   plan_cache_mode: 'force_custom_plan',
   enable_indexscan: 'off',
 };

@@ -42,7 +42,7 @@ export interface ServerProcesses {
 }
 
 const READY_WITHIN_MS = 20_000;
-const REFUSES_WITHIN_MS = 6000;
+const REFUSES_WITHIN_MS = 15_000;
 
 /** @param build of another release, instead of the one under test */
 export function createServerProcesses(build = testServer().build): ServerProcesses {

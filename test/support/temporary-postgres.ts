@@ -27,6 +27,8 @@ export interface TemporaryPostgres {
   readonly directory: string;
   /** Stops it (`immediate`: as a crash would) and starts it again at the same address. */
   restart(mode: 'fast' | 'immediate'): Promise<void>;
+  /** Stops it, as a crash would, until it is restarted. */
+  halt(): Promise<void>;
   /** Stops it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function startTemporaryPostgres(
       await stopPostmaster(cluster, { mode });
       await ensureRunning(cluster, { preferred: endpoint });
     },
+    halt: () => stopPostmaster(cluster, { mode: 'immediate' }),
     stop: async () => {
       await stopPostmaster(cluster, { mode: 'immediate' });
       await rm(home, { recursive: true, force: true });
