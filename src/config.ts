@@ -11,9 +11,17 @@ import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
 
 /** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
-export type Config = Readonly<z.output<typeof environment> & { ISSUER: string; DATA_DIR: string }>;
+export type Config = Readonly<
+  Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS'> & {
+    ISSUER: string;
+    DATA_DIR: string;
+    DRAIN_DELAY_SECONDS: number;
+  }
+>;
 
 const ENVIRONMENTS = ['development', 'test', 'production'] as const;
+/** A balancer that asks /readyz every second has noticed by then. Elsewhere nobody waits for a balancer. */
+const DRAIN_DELAY_SECONDS = { production: 5, test: 0, development: 0 } as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
@@ -101,6 +109,7 @@ const environment = z.object({
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
   METRICS_PORT: port.optional(),
+  DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
   REFRESH_GRACE_SECONDS: wholeNumber(0, 300, 'seconds').default(60),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(365),
@@ -177,6 +186,8 @@ export function readConfig(env: Environment, root: string): Config {
     // Follows PORT, so that a second instance on another port describes itself truthfully.
     // An origin does not name the port that its scheme has by default (RFC 6454 §6.1).
     ISSUER: result.data.ISSUER ?? new URL(`http://localhost:${result.data.PORT}`).origin,
+    DRAIN_DELAY_SECONDS:
+      result.data.DRAIN_DELAY_SECONDS ?? DRAIN_DELAY_SECONDS[result.data.NODE_ENV],
     DATA_DIR: path.resolve(root, result.data.DATA_DIR ?? '.data'),
   };
 }

@@ -1,17 +1,13 @@
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
-import type { DataSource } from 'typeorm';
 
-import { clean } from './cleaning.js';
-import type { App } from './app.js';
+import { startBackground } from './background.js';
 import { misspelledSettings, readConfig, type Config } from './config.js';
 import { describeNearMiss } from './config/near-misses.js';
 import { createBatchedLookup } from './credentials/lookup.js';
-import { FOLLOWED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
-import type { Keyring } from './credentials/keyring.js';
-import { sealAnew } from './credentials/readable.js';
 import { createVerifierPool } from './credentials/verifier-pool.js';
 import { StartupError } from './db/startup-error.js';
 import {
@@ -23,20 +19,14 @@ import {
   type Demo,
   type Unshown,
 } from './demo.js';
-import { ERROR_PAGE_PATH } from './docs/error-page.js';
-import { createBoundedServer, drain, listen } from './http/server.js';
-import { createStartingHandler, type StartingHandler } from './http/starting.js';
-import { openInstance } from './instance.js';
+import { drain } from './http/draining.js';
+import { assertPortIsFree } from './http/port.js';
+import { createBoundedServer, listen } from './http/server.js';
+import { openInstance, type ServerInstance } from './instance.js';
 import { createLog } from './log.js';
 import { createSigningKeyStore } from './signing-keys/signing-key-store.js';
-import { createSigningKeys, type SigningKeys } from './signing-keys/signing-keys.js';
+import { createSigningKeys } from './signing-keys/signing-keys.js';
 
-/** Last use must show within ten seconds. */
-const FLUSH_EVERY_MS = 7000;
-const CLEAN_EVERY_MS = 60_000;
-/** How far replicas may lag behind a rotation of the signing keys, or a new prefix of imported keys. */
-const FOLLOW_EVERY_MS = FOLLOWED_WITHIN_SECONDS * 1000;
-const SHARE_BUDGETS_EVERY_MS = 1000;
 const MAX_METRICS_CONNECTIONS = 100;
 
 /** Starts the server and resolves when it has stopped. */
@@ -44,50 +34,53 @@ async function main(): Promise<void> {
   const config = readConfig(process.env, process.cwd());
   const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
   for (const miss of misspelledSettings(process.env)) log.warn({}, describeNearMiss(miss));
-  const stopped = new AbortController();
-  // Further signals change nothing: stopping is under way.
-  // A closed terminal (SIGHUP) must not leave the embedded database running.
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-    process.on(signal, () => stopped.abort());
-  }
+  const { stopped, hurried } = stopBySignals();
   // Whoever read the greeting may have gone.
   process.stdout.on('error', () => undefined);
 
-  // The ports first, so that a busy one is found before anything is made or started.
-  const handler = createStartingHandler(config.ISSUER + ERROR_PAGE_PATH);
-  const server = await listen(
-    createBoundedServer(handler.handle, { maxConnections: config.MAX_CONNECTIONS }),
-    config.HOST,
-    config.PORT,
-  );
+  // A busy port is found before anything is made or started; listening begins once requests can be answered.
+  await assertPortIsFree(config.HOST, config.PORT);
   const register = new Registry();
   let metrics: Server | undefined;
   try {
     metrics = await serveMetrics(config, register);
-    await serve({ config, log, register, server, handler, signal: stopped.signal });
+    await start({ config, log, register, stopped, hurried });
   } catch (error) {
     // Told to stop while starting: what was open is closed again.
-    if (!stopped.signal.aborted || error !== stopped.signal.reason) throw error;
+    if (!stopped.aborted || error !== stopped.reason) throw error;
     log.info({}, 'stopped before it was ready');
   } finally {
-    for (const open of [server, metrics]) {
-      open?.close();
-      open?.closeAllConnections();
-    }
+    if (metrics !== undefined) end(metrics);
   }
+}
+
+/**
+ * SIGTERM and SIGHUP (a closed terminal, which must not leave the embedded database running) stop the server. So does
+ * SIGINT, by which a person waits for the end: without a delay, also one that has begun.
+ */
+function stopBySignals(): { readonly stopped: AbortSignal; readonly hurried: AbortSignal } {
+  const stopped = new AbortController();
+  const hurried = new AbortController();
+  // Further signals change nothing: stopping is under way.
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());
+  process.on('SIGINT', () => {
+    hurried.abort();
+    stopped.abort();
+  });
+  return { stopped: stopped.signal, hurried: hurried.signal };
 }
 
 interface Serving {
   readonly config: Config;
   readonly log: Logger;
   readonly register: Registry;
-  readonly server: Server;
-  readonly handler: StartingHandler;
-  readonly signal: AbortSignal;
+  readonly stopped: AbortSignal;
+  /** Ends the delay before the listener closes. */
+  readonly hurried: AbortSignal;
 }
 
-async function serve(serving: Serving): Promise<void> {
-  const { config, log, register, server, handler, signal } = serving;
+async function start(serving: Serving): Promise<void> {
+  const { config, log, stopped } = serving;
   let demo: Demo | undefined;
   let unshown: Unshown | undefined;
   const instance = await openInstance({
@@ -100,55 +93,72 @@ async function serve(serving: Serving): Promise<void> {
       // Until it is shown, so that no other server takes it for never shown.
       return demo !== undefined || unshown !== undefined;
     },
-    signal,
+    signal: stopped,
   });
-  const { dataSource, keyring, target } = instance;
+  try {
+    await serve(serving, instance, async (port) => {
+      if (demo !== undefined) process.stdout.write(greeting(demo, addressOf(config, port)));
+      else if (unshown !== undefined) process.stdout.write(reminder(unshown));
+      if (demo !== undefined || unshown !== undefined) await noteShown(instance.dataSource);
+      await instance.letOthersStart();
+    });
+  } finally {
+    await instance.close();
+  }
+  log.info({}, 'stopped');
+}
+
+/** @param onListening told the port before requests are waited for */
+async function serve(
+  { config, log, register, stopped, hurried }: Serving,
+  { dataSource, keyring, target }: ServerInstance,
+  onListening: (port: number) => Promise<void>,
+): Promise<void> {
   // What libraries print is a line of the log. They are loaded after that, and once a start can succeed.
   console.warn = (text: unknown) => log.warn({}, String(text));
   const { createApp } = await import('./app.js');
   const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
-  await signingKeys.refresh().catch(async (error: unknown) => {
-    await instance.close();
-    throw error;
-  });
-  const verifierPool = createVerifierPool(target, (error) =>
+  await signingKeys.refresh();
+  const pool = createVerifierPool(target, (error) =>
     log.warn({ err: error }, 'a connection of the verifier broke'),
   );
-  const isStopping = () => signal.aborted;
-  const lookup = createBatchedLookup({
-    pool: verifierPool,
-    queries: LOOKUP_QUERIES,
-    register,
-  });
+  const isStopping = () => stopped.aborted;
+  const lookup = createBatchedLookup({ pool, queries: LOOKUP_QUERIES, register });
   const app = createApp({
     ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
   });
-  await Promise.all([app.budgets.exchange(), app.prefixes.refresh()]);
-  const background = [
-    setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void cleanUp({ dataSource, keyring }, config, log, signal), CLEAN_EVERY_MS),
-    setInterval(() => void follow(signingKeys, log), FOLLOW_EVERY_MS),
-    setInterval(() => void followPrefixes(app, log), FOLLOW_EVERY_MS),
-    setInterval(() => void app.budgets.exchange(), SHARE_BUDGETS_EVERY_MS),
-  ];
-  handler.become(app.koa.callback());
+  const server = createBoundedServer(app.koa.callback(), {
+    maxConnections: config.MAX_CONNECTIONS,
+    isStopping,
+  });
+  const endBackground = startBackground({
+    ...{ app, config, dataSource, keyring, signingKeys, log },
+    signal: stopped,
+  });
+  try {
+    await Promise.all([app.budgets.exchange(), app.prefixes.refresh()]);
+    await listen(server, config.HOST, config.PORT);
+    const { address, port } = server.address() as AddressInfo;
+    log.info({ address, port, issuer: config.ISSUER }, 'listening');
+    await onListening(port);
 
-  const { address, port } = server.address() as AddressInfo;
-  log.info({ address, port, issuer: config.ISSUER }, 'listening');
-  if (demo !== undefined) process.stdout.write(greeting(demo, addressOf(config, port)));
-  else if (unshown !== undefined) process.stdout.write(reminder(unshown));
-  if (demo !== undefined || unshown !== undefined) await noteShown(dataSource);
-  await instance.letOthersStart();
+    await aborted(stopped);
+    const delaySeconds = hurried.aborted ? 0 : config.DRAIN_DELAY_SECONDS;
+    log.info({ delaySeconds }, 'stopping');
+    // Balancers that look at /readyz send no more requests by the time the listener closes.
+    await pause(delaySeconds * 1000, undefined, { signal: hurried }).catch(() => undefined);
+    await drain(server);
+  } finally {
+    end(server);
+    await endBackground();
+    await pool.end();
+  }
+}
 
-  await aborted(signal);
-  log.info({}, 'stopping');
-  await drain(server);
-  for (const timer of background) clearInterval(timer);
-  await Promise.all([app.activity.flush(), app.budgets.exchange()]);
-  await verifierPool.end();
-  await instance.close();
-  log.info({}, 'stopped');
+function end(server: Server): void {
+  server.close();
+  server.closeAllConnections();
 }
 
 async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
@@ -169,39 +179,6 @@ async function serveMetrics(config: Config, register: Registry): Promise<Server 
   };
   const server = createBoundedServer(answer, { maxConnections: MAX_METRICS_CONNECTIONS });
   return listen(server, config.HOST, config.METRICS_PORT);
-}
-
-async function cleanUp(
-  { dataSource, keyring }: { dataSource: DataSource; keyring: Keyring },
-  { AUDIT_RETENTION_DAYS: auditRetentionDays }: Config,
-  log: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await clean(dataSource, signal, { auditRetentionDays });
-    await sealAnew(dataSource.manager, keyring, signal);
-  } catch (error) {
-    log.warn({ err: error }, 'cleaning up failed');
-  }
-}
-
-async function follow(signingKeys: SigningKeys, log: Logger): Promise<void> {
-  try {
-    if (await signingKeys.refresh()) log.info({}, 'the signing keys changed');
-  } catch (error) {
-    log.warn({ err: error }, 'the signing keys could not be read; the last ones stay in use');
-  }
-}
-
-async function followPrefixes({ prefixes }: App, log: Logger): Promise<void> {
-  try {
-    await prefixes.refresh();
-  } catch (error) {
-    log.warn(
-      { err: error },
-      'the prefixes of imported keys could not be read; the known ones stay',
-    );
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

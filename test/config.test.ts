@@ -29,6 +29,7 @@ describe('readConfig', () => {
       NODE_ENV: 'development',
       HOST: '127.0.0.1',
       PORT: 3000,
+      DRAIN_DELAY_SECONDS: 0,
       REFRESH_GRACE_SECONDS: 60,
       GRANT_MAX_DAYS: 365,
       RATE_LIMIT_TENANT_PER_HOUR: 10_000,
@@ -62,6 +63,7 @@ describe('readConfig', () => {
         ...PRODUCTION,
         HOST: '0.0.0.0',
         PORT: '8080',
+        DRAIN_DELAY_SECONDS: '20',
         DATA_DIR: 'var/data',
         SECRET_KEYS: ` ${KEY} , ${OTHER},`,
         TOKEN_BRAND: 'acme2',
@@ -91,6 +93,7 @@ describe('readConfig', () => {
       ...PRODUCTION,
       HOST: '0.0.0.0',
       PORT: 8080,
+      DRAIN_DELAY_SECONDS: 20,
       REFRESH_GRACE_SECONDS: 0,
       GRANT_MAX_DAYS: 30,
       RATE_LIMIT_TENANT_PER_HOUR: 500,
@@ -114,6 +117,14 @@ describe('readConfig', () => {
     });
   });
 
+  it('lets balancers notice in production before it closes, and stops at once elsewhere', () => {
+    expect(readConfig(PRODUCTION, '/srv').DRAIN_DELAY_SECONDS).toBe(5);
+    expect(
+      readConfig({ ...PRODUCTION, DRAIN_DELAY_SECONDS: '0' }, '/srv').DRAIN_DELAY_SECONDS,
+    ).toBe(0);
+    expect(readConfig({ NODE_ENV: 'test' }, '/srv').DRAIN_DELAY_SECONDS).toBe(0);
+  });
+
   it('describes itself by the port that it listens on', () => {
     expect(readConfig({ PORT: '4000' }, '/srv').ISSUER).toBe('http://localhost:4000');
     expect(readConfig({ PORT: '443' }, '/srv').ISSUER).toBe('http://localhost:443');
@@ -131,6 +142,9 @@ describe('readConfig', () => {
     ['ISSUER', 'https://auth.example.com/path'],
     ['ISSUER', 'https://auth.example.com:443'],
     ['ISSUER', 'http://localhost:80'],
+    ['DRAIN_DELAY_SECONDS', '301'],
+    ['DRAIN_DELAY_SECONDS', '-1'],
+    ['DRAIN_DELAY_SECONDS', '5s'],
     ['MAX_CONNECTIONS', '0'],
     ['MAX_CONNECTIONS', 'many'],
     ['ISSUER', 'https://user@auth.example.com'],

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 
 import { StartupError } from '../db/startup-error.js';
+import { createClosingResponse } from './closing-response.js';
 import { limitPipelines } from './pipelines.js';
 
 /**
@@ -23,6 +24,8 @@ interface Limits {
   readonly maxConnections: number;
   /** Of these, those that are not read in portions (`portions`). */
   readonly maxReadByParser?: number;
+  /** Whether answers end their connections. */
+  readonly isStopping?: () => boolean;
 }
 
 /**
@@ -34,19 +37,20 @@ interface Limits {
  */
 export function createBoundedServer(
   handle: RequestListener,
-  { maxConnections, maxReadByParser }: Limits,
+  { maxConnections, maxReadByParser, isStopping = () => false }: Limits,
 ): Server {
   const { onRequest, onConnection } = limitPipelines(handle, maxReadByParser);
-  const server = createServer(SERVER_OPTIONS, onRequest).on('connection', onConnection);
+  const ServerResponse = createClosingResponse(isStopping);
+  const server = createServer({ ...SERVER_OPTIONS, ServerResponse }, onRequest).on(
+    'connection',
+    onConnection,
+  );
   server.timeout = STALLED_AFTER_MS;
   server.maxConnections = maxConnections;
   // Node drops header lines beyond a count without a word. Their size is limited, and `requests` limits their number.
   server.maxHeadersCount = 0;
   return server;
 }
-
-const DRAIN_MS = 10_000;
-const LOOK_EVERY_MS = 50;
 
 /**
  * Begins to listen.
@@ -62,17 +66,4 @@ export async function listen(server: Server, host: string, port: number): Promis
     server.listen(port, host, resolve);
   });
   return server;
-}
-
-/**
- * Stops taking connections and waits until the requests under way are answered, 10 seconds at most.
- */
-export async function drain(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  // Connections that are kept alive become idle one after the other.
-  const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
-  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(deadline);
 }

@@ -1,0 +1,40 @@
+import type { Server } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+const DRAIN_MS = 10_000;
+const LOOK_EVERY_MS = 50;
+const QUIET_WITHIN_MS = 1000;
+
+/**
+ * Stops taking connections and waits until the requests under way are answered, 10 seconds at most.
+ */
+export async function drain(server: Server): Promise<void> {
+  await untilAllAccepted(server);
+  const closed = new Promise((resolve) => server.close(resolve));
+  // Connections that are kept alive become idle one after the other.
+  const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
+  const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(deadline);
+}
+
+/**
+ * Waits for a turn of the event loop in which no connection arrived. The operating system completes connections
+ * before they are accepted here, and resets those that are left when the listener closes.
+ */
+async function untilAllAccepted(server: Server): Promise<void> {
+  const deadline = performance.now() + QUIET_WITHIN_MS;
+  let hasArrived = true;
+  const note = () => {
+    hasArrived = true;
+  };
+  server.on('connection', note);
+  // The turn that is under way may have accepted before this.
+  await nextTurn();
+  while (hasArrived && performance.now() < deadline) {
+    hasArrived = false;
+    await nextTurn();
+  }
+  server.off('connection', note);
+}
