@@ -1,11 +1,10 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { TEST_SECRET_KEY } from '../support/app.js';
+import { findPort } from '../support/ports.js';
 import { createOwnDatabase } from '../support/postgres-processes.js';
 import {
   createServerProcesses,
@@ -183,12 +182,3 @@ describe('a server whose primary has a standby', () => {
     expect((await again.send('GET', '/api/v1/me', { key })).status).toBe(200);
   }, 90_000);
 });
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}

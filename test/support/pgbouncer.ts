@@ -2,13 +2,13 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 
 import { findAccount } from '../../src/db/embedded/account.js';
 import type { TemporaryPostgres } from './temporary-postgres.js';
+import { findPort } from './ports.js';
 import { until } from './until.js';
 
 /** A PgBouncer before a database. */
@@ -75,13 +75,4 @@ default_pool_size = 20
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
