@@ -1,16 +1,15 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { simulate } from '../support/simulation.js';
+import { createSimulated, simulate, type Simulated } from '../support/simulation.js';
 
 describe('storage', () => {
-  let gatehouse: TestApp;
+  let simulated: Simulated;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
+    simulated = await createSimulated();
   });
-  afterAll(() => gatehouse.close());
+  afterAll(() => simulated.gatehouse.close());
 
   it('stays bounded over six weeks, and nothing that lives is dropped', async () => {
-    await simulate(gatehouse, 45);
+    await simulate(simulated, 45);
   }, 60_000);
 });

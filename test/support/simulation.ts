@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 
 import { clean } from '../../src/cleaning.js';
 import { createRevocationStore } from '../../src/credentials/revocation-store.js';
-import type { TestApp } from './app.js';
+import { createTestApp, type TestApp } from './app.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -31,10 +31,35 @@ interface Installation {
  * partitions: the days or weeks ahead (3 days, 44 days), the one that is running, and the one that ended
  * less than a day ago.
  */
-const PARTITIONS = { access_tokens: 5, oauth_artifacts: 5, refresh_tokens: 9 } as const;
+const PARTITIONS = {
+  access_tokens: 5,
+  // 400 days ahead, and a year behind, in spans of 30 days.
+  audit_log: 30,
+  oauth_artifacts: 5,
+  refresh_tokens: 9,
+} as const;
+
+const DAY_MS = 86_400_000;
+
+/** An app whose limits in memory slide by simulated days too. */
+export interface Simulated {
+  readonly gatehouse: TestApp;
+  readonly moveTo: (day: number) => void;
+}
+
+export async function createSimulated(): Promise<Simulated> {
+  let shifted = 0;
+  const gatehouse = await createTestApp({ GRANT_MAX_DAYS: '3650' }, () => Date.now() + shifted);
+  return {
+    gatehouse,
+    moveTo(day) {
+      shifted = day * DAY_MS;
+    },
+  };
+}
 
 /** Lives through so many days, a clean-up each, and looks every day at what is there. */
-export async function simulate(gatehouse: TestApp, days: number): Promise<void> {
+export async function simulate({ gatehouse, moveTo }: Simulated, days: number): Promise<void> {
   const tenant = await gatehouse.createTenant('acme');
   const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   const client = await registerClient(gatehouse);
@@ -47,6 +72,7 @@ export async function simulate(gatehouse: TestApp, days: number): Promise<void> 
   }
   const forever: string[] = [];
   for (let day = 1; day <= days; day++) {
+    moveTo(day);
     await gatehouse.database.shiftClock(`${day} days`);
     await clean(gatehouse.dataSource, new AbortController().signal);
     const due = installations.filter(({ usedOn, everyDays }) => day - usedOn >= everyDays);
@@ -131,7 +157,7 @@ async function checkStorage(gatehouse: TestApp, forever: readonly string[], day:
      FROM pg_inherits JOIN pg_partitioned_table ON partrelid = inhparent JOIN pg_class c ON c.oid = inhparent
      WHERE c.relkind = 'p' GROUP BY 1`,
   );
-  expect(partitions).toHaveLength(3);
+  expect(partitions).toHaveLength(Object.keys(PARTITIONS).length);
   for (const { parent, count } of partitions) {
     expect([parent, day, count <= PARTITIONS[parent]]).toEqual([parent, day, true]);
   }
