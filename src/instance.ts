@@ -38,7 +38,7 @@ export interface BorrowedInstance extends Instance {
 }
 
 /**
- * What a command needs of the schema. `current`: all of it. `any`: an installation, whose schema may lack
+ * The schema that a command needs. `current`: all of it. `any`: an installation, whose schema may lack
  * migrations. `none`: a database.
  */
 export type NeededSchema = 'current' | 'any' | 'none';

@@ -1,7 +1,7 @@
 /** Who waits: browsers that signed in to the account before are served first, in places of their own. */
 export type Waiting = 'known' | 'unknown';
 
-/** There is no place left to wait in. */
+/** Thrown when the queue is full. */
 export class HashingBusy extends Error {}
 
 /** Keeps password hashing to a part of the processor and of the thread pool. */

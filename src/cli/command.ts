@@ -64,7 +64,7 @@ export interface Command {
   /** It takes too long for one transaction, and commits piece by piece: `manager` is in none then. */
   readonly commitsItself?: true;
   /**
-   * What it needs of the schema, `current` by default. What ends something must work while a migration waits,
+   * The schema that it needs, `current` by default. A command that ends something must work while a migration waits,
    * and needs `any`.
    */
   readonly schema?: NeededSchema;

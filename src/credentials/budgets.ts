@@ -15,7 +15,7 @@ export interface Budgets {
   /** The shares of a request, opened; what has no limit is not among them. */
   sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
   /**
-   * What is used and left. `apiKey` is `null` for credentials that are not keys; `share` is what a token's app or
+   * The use of each budget and the rest. `apiKey` is `null` for credentials that are not keys; `share` is what a token's app or
    * account has of the tenant's budget, and absent for keys.
    */
   usageOf(

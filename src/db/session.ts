@@ -1,7 +1,7 @@
 import type pg from 'pg';
 
 /**
- * Who uses a session. `startup`: migrating, and waiting for another's migration, takes as long as it takes.
+ * The user of a session. `startup`: migrating, and waiting for another's migration, takes as long as it takes.
  * `verifier`: a request that waits for its verdict is worth little after a few seconds.
  */
 export type SessionKind = 'request' | 'startup' | 'verifier';

@@ -14,7 +14,7 @@ interface Exchange extends BrowserRequest {
 }
 
 /**
- * What a form is worth: `ours`; of another origin (`foreign`); sent without the cookie that every page of ours
+ * The verdict on a form: `ours`; of another origin (`foreign`); sent without the cookie that every page of ours
  * sets (`no_cookie`); or with the token of another cookie, as of a page that was open for too long (`stale`).
  */
 export type FormVerdict = 'ours' | 'foreign' | 'no_cookie' | 'stale';

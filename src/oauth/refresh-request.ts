@@ -37,7 +37,7 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
 }
 
 /**
- * What a refresh asks for: what was granted, or a part of it (RFC 6749 §6).
+ * The meaning of a refresh: everything that was granted, or a part of it (RFC 6749 §6).
  *
  * @param served the resources that tokens can be for
  * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` if it cannot be had
