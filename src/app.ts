@@ -65,7 +65,7 @@ import { renderPageError } from './oauth/authorization-endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProductRoutes } from './products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
-import { createPlaces } from './spaces/places.js';
+import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
 import { createUsageRoutes } from './usage/usage-routes.js';
 
@@ -188,12 +188,12 @@ export function createApp(dependencies: AppDependencies): App {
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };
-  const places = createPlaces({ pagination, lookup, header: headers.space });
+  const spaceContext = createSpaceContextResolver({ pagination, lookup, header: headers.space });
   const apiRoutes = [
     ...createMeRoutes(),
     ...createScopeRoutes(),
-    ...createContactRoutes({ places }),
-    ...createProductRoutes({ places }),
+    ...createContactRoutes({ spaceContext }),
+    ...createProductRoutes({ spaceContext }),
     ...createSpaceRoutes({ pagination, clientAddress }),
     ...createUsageRoutes({ budgets, now: exchange.now }),
     ...createKeyRoutes(keys),

@@ -78,7 +78,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
       const account = await createAccountStore(dataSource.manager).find(id);
       return account && { id, email: account.email, name: account.name };
     },
-    placesOf: (id: string) => createAccountStore(dataSource.manager).listMemberships(id),
+    membershipsOf: (id: string) => createAccountStore(dataSource.manager).listMemberships(id),
   };
   const tokenPages = createTokenPages({
     ...dependencies,
@@ -89,7 +89,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
       return spaces.toSorted((one, other) => one.name.localeCompare(other.name, 'en'));
     },
   });
-  const guard = createSessionGuard({ ...dependencies, placesOf: accounts.placesOf });
+  const guard = createSessionGuard({ ...dependencies, membershipsOf: accounts.membershipsOf });
   const limit = dependencies.limitSession<SessionState>(({ signedIn }) => signedIn.sessionId);
   const reader = createReader(dataSource);
   const unitOfWork = createUnitOfWork({ dataSource, idempotency, callerOf });

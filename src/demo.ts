@@ -123,9 +123,9 @@ export async function noteShown(dataSource: DataSource): Promise<void> {
 async function createProducts(manager: EntityManager, tenantId: string): Promise<void> {
   const space = await createSpaceStore(manager).findDefault(tenantId);
   if (space === undefined) return;
-  const place = { tenantId, environment: 'live', spaceId: space.id } as const;
+  const context = { tenantId, environment: 'live', spaceId: space.id } as const;
   const products = PRODUCTS.map((product) => newProduct.parse(product));
-  await createProductStore(manager).upsert(place, products);
+  await createProductStore(manager).upsert(context, products);
 }
 
 /**

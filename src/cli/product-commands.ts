@@ -8,7 +8,7 @@ import { readLines } from '../http/input-lines.js';
 import { importProducts, type ImportReport } from '../products/product-import.js';
 import { presentProduct } from '../products/product-presenter.js';
 import { createProductStore } from '../products/product-store.js';
-import type { Place } from '../spaces/place.js';
+import type { SpaceContext } from '../spaces/space-context.js';
 import { createSpaceStore } from '../spaces/space-store.js';
 import { Refused, type Arguments, type Command } from './command.js';
 import { listCommand, pageOf } from './listing.js';
@@ -30,17 +30,17 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
     positionals: [0, 0],
     readsInput: () => true,
     async run({ manager, input }, args) {
-      const place = await placeOf(manager, args);
+      const context = await spaceContextOf(manager, args);
       const store = createProductStore(manager);
       const report = await importProducts(readLines(Readable.from([input])), (products) =>
-        store.upsert(place, products),
+        store.upsert(context, products),
       );
       const { refusals: _refusals, ...counts } = report;
       await createAuditLog(manager).record(OPERATOR, {
-        tenantId: place.tenantId,
+        tenantId: context.tenantId,
         action: 'product.import',
-        subject: place.spaceId,
-        details: { environment: place.environment, ...counts },
+        subject: context.spaceId,
+        details: { environment: context.environment, ...counts },
       });
       return report;
     },
@@ -52,11 +52,11 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
     summary: 'Lists the products of a space (the default one unless told otherwise), newest first.',
     options: PLACE.options,
     async open({ manager }, args) {
-      const place = await placeOf(manager, args);
+      const context = await spaceContextOf(manager, args);
       const store = createProductStore(manager);
       return {
         async read(page: { limit: number; after: number | undefined }) {
-          const { rows } = await store.list(place, page);
+          const { rows } = await store.list(context, page);
           return pageOf(rows, page.limit, ({ id }) => Number(id));
         },
         present: presentProduct,
@@ -66,7 +66,7 @@ export const PRODUCT_COMMANDS: readonly Command[] = [
 ];
 
 /** The place that the options mean. */
-async function placeOf(manager: EntityManager, args: Arguments): Promise<Place> {
+async function spaceContextOf(manager: EntityManager, args: Arguments): Promise<SpaceContext> {
   const environment = parseOption(
     'env',
     z.enum(ENVIRONMENTS, 'must be live or test'),

@@ -5,18 +5,18 @@ const MAX_LENGTH = 500;
 
 /**
  * The pages that one is sent back to, written as we write them: no dots, backslashes, doubled slashes or
- * percent signs in the path, so that no browser could read another place into it.
+ * percent signs in the path, so that no browser could read another path into it.
  */
 const OUR_PAGES =
   /^\/(?:settings\/[\w-]+|device)(?:\/[\w-]+)*(?:\?(?:[\w.~&=+:-]|%[0-9A-Fa-f]{2})+)?$/;
 
-/** @returns the place, if it is one of our pages; `undefined` for whatever else, as if nothing was said */
-export function returnPlace(text: string | undefined): string | undefined {
+/** @returns the path if it is one of our pages, otherwise `undefined` */
+export function returnPath(text: string | undefined): string | undefined {
   return text !== undefined && text.length <= MAX_LENGTH && OUR_PAGES.test(text) ? text : undefined;
 }
 
-/** The login page that leads back to a place. */
-export function loginFor(place: string): string {
-  const back = returnPlace(place);
+/** The login page that leads back to a path. */
+export function loginFor(path: string): string {
+  const back = returnPath(path);
   return back === undefined ? '/login' : `/login?return_to=${encodeURIComponent(back)}`;
 }

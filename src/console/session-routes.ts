@@ -19,12 +19,12 @@ export function createSessionRoutes({
         const { accountId } = ctx.state.signedIn;
         const account = await accounts.find(accountId);
         if (account === undefined) throw new Problem('not_found', 'There is no such account.');
-        const places = await accounts.placesOf(accountId);
+        const memberships = await accounts.membershipsOf(accountId);
         sendData(ctx, {
           accountId,
           email: account.email,
           name: account.name,
-          tenants: places.map(({ tenantId, tenantSlug, tenantName, role }) => ({
+          tenants: memberships.map(({ tenantId, tenantSlug, tenantName, role }) => ({
             id: tenantId,
             slug: tenantSlug,
             name: tenantName,

@@ -4,7 +4,7 @@ import { readForm, singleValue } from '../http/form.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions } from '../oauth/console-sessions.js';
 import type { SignInPage } from '../oauth/sign-in-page.js';
-import { HOME, loginFor, returnPlace } from './return-to.js';
+import { HOME, loginFor, returnPath } from './return-to.js';
 import { seeOther } from './visitor.js';
 
 type PageContext = RouteContext<RequestState>;
@@ -40,7 +40,7 @@ export function createSignInRoutes({
       const account = await signInPage.submit(ctx, form, viewOf(ctx));
       if (account === undefined) return;
       await sessions.begin(ctx, account);
-      seeOther(ctx, placeOf(ctx) ?? HOME);
+      seeOther(ctx, returnPathOf(ctx) ?? HOME);
     }),
     route('POST', '/logout', async (ctx) => {
       csrf.check(ctx, await readForm(ctx));
@@ -51,10 +51,10 @@ export function createSignInRoutes({
 }
 
 function viewOf(ctx: PageContext) {
-  const place = placeOf(ctx);
-  return { action: place === undefined ? '/login' : loginFor(place) };
+  const path = returnPathOf(ctx);
+  return { action: path === undefined ? '/login' : loginFor(path) };
 }
 
-function placeOf(ctx: PageContext): string | undefined {
-  return returnPlace(singleValue(new URLSearchParams(ctx.querystring), 'return_to'));
+function returnPathOf(ctx: PageContext): string | undefined {
+  return returnPath(singleValue(new URLSearchParams(ctx.querystring), 'return_to'));
 }

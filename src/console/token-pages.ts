@@ -1,5 +1,5 @@
 import type { AccountMembership } from '../accounts/account-store.js';
-import { choosePlace, memberOf } from '../credentials/session-guard.js';
+import { chooseTenant, memberOf } from '../credentials/session-guard.js';
 import type { Csrf } from '../http/csrf.js';
 import { readForm, singleValue } from '../http/form.js';
 import type { Pages } from '../http/pages.js';
@@ -36,20 +36,20 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
 
   const show = async (
     ctx: SettingsContext,
-    { place, owner }: Where,
+    { membership, owner }: Where,
     form?: TokenForm,
     notice?: string,
   ) => {
-    const spaces = await spacesOf(place.tenantId);
+    const spaces = await spacesOf(membership.tenantId);
     const shown = (await tokens.list(owner)).map((token) =>
-      showToken(token, spaces, addressIn(place, REVOKE.replace(':id', token.id))),
+      showToken(token, spaces, addressIn(membership, REVOKE.replace(':id', token.id))),
     );
     const page = {
       title: 'Personal access tokens',
-      action: addressIn(place, LIST),
+      action: addressIn(membership, LIST),
       csrf: csrf.token(ctx),
-      tenantName: place.tenantName,
-      tenants: switcher(ctx.state.visitor.places, place),
+      tenantName: membership.tenantName,
+      tenants: switcher(ctx.state.visitor.memberships, membership),
       notice,
       tokens: shown,
       form: form ?? emptyTokenForm(spaces),
@@ -61,12 +61,12 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
   /** @returns the faults that only the service could find: of fields, or why no token can be created now */
   const create = async (
     ctx: SettingsContext,
-    { place, owner }: Where,
+    { membership, owner }: Where,
     fields: NewPersonalToken,
   ) => {
     try {
       const { name, secret } = await tokens.create(owner, fields);
-      const page = { title: 'Your new token', name, secret, back: addressIn(place, LIST) };
+      const page = { title: 'Your new token', name, secret, back: addressIn(membership, LIST) };
       pages.send(ctx, 'new-token', page, frame(ctx));
       return undefined;
     } catch (error) {
@@ -76,15 +76,15 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
     }
   };
 
-  const askWhetherToRevoke = async (ctx: SettingsContext, { place, owner }: Where) => {
+  const askWhetherToRevoke = async (ctx: SettingsContext, { membership, owner }: Where) => {
     const token = (await tokens.list(owner)).find(({ id }) => id === idOf(ctx));
     if (token === undefined) throw new Problem('not_found', 'There is no such token.');
-    if (token.status === 'revoked') return seeOther(ctx, addressIn(place, LIST));
-    const spaces = await spacesOf(place.tenantId);
-    const action = addressIn(place, REVOKE.replace(':id', token.id));
+    if (token.status === 'revoked') return seeOther(ctx, addressIn(membership, LIST));
+    const spaces = await spacesOf(membership.tenantId);
+    const action = addressIn(membership, REVOKE.replace(':id', token.id));
     const page = {
       title: `Revoke ${token.name}?`,
-      ...{ action, csrf: csrf.token(ctx), back: addressIn(place, LIST) },
+      ...{ action, csrf: csrf.token(ctx), back: addressIn(membership, LIST) },
       token: showToken(token, spaces, action),
     };
     return pages.send(ctx, 'revoke-token', page, frame(ctx));
@@ -109,7 +109,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
       show(ctx, where, undefined, NOTICES.get(queryOf(ctx, 'done') ?? '')),
     ),
     page('POST', LIST, async (ctx, where, submitted) => {
-      const { form, fields } = readTokenForm(submitted, await spacesOf(where.place.tenantId));
+      const { form, fields } = readTokenForm(submitted, await spacesOf(where.membership.tenantId));
       if (fields === undefined) return show(ctx, where, form);
       const faults = await create(ctx, where, fields);
       if (typeof faults === 'string') {
@@ -117,42 +117,42 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
       } else if (faults !== undefined) await show(ctx, where, withFaults(form, faults));
     }),
     page('GET', REVOKE, askWhetherToRevoke),
-    page('POST', REVOKE, async (ctx, { place, owner }) => {
+    page('POST', REVOKE, async (ctx, { membership, owner }) => {
       await tokens.revoke(owner, idOf(ctx));
-      seeOther(ctx, `${addressIn(place, LIST)}&done=revoked`);
+      seeOther(ctx, `${addressIn(membership, LIST)}&done=revoked`);
     }),
   ];
 }
 
 /** The tenant that a page is about, and the visitor as its member. */
 interface Where {
-  readonly place: AccountMembership;
+  readonly membership: AccountMembership;
   readonly owner: TokenOwner;
 }
 
-/** @throws Problem as `choosePlace` does; where nothing is changed, the first tenant that can be used will do */
+/** @throws Problem as `chooseTenant` does; where nothing is changed, the first tenant that can be used will do */
 function whereOf(
   ctx: SettingsContext,
   { clientAddress }: Pick<TokenPagesDependencies, 'clientAddress'>,
 ): Where {
   const { visitor, requestId } = ctx.state;
-  const { places } = visitor;
-  const usable = places.find(({ isTenantSuspended }) => !isTenantSuspended);
+  const { memberships } = visitor;
+  const usable = memberships.find(({ isTenantSuspended }) => !isTenantSuspended);
   const first = ctx.method === 'POST' ? '' : (usable?.tenantSlug ?? '');
   const named = queryOf(ctx, 'tenant') ?? first;
-  const place = choosePlace(places, named, 'Open the page anew and choose one.');
+  const membership = chooseTenant(memberships, named, 'Open the page anew and choose one.');
   const { accountId, sessionId } = visitor;
   const actor = { id: accountId, address: clientAddress(ctx.req), requestId };
-  return { place, owner: { ...memberOf({ accountId, sessionId }, place), actor } };
+  return { membership, owner: { ...memberOf({ accountId, sessionId }, membership), actor } };
 }
 
-function switcher(places: readonly AccountMembership[], current: AccountMembership) {
-  if (places.length < 2) return [];
-  return places.map((place) => ({
-    name: place.tenantName,
-    href: addressIn(place, LIST),
-    isCurrent: place.tenantId === current.tenantId,
-    isSuspended: place.isTenantSuspended,
+function switcher(memberships: readonly AccountMembership[], current: AccountMembership) {
+  if (memberships.length < 2) return [];
+  return memberships.map((membership) => ({
+    name: membership.tenantName,
+    href: addressIn(membership, LIST),
+    isCurrent: membership.tenantId === current.tenantId,
+    isSuspended: membership.isTenantSuspended,
   }));
 }
 

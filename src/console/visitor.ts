@@ -13,13 +13,13 @@ import { loginFor } from './return-to.js';
 export interface ConsoleAccounts {
   find(accountId: string): Promise<PageAccount | undefined>;
   /** The tenants that an account belongs to, by name. */
-  placesOf(accountId: string): Promise<readonly AccountMembership[]>;
+  membershipsOf(accountId: string): Promise<readonly AccountMembership[]>;
 }
 
 /** Who looks at a page of the settings area. */
 export interface Visitor extends SignedIn {
   readonly email: string;
-  readonly places: readonly AccountMembership[];
+  readonly memberships: readonly AccountMembership[];
 }
 
 export interface VisitorState extends RequestState {
@@ -42,8 +42,8 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
       // A form's address is that of its page, which is where one continues.
       return seeOther(ctx, loginFor(ctx.path + ctx.search));
     }
-    const places = await accounts.placesOf(account.id);
-    ctx.state.visitor = { ...signedIn, email: account.email, places };
+    const memberships = await accounts.membershipsOf(account.id);
+    ctx.state.visitor = { ...signedIn, email: account.email, memberships };
     return next();
   };
 }

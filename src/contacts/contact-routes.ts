@@ -8,7 +8,7 @@ import { Problem } from '../http/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { optional, text } from '../http/validation.js';
-import type { Places } from '../spaces/places.js';
+import type { SpaceContextResolver } from '../spaces/space-context-resolver.js';
 import { contactFilters } from './contact-filters.js';
 import { createContactStore } from './contact-store.js';
 import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';
@@ -38,9 +38,9 @@ const contactChange = z.strictObject({
 
 /** `/contacts`, the reference resource: what any other resource of the API looks like. */
 export function createContactRoutes({
-  places,
+  spaceContext,
 }: {
-  readonly places: Places;
+  readonly spaceContext: SpaceContextResolver;
 }): Route<Access, GuardedState>[] {
   const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
   const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
@@ -50,7 +50,7 @@ export function createContactRoutes({
   });
 
   return [
-    ...places.readRoutes({
+    ...spaceContext.readRoutes({
       path: '/contacts',
       access: access('contacts:read'),
       storeOf: createContactStore,
@@ -64,7 +64,11 @@ export function createContactRoutes({
       access: access('contacts:write'),
       async handle(ctx) {
         const fields = readJson(ctx, newContact);
-        sendData(ctx, present(await storeOf(ctx).create(await places.of(ctx), fields)), 201);
+        sendData(
+          ctx,
+          present(await storeOf(ctx).create(await spaceContext.resolve(ctx), fields)),
+          201,
+        );
       },
     },
     {
@@ -74,7 +78,7 @@ export function createContactRoutes({
       async handle(ctx) {
         const id = idOf(ctx);
         const fields = given(readJson(ctx, contactChange));
-        const contact = await storeOf(ctx).update(await places.of(ctx), id, fields);
+        const contact = await storeOf(ctx).update(await spaceContext.resolve(ctx), id, fields);
         sendData(ctx, present(contact ?? notFound()));
       },
     },
@@ -83,7 +87,7 @@ export function createContactRoutes({
       path: '/contacts/:id',
       access: access('contacts:delete'),
       async handle(ctx) {
-        if (!(await storeOf(ctx).delete(await places.of(ctx), idOf(ctx)))) notFound();
+        if (!(await storeOf(ctx).delete(await spaceContext.resolve(ctx), idOf(ctx)))) notFound();
         ctx.status = 204;
       },
     },

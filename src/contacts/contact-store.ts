@@ -2,28 +2,32 @@ import type { EntityManager } from 'typeorm';
 
 import { prepared } from '../db/prepared.js';
 import type { PageRequest } from '../http/pagination.js';
-import type { Place } from '../spaces/place.js';
+import type { SpaceContext } from '../spaces/space-context.js';
 import {
-  findPlaced,
-  listPlaced,
+  findInSpace,
+  listInSpace,
   type Condition,
   type Found,
-  type PlacedTable,
-} from '../db/placed-rows.js';
+  type SpaceTable,
+} from '../db/space-rows.js';
 import { endOf, startOf, type ContactFilters } from './contact-filters.js';
 import type { Contact, ContactFields } from './contact.js';
 
 export interface ContactStore {
-  list(place: Place, page: PageRequest, filters?: ContactFilters): Promise<Found<Contact>>;
-  find(place: Place, id: number): Promise<Contact | undefined>;
-  create(place: Place, fields: ContactFields): Promise<Contact>;
+  list(context: SpaceContext, page: PageRequest, filters?: ContactFilters): Promise<Found<Contact>>;
+  find(context: SpaceContext, id: number): Promise<Contact | undefined>;
+  create(context: SpaceContext, fields: ContactFields): Promise<Contact>;
   /** @returns `undefined` if it is not there */
-  update(place: Place, id: number, fields: Partial<ContactFields>): Promise<Contact | undefined>;
+  update(
+    context: SpaceContext,
+    id: number,
+    fields: Partial<ContactFields>,
+  ): Promise<Contact | undefined>;
   /** Deletes softly: the row stays, and no store shows it. @returns whether it was there */
-  delete(place: Place, id: number): Promise<boolean>;
+  delete(context: SpaceContext, id: number): Promise<boolean>;
 }
 
-const CONTACTS: PlacedTable = {
+const CONTACTS: SpaceTable = {
   name: 'contacts',
   columns: `id, first_name AS "firstName", last_name AS "lastName", company_name AS "companyName",
     email, phone, type, created_at AS "createdAt", updated_at AS "updatedAt"`,
@@ -67,13 +71,13 @@ const DELETE = {
 export function createContactStore(manager: EntityManager): ContactStore {
   const run = prepared(manager);
   return {
-    find: (place, id) => findPlaced<Contact>(manager, CONTACTS, place, id),
-    list: (place, page, filters = {}) =>
-      listPlaced<Contact>(manager, CONTACTS, place, { ...page, ...conditionsOf(filters) }),
+    find: (context, id) => findInSpace<Contact>(manager, CONTACTS, context, id),
+    list: (context, page, filters = {}) =>
+      listInSpace<Contact>(manager, CONTACTS, context, { ...page, ...conditionsOf(filters) }),
     async create({ tenantId, environment, spaceId }, fields) {
       const { firstName, lastName, companyName, email, phone, type } = fields;
-      const place = [tenantId, environment, spaceId];
-      const values = [...place, firstName, lastName, companyName, email, phone, type];
+      const owner = [tenantId, environment, spaceId];
+      const values = [...owner, firstName, lastName, companyName, email, phone, type];
       const [created] = await run<Contact>(CREATE, values);
       return created as Contact;
     },

@@ -33,7 +33,7 @@ export interface SessionState extends RequestState {
 }
 
 /** A tenant that somebody belongs to. */
-export interface Place {
+export interface TenantMembership {
   readonly tenantId: string;
   readonly tenantSlug: string;
   readonly isTenantSuspended: boolean;
@@ -44,7 +44,7 @@ interface Dependencies {
   readonly presentations: Presentations;
   readonly sessions: { find(ctx: Context): Promise<SignedIn | undefined> };
   readonly csrf: { checkCall(ctx: Context): void };
-  readonly placesOf: (accountId: string) => Promise<readonly Place[]>;
+  readonly membershipsOf: (accountId: string) => Promise<readonly TenantMembership[]>;
   /** By which a request names its tenant, `X-<Brand>-Tenant`. */
   readonly tenantHeader: string;
   /** What becomes of a credential that is presented: the guard of a route that admits none. */
@@ -61,7 +61,7 @@ interface Dependencies {
 export function createSessionGuard(
   dependencies: Dependencies,
 ): (access: SessionAccess | undefined) => Middleware<SessionState> {
-  const { presentations, sessions, csrf, placesOf, tenantHeader, refuse } = dependencies;
+  const { presentations, sessions, csrf, membershipsOf, tenantHeader, refuse } = dependencies;
   const challenge = createChallenge(dependencies.resourceMetadataUrl);
 
   return (access) => async (ctx, next) => {
@@ -80,9 +80,12 @@ export function createSessionGuard(
       csrf.checkCall(ctx as Context);
       ctx.state.signedIn = signedIn;
       if (access.session === 'member') {
-        const places = await placesOf(signedIn.accountId);
+        const memberships = await membershipsOf(signedIn.accountId);
         const how = `Name one in ${tenantHeader}, by its id or slug.`;
-        ctx.state.member = memberOf(signedIn, choosePlace(places, ctx.get(tenantHeader), how));
+        ctx.state.member = memberOf(
+          signedIn,
+          chooseTenant(memberships, ctx.get(tenantHeader), how),
+        );
       }
       await next();
     } catch (error) {
@@ -99,27 +102,27 @@ export function createSessionGuard(
  * @throws Problem `forbidden` if they don't belong to it, or to none at all; `tenant_suspended`;
  *   `bad_request` if there are several and none is named
  */
-export function choosePlace<Of extends Place>(
-  places: readonly Of[],
+export function chooseTenant<Of extends TenantMembership>(
+  memberships: readonly Of[],
   named: string,
   how: string,
 ): Of {
-  const [first, ...others] = places;
+  const [first, ...others] = memberships;
   if (first === undefined) throw new Problem('forbidden', 'You belong to no organization.');
   if (named === '' && others.length > 0) {
     throw new Problem('bad_request', `You belong to several organizations. ${how}`);
   }
-  const place =
+  const membership =
     named === ''
       ? first
-      : places.find(({ tenantId, tenantSlug }) => named === tenantId || named === tenantSlug);
-  if (place === undefined)
+      : memberships.find(({ tenantId, tenantSlug }) => named === tenantId || named === tenantSlug);
+  if (membership === undefined)
     throw new Problem('forbidden', 'You do not belong to that organization.');
-  if (place.isTenantSuspended)
+  if (membership.isTenantSuspended)
     throw new Problem('tenant_suspended', 'The organization is suspended.');
-  return place;
+  return membership;
 }
 
-export function memberOf(signedIn: SignedIn, { tenantId, role }: Place): Member {
+export function memberOf(signedIn: SignedIn, { tenantId, role }: TenantMembership): Member {
   return { ...signedIn, tenantId, role };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard.js';
 import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
-import type { Places } from '../spaces/places.js';
+import type { SpaceContextResolver } from '../spaces/space-context-resolver.js';
 import { presentProduct } from './product-presenter.js';
 import { createProductStore } from './product-store.js';
 
@@ -11,11 +11,11 @@ const NO_FILTERS = z.object({});
 
 /** `/products`: to be read only, with keys that may be public too. */
 export function createProductRoutes({
-  places,
+  spaceContext,
 }: {
-  readonly places: Places;
+  readonly spaceContext: SpaceContextResolver;
 }): Route<Access, GuardedState>[] {
-  return places.readRoutes({
+  return spaceContext.readRoutes({
     path: '/products',
     access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, thing: 'products' },
     storeOf: createProductStore,

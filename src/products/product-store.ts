@@ -1,20 +1,20 @@
 import type { EntityManager } from 'typeorm';
 
 import type { PageRequest } from '../http/pagination.js';
-import { findPlaced, listPlaced, type Found, type PlacedTable } from '../db/placed-rows.js';
-import type { Place } from '../spaces/place.js';
+import { findInSpace, listInSpace, type Found, type SpaceTable } from '../db/space-rows.js';
+import type { SpaceContext } from '../spaces/space-context.js';
 import type { ProductFields } from './product-schema.js';
 import type { Product } from './product.js';
 
 export interface ProductStore {
-  list(place: Place, page: PageRequest): Promise<Found<Product>>;
-  find(place: Place, id: number): Promise<Product | undefined>;
+  list(context: SpaceContext, page: PageRequest): Promise<Found<Product>>;
+  find(context: SpaceContext, id: number): Promise<Product | undefined>;
   /**
    * Creates products, and alters those that are there already under the same number.
    * @param products a bounded number, no two with the same `sku`
    * @returns how many were created and how many altered; the others were like this before
    */
-  upsert(place: Place, products: readonly ProductFields[]): Promise<UpsertCounts>;
+  upsert(context: SpaceContext, products: readonly ProductFields[]): Promise<UpsertCounts>;
 }
 
 export interface UpsertCounts {
@@ -40,7 +40,7 @@ const UPSERT = `
   SELECT count(*) FILTER (WHERE is_new)::int AS created,
     count(*) FILTER (WHERE NOT is_new)::int AS updated FROM written`;
 
-const PRODUCTS: PlacedTable = {
+const PRODUCTS: SpaceTable = {
   name: 'products',
   columns: `id, name, sku, description, unit, price_cents AS "priceCents", currency,
     created_at AS "createdAt", updated_at AS "updatedAt"`,
@@ -48,8 +48,8 @@ const PRODUCTS: PlacedTable = {
 
 export function createProductStore(manager: EntityManager): ProductStore {
   return {
-    list: (place, page) => listPlaced<Product>(manager, PRODUCTS, place, page),
-    find: (place, id) => findPlaced<Product>(manager, PRODUCTS, place, id),
+    list: (context, page) => listInSpace<Product>(manager, PRODUCTS, context, page),
+    find: (context, id) => findInSpace<Product>(manager, PRODUCTS, context, id),
     async upsert({ tenantId, environment, spaceId }, given) {
       const [counts] = await manager.query<[UpsertCounts]>(UPSERT, [
         ...[tenantId, environment, spaceId],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { returnPlace } from '../../src/console/return-to.js';
+import { returnPath } from '../../src/console/return-to.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { newBrowser, signIn } from '../support/console.js';
 import { createUser, type TestUser } from '../support/oauth.js';
@@ -60,12 +60,12 @@ const NOT_OURS = [
 ];
 
 describe('the way back', () => {
-  it.each(OURS)('leads to a page of ours: %s', (place) => {
-    expect(returnPlace(place)).toBe(place);
+  it.each(OURS)('leads to a page of ours: %s', (path) => {
+    expect(returnPath(path)).toBe(path);
   });
 
-  it.each(NOT_OURS)('does not lead to %j', (place) => {
-    expect(returnPlace(place)).toBeUndefined();
+  it.each(NOT_OURS)('does not lead to %j', (path) => {
+    expect(returnPath(path)).toBeUndefined();
   });
 
   it('never leads away, whatever it is made of', () => {
@@ -81,11 +81,11 @@ describe('the way back', () => {
           text.map((rest) => `/settings/${rest}`),
         ),
         (candidate) => {
-          const place = returnPlace(candidate);
-          if (place === undefined) return;
-          const url = new URL(place, ISSUER);
+          const path = returnPath(candidate);
+          if (path === undefined) return;
+          const url = new URL(path, ISSUER);
           expect(url.origin).toBe(ISSUER);
-          expect(url.pathname + url.search).toBe(place);
+          expect(url.pathname + url.search).toBe(path);
           expect(url.pathname).toMatch(/^\/(settings\/[\w-]|device(\/|$))/);
         },
       ),

@@ -1,6 +1,6 @@
 import { newProduct } from '../../src/products/product-schema.js';
 import { createProductStore } from '../../src/products/product-store.js';
-import type { Place } from '../../src/spaces/place.js';
+import type { SpaceContext } from '../../src/spaces/space-context.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from './app.js';
 import { defaultSpaceOf } from './spaces.js';
@@ -10,13 +10,13 @@ export async function createProducts(
   gatehouse: TestApp,
   tenant: Tenant,
   products: readonly object[],
-  elsewhere: Partial<Place> = {},
+  elsewhere: Partial<SpaceContext> = {},
 ): Promise<void> {
-  const place: Place = {
+  const context: SpaceContext = {
     ...{ tenantId: tenant.id, environment: 'live' },
     spaceId: await defaultSpaceOf(gatehouse, tenant),
     ...elsewhere,
   };
   const parsed = products.map((product) => newProduct.parse(product));
-  await createProductStore(gatehouse.dataSource.manager).upsert(place, parsed);
+  await createProductStore(gatehouse.dataSource.manager).upsert(context, parsed);
 }

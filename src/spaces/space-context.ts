@@ -1,7 +1,7 @@
 import type { Environment } from '../credentials/kinds.js';
 
-/** Where the rows of a resource live: nobody reaches across any of the three. */
-export interface Place {
+/** The tenant, environment and space that rows belong to. A request reads and writes rows of one context only. */
+export interface SpaceContext {
   readonly tenantId: string;
   readonly environment: Environment;
   readonly spaceId: string;

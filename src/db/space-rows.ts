@@ -4,14 +4,14 @@ import type { QueryResultRow } from 'pg';
 import { prepared } from './prepared.js';
 
 /** The tenant, environment and space that rows belong to. */
-interface RowPlace {
+interface RowContext {
   readonly tenantId: string;
   readonly environment: string;
   readonly spaceId: string;
 }
 
-/** A table whose rows live in places: it has `id`, `tenant_id`, `environment`, `space_id`, `created_at`, `deleted_at`. */
-export interface PlacedTable {
+/** A table whose rows belong to spaces: it has `id`, `tenant_id`, `environment`, `space_id`, `created_at`, `deleted_at`. */
+export interface SpaceTable {
   readonly name: string;
   /** The columns to read, as they stand after SELECT. */
   readonly columns: string;
@@ -26,7 +26,7 @@ export interface Condition {
   readonly value: unknown;
 }
 
-export interface PlacedQuery {
+export interface SpaceQuery {
   readonly limit: number;
   /** The id of the last row of the page before. */
   readonly after: number | undefined;
@@ -53,24 +53,24 @@ const SEARCHED_ROWS = 10_000;
 const FETCHED = [26, 51, 101, 1001] as const;
 
 /**
- * Lists rows of one place, newest first. Every page reads one range of the index
+ * Lists rows of one space, newest first. Every page reads one range of the index
  * `(tenant_id, environment, space_id, …, created_at, id) WHERE deleted_at IS NULL`, so it costs the same at any
  * depth and whatever else the table holds. The order is not the primary key's: the planner would
  * otherwise walk the primary key through the rows of all other tenants.
  *
  * @throws RangeError for a limit above 1,000
  */
-export async function listPlaced<Row extends QueryResultRow & { readonly id: string }>(
+export async function listInSpace<Row extends QueryResultRow & { readonly id: string }>(
   manager: EntityManager,
-  table: PlacedTable,
-  place: RowPlace,
-  { limit, after, indexed = [], scanned }: PlacedQuery,
+  table: SpaceTable,
+  context: RowContext,
+  { limit, after, indexed = [], scanned }: SpaceQuery,
 ): Promise<Found<Row>> {
-  const values: unknown[] = [place.tenantId, place.environment, place.spaceId];
+  const values: unknown[] = [context.tenantId, context.environment, context.spaceId];
   const parameter = (value: unknown) => `$${values.push(value)}`;
   const conditions = indexed.map(({ sql, value }) => sql(parameter(value)));
   if (after !== undefined) conditions.push(isAfter(table, parameter(after)));
-  const range = `FROM ${table.name} WHERE ${[AT_PLACE, ...conditions].join(' AND ')} ${ORDER}`;
+  const range = `FROM ${table.name} WHERE ${[IN_SPACE, ...conditions].join(' AND ')} ${ORDER}`;
   const fetched = FETCHED.find((rows) => rows > limit);
   if (fetched === undefined) throw new RangeError(`a page of ${limit} rows is too large`);
   const run = prepared(manager);
@@ -101,27 +101,27 @@ export async function listPlaced<Row extends QueryResultRow & { readonly id: str
   return { rows, resumeAfter: last && Number(last.id) };
 }
 
-const AT_PLACE = 'tenant_id = $1 AND environment = $2 AND space_id = $3 AND deleted_at IS NULL';
+const IN_SPACE = 'tenant_id = $1 AND environment = $2 AND space_id = $3 AND deleted_at IS NULL';
 const ORDER = 'ORDER BY created_at DESC, id DESC';
 
 /** A cursor holds an id only. The row of that id is still there, even if it was deleted since. */
-function isAfter({ name }: PlacedTable, parameter: string): string {
+function isAfter({ name }: SpaceTable, parameter: string): string {
   return `(created_at, id) < ((SELECT created_at FROM ${name} WHERE id = ${parameter}), ${parameter})`;
 }
 
-/** @returns the row of this id if it lives in the place */
-export async function findPlaced<Row extends QueryResultRow>(
+/** @returns the row of this id if it belongs to the space */
+export async function findInSpace<Row extends QueryResultRow>(
   manager: EntityManager,
-  table: PlacedTable,
-  place: RowPlace,
+  table: SpaceTable,
+  context: RowContext,
   id: number,
 ): Promise<Row | undefined> {
   const [row] = await prepared(manager)<Row>(
     {
       name: `find-${table.name}`,
-      text: `SELECT ${table.columns} FROM ${table.name} WHERE ${AT_PLACE} AND id = $4`,
+      text: `SELECT ${table.columns} FROM ${table.name} WHERE ${IN_SPACE} AND id = $4`,
     },
-    [place.tenantId, place.environment, place.spaceId, id],
+    [context.tenantId, context.environment, context.spaceId, id],
   );
   return row;
 }

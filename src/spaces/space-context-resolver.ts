@@ -11,20 +11,20 @@ import { Problem } from '../http/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';
-import type { Place } from './place.js';
-import type { Found } from '../db/placed-rows.js';
+import type { SpaceContext } from './space-context.js';
+import type { Found } from '../db/space-rows.js';
 import { createSpaceLookup } from './space-lookup.js';
 
-type PlacedContext = RouteContext<GuardedState>;
+type SpaceRouteContext = RouteContext<GuardedState>;
 
-/** A resource whose rows live in places, as far as reading it goes. */
-export interface PlacedResource<Row extends { readonly id: string }, Filters> {
+/** A resource whose rows belong to spaces, as far as reading it goes. */
+export interface SpaceResource<Row extends { readonly id: string }, Filters> {
   /** Of the list, such as `/contacts`; a single row is below it. */
   readonly path: string;
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
-    list(place: Place, page: PageRequest, filters: Filters): Promise<Found<Row>>;
-    find(place: Place, id: number): Promise<Row | undefined>;
+    list(context: SpaceContext, page: PageRequest, filters: Filters): Promise<Found<Row>>;
+    find(context: SpaceContext, id: number): Promise<Row | undefined>;
   };
   /** Reads the members of the query that narrow the list. */
   readonly filters: z.ZodType<Filters> & { readonly shape: Readonly<Record<string, unknown>> };
@@ -33,19 +33,19 @@ export interface PlacedResource<Row extends { readonly id: string }, Filters> {
   readonly notFound: () => never;
 }
 
-/** What resources whose rows live in places have in common. */
-export interface Places {
+/** What resources whose rows belong to spaces share. */
+export interface SpaceContextResolver {
   /**
-   * The place that a request acts in: of the credential's tenant and environment, in the default
+   * The context that a request acts in: of the credential's tenant and environment, in the default
    * space unless it names another; a publishable key that is confined to one space, in that.
    *
    * @throws Problem `not_found` for a space that the tenant does not have, `forbidden` for one that
    *   the credential may not enter, `bad_request` for what names none or several
    */
-  of(ctx: PlacedContext): Promise<Place>;
-  /** The routes that list the rows of the place, newest first, and show one of them. */
+  resolve(ctx: SpaceRouteContext): Promise<SpaceContext>;
+  /** The routes that list the rows of the space, newest first, and show one of them. */
   readRoutes<Row extends { readonly id: string }, Filters>(
-    resource: PlacedResource<Row, Filters>,
+    resource: SpaceResource<Row, Filters>,
   ): Route<Access, GuardedState>[];
 }
 
@@ -56,9 +56,13 @@ interface Dependencies {
   readonly header: string;
 }
 
-export function createPlaces({ pagination, lookup, header }: Dependencies): Places {
+export function createSpaceContextResolver({
+  pagination,
+  lookup,
+  header,
+}: Dependencies): SpaceContextResolver {
   const spaceIds = createSpaceLookup(lookup);
-  const placeOf = async (ctx: PlacedContext): Promise<Place> => {
+  const resolve = async (ctx: SpaceRouteContext): Promise<SpaceContext> => {
     const { principal } = ctx.state;
     const { tenantId, environment, spaces } = principal;
     const named =
@@ -78,7 +82,7 @@ export function createPlaces({ pagination, lookup, header }: Dependencies): Plac
   };
 
   return {
-    of: placeOf,
+    resolve,
     readRoutes: ({ path, access, storeOf, filters, present, notFound }) => [
       {
         method: 'GET',
@@ -88,15 +92,15 @@ export function createPlaces({ pagination, lookup, header }: Dependencies): Plac
         async handle(ctx) {
           const search = new URLSearchParams(ctx.querystring);
           const filter = parseWith(filters, Object.fromEntries(search));
-          const place = await placeOf(ctx);
-          const list = [path, place.tenantId, place.environment, place.spaceId];
+          const context = await resolve(ctx);
+          const list = [path, context.tenantId, context.environment, context.spaceId];
           for (const name of Object.keys(filters.shape)) {
             if (search.has(name)) list.push(`${name}=${search.get(name)}`);
           }
           // Without the slash: as the first release named it.
-          const former = [path.slice(1), place.tenantId, place.environment, place.spaceId];
+          const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
           const request = pagination.read(search, list, [former]);
-          const found = await storeOf(ctx.state.manager).list(place, request, filter);
+          const found = await storeOf(ctx.state.manager).list(context, request, filter);
           const { rows, resumeAfter } = found;
           sendPage(
             ctx,
@@ -110,9 +114,12 @@ export function createPlaces({ pagination, lookup, header }: Dependencies): Plac
         path: `${path}/:id`,
         access,
         async handle(ctx) {
-          const place = await placeOf(ctx);
+          const context = await resolve(ctx);
           const id = readRowId(ctx.params['id']) ?? notFound();
-          sendData(ctx, present((await storeOf(ctx.state.manager).find(place, id)) ?? notFound()));
+          sendData(
+            ctx,
+            present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()),
+          );
         },
       },
     ],
