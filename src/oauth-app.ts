@@ -37,7 +37,6 @@ import {
   repeatAuthorizationByGet,
 } from './oauth/authorization-endpoint.js';
 import { createAuthorization } from './oauth/authorization.js';
-import { createCodeStore } from './oauth/code-store.js';
 import { createConsents } from './oauth/consents.js';
 import { createConsoleSessions, type ConsoleSessions } from './oauth/console-sessions.js';
 import { createEndSessionRoutes } from './oauth/end-session.js';
@@ -56,6 +55,7 @@ import { createRefreshTokens } from './oauth/refresh-tokens.js';
 import { createResume } from './oauth/resume.js';
 import { createSignInPage, type SignInPage } from './oauth/sign-in-page.js';
 import { createTokenEndpoint } from './oauth/token-endpoint.js';
+import { createTokenStore } from './oauth/token-store.js';
 import { createRevokeRoutes } from './revocation/revoke-routes.js';
 import { createSessionStore } from './sessions/session-store.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
@@ -149,7 +149,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         format,
         secrets,
         adapter: {
-          codes: createCodeStore(run, keyring),
+          codes: createTokenStore(run, keyring),
           interactions,
           sessions: createProtocolSessions(sessions, clientAddress),
           findClient,

@@ -3,18 +3,17 @@ import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 import type { Client } from '../clients/client.entity.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
-import type { CodeStore } from './code-store.js';
-import type { Exchange } from './exchange.js';
-import type { ExchangeRow } from './exchange-store.js';
+import type { Exchange } from './code-grant.js';
 import type { BrowserRequest } from '../http/browser-secret.js';
 import type { InteractionStore } from './interaction-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
+import type { CodeRow, TokenStore } from './token-store.js';
 
 /** The members of a stored client that the library may know. Its own `scope` rule is not ours: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope'];
 
 interface Dependencies {
-  readonly codes: CodeStore;
+  readonly codes: Pick<TokenStore, 'insertCode'>;
   readonly interactions: InteractionStore;
   readonly sessions: ProtocolSessions;
   /** A client that may be used. */
@@ -124,7 +123,7 @@ function grantAdapter(): Partial<Adapter> {
   };
 }
 
-/** The library destroys the tokens of a reused code one by one. Here their grant ends: see `code-exchange.ts`. */
+/** The library destroys the tokens of a reused code one by one. Here their grant ends: see `code-grant.ts`. */
 const ENDING: Partial<Adapter> = {
   destroy: async () => undefined,
   revokeByGrantId: async () => undefined,
@@ -135,7 +134,7 @@ function codeAdapter({ codes }: Dependencies): Partial<Adapter> {
     ...ENDING,
     async upsert(secret, payload, seconds = 0) {
       const { grantId } = payload;
-      await codes.insert(secret, withoutSecret(payload), { grantId, seconds });
+      await codes.insertCode(secret, withoutSecret(payload), { grantId, seconds });
     },
     async find(secret) {
       const { row } = theExchange();
@@ -148,7 +147,7 @@ function codeAdapter({ codes }: Dependencies): Partial<Adapter> {
 }
 
 /** What is stored, with the secret put back, and its end told by the process's clock as the library expects. */
-function toCode(row: ExchangeRow, secret: string): AdapterPayload {
+function toCode(row: CodeRow, secret: string): AdapterPayload {
   return {
     ...row.payload,
     kind: 'AuthorizationCode',
@@ -161,7 +160,7 @@ function toCode(row: ExchangeRow, secret: string): AdapterPayload {
   } as AdapterPayload;
 }
 
-/** Those that are issued with a code's exchange; refreshing is done without the library: see `refresh.ts`. */
+/** Those that are issued with a code's exchange; refreshing is done without the library: see `refresh-grant.ts`. */
 function refreshTokenAdapter(): Partial<Adapter> {
   return {
     ...ENDING,

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 
 import type { Keyring } from '../credentials/keyring.js';
 import type { RunPrepared } from '../db/prepared.js';
-import type { Redemption } from './exchange-store.js';
 import type { RefreshMeaning } from './refresh-request.js';
 import type { RefreshRow } from './refresh-rows.js';
+import type { Redemption } from './token-store.js';
 
 /**
  * For `REFRESH_GRACE_SECONDS` after a refresh the same request is given the same answer again, as long as the

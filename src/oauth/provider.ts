@@ -11,7 +11,7 @@ import { noteRefusal } from '../http/oauth-error.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from './authorization.js';
 import { claimsOf } from './claims.js';
-import type { Exchange } from './exchange.js';
+import type { Exchange } from './code-grant.js';
 import { LIFETIMES } from './lifetimes.js';
 import {
   answerInTheQueryOnly,

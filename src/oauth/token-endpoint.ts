@@ -4,20 +4,19 @@ import type { ClientAuthentication } from '../clients/client-authentication.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import type { RunPrepared } from '../db/prepared.js';
-import { timeOfArrival } from '../http/arrival.js';
 import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import { parseForm, readRawForm } from '../http/form.js';
+import { receivedAt } from '../http/received-at.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
-import { createCodeExchange } from './code-exchange.js';
-import { createCompetition } from './competition.js';
+import { createCodeGrant } from './code-grant.js';
 import { createGraceWindow } from './grace-window.js';
-import { createExchangeStore, type ExchangeRow } from './exchange-store.js';
 import { createIdTokens } from './id-token.js';
-import { createIssuing } from './issuing.js';
+import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
 import { createLifetimes } from './lifetimes.js';
-import { createRefresh } from './refresh.js';
+import { createRefreshGrant } from './refresh-grant.js';
 import type { FindRefreshRow, RefreshRow } from './refresh-rows.js';
+import { createTokenStore, type CodeRow } from './token-store.js';
 
 interface Dependencies {
   readonly issuer: string;
@@ -29,7 +28,7 @@ interface Dependencies {
   readonly signingKeys: SigningKeys;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  /** The library's own answer to a token request. */
+  /** oidc-provider's response to a token request. */
   readonly protocol: Middleware;
   /** `REFRESH_GRACE_SECONDS`; 0 for none. */
   readonly graceSeconds: number;
@@ -38,33 +37,33 @@ interface Dependencies {
   /** `GRANT_MAX_DAYS` */
   readonly grantMaxDays: number;
   /** Ends a grant because its code or refresh token was used twice. */
-  readonly endReusedGrant: (ctx: Context, row: ExchangeRow | RefreshRow) => Promise<void>;
+  readonly endReusedGrant: (ctx: Context, row: CodeRow | RefreshRow) => Promise<void>;
 }
 
 /**
- * The token endpoint (RFC 6749 §3.2). Refreshing, which clients do all day, is done by our own code; codes
- * are exchanged by the library, which also refuses whatever is neither. Of several requests with one
- * code or refresh token exactly one commits; when the database cannot be asked nothing is consumed.
+ * The token endpoint (RFC 6749 §3.2). Refreshes, the most frequent requests, do not use oidc-provider (perf: decision
+ * 7). oidc-provider exchanges codes and refuses unknown grant types. Exactly one of several requests with the same code
+ * or refresh token commits. Nothing is consumed while the database is unavailable.
  *
  * @throws OAuthError, Problem
  */
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   const { issuer, signingKeys, run, keyring, graceSeconds } = dependencies;
-  const store = createExchangeStore(run, keyring);
-  const competition = createCompetition();
-  const issue = createIssuing(store);
+  const store = createTokenStore(run, keyring);
+  const inFlight = createInFlightRedemptions();
+  const issueTokens = createIssueTokens(store);
   const lifetimes = createLifetimes(dependencies.grantMaxDays);
-  const exchangeCode = createCodeExchange({
+  const exchangeCode = createCodeGrant({
     ...dependencies,
     store,
-    competition,
-    issue,
+    inFlight,
+    issueTokens,
     lifetimes,
   });
-  const refresh = createRefresh({
+  const refresh = createRefreshGrant({
     ...dependencies,
-    competition,
-    issue,
+    inFlight,
+    issueTokens,
     lifetimes,
     findRow: dependencies.findRefreshRow,
     mintIdToken: createIdTokens(issuer, signingKeys),
@@ -72,11 +71,11 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   });
 
   return async (ctx, next) => {
-    // Who is not known yet may read that, in any page.
+    // Until the client is authenticated, any origin may read the error.
     (ctx.state as { readers?: Readers }).readers = '*';
     const body = await readRawForm(ctx);
-    // What was begun early and sent late came late: else it could pass as a competitor of whatever came between.
-    const since = timeOfArrival();
+    // Taken after the body: a request that was begun early and sent late must not count as concurrent.
+    const since = receivedAt();
     const form = parseForm(body);
     if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
     else await exchangeCode(ctx, next, { body, form, since });

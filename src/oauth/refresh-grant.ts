@@ -10,11 +10,10 @@ import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
-import type { Competition, Competitor } from './competition.js';
 import type { GraceWindow } from './grace-window.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { MintIdToken } from './id-token.js';
-import type { Issue } from './issuing.js';
+import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
 import { secondsLeft, type Lifetimes } from './lifetimes.js';
 import {
   interpret,
@@ -28,10 +27,10 @@ import type { FindRefreshRow, RefreshPayload, RefreshRow } from './refresh-rows.
 interface Dependencies {
   readonly clients: ClientAuthentication;
   readonly findRow: FindRefreshRow;
-  readonly competition: Competition;
-  readonly issue: Issue;
+  readonly inFlight: InFlightRedemptions;
+  readonly issueTokens: IssueTokens;
   readonly mintIdToken: MintIdToken;
-  /** `undefined` if there is none: then the losers of a race get nothing. */
+  /** `undefined` if `REFRESH_GRACE_SECONDS` is 0: then the losers of a race get `invalid_grant`. */
   readonly graceWindow: GraceWindow | undefined;
   readonly lifetimes: Lifetimes;
   readonly admitRefresh: (grantId: string) => AttemptVerdict;
@@ -43,34 +42,34 @@ interface Dependencies {
 }
 
 /**
- * Refreshing (RFC 6749 §6), around the library: client and token are looked up by one query, together with
- * whatever else arrives, and the outcome is committed by one statement.
+ * Refreshes tokens (RFC 6749 §6) without oidc-provider. Client and token are looked up in the shared batches of
+ * `credentials/lookup`. One statement commits the outcome.
  *
- * @param since when the request came, by `performance.now()`
+ * @param since when the request was received, by `performance.now()`
  * @throws OAuthError, Problem
  */
-export type Refresh = (ctx: Context, form: Form, since: number) => Promise<void>;
+export type RefreshGrant = (ctx: Context, form: Form, since: number) => Promise<void>;
 
-export function createRefresh(dependencies: Dependencies): Refresh {
-  const { clients, findRow, competition, graceWindow, format } = dependencies;
+export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
+  const { clients, findRow, inFlight, graceWindow, format } = dependencies;
   return async (ctx, form, since) => {
     const secret = form.get('refresh_token') ?? '';
-    const competitor = graceWindow === undefined ? competition.join(secret) : undefined;
+    const attempt = graceWindow === undefined ? inFlight.begin(secret) : undefined;
     try {
       const isWellFormed = format.read('rt', secret) !== undefined;
       const [client, row] = await Promise.all([
         clients.authenticate(ctx, form),
-        // A mistyped or made-up token costs no query.
+        // A malformed token costs no query.
         isWellFormed ? findRow(secret, since) : undefined,
       ]);
       (ctx.state as { readers?: Readers }).readers = client.readers();
       const request = readRequest(form, client);
       if (row === undefined) throw invalidGrant(isWellFormed ? 'unknown token' : 'malformed token');
-      const answer = await answerTo(row, { ctx, client, request, competitor }, dependencies);
+      const answer = await answerTo(row, { ctx, client, request, attempt }, dependencies);
       ctx.type = 'application/json';
       ctx.body = answer;
     } finally {
-      competitor?.leave();
+      attempt?.end();
     }
   };
 }
@@ -79,7 +78,7 @@ interface Asked {
   readonly ctx: Context;
   readonly client: AuthenticatedClient;
   readonly request: RefreshRequest;
-  readonly competitor: Competitor | undefined;
+  readonly attempt: Attempt | undefined;
 }
 
 /** @returns JSON (RFC 6749 §5.1) */
@@ -92,7 +91,7 @@ async function answerTo(
   const refusal = refusalOf(row, asked.client, lifetimes);
   if (refusal !== undefined) throw invalidGrant(refusal);
   if (row.is_suspended) {
-    // The token stays good.
+    // Nothing is consumed: the token works again once the tenant is resumed.
     throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
   }
   const meaning = interpret(row, asked.request, resources);
@@ -116,16 +115,16 @@ function refusalOf(
   client: AuthenticatedClient,
   lifetimes: Lifetimes,
 ): GrantRefusal | undefined {
-  // Another client's token is left alone, used or not: else a finder could end the family.
+  // Another client's token is not ended, even if it was used before: a client that found it could end the grant.
   if (row.client_id !== client.id) return 'issued to another client';
   if (row.is_dead) return 'grant ended';
   if (row.role === null) return 'membership ended';
   if (secondsLeft(lifetimes, row) < 1) return 'grant older than GRANT_MAX_DAYS';
-  // Used or not: how long an expired row is still known depends on cleanup.
+  // Checked before reuse: how long an expired row is kept depends on cleanup.
   return row.remaining <= 0 ? 'expired' : undefined;
 }
 
-/** @throws OAuthError 429: nothing was consumed, and the token stays good */
+/** @throws OAuthError 429; nothing is consumed */
 function assertAdmitted(verdict: AttemptVerdict): void {
   if (verdict.isAllowed) return;
   throw new OAuthError(
@@ -136,12 +135,12 @@ function assertAdmitted(verdict: AttemptVerdict): void {
   );
 }
 
-/** @returns `undefined` if another request was faster */
+/** @returns `undefined` if a concurrent request won */
 async function rotate(
   row: RefreshRow,
   meaning: RefreshMeaning,
-  { client, competitor }: Asked,
-  { lifetimes, format, mintIdToken, graceWindow, issue }: Dependencies,
+  { client, attempt }: Asked,
+  { lifetimes, format, mintIdToken, graceWindow, issueTokens }: Dependencies,
 ): Promise<string | undefined> {
   const scopes = issuableScopes(row, meaning);
   const left = secondsLeft(lifetimes, row);
@@ -157,7 +156,7 @@ async function rotate(
     scope: scopes.join(' '),
     token_type: 'Bearer',
   });
-  const outcome = await issue(
+  const outcome = await issueTokens(
     {
       source: 'refresh',
       row,
@@ -165,11 +164,11 @@ async function rotate(
       refresh: {
         ...refresh,
         id: createId('tok'),
-        payload: succeeding(row.payload, refresh.seconds),
+        payload: payloadOfSuccessor(row.payload, refresh.seconds),
       },
       answer: graceWindow?.seal(row, meaning, answer),
     },
-    competitor,
+    attempt,
   );
   if (outcome === 'dead') throw invalidGrant('grant ended');
   return outcome === 'issued' ? answer : undefined;
@@ -177,8 +176,8 @@ async function rotate(
 
 const GRANT_TYPE = 'refresh_token';
 
-/** What is stored beside the successor, in the form in which the library stores the first one. */
-function succeeding(payload: RefreshPayload, seconds: number): RefreshPayload {
+/** The successor's payload, in the form in which oidc-provider stores the first refresh token. */
+function payloadOfSuccessor(payload: RefreshPayload, seconds: number): RefreshPayload {
   const { gty = '', rotations = 0 } = payload;
   const now = Math.floor(Date.now() / 1000);
   return {

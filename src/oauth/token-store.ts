@@ -4,17 +4,17 @@ import type { RunPrepared } from '../db/prepared.js';
 import type { Role } from '../scopes/roles.js';
 import type { ClientMetadata } from '../clients/client-metadata.js';
 
-/** Everything that the exchange of a code has to know, as it was when it was asked. */
-export interface ExchangeRow {
+/** A client, and the code that it presents with its grant. */
+export interface CodeRow {
   readonly client_id: string;
   readonly metadata: ClientMetadata;
   readonly secret_digest: string | null;
-  /** `null`, like everything below, if there is no such code. */
+  /** `null`, like the members below, if the code does not exist. */
   readonly digest: string | null;
   readonly payload: Readonly<Record<string, unknown>>;
-  /** It was before the request came. What was consumed since has only been lost to another request. */
+  /** Whether it was consumed before the request was received. Later consumption is a lost race. */
   readonly is_consumed: boolean;
-  /** To the microsecond, which a Date would lose. */
+  /** Text with microseconds, which a Date would lose. */
   readonly expires_at: string;
   /** Seconds, by the database's clock; negative once it has expired. */
   readonly remaining: number;
@@ -24,7 +24,7 @@ export interface ExchangeRow {
   readonly account_id: string;
   readonly scopes: readonly string[];
   readonly resources: readonly string[];
-  /** The grant, or anything wider, was revoked. */
+  /** Whether the grant or a wider subject was revoked. */
   readonly is_dead: boolean;
   /** `null` if the account has left the tenant. */
   readonly role: Role | null;
@@ -36,7 +36,7 @@ export interface ExchangeRow {
   readonly grant_age: number;
 }
 
-/** What is put in the place of a code or refresh token. */
+/** The tokens that replace a code or refresh token. */
 export interface Redemption {
   readonly source: 'code' | 'refresh';
   readonly row: {
@@ -59,41 +59,52 @@ export interface Redemption {
         readonly seconds: number;
       }
     | undefined;
-  /** From when on another use counts as reuse: as long as the answer is held back. */
-  readonly competingSeconds: number;
-  /** Kept beside the successor for the grace window, if there is one; encrypted under the current key. */
+  /** Seconds after the commit from which another use counts as reuse: the delay of the response. */
+  readonly reuseAfterSeconds: number;
+  /** The response, encrypted under the current key and kept for the grace window; `undefined` without one. */
   readonly answer:
     { readonly sealed: Sealed; readonly requestHash: string; readonly seconds: number } | undefined;
 }
 
-/** `lost`: another request was faster. `dead`: the grant has ended, or is not there any more. */
+/** `lost`: a concurrent request won. `dead`: the grant has ended or was deleted. */
 export type RedemptionOutcome = 'issued' | 'lost' | 'dead';
 
-export interface ExchangeStore {
+/** Authorization codes and the tokens issued for them. Only digests of secrets are stored. */
+export interface TokenStore {
+  insertCode(
+    code: string,
+    payload: object,
+    options: { readonly grantId: string | undefined; readonly seconds: number },
+  ): Promise<void>;
   /**
    * @param code as presented; `null` if none was
-   * @param since when the request came, by the process's `performance.now()`
-   * @returns `undefined` if there is no such client, or it is blocked
+   * @param since when the request was received, by `performance.now()`
+   * @returns `undefined` if the client is unknown or blocked
    */
-  load(clientId: string, code: string | null, since: number): Promise<ExchangeRow | undefined>;
-  /** Consumes and issues, or does neither: one statement, one transaction. */
+  loadCode(clientId: string, code: string | null, since: number): Promise<CodeRow | undefined>;
+  /** Consumes and issues, or does neither, in one statement. */
   redeem(redemption: Redemption): Promise<RedemptionOutcome>;
 }
 
+const INSERT_CODE = {
+  name: 'code-insert',
+  text: `
+    INSERT INTO oauth_artifacts (digest, digest_key_id, kind, payload, grant_id, expires_at)
+    VALUES ($1, $2, 'AuthorizationCode', $3::jsonb, $4, gatehouse_now() + make_interval(secs => $5))`,
+};
+
 /**
- * Longer ago than the request (`$2`, in seconds) has waited for its turn. Of requests that compete, one may
- * well be done before another is read: that is no reuse. Compared are two spans, and never two
- * machines' clocks.
+ * Whether the code was consumed longer ago than the request has waited (`$2`, seconds). A concurrent request may be
+ * finished before this one is read, which is not reuse. Two durations are compared, never the clocks of two machines.
  */
 const WAS_CONSUMED = `coalesce(
   extract(epoch FROM gatehouse_now() - s.consumed_at) NOT BETWEEN -1 AND $2::float8, false)`;
 
 /**
- * A statement for each number of digests. Of an array's length the planner knows nothing: it would take
- * so many rows to come of it that planning anew for each request, 0.7 ms, looked cheaper to it than
- * using one plan again.
+ * One statement per number of digests. With an array parameter the planner overestimates the rows and plans every
+ * execution again, which costs 0.7 ms.
  */
-const load = (digests: number) => ({
+const loadCode = (digests: number) => ({
   name: `exchange-load-${digests}`,
   text: `
     SELECT client.id AS client_id, client.metadata, client.secret_digest,
@@ -114,7 +125,7 @@ const load = (digests: number) => ({
     WHERE client.id = $1 AND client.blocked_at IS NULL`,
 });
 
-/** From the third parameter on. */
+/** Placeholders from the third parameter on. */
 function placeholders(count: number): string {
   return Array.from({ length: count }, (_, index) => `$${index + 3}`).join(', ') || 'NULL';
 }
@@ -125,17 +136,22 @@ const REDEEM = {
     $14, $15, $16, $17, $18) AS outcome`,
 };
 
-export function createExchangeStore(run: RunPrepared, keyring: Keyring): ExchangeStore {
+export function createTokenStore(run: RunPrepared, keyring: Keyring): TokenStore {
   return {
-    async load(clientId, code, since) {
+    async insertCode(code, payload, { grantId, seconds }) {
+      const { digest, keyId } = keyring.digest(code);
+      await run(INSERT_CODE, [digest, keyId, JSON.stringify(payload), grantId ?? null, seconds]);
+    },
+    async loadCode(clientId, code, since) {
       const digests = code === null ? [] : keyring.digests(code);
-      const [row] = await run<ExchangeRow>(load(digests.length), () => [
-        ...[clientId, (performance.now() - since) / 1000],
+      const [row] = await run<CodeRow>(loadCode(digests.length), () => [
+        clientId,
+        (performance.now() - since) / 1000,
         ...digests,
       ]);
       return row;
     },
-    async redeem({ source, row, access, refresh, answer, competingSeconds }) {
+    async redeem({ source, row, access, refresh, answer, reuseAfterSeconds }) {
       const { digest, keyId } = keyring.digest(access.secret);
       const [result] = await run<{ outcome: RedemptionOutcome }>(REDEEM, [
         source,
@@ -155,7 +171,7 @@ export function createExchangeStore(run: RunPrepared, keyring: Keyring): Exchang
         answer?.sealed.ciphertext,
         answer?.requestHash,
         answer?.seconds,
-        competingSeconds,
+        reuseAfterSeconds,
       ]);
       return result?.outcome ?? 'dead';
     },
