@@ -49,7 +49,7 @@ import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createQueryCheck } from './http/query.js';
 import { mountAt } from './http/mount-at.js';
-import { createRateExchange, createSteadyClock, type RateExchange } from './http/rate-exchange.js';
+import { createReplicaSync, createSteadyClock, type ReplicaSync } from './http/replica-sync.js';
 import { createRateLimit } from './http/rate-limit.js';
 import { createRateWindowStore } from './http/rate-window-store.js';
 import { createRequests } from './http/requests.js';
@@ -90,7 +90,7 @@ export interface App {
   /** What keys that were issued elsewhere start with; read them again every few seconds. */
   readonly prefixes: Pick<ImportedPrefixes, 'refresh'>;
   /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
-  readonly budgets: Pick<RateExchange, 'exchange'>;
+  readonly budgets: Pick<ReplicaSync, 'sync'>;
   /** Every route of the resource API that is for credentials, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
   /** The same of those for a browser in which somebody has signed in. */
@@ -152,7 +152,7 @@ export function createApp(dependencies: AppDependencies): App {
     },
     clientAddress,
   });
-  const exchange = createRateExchange({
+  const sync = createReplicaSync({
     store: createRateWindowStore(dataSource.manager, BUDGET_WINDOWS),
     buckets: budgets.buckets,
     clock: dependencies.clock ?? createSteadyClock(),
@@ -160,7 +160,7 @@ export function createApp(dependencies: AppDependencies): App {
   });
   const limitRate = createRateLimit<GuardedState>({
     sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
-    ...{ now: exchange.now, register },
+    ...{ now: sync.now, register },
   });
   // A request to another space is another request.
   const idempotency = createIdempotency(keyring, [headers.space]);
@@ -195,12 +195,12 @@ export function createApp(dependencies: AppDependencies): App {
     ...createContactRoutes({ spaceContext }),
     ...createProductRoutes({ spaceContext }),
     ...createSpaceRoutes({ pagination, clientAddress }),
-    ...createUsageRoutes({ budgets, now: exchange.now }),
+    ...createUsageRoutes({ budgets, now: sync.now }),
     ...createKeyRoutes(keys),
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ browsers, csrf, presentations, prefixes, refusedSignIns, now: exchange.now },
+    ...{ browsers, csrf, presentations, prefixes, refusedSignIns, now: sync.now },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
@@ -209,7 +209,7 @@ export function createApp(dependencies: AppDependencies): App {
     ...{ dataSource, pages, csrf, clientAddress, presentations, keys, idempotency },
     ...{ sessions: oauth.sessions, signInPage: oauth.signInPage, resourceMetadataUrl },
     refuse: guard(undefined) as Middleware,
-    limitSession: createSessionLimit({ ...exchange, register, buckets: budgets.perMinute }),
+    limitSession: createSessionLimit({ ...sync, register, buckets: budgets.perMinute }),
     tenantHeader: headers.tenant,
   });
   const openRoutes = [
@@ -276,7 +276,7 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(createRoutes('', openRoutes, () => []));
   return {
     ...{ koa, prefixes, activity: flushedWith(activity, refusedSignIns) },
-    budgets: exchange,
+    budgets: sync,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,
     otherRoutes: [

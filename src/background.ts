@@ -38,11 +38,11 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
     setInterval(() => void cleanUp(dependencies), CLEAN_EVERY_MS),
     setInterval(() => void refreshSigningKeys(signingKeys, log), FOLLOW_EVERY_MS),
     setInterval(() => void refreshPrefixes(app, log), FOLLOW_EVERY_MS),
-    setInterval(() => void app.budgets.exchange(), SHARE_BUDGETS_EVERY_MS),
+    setInterval(() => void app.budgets.sync(), SHARE_BUDGETS_EVERY_MS),
   ];
   return async () => {
     for (const timer of timers) clearInterval(timer);
-    await Promise.all([app.activity.flush(), app.budgets.exchange()]);
+    await Promise.all([app.activity.flush(), app.budgets.sync()]);
   };
 }
 

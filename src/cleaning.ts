@@ -7,7 +7,7 @@ import { DEFAULT_RETENTION, maintainPartitions, type Retention } from './db/part
 import { eraseOldAnswers, forgetEndedGrants } from './grants/grant-cleaning.js';
 import { createAttemptStore } from './http/attempts.js';
 import { forgetOldAnswers } from './http/idempotency.js';
-import { forgetOldRateWindows } from './http/rate-window-store.js';
+import { deleteExpiredRateWindows } from './http/rate-window-store.js';
 import { deleteExpiredInteractions } from './oauth/interaction-store.js';
 import { forgetExpiredSessions } from './sessions/session-store.js';
 import { forgetEndedKeys } from './signing-keys/signing-key-store.js';
@@ -23,7 +23,7 @@ const STEPS: readonly Step[] = [
   ({ manager }, signal) => deleteExpiredInteractions(manager, signal),
   ({ manager }) => createAttemptStore(manager).forgetOld(),
   ({ manager }) => forgetEndedKeys(manager),
-  ({ manager }, signal) => forgetOldRateWindows(manager, BUDGET_WINDOWS, signal),
+  ({ manager }, signal) => deleteExpiredRateWindows(manager, BUDGET_WINDOWS, signal),
   // Grants first: a revocation is kept as long as its grant.
   ({ manager }, signal) => forgetEndedGrants(manager, signal),
   ({ manager }, signal) => forgetOldRevocations(manager, signal),

@@ -137,7 +137,7 @@ async function serve(
     signal: stopped,
   });
   try {
-    await Promise.all([app.budgets.exchange(), app.prefixes.refresh()]);
+    await Promise.all([app.budgets.sync(), app.prefixes.refresh()]);
     await listen(server, config.HOST, config.PORT);
     const { address, port } = server.address() as AddressInfo;
     log.info({ address, port, issuer: config.ISSUER }, 'listening');

@@ -1,44 +1,44 @@
 import { add, advance, createCount, isOver, slotAt, type SlidingCount } from './sliding-window.js';
 
-/** A count that replicas tell each other of. */
+/** A count that replicas publish to each other. */
 export interface Bucket extends SlidingCount {
-  /** The first slot in which something was counted that is yet to be told; `NONE` if all is. */
-  untoldFrom: number;
+  /** The first slot with units that are not published yet; `NONE` if all are. */
+  pendingFrom: number;
 }
 
-/** The buckets of one window: in memory, and as many as fit there. */
+/** The buckets of one window. They are held in memory, up to a fixed number. */
 export interface RateBuckets {
   readonly windowSeconds: number;
-  /** The bucket of this name as it is now; a new one if nothing is known of it. */
+  /** Finds the bucket of this name, or creates it. Units that left the window are dropped. */
   open(id: string, now: number): Bucket;
-  /** The same for what only others have counted so far: none if memory is wanted for more. */
+  /** The same for a bucket that only other replicas have counted on. @returns `undefined` if memory is half full */
   openForOthers(id: string, now: number): Bucket | undefined;
   /** Counts on a bucket that was just opened. */
   add(bucket: Bucket, units: number): void;
 
-  /** Hands over the buckets of which something is to be told, and from which slot on. */
-  takeUntold(): Untold[];
-  /** It could not be told. */
-  giveBack(untold: Untold): void;
-  /** Hands over the names of those that are new here: others may have counted on them before. */
+  /** Removes and returns the buckets with units to publish, each with the first slot to publish. */
+  takePending(): Pending[];
+  /** Puts a bucket back that could not be published. */
+  giveBack(pending: Pending): void;
+  /** Removes and returns the names of new buckets. Other replicas may have counted on them before. */
   takeNew(): string[];
   giveBackNew(ids: readonly string[]): void;
 
-  /** Forgets some of those on which nothing counts any more; to be called every second. */
+  /** Deletes some of the buckets whose window is over. To be called every second. */
   sweep(now: number): void;
-  /** Forgets all, because the time was another than it seemed to be. */
+  /** Deletes all buckets, after the clock was corrected. */
   clear(): void;
   size(): number;
 }
 
-export interface Untold {
+export interface Pending {
   readonly bucket: Bucket;
   readonly from: number;
 }
 
-/** At some 400 bytes each, 600 where there are other replicas. */
+/** Each takes about 400 bytes, or 600 with other replicas. */
 const MAX_BUCKETS = 100_000;
-/** A round past all of them takes so many sweeps. */
+/** Sweeps per pass over all buckets. */
 const SWEEPS = 60;
 const NONE = -1;
 
@@ -47,41 +47,41 @@ export function createRateBuckets(
   { maxBuckets = MAX_BUCKETS }: { readonly maxBuckets?: number } = {},
 ): RateBuckets {
   const buckets = new Map<string, Bucket>();
-  /** Goes round and round: what is next to be looked at, or to give way. */
-  let round = buckets.values();
-  /** So many are looked at by a sweep: what a round began with must not shrink its pace. */
-  let pace = 0;
-  let untold: Bucket[] = [];
+  /** Iterates over all buckets again and again, for sweeping and evicting. */
+  let cursor = buckets.values();
+  /** Buckets per sweep, fixed for a full pass so that deletions do not slow it down. */
+  let perSweep = 0;
+  let pending: Bucket[] = [];
   let fresh: string[] = [];
 
   function create(id: string, slot: number): Bucket {
-    if (buckets.size >= maxBuckets) giveWay();
-    // A copy: a part of a longer text would keep the whole of it in memory.
-    const bucket = { ...createCount(Buffer.from(id).toString(), slot), untoldFrom: NONE };
+    if (buckets.size >= maxBuckets) evict();
+    // Copies the id: a slice of a longer string would keep the whole string in memory.
+    const bucket = { ...createCount(Buffer.from(id).toString(), slot), pendingFrom: NONE };
     buckets.set(bucket.id, bucket);
     if (fresh.length < maxBuckets) fresh.push(bucket.id);
     return bucket;
   }
 
-  function lookAtNext(): Bucket | undefined {
-    const next = round.next();
+  function nextBucket(): Bucket | undefined {
+    const next = cursor.next();
     if (!next.done) return next.value;
-    round = buckets.values();
-    pace = 0;
+    cursor = buckets.values();
+    perSweep = 0;
     return undefined;
   }
 
-  function giveWay(): void {
-    const bucket = lookAtNext() ?? lookAtNext();
+  function evict(): void {
+    const bucket = nextBucket() ?? nextBucket();
     if (bucket !== undefined) buckets.delete(bucket.id);
   }
 
-  function markUntold(bucket: Bucket, from: number): void {
-    if (bucket.untoldFrom !== NONE) {
-      bucket.untoldFrom = Math.min(bucket.untoldFrom, from);
-    } else if (untold.length < maxBuckets) {
-      bucket.untoldFrom = from;
-      untold.push(bucket);
+  function markPending(bucket: Bucket, from: number): void {
+    if (bucket.pendingFrom !== NONE) {
+      bucket.pendingFrom = Math.min(bucket.pendingFrom, from);
+    } else if (pending.length < maxBuckets) {
+      bucket.pendingFrom = from;
+      pending.push(bucket);
     }
   }
 
@@ -99,18 +99,18 @@ export function createRateBuckets(
       buckets.has(id) || buckets.size < maxBuckets / 2 ? open(id, now) : undefined,
     add(bucket, units) {
       add(bucket, units);
-      if (bucket.untoldFrom === NONE) markUntold(bucket, bucket.newest);
+      if (bucket.pendingFrom === NONE) markPending(bucket, bucket.newest);
     },
-    takeUntold() {
-      const taken = untold;
-      untold = [];
+    takePending() {
+      const taken = pending;
+      pending = [];
       return taken.map((bucket) => {
-        const from = bucket.untoldFrom;
-        bucket.untoldFrom = NONE;
+        const from = bucket.pendingFrom;
+        bucket.pendingFrom = NONE;
         return { bucket, from };
       });
     },
-    giveBack: ({ bucket, from }) => markUntold(bucket, from),
+    giveBack: ({ bucket, from }) => markPending(bucket, from),
     takeNew() {
       const taken = fresh;
       fresh = [];
@@ -121,17 +121,17 @@ export function createRateBuckets(
     },
     sweep(now) {
       const slot = slotAt(now, windowSeconds);
-      pace = Math.max(pace, Math.ceil(buckets.size / SWEEPS));
-      for (let left = pace; left > 0; left -= 1) {
-        const bucket = lookAtNext();
+      perSweep = Math.max(perSweep, Math.ceil(buckets.size / SWEEPS));
+      for (let left = perSweep; left > 0; left -= 1) {
+        const bucket = nextBucket();
         if (bucket === undefined) return;
         if (isOver(bucket.newest, slot)) buckets.delete(bucket.id);
       }
     },
     clear() {
       buckets.clear();
-      round = buckets.values();
-      untold = [];
+      cursor = buckets.values();
+      pending = [];
       fresh = [];
     },
     size: () => buckets.size,

@@ -3,34 +3,34 @@ import type { EntityManager } from 'typeorm';
 
 import { inBatches } from '../db/batches.js';
 
-/** What was counted on a bucket in one slot of its window. */
+/** The units counted on a bucket in one slot of its window. */
 export interface SlotUnits {
   readonly bucket: string;
   readonly windowSeconds: number;
-  /** When it stops counting, which tells which slot it is: milliseconds by the database's clock. */
+  /** The end of the slot's effect, in milliseconds by the database's clock. It identifies the slot. */
   readonly endsAt: number;
   readonly units: number;
 }
 
-/** What replicas tell each other of their counts, each in rows of its own. */
+/** The counts that replicas publish. Each replica writes rows of its own. */
 export interface RateWindowStore {
   now(): Promise<number>;
-  /** Writes what this replica has counted in slots, all of it: telling it again changes nothing. */
-  tell(counted: readonly SlotUnits[]): Promise<void>;
-  /** What the others together have counted in slots of which any of them told more since then. */
-  heardSince(time: number): Promise<readonly SlotUnits[]>;
-  /** What the others together have counted on these buckets. */
-  heardOf(buckets: readonly string[]): Promise<readonly SlotUnits[]>;
+  /** Writes the total that this replica counted in each slot. Idempotent. */
+  publish(counted: readonly SlotUnits[]): Promise<void>;
+  /** Sums the counts of the other replicas, for slots that any of them published since then. */
+  fetchSince(time: number): Promise<readonly SlotUnits[]>;
+  /** Sums the counts of the other replicas on these buckets. */
+  fetchFor(buckets: readonly string[]): Promise<readonly SlotUnits[]>;
 }
 
-/** More than that cannot be dealt with in a second: the latest are, and others when they change again. */
-const MAX_HEARD = 20_000;
+/** Bounds the work of a second. The latest slots are read first; others when they change again. */
+const MAX_FETCHED = 20_000;
 
 const SUMS = `SELECT bucket, window_seconds AS "windowSeconds", sum(units)::float8 AS units,
   (extract(epoch FROM ends_at) * 1000)::float8 AS "endsAt" FROM rate_windows`;
 const BY_SLOT = 'GROUP BY bucket, ends_at, window_seconds';
 
-/** Costs less to write and read than an array does; no bucket's name holds a line break. */
+/** perf: cheaper to write and read than an array. No bucket's name holds a line break. */
 const lines = (values: readonly (string | number)[]) => values.join('\n');
 
 /** @param windows the lengths of all windows, in seconds */
@@ -38,7 +38,7 @@ export function createRateWindowStore(
   manager: EntityManager,
   windows: readonly number[],
 ): RateWindowStore {
-  // Another after each start: what was counted before is then another's.
+  // New at each start, so that earlier counts of this process are read as another replica's.
   const replica = randomUUID();
   return {
     async now() {
@@ -47,14 +47,14 @@ export function createRateWindowStore(
       );
       return now;
     },
-    async tell(counted) {
+    async publish(counted) {
       await manager.query(
-        // A bucket that gave way and came back may be told of twice, and a statement cannot change a row twice.
+        // An evicted bucket that was created again may occur twice, and a statement cannot change a row twice.
         `INSERT INTO rate_windows AS known (bucket, ends_at, replica, window_seconds, units, changed_at)
          SELECT bucket, to_timestamp(ends_at / 1000), $1, seconds, max(units), gatehouse_now()
          FROM unnest(string_to_array($2, E'\\n'), string_to_array($3, E'\\n')::float8[],
            string_to_array($4, E'\\n')::int[], string_to_array($5, E'\\n')::bigint[])
-           AS told (bucket, ends_at, seconds, units)
+           AS published (bucket, ends_at, seconds, units)
          GROUP BY bucket, ends_at, seconds
          ON CONFLICT (bucket, ends_at, replica) DO UPDATE
            SET units = greatest(known.units, excluded.units), changed_at = excluded.changed_at`,
@@ -67,17 +67,17 @@ export function createRateWindowStore(
         ],
       );
     },
-    heardSince: (time) =>
+    fetchSince: (time) =>
       manager.query<SlotUnits[]>(
         `${SUMS} WHERE replica <> $1 AND (bucket, ends_at) IN (
            SELECT bucket, ends_at FROM rate_windows
            WHERE window_seconds = ANY ($2::int[]) AND changed_at >= to_timestamp($3::float8 / 1000)
              AND replica <> $1 AND ends_at > gatehouse_now()
-           ORDER BY changed_at DESC LIMIT ${MAX_HEARD})
+           ORDER BY changed_at DESC LIMIT ${MAX_FETCHED})
          ${BY_SLOT}`,
         [replica, windows, time],
       ),
-    heardOf: (buckets) =>
+    fetchFor: (buckets) =>
       manager.query<SlotUnits[]>(
         `${SUMS} WHERE replica <> $1 AND bucket = ANY (string_to_array($2, E'\\n')) AND ends_at > gatehouse_now()
          ${BY_SLOT}`,
@@ -86,11 +86,11 @@ export function createRateWindowStore(
   };
 }
 
-/** Replicas' clocks may differ by so much: what was counted in a slot can be told after its end. */
+/** The largest difference between the clocks of replicas: a slot can be published after its end. */
 const GRACE_SECONDS = 10;
 
-/** Throws away what counts no more. */
-export async function forgetOldRateWindows(
+/** Deletes slots that left their window. Safe to run on several replicas at once. */
+export async function deleteExpiredRateWindows(
   manager: EntityManager,
   windows: readonly number[],
   signal: AbortSignal,
@@ -98,13 +98,13 @@ export async function forgetOldRateWindows(
   for (const seconds of windows) {
     await inBatches(async (limit) => {
       const [{ count }] = await manager.query<[{ count: number }]>(
-        `WITH forgotten AS (
+        `WITH deleted AS (
            DELETE FROM rate_windows WHERE (bucket, ends_at, replica) IN (
              SELECT bucket, ends_at, replica FROM rate_windows
              WHERE window_seconds = $1 AND changed_at <= gatehouse_now() - make_interval(secs => $2)
              LIMIT $3 FOR UPDATE SKIP LOCKED)
            RETURNING 1)
-         SELECT count(*)::int AS count FROM forgotten`,
+         SELECT count(*)::int AS count FROM deleted`,
         [seconds, seconds + GRACE_SECONDS, limit],
       );
       return count;

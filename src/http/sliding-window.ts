@@ -1,15 +1,15 @@
 /**
- * One count within a sliding window. The window is cut into slots, and what was counted in a slot leaves
- * together: never later than the window is long, and a twentieth of it earlier at the most.
+ * One count within a sliding window. The window is cut into 20 slots. The units of a slot leave the window
+ * together: up to a twentieth of its length early, never late.
  *
- * All times are milliseconds since the epoch; slots are numbered from there on.
+ * All times are milliseconds since the epoch. Slots are numbered from the epoch.
  */
 export interface SlidingCount {
   readonly id: string;
-  /** All that counts now. */
+  /** The units within the window. */
   used: number;
   newest: number;
-  /** By slot, modulo their number: what was counted here, and elsewhere, if anything was. */
+  /** Units by slot number modulo `SLOTS`: counted by this replica, and by others (`undefined` if none). */
   readonly own: number[];
   others: number[] | undefined;
 }
@@ -22,7 +22,7 @@ export function slotAt(time: number, windowSeconds: number): number {
   return Math.floor(time / lengthOf(windowSeconds));
 }
 
-/** When the units of a slot stop counting. */
+/** The time at which the units of a slot leave the window. */
 export function endOf(slot: number, windowSeconds: number): number {
   return (slot + SLOTS) * lengthOf(windowSeconds);
 }
@@ -37,7 +37,7 @@ export function createCount(id: string, slot: number): SlidingCount {
   return { id, used: 0, newest: slot, own: [...ZEROS], others: undefined };
 }
 
-/** Drops what has left the window by this slot. Time that goes back changes nothing. */
+/** Moves the window to this slot and drops the units that left it. An earlier slot changes nothing. */
 export function advance(count: SlidingCount, slot: number): void {
   if (slot <= count.newest) return;
   for (let next = Math.max(count.newest + 1, slot - SLOTS + 1); next <= slot; next += 1) {
@@ -55,9 +55,9 @@ export function add(count: SlidingCount, units: number): void {
   count.used += units;
 }
 
-/** Others have counted as much in a slot: what is known of that only ever grows. */
-export function learn(count: SlidingCount, slot: number, units: number): void {
-  // Another's clock may be ahead by a moment.
+/** Sets the units that other replicas counted in a slot. A smaller number than known is ignored. */
+export function merge(count: SlidingCount, slot: number, units: number): void {
+  // The clock of another replica may be slightly ahead.
   if (slot === count.newest + 1) advance(count, slot);
   if (slot > count.newest || isOver(slot, count.newest)) return;
   const index = slot % SLOTS;
@@ -68,7 +68,7 @@ export function learn(count: SlidingCount, slot: number, units: number): void {
   count.used += more;
 }
 
-/** What was counted here, slot by slot from one of them on. */
+/** The units that this replica counted, by slot, from the given slot on. */
 export function ownSince(count: SlidingCount, first: number): { slot: number; units: number }[] {
   const found = [];
   for (let slot = Math.max(first, count.newest - SLOTS + 1); slot <= count.newest; slot += 1) {
@@ -78,12 +78,12 @@ export function ownSince(count: SlidingCount, first: number): { slot: number; un
   return found;
 }
 
-/** Whether a slot does not count any more once another has come. */
+/** Whether a slot has left the window whose newest slot is `current`. */
 export function isOver(slot: number, current: number): boolean {
   return current >= slot + SLOTS;
 }
 
-/** In how many seconds more of the limit is left than is now; 0 if nothing is used. */
+/** Seconds until more of the limit is left than now; 0 if nothing is used. */
 export function secondsUntilMore(
   count: SlidingCount,
   { limit, windowSeconds, now }: { limit: number; windowSeconds: number; now: number },

@@ -5,7 +5,7 @@ import {
   add,
   advance,
   createCount,
-  learn,
+  merge,
   ownSince,
   secondsUntilMore,
   slotAt,
@@ -13,7 +13,7 @@ import {
 
 const WINDOW_SECONDS = 60;
 const WINDOW = WINDOW_SECONDS * 1000;
-/** How much earlier than its time something may leave. */
+/** Units may leave the window earlier by this much. */
 const GRAIN = WINDOW / 20;
 
 const at = (time: number) => slotAt(time, WINDOW_SECONDS);
@@ -27,19 +27,19 @@ describe('a sliding window', () => {
     },
   );
 
-  it('holds what was counted within its length, of the oldest twentieth perhaps nothing any more', () => {
+  it('holds the units of its length, except perhaps those of the oldest twentieth', () => {
     fc.assert(
       fc.property(steps, fc.nat(WINDOW), (taken, start) => {
         let now = 1_800_000_000_000 + start;
         const count = createCount('bucket', at(now));
         const seen: { time: number; units: number }[] = [];
-        const within = (span: number) =>
+        const unitsOfLast = (span: number) =>
           seen.filter(({ time }) => time > now - span).reduce((sum, { units }) => sum + units, 0);
         for (const { wait, units } of taken) {
           now += wait;
           advance(count, at(now));
-          expect(count.used).toBeLessThanOrEqual(within(WINDOW));
-          expect(count.used).toBeGreaterThanOrEqual(within(WINDOW - GRAIN));
+          expect(count.used).toBeLessThanOrEqual(unitsOfLast(WINDOW));
+          expect(count.used).toBeGreaterThanOrEqual(unitsOfLast(WINDOW - GRAIN));
           add(count, units);
           seen.push({ time: now, units });
         }
@@ -47,7 +47,7 @@ describe('a sliding window', () => {
     );
   });
 
-  it('says to the second when more is left, and never more than its own length', () => {
+  it('reports to the second when more is left, and at most its own length', () => {
     fc.assert(
       fc.property(steps, fc.integer({ min: 1, max: 100 }), (taken, limit) => {
         let now = 1_800_000_000_000;
@@ -70,7 +70,7 @@ describe('a sliding window', () => {
     );
   });
 
-  it('is not moved by time that goes back', () => {
+  it('ignores time that steps back', () => {
     const count = createCount('bucket', at(WINDOW));
     advance(count, at(2 * WINDOW));
     add(count, 3);
@@ -79,21 +79,21 @@ describe('a sliding window', () => {
     expect(count.used).toBe(6);
   });
 
-  it('counts what others have counted once, and never less of it than was known', () => {
+  it('counts the units of other replicas once, and never fewer than known before', () => {
     const slot = at(WINDOW);
     const count = createCount('bucket', slot);
     add(count, 5);
-    learn(count, slot, 20);
-    learn(count, slot, 25);
-    learn(count, slot, 20);
+    merge(count, slot, 20);
+    merge(count, slot, 25);
+    merge(count, slot, 20);
     expect(count.used).toBe(30);
   });
 
-  it('tells what was counted here, slot by slot', () => {
+  it('lists the units of this replica by slot', () => {
     const slot = at(WINDOW);
     const count = createCount('bucket', slot);
     add(count, 5);
-    learn(count, slot, 20);
+    merge(count, slot, 20);
     advance(count, slot + 2);
     add(count, 1);
     add(count, 1);
@@ -104,13 +104,13 @@ describe('a sliding window', () => {
     expect(ownSince(count, slot)).toEqual([later]);
   });
 
-  it('takes nothing from slots that it has left, or that lie ahead', () => {
+  it('ignores slots that left the window and slots further ahead than the next', () => {
     const slot = at(WINDOW);
     const count = createCount('bucket', slot);
-    learn(count, slot - 20, 7);
-    learn(count, slot + 2, 7);
+    merge(count, slot - 20, 7);
+    merge(count, slot + 2, 7);
     expect(count.used).toBe(0);
-    learn(count, slot + 1, 7);
+    merge(count, slot + 1, 7);
     expect(count.used).toBe(7);
   });
 });

@@ -1,18 +1,18 @@
 import type { Logger } from 'pino';
 
-import type { RateBuckets, Untold } from './rate-buckets.js';
+import type { RateBuckets, Pending } from './rate-buckets.js';
 import type { RateWindowStore, SlotUnits } from './rate-window-store.js';
-import { advance, endOf, learn, ownSince, slotAt, slotEndingAt } from './sliding-window.js';
+import { advance, endOf, merge, ownSince, slotAt, slotEndingAt } from './sliding-window.js';
 
-/** Lets replicas know of each other's counts. */
-export interface RateExchange {
-  /** The time that counting goes by: this process's, put right by the database's. */
+/** Shares the counts of rate limits between replicas. */
+export interface ReplicaSync {
+  /** The time used for counting: this process's clock, corrected by the database's. */
   readonly now: () => number;
   /**
-   * Tells what was counted here and learns what others have counted; to be called every second. Never
-   * throws: while the database is away, counting goes on without the others.
+   * Publishes the counts of this replica and merges those of the others. To be called every second. Never
+   * throws: while the database is unavailable, each replica counts alone.
    */
-  readonly exchange: () => Promise<void>;
+  readonly sync: () => Promise<void>;
 }
 
 interface Dependencies {
@@ -25,15 +25,15 @@ interface Dependencies {
 }
 
 /** Buckets of one statement. */
-const TOLD_AT_ONCE = 2000;
-/** Each can have rows for every slot. */
-const NEW_AT_ONCE = 500;
-/** What was changed earlier may have become visible later; it is read again. */
+const PUBLISH_BATCH = 2000;
+/** Smaller, because each bucket can have a row for every slot. */
+const FETCH_BATCH = 500;
+/** Rows are read again for this long: a change may become visible after a later one. */
 const OVERLAP_MS = 1000;
-/** Replicas whose clocks differ by less agree well enough. */
+/** Smaller differences between clocks are tolerated. */
 const MAX_SKEW_MS = 1000;
 
-export function createRateExchange({ store, buckets, clock, log }: Dependencies): RateExchange {
+export function createReplicaSync({ store, buckets, clock, log }: Dependencies): ReplicaSync {
   const byWindow = new Map(buckets.map((item) => [item.windowSeconds, item]));
   let offset = 0;
   let since: number | undefined;
@@ -43,8 +43,8 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
 
   const now = () => clock() + offset;
 
-  /** Replicas cannot share slots unless they agree on the time. */
-  async function followDatabase(): Promise<number> {
+  /** Corrects the clock by the database's: replicas share slots, which are numbered by time. */
+  async function adjustClock(): Promise<number> {
     const asked = now();
     const time = await store.now();
     const answered = now();
@@ -56,27 +56,27 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
     return time;
   }
 
-  async function tell(own: RateBuckets): Promise<void> {
-    const untold = own.takeUntold();
-    for (let start = 0; start < untold.length; start += TOLD_AT_ONCE) {
-      const counted = untold.slice(start, start + TOLD_AT_ONCE).flatMap((item) => {
+  async function publish(own: RateBuckets): Promise<void> {
+    const pending = own.takePending();
+    for (let start = 0; start < pending.length; start += PUBLISH_BATCH) {
+      const counted = pending.slice(start, start + PUBLISH_BATCH).flatMap((item) => {
         advance(item.bucket, slotAt(now(), own.windowSeconds));
         return slotsOf(item, own.windowSeconds);
       });
       try {
-        if (counted.length > 0) await store.tell(counted);
+        if (counted.length > 0) await store.publish(counted);
       } catch (error) {
-        for (const item of untold.slice(start)) own.giveBack(item);
+        for (const item of pending.slice(start)) own.giveBack(item);
         throw error;
       }
     }
   }
 
-  async function learnOfNew(own: RateBuckets): Promise<void> {
+  async function fetchNew(own: RateBuckets): Promise<void> {
     const ids = own.takeNew();
-    for (let start = 0; start < ids.length; start += NEW_AT_ONCE) {
+    for (let start = 0; start < ids.length; start += FETCH_BATCH) {
       try {
-        learnAll(await store.heardOf(ids.slice(start, start + NEW_AT_ONCE)));
+        mergeAll(await store.fetchFor(ids.slice(start, start + FETCH_BATCH)));
       } catch (error) {
         own.giveBackNew(ids.slice(start));
         throw error;
@@ -84,27 +84,27 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
     }
   }
 
-  function learnAll(heard: readonly SlotUnits[]): void {
-    for (const { bucket, windowSeconds, endsAt, units } of heard) {
+  function mergeAll(fetched: readonly SlotUnits[]): void {
+    for (const { bucket, windowSeconds, endsAt, units } of fetched) {
       const slot = slotEndingAt(endsAt, windowSeconds);
-      // What was counted by a clock that is far ahead must not make time jump here.
+      // A replica whose clock is far ahead must not move the time here.
       if (slot > slotAt(now(), windowSeconds) + 1) continue;
       const own = byWindow.get(windowSeconds)?.openForOthers(bucket, now());
-      if (own !== undefined) learn(own, slot, units);
+      if (own !== undefined) merge(own, slot, units);
     }
   }
 
-  async function exchangeNow(): Promise<void> {
-    const time = await followDatabase();
-    for (const each of buckets) await tell(each);
-    learnAll(await store.heardSince((since ?? time) - OVERLAP_MS));
+  async function syncNow(): Promise<void> {
+    const time = await adjustClock();
+    for (const each of buckets) await publish(each);
+    mergeAll(await store.fetchSince((since ?? time) - OVERLAP_MS));
     since = time;
-    for (const each of buckets) await learnOfNew(each);
+    for (const each of buckets) await fetchNew(each);
   }
 
   async function attempt(): Promise<void> {
     try {
-      await exchangeNow();
+      await syncNow();
       if (isAway) log.info({}, 'budgets are shared with the other replicas again');
       isAway = false;
     } catch (error) {
@@ -116,8 +116,8 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
 
   return {
     now,
-    exchange() {
-      // One may follow the one that is running, which may have missed the latest; no more than one.
+    sync() {
+      // At most one run is queued behind the running one, which may have missed the latest counts.
       next ??= running.then(() => {
         next = undefined;
         running = attempt();
@@ -128,13 +128,13 @@ export function createRateExchange({ store, buckets, clock, log }: Dependencies)
   };
 }
 
-/** A clock that never steps back, as the system's may. */
+/** A clock that never steps back, unlike the system's. */
 export function createSteadyClock(): () => number {
   const { timeOrigin } = performance;
   return () => timeOrigin + performance.now();
 }
 
-function slotsOf({ bucket, from }: Untold, windowSeconds: number): SlotUnits[] {
+function slotsOf({ bucket, from }: Pending, windowSeconds: number): SlotUnits[] {
   return ownSince(bucket, from).map(({ slot, units }) => ({
     ...{ bucket: bucket.id, windowSeconds, units },
     endsAt: endOf(slot, windowSeconds),
