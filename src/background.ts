@@ -2,19 +2,19 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import type { App } from './app.js';
-import { clean } from './cleaning.js';
+import { runCleanup } from './cleanup.js';
 import type { Config } from './config.js';
-import { FOLLOWED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
+import { REFRESHED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
 import { sealAnew } from './credentials/readable.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 
-/** Last use must show within ten seconds. */
+/** Last use must be visible within ten seconds. */
 const FLUSH_EVERY_MS = 7000;
-const CLEAN_EVERY_MS = 60_000;
-/** How far replicas may lag behind a rotation of the signing keys, or a new prefix of imported keys. */
-const FOLLOW_EVERY_MS = FOLLOWED_WITHIN_SECONDS * 1000;
-const SHARE_BUDGETS_EVERY_MS = 1000;
+const CLEANUP_EVERY_MS = 60_000;
+/** Bounds how long replicas use signing keys and prefixes of imported keys that have changed. */
+const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
+const SYNC_BUDGETS_EVERY_MS = 1000;
 
 interface Dependencies {
   readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes'>;
@@ -23,22 +23,22 @@ interface Dependencies {
   readonly keyring: Keyring;
   readonly signingKeys: SigningKeys;
   readonly log: Logger;
-  /** Ends a cleanup under way. */
+  /** Stops a running cleanup. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Starts the work that no request waits for.
- * @returns ends it, and writes what requests left to be written
+ * Starts the background work.
+ * @returns stops it and flushes pending activity
  */
 export function startBackground(dependencies: Dependencies): () => Promise<void> {
   const { app, signingKeys, log } = dependencies;
   const timers = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void cleanUp(dependencies), CLEAN_EVERY_MS),
-    setInterval(() => void refreshSigningKeys(signingKeys, log), FOLLOW_EVERY_MS),
-    setInterval(() => void refreshPrefixes(app, log), FOLLOW_EVERY_MS),
-    setInterval(() => void app.budgets.sync(), SHARE_BUDGETS_EVERY_MS),
+    setInterval(() => void cleanUp(dependencies), CLEANUP_EVERY_MS),
+    setInterval(() => void refreshSigningKeys(signingKeys, log), REFRESH_EVERY_MS),
+    setInterval(() => void refreshPrefixes(app, log), REFRESH_EVERY_MS),
+    setInterval(() => void app.budgets.sync(), SYNC_BUDGETS_EVERY_MS),
   ];
   return async () => {
     for (const timer of timers) clearInterval(timer);
@@ -48,10 +48,10 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
 
 async function cleanUp({ config, dataSource, keyring, log, signal }: Dependencies): Promise<void> {
   try {
-    await clean(dataSource, signal, { auditRetentionDays: config.AUDIT_RETENTION_DAYS });
+    await runCleanup(dataSource, signal, { auditRetentionDays: config.AUDIT_RETENTION_DAYS });
     await sealAnew(dataSource.manager, keyring, signal);
   } catch (error) {
-    log.warn({ err: error }, 'cleaning up failed');
+    log.warn({ err: error }, 'the cleanup failed');
   }
 }
 

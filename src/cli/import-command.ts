@@ -7,7 +7,7 @@ import type { RefusedLine } from '../api-keys/import-line.js';
 import { importKeys, type ImportReport } from '../api-keys/key-import.js';
 import {
   declareForms,
-  FOLLOWED_WITHIN_SECONDS,
+  REFRESHED_WITHIN_SECONDS,
   type DeclaredForms,
 } from '../credentials/imported-prefixes.js';
 import {
@@ -73,7 +73,7 @@ export const IMPORT_COMMAND: Command = {
 
 /** Until every running server knows a prefix or pattern that was new then. */
 async function untilFollowed(since: number, messages: Writable): Promise<void> {
-  const left = since + (FOLLOWED_WITHIN_SECONDS + 1) * 1000 - performance.now();
+  const left = since + (REFRESHED_WITHIN_SECONDS + 1) * 1000 - performance.now();
   if (left <= 0) return;
   messages.write('Waiting a few seconds until every server knows the new prefix or pattern…\n');
   await pause(left);

@@ -12,14 +12,14 @@ export interface ImportedPrefixes {
   /** Whether a text could be such a key. Never throws. */
   covers(text: string): boolean;
   /**
-   * Reads them again: to be called every few seconds, as `FOLLOWED_WITHIN_SECONDS` says. A prefix or pattern
+   * Reads them again: to be called every few seconds, as `REFRESHED_WITHIN_SECONDS` says. A prefix or pattern
    * that was declared is known here then; none is ever taken back.
    */
   refresh(): Promise<void>;
 }
 
 /** How long servers may take to know a new prefix or pattern. */
-export const FOLLOWED_WITHIN_SECONDS = 5;
+export const REFRESHED_WITHIN_SECONDS = 5;
 
 /** One word of printable ASCII, long enough not to be guessed. */
 const FOREIGN = new RegExp(`^[\\x21-\\x7e]{${KEY_LENGTH.min},${KEY_LENGTH.max}}$`);

@@ -62,10 +62,13 @@ const FORGOTTEN_AFTER_DAYS = 32;
  *
  * @param signal ends it after those that are just being forgotten
  */
-export function forgetOldRevocations(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteExpiredRevocations(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<void> {
   return inBatches(async (limit) => {
     const [{ count }] = await manager.query<[{ count: number }]>(
-      `WITH forgotten AS (
+      `WITH deleted AS (
          DELETE FROM revocations WHERE (subject, seq) IN (
            SELECT r.subject, r.seq FROM revocations r
            WHERE (starts_with(r.subject, 'grt_') OR starts_with(r.subject, 'tok_'))
@@ -73,7 +76,7 @@ export function forgetOldRevocations(manager: EntityManager, signal?: AbortSigna
              AND NOT EXISTS (SELECT FROM grants g WHERE g.id = r.subject)
            ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING 1)
-       SELECT count(*)::int AS count FROM forgotten`,
+       SELECT count(*)::int AS count FROM deleted`,
       [FORGOTTEN_AFTER_DAYS, limit],
     );
     return count;

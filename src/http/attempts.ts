@@ -20,7 +20,7 @@ export interface AttemptStore {
   /** Takes the latest attempt back: it turned out not to be one of those that are limited. */
   giveBack(bucket: string): Promise<void>;
   /** Forgets all buckets whose window is over. */
-  forgetOld(): Promise<void>;
+  deleteExpired(): Promise<void>;
 }
 
 const RECENT = `array(SELECT time FROM unnest(known.times) AS time
@@ -53,7 +53,7 @@ export function createAttemptStore(manager: EntityManager): AttemptStore {
         [bucket],
       );
     },
-    async forgetOld() {
+    async deleteExpired() {
       await manager.query(`DELETE FROM attempts WHERE expires_at <= gatehouse_now()`);
     },
   };

@@ -97,16 +97,19 @@ export function createIdempotency(sealer: Sealer, headers: readonly string[]): I
  *
  * @param signal ends it after the records that are just being forgotten
  */
-export function forgetOldAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteExpiredResponses(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<void> {
   return inBatches(async (limit) => {
     const [{ count }] = await manager.query<[{ count: number }]>(
-      `WITH forgotten AS (
+      `WITH deleted AS (
          DELETE FROM idempotency_records WHERE (scope, key) IN (
            SELECT scope, key FROM idempotency_records
            WHERE created_at <= gatehouse_now() - make_interval(hours => $1)
            LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING 1)
-       SELECT count(*)::int AS count FROM forgotten`,
+       SELECT count(*)::int AS count FROM deleted`,
       [HOURS_KEPT, limit],
     );
     return count;

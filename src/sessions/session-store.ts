@@ -170,7 +170,7 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
 }
 
 /** Deletes sessions that are over, a bounded number at a time. */
-export function forgetExpiredSessions(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteExpiredSessions(manager: EntityManager, signal?: AbortSignal): Promise<void> {
   return inBatches(
     (limit) =>
       count(

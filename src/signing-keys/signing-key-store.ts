@@ -157,7 +157,7 @@ export function openKey(keyring: Keyring, { id, sealed }: PublishedKey): JWK {
 }
 
 /** Deletes the keys that are no longer published, with their private halves. */
-export async function forgetEndedKeys(manager: EntityManager): Promise<void> {
+export async function deleteEndedKeys(manager: EntityManager): Promise<void> {
   await manager.query(`DELETE FROM signing_keys WHERE ends_at <= gatehouse_now()`);
 }
 

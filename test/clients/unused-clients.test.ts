@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import { createClientStore } from '../../src/clients/client-store.js';
 import type { TestApp } from '../support/app.js';
 import {
@@ -27,7 +27,7 @@ describe('a client that was registered and never used', () => {
 
   const cleanUpAfter = async (days: number) => {
     await gatehouse.database.shiftClock(`${days} days`);
-    await clean(gatehouse.dataSource, new AbortController().signal);
+    await runCleanup(gatehouse.dataSource, new AbortController().signal);
   };
   const statusOf = async ({ client_id, registration_access_token }: Response['body']) =>
     (await managing(gatehouse, client_id, registration_access_token).get()).status;
@@ -119,7 +119,7 @@ describe('a client that was registered and never used', () => {
          AND blocked_at IS NULL ORDER BY unused_since LIMIT 1000 FOR UPDATE SKIP LOCKED`,
     );
     expect(JSON.stringify(plan)).toContain('clients_unused');
-    await clean(gatehouse.dataSource, new AbortController().signal);
+    await runCleanup(gatehouse.dataSource, new AbortController().signal);
     const left = await gatehouse.database.query(
       `SELECT FROM clients WHERE name = 'x' AND metadata = '{}'`,
     );

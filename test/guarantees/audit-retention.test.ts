@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import { createActivityRecorder } from '../../src/credentials/activity.js';
 import { migrate } from '../../src/db/migrate.js';
 import { createLog } from '../../src/log.js';
@@ -35,7 +35,7 @@ describe('the audit log', () => {
       [subject],
     );
   const cleanUp = (auditRetentionDays: number) =>
-    clean(gatehouse.dataSource, new AbortController().signal, { auditRetentionDays });
+    runCleanup(gatehouse.dataSource, new AbortController().signal, { auditRetentionDays });
 
   it('keeps its rows, ids and rules when it becomes partitioned, and going back', async () => {
     await downTo(gatehouse.database, 'ImportedPatterns1764140000000');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import type { TokenResponse } from '../support/oauth.js';
 import { refresh, revoke, statusOf } from '../support/token-families.js';
 import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
@@ -70,7 +70,7 @@ describe('two installations of one app by one user', () => {
     const shiftClock = async (by: string) => {
       await both.gatehouse.database.shiftClock(by);
       // What servers do every minute: the partitions for that time.
-      await clean(both.gatehouse.dataSource, new AbortController().signal);
+      await runCleanup(both.gatehouse.dataSource, new AbortController().signal);
     };
     await installBoth();
     await shiftClock('29 days');

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import { PARTITIONED_TABLES } from '../../src/db/partitions.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
 import { createUser, registerClient, type TokenResponse } from '../support/oauth.js';
@@ -23,7 +23,7 @@ describe('partitions', () => {
     await gatehouse.close();
   });
 
-  const cleanUp = () => clean(gatehouse.dataSource, new AbortController().signal);
+  const cleanUp = () => runCleanup(gatehouse.dataSource, new AbortController().signal);
   const newest = async () => {
     const rows = await gatehouse.database.query<{ name: string }>(
       `SELECT max(inhrelid::regclass::text) AS name FROM pg_inherits

@@ -49,7 +49,7 @@ describe('strict limits', () => {
     const bucket = randomUUID();
     await store().take(bucket, LIMIT);
     await gatehouse.database.shiftClock('2 minutes');
-    await store().forgetOld();
+    await store().deleteExpired();
     const rows = await gatehouse.database.query('SELECT FROM attempts WHERE bucket = $1', [bucket]);
     expect(rows).toEqual([]);
     await gatehouse.database.shiftClock('0 seconds');

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'supertest';
 
-import { forgetOldAnswers } from '../../src/http/idempotency.js';
+import { deleteExpiredResponses } from '../../src/http/idempotency.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { countContacts, postContact } from '../support/contacts.js';
@@ -276,11 +276,11 @@ describe('Idempotency-Key', () => {
   it('is forgotten after a day, and not before', async () => {
     await post();
     await gatehouse.database.shiftClock('12 hours');
-    await forgetOldAnswers(gatehouse.dataSource.manager);
+    await deleteExpiredResponses(gatehouse.dataSource.manager);
     expect(await records()).toContainEqual({ key: once });
 
     await gatehouse.database.shiftClock('25 hours');
-    await forgetOldAnswers(gatehouse.dataSource.manager);
+    await deleteExpiredResponses(gatehouse.dataSource.manager);
     expect(await records()).not.toContainEqual({ key: once });
   });
 
@@ -290,7 +290,7 @@ describe('Idempotency-Key', () => {
        SELECT 'many', n, '', 201, '', '', gatehouse_now() - interval '25 hours'
        FROM generate_series(1, 20001) AS n`,
     );
-    await forgetOldAnswers(gatehouse.dataSource.manager);
+    await deleteExpiredResponses(gatehouse.dataSource.manager);
     const left = await gatehouse.database.query(
       `SELECT FROM idempotency_records WHERE scope = 'many'`,
     );

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import type { TestApp } from '../support/app.js';
 import { createTestAppBehindProxy } from '../support/clients.js';
 import {
@@ -30,7 +30,7 @@ describe('GRANT_MAX_DAYS', () => {
   async function shiftClock(by: string): Promise<void> {
     await gatehouse.database.shiftClock(by);
     // What servers do every minute: the partitions for that time.
-    await clean(gatehouse.dataSource, new AbortController().signal);
+    await runCleanup(gatehouse.dataSource, new AbortController().signal);
   }
   /** Seconds for which a refresh token is good at most. */
   async function lifeOf(token = ''): Promise<number> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { eraseOldAnswers } from '../../src/grants/grant-cleaning.js';
+import { eraseExpiredAnswers } from '../../src/grants/grant-cleanup.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from '../support/app.js';
@@ -166,7 +166,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
       expect(dump).not.toContain(Buffer.from(secret).toString('hex'));
     }
     await gatehouse.database.shiftClock('61 seconds');
-    await eraseOldAnswers(gatehouse.dataSource.manager);
+    await eraseExpiredAnswers(gatehouse.dataSource.manager);
     expect(await kept()).toEqual([]);
     await gatehouse.database.shiftClock('0 seconds');
   });

@@ -6,7 +6,7 @@ import { createKeyring } from '../../src/credentials/keyring.js';
 import { createRevocationStore } from '../../src/credentials/revocation-store.js';
 import {
   createSessionStore,
-  forgetExpiredSessions,
+  deleteExpiredSessions,
   type NewSession,
 } from '../../src/sessions/session-store.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
@@ -168,7 +168,7 @@ describe('sessions', () => {
     const session = await saved(ann);
     const alive = await saved(ann, { ttlSeconds: 86_400 });
     await gatehouse.database.shiftClock('90 minutes');
-    await forgetExpiredSessions(gatehouse.dataSource.manager);
+    await deleteExpiredSessions(gatehouse.dataSource.manager);
     const ids = async () =>
       (
         await gatehouse.database.query<{ id: string }>(
@@ -179,7 +179,7 @@ describe('sessions', () => {
     expect(await ids()).toContain(session.id);
 
     await gatehouse.database.shiftClock('121 minutes');
-    await forgetExpiredSessions(gatehouse.dataSource.manager);
+    await deleteExpiredSessions(gatehouse.dataSource.manager);
     expect(await ids()).toEqual([alive.id]);
   });
 

@@ -8,7 +8,7 @@ import {
 } from '../../src/credentials/signing-algorithms.js';
 import {
   createSigningKeyStore,
-  forgetEndedKeys,
+  deleteEndedKeys,
   type Rotation,
 } from '../../src/signing-keys/signing-key-store.js';
 import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/signing-keys.js';
@@ -138,12 +138,12 @@ describe('signing keys', () => {
 
     await gatehouse.database.shiftClock('2 hours 4 minutes');
     expect(await keys.refresh()).toBe(false);
-    await forgetEndedKeys(gatehouse.dataSource.manager);
+    await deleteEndedKeys(gatehouse.dataSource.manager);
 
     await gatehouse.database.shiftClock('2 hours 6 minutes');
     expect(await keys.refresh()).toBe(true);
     expect([published(keys), signing(keys)]).toEqual([[key.id], [key.id]]);
-    await forgetEndedKeys(gatehouse.dataSource.manager);
+    await deleteEndedKeys(gatehouse.dataSource.manager);
     expect(
       await gatehouse.database.query(`SELECT id FROM signing_keys WHERE algorithm = 'ES256'`),
     ).toEqual([{ id: key.id }]);

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import { createRevocationStore } from '../../src/credentials/revocation-store.js';
 import { createTestApp, type TestApp } from './app.js';
 import {
@@ -74,7 +74,7 @@ export async function simulate({ gatehouse, moveTo }: Simulated, days: number): 
   for (let day = 1; day <= days; day++) {
     moveTo(day);
     await gatehouse.database.shiftClock(`${day} days`);
-    await clean(gatehouse.dataSource, new AbortController().signal);
+    await runCleanup(gatehouse.dataSource, new AbortController().signal);
     const due = installations.filter(({ usedOn, everyDays }) => day - usedOn >= everyDays);
     await Promise.all(due.map((one) => use(gatehouse, installer, one, day)));
     await abandon(gatehouse, installer);

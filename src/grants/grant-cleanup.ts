@@ -2,8 +2,8 @@ import type { EntityManager } from 'typeorm';
 
 import { inBatches } from '../db/batches.js';
 
-/** Deletes grants under which nothing lives any more, a bounded number at a time. */
-export function forgetEndedGrants(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+/** Deletes grants without a valid credential, a bounded number at a time. */
+export function deleteEndedGrants(manager: EntityManager, signal?: AbortSignal): Promise<void> {
   return inBatches(
     (limit) =>
       count(
@@ -20,7 +20,7 @@ export function forgetEndedGrants(manager: EntityManager, signal?: AbortSignal):
  * Erases the answers that were kept for a grace window once it is over: they hold secrets. Where the successor was
  * used before, consuming it has erased its answer already.
  */
-export function eraseOldAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function eraseExpiredAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
   return inBatches(
     (limit) =>
       count(

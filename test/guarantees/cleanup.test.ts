@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { clean } from '../../src/cleaning.js';
+import { runCleanup } from '../../src/cleanup.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 /** Two of everything: `old` is over by now, `new` is not. */
@@ -47,7 +47,8 @@ describe('what is over is thrown away', () => {
   });
   afterAll(() => gatehouse.close());
 
-  const cleanUp = (signal = new AbortController().signal) => clean(gatehouse.dataSource, signal);
+  const cleanUp = (signal = new AbortController().signal) =>
+    runCleanup(gatehouse.dataSource, signal);
   const column = async (sql: string) => {
     const rows = await gatehouse.database.query<{ value: string }>(`${sql} ORDER BY 1`);
     return rows.map(({ value }) => value);
