@@ -6,7 +6,7 @@ import { runCleanup } from './cleanup.js';
 import type { Config } from './config.js';
 import { REFRESHED_WITHIN_SECONDS } from './credentials/imported-prefixes.js';
 import type { Keyring } from './credentials/keyring.js';
-import { sealAnew } from './credentials/readable.js';
+import { resealUnderCurrentKey } from './credentials/sealed-secret.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 
 /** Last use must be visible within ten seconds. */
@@ -49,7 +49,7 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
 async function cleanUp({ config, dataSource, keyring, log, signal }: Dependencies): Promise<void> {
   try {
     await runCleanup(dataSource, signal, { auditRetentionDays: config.AUDIT_RETENTION_DAYS });
-    await sealAnew(dataSource.manager, keyring, signal);
+    await resealUnderCurrentKey(dataSource.manager, keyring, signal);
   } catch (error) {
     log.warn({ err: error }, 'the cleanup failed');
   }

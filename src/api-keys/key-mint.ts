@@ -1,7 +1,7 @@
 import type { CredentialStore, StoredCredential } from '../credentials/credential-store.js';
 import type { Keyring } from '../credentials/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/readable.js';
+import { sealingContextOf } from '../credentials/sealed-secret.js';
 import type { RevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createId } from '../db/id.js';

@@ -1,7 +1,7 @@
 import type { StoredCredential } from '../credentials/credential-store.js';
 import type { Keyring } from '../credentials/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/readable.js';
+import { sealingContextOf } from '../credentials/sealed-secret.js';
 
 /** Makes the function that shows a key as clients and operators see it. */
 export type KeyPresenter = ReturnType<typeof createKeyPresenter>;

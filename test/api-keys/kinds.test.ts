@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { sealAnew } from '../../src/credentials/readable.js';
+import { resealUnderCurrentKey } from '../../src/credentials/sealed-secret.js';
 import { createKeyring } from '../../src/credentials/keyring.js';
 import { PUBLIC_SCOPES } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
@@ -111,7 +111,7 @@ describe('kinds of keys', () => {
       const { id, key } = await made({ kind: 'publishable', scopes: ['products:read'] });
       const rotated = createKeyring(['a newer secret key that is only for tests', TEST_SECRET_KEY]);
 
-      await sealAnew(gatehouse.dataSource.manager, rotated);
+      await resealUnderCurrentKey(gatehouse.dataSource.manager, rotated);
 
       const [row] = await gatehouse.database.query<{ keyId: string; ciphertext: Buffer }>(
         `SELECT ciphertext, ciphertext_key_id AS "keyId" FROM credentials WHERE id = $1`,
@@ -121,7 +121,7 @@ describe('kinds of keys', () => {
       const alone = createKeyring(['a newer secret key that is only for tests']);
       expect(alone.open(row ?? never(), `credential ${id}`).toString()).toBe(key);
       // Put back, for the others.
-      await sealAnew(
+      await resealUnderCurrentKey(
         gatehouse.dataSource.manager,
         createKeyring([TEST_SECRET_KEY, 'a newer secret key that is only for tests']),
       );

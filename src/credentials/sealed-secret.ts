@@ -3,16 +3,16 @@ import type { EntityManager } from 'typeorm';
 import { inBatches } from '../db/batches.js';
 import type { Keyring } from './keyring.js';
 
-/** What the ciphertext of a credential that stays readable is bound to: beside another's row it won't open. */
+/** The additional data of a sealed secret (AES-GCM). It binds the ciphertext to the row of its credential. */
 export function sealingContextOf(credentialId: string): string {
   return `credential ${credentialId}`;
 }
 
 /**
- * Encrypts credentials that stay readable anew under the current secret key, so that an old one can be retired;
- * a bounded number at a time.
+ * Encrypts sealed secrets again under the current secret key, a bounded number at a time. An old secret key can
+ * be retired afterwards.
  */
-export function sealAnew(
+export function resealUnderCurrentKey(
   manager: EntityManager,
   keyring: Keyring,
   signal?: AbortSignal,
