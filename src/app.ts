@@ -52,6 +52,7 @@ import { mountAt } from './http/mount-at.js';
 import { createReplicaSync, createSteadyClock, type ReplicaSync } from './http/replica-sync.js';
 import { createRateLimit } from './http/rate-limit.js';
 import { createRateWindowStore } from './http/rate-window-store.js';
+import { referenceOf } from './http/request-facts.js';
 import { createRequests } from './http/requests.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
@@ -223,7 +224,9 @@ export function createApp(dependencies: AppDependencies): App {
   koa.keys = oauth.cookieSigner as unknown as string[];
   believeIssuer(koa, issuer);
   // Errors of requests are answered and logged within. These are of connections, and Koa would print them.
-  koa.on('error', (error) => log.debug({ cause: errorMessage(error) }, 'a connection broke'));
+  koa.on('error', (error, ctx?: Parameters<typeof referenceOf>[0]) =>
+    log.debug({ ...(ctx && referenceOf(ctx)), cause: errorMessage(error) }, 'a connection broke'),
+  );
   koa.use(createRequests({ log, register, clientAddress, docsUrl: issuer + ERROR_PAGE_PATH }));
   koa.use(createSecurityHeaders(issuer));
   koa.use(createProxyWarning(config.TRUST_PROXY, log));

@@ -15,6 +15,7 @@ import {
 } from '../http/client-credentials.js';
 import type { Form } from '../http/form.js';
 import { serviceUnavailable } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { ClientSecrets } from './client-secrets.js';
 import { isClientId } from './client-id.js';
 
@@ -109,6 +110,7 @@ export function createClientAuthentication({
   return {
     async authenticate(ctx, form) {
       const { id, secret, by } = readClientCredentials(ctx, form);
+      if (id !== undefined && isClientId(id)) noteFacts(ctx, { clientId: id });
       const client = id === undefined ? WITHOUT_ID[by] : await find(id, secret);
       if (typeof client !== 'string') return client;
       throw clientRefused(by, client);

@@ -4,6 +4,7 @@ import { parseJson, readRawJson } from '../http/body.js';
 import type { RouteContext } from '../http/context.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { Route } from '../http/routes.js';
 import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from './client.entity.js';
@@ -56,6 +57,7 @@ export function createRegistrationRoutes({
     metadata: ClientMetadata,
     secrets: { readonly client_secret?: string; readonly registration_access_token: string },
   ): void {
+    noteFacts(ctx, { clientId: id });
     ctx.status = status;
     ctx.type = 'application/json';
     ctx.body = JSON.stringify({
@@ -119,6 +121,7 @@ export function createRegistrationRoutes({
       access: 'public',
       async handle(ctx) {
         await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));
+        noteFacts(ctx, { clientId: idOf(ctx) });
         ctx.status = 204;
       },
     },

@@ -4,6 +4,7 @@ import type { Csrf } from '../http/csrf.js';
 import { readForm, singleValue } from '../http/form.js';
 import type { Pages } from '../http/pages.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleViews, TokenForm } from './page-data.js';
 import type { NewPersonalToken, PersonalTokens, TokenOwner } from './personal-tokens.js';
@@ -141,6 +142,7 @@ function whereOf(
   const first = ctx.method === 'POST' ? '' : (usable?.tenantSlug ?? '');
   const named = queryOf(ctx, 'tenant') ?? first;
   const membership = chooseTenant(memberships, named, 'Open the page anew and choose one.');
+  noteFacts(ctx, { tenantId: membership.tenantId });
   const { accountId, sessionId } = visitor;
   const actor = { id: accountId, address: clientAddress(ctx.req), requestId };
   return { membership, owner: { ...memberOf({ accountId, sessionId }, membership), actor } };

@@ -3,7 +3,9 @@ import type { Middleware } from 'koa';
 import { Counter, type Registry } from 'prom-client';
 
 import type { RequestState } from '../http/context.js';
+import { noteRefusal } from '../http/oauth-error.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
@@ -13,7 +15,7 @@ import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
 import { actingWhere, reasonAgainstPair } from './pairing.js';
 import type { Presentations, Presented } from './presentation.js';
-import type { Principal } from './principal.js';
+import { factsOf, type Principal } from './principal.js';
 import { REASONS, refusalOf, type Reason } from './refusals.js';
 import type { Verdict, Verifier } from './verifier.js';
 
@@ -130,6 +132,7 @@ export function createGuard({
       const { principal } = verdict;
       const reason = ownReason ?? reasonToTurnAway(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
+      if (principal !== undefined) noteFacts(ctx, factsOf(principal));
 
       if (reason !== undefined || principal === undefined) {
         if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
@@ -137,10 +140,12 @@ export function createGuard({
         }
         // Nothing is told about a credential that must not be in a URL.
         const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
-        throw refusalOf(reason ?? 'unknown', {
+        const refusal = refusalOf(reason ?? 'unknown', {
           ...{ principal, challenge, scopes: access?.scopes ?? [], isHidden },
           explainForm: () => presentations.explain(ctx.req, presented),
         });
+        noteRefusal(ctx, refusal.code, reason ?? 'unknown');
+        throw refusal;
       }
       if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
       ctx.state.principal = principal;

@@ -1,3 +1,4 @@
+import type { RequestFacts } from '../http/request-facts.js';
 import type { Scope } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
 import type { Environment, Kind, PrincipalKind } from './kinds.js';
@@ -45,4 +46,17 @@ export interface TokenFacts {
   readonly role: Role;
   /** The resource that it is for (RFC 8707). */
   readonly audience: string;
+}
+
+/** The ids by which the log names a principal. */
+export function factsOf(principal: Principal): RequestFacts {
+  const { tenantId, credentialId, kind, principalKind, principalId, token } = principal;
+  return {
+    tenantId,
+    credentialId,
+    kind,
+    clientId: token?.clientId,
+    accountId: principalKind === 'user' ? principalId : undefined,
+    grantId: token?.grantId,
+  };
 }

@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa';
 
 import type { RequestState } from '../http/context.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { Role } from '../scopes/roles.js';
 import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import type { Presentations } from './presentation.js';
@@ -86,6 +87,7 @@ export function createSessionGuard(
           signedIn,
           chooseTenant(memberships, ctx.get(tenantHeader), how),
         );
+        noteFacts(ctx, { tenantId: ctx.state.member.tenantId });
       }
       await next();
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 
 import type { RequestState } from './context.js';
 import { canonicalAddress, compileNetworks } from './networks.js';
+import { referenceOf } from './request-facts.js';
 
 /**
  * Stands for an address that is not known (RFC 7239 §6.2). No allow-list matches it, and whatever is
@@ -107,7 +108,7 @@ export function createProxyWarning(
     if (!isDone && ctx.req.headers[FORWARDED_FOR] !== undefined) {
       isDone = true;
       log.warn(
-        { peer: ctx.req.socket.remoteAddress },
+        { ...referenceOf(ctx), peer: ctx.req.socket.remoteAddress },
         'X-Forwarded-For is ignored: TRUST_PROXY is not set, so all clients of a proxy share its address',
       );
     }

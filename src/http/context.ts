@@ -2,6 +2,8 @@ import type { RouterContext } from '@koa/router';
 import type { Middleware } from 'koa';
 import type { EntityManager } from 'typeorm';
 
+import type { RequestFacts } from './request-facts.js';
+
 /** What the transport kit keeps with a request. */
 export interface RequestState {
   requestId: string;
@@ -11,7 +13,9 @@ export interface RequestState {
   isRead?: boolean;
   /** Why an answer that was not thrown as a problem is an error: for the log only. */
   failure?: unknown;
-  /** The error code of one of OAuth's endpoints and the exact reason: for the log only. */
+  /** Ids for the log, noted as they become known; see `noteFacts`. */
+  facts?: RequestFacts;
+  /** The error code of a refusal and the exact reason: for the log only. */
   refusal?: { readonly code: string; readonly reason: string };
   /**
    * What a handler reads and writes the database with: for requests that change something, the

@@ -53,7 +53,9 @@ export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => 
   } catch (error) {
     const answer = toOAuthError(error);
     ctx.state.failure = answer.cause;
-    noteRefusal(ctx, answer.error, answer.reason);
+    // The guard knows the reason more exactly than its answer says.
+    const known = error instanceof Problem ? ctx.state.refusal?.reason : undefined;
+    noteRefusal(ctx, answer.error, known ?? answer.reason);
     ctx.set(answer.headers);
     ctx.status = answer.status;
     ctx.set('Cache-Control', 'no-store');

@@ -3,6 +3,7 @@ import type { Middleware } from 'koa';
 import { Counter, type Registry } from 'prom-client';
 
 import type { RequestState } from './context.js';
+import { noteRefusal } from './oauth-error.js';
 import { Problem } from './problem.js';
 import type { Bucket, RateBuckets } from './rate-buckets.js';
 import type { Route } from './routes.js';
@@ -97,6 +98,7 @@ export function createRateLimit<State extends RequestState>({
       if (!isSpent) return next();
       const { budget, seconds } = refusalBy(shares, time);
       refusals.inc({ budget: budget.label });
+      noteRefusal(ctx, 'rate_limited', `budget: ${budget.label}`);
       throw new Problem(
         'rate_limited',
         `${budget.whose} is used up for now. Try again in ${seconds} s.`,

@@ -8,6 +8,7 @@ import { createId } from '../db/id.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { RequestState } from './context.js';
 import { Problem, serviceUnavailable } from './problem.js';
+import { referenceOf } from './request-facts.js';
 
 interface Dependencies {
   readonly log: Logger;
@@ -62,13 +63,14 @@ export function createRequests({
       const cause = failure?.cause ?? ctx.state.failure;
       log[level](
         {
-          requestId,
+          ...referenceOf(ctx),
           method: ctx.method,
           // An unmatched path is the client's own text and may hold anything, also a secret.
           route,
           status: ctx.status,
           code: failure?.code ?? ctx.state.refusal?.code,
           reason: ctx.state.refusal?.reason,
+          ...ctx.state.facts,
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
           // While the database is away every request fails alike; a stack each would say nothing more.

@@ -5,6 +5,7 @@ import { readForm } from '../http/form.js';
 import type { PageError } from '../http/page-errors.js';
 import type { Pages, SignedInFrame } from '../http/pages.js';
 import { Problem, serviceUnavailable } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import { answerOtherMethod } from '../http/routes.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { describeError, headingOf } from './authorization-error-words.js';
@@ -41,6 +42,7 @@ export function createAuthorizationEndpoint({
     ctx.req.headers.accept = 'text/html';
     handleByPath(ctx, handles, (ctx as { params?: Record<string, string> }).params?.['uid']);
     await protocol(ctx, next);
+    noteAuthorization(ctx);
     const { failure, authorizationError } = ctx.state as AuthorizationState;
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
@@ -51,6 +53,16 @@ export function createAuthorizationEndpoint({
     ctx.remove('Location');
     renderAuthorizationError(pages, ctx, authorizationError ?? failure);
   };
+}
+
+/** Notes the client, the account and the grant, as far as the library came to know them. */
+function noteAuthorization(ctx: Context): void {
+  const { client, session, entities } = oidcOf(ctx) ?? {};
+  noteFacts(ctx, {
+    clientId: client?.clientId,
+    accountId: session?.accountId,
+    grantId: entities?.Grant?.jti,
+  });
 }
 
 /** @throws Problem `bad_request` for a request that is too long to be kept */

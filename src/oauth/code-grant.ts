@@ -4,6 +4,7 @@ import { createId } from '../db/id.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
 import { noteRefusal } from '../http/oauth-error.js';
+import { noteFacts } from '../http/request-facts.js';
 import { findResource } from '../http/resource-uri.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
@@ -106,6 +107,7 @@ export function createCodeGrant(dependencies: Dependencies): CodeGrant {
     (ctx.state as ExchangeState).exchange = exchange;
     try {
       await runLibrary(ctx, asRegistered(form, body, resources), () => protocol(ctx, next));
+      noteExchange(ctx, exchange);
       await conclude(ctx, exchange, dependencies);
     } finally {
       exchange.attempt?.end();
@@ -122,6 +124,18 @@ function asRegistered(form: Form, body: Buffer, resources: readonly string[]): B
     written.append('resource', findResource(resources, resource) ?? resource);
   }
   return Buffer.from(written.toString());
+}
+
+/** Notes the client and, where the code is known, its grant. */
+function noteExchange(ctx: Context, { row }: Exchange): void {
+  if (row === undefined) return;
+  noteFacts(ctx, { clientId: row.client_id });
+  if (row.digest === null) return;
+  noteFacts(ctx, {
+    tenantId: row.tenant_id,
+    accountId: row.account_id,
+    grantId: row.grant_id,
+  });
 }
 
 /** Commits what oidc-provider issued, or ends the grant of a code that was used before. */

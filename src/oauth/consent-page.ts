@@ -1,6 +1,7 @@
 import type { Actor } from '../audit/audit-log.js';
 import { singleValue, type Form } from '../http/form.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import { requestOf, type ConsentResult } from './authorization.js';
 import { isIdentity, offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
 import { consentGroups, summarizeScopes } from './consent-scopes.js';
@@ -79,6 +80,7 @@ async function isRemembered(
   const grant = await consents.grantAsRemembered(request);
   if (grant === undefined) return false;
   const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
+  noteFacts(ctx, consent);
   await finish(ctx, pending, dependencies, { consent });
   return true;
 }
@@ -112,6 +114,7 @@ export async function decide(
   const grant = await dependencies.consents.grant(asked.request, form.getAll('scope'), actor);
   if (grant === undefined) return deny(ctx, pending, dependencies, 'Nothing was granted.');
   const consent: ConsentResult = { grantId: grant.id, tenantId: grant.tenantId };
+  noteFacts(ctx, consent);
   await finish(ctx, pending, dependencies, { consent });
 }
 
@@ -159,6 +162,7 @@ async function askedOf(
     chooseTenant(ctx, dependencies, pending, { account, tenants: usable });
     return undefined;
   }
+  noteFacts(ctx, { tenantId: tenant.id });
   const request = { ...who, tenant, ...requestOf(interaction.params) };
   return { request, account, canChooseAnother: usable.length > 1 };
 }

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 
 import type { RequestState } from '../http/context.js';
+import { noteFacts } from '../http/request-facts.js';
 import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 import type { SessionStore } from '../sessions/session-store.js';
 import { onBehalfOf } from './library-internals.js';
@@ -62,6 +63,7 @@ export function createConsoleSessions({
     async find(ctx) {
       const { accountId, uid, jti, exp } = await provider().Session.get(ctx);
       if (accountId === undefined) return undefined;
+      noteFacts(ctx, { accountId });
       const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
       // In use a moment ago: there is nothing to write.
       if (exp - Date.now() / 1000 < idleSeconds - renewAfterSeconds) {

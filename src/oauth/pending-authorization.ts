@@ -7,6 +7,7 @@ import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/csrf.js';
 import type { Pages } from '../http/pages.js';
 import { Problem } from '../http/problem.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { Consents } from './consents.js';
 import type {
   InteractionAnswer,
@@ -112,6 +113,7 @@ export async function findAuthorization(
   if (client === undefined || !dependencies.isRedirectOf(client, redirectUri)) {
     throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
   }
+  noteFacts(ctx, { clientId: client.id, accountId: interaction.session?.accountId });
   return { isAnswered: false, pending: { uid: uidOf(ctx), interaction, client, redirectUri } };
 }
 

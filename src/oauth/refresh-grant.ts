@@ -10,6 +10,7 @@ import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
+import { noteFacts, type RequestFacts } from '../http/request-facts.js';
 import type { GraceWindow } from './grace-window.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { MintIdToken } from './id-token.js';
@@ -65,6 +66,7 @@ export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
       (ctx.state as { readers?: Readers }).readers = client.readers();
       const request = readRequest(form, client);
       if (row === undefined) throw invalidGrant(isWellFormed ? 'unknown token' : 'malformed token');
+      noteFacts(ctx, grantFactsOf(row));
       const answer = await answerTo(row, { ctx, client, request, attempt }, dependencies);
       ctx.type = 'application/json';
       ctx.body = answer;
@@ -72,6 +74,11 @@ export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
       attempt?.end();
     }
   };
+}
+
+/** Whose grant a refresh token belongs to, for the log. */
+function grantFactsOf({ tenant_id, account_id, grant_id }: RefreshRow): RequestFacts {
+  return { tenantId: tenant_id, accountId: account_id, grantId: grant_id };
 }
 
 interface Asked {

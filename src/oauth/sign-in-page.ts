@@ -1,7 +1,9 @@
 import type { Csrf } from '../http/csrf.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { singleValue, type Form } from '../http/form.js';
+import { noteRefusal } from '../http/oauth-error.js';
 import type { Pages } from '../http/pages.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { OAuthViews, ShownClient } from './page-data.js';
 
 /** Who signed in, and with which password: until a session has begun, it may be replaced. */
@@ -131,7 +133,11 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       if (verdict === 'stale') return send(ctx, view, { email, error: STALE, status: 403 });
       csrf.check(ctx, form);
       const result = await attempt(ctx, form, email);
-      if (result.outcome === 'accepted') return result.account;
+      if (result.outcome === 'accepted') {
+        noteFacts(ctx, { accountId: result.account.id });
+        return result.account;
+      }
+      noteRefusal(ctx, 'sign_in', result.outcome);
       if (result.outcome === 'refused')
         return send(ctx, view, { email, error: REFUSED, status: 422 });
       const { retryAfterSeconds } = result;

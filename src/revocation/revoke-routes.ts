@@ -5,7 +5,7 @@ import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import { KINDS } from '../credentials/kinds.js';
 import type { ImportedPrefixes } from '../credentials/imported-prefixes.js';
-import type { Principal } from '../credentials/principal.js';
+import { factsOf, type Principal } from '../credentials/principal.js';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import type { Verifier } from '../credentials/verifier.js';
@@ -13,6 +13,7 @@ import type { RefreshTokens } from '../grants/refresh-tokens.js';
 import type { Readers } from '../http/cors.js';
 import { readForm, singleValue } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
+import { noteFacts } from '../http/request-facts.js';
 import type { Route } from '../http/routes.js';
 
 interface Dependencies {
@@ -63,6 +64,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     const verdict = await verifier.verify(key, undefined);
     const { principal } = verdict;
     if (principal === undefined) return isOurs;
+    noteFacts(ctx, factsOf(principal));
     // Holding a key that may be public proves nothing. And ended once is enough: asking again and again
     // should not fill what is never forgotten.
     const isOver = verdict.outcome === 'refused' && verdict.reason === 'revoked';
@@ -78,7 +80,9 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     const verdict = await verifier.verify(token, undefined);
     if (verdict.outcome === 'refused' && verdict.reason !== 'tenant_suspended') return;
     const { principal } = verdict;
-    if (principal?.token?.clientId === clientId) await end(principal, actor);
+    if (principal?.token?.clientId !== clientId) return;
+    noteFacts(ctx, factsOf(principal));
+    await end(principal, actor);
   }
 
   return [
