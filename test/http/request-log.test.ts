@@ -175,7 +175,7 @@ describe('the line of a request in the log', () => {
     await gatehouse.http.get('/api/v1/me').set({ 'X-API-Key': key.secret });
     const text = gatehouse.logged.join('');
     expect(text.length).toBeGreaterThan(1000);
-    const { access_token: access = '', refresh_token: refresh = '' } = tokens;
+    const { access_token: access, refresh_token: refresh = '' } = tokens;
     for (const secret of [key.secret, access, refresh, user.email, PASSWORD, 'auth_token']) {
       expect(secret).not.toBe('');
       expect(text).not.toContain(secret);
