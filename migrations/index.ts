@@ -19,6 +19,7 @@ import { AuditBorder1764141000000 } from './1764141000000-audit-border.js';
 import { AuditIndexes1764142000000 } from './1764142000000-audit-indexes.js';
 import { AuditPartitions1764143000000 } from './1764143000000-audit-partitions.js';
 import { ListIndexes1764144000000 } from './1764144000000-list-indexes.js';
+import { WiderPartitions1764150000000 } from './1764150000000-wider-partitions.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -48,6 +49,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditIndexes1764142000000,
   AuditPartitions1764143000000,
   ListIndexes1764144000000,
+  WiderPartitions1764150000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

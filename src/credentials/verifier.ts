@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import { expiresAroundNow } from '../db/partitions.js';
 import { createListMatcher } from '../http/networks.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Scope } from '../scopes/catalog.js';
@@ -107,7 +108,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN clients client ON client.id = c.client_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[])`,
+    WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
 };
 
 /** How a fact says that there is no restriction; an empty list restricts to nothing. */

@@ -3,12 +3,17 @@ import type { DataSource, EntityManager } from 'typeorm';
 /** A table that is partitioned by a time: at which its rows expire, or were written. */
 export interface PartitionedTable {
   readonly name: string;
-  /** The span of one partition, in days. A row's time to live touches few of them. */
+  /** The span of one partition, in days. */
   readonly days: number;
   /** How far ahead of now partitions have to exist: longer than any row lives, with time to spare. */
   readonly aheadDays: number;
   /** What keeps a partition that is over: a day of grace, or the retention of the audit log. */
   readonly kept: 'a-day' | 'audit-retention';
+  /**
+   * The day in a partition's name. Programs of earlier releases take it for the first day, add the span that they
+   * know, and drop the partition a day later: where the span has grown, they must read the last day.
+   */
+  readonly namedBy: 'start' | 'end';
 }
 
 /** How long what is over is kept, in days. */
@@ -18,14 +23,39 @@ export interface Retention {
 
 export const DEFAULT_RETENTION: Retention = { auditRetentionDays: 365 };
 
-/** Everything that is thrown away by the partition. */
+/** Everything that is deleted by dropping partitions. */
 export const PARTITIONED_TABLES: readonly PartitionedTable[] = [
-  { name: 'access_tokens', days: 1, aheadDays: 3, kept: 'a-day' },
-  { name: 'oauth_artifacts', days: 1, aheadDays: 3, kept: 'a-day' },
-  { name: 'refresh_tokens', days: 7, aheadDays: 44, kept: 'a-day' },
+  { name: 'access_tokens', days: 1, aheadDays: 3, kept: 'a-day', namedBy: 'start' },
+  { name: 'oauth_artifacts', days: 1, aheadDays: 3, kept: 'a-day', namedBy: 'start' },
+  // Less far ahead than earlier releases make theirs, of 7 days: while one of them runs, no wider one stands in its way.
+  { name: 'refresh_tokens', days: 35, aheadDays: 33, kept: 'a-day', namedBy: 'end' },
   // Far ahead: nothing can be done without an entry.
-  { name: 'audit_log', days: 30, aheadDays: 400, kept: 'audit-retention' },
+  { name: 'audit_log', days: 30, aheadDays: 400, kept: 'audit-retention', namedBy: 'start' },
 ];
+
+/**
+ * The times of expiry among which a presented token, code or interaction is looked up, in hours around now. They span
+ * less than a partition, so that a lookup probes two at most (decision 16). Ahead: the lifetime and time to spare for
+ * clocks. Behind: how long an expired one is told from an unknown one, and a second use of a code is noticed.
+ */
+const LOOKED_UP = {
+  access_tokens: { behindHours: 21, aheadHours: 2 },
+  oauth_artifacts: { behindHours: 21, aheadHours: 2 },
+  refresh_tokens: { behindHours: 24, aheadHours: 31 * 24 },
+} as const;
+
+/**
+ * The condition by which a lookup leaves out partitions.
+ *
+ * @param table which one
+ * @param alias the table's in the query
+ * @returns SQL
+ */
+export function expiresAroundNow(table: keyof typeof LOOKED_UP, alias: string): string {
+  const { behindHours, aheadHours } = LOOKED_UP[table];
+  return `${alias}.expires_at > gatehouse_now() - interval '${behindHours} hours'
+      AND ${alias}.expires_at < gatehouse_now() + interval '${aheadHours} hours'`;
+}
 
 /** Any number that nothing else locks. */
 const PARTITION_LOCK = 7_305_804_386;
@@ -35,10 +65,14 @@ const KEEP_DAYS = 1;
 /** Briefly: whoever waits for this lock makes every query behind it wait. */
 const LOCK_TIMEOUT = '500ms';
 
+/** What a partition holds, in milliseconds since the epoch: from the first up to before the second. */
 interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Partition extends Span {
   readonly name: string;
-  readonly from: Date;
-  readonly to: Date;
 }
 
 /**
@@ -91,12 +125,17 @@ async function begin(manager: EntityManager): Promise<Date | undefined> {
   return row.locked ? row.now : undefined;
 }
 
-async function list(manager: EntityManager, table: PartitionedTable): Promise<readonly string[]> {
-  const rows = await manager.query<{ name: string }[]>(
-    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = $1::regclass`,
-    [table.name],
+/** The partitions that there are, oldest first. Their bounds are read, since their names do not tell the span. */
+async function list(manager: EntityManager, table: PartitionedTable): Promise<Partition[]> {
+  return manager.query<Partition[]>(
+    `SELECT name,
+       coalesce(extract(epoch FROM substring(bound FROM $2)::timestamptz) * 1000, 0)::float8 AS from,
+       (extract(epoch FROM substring(bound FROM $3)::timestamptz) * 1000)::float8 AS to
+     FROM (SELECT inhrelid::regclass::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
+       FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = $1::regclass) AS partition
+     ORDER BY 2`,
+    [table.name, `FROM \\('([^']+)'\\)`, `TO \\('([^']+)'\\)`],
   );
-  return rows.map(({ name }) => name);
 }
 
 async function listOver(
@@ -107,8 +146,8 @@ async function listOver(
   const over: string[] = [];
   for (const table of PARTITIONED_TABLES) {
     const keepDays = table.kept === 'a-day' ? KEEP_DAYS : auditRetentionDays;
-    const isOver = (name: string) => endOf(name, table) + keepDays * DAY_MS <= now.getTime();
-    over.push(...(await list(manager, table)).filter(isOver));
+    const isOver = ({ to }: Partition) => to + keepDays * DAY_MS <= now.getTime();
+    over.push(...(await list(manager, table)).filter(isOver).map(({ name }) => name));
   }
   return over;
 }
@@ -118,39 +157,43 @@ async function makeAhead(
   table: PartitionedTable,
   now: Date,
 ): Promise<void> {
-  const names = await list(manager, table);
-  const known = new Set(names);
-  const covered = Math.max(...names.filter(isFirst).map((name) => endOf(name, table)), 0);
-  for (const { name, from, to } of spansAhead(table, now)) {
-    if (known.has(name) || from.getTime() < covered) continue;
+  for (const { from, to } of missing(await list(manager, table), table, now.getTime())) {
+    const name = `${table.name}_${table.namedBy === 'end' ? `until_${day(to)}` : day(from)}`;
     // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
     await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
     await manager.query(
       `ALTER TABLE ${table.name} ATTACH PARTITION ${name}
-       FOR VALUES FROM ('${from.toISOString()}') TO ('${to.toISOString()}')`,
+       FOR VALUES FROM ('${new Date(from).toISOString()}') TO ('${new Date(to).toISOString()}')`,
     );
   }
 }
 
-/** Spans are counted from the epoch, so that every replica draws the same borders. */
-function spansAhead(table: PartitionedTable, now: Date): readonly Span[] {
+/**
+ * The spans from now on that no partition holds. They end at borders counted from the epoch, or where a partition of
+ * another width begins.
+ */
+function missing(known: readonly Partition[], table: PartitionedTable, now: number): Span[] {
   const length = table.days * DAY_MS;
-  const first = Math.floor(now.getTime() / length);
-  const last = Math.floor((now.getTime() + table.aheadDays * DAY_MS) / length);
-  return Array.from({ length: last - first + 1 }, (_, index) => {
-    const from = new Date((first + index) * length);
-    const name = `${table.name}_${from.toISOString().slice(0, 10).replaceAll('-', '')}`;
-    return { name, from, to: new Date(from.getTime() + length) };
-  });
+  const spans: Span[] = [];
+  // A partition may begin between two borders, before now.
+  const isBehind = ({ to }: Partition) => to <= now;
+  const behind = Math.max(0, ...known.filter(isBehind).map(({ to }) => to));
+  let from = Math.max(Math.floor(now / length) * length, behind);
+  while (from <= now + table.aheadDays * DAY_MS) {
+    const start = from;
+    const holder = known.find((span) => span.from <= start && start < span.to);
+    if (holder !== undefined) {
+      from = holder.to;
+      continue;
+    }
+    const border = (Math.floor(start / length) + 1) * length;
+    const to = Math.min(border, ...known.map((span) => span.from).filter((next) => next > start));
+    spans.push({ from: start, to });
+    from = to;
+  }
+  return spans;
 }
 
-/** Whether it holds everything up to its border: the table as it was before it was partitioned. */
-function isFirst(partition: string): boolean {
-  return partition.includes('_until_');
-}
-
-function endOf(partition: string, table: PartitionedTable): number {
-  const [, year, month, day] = /_(\d{4})(\d\d)(\d\d)$/.exec(partition) ?? [];
-  const named = Date.parse(`${year}-${month}-${day}T00:00:00Z`);
-  return isFirst(partition) ? named : named + table.days * DAY_MS;
+function day(time: number): string {
+  return new Date(time).toISOString().slice(0, 10).replaceAll('-', '');
 }

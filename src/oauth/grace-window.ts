@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 
 import type { Keyring } from '../credentials/keyring.js';
 import type { RunPrepared } from '../db/prepared.js';
+import { expiresAroundNow } from '../db/partitions.js';
 import type { RefreshMeaning } from './refresh-request.js';
 import type { RefreshRow } from './refresh-rows.js';
 import type { Redemption } from './token-store.js';
@@ -29,6 +30,7 @@ const REPEAT = {
     UPDATE refresh_tokens next SET repeats = next.repeats + 1
     FROM refresh_tokens used
     WHERE used.digest = $1 AND used.expires_at = $2::timestamptz AND next.digest = used.successor_digest
+      AND ${expiresAroundNow('refresh_tokens', 'next')}
       AND next.consumed_at IS NULL AND next.answer IS NOT NULL AND next.answer_until > gatehouse_now()
       AND next.request_hash = $3 AND next.repeats < ${MAX_REPEATS}
     RETURNING next.answer, next.digest_key_id AS key_id`,

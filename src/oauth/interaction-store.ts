@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 
 import { createKeyring, type Keyring } from '../credentials/keyring.js';
 import { inBatches } from '../db/batches.js';
+import { expiresAroundNow } from '../db/partitions.js';
 import type { RunPrepared } from '../db/prepared.js';
 import type { BrowserRequest, BrowserSecrets } from '../http/browser-secret.js';
 import { LIFETIMES } from './lifetimes.js';
@@ -73,25 +74,25 @@ const INSERT = {
 const SELECT = `
   SELECT payload, extract(epoch FROM expires_at - gatehouse_now())::float8 AS remaining,
     extract(epoch FROM gatehouse_now())::float8 AS now
-  FROM oauth_artifacts
-  WHERE digest = ANY ($1::text[]) AND kind = 'Interaction' AND expires_at > gatehouse_now()`;
+  FROM oauth_artifacts a
+  WHERE digest = ANY ($1::text[]) AND ${expiresAroundNow('oauth_artifacts', 'a')} AND kind = 'Interaction' AND expires_at > gatehouse_now()`;
 const FIND = { name: 'interaction-find', text: SELECT };
 const LOCK = { name: 'interaction-lock', text: `${SELECT} FOR UPDATE` };
 const SETTLE = {
   name: 'interaction-settle',
   text: `
-    UPDATE oauth_artifacts
+    UPDATE oauth_artifacts a
     SET payload = (CASE WHEN $3 THEN payload - 'session' ELSE payload END)
       || jsonb_build_object('result', $2::jsonb)
-    WHERE digest = ANY ($1::text[]) AND kind = 'Interaction'`,
+    WHERE digest = ANY ($1::text[]) AND ${expiresAroundNow('oauth_artifacts', 'a')} AND kind = 'Interaction'`,
 };
 const ANSWER = {
   name: 'interaction-answer',
   text: `
-    UPDATE oauth_artifacts
+    UPDATE oauth_artifacts a
     SET payload = jsonb_build_object('browser', payload -> 'browser', 'answer', $2::jsonb
       || jsonb_build_object('until', extract(epoch FROM gatehouse_now())::float8 + $3::float8))
-    WHERE digest = ANY ($1::text[]) AND kind = 'Interaction'`,
+    WHERE digest = ANY ($1::text[]) AND ${expiresAroundNow('oauth_artifacts', 'a')} AND kind = 'Interaction'`,
 };
 
 const ANSWER_SEAL = 'interaction answer';

@@ -1,6 +1,7 @@
 import type { Keyring } from '../credentials/keyring.js';
 import type { Lookup, LookupQueries } from '../credentials/lookup.js';
 import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import { expiresAroundNow } from '../db/partitions.js';
 import { serviceUnavailable } from '../http/problem.js';
 import type { Role } from '../scopes/roles.js';
 
@@ -70,7 +71,7 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       JOIN accounts a ON a.id = c.account_id
       JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
-    WHERE s.digest = ANY (${digests}::text[])`,
+    WHERE s.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('refresh_tokens', 's')}`,
 };
 
 /**

@@ -1,5 +1,6 @@
 import type { Keyring, Sealed } from '../credentials/keyring.js';
 import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import { expiresAroundNow } from '../db/partitions.js';
 import type { RunPrepared } from '../db/prepared.js';
 import type { Role } from '../scopes/roles.js';
 import type { ClientMetadata } from '../clients/client-metadata.js';
@@ -118,6 +119,7 @@ const loadCode = (digests: number) => ({
     FROM clients client
       LEFT JOIN oauth_artifacts s
         ON s.digest IN (${placeholders(digests)}) AND s.kind = 'AuthorizationCode'
+        AND ${expiresAroundNow('oauth_artifacts', 's')}
       LEFT JOIN grants c ON c.id = s.grant_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
       LEFT JOIN accounts a ON a.id = c.account_id

@@ -17,13 +17,19 @@ interface PlanNode {
   readonly 'Actual Rows': number;
   readonly 'Actual Loops': number;
   readonly 'Rows Removed by Filter'?: number;
+  readonly 'Shared Hit Blocks'?: number;
+  readonly 'Shared Read Blocks'?: number;
   readonly Plans?: readonly PlanNode[];
 }
 
 /** One scan of a table or an index, with the rows that it read. */
 export interface Scan {
   readonly by: string;
+  /** The table, or else the index. */
+  readonly of: string;
   readonly rows: number;
+  /** How often it was done. */
+  readonly loops: number;
 }
 
 /** Runs some work and returns the prepared statements that it sent whose name begins like this. */
@@ -47,14 +53,44 @@ export async function recordStatements(
 
 /**
  * Runs a statement under `EXPLAIN ANALYZE`, with a plan for its values and with the generic plan that
- * a connection settles on.
+ * a connection settles on. Nothing that it changes is kept.
  *
  * @returns the scans of both plans
  */
 export async function scansOf(
   database: TestDatabase,
-  { text, values }: SentStatement,
+  statement: SentStatement,
 ): Promise<readonly Scan[]> {
+  return (await plansOf(database, statement)).flatMap(scansIn);
+}
+
+/**
+ * The partitions of a table that a statement looks into, by the plan that looks into most of them.
+ *
+ * @returns their number, and the pages that the whole statement touches
+ */
+export async function probesOf(
+  database: TestDatabase,
+  statement: SentStatement,
+  table: string,
+): Promise<{ readonly partitions: number; readonly pages: number }> {
+  const isPartition = new RegExp(`^${table}_(?:until_)?\\d{8}`);
+  const probes = (await plansOf(database, statement)).map((plan) => ({
+    partitions: new Set(
+      scansIn(plan).flatMap(({ of, loops }) => (loops > 0 ? (isPartition.exec(of) ?? []) : [])),
+    ).size,
+    pages: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0),
+  }));
+  return {
+    partitions: Math.max(...probes.map(({ partitions }) => partitions)),
+    pages: Math.max(...probes.map(({ pages }) => pages)),
+  };
+}
+
+async function plansOf(
+  database: TestDatabase,
+  { text, values }: SentStatement,
+): Promise<readonly PlanNode[]> {
   const literals = values.map((value) => {
     if (value === null) return 'NULL';
     if (value instanceof Date) return `to_timestamp(${value.getTime() / 1000})`;
@@ -66,14 +102,16 @@ export async function scansOf(
   await client.connect();
   try {
     await client.query(`PREPARE judged AS ${text}`);
-    const scans: Scan[] = [];
+    const plans: PlanNode[] = [];
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await client.query(`SET plan_cache_mode = ${mode}`);
-      const { rows } = await client.query(`EXPLAIN (ANALYZE, FORMAT JSON) ${execute}`);
+      await client.query('BEGIN');
+      const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${execute}`);
+      await client.query('ROLLBACK');
       const [{ Plan: plan }] = rows[0]['QUERY PLAN'] as [{ Plan: PlanNode }];
-      scans.push(...scansIn(plan));
+      plans.push(plan);
     }
-    return scans;
+    return plans;
   } finally {
     await client.end();
   }
@@ -83,5 +121,7 @@ function scansIn(node: PlanNode): Scan[] {
   const below = (node.Plans ?? []).flatMap(scansIn);
   if (node['Relation Name'] === undefined && node['Index Name'] === undefined) return below;
   const rows = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
-  return [{ by: node['Index Name'] ?? node['Node Type'], rows }, ...below];
+  const by = node['Index Name'] ?? node['Node Type'];
+  const of = node['Relation Name'] ?? by;
+  return [{ by, of, rows, loops: node['Actual Loops'] }, ...below];
 }
