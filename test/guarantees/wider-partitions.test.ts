@@ -21,6 +21,7 @@ interface Partition {
 describe('partitions of refresh tokens', () => {
   let gatehouse: TestApp;
   let client: TestClient;
+  let tenants = 0;
   beforeEach(async () => {
     gatehouse = await createTestApp();
     client = await registerClient(gatehouse);
@@ -28,7 +29,8 @@ describe('partitions of refresh tokens', () => {
   afterEach(() => gatehouse.close());
 
   const install = async () => {
-    const tenant = await gatehouse.createTenant('acme');
+    tenants += 1;
+    const tenant = await gatehouse.createTenant(`tenant-${tenants}`);
     const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     return createInstaller(gatehouse, { client, user }).install();
   };
@@ -91,8 +93,10 @@ describe('partitions of refresh tokens', () => {
         expect(endForEarlierPrograms(partition)).toBeGreaterThanOrEqual(partition.to.getTime());
       }
       expect(all.at(-1)?.to.getTime()).toBeGreaterThan(now + 32 * DAY_MS);
-      often = (await refresh(gatehouse, client, often.refresh_token)).tokens;
-      expect([day, often.refresh_token]).toEqual([day, expect.any(String)]);
+      if (day % 3 === 0) {
+        often = (await refresh(gatehouse, client, often.refresh_token)).tokens;
+        expect([day, often.refresh_token]).toEqual([day, expect.any(String)]);
+      }
       if (day % 29 > 0) continue;
       seldom = (await refresh(gatehouse, client, seldom.refresh_token)).tokens;
       expect([day, seldom.refresh_token]).toEqual([day, expect.any(String)]);
