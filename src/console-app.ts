@@ -142,7 +142,7 @@ function createOwnTokens(
 ): PersonalTokens {
   const { manager } = dataSource;
   const service = createPersonalTokens(manager, (work) =>
-    dataSource.transaction((within) => work(serviceOf({ state: { manager: within } }))),
+    dataSource.transaction((manager) => work(serviceOf({ state: { manager } }))),
   );
   return {
     list: (owner) => service.list(owner, { limit: MAX_LISTED, after: undefined }),

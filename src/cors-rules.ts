@@ -16,31 +16,34 @@ export const API_PREFIX = '/api/v1';
 
 interface Dependencies {
   readonly config: Config;
-  readonly oauth: { readonly open: readonly CorsPath[]; readonly decided: readonly CorsPath[] };
+  readonly oauth: {
+    readonly anyOrigin: readonly CorsPath[];
+    readonly perResponse: readonly CorsPath[];
+  };
   readonly apiRoutes: readonly ApiRoute[];
   readonly presentations: Presentations;
-  /** The headers that keys come in, beside `Authorization`. */
+  /** The headers that carry keys, in addition to `Authorization`. */
   readonly keyHeaders: readonly string[];
 }
 
-/** Who may read which answers across origins, as the routes declare it. */
+/** Derives the CORS rules from the declared routes. */
 export function createCorsRules(dependencies: Dependencies): CorsRules {
   const { config, oauth, apiRoutes, presentations, keyHeaders } = dependencies;
   return {
-    open: [
+    anyOrigin: [
       ...[...Object.values(METADATA_PATHS), ERROR_PAGE_PATH].map((path) => ({
         path,
         methods: 'GET, HEAD',
       })),
-      ...oauth.open,
+      ...oauth.anyOrigin,
     ],
-    decided: oauth.decided,
-    shown: {
-      paths: apiRoutes.filter(isShown).map(({ path }) => API_PREFIX + path),
+    perResponse: oauth.perResponse,
+    publishableOnly: {
+      paths: apiRoutes.filter(isPublic).map(({ path }) => API_PREFIX + path),
       headers: ['X-API-Key'],
-      isShown: createPublishableCheck(config.TOKEN_BRAND, presentations),
+      presentsPublishableKey: createPublishableCheck(config.TOKEN_BRAND, presentations),
     },
-    listed: {
+    allowedOrigins: {
       prefix: `${API_PREFIX}/`,
       origins: new Set(config.CORS_ALLOWED_ORIGINS),
       headers: [...keyHeaders, 'Idempotency-Key'],
@@ -48,15 +51,15 @@ export function createCorsRules(dependencies: Dependencies): CorsRules {
   };
 }
 
-/** Whether all that a route lets one read may be public. */
-function isShown({ method, access }: ApiRoute): boolean {
+/** Whether a route is a read whose scopes are all public. */
+function isPublic({ method, access }: ApiRoute): boolean {
   if (method !== 'GET' || typeof access !== 'object' || access.scopes.length === 0) return false;
   return access.scopes.every((scope) => CATALOG[scope].public);
 }
 
 /**
- * Makes the function that tells whether a request presents a publishable key and nothing else. Told by
- * its looks, so that pages can read why theirs was refused.
+ * Makes the check whether a request presents a publishable key and nothing else. It checks the form only, so
+ * that a page can read the refusal of an invalid key.
  */
 function createPublishableCheck(brand: string, presentations: Presentations) {
   const { prefix, presentations: ways } = KINDS.publishable;
@@ -69,7 +72,7 @@ function createPublishableCheck(brand: string, presentations: Presentations) {
       const presented = presentations.find(req, querystring);
       return presented !== undefined && looksPublishable(presented);
     } catch {
-      // Several at once: the guard says so to whoever sent them, and to nobody else.
+      // Several credentials: the guard answers, and no other origin may read that answer.
       return false;
     }
   };

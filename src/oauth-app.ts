@@ -132,7 +132,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   });
   const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
   const consents = createConsents({
-    transaction: (work) => transaction((within) => work(consentStores(within))),
+    transaction: (work) => transaction((manager) => work(consentStores(manager))),
   });
   const authorization = createAuthorization({
     consents,
@@ -162,7 +162,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
     ),
   );
   const endGrant = (row: EndedGrant, actor: Actor, reason: string | null = null) =>
-    transaction((within) => endGrantIn(within, row, actor, reason));
+    transaction((manager) => endGrantIn(manager, row, actor, reason));
   const findRefreshRow = createRefreshRows(lookup, keyring);
   const refreshTokens = createRefreshTokens({ findRow: findRefreshRow, format, endGrant });
   const clients = createClientAuthentication({ lookup, keyring, secrets });
@@ -217,8 +217,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
         path: OAUTH_PATHS.register,
         limitPerMinute: config.RATE_LIMIT_REGISTRATION_PER_MINUTE,
         redirectHostsAllowed: config.REDIRECT_HOSTS_ALLOWED,
-        forgetConsents: (within, clientId) =>
-          createConsentStore(within).deleteOfClient(null, clientId),
+        forgetConsents: (manager, clientId) =>
+          createConsentStore(manager).deleteOfClient(null, clientId),
       }),
       ...createRevokeRoutes({
         ...{ verifier, format, refreshTokens, clients, clientAddress, transaction },

@@ -43,7 +43,7 @@ export interface KeyManager {
   readonly tenantId: string;
   /** Absent for the operator and for accounts. */
   readonly credentialId?: string;
-  /** Where the credential acts, which may be narrower than it is: see `pairing.ts`. */
+  /** Where the credential acts, which may be narrower than it is: see `key-beside-token.ts`. */
   readonly acting?: Pick<Authority, 'environment' | 'spaces'>;
   /** Absent for the operator and for credentials. */
   readonly accountId?: string;
@@ -102,7 +102,7 @@ export async function authorityOf(
 
 /** The scopes that its holder can put on other credentials. */
 export function grantableScopes({ kind, scopes }: Pick<Authority, 'kind' | 'scopes'>) {
-  return factsOf(kind).handsOn ?? scopes;
+  return factsOf(kind).grantableScopes ?? scopes;
 }
 
 /** Whether a credential lies within the environment and the spaces of a manager: beyond, it is not found. */
@@ -129,7 +129,7 @@ export function exceeded(
 ): readonly string[] {
   const { scopes: own, kind } = target;
   // Its holder also has the scopes that it can put on other credentials.
-  const wanted = [...own, ...(factsOf(kind).handsOn ?? [])];
+  const wanted = [...own, ...(factsOf(kind).grantableScopes ?? [])];
   const scopes = missingFrom(grantableScopes(authority), wanted);
   const limitOf = ({ rateLimitPerMinute }: Authority) => {
     const limit = rateLimitPerMinute ?? defaultLimit;

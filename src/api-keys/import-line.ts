@@ -14,7 +14,7 @@ export interface RefusedLine {
 }
 
 /** The kinds that can come from elsewhere: not those that have to be readable, nor what makes further keys. */
-const isImportable = (kind: KeyKind) => !factsOf(kind).isReadable && !factsOf(kind).handsOn;
+const isImportable = (kind: KeyKind) => !factsOf(kind).isReadable && !factsOf(kind).grantableScopes;
 
 const header = z.looseObject({
   sha256: z

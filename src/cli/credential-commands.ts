@@ -61,9 +61,9 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
  * @throws Refused if there is no such subject: a mistyped one must not look revoked
  */
 async function tenantOfSubject(manager: EntityManager, subject: string): Promise<string | null> {
-  const [within = '', tenantId, ...more] = subject.split('@');
+  const [subjectId = '', tenantId, ...more] = subject.split('@');
   if (tenantId !== undefined) {
-    if (more.length === 0 && (await isWithinTenant(manager, within, tenantId))) return tenantId;
+    if (more.length === 0 && (await isWithinTenant(manager, subjectId, tenantId))) return tenantId;
   } else if (subject.startsWith('cli_')) {
     if (await isClient(manager, subject)) return null;
   } else if (subject.startsWith('tnt_')) {

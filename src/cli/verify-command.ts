@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 
 import type { App } from '../app.js';
-import { reasonToTurnAway, type Access } from '../credentials/guard.js';
+import { denialReason, type Access } from '../credentials/guard.js';
 import { createImportedPrefixes } from '../credentials/imported-prefixes.js';
 import { createBatchedLookup } from '../credentials/lookup.js';
 import type { Principal } from '../credentials/principal.js';
@@ -138,9 +138,9 @@ function coverageOf(verdict: Verdict, routes: App['apiRoutes']): readonly Covera
 
 function verdictOf(verdict: Verdict, path: string, access: Exclude<Access, 'public'>): string {
   if (verdict.outcome === 'refused') return verdict.reason;
-  const reason = reasonToTurnAway(verdict.principal, access, undefined);
+  const reason = denialReason(verdict.principal, access, undefined);
   return reason === 'not_bound' && path.includes(':id')
-    ? boundTo(verdict.principal, access.thing)
+    ? boundTo(verdict.principal, access.resource)
     : (reason ?? 'admitted');
 }
 
@@ -159,7 +159,7 @@ function readablePaths({ principal }: Verdict, routes: App['apiRoutes']): readon
   return routes.flatMap(({ method, path, access }) => {
     if (method !== 'GET' || access === undefined || access === 'public') return [];
     if (!path.includes(':')) return [`/api/v1${path}`];
-    return idsBoundTo(principal, access.thing).map((id) => `/api/v1${path.replace(':id', id)}`);
+    return idsBoundTo(principal, access.resource).map((id) => `/api/v1${path.replace(':id', id)}`);
   });
 }
 

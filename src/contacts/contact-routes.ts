@@ -46,7 +46,7 @@ export function createContactRoutes({
   const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
     scopes: [scope],
     principals: PRINCIPALS,
-    thing: 'contacts',
+    resource: 'contacts',
   });
 
   return [

@@ -1,17 +1,17 @@
 import type { Principal } from './principal.js';
 
 /**
- * Whether a principal may come to a route about things of a type: who is tied to single things reaches
- * none but those, and no list of them either.
+ * Whether the bindings of a principal admit a request. A bound principal reaches only the resources that it is
+ * bound to, and no list of them.
  *
- * @param thing the type, as bindings call it; `undefined` for routes about nothing that one can be tied to
- * @param id that of the one thing that a request is about; `undefined` if it is about all of them
+ * @param resource the type in `Binding.type`; `undefined` for routes of resources that cannot be bound to
+ * @param id the resource that the request names; `undefined` for a list
  */
-export function isBoundTo(
+export function reachesBoundResource(
   { bindings }: Principal,
-  thing: string | undefined,
+  resource: string | undefined,
   id: string | undefined,
 ): boolean {
-  if (bindings === null || thing === undefined) return true;
-  return bindings.some((binding) => binding.type === thing && binding.id === id);
+  if (bindings === null || resource === undefined) return true;
+  return bindings.some((binding) => binding.type === resource && binding.id === id);
 }

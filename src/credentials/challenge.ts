@@ -3,12 +3,12 @@ import type { Scope } from '../scopes/catalog.js';
 
 export type ChallengeError = 'invalid_token' | 'insufficient_scope';
 
-/** Makes the `WWW-Authenticate` header (RFC 6750 §3). Without a credential there is no error to name. */
+/** Makes the `WWW-Authenticate` header (RFC 6750 §3). A request without a credential gets no `error` parameter. */
 export type Challenge = (error?: ChallengeError) => Readonly<Record<string, string>>;
 
 /**
- * @param resourceMetadataUrl where clients learn how to get a token (RFC 9728 §5.1)
- * @param scopes those that are needed
+ * @param resourceMetadataUrl the address of the protected resource metadata (RFC 9728 §5.1)
+ * @param scopes the scopes that the route requires
  */
 export function createChallenge(
   resourceMetadataUrl: string,
@@ -25,7 +25,7 @@ export function createChallenge(
   };
 }
 
-/** A 401 or 403 without a challenge yet: behind a late body there are two guards, and the inner one has said it all. */
+/** Whether an error is a 401 or 403 without a challenge. The guard behind a late body may have added one. */
 export function isOpenDenial(error: unknown): error is Problem {
   return (
     error instanceof Problem &&
@@ -34,7 +34,7 @@ export function isOpenDenial(error: unknown): error is Problem {
   );
 }
 
-/** What a handler forbids is answered like what the guard forbids. */
+/** Adds the challenge to a refusal by a handler, as the guard does to its own. */
 export function withChallenge(problem: Problem, challenge: Challenge): Problem {
   const { code, message, errors, requiredScopes, cause } = problem;
   const headers = challenge(problem.status === 401 ? 'invalid_token' : 'insufficient_scope');

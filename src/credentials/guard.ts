@@ -10,24 +10,24 @@ import { findResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { missingFrom } from '../scopes/scope-set.js';
 import type { ActivityRecorder } from './activity.js';
-import { isBoundTo } from './binding.js';
+import { reachesBoundResource } from './binding.js';
 import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from './kinds.js';
-import { actingWhere, reasonAgainstPair } from './pairing.js';
+import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from './presentation.js';
 import { factsOf, type Principal } from './principal.js';
 import { REASONS, refusalOf, type Reason } from './refusals.js';
 import type { Verdict, Verifier } from './verifier.js';
 
-/** Whom a route admits: everybody, or these kinds of principal if they hold all of the scopes. */
+/** The access rule of a route: everybody, or these kinds of principal if they hold all of the scopes. */
 export type Access =
   | 'public'
   | {
       readonly scopes: readonly Scope[];
       readonly principals: readonly PrincipalKind[];
-      /** What the route is about, as bindings call it; the parameter `id` of its path says which one. */
-      readonly thing?: string;
-      /** Whether it also admits the key that the parameter `id` names, whatever its kind and scopes; see `isItself`. */
+      /** The resource type in `Binding.type`. The path parameter `id` names the resource. */
+      readonly resource?: string;
+      /** Whether the key that the path parameter `id` names is admitted too, whatever its kind and scopes. */
       readonly orItself?: boolean;
     };
 
@@ -39,10 +39,10 @@ export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
   'publishable',
 ];
 
-/** What a handler behind the guard may rely on; a public route has no principal. */
+/** The state of a request behind the guard. A public route has no principal. */
 export interface GuardedState extends RequestState {
   principal: Principal;
-  /** A credential that the endpoint's own protocol carries, such as Basic at introspection. */
+  /** A credential that the endpoint read itself, such as Basic authentication at introspection. */
   presented?: Presented;
 }
 
@@ -52,17 +52,17 @@ interface Dependencies {
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly activity: ActivityRecorder;
   readonly register: Registry;
-  /** Where clients learn how to get a token (RFC 9728 §5.1). */
+  /** The address of the protected resource metadata (RFC 9728 §5.1). */
   readonly resourceMetadataUrl: string;
-  /** The resources that are served here: tokens for another are refused (RFC 8707 §2.2). */
+  /** The resources served here. Tokens for another audience are refused (RFC 8707 §2.2). */
   readonly audiences: readonly string[];
 }
 
 /**
- * Makes the guard: middleware that admits a request to a route, or says why it doesn't.
+ * Makes the guard: middleware that admits a request to a route or refuses it with a Problem.
  *
- * A route that declares nothing admits nobody. The order is RFC 6750 §3.1's: first who it is (401),
- * then whether this kind of principal may come here at all, then the scopes (403).
+ * A route without an access rule admits nobody. The order follows RFC 6750 §3.1: the credential (401), the
+ * kind of principal (403), the scopes (403).
  */
 export function createGuard({
   verifier,
@@ -80,18 +80,18 @@ export function createGuard({
     readonly reason: Reason | undefined;
   }
 
-  /** Why a credential is refused wherever it comes, if it is. */
+  /** The reason to refuse a credential at any route. */
   const reasonOf = (verdict: Verdict, presented: Presented, method: string) =>
     reasonAgainst(verdict, presented, method) ?? reasonOfAudience(verdict, audiences);
 
-  /** Both are judged, and looked up by one query. The first that is refused is what the answer is about. */
+  /** Verifies a publishable key and a token by one query. The answer describes the first that is refused. */
   async function judgePair(
     presented: Presented,
-    beside: string,
+    publishableKey: string,
     address: string,
     method: string,
   ): Promise<Judged> {
-    const pair = [{ raw: beside, by: 'x-api-key' } as const, presented];
+    const pair = [{ raw: publishableKey, by: 'x-api-key' } as const, presented];
     const verdicts = await Promise.all(pair.map(({ raw }) => verifier.verify(raw, address)));
     const [ofKey, ofUser] = verdicts.map((verdict, index) => ({
       verdict,
@@ -104,7 +104,7 @@ export function createGuard({
       throw new Problem('bad_request', 'Present one credential, in one way.');
     }
     activity.noteUse(key.credentialId, address);
-    const principal = actingWhere(user, key);
+    const principal = withPublishableKey(user, key);
     const reason = reasonAgainstPair(user, key);
     return { verdict: { outcome: 'accepted', principal }, reason };
   }
@@ -122,15 +122,15 @@ export function createGuard({
       const address = clientAddress(ctx.req);
       let verdict: Verdict;
       let ownReason: Reason | undefined;
-      if (presented.beside === undefined) {
+      if (presented.publishableKey === undefined) {
         verdict = await verifier.verify(presented.raw, address);
         ownReason = reasonOf(verdict, presented, ctx.method);
       } else {
-        const pair = await judgePair(presented, presented.beside, address, ctx.method);
+        const pair = await judgePair(presented, presented.publishableKey, address, ctx.method);
         ({ verdict, reason: ownReason } = pair);
       }
       const { principal } = verdict;
-      const reason = ownReason ?? reasonToTurnAway(principal, access, ctx.params);
+      const reason = ownReason ?? denialReason(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
       if (principal !== undefined) noteFacts(ctx, factsOf(principal));
 
@@ -138,7 +138,7 @@ export function createGuard({
         if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
           activity.noteRefusal(principal, reason ?? 'unknown', address);
         }
-        // Nothing is told about a credential that must not be in a URL.
+        // The answer must not reveal anything about a secret that was sent in a URL.
         const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
         const refusal = refusalOf(reason ?? 'unknown', {
           ...{ principal, challenge, scopes: access?.scopes ?? [], isHidden },
@@ -161,8 +161,8 @@ export function createGuard({
 }
 
 /**
- * Makes the guard that stands behind the body: what came in after the first verdict is admitted only
- * by a new one. Else a request could be opened, its credential revoked, and the body sent then.
+ * Runs the guard again after a body that arrived late. Otherwise a request could be opened, its credential
+ * revoked, and the body sent afterwards.
  */
 export function guardLateBody<State extends RequestState>(
   guard: Middleware<State>,
@@ -171,8 +171,8 @@ export function guardLateBody<State extends RequestState>(
 }
 
 /**
- * Why this credential, presented like this, is refused. One that must not be in a URL at all was
- * exposed there, whatever else may be wrong with it.
+ * The reason to refuse a credential as it was presented. A secret in a URL is `exposed`, even if it is also
+ * invalid.
  */
 function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Reason | undefined {
   const { principal } = verdict;
@@ -198,17 +198,18 @@ function mayBeInUrl(principal: Principal | undefined): boolean {
   return allowed.includes('query');
 }
 
-/** Every access token expires within the hour: that is not worth an entry in the audit log. */
+/** Whether a refusal is an access token's expiry, which is too common for the audit log. */
 function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolean {
   return principal.token !== undefined && reason === 'expired';
 }
 
 /**
- * Why a good credential is not admitted to a route; `undefined` if it is.
+ * The reason why a route does not admit a valid credential.
  *
- * @param parameters those of the request's path
+ * @param parameters the path parameters
+ * @returns `undefined` if it is admitted
  */
-export function reasonToTurnAway(
+export function denialReason(
   principal: Principal | undefined,
   access: Exclude<Access, 'public'> | undefined,
   parameters: Readonly<Record<string, string>> | undefined,
@@ -217,16 +218,18 @@ export function reasonToTurnAway(
   if (access?.orItself === true && isItself(principal, parameters?.['id'])) return undefined;
   if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
   if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
-  return isBoundTo(principal, access.thing, parameters?.['id']) ? undefined : 'not_bound';
+  return reachesBoundResource(principal, access.resource, parameters?.['id'])
+    ? undefined
+    : 'not_bound';
 }
 
-/** Whether a path names the key that was presented. Holding a key that may be public proves nothing. */
+/** Whether the path names the presented key. A publishable key is public, so presenting it proves nothing. */
 function isItself({ kind, token, credentialId }: Principal, id: string | undefined): boolean {
   return token === undefined && !KINDS[kind].isReadable && credentialId === id;
 }
 
 function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {
-  // Counted here and handed over when somebody looks: resolving a label costs more than counting.
+  // perf: counted in a map and copied on collection, because resolving a label costs more than counting.
   const counts = new Map<string, number>(['accepted', ...REASONS].map((v) => [v, 0]));
   const counter = new Counter({
     name: 'gatehouse_verdicts_total',

@@ -39,7 +39,7 @@ interface KindFacts {
   /** The scopes that it can carry, at the most. */
   readonly carries: readonly Scope[];
   /** What the keys that it makes may carry, where that is not simply what it carries itself. */
-  readonly handsOn?: readonly Scope[];
+  readonly grantableScopes?: readonly Scope[];
   /** It may be public, so it can be read again at any time. */
   readonly isReadable: boolean;
   /** It can be tied to single things, and then reaches no others of their type. */
@@ -123,7 +123,7 @@ export const KINDS = {
     principal: 'tenant',
     speaksAs: 'tenant',
     carries: ['api_keys:manage', 'spaces:manage'],
-    handsOn: RESOURCE_SCOPES,
+    grantableScopes: RESOURCE_SCOPES,
     isReadable: false,
     takesBindings: false,
     type: 'organization',

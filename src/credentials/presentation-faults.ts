@@ -1,11 +1,11 @@
 import type { Presentation } from './kinds.js';
 import type { SecretFormat } from './secret-format.js';
 
-/** Says what a header lacks. Nothing that was sent is repeated, except for the names of well-known schemes. */
+/** Explanations of malformed headers. They repeat nothing that was sent, except names of registered schemes. */
 
 const HOW = 'write "Authorization: Bearer <credential>"';
 
-/** Schemes that are named when they are sent; any other word there could be a part of a secret. */
+/** Schemes that an explanation may name. Any other word could be part of a secret. */
 const KNOWN_SCHEMES = new Map(
   [
     'Basic',
@@ -19,11 +19,11 @@ const KNOWN_SCHEMES = new Map(
     'AWS4-HMAC-SHA256',
   ].map((name) => [name.toLowerCase(), name]),
 );
-/** Our own. */
+/** Schemes that are accepted. */
 const SCHEMES = new Map(['Bearer', 'DPoP', 'Token'].map((name) => [name.toLowerCase(), name]));
 
 /**
- * Why a request presents no credential.
+ * Explains why a request presents no credential.
  * @param authorization the value of its Authorization header, if it has one
  */
 export function explainAbsence(authorization: string | undefined): string {
@@ -46,7 +46,7 @@ export function explainAbsence(authorization: string | undefined): string {
     : `The Authorization header has more than one word after the scheme ${own}: ${HOW}.`;
 }
 
-/** Why a text that was presented cannot be a credential, whatever is stored. */
+/** Explains why a presented text cannot be a credential, independently of stored data. */
 export function explainForm(raw: string, header: string, format: SecretFormat): string {
   if (raw === '') return `The ${header} header is empty: it takes a credential.`;
   const subject = `The credential in the ${header} header`;

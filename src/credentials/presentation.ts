@@ -5,12 +5,12 @@ import { KINDS, type Presentation } from './kinds.js';
 import { explainAbsence, explainForm, headerOf } from './presentation-faults.js';
 import type { SecretFormat } from './secret-format.js';
 
-/** A text that a request presented as its credential, and how it did. */
+/** The text that a request presented as its credential, and how it was presented. */
 export interface Presented {
   readonly raw: string;
   readonly by: Presentation;
-  /** A publishable key beside what may be a user's token: it says where the token acts. */
-  readonly beside?: string;
+  /** A publishable key sent with the token. It sets the environment and spaces. */
+  readonly publishableKey?: string;
 }
 
 const SCHEMES = new Map<string, Presentation>([
@@ -22,14 +22,14 @@ const SCHEMES = new Map<string, Presentation>([
 /** Finds the credential in a request. */
 export interface Presentations {
   /**
-   * @returns what was presented; `undefined` if nothing was, or in a scheme that isn't ours
-   * @throws Problem `bad_request` for more than one, also if one of them is in a scheme that isn't ours;
-   *   except for a publishable key in `X-API-Key` beside a user's token in `Authorization`
+   * @returns the credential; `undefined` if there is none, or only one in an unknown scheme
+   * @throws Problem `bad_request` for more than one, including those in an unknown scheme. The exception is a
+   *   publishable key in `X-API-Key` with a user's token in `Authorization`.
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
   /**
-   * Which header was read and what it lacks, where nothing was presented, or nothing that is written like a
-   * credential. Never repeats a secret, and depends on nothing that is stored.
+   * Describes the fault of a request without a credential, or with a malformed one. The text never repeats a
+   * secret and depends on nothing stored.
    */
   explain(request: IncomingMessage, presented: Presented | undefined): string;
 }
@@ -46,15 +46,15 @@ export function createPresentations(brandHeader: string, format: SecretFormat): 
   return {
     find({ rawHeaders }, querystring) {
       const all: (Presented | undefined)[] = [];
-      // As they were sent: Node's own view keeps the first of several Authorization headers and
-      // joins others by commas, and one that was sent twice must not pass as one.
+      // Raw headers, because Node keeps only the first of several Authorization headers and joins others by
+      // commas. A header sent twice must be refused.
       for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
         const name = rawHeaders[index] ?? '';
         if (!lengths.has(name.length)) continue;
         const read = headers.get(name.toLowerCase());
         if (read) all.push(read(rawHeaders[index + 1] ?? ''));
       }
-      // Its name may be percent-encoded too.
+      // The name of the parameter may be percent-encoded.
       if (querystring.includes('auth_token') || querystring.includes('%')) {
         const values = new URLSearchParams(querystring).getAll('auth_token');
         all.push(...values.map((raw) => ({ raw, by: 'query' }) as const));
@@ -70,7 +70,7 @@ export function createPresentations(brandHeader: string, format: SecretFormat): 
 
 const IN_AUTHORIZATION: ReadonlySet<Presentation> = new Set(SCHEMES.values());
 
-/** The only two that go together; whether the token is any good, and a user's, is judged later. */
+/** Accepts a publishable key with a user's token. The token itself is verified later. */
 function pairOf(all: readonly (Presented | undefined)[], format: SecretFormat): Presented {
   const key = all.find((presented) => presented?.by === 'x-api-key');
   const token = all.find((presented) => presented && IN_AUTHORIZATION.has(presented.by));
@@ -78,12 +78,12 @@ function pairOf(all: readonly (Presented | undefined)[], format: SecretFormat): 
   if (all.length === 2 && key && token && kindOf(key) === 'publishable') {
     const kind = kindOf(token);
     if (kind === undefined || KINDS[kind].principal === 'user')
-      return { ...token, beside: key.raw };
+      return { ...token, publishableKey: key.raw };
   }
   throw new Problem('bad_request', 'Present one credential, in one way.');
 }
 
-/** The scheme, spaces, the credential (RFC 9110 §11.4). */
+/** Reads `<scheme> <credential>` (RFC 9110 §11.4). */
 function fromAuthorization(value: string): Presented | undefined {
   const end = value.indexOf(' ');
   if (end < 0) return undefined;

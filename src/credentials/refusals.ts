@@ -5,7 +5,7 @@ import type { Challenge, ChallengeError } from './challenge.js';
 import type { Principal } from './principal.js';
 import type { Refusal } from './verifier.js';
 
-/** Why a credential does not open a route. */
+/** The reason why a credential is refused at a route. */
 export type Reason =
   | Refusal
   | 'exposed'
@@ -17,10 +17,10 @@ export type Reason =
   | 'principal_not_admitted'
   | 'scope_insufficient';
 
-/** Said of every credential that is refused in a URL: it tells nothing about the credential. */
+/** The detail for every credential refused in a URL. It reveals nothing about the credential. */
 const NOT_IN_URL = 'The credential is not valid here. Only publishable keys may be in a URL.';
 
-/** How a reason looks from outside. An address that isn't allowed looks like a wrong key. */
+/** The answer for each reason. A disallowed address answers like an unknown key. */
 const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, string]>> = {
   malformed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   unknown: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
@@ -49,11 +49,7 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
     'insufficient_scope',
     "The token does not reach the publishable key's environment.",
   ],
-  not_bound: [
-    'forbidden',
-    'insufficient_scope',
-    'The credential is bound to other things than this.',
-  ],
+  not_bound: ['forbidden', 'insufficient_scope', 'The credential is bound to other resources.'],
   principal_not_admitted: [
     'forbidden',
     'insufficient_scope',
@@ -68,19 +64,19 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
 
 export const REASONS = Object.keys(ANSWERS) as readonly Reason[];
 
-/** What a refusal is about. */
+/** The facts that a refusal depends on. */
 interface Refused {
   readonly principal: Principal | undefined;
   readonly challenge: Challenge;
-  /** Those that the route needs. */
+  /** The scopes that the route requires. */
   readonly scopes: readonly Scope[];
-  /** It was presented in a URL, where it must not be. */
+  /** Whether it was presented in a URL and must not be. */
   readonly isHidden: boolean;
-  /** What is wrong with the form of what was presented. */
+  /** Describes the fault of a malformed credential. */
   readonly explainForm: () => string;
 }
 
-/** The answer to a credential that does not open a route. */
+/** Makes the answer to a refused credential. */
 export function refusalOf(reason: Reason, refused: Refused): Problem {
   const [code, error] = ANSWERS[reason];
   return new Problem(code, detailOf(reason, refused), {

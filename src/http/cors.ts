@@ -10,37 +10,37 @@ export function originsOf(urls: readonly string[]): readonly string[] {
 
 /** A path and the methods that it answers, for preflights. */
 export interface CorsPath {
-  /** To the letter, but for what it names as `:id`, which stands for one segment. */
+  /** Matched exactly, except that `:id` stands for one segment. */
   readonly path: string;
   readonly methods: string;
 }
 
-/** Who may read answers across origins, by path. */
+/** The origins that may read answers, by path. */
 export interface CorsRules {
-  /** Whose answers any origin may read. */
-  readonly open: readonly CorsPath[];
-  /** Whose answers say themselves who may read them, by `ctx.state.readers`: nobody, if they don't. */
-  readonly decided: readonly CorsPath[];
-  /** What any origin may read with a credential that is no secret, and with no other. */
-  readonly shown: {
-    /** To the letter, but for what they name as `:id`. Only reading them is meant. */
+  /** Any origin may read the answers of these paths. */
+  readonly anyOrigin: readonly CorsPath[];
+  /** Each answer of these paths sets its readers in `ctx.state.readers`. The default is nobody. */
+  readonly perResponse: readonly CorsPath[];
+  /** Any origin may read these paths with a publishable key and no other credential. */
+  readonly publishableOnly: {
+    /** Matched as in `CorsPath`, for GET and HEAD only. */
     readonly paths: readonly string[];
-    /** The only request headers that a stranger's page may send there. */
+    /** The only request headers that a preflight allows there. */
     readonly headers: readonly string[];
-    /** Whether this is all that a request presents. */
-    readonly isShown: (ctx: Context) => boolean;
+    /** Whether a request presents a publishable key and nothing else. */
+    readonly presentsPublishableKey: (ctx: Context) => boolean;
   };
-  /** The resource API's prefix, readable from the listed origins only. */
-  readonly listed: {
+  /** Paths below a prefix that the origins in `CORS_ALLOWED_ORIGINS` may read. */
+  readonly allowedOrigins: {
     readonly prefix: string;
     readonly origins: ReadonlySet<string>;
-    /** Request headers allowed there beyond the common ones. */
+    /** Request headers allowed there in addition to the common ones. */
     readonly headers: readonly string[];
   };
 }
 
 const REQUEST_HEADERS = ['Authorization', 'Content-Type', 'DPoP', 'MCP-Protocol-Version'];
-const READING = 'GET, HEAD';
+const READ_METHODS = 'GET, HEAD';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED = [
   'WWW-Authenticate',
@@ -52,54 +52,64 @@ const EXPOSED = [
   ),
 ].join(', ');
 
-/** Browsers ask again after this; long enough to spare round trips, short enough for a change. */
+/** Browsers cache a preflight for this long. Short enough that a changed rule soon takes effect. */
 const MAX_AGE_SECONDS = '600';
 
 /**
- * Cross-origin reading where the rules open it and nowhere else: another path, also one that
- * differs only in case or a slash, gets no `Access-Control-*` header at all. Credentials in the
- * browser's sense (cookies) are never allowed.
+ * Makes the CORS middleware. A path without a rule gets no `Access-Control-*` header, even if it differs from
+ * one with a rule only in case or a slash. Cookies are never allowed (`Access-Control-Allow-Credentials`).
  *
- * A preflight carries neither client nor credential, so where an answer decides for itself every
- * origin may ask.
+ * A preflight carries neither client nor credential, so preflights of `perResponse` paths are open to every
+ * origin.
  */
-export function createCors({ open, decided, shown, listed }: CorsRules): Middleware {
-  const findOpen = createFinder(open);
-  const findDecided = createFinder(decided);
-  const findShown = createFinder(shown.paths.map((path) => ({ path, methods: READING })));
-  const listedHeaders = [...REQUEST_HEADERS, ...listed.headers];
+export function createCors({
+  anyOrigin,
+  perResponse,
+  publishableOnly,
+  allowedOrigins,
+}: CorsRules): Middleware {
+  const findAnyOrigin = createFinder(anyOrigin);
+  const findPerResponse = createFinder(perResponse);
+  const findPublishable = createFinder(
+    publishableOnly.paths.map((path) => ({ path, methods: READ_METHODS })),
+  );
+  const allowedHeaders = [...REQUEST_HEADERS, ...allowedOrigins.headers];
 
   return (ctx, next) => {
     const { path } = ctx;
-    const openPath = findOpen(path);
-    if (openPath !== undefined) {
-      if (isPreflight(ctx)) return answerPreflight(ctx, '*', openPath.methods, REQUEST_HEADERS);
+    const anyOriginPath = findAnyOrigin(path);
+    if (anyOriginPath !== undefined) {
+      if (isPreflight(ctx)) {
+        return answerPreflight(ctx, '*', anyOriginPath.methods, REQUEST_HEADERS);
+      }
       admit(ctx, '*');
       return next();
     }
-    const decidedPath = findDecided(path);
-    if (decidedPath !== undefined) {
-      if (isPreflight(ctx)) return answerPreflight(ctx, '*', decidedPath.methods, REQUEST_HEADERS);
+    const perResponsePath = findPerResponse(path);
+    if (perResponsePath !== undefined) {
+      if (isPreflight(ctx)) {
+        return answerPreflight(ctx, '*', perResponsePath.methods, REQUEST_HEADERS);
+      }
       return next().finally(() => admitReaders(ctx));
     }
-    if (path.startsWith(listed.prefix) && listed.origins.size > 0) {
+    if (path.startsWith(allowedOrigins.prefix) && allowedOrigins.origins.size > 0) {
       ctx.vary('Origin');
       const origin = ctx.get('Origin');
-      if (listed.origins.has(origin)) {
-        if (isPreflight(ctx)) return answerPreflight(ctx, origin, METHODS, listedHeaders);
+      if (allowedOrigins.origins.has(origin)) {
+        if (isPreflight(ctx)) return answerPreflight(ctx, origin, METHODS, allowedHeaders);
         admit(ctx, origin);
         return next();
       }
     }
     const method = isPreflight(ctx) ? ctx.get('Access-Control-Request-Method') : ctx.method;
-    if (!isReading(method) || findShown(path) === undefined) return next();
-    if (isPreflight(ctx)) return allow(ctx, '*', READING, shown.headers);
-    if (shown.isShown(ctx)) admit(ctx, '*');
+    if (!isRead(method) || findPublishable(path) === undefined) return next();
+    if (isPreflight(ctx)) return allow(ctx, '*', READ_METHODS, publishableOnly.headers);
+    if (publishableOnly.presentsPublishableKey(ctx)) admit(ctx, '*');
     return next();
   };
 }
 
-/** Most paths are known to the letter; only those that leave a segment open are tried one by one. */
+/** Looks paths up in a table. Only patterns with a parameter are tried one by one. */
 function createFinder(paths: readonly CorsPath[]): (path: string) => CorsPath | undefined {
   const exact = new Map(paths.map((item) => [item.path, item]));
   const patterns = paths
@@ -122,7 +132,7 @@ function isLike(segments: readonly string[], given: readonly string[]): boolean 
   return segments.length === given.length && segments.every(fits);
 }
 
-function isReading(method: string): boolean {
+function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD';
 }
 
@@ -155,7 +165,7 @@ async function allow(
 }
 
 function admitReaders(ctx: Context): void {
-  // Only what is decided here counts; a library further in may have ideas of its own.
+  // A library further in may have set these headers.
   ctx.remove('Access-Control-Allow-Origin');
   ctx.remove('Access-Control-Expose-Headers');
   const { readers } = ctx.state as { readers?: Readers };

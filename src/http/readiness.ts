@@ -60,7 +60,7 @@ function start<Name extends string>(questions: Questions<Name>): Probe<Name> {
   const words = names.map(async (name, index) => {
     const { otherwise } = questions[name];
     const answer = answers[index]?.catch(() => otherwise) ?? otherwise;
-    return [name, await within(ANSWER_WITHIN_MS, answer, otherwise)] as const;
+    return [name, await withTimeout(ANSWER_WITHIN_MS, answer, otherwise)] as const;
   });
   return {
     words: Promise.all(words).then((all) => Object.fromEntries(all) as Record<Name, string>),
@@ -68,7 +68,7 @@ function start<Name extends string>(questions: Questions<Name>): Probe<Name> {
   };
 }
 
-async function within<Value>(
+async function withTimeout<Value>(
   ms: number,
   value: Promise<Value> | Value,
   otherwise: Value,

@@ -15,18 +15,18 @@ export const OAUTH_PATHS = {
   metadata: ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'],
 } as const;
 
-/** The endpoints that browsers may call from other origins: `decided` ones answer by the client. */
+/** The endpoints that browsers may call from other origins: the answers of `perResponse` ones depend on the client. */
 export const OAUTH_CORS: {
-  readonly open: readonly CorsPath[];
-  readonly decided: readonly CorsPath[];
+  readonly anyOrigin: readonly CorsPath[];
+  readonly perResponse: readonly CorsPath[];
 } = {
-  open: [
+  anyOrigin: [
     ...OAUTH_PATHS.metadata.map((path) => ({ path, methods: 'GET, HEAD' })),
     { path: OAUTH_PATHS.jwks, methods: 'GET, HEAD' },
     { path: OAUTH_PATHS.register, methods: 'POST' },
     { path: `${OAUTH_PATHS.register}/:clientId`, methods: 'GET, HEAD, PUT, DELETE' },
   ],
-  decided: [
+  perResponse: [
     { path: OAUTH_PATHS.token, methods: 'POST' },
     { path: OAUTH_PATHS.revoke, methods: 'POST' },
     { path: OAUTH_PATHS.userinfo, methods: 'GET, HEAD, POST' },

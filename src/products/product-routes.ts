@@ -17,7 +17,7 @@ export function createProductRoutes({
 }): Route<Access, GuardedState>[] {
   return spaceContext.readRoutes({
     path: '/products',
-    access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, thing: 'products' },
+    access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, resource: 'products' },
     storeOf: createProductStore,
     filters: NO_FILTERS,
     present: presentProduct,

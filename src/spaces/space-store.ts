@@ -10,11 +10,11 @@ export const MAX_SPACES = 1000;
 export interface SpaceStore {
   /**
    * Newest first, up to one more than asked for.
-   * @param within only these; `null` for all of the tenant's
+   * @param spaceIds the spaces to list; `null` for all of the tenant's
    */
   list(
     tenantId: string,
-    within: readonly string[] | null,
+    spaceIds: readonly string[] | null,
     page: PageRequest,
   ): Promise<readonly Space[]>;
   find(tenantId: string, id: string): Promise<Space | undefined>;
@@ -53,11 +53,11 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
 
   return {
     find,
-    list: (tenantId, within, { limit, after }) =>
+    list: (tenantId, spaceIds, { limit, after }) =>
       spaces.find({
         where: {
           tenantId,
-          ...(within !== null && { id: In(within) }),
+          ...(spaceIds !== null && { id: In(spaceIds) }),
           ...(after !== undefined && { seq: LessThan(String(after)) }),
         },
         order: { seq: 'DESC' },

@@ -139,17 +139,17 @@ describe('Idempotency-Key', () => {
         await createSpace(gatehouse, tenant, randomUUID()),
         await createSpace(gatehouse, tenant, randomUUID()),
       ];
-      const within = (space: string | undefined) =>
+      const postIn = (space: string | undefined) =>
         postContact(gatehouse, key, BODY, {
           'Idempotency-Key': once,
           ...(space !== undefined && { 'X-Bwp-Space': space }),
         });
-      const first = await within(one);
+      const first = await postIn(one);
       expect(first.status).toBe(201);
 
-      expectProblem(await within(two), 409, 'idempotency_key_reused');
-      expectProblem(await within(undefined), 409, 'idempotency_key_reused');
-      expect((await within(one)).text).toBe(first.text);
+      expectProblem(await postIn(two), 409, 'idempotency_key_reused');
+      expectProblem(await postIn(undefined), 409, 'idempotency_key_reused');
+      expect((await postIn(one)).text).toBe(first.text);
       expect(await countContacts(gatehouse)).toBe(before + 1);
     });
 

@@ -1,7 +1,7 @@
 import { reachableFrom } from './kinds.js';
 import type { Principal } from './principal.js';
 
-/** Why a good token and a good key do not go together. */
+/** The reason why a valid token and a valid publishable key are refused together. */
 export function reasonAgainstPair(
   user: Principal,
   key: Principal,
@@ -12,8 +12,8 @@ export function reasonAgainstPair(
     : 'environment_beyond';
 }
 
-/** A user's token beside a publishable key: its own scopes, in the key's environment and spaces. */
-export function actingWhere(
+/** The principal of a user's token with a publishable key: the token's scopes, the key's environment and spaces. */
+export function withPublishableKey(
   user: Principal,
   { environment, spaces: allowed }: Principal,
 ): Principal {
