@@ -78,7 +78,10 @@ async function makeHostile(database: string, role: string): Promise<void> {
 export async function createTestDatabase(template = 'template_gatehouse'): Promise<TestDatabase> {
   const { admin, owner } = testServer();
   const database = `test_${randomBytes(6).toString('hex')}`;
-  await asAdmin(`CREATE DATABASE ${database} TEMPLATE ${template} OWNER ${owner.user}`);
+  // Copying files takes a tenth of the time that writing each page to the write-ahead log takes.
+  await asAdmin(
+    `CREATE DATABASE ${database} TEMPLATE ${template} STRATEGY file_copy OWNER ${owner.user}`,
+  );
   if (process.env['GATEHOUSE_TEST_DEFAULTS'] === 'hostile') await makeHostile(database, owner.user);
   const { host = '', port = 0 } = admin;
   const target = { host, port, ...owner, database };
