@@ -130,7 +130,11 @@ const environment = z.object({
   ADMIN_PASSWORD: newPassword.optional(),
 });
 
-const SETTINGS: readonly string[] = [...Object.keys(environment.shape), ...SECRET_FILE_SETTINGS];
+/** The names of all variables that the configuration reads. */
+export const SETTINGS: readonly string[] = [
+  ...Object.keys(environment.shape),
+  ...SECRET_FILE_SETTINGS,
+];
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
