@@ -35,7 +35,7 @@ interface Exercise {
 /** The first cells of the rows of the tables in the section about what requests leave. */
 function requestsOfThreatModel(): string[] {
   const text = readFileSync('docs/threat-model.md', 'utf8');
-  const [, section = ''] = /\n## An attacker who fills the database(.*?)\n## /s.exec(text) ?? [];
+  const [, section = ''] = /\n## Exhaustion of database and processor(.*?)\n## /s.exec(text) ?? [];
   return [...section.matchAll(/^\| (.+?) +\|/gm)]
     .map(([, cell = '']) => cell)
     .filter((cell) => !/^(-+|Request with.*)$/.test(cell));
