@@ -69,7 +69,7 @@ describe('the audit log', () => {
        WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition`,
     );
     const text = await readFile('docs/operations.md', 'utf8');
-    const [, section = ''] = text.split('## What each table holds at most\n');
+    const [, section = ''] = text.split('## Tables and their bounds\n');
     const cells = section
       .split('\n## ')[0]
       ?.split('\n')
