@@ -7,6 +7,7 @@ import { createKeyring } from '../src/credentials/keyring.js';
 import { createSecretFormat } from '../src/credentials/secret-format.js';
 import { startTemporaryPostgres } from '../test/support/temporary-postgres.js';
 import { pinDatabase } from './database.js';
+import { measureEndurance } from './endurance-suite.js';
 import { measureKeys } from './keys-suite.js';
 import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
@@ -20,11 +21,14 @@ const { values } = parseArgs({
     keys: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '5' },
     pairs: { type: 'string', default: '5' },
+    /** Of the mixed load. */
+    minutes: { type: 'string', default: '5' },
   },
 });
 const isWanted = (suite: string) => ['all', suite].includes(values.suite);
-if (!['keys', 'lists', 'oauth'].some(isWanted)) {
-  throw new Error(`--suite is keys, lists or oauth, not ${values.suite}`);
+const SUITES = ['keys', 'lists', 'oauth', 'endurance'];
+if (!['all', ...SUITES].includes(values.suite)) {
+  throw new Error(`--suite is one of ${SUITES.join(', ')}, not ${values.suite}`);
 }
 const SECRET_KEY = 'a secret key that only the benchmark uses';
 
@@ -48,6 +52,13 @@ try {
   if (isWanted('keys')) await measureKeys(bench, Number(values.keys));
   if (isWanted('lists')) await measureLists(bench);
   if (isWanted('oauth')) await measureOauth(bench, values.only);
+  // Takes minutes, and compares nothing.
+  if (values.suite === 'endurance') {
+    await measureEndurance(bench, {
+      keys: Number(values.keys),
+      minutes: Number(values.minutes),
+    });
+  }
 } finally {
   await postgres.stop();
   rmSync(folder, { recursive: true });

@@ -26,6 +26,8 @@ export interface BenchServer {
   readonly port: number;
   /** Processor time it has used so far, in microseconds. */
   cpuMicros(): number;
+  /** Resident memory in megabytes. */
+  memory(): number;
   stop(): Promise<void>;
 }
 
@@ -55,12 +57,22 @@ export async function startServer(
   return {
     port,
     cpuMicros: () => cpuMicros(child.pid ?? 0),
+    memory: () => Number(/VmRSS:\s+(\d+)/.exec(statusOf(child.pid ?? 0))?.[1] ?? 0) / 1024,
     async stop() {
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
       await exited;
     },
   };
+}
+
+/** From /proc; empty where there is none. */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 async function freePort(): Promise<number> {
