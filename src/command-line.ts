@@ -25,7 +25,7 @@ import { createSecretFormat } from './credentials/secret-format.js';
 import { errorCode } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
 import { Problem } from './http/problem.js';
-import { borrowInstance, lacksMigrations } from './instance.js';
+import { shareInstance, lacksMigrations } from './instance.js';
 import { createLog } from './log.js';
 
 const COMMANDS = [
@@ -96,7 +96,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   const given = command.readsInput?.(args) ? await buffer(input) : Buffer.alloc(0);
 
   const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
-  const instance = await borrowInstance({ config, log, needs: command.schema ?? 'current' });
+  const instance = await shareInstance({ config, log, needs: command.schema ?? 'current' });
   try {
     const { dataSource, keyring, target } = instance;
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });

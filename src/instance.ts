@@ -27,7 +27,7 @@ export interface Instance {
 
 /** What a server runs on. */
 export interface ServerInstance extends Instance {
-  /** Lets other processes start that were held back by what `fill` returned. May be called again. */
+  /** Releases the migration lock if `seed` returned true, so that other processes start. Idempotent. */
   letOthersStart(): Promise<void>;
 }
 
@@ -52,20 +52,20 @@ interface Opened {
  * Opens the database for a server (the configured one, or the embedded one of the data directory),
  * migrates it and checks that the secret keys fit what it holds. An embedded one is kept to itself.
  *
- * @param fill run once nobody else is starting: what an empty database should hold. Others go on waiting until
- *   `letOthersStart` if it returns true
+ * @param seed writes the first rows of an empty database, under the migration lock. If it returns true, the lock
+ *   is held until `letOthersStart`
  * @param signal ends the opening: nothing is left open then
  * @throws StartupError for everything the operator has to mend, the signal's reason if aborted
  */
 export async function openInstance({
   config,
   log,
-  fill,
+  seed,
   signal,
 }: {
   config: Config;
   log: Logger;
-  fill: (dataSource: DataSource, keyring: Keyring) => Promise<boolean>;
+  seed: (dataSource: DataSource, keyring: Keyring) => Promise<boolean>;
   signal?: AbortSignal;
 }): Promise<ServerInstance> {
   const { target, stop } = await openDatabase(config, 'serve', log);
@@ -92,7 +92,7 @@ export async function openInstance({
     await prepareSchema(starting, log, signal);
     await assertSecretKeysPresent(starting, keyring);
     signal?.throwIfAborted();
-    if (!(await fill(starting, keyring))) await letOthersStart();
+    if (!(await seed(starting, keyring))) await letOthersStart();
     await dataSource.initialize();
     await warnOfLosableCommits(dataSource, log);
     return { target, dataSource, keyring, letOthersStart, close };
@@ -123,7 +123,7 @@ async function prepareSchema(
  *
  * @throws StartupError for everything the operator has to mend
  */
-export async function borrowInstance({
+export async function shareInstance({
   config,
   log,
   needs,
@@ -137,7 +137,7 @@ export async function borrowInstance({
       `There is no installation at ${config.DATA_DIR}: check DATA_DIR, or make one with \`npm start\`.`,
     );
   }
-  const { target, stop } = await openDatabase(config, 'borrow', log);
+  const { target, stop } = await openDatabase(config, 'share', log);
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
   const dataSource = createDataSource(target, ENTITIES, onError);
   const close = async () => {
@@ -145,7 +145,7 @@ export async function borrowInstance({
     await stop();
   };
   try {
-    await openDataSource(dataSource, target, 'borrow');
+    await openDataSource(dataSource, target, 'share');
     const schema = await readSchemaState(dataSource);
     assertFits(schema, needs, describeTarget(target));
     const keyring = createKeyring(
@@ -177,11 +177,7 @@ export function lacksMigrations({ pending }: SchemaState): StartupError {
   );
 }
 
-async function openDatabase(
-  config: Config,
-  mode: 'serve' | 'borrow',
-  log: Logger,
-): Promise<Opened> {
+async function openDatabase(config: Config, mode: 'serve' | 'share', log: Logger): Promise<Opened> {
   if (config.DATABASE_URL !== undefined) {
     return {
       target: { connectionString: config.DATABASE_URL },

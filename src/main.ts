@@ -86,7 +86,7 @@ async function start(serving: Serving): Promise<void> {
   const instance = await openInstance({
     config,
     log,
-    fill: async (dataSource, keyring) => {
+    seed: async (dataSource, keyring) => {
       await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
       unshown = await findUnshown(dataSource);
       if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);

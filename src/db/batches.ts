@@ -1,21 +1,21 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 
-/** As many rows as one statement deletes or alters, well within the time that it may take. */
-const AT_ONCE = 1000;
+/** Rows per statement. Small enough to stay well within the statement timeout. */
+const BATCH_SIZE = 1000;
 
 /**
- * Repeats a statement that deals with a bounded number of rows until there are fewer left: cleaning up
- * after an hour or a year is the same, and none of it runs into the time limit.
+ * Repeats a statement on a bounded number of rows until fewer are left, so that a large backlog does not exceed
+ * the statement timeout.
  *
- * @param step deals with so many rows at the most, and returns how many there were
- * @param signal ends it after the statement that is just running
+ * @param step processes at most `limit` rows and returns their number
+ * @param signal stops after the current statement
  */
 export async function inBatches(
   step: (limit: number) => Promise<number>,
   signal?: AbortSignal,
 ): Promise<void> {
   while (!signal?.aborted) {
-    if ((await step(AT_ONCE)) < AT_ONCE) return;
+    if ((await step(BATCH_SIZE)) < BATCH_SIZE) return;
     await yieldToOthers();
   }
 }

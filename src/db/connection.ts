@@ -5,7 +5,7 @@ import { createHosts, nameOf, type Hosts } from './hosts.js';
 import { prepareSession, type Session, type SessionKind } from './session.js';
 import { parseDatabaseUrl, type DatabaseAddress } from './url.js';
 
-/** Where the database is: a `postgres://` URL, or its parts (a host that starts with `/` is a socket folder). */
+/** The address of the database: a `postgres://` URL, or its parts. A host that starts with `/` is a socket folder. */
 export type DatabaseTarget =
   | { readonly connectionString: string }
   | {
@@ -18,16 +18,16 @@ export type DatabaseTarget =
 
 const PROBE_TIMEOUT_MS = 1000;
 
-/** How sessions are made. */
+/** How sessions are prepared and checked. */
 interface Sessions {
   readonly kind: SessionKind;
-  /** Judges a session once it is prepared; one that it throws for is not used. */
+  /** Checks a prepared session. If it throws, the session is not used. */
   readonly judge?: (session: Session) => void;
 }
 
 /**
- * The options of every pool and client of this program: each session is with the primary, and is prepared before
- * anything else is asked in it.
+ * The options of every pool and client of this program. Each session is with the primary, and is prepared before
+ * its first query.
  *
  * @throws DatabaseUrlError if the URL cannot be used
  */
@@ -36,13 +36,13 @@ export function connectionOptions(target: DatabaseTarget, sessions: Sessions): p
   return { ...config, keepAlive: true, Client: createClientClass(hosts, sessions) };
 }
 
-/** Options for plain clients to the server that takes writes now, without any preparation. */
+/** The options of clients to the current primary, without any preparation of sessions. */
 export async function plainOptions(target: DatabaseTarget): Promise<pg.ClientConfig> {
   const { config, hosts } = resolve(target);
   return { ...config, ...(await hosts.choose()) };
 }
 
-/** Host, port and database, without user and password. */
+/** Formats host, port and database, without user and password. */
 export function describeTarget(target: DatabaseTarget): string {
   const { config, address } = resolve(target);
   const database = new pg.Client(config).database ?? '';
@@ -55,7 +55,7 @@ export function describeTarget(target: DatabaseTarget): string {
 
 interface Resolved {
   readonly address: DatabaseAddress;
-  /** For the driver; the host is the first one. */
+  /** The driver's options, with the first host. */
   readonly config: pg.ClientConfig;
   readonly hosts: Hosts;
 }
@@ -66,7 +66,10 @@ function resolve(target: DatabaseTarget): Resolved {
   const { user, password, database, ssl, options, applicationName } = address;
   const config: pg.ClientConfig = {
     ...first,
-    ...{ user, password, database, options },
+    user,
+    password,
+    database,
+    options,
     ...(ssl !== undefined && { ssl }),
     ...(address.sslnegotiation !== undefined && { sslnegotiation: address.sslnegotiation }),
     ...(address.channelBinding && { enableChannelBinding: true }),
@@ -81,7 +84,9 @@ function addressOf(target: DatabaseTarget): DatabaseAddress {
   const { host, port, user, password, database } = target;
   return {
     hosts: [{ host, port }],
-    ...{ user, password, database },
+    user,
+    password,
+    database,
     ssl: undefined,
     sslnegotiation: undefined,
     channelBinding: false,
@@ -144,16 +149,16 @@ function createClientClass(hosts: Hosts, { kind, judge }: Sessions): new () => p
 }
 
 /**
- * Lets a connection break at any moment. While a pooled one changes hands nobody listens to it for a turn of the event
- * loop, and an error that nobody listens for would end the process. The pool drops a broken connection by itself.
+ * Adds a listener for errors, since an `error` event without one ends the process. The pool has none for a turn of
+ * the event loop while it hands a connection out. It drops a broken connection by itself.
  */
 function tolerateBreaking(client: pg.ClientBase): void {
   client.on('error', () => undefined);
 }
 
 /**
- * A socket that breaks when nothing has come or gone for so long. A database that hangs closes no connection, and what
- * was asked on one must never be left behind half done: with the connection its transaction ends.
+ * A socket that breaks after a time without traffic. A database that hangs does not close its connections. Breaking
+ * the connection ends its transaction.
  */
 export function createImpatientSocket(patienceMs: number): Socket {
   const socket = new Socket();

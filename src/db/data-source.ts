@@ -14,18 +14,18 @@ export type EntityClass = Function | EntitySchema;
 
 const DEFAULT_POOL_SIZE = 10;
 const CONNECT_TIMEOUT_MS = 3000;
-/** Longer than any statement may take on the server's side, in case that side hangs. */
+/** Longer than the server's statement timeout, for a server that hangs. */
 const PATIENCE_MS = 17_000;
 
 const WATCHES = new WeakMap<DataSource, StandbyWatch>();
 
 /**
- * The data source for everything but verification, not yet connected.
+ * Creates the data source for everything except verification. It is not connected yet.
  *
- * @param onError told of connections that broke while idle, and of commits that a standby keeps waiting
- * @param pace `request`: everything ends within seconds, one way or the other. `startup`: migrating,
- *   and waiting for another's migration, takes as long as it takes
- * @param poolSize connections at most
+ * @param onError called for connections that broke while idle, and for commits that wait for a standby
+ * @param pace `request`: with timeouts of seconds. `startup`: without timeouts, for migrations and for waiting for
+ *   another process's migration
+ * @param poolSize the maximum number of connections
  */
 export function createDataSource(
   target: DatabaseTarget,
@@ -54,7 +54,7 @@ export function createDataSource(
   return dataSource;
 }
 
-/** What the pool of a data source is doing, for the metrics. */
+/** The state of a data source's pool, for the metrics. */
 export function poolStateOf(dataSource: DataSource): {
   readonly idle: number;
   readonly busy: number;

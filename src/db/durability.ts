@@ -7,10 +7,10 @@ interface Settings {
 }
 
 /**
- * Warns, once, if a change that was answered could be lost by a crash or failover although the server was
- * set up to keep it: a revoked key would live again. See `docs/operations.md`.
+ * Warns if the settings of the database let a crash or failover lose answered changes. A revoked key would be
+ * valid again. See `docs/operations.md`.
  *
- * @param dataSource whose sessions write
+ * @param dataSource the data source whose sessions write
  */
 export async function warnOfLosableCommits(
   dataSource: DataSource,

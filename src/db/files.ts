@@ -6,7 +6,7 @@ import { errorCode } from './errors.js';
 
 const LEFTOVER_AGE_MS = 10 * 60 * 1000;
 
-/** Writes a 0600 file that is there whole or not at all, also after a power cut; replaces what was there. */
+/** Writes a file with mode 0600 atomically and durably. An existing file is replaced. */
 export async function replaceFile(path: string, content: string): Promise<void> {
   await writeThenName(path, content, rename);
 }
@@ -14,7 +14,7 @@ export async function replaceFile(path: string, content: string): Promise<void> 
 /**
  * As `replaceFile`, for a file that must not exist yet.
  *
- * @returns false if somebody else was first; their file is left as it is.
+ * @returns false if the file exists; it is left unchanged
  */
 export async function createFile(path: string, content: string): Promise<boolean> {
   try {
@@ -44,13 +44,13 @@ async function writeThenName(
   }
 }
 
-/** Makes the names in a folder durable. */
+/** Makes renames and new files in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r');
   await folder.sync().finally(() => folder.close());
 }
 
-/** Removes what a process that was killed left half done. Never what is young: its maker may be at work. */
+/** Removes temporary files of killed processes. Young ones are kept, since their process may be running. */
 export async function removeLeftovers(folder: string, prefix: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!name.startsWith(prefix)) continue;

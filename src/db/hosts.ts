@@ -3,23 +3,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, errorMessage } from './errors.js';
 import type { Host } from './url.js';
 
-/** A dead host answers nothing, and is given up after this. */
+/** The time after which a probe of an unresponsive host is abandoned. */
 const PROBES_WITHIN_MS = 1000;
 
-/** Chooses among several servers the one that takes writes. */
+/** Chooses the server that accepts writes among several. */
 export interface Hosts {
   /**
-   * The server that took writes when it was last asked.
-   * @throws Error with a code of class 08 if there is none
+   * The server that accepted writes in the latest probe.
+   * @throws Error with a code of class 08 if no server does
    */
   choose(): Promise<Host>;
-  /** To be told when it could not be used: the next choice asks all of them. */
+  /** Reports that a server could not be used. The next choice probes all servers. */
   forget(host: Host): void;
 }
 
 /**
- * @param hosts at least one; the first that takes writes is chosen. A single one is never probed
- * @param probe rejects, in words, unless the server takes writes
+ * @param hosts the first that accepts writes is chosen. A single one is never probed
+ * @param probe rejects with a readable message unless the server accepts writes
  */
 export function createHosts(
   hosts: readonly [Host, ...Host[]],
@@ -38,7 +38,7 @@ export function createHosts(
         (error: unknown) => faults.set(host, error),
       );
     });
-    // All at once, so that a dead one costs no more than this. Their order decides: whatever comes later waits.
+    // All are probed at once, so that dead ones cost one timeout. The first in the configured order wins.
     const inTime = new AbortController();
     const patience = sleep(PROBES_WITHIN_MS, undefined, { signal: inTime.signal }).catch(
       () => undefined,
@@ -73,7 +73,7 @@ export function createHosts(
   };
 }
 
-/** Such as `db1:5432`; a socket by its folder. */
+/** Formats a server as `db1:5432`, and a socket by its folder. */
 export function nameOf({ host, port }: Host): string {
   return `${host ?? 'localhost'}:${port ?? 5432}`;
 }

@@ -4,8 +4,8 @@ import { ulid } from 'ulid';
 const POOL_BYTES = 4096;
 
 /**
- * Makes a function that makes identifiers: a prefix, `_` and a ULID, which sorts by time of making.
- * Random bytes are drawn in bulk, since an identifier is made for every request.
+ * Makes the function that creates identifiers: a prefix, `_` and a ULID, which sorts by time of creation.
+ * perf: random bytes are drawn in bulk, since an identifier is created for every request.
  */
 function createIdFactory(): (prefix: string) => string {
   const pool = Buffer.alloc(POOL_BYTES);

@@ -3,33 +3,33 @@ import type { DataSource, QueryRunner } from 'typeorm';
 
 import { errorCode } from './errors.js';
 
-/** Where a migration says what it does. A pino logger fits. */
+/** The log of migrations. A pino logger fits. */
 export interface MigrationLog {
   info(at: object, message: string): void;
   warn(at: object, message: string): void;
 }
 
-/** A connection that holds a lock which a migration waits for. */
+/** A connection that holds a lock for which a migration waits. */
 interface Holder {
   readonly pid: number;
   readonly application: string | null;
   readonly user: string | null;
-  /** When its transaction began; only known of the role's own connections. */
+  /** Start of its transaction. Known for connections of the same role only. */
   readonly since: Date | null;
-  /** Its transaction, which a later one of the same connection differs from. */
+  /** The id of its transaction. A later transaction of the same connection has another id. */
   readonly transaction: string | null;
 }
 
-/** Work on one connection that may have to wait for locks of others. */
+/** Work on one connection that may wait for locks of other connections. */
 export interface WaitingWork {
-  /** For asking who holds the locks: the connection that waits cannot. */
+  /** For the query that finds the holders of the locks. The waiting connection cannot run it. */
   readonly dataSource: DataSource;
   readonly runner: QueryRunner;
   /** Its name in the log. */
   readonly name: string;
   /**
-   * Whether others queue behind a lock that it waits for. Such a wait ends after `MAX_WAIT_MS` and is tried
-   * again; any other lasts as long as it takes.
+   * Whether other connections queue behind its wait for a lock. Such a wait ends after `MAX_WAIT_MS` and is
+   * retried. Any other wait is unlimited.
    */
   readonly holdsUpOthers: boolean;
   readonly log: MigrationLog;
@@ -37,57 +37,61 @@ export interface WaitingWork {
   run(): Promise<void>;
 }
 
-/** Below the time after which the verifier gives up (`verifier-pool.ts`): what queues behind the wait is still answered. */
+/** Below the verifier's statement timeout (`session.ts`), so that queries queued behind the wait are still answered. */
 export const MAX_WAIT_MS = 2000;
-const LOOK_EVERY_MS = 200;
-const TELL_EVERY_MS = 60_000;
-/** Between two tries at least, so that what has queued gets through. */
+const POLL_EVERY_MS = 200;
+const LOG_EVERY_MS = 60_000;
+/** The shortest pause between two attempts. Queued queries run meanwhile. */
 const PAUSE_MS = 1000;
-/** Between two tries at most, should a holder not be seen to end. */
+/** The longest pause between two attempts, if the end of a holder is not noticed. */
 const MAX_PAUSE_MS = 30_000;
 
-/** A lock was not to be had in time (55P03), waiting for it was ended (57014), or two waited for each other (40P01). */
-const REFUSED = ['55P03', '57014', '40P01'];
+/** SQLSTATEs after which an attempt is repeated: lock_not_available, query_canceled, deadlock_detected. */
+const RETRIED = ['55P03', '57014', '40P01'];
 
 /**
- * Runs `work.run` until no lock of others stands in its way. Says in the log what it waits for.
+ * Repeats `work.run` until locks of other connections do not block it. Logs the holders of the locks.
  *
- * @throws the signal's reason if it is aborted while waiting, and whatever else `work.run` throws
+ * @throws the signal's reason if it is aborted while waiting, and the errors of `work.run`
  */
-export async function runPatiently(work: WaitingWork): Promise<void> {
+export async function runDespiteLocks(work: WaitingWork): Promise<void> {
   const [{ pid }] = (await work.runner.query('SELECT pg_backend_pid() AS pid')) as [
     { pid: number },
   ];
-  const tell = createTeller(work);
+  const logHolders = createHolderLog(work);
   for (;;) {
     work.signal?.throwIfAborted();
-    const watch = watchWait(work, pid, tell);
+    const watch = watchWait(work, pid, logHolders);
     try {
       await work.run();
       return;
     } catch (error) {
-      if (!REFUSED.includes(errorCode(error) ?? '')) throw error;
+      if (!RETRIED.includes(errorCode(error) ?? '')) throw error;
     } finally {
       await watch.stop();
     }
     work.signal?.throwIfAborted();
-    await whileHeld(work, watch.holders());
+    await waitForRelease(work, watch.holders());
   }
 }
 
-/** Looks every now and then whom the connection `pid` waits for, and ends a wait that must not last longer. */
-function watchWait(work: WaitingWork, pid: number, tell: (holders: readonly Holder[]) => void) {
+/** Polls the holders of locks for which the connection `pid` waits, and cancels a wait that lasts too long. */
+function watchWait(
+  work: WaitingWork,
+  pid: number,
+  logHolders: (holders: readonly Holder[]) => void,
+) {
   const stopped = new AbortController();
   let holders: readonly Holder[] = [];
   let waitingSince: number | undefined;
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const found = await findHolders(work.dataSource, pid).catch(() => []);
     if (found.length === 0) return;
     holders = found;
-    tell(found);
+    logHolders(found);
     waitingSince ??= performance.now();
-    // Several waits of one transaction add up: what it has locked already stays locked meanwhile.
+    // Several waits of one transaction add up, since its earlier locks are held meanwhile.
     const isOver = work.holdsUpOthers && performance.now() - waitingSince > MAX_WAIT_MS;
     if (isOver || work.signal?.aborted) {
       await work.dataSource.query('SELECT pg_cancel_backend($1)', [pid]).catch(() => undefined);
@@ -95,7 +99,7 @@ function watchWait(work: WaitingWork, pid: number, tell: (holders: readonly Hold
   }
 
   const watching = (async () => {
-    while (await pause(LOOK_EVERY_MS, stopped.signal)) await look();
+    while (await pause(POLL_EVERY_MS, stopped.signal)) await poll();
   })();
   return {
     holders: () => holders,
@@ -115,8 +119,8 @@ async function findHolders(dataSource: DataSource, pid: number): Promise<readonl
   );
 }
 
-/** Returns once the holders' transactions have ended: trying before would only make others queue. */
-async function whileHeld(work: WaitingWork, holders: readonly Holder[]): Promise<void> {
+/** Waits until the holders' transactions have ended. An earlier attempt would only make others queue. */
+async function waitForRelease(work: WaitingWork, holders: readonly Holder[]): Promise<void> {
   const transactions = holders.flatMap(({ transaction }) => transaction ?? []);
   const until = performance.now() + MAX_PAUSE_MS;
   do {
@@ -130,15 +134,15 @@ async function whileHeld(work: WaitingWork, holders: readonly Holder[]): Promise
   } while (performance.now() < until);
 }
 
-/** Tells of each set of holders once, and again every minute. */
-function createTeller({ log, name }: WaitingWork) {
-  let toldOf = '';
-  let toldAt = 0;
+/** Logs each set of holders once, and again every minute. */
+function createHolderLog({ log, name }: WaitingWork) {
+  let loggedPids = '';
+  let loggedAt = 0;
   return (holders: readonly Holder[]) => {
     const pids = holders.map(({ pid }) => pid).join(' ');
-    if (pids === toldOf && performance.now() - toldAt < TELL_EVERY_MS) return;
-    toldOf = pids;
-    toldAt = performance.now();
+    if (pids === loggedPids && performance.now() - loggedAt < LOG_EVERY_MS) return;
+    loggedPids = pids;
+    loggedAt = performance.now();
     const waitsFor = holders.map(({ pid, application, user, since }) => {
       return { pid, application, user, since };
     });

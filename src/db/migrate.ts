@@ -2,26 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Migration, MigrationExecutor, type DataSource, type QueryRunner } from 'typeorm';
 
 import { MIGRATIONS } from '../../migrations/index.js';
-import { MAX_WAIT_MS, runPatiently, type MigrationLog } from './lock-wait.js';
+import { MAX_WAIT_MS, runDespiteLocks, type MigrationLog } from './lock-wait.js';
 import { StartupError } from './startup-error.js';
 
-/** Any number that nothing else locks. */
+/** The key of an advisory lock, used for nothing else. */
 export const MIGRATION_LOCK = 7_305_804_385;
-const LOOK_EVERY_MS = 200;
-const SAY_AFTER_MS = 2000;
+const POLL_EVERY_MS = 200;
+const LOG_AFTER_MS = 2000;
 
 interface Options {
   readonly log: MigrationLog;
-  /** Ends the waiting for other processes. */
+  /** Stops waiting for other processes. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Waits until no other process of this database holds the lock, and takes it. It is for what must happen
- * once: migrating, and filling an empty database.
+ * Waits until no other process holds the migration lock, and takes it. It serialises migrations and the seeding of
+ * an empty database.
  *
- * @param dataSource of the pace `startup`: migrating can take long
- * @returns what releases the lock
+ * @param dataSource of the pace `startup`, since migrations have no timeout
+ * @returns releases the lock
  * @throws the signal's reason if it is aborted before the lock is held
  */
 export async function takeMigrationLock(
@@ -42,31 +42,31 @@ export async function takeMigrationLock(
   };
 }
 
-/** Asks again and again: a wait inside PostgreSQL could not be ended from here. */
+/** Polls, because a wait inside PostgreSQL could not be aborted by the signal. */
 async function lock(runner: QueryRunner, { log, signal }: Options): Promise<void> {
   const started = performance.now();
-  for (let hasSaid = false; ;) {
+  for (let hasLogged = false; ;) {
     signal?.throwIfAborted();
     const [row] = await runner.manager.query<[{ locked: boolean }]>(
       `SELECT pg_try_advisory_lock($1) AS locked`,
       [MIGRATION_LOCK],
     );
     if (row.locked) return;
-    if (!hasSaid && performance.now() - started > SAY_AFTER_MS) {
+    if (!hasLogged && performance.now() - started > LOG_AFTER_MS) {
       log.info({}, 'waiting for another process that migrates the database');
-      hasSaid = true;
+      hasLogged = true;
     }
-    await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    await sleep(POLL_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
 /**
- * Runs the migrations that the database lacks, oldest first. Where one waits for a lock, nothing queues behind
- * it for longer than two seconds: replicas of an older release go on serving meanwhile.
+ * Runs the migrations that the database lacks, oldest first. While one waits for a lock, other queries queue behind
+ * it for two seconds at most, so that replicas of an older release keep serving.
  *
- * Call it with the migration lock held.
+ * The caller must hold the migration lock.
  *
- * @returns the names of those that were run
+ * @returns the names of the migrations that ran
  * @throws the signal's reason if it is aborted while waiting for a lock
  */
 export async function migrate(dataSource: DataSource, options: Options): Promise<string[]> {
@@ -84,11 +84,11 @@ export async function migrate(dataSource: DataSource, options: Options): Promise
 }
 
 /**
- * Undoes what was migrated after a migration, the latest first. Call it with the migration lock held.
+ * Reverts the migrations after a target, the latest first. The caller must hold the migration lock.
  *
- * @param target the class name of a migration, or the number that it begins with in its file's name
- * @returns the names of those that were undone
- * @throws StartupError if this program does not know the target, or one that would have to be undone
+ * @param target the class name of a migration, or the number at the beginning of its file name
+ * @returns the names of the reverted migrations
+ * @throws StartupError if this program does not know the target or a migration to revert
  */
 export async function migrateDownTo(
   dataSource: DataSource,
@@ -161,16 +161,16 @@ interface Step {
   readonly options: Options;
 }
 
-/** Runs one migration up or down: in a transaction unless it says otherwise. */
+/** Runs one migration up or down, in a transaction unless the migration declares `transaction = false`. */
 async function alter(
   { dataSource, runner, migration, options }: Step,
   change: () => Promise<void>,
 ): Promise<void> {
   const inTransaction = migration.instance?.transaction !== false;
-  // Outside of a transaction there are only statements that wait without anybody queueing behind them.
+  // Outside a transaction there are only statements behind whose wait nobody queues.
   await runner.query(`SET lock_timeout = ${inTransaction ? MAX_WAIT_MS : 0}`);
   await runner.query('SET statement_timeout = 0');
-  await runPatiently({
+  await runDespiteLocks({
     dataSource,
     runner,
     name: migration.name,
@@ -192,7 +192,7 @@ async function transact(runner: QueryRunner, work: () => Promise<void>): Promise
   }
 }
 
-/** Notes what the migrations that were run declare to older programs, as soon as there is a table for it. */
+/** Stores the `olderPrograms` declarations of the applied migrations, once their table exists. */
 async function declare(runner: QueryRunner): Promise<void> {
   if (!(await hasDeclarations(runner))) return;
   const declarations = MIGRATIONS.flatMap((migration) => {

@@ -16,12 +16,12 @@ const LOOKS = 3;
 /** Where the tables are. A role that has no right to make more cannot keep partitions ahead of time. */
 const SCHEMA = 'public';
 
-type Mode = 'serve' | 'borrow';
+type Mode = 'serve' | 'share';
 
 /**
  * Connects a data source, having made sure that the database is one to work on.
  *
- * @param mode `serve` makes tables: migrations and partitions; `borrow` does not
+ * @param mode `serve` makes tables: migrations and partitions; `share` does not
  * @throws StartupError in one sentence: unreachable, refused, too old, a standby, read-only, of another encoding,
  *   without the right to make tables, or behind a pooler that changes sessions between transactions
  */

@@ -11,7 +11,7 @@ import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from '../../src/db/embedded/embedded-postgres.js';
-import type { Mode } from '../../src/db/embedded/hold.js';
+import type { Mode } from '../../src/db/embedded/lease.js';
 import { StartupError } from '../../src/db/startup-error.js';
 import { build } from '../../src/launch.mjs';
 import { removeDataDir } from '../support/temporary-postgres.js';
@@ -141,8 +141,8 @@ describe('the embedded PostgreSQL', () => {
     'is adopted after the server was killed, with everything it had acknowledged',
     async () => {
       const server = await startServer();
-      const borrower = await start('borrow');
-      await query(borrower, 'CREATE TABLE note AS SELECT 42 AS value');
+      const sharer = await start('share');
+      await query(sharer, 'CREATE TABLE note AS SELECT 42 AS value');
       const pid = await postmasterPid();
       server.kill('SIGKILL');
       await once(server, 'exit');
@@ -184,10 +184,10 @@ describe('the embedded PostgreSQL', () => {
     'is stopped by whoever leaves last',
     async () => {
       const server = await start('serve');
-      const borrower = await start('borrow');
+      const sharer = await start('share');
       await server.stop();
-      expect(await query(borrower, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
-      await borrower.stop();
+      expect(await query(sharer, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+      await sharer.stop();
       await expect(postmasterPid()).rejects.toThrow('ENOENT');
     },
     TEST_TIMEOUT_MS,
@@ -241,7 +241,7 @@ describe('the embedded PostgreSQL', () => {
   it(
     'stops once, however often it is told to, also when it is gone already',
     async () => {
-      const database = await start('borrow');
+      const database = await start('share');
       process.kill(await postmasterPid(), 'SIGKILL');
       await Promise.all([database.stop(), database.stop()]);
       await database.stop();

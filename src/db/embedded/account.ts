@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { StartupError } from '../startup-error.js';
 import type { Account } from './run-program.js';
 
-/** Says whether this process is root, as which PostgreSQL refuses to run. */
+/** Whether this process is root. PostgreSQL refuses to run as root. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }

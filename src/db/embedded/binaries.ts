@@ -9,7 +9,7 @@ import { removeLeftovers } from '../files.js';
 import { runProgram, type Account } from './run-program.js';
 import { SYSTEM_FOLDER, assertRootOnly, prepareSystemFolder } from './system-folder.js';
 
-/** A PostgreSQL that this machine can run: the folder with `bin`, `lib` and `share`, and its version. */
+/** A PostgreSQL for this machine: the folder with `bin`, `lib` and `share`, and the version. */
 export interface Binaries {
   readonly folder: string;
   readonly version: string;
@@ -41,7 +41,7 @@ export async function findBinaries(): Promise<Binaries> {
 
 const linksSchema = z.array(z.object({ source: z.string(), target: z.string() }));
 
-/** An npm package can't hold symbolic links, and its install script, which makes them, may have been forbidden to run. */
+/** Creates the symbolic links that an npm package cannot hold. Its install script may have been disabled. */
 async function restoreLinks(root: string): Promise<void> {
   const list = await readFile(join(root, 'native/pg-symlinks.json'), 'utf8');
   for (const { source, target } of linksSchema.parse(JSON.parse(list))) {
@@ -54,7 +54,7 @@ async function restoreLinks(root: string): Promise<void> {
 }
 
 /**
- * The binaries as the account can reach them: as they are, or a copy that root makes once.
+ * Finds binaries that the account can execute: the originals, or a copy that root makes once.
  *
  * @throws StartupError when the account can't run them at all.
  */
@@ -83,7 +83,7 @@ async function tryToRun(
 }
 
 function cannotRun(fault: NodeJS.ErrnoException): StartupError {
-  // The file exists, so what doesn't is its loader: another C library (musl).
+  // The file exists, so its loader is missing: the system has another C library (musl).
   if (fault.code === 'ENOENT') {
     return new StartupError(unsupported(`${process.platform}-${process.arch} with this C library`));
   }
@@ -98,7 +98,7 @@ function unsupported(platform: string): string {
   return `No PostgreSQL is installed with Gatehouse for ${platform}: set DATABASE_URL to a PostgreSQL server.`;
 }
 
-/** Copies whole or not at all: the copy gets its name by one rename. Whoever loses a race uses the winner's. */
+/** Copies atomically: the copy gets its name by one rename. The loser of a race uses the winner's copy. */
 async function copyOnce(source: string, target: string): Promise<void> {
   await prepareSystemFolder();
   await removeLeftovers(dirname(target), `${basename(target)}.`);
@@ -121,7 +121,7 @@ async function exists(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined)) !== undefined;
 }
 
-/** Lets everybody read and nobody write, whatever modes the package was installed with. */
+/** Makes files readable by everybody and writable by nobody, whatever modes the package was installed with. */
 async function makePublic(path: string): Promise<void> {
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
   await chmod(path, 0o755);

@@ -7,12 +7,12 @@ import { errorCode } from '../errors.js';
 import { removeLeftovers, syncFolder } from '../files.js';
 import { runProgram, type Account } from './run-program.js';
 
-/** The superuser that `initdb` makes. Only the set-up and the locks use it, never the application. */
+/** The superuser that `initdb` creates. The set-up and the locks use it; the application does not. */
 export const SUPERUSER = 'postgres';
 
 /**
- * A cluster on disk and what it is run with. `home` is ours: it holds the log, the socket's folder and `data`, which is
- * the account's (PostgreSQL's own "data directory").
+ * A cluster on disk and its settings. `home` belongs to this process: it holds the log, the socket's folder and
+ * `data`, which belongs to the account (PostgreSQL's "data directory").
  */
 export interface Cluster {
   readonly id: string;
@@ -25,12 +25,12 @@ export interface Cluster {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Where PostgreSQL keeps its own files below a home. */
+/** The folder of PostgreSQL's own files below a home. */
 export function dataFolderOf(home: string): string {
   return join(home, 'data');
 }
 
-/** Makes the home: private to us, except that the account may pass through to what is its own. */
+/** Creates the home: private, except that the account may traverse it to its own folder. */
 export async function prepareHome(home: string, account: Account | undefined): Promise<void> {
   await mkdir(home, { recursive: true, mode: 0o700 });
   if (account) await chown(home, 0, account.gid);
@@ -38,8 +38,8 @@ export async function prepareHome(home: string, account: Account | undefined): P
 }
 
 /**
- * Makes a folder, if it isn't there, that the account alone can enter. Only for paths where nobody else could have put
- * something before: it follows links.
+ * Creates a folder that only the account can enter, unless it exists. It follows links, so it is for paths below
+ * a private folder only.
  */
 export async function makePrivateFolder(path: string, account: Account | undefined): Promise<void> {
   await mkdir(path, { recursive: true, mode: 0o700 });
@@ -48,10 +48,10 @@ export async function makePrivateFolder(path: string, account: Account | undefin
 }
 
 /**
- * Makes a folder that we alone can enter where anybody may put something, as in `/tmp`. What is there already is left as it
- * is, and never followed if it is a link.
+ * Creates a private folder in a folder that anybody can write to, such as `/tmp`. An existing file, folder or
+ * link is left unchanged and not followed.
  *
- * @returns whether the folder is there and only ours
+ * @returns whether the folder exists and is private to this account
  */
 export async function makeFolderAmongStrangers(path: string): Promise<boolean> {
   try {
@@ -78,10 +78,10 @@ export async function readMajor(data: string): Promise<string | undefined> {
 }
 
 /**
- * Makes the cluster, unless it is there. It appears by one rename, so that a kill leaves no half of it, and of two
- * processes that start at the same time one makes it and the other finds it.
+ * Creates the cluster, unless it exists. It appears by one rename, so a killed process leaves no partial cluster.
+ * Of two processes that start at the same time, one creates it and the other finds it.
  *
- * @throws StartupError when `initdb` fails, with what it said.
+ * @throws StartupError with the message of `initdb` if it fails
  */
 export async function initializeCluster(
   cluster: Cluster,
@@ -120,7 +120,7 @@ async function runInitdb({ binaries, account }: Cluster, args: string[]): Promis
       '--auth=scram-sha-256',
       '--encoding=UTF8',
       '--no-instructions',
-      // PostgreSQL's own collation: the same order on every machine, whatever locales the system has.
+      // PostgreSQL's own collation gives the same order on every machine, whatever locales it has.
       '--no-locale',
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',

@@ -4,9 +4,10 @@ import { errorCode, errorMessage } from '../errors.js';
 import { RECORD_FILE } from './record.js';
 
 /**
- * Makes DATA_DIR if it isn't there, private to our account, and hands back its real path.
+ * Creates DATA_DIR, private to this account, unless it exists.
  *
- * @throws StartupError when the path is something else's: not a folder, another account's, or one with other files in it.
+ * @returns its real path
+ * @throws StartupError if the path is not a folder, belongs to another account, or holds other files
  */
 export async function prepareDataDir(dataDir: string): Promise<string> {
   try {
@@ -37,7 +38,7 @@ async function assertOurs(dataDir: string): Promise<void> {
     );
   }
   if ((mode & 0o077) === 0) return;
-  // Closing a folder of ours is right; closing somebody's home because of a slip in DATA_DIR is not.
+  // Change the mode of Gatehouse's own folder only, not of somebody's home after a mistyped DATA_DIR.
   const names = (await readdir(dataDir)).filter((name) => name !== 'lost+found');
   if (names.length > 0 && !names.includes(RECORD_FILE)) {
     throw new StartupError(

@@ -10,14 +10,14 @@ import {
 } from './cluster.js';
 import { prepareDataDir } from './data-dir.js';
 import { errorMessage } from '../errors.js';
-import { holdCluster, releaseCluster, watchCluster, type Log, type Mode } from './hold.js';
+import { leaseCluster, releaseCluster, watchCluster, type Log, type Mode } from './lease.js';
 import { completeRecord, homeOf, readOrCreateRecord, type ClusterRecord } from './record.js';
 import { APPLICATION_NAME, setUpDatabase } from './session.js';
 import { prepareSystemFolder } from './system-folder.js';
 
-/** A PostgreSQL of our own, running. */
+/** A running embedded PostgreSQL. */
 export interface EmbeddedPostgres {
-  /** What `pg` needs to connect as the application. The host may be the folder of a socket. */
+  /** Options of `pg` to connect as the application. The host may be the folder of a socket. */
   readonly connection: {
     readonly host: string;
     readonly port: number;
@@ -25,19 +25,19 @@ export interface EmbeddedPostgres {
     readonly password: string;
     readonly database: string;
   };
-  /** Ends this process's use; PostgreSQL is stopped unless another process uses it. May be called again. */
+  /** Ends this process's lease. PostgreSQL is stopped unless another process uses it. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * Gets the PostgreSQL of a data directory running: makes it on the first start, adopts one that a killed server left
- * behind. The application's role is not a superuser and owns its one database.
+ * Starts the PostgreSQL of a data directory. It is created on the first start. One that a killed server left
+ * running is adopted. The application's role is not a superuser and owns its one database.
  *
- * `serve` is exclusive for the life of the process, and starts PostgreSQL again should it die. `borrow` is for the command
- * line: it works beside a server. `stop()` must be called, else the connection that holds the cluster keeps the process up.
+ * `serve` is exclusive for the life of the process, and starts PostgreSQL again if it dies. `share` is for the
+ * command line and works beside a server. Call `stop()`: the connection of the lease keeps the process alive.
  *
- * @throws StartupError for whatever the operator must settle: the directory is unusable, of another version, in use by
- * another server, or no PostgreSQL can run here
+ * @throws StartupError if the directory is unusable, of another version or in use by another server, or if
+ *   PostgreSQL cannot run on this machine
  */
 export async function startEmbeddedPostgres({
   dataDir,
@@ -51,23 +51,23 @@ export async function startEmbeddedPostgres({
   const folder = await prepareDataDir(dataDir);
   const { cluster, record } = await prepareCluster(dataDir, folder);
   const options = { cluster, mode, dataDir, log };
-  const hold = await holdCluster(options);
+  const lease = await leaseCluster(options);
   try {
     if (!record.complete) {
-      await setUpDatabase(hold.client, record.password);
+      await setUpDatabase(lease.client, record.password);
       await completeRecord(folder, record);
     }
   } catch (error) {
-    await releaseCluster(cluster, hold);
+    await releaseCluster(cluster, lease);
     throw error;
   }
-  log.info({ adopted: !hold.started }, 'embedded PostgreSQL is running');
+  log.info({ adopted: !lease.started }, 'embedded PostgreSQL is running');
 
-  const unwatch = mode === 'serve' ? watchCluster(options, hold) : () => Promise.resolve(hold);
+  const unwatch = mode === 'serve' ? watchCluster(options, lease) : () => Promise.resolve(lease);
   let stopped: Promise<void> | undefined;
   return {
     connection: {
-      ...hold.endpoint,
+      ...lease.endpoint,
       user: APPLICATION_NAME,
       password: record.password,
       database: APPLICATION_NAME,
@@ -143,7 +143,7 @@ async function assertVersion({
   if (major !== undefined && major !== binaries.major) {
     throw otherVersion({ dataDir, major, binaries });
   }
-  // Never start afresh where there was something: an unmounted or deleted folder would look like lost data.
+  // Never create a new cluster in place of a complete one: its folder may just be unmounted.
   if (major === undefined && complete) {
     throw new StartupError(
       `The database cluster of ${dataDir} is missing from ${data}: restore it, or delete ${dataDir} to start afresh.`,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFolderAmongStrangers, makePrivateFolder, type Cluster } from './cluster.js';
 
-/** Where a PostgreSQL listens. A host that starts with a slash is the folder of a socket, as `pg` understands it. */
+/** The address that a PostgreSQL listens on. A host that starts with a slash is the folder of a socket, as in `pg`. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -22,14 +22,15 @@ export function socketPath({ host, port }: Endpoint): string {
   return join(host, `.s.PGSQL.${port}`);
 }
 
-/** Says whether an endpoint is a socket in a folder. */
+/** Whether an endpoint is a socket in a folder. */
 export function isSocket({ host }: Endpoint): boolean {
   return host.startsWith('/');
 }
 
 /**
- * Chooses where a cluster is to listen: on a socket in a folder that only its account can enter, in the cluster's home or,
- * if that path is too long, in the system's temporary folder; on loopback only where no socket is possible.
+ * Chooses the endpoint of a cluster: a socket in a folder that only its account can enter. The folder is in the
+ * cluster's home or, if that path is too long, in the system's temporary folder. Loopback is used only where no
+ * socket is possible.
  */
 export async function chooseEndpoint({ home, id, account }: Cluster): Promise<Endpoint> {
   const inHome = { host: join(home, 'socket'), port: SOCKET_PORT };
@@ -41,7 +42,7 @@ export async function chooseEndpoint({ home, id, account }: Cluster): Promise<En
     if (isMade && (await hasSockets(inHome.host))) return inHome;
   }
   const inTemporary = { host: join(tmpdir(), `gatehouse-${id}`), port: SOCKET_PORT };
-  // As root we would have to hand the folder over to the account, where others may exchange it meanwhile.
+  // Root would have to change the owner of the folder, which others could replace meanwhile.
   if (account === undefined && fits(inTemporary)) {
     const isOurs = await makeFolderAmongStrangers(inTemporary.host).catch(() => false);
     if (isOurs && (await hasSockets(inTemporary.host))) return inTemporary;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { errorCode } from '../errors.js';
 import { isSocket, socketPath, type Endpoint } from './endpoint.js';
 
-/** What a postmaster says about itself in its data folder. */
+/** The facts that a postmaster writes to the pid file in its data folder. */
 export interface Postmaster {
   readonly pid: number;
   readonly endpoint: Endpoint;
@@ -17,15 +17,15 @@ interface PidFile extends Postmaster {
   readonly dataFolder: string;
 }
 
-/** Finds the postmaster that runs on a data folder. A pid file alone proves nothing: its process may be long gone. */
+/** Finds the postmaster that runs on a data folder. The process is checked too, since a pid file may be stale. */
 export async function findPostmaster(data: string): Promise<Postmaster | undefined> {
   const file = await readPidFile(pidFilePath(data));
   return file && (await isPostmaster(file)) ? file : undefined;
 }
 
 /**
- * Removes the pid file, and the socket's, of a postmaster that is gone. PostgreSQL does so itself unless the pid now
- * belongs to another process of its account, which it takes for the postmaster. The caller has seen that it isn't.
+ * Removes the pid file and the socket's lock file of a postmaster that is gone. PostgreSQL does so itself unless
+ * the pid now belongs to another process of its account. The caller has checked that no postmaster runs.
  */
 export async function removeStalePidFile(data: string): Promise<void> {
   const path = pidFilePath(data);
@@ -33,7 +33,7 @@ export async function removeStalePidFile(data: string): Promise<void> {
   if (!stale || !processExists(stale.pid)) return;
   const aside = `${path}.${randomBytes(6).toString('hex')}`;
   await rename(path, aside).catch(() => undefined);
-  // Somebody may have started a postmaster since: what was taken from it is given back.
+  // Another process may have started a postmaster meanwhile: restore its file.
   const taken = await readPidFile(aside);
   if (taken && (await isPostmaster(taken))) await link(aside, path).catch(() => undefined);
   else if (isSocket(stale.endpoint))
@@ -60,16 +60,16 @@ async function isPostmaster({ pid, dataFolder }: PidFile): Promise<boolean> {
   return basename(words[0] ?? '') === 'postgres' && words.includes(dataFolder);
 }
 
-/** The words of a process's command line; none if there is no such process or it is a zombie. */
+/** The words of a process's command line; empty if there is no such process or it is a zombie. */
 async function readCommandLine(pid: number): Promise<string[]> {
   if (process.platform === 'linux') {
     const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     return text.split('\0');
   }
   const { stdout } = await promisify(execFile)('/bin/ps', ['-ww', '-o', 'command=', '-p', `${pid}`])
-    // It ends with an error if there is no such process.
+    // `ps` fails if there is no such process.
     .catch(() => ({ stdout: '' }));
-  // Without quotes in its output, a path with spaces is only found as part of the text.
+  // `ps` writes no quotes, so a path with spaces can only be found as a part of the text.
   const [program = '', rest = ''] = splitOnce(stdout.trim(), ' -D ');
   return [program, splitOnce(rest, ' -c ')[0] ?? ''];
 }

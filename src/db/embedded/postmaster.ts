@@ -13,7 +13,7 @@ const START_TIMEOUT_MS = 120_000;
 const STOP_TIMEOUT_SECONDS = 60;
 const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
 
-/** Settings of every cluster. No statement and no value of a row may reach the log: either may be a secret. */
+/** Settings of every cluster. Statements and values are not logged, since they may be secrets. */
 const SETTINGS = {
   max_connections: '100',
   shared_buffers: '128MB',
@@ -25,11 +25,11 @@ const SETTINGS = {
 };
 
 /**
- * Finds the cluster's postmaster or starts one, and waits until it is ready. Whoever starts one at the same time gets the
- * same: PostgreSQL itself admits only one to a data folder.
+ * Finds the cluster's postmaster or starts one, and waits until it is ready. PostgreSQL admits only one to a data
+ * folder, so processes that start at the same time get the same.
  *
- * @returns where it listens, and whether this call started it
- * @throws StartupError when it ends at once, with the reason from its log
+ * @returns its endpoint, and whether this call started it
+ * @throws StartupError with the reason from its log if it ends at once
  */
 export async function ensureRunning(
   cluster: Cluster,
@@ -60,7 +60,7 @@ export async function ensureRunning(
   );
 }
 
-/** Stops the cluster's postmaster, if there is one, and waits until it is down. Clients are disconnected. */
+/** Stops the cluster's postmaster, if it runs, and waits for its end. Clients are disconnected. */
 export async function stopPostmaster(
   cluster: Cluster,
   { mode }: { mode: 'fast' | 'immediate' },
@@ -89,7 +89,7 @@ export async function stopPostmaster(
 export async function boundLog(cluster: Cluster): Promise<number> {
   const size = (await stat(logPath(cluster)).catch(() => undefined))?.size ?? 0;
   if (size <= LOG_LIMIT_BYTES) return size;
-  // PostgreSQL appends, so it goes on at the new end.
+  // PostgreSQL opened the file for appending, so it continues at the new end.
   await truncate(logPath(cluster));
   return 0;
 }
@@ -101,7 +101,7 @@ async function startPostmaster(cluster: Cluster, endpoint: Endpoint): Promise<Ch
   const settings = { ...SETTINGS, ...listen, port: `${endpoint.port}`, ...cluster.settings };
   const log = await open(logPath(cluster), 'a', 0o600);
   try {
-    // Detached is a session of its own: no signal to our process group or terminal reaches it.
+    // Detached, so that no signal to this process group or terminal reaches it.
     const child = spawn(
       join(cluster.binaries.folder, 'bin/postgres'),
       [
@@ -111,7 +111,7 @@ async function startPostmaster(cluster: Cluster, endpoint: Endpoint): Promise<Ch
       ],
       { ...programOptions(cluster.account), detached: true, stdio: ['ignore', log.fd, log.fd] },
     );
-    // Without a listener the error would be thrown; `hasEnded` sees that there is no process.
+    // Without a listener the error would be thrown. `hasEnded` detects that there is no process.
     child.on('error', () => undefined);
     child.unref();
     return child;
@@ -124,12 +124,12 @@ function hasEnded({ pid, exitCode, signalCode }: ChildProcess): boolean {
   return pid === undefined || exitCode !== null || signalCode !== null;
 }
 
-/** @throws StartupError unless what ended the postmaster will pass. */
+/** @throws StartupError unless the reason for the postmaster's end is temporary */
 async function assertWorthRetrying(cluster: Cluster, logOffset: number): Promise<void> {
   const log = await readFile(logPath(cluster));
   const lines = log.subarray(logOffset).toString().trim().split('\n');
   const reason = lines.findLast((line) => /\b(FATAL|PANIC):/.test(line)) ?? lines.at(-1);
-  // Another process started it first, or the last processes of a dead one are still leaving.
+  // Another process started it first, or the last processes of a dead one are still ending.
   if (reason && /lock file .* already exists|still in use|is empty/.test(reason)) return;
   const said =
     reason?.replace(/^.*?(FATAL|PANIC): +/, '').replace(/^but /, '') || 'it left no message';

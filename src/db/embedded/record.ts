@@ -8,27 +8,27 @@ import { errorCode } from '../errors.js';
 import { createFile, replaceFile } from '../files.js';
 import { SYSTEM_FOLDER } from './system-folder.js';
 
-/** The file in DATA_DIR that says which cluster belongs to it, and with which passwords. */
+/** The file in DATA_DIR that records its cluster and the passwords. */
 export const RECORD_FILE = 'postgresql.json';
 
 const recordSchema = z.object({
-  /** Names what lies outside DATA_DIR: root's cluster, a socket folder. */
+  /** Names folders outside DATA_DIR: root's cluster, a socket folder. */
   id: z.string().regex(/^[0-9a-f]{16}$/),
   /** The folder of the cluster. Relative inside DATA_DIR, so that DATA_DIR can be moved. */
   home: z.string(),
   superuserPassword: z.string(),
   password: z.string(),
-  /** Whether the cluster was made, with its role and database: from then on it must never be made anew. */
+  /** Whether the cluster, its role and its database were created. A complete cluster is never created again. */
   complete: z.boolean(),
 });
 
-/** What DATA_DIR remembers of its cluster. */
+/** The record of the cluster in DATA_DIR. */
 export type ClusterRecord = Readonly<z.infer<typeof recordSchema>>;
 
 /**
- * Reads the record of a data directory, or makes one. Of two processes that start at the same time, both get the same.
+ * Reads the record of a data directory, or creates it. Two processes that start at the same time get the same.
  *
- * @throws StartupError when it is there and can't be read.
+ * @throws StartupError if it exists and cannot be read
  */
 export async function readOrCreateRecord(dataDir: string): Promise<ClusterRecord> {
   const path = join(dataDir, RECORD_FILE);
@@ -37,7 +37,7 @@ export async function readOrCreateRecord(dataDir: string): Promise<ClusterRecord
   const id = randomBytes(8).toString('hex');
   const record: ClusterRecord = {
     id,
-    // An account that may not enter DATA_DIR must reach the cluster of root.
+    // The account of PostgreSQL may be unable to enter the DATA_DIR of root.
     home: isRoot() ? join(SYSTEM_FOLDER, id) : 'postgresql',
     superuserPassword: randomBytes(24).toString('hex'),
     password: randomBytes(24).toString('hex'),
@@ -47,14 +47,14 @@ export async function readOrCreateRecord(dataDir: string): Promise<ClusterRecord
   return readOrCreateRecord(dataDir);
 }
 
-/** Notes that the cluster is complete. */
+/** Records that the cluster is complete. */
 export async function completeRecord(dataDir: string, record: ClusterRecord): Promise<void> {
   await replaceFile(join(dataDir, RECORD_FILE), serialize({ ...record, complete: true }));
 }
 
 /**
- * Whether there is a complete installation in a data directory. Nothing is made.
- * @throws StartupError when its record is there and can't be read.
+ * Whether a data directory holds a complete installation. Creates nothing.
+ * @throws StartupError if its record exists and cannot be read
  */
 export async function isInstalled(dataDir: string): Promise<boolean> {
   return (await readRecord(join(dataDir, RECORD_FILE)))?.complete === true;

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process';
 
-/** The system account a program runs as; `undefined` means our own. */
+/** The system account that a program runs as. `undefined` is the account of this process. */
 export interface Account {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** How a program ended. `code` is `undefined` when it could not be run at all or a signal ended it. */
+/** The result of a program. `code` is `undefined` if it could not be run or was ended by a signal. */
 export interface ProgramResult {
   readonly code: number | undefined;
   readonly output: string;
@@ -14,8 +14,8 @@ export interface ProgramResult {
 }
 
 /**
- * The spawn options that every PostgreSQL program shares. The environment is ours alone: nothing of the operator's
- * (`PGDATA`, a locale, `SECRET_KEYS`) may reach them. The working directory must be one that the account can enter.
+ * The spawn options of every PostgreSQL program. The operator's environment (`PGDATA`, a locale, `SECRET_KEYS`)
+ * is not passed on. The account must be able to enter the working directory.
  */
 export function programOptions(account: Account | undefined) {
   return {
@@ -25,7 +25,7 @@ export function programOptions(account: Account | undefined) {
   };
 }
 
-/** Runs a program to its end and hands back what it said on both streams; never throws. */
+/** Runs a program to its end. Never throws. @returns its result with the output of both streams */
 export function runProgram({
   file,
   args,
@@ -38,7 +38,7 @@ export function runProgram({
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     const output = () => Buffer.concat(chunks).toString().trim();
-    // A session of its own: a Ctrl-C in the terminal must not cut short what is half done.
+    // Detached, so that a Ctrl-C in the terminal does not interrupt it.
     const child = spawn(file, args, {
       ...programOptions(account),
       detached: true,

@@ -5,19 +5,19 @@ import { SUPERUSER, type Cluster } from './cluster.js';
 import type { Endpoint } from './endpoint.js';
 
 /**
- * Advisory locks in the database `postgres`, held on one connection for as long as a process uses the cluster. They vanish
- * with the process, however it ends.
+ * Advisory locks in the database `postgres`, held on one connection while a process uses the cluster. They end with
+ * the process.
  */
 const LOCKS = {
-  /** The one server. */
+  /** Held by the server. */
   server: 1,
-  /** Shared: everybody who needs the cluster to run. Exclusive: whoever stops it. */
+  /** Shared: held by every process that uses the cluster. Exclusive: held to stop it. */
   user: 2,
-  /** Whoever makes the role and the database. */
+  /** Held to create the role and the database. */
   setUp: 3,
 };
 
-/** How long the connection of a server that has just died may take to be gone. */
+/** Time for the connection of a server that has just died to disappear. */
 const SERVER_LOCK_TIMEOUT_MS = 1_000;
 
 /** The role and the database of the application have the same name. */
@@ -26,8 +26,8 @@ export const APPLICATION_NAME = 'gatehouse';
 /**
  * Connects as superuser.
  *
- * @returns `undefined` if PostgreSQL is just starting, stopping or gone: worth another try
- * @throws StartupError when what answers isn't this cluster
+ * @returns `undefined` if PostgreSQL is starting, stopping or gone; the caller retries
+ * @throws StartupError if another cluster answers
  */
 export async function connectAsSuperuser(
   cluster: Cluster,
@@ -41,7 +41,7 @@ export async function connectAsSuperuser(
     application_name: 'gatehouse-lock',
     connectionTimeoutMillis: 5_000,
   });
-  // A lost connection is told by 'end'; without a listener 'error' would end the process.
+  // Without a listener 'error' would end the process. A lost connection is noticed by 'end'.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -49,7 +49,7 @@ export async function connectAsSuperuser(
     if (rows[0]?.data_directory === cluster.data) return client;
   } catch (error) {
     await close(client);
-    // Class 28: the password or the account was refused. Anything else passes.
+    // Class 28: the password or the account was refused. Any other error is temporary.
     if (!(error instanceof DatabaseError && error.code?.startsWith('28'))) return undefined;
   }
   await close(client);
@@ -62,9 +62,9 @@ export async function connectAsSuperuser(
  * Becomes a user of the cluster, and as `serve` its only server.
  *
  * @returns false if there is another server
- * @throws whatever the connection ends with if the cluster is being stopped
+ * @throws the connection's error if the cluster is being stopped
  */
-export async function enter(client: Client, mode: 'serve' | 'borrow'): Promise<boolean> {
+export async function enter(client: Client, mode: 'serve' | 'share'): Promise<boolean> {
   const deadline = Date.now() + SERVER_LOCK_TIMEOUT_MS;
   while (mode === 'serve' && !(await tryLock(client, LOCKS.server))) {
     if (Date.now() > deadline) return false;
@@ -75,17 +75,17 @@ export async function enter(client: Client, mode: 'serve' | 'borrow'): Promise<b
 }
 
 /**
- * Ceases to be a user of the cluster.
+ * Stops using the cluster.
  *
- * @returns true if nobody else is one; until the connection ends, nobody can become one
+ * @returns true if there is no other user; nobody can become one until the connection ends
  */
 export async function leave(client: Client): Promise<boolean> {
-  // Not merely raised from shared to exclusive: of two who leave together, neither could.
+  // Unlocked first: if two processes left at once, neither could raise its lock from shared to exclusive.
   await client.query('SELECT pg_advisory_unlock_all()');
   return tryLock(client, LOCKS.user);
 }
 
-/** Makes the application's role and database, unless they are there. */
+/** Creates the application's role and database, unless they exist. */
 export async function setUpDatabase(client: Client, password: string): Promise<void> {
   await client.query('SELECT pg_advisory_lock($1)', [LOCKS.setUp]);
   const name = client.escapeIdentifier(APPLICATION_NAME);
@@ -98,7 +98,7 @@ export async function setUpDatabase(client: Client, password: string): Promise<v
   await client.query('SELECT pg_advisory_unlock($1)', [LOCKS.setUp]);
 }
 
-/** Ends a connection, whatever state it is in. */
+/** Ends a connection in any state. Never throws. */
 export async function close(client: Client): Promise<void> {
   await client.end().catch(() => undefined);
 }

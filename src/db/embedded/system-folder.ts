@@ -2,15 +2,15 @@ import { chmod, lstat, mkdir } from 'node:fs/promises';
 import { StartupError } from '../startup-error.js';
 
 /**
- * Where root keeps what an unprivileged account must reach: the clusters and, if need be, a copy of the binaries. The
- * project and DATA_DIR may well lie below a folder that only root can enter.
+ * Holds the clusters of root and, if necessary, a copy of the binaries. An unprivileged account must reach them,
+ * and the project and DATA_DIR may lie below a folder that only root can enter.
  */
 export const SYSTEM_FOLDER = '/var/lib/gatehouse';
 
 /**
- * Makes the system folder, traversable by all and writable by root alone.
+ * Creates the system folder, traversable by all accounts and writable by root only.
  *
- * @throws StartupError when it can't be made, or somebody else could write to it.
+ * @throws StartupError if it cannot be created, or another account could write to it
  */
 export async function prepareSystemFolder(): Promise<void> {
   try {
@@ -27,7 +27,7 @@ export async function prepareSystemFolder(): Promise<void> {
   }
 }
 
-/** @throws StartupError unless the path is root's own folder, which nobody else can write to. */
+/** @throws StartupError unless the path is a folder that belongs to root and that nobody else can write to */
 export async function assertRootOnly(path: string): Promise<void> {
   const stat = await lstat(path);
   if (stat.isDirectory() && stat.uid === 0 && (stat.mode & 0o022) === 0) return;

@@ -6,45 +6,45 @@ import type { Endpoint } from './endpoint.js';
 import { boundLog, ensureRunning, stopPostmaster } from './postmaster.js';
 import { close, connectAsSuperuser, enter, leave } from './session.js';
 
-/** `serve`: as the only server of the data directory. `borrow`: beside a server or another borrower. */
-export type Mode = 'serve' | 'borrow';
+/** `serve`: the only server of the data directory. `share`: a command that runs beside a server or other commands. */
+export type Mode = 'serve' | 'share';
 
-/** Where the embedded PostgreSQL says what it does. A pino logger fits. */
+/** The log of the embedded PostgreSQL. A pino logger fits. */
 export interface Log {
   info(obj: object, msg: string): void;
   warn(obj: object, msg: string): void;
 }
 
-/** A running cluster, held by an open connection: as long as it is open, nobody else stops the cluster. */
-export interface Hold {
+/** The use of a running cluster. While its connection is open, no other process stops the cluster. */
+export interface Lease {
   readonly client: Client;
   readonly endpoint: Endpoint;
-  /** Whether the cluster was started for this hold, not found running. */
+  /** Whether the cluster was started for this lease. */
   readonly started: boolean;
 }
 
-interface HoldOptions {
+interface LeaseOptions {
   readonly cluster: Cluster;
   readonly mode: Mode;
-  /** How the operator calls the data directory. */
+  /** The data directory as the operator wrote it, for messages. */
   readonly dataDir: string;
 }
 
 const RETRY_MS = 20;
-const HOLD_TIMEOUT_MS = 60_000;
+const LEASE_TIMEOUT_MS = 60_000;
 const RECOVERY_PAUSE_MS = 1_000;
 const LOG_CHECK_MS = 60_000;
 
 /**
- * Gets the cluster running, by whoever's hand, and holds it. Tries again when the one it found is just being stopped.
+ * Starts the cluster unless it runs, and leases it. Retries if another process is stopping it.
  *
- * @throws StartupError when it can't run, doesn't answer, or (`serve`) has another server
+ * @throws StartupError if it cannot run, does not answer, or (`serve`) has another server
  */
-export async function holdCluster(
-  { cluster, mode, dataDir }: HoldOptions,
+export async function leaseCluster(
+  { cluster, mode, dataDir }: LeaseOptions,
   { preferred, signal }: { preferred?: Endpoint; signal?: AbortSignal } = {},
-): Promise<Hold> {
-  const deadline = Date.now() + HOLD_TIMEOUT_MS;
+): Promise<Lease> {
+  const deadline = Date.now() + LEASE_TIMEOUT_MS;
   while (Date.now() < deadline) {
     const { endpoint, started } = await ensureRunning(cluster, { preferred, signal });
     const client = await connectAsSuperuser(cluster, endpoint);
@@ -62,44 +62,47 @@ export async function holdCluster(
   throw new StartupError(`The PostgreSQL of ${dataDir} runs but does not answer.`);
 }
 
-/** Ends a hold, and stops the cluster if nobody else has one. */
-export async function releaseCluster(cluster: Cluster, hold: Hold): Promise<void> {
-  const last = await leave(hold.client).catch(() => undefined);
-  // With the connection lost, it takes a new one to know who else is there. If that fails, it is down.
-  const again = last === undefined ? await connectAsSuperuser(cluster, hold.endpoint) : undefined;
+/** Ends a lease, and stops the cluster if it was the last one. */
+export async function releaseCluster(cluster: Cluster, lease: Lease): Promise<void> {
+  const last = await leave(lease.client).catch(() => undefined);
+  // If the connection is lost, a new one checks for other leases. If that fails too, the cluster is down.
+  const again = last === undefined ? await connectAsSuperuser(cluster, lease.endpoint) : undefined;
   try {
     if (last ?? (again && (await leave(again)))) await stopPostmaster(cluster, { mode: 'fast' });
   } finally {
     if (again) await close(again);
-    await close(hold.client);
+    await close(lease.client);
   }
 }
 
 /**
- * Keeps the cluster running and held: when the connection of the hold is lost, the database has died or dropped all its
- * connections, so it is started again if need be and held anew.
+ * Keeps the cluster running. When the connection of the lease is lost, the cluster is started again if necessary
+ * and leased again.
  *
- * @returns a function that ceases to watch and hands back the hold as it is then
+ * @returns stops watching and returns the current lease
  */
 export function watchCluster(
-  options: HoldOptions & { readonly log: Log },
-  first: Hold,
-): () => Promise<Hold> {
+  options: LeaseOptions & { readonly log: Log },
+  first: Lease,
+): () => Promise<Lease> {
   const { cluster, log } = options;
   const stopping = new AbortController();
-  let hold = first;
+  let lease = first;
   let recovery = Promise.resolve();
 
   const watch = () => {
-    hold.client.once('end', () => {
+    lease.client.once('end', () => {
       if (!stopping.signal.aborted) recovery = recover();
     });
   };
   const recover = async () => {
     log.warn({}, 'the embedded PostgreSQL is gone, starting it again');
-    const next = await recoverHold(options, { preferred: first.endpoint, signal: stopping.signal });
+    const next = await recoverLease(options, {
+      preferred: first.endpoint,
+      signal: stopping.signal,
+    });
     if (!next) return;
-    hold = next;
+    lease = next;
     watch();
     log.info({ restarted: next.started }, 'the embedded PostgreSQL is back');
   };
@@ -110,18 +113,18 @@ export function watchCluster(
     clearInterval(logCheck);
     stopping.abort();
     await recovery;
-    return hold;
+    return lease;
   };
 }
 
-/** Tries until it succeeds; `undefined` if told to stop before. */
-async function recoverHold(
-  options: HoldOptions & { readonly log: Log },
+/** Retries until it succeeds. @returns `undefined` if the signal was aborted before */
+async function recoverLease(
+  options: LeaseOptions & { readonly log: Log },
   { preferred, signal }: { preferred: Endpoint; signal: AbortSignal },
-): Promise<Hold | undefined> {
+): Promise<Lease | undefined> {
   while (!signal.aborted) {
     try {
-      return await holdCluster(options, { preferred, signal });
+      return await leaseCluster(options, { preferred, signal });
     } catch (error) {
       if (signal.aborted) return undefined;
       options.log.warn({ err: error }, 'the embedded PostgreSQL cannot be started again yet');
