@@ -10,20 +10,20 @@ import { isDatabaseUnavailable } from './unavailable.js';
 const OLDEST_POSTGRES = 150_000;
 const CONNECT_TIMEOUT_MS = 3000;
 const ANSWER_TIMEOUT_MS = 15_000;
-/** A pooler that is busy with others may change a server once by chance; not each time. */
-const LOOKS = 3;
+/** Repeated, because a pooler may give a client the same server session several times by chance. */
+const SESSION_CHECKS = 3;
 
-/** Where the tables are. A role that has no right to make more cannot keep partitions ahead of time. */
+/** The schema of the tables. The role needs the right to create tables there, for partitions. */
 const SCHEMA = 'public';
 
 type Mode = 'serve' | 'share';
 
 /**
- * Connects a data source, having made sure that the database is one to work on.
+ * Checks that the database can be used, and connects a data source.
  *
- * @param mode `serve` makes tables: migrations and partitions; `share` does not
- * @throws StartupError in one sentence: unreachable, refused, too old, a standby, read-only, of another encoding,
- *   without the right to make tables, or behind a pooler that changes sessions between transactions
+ * @param mode `serve` creates tables (migrations and partitions); `share` does not
+ * @throws StartupError if it is unreachable, refuses the role, is too old, a standby, read-only or of another
+ *   encoding, lacks the right to create tables, or is behind a pooler in transaction mode
  */
 export async function openDataSource(
   dataSource: DataSource,
@@ -39,9 +39,9 @@ export async function openDataSource(
 }
 
 /**
- * Makes one sentence of what the database said, if it is the operator's to mend.
+ * Turns an error of the database that the operator must fix into a `StartupError`.
  *
- * @returns anything else as it is
+ * @returns other errors unchanged
  */
 export function asStartupError(error: unknown, target: DatabaseTarget): unknown {
   if (error instanceof StartupError) return error;
@@ -63,7 +63,7 @@ function reasonOf(error: unknown): string {
   return reason.replaceAll(/\s*\n\s*/g, ' ').replace(/\.$/, '');
 }
 
-/** Looks at the server over connections that are not prepared: one that is too old could not be. */
+/** Inspects the server over connections without preparation, which would fail on a server that is too old. */
 async function inspect(target: DatabaseTarget, mode: Mode): Promise<void> {
   const options = {
     ...(await plainOptions(target)),
@@ -97,7 +97,7 @@ async function assertUsable(client: pg.Client, mode: Mode): Promise<void> {
     throw new StartupError(`PostgreSQL 15 or later is needed; this one is ${version}.`);
   }
   const [facts] = await ask<Facts>(client, FACTS);
-  if (facts === undefined) throw new Error('the database told nothing about itself');
+  if (facts === undefined) throw new Error('the database did not report its settings');
   const fault = faultOf(facts, mode);
   if (fault !== undefined) throw new StartupError(fault);
 }
@@ -131,13 +131,13 @@ FROM (SELECT pg_catalog.to_regnamespace('${SCHEMA}') AS oid) AS schema`;
 
 function faultOf(facts: Facts, mode: Mode): string | undefined {
   const database = `The database "${facts.name}"`;
-  // It lags behind the primary, and would still accept what was just revoked there.
+  // A standby lags behind the primary and would accept credentials that were just revoked.
   if (facts.standby) return 'DATABASE_URL names a standby; the primary is needed.';
   if (facts.read_only) return `${database} is read-only (default_transaction_read_only is on).`;
   if (facts.encoding !== 'UTF8') {
     return `${database} has the encoding ${facts.encoding}; UTF8 is needed (CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0).`;
   }
-  // Where sessions had another search_path by default, an earlier release made its tables there.
+  // An earlier release created its tables in the schema of the default search_path.
   if (facts.elsewhere !== null) {
     return `The tables of Gatehouse are in the schema "${facts.elsewhere}"; they have to be in "${SCHEMA}" (ALTER TABLE … SET SCHEMA).`;
   }
@@ -149,13 +149,13 @@ function faultOf(facts: Facts, mode: Mode): string | undefined {
 }
 
 /**
- * Makes sure that a connection keeps its session. A pooler in transaction mode hands a server's session from one client
- * to the other: two clients meet in one, or one client sees several.
+ * Checks that a connection keeps its session. With a pooler in transaction mode, two clients share a server session,
+ * or one client sees several.
  */
 async function assertOwnSessions(first: pg.Client, second: pg.Client): Promise<void> {
   const firsts = new Set<number>();
   const seconds = new Set<number>();
-  for (let look = 0; look < LOOKS; look++) {
+  for (let check = 0; check < SESSION_CHECKS; check++) {
     firsts.add(await backendOf(first));
     seconds.add(await backendOf(second));
   }
@@ -174,7 +174,7 @@ async function backendOf(client: pg.Client): Promise<number> {
   return pid;
 }
 
-/** Asks in a transaction that no default of the database can end. */
+/** Queries in a transaction without the database's default timeouts and isolation level. */
 async function ask<Row extends pg.QueryResultRow>(
   client: pg.Client,
   question: string,

@@ -1,42 +1,43 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-/** A table that is partitioned by a time: at which its rows expire, or were written. */
+/** A table that is partitioned by the time of its rows' expiry or creation. */
 export interface PartitionedTable {
   readonly name: string;
   /** The span of one partition, in days. */
   readonly days: number;
-  /** How far ahead of now partitions have to exist: longer than any row lives, with time to spare. */
+  /** Partitions must exist for this many days ahead. Longer than any row's lifetime. */
   readonly aheadDays: number;
-  /** What keeps a partition that is over: a day of grace, or the retention of the audit log. */
+  /** How long an expired partition is kept: for a day, or for the retention of the audit log. */
   readonly kept: 'a-day' | 'audit-retention';
   /**
-   * The day in a partition's name. Programs of earlier releases take it for the first day, add the span that they
-   * know, and drop the partition a day later: where the span has grown, they must read the last day.
+   * The day in a partition's name. Earlier releases take it for the first day, add the span that they know, and drop
+   * the partition a day later. Where the span has grown, the name must hold the last day.
    */
   readonly namedBy: 'start' | 'end';
 }
 
-/** How long what is over is kept, in days. */
+/** Retention times, in days. */
 export interface Retention {
   readonly auditRetentionDays: number;
 }
 
 export const DEFAULT_RETENTION: Retention = { auditRetentionDays: 365 };
 
-/** Everything that is deleted by dropping partitions. */
+/** The tables whose expired rows are deleted by dropping partitions. */
 export const PARTITIONED_TABLES: readonly PartitionedTable[] = [
   { name: 'access_tokens', days: 1, aheadDays: 3, kept: 'a-day', namedBy: 'start' },
   { name: 'oauth_artifacts', days: 1, aheadDays: 3, kept: 'a-day', namedBy: 'start' },
-  // Less far ahead than earlier releases make theirs, of 7 days: while one of them runs, no wider one stands in its way.
+  // Earlier releases create partitions of 7 days further ahead. Less far, so that none overlaps theirs.
   { name: 'refresh_tokens', days: 35, aheadDays: 33, kept: 'a-day', namedBy: 'end' },
-  // Far ahead: nothing can be done without an entry.
+  // Far ahead, because every change needs an entry in the audit log.
   { name: 'audit_log', days: 30, aheadDays: 400, kept: 'audit-retention', namedBy: 'start' },
 ];
 
 /**
- * The times of expiry among which a presented token, code or interaction is looked up, in hours around now. They span
- * less than a partition, so that a lookup probes two at most (decision 16). Ahead: the lifetime and time to spare for
- * clocks. Behind: how long an expired one is told from an unknown one, and a second use of a code is noticed.
+ * The range of expiry times in which a presented token, code or interaction is looked up, in hours around now. It
+ * spans less than a partition, so that a lookup probes two at most (decision 16). Ahead: the lifetime and a margin
+ * for clocks. Behind: the time in which an expired one is distinguished from an unknown one and a second use of a
+ * code is noticed.
  */
 const LOOKED_UP = {
   access_tokens: { behindHours: 21, aheadHours: 2 },
@@ -45,11 +46,9 @@ const LOOKED_UP = {
 } as const;
 
 /**
- * The condition by which a lookup leaves out partitions.
+ * Makes the SQL condition with which a lookup prunes partitions.
  *
- * @param table which one
- * @param alias the table's in the query
- * @returns SQL
+ * @param alias the alias of the table in the query
  */
 export function expiresAroundNow(table: keyof typeof LOOKED_UP, alias: string): string {
   const { behindHours, aheadHours } = LOOKED_UP[table];
@@ -57,15 +56,15 @@ export function expiresAroundNow(table: keyof typeof LOOKED_UP, alias: string): 
       AND ${alias}.expires_at < gatehouse_now() + interval '${aheadHours} hours'`;
 }
 
-/** Any number that nothing else locks. */
+/** The key of an advisory lock, used for nothing else. */
 const PARTITION_LOCK = 7_305_804_386;
 const DAY_MS = 86_400_000;
-/** Rows that have just expired are still told from rows that never were. */
+/** Recently expired rows are kept, to distinguish them from unknown ones. */
 const KEEP_DAYS = 1;
-/** Briefly: whoever waits for this lock makes every query behind it wait. */
+/** Short, because every query on the table queues behind the wait for this lock. */
 const LOCK_TIMEOUT = '500ms';
 
-/** What a partition holds, in milliseconds since the epoch: from the first up to before the second. */
+/** The bounds of a partition, in milliseconds since the epoch; `to` is exclusive. */
 interface Span {
   readonly from: number;
   readonly to: number;
@@ -76,27 +75,26 @@ interface Partition extends Span {
 }
 
 /**
- * Makes the partitions that are needed now or will be, by the database's clock. Neither does that hold up
- * anybody who reads or writes, nor does a reader (a backup, say) hold it up: a server can start meanwhile.
+ * Creates the partitions for now and the days ahead, by the database's clock. It neither blocks readers and writers
+ * nor waits for them, so that a server can start during a backup.
  */
 export async function makePartitions(dataSource: DataSource): Promise<void> {
   await dataSource.transaction(async (manager) => {
-    // Waited for, unlike in dropping: when this returns they are there, whoever made them.
+    // Waits for the lock: when this returns, the partitions exist, whichever replica created them.
     await manager.query(`SELECT pg_advisory_xact_lock($1)`, [PARTITION_LOCK]);
     const now = await begin(manager);
-    if (now === undefined) throw new Error('a lock that is held cannot be taken again');
+    if (now === undefined) throw new Error('the partition lock could not be taken again');
     for (const table of PARTITIONED_TABLES) await makeAhead(manager, table, now);
   });
 }
 
 /**
- * Makes partitions, and drops those in which everything has expired, one day ago at least. One replica
- * drops, the others see that it is being done.
+ * Creates partitions, and drops those whose retention is over. One replica at a time drops.
  *
- * Each drop stands for itself: it needs a lock that a forgotten reader can deny for long, and must not
- * keep new partitions from being made.
+ * Each drop is a transaction of its own: a long-running reader can deny its lock, and must not prevent new
+ * partitions.
  *
- * @throws AggregateError with whatever could not be dropped; it is tried again the next time
+ * @throws AggregateError with the errors of failed drops, which are retried the next time
  */
 export async function maintainPartitions(
   dataSource: DataSource,
@@ -115,7 +113,7 @@ export async function maintainPartitions(
   if (errors.length > 0) throw new AggregateError(errors, 'partitions could not be dropped');
 }
 
-/** @returns the time; `undefined` if another replica is at it */
+/** @returns the time; `undefined` if another replica holds the lock */
 async function begin(manager: EntityManager): Promise<Date | undefined> {
   const [row] = await manager.query<[{ locked: boolean; now: Date }]>(
     `SELECT pg_try_advisory_xact_lock($1) AS locked, gatehouse_now() AS now`,
@@ -125,7 +123,7 @@ async function begin(manager: EntityManager): Promise<Date | undefined> {
   return row.locked ? row.now : undefined;
 }
 
-/** The partitions that there are, oldest first. Their bounds are read, since their names do not tell the span. */
+/** Lists the partitions, oldest first. Their bounds are read, since their names do not contain the span. */
 async function list(manager: EntityManager, table: PartitionedTable): Promise<Partition[]> {
   return manager.query<Partition[]>(
     `SELECT name,
@@ -159,7 +157,7 @@ async function makeAhead(
 ): Promise<void> {
   for (const { from, to } of missing(await list(manager, table), table, now.getTime())) {
     const name = `${table.name}_${table.namedBy === 'end' ? `until_${day(to)}` : day(from)}`;
-    // Attaching, unlike CREATE TABLE … PARTITION OF, lets everybody read and write meanwhile.
+    // ATTACH PARTITION, unlike CREATE TABLE … PARTITION OF, does not block readers and writers.
     await manager.query(`CREATE TABLE ${name} (LIKE ${table.name} INCLUDING ALL)`);
     await manager.query(
       `ALTER TABLE ${table.name} ATTACH PARTITION ${name}
@@ -169,13 +167,13 @@ async function makeAhead(
 }
 
 /**
- * The spans from now on that no partition holds. They end at borders counted from the epoch, or where a partition of
- * another width begins.
+ * The spans from now on that no partition covers. They end at multiples of the table's span since the epoch, so that
+ * every replica computes the same bounds, or where a partition of another span begins.
  */
 function missing(known: readonly Partition[], table: PartitionedTable, now: number): Span[] {
   const length = table.days * DAY_MS;
   const spans: Span[] = [];
-  // A partition may begin between two borders, before now.
+  // A partition of another span may begin before now, between two of these bounds.
   const isBehind = ({ to }: Partition) => to <= now;
   const behind = Math.max(0, ...known.filter(isBehind).map(({ to }) => to));
   let from = Math.max(Math.floor(now / length) * length, behind);

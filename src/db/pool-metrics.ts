@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 
 import { poolStateOf } from './data-source.js';
 
-/** Shows the pool of a data source, and the commits that a synchronous standby keeps waiting. */
+/** Registers metrics of a data source's pool and of commits that wait for a synchronous standby. */
 export function registerPoolMetrics(dataSource: DataSource, register: Registry): void {
   const connections = new Gauge({
     name: 'gatehouse_database_pool_connections',

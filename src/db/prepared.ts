@@ -10,8 +10,7 @@ export interface PreparedStatement {
 /**
  * Runs prepared statements on the data source's own connections, which TypeORM itself cannot.
  *
- * @param values the parameters; a function is asked when a connection is free, just before the
- *   statement is sent
+ * @param values the parameters. A function is called when a connection is free, just before the statement is sent
  */
 export type RunPrepared = <Row extends pg.QueryResultRow>(
   statement: PreparedStatement,
@@ -19,8 +18,7 @@ export type RunPrepared = <Row extends pg.QueryResultRow>(
 ) => Promise<readonly Row[]>;
 
 /**
- * Runs prepared statements where the manager works: in its transaction if it has one, otherwise on
- * a connection of the pool.
+ * Runs prepared statements in the manager's transaction if it has one, otherwise on a connection of the pool.
  */
 export function prepared(manager: EntityManager): RunPrepared {
   const { queryRunner } = manager;
@@ -40,7 +38,7 @@ export function prepared(manager: EntityManager): RunPrepared {
       failure = error;
       throw error;
     } finally {
-      // As the pool does itself: a connection that failed is not used again.
+      // As in the pool's own `query`, a failed connection is not used again.
       connection.release(failure instanceof Error ? failure : failure !== undefined);
     }
   };

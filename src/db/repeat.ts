@@ -6,10 +6,10 @@ const TRIES = 4;
 const MAX_PAUSE_MS = 30;
 
 /**
- * Runs a transaction, again if the database undid it only because another one got in its way: a serialization failure
- * (40001) or a deadlock (40P01). After a few tries the error is thrown like any other.
+ * Runs a transaction, and repeats it after a serialization failure (40001) or a deadlock (40P01). After a few
+ * attempts the error is thrown.
  *
- * @param transaction has no effect when it fails but what the database undoes; run again it does the same
+ * @param transaction must have no effect outside the database before it commits
  */
 export async function repeatOnConflict<Result>(
   transaction: () => Promise<Result>,
@@ -20,7 +20,7 @@ export async function repeatOnConflict<Result>(
     } catch (error) {
       if (tries === TRIES || !isConflict(error)) throw error;
     }
-    // Random, so that two that met do not meet again.
+    // Random, so that two conflicting transactions do not conflict again.
     await sleep(Math.random() * MAX_PAUSE_MS * tries);
   }
 }

@@ -5,13 +5,13 @@ import type { OlderPrograms } from '../../migrations/migration.js';
 import { errorCode } from './errors.js';
 import { StartupError } from './startup-error.js';
 
-/** How the schema of a database compares to what this program knows. */
+/** The migrations of a database compared to those of this program. */
 export interface SchemaState {
   /** Whether the database was ever migrated. */
   readonly isEmpty: boolean;
   /** Migrations of this program that the database lacks, oldest first. */
   readonly pending: readonly string[];
-  /** Migrations of a newer program that this one may serve with. */
+  /** Migrations of a newer program that are compatible with this one. */
   readonly compatible: readonly string[];
   /** Migrations of a newer program that store restrictions which this one does not know. */
   readonly restricting: readonly string[];
@@ -26,7 +26,7 @@ interface Declaration {
 const UNDEFINED_TABLE = '42P01';
 const KNOWN: readonly string[] = MIGRATIONS.map(({ name }) => name);
 
-/** @throws whatever the database reports when it cannot be asked */
+/** @throws the database's error if it cannot be queried */
 export async function readSchemaState(dataSource: DataSource): Promise<SchemaState> {
   const applied = await readApplied(dataSource);
   if (applied === undefined) {
@@ -41,12 +41,12 @@ export async function readSchemaState(dataSource: DataSource): Promise<SchemaSta
     isEmpty: false,
     pending: KNOWN.filter((name) => !names.has(name)),
     compatible: unknown.filter(isCompatible),
-    // One that declares nothing may be anything.
+    // A migration without a declaration may be incompatible.
     restricting: unknown.filter((name) => !isCompatible(name)),
   };
 }
 
-/** @throws StartupError if the database has a migration that keeps this program from serving */
+/** @throws StartupError if the database has a migration with which this program must not serve */
 export function assertNotRestricted({ restricting }: SchemaState): void {
   if (restricting.length === 0) return;
   throw new StartupError(

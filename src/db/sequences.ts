@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
-/** More than an installation draws in a second. */
+/** More values than an installation draws from a sequence in a second. */
 const PER_SECOND = 10_000;
-/** For a moment whose end is not known to the second. */
+/** The minimum, because the time is not known to the second. */
 const AT_LEAST = 1_000_000;
 
 /**
- * Moves every sequence beyond what may have been drawn from it since a time that the database does not remember:
- * identifiers that were handed out then must not name something else.
+ * Moves every sequence beyond the values that may have been drawn since the time of a restored backup. Identifiers
+ * that were issued then must not be issued again.
  */
 export async function skipSequences(manager: EntityManager, since: Date): Promise<void> {
   await manager.query(

@@ -1,14 +1,14 @@
 import type pg from 'pg';
 
 /**
- * The user of a session. `startup`: migrating, and waiting for another's migration, takes as long as it takes.
- * `verifier`: a request that waits for its verdict is worth little after a few seconds.
+ * The use of a session, which determines its timeouts. `startup` has none, for migrations. `verifier` has short
+ * ones, because requests wait for its verdicts.
  */
 export type SessionKind = 'request' | 'startup' | 'verifier';
 
 /**
- * Everything that answers depend on. `ALTER DATABASE … SET`, `ALTER ROLE … SET` and `postgresql.conf` give sessions
- * other defaults, under which times read differently, races have other winners or statements end early.
+ * The settings on which results depend. `ALTER DATABASE … SET`, `ALTER ROLE … SET` and `postgresql.conf` can change
+ * their defaults.
  */
 const PINNED = {
   client_encoding: `'UTF8'`,
@@ -30,7 +30,7 @@ const PINNED = {
   idle_session_timeout: '0',
 } satisfies Settings;
 
-/** In milliseconds, on the server's side, so that abandoned work ends too. */
+/** Timeouts of the server in milliseconds, so that abandoned work ends too. */
 const TIMEOUTS: Readonly<Record<SessionKind, Settings>> = {
   request: {
     lock_timeout: '5000',
@@ -50,8 +50,8 @@ const TIMEOUTS: Readonly<Record<SessionKind, Settings>> = {
 };
 
 /**
- * Pins the plan of the verifier's one query to index probes: what the planner makes of table statistics must not
- * turn a lookup into a scan while tables grow.
+ * Forces index probes in the verifier's query. Otherwise outdated table statistics could turn a lookup into a scan
+ * while tables grow.
  */
 const PLAN = {
   plan_cache_mode: 'force_generic_plan',
@@ -63,45 +63,45 @@ const PLAN = {
 
 type Settings = Readonly<Record<string, string>>;
 
-/** A commit that waits longer than this for a synchronous standby waits for one that is gone. */
+/** A commit that waits longer than this is taken to wait for a synchronous standby that is gone. */
 const STANDBY_ANSWERS_WITHIN = '5 seconds';
 
 /**
- * Statements that come first in a transaction which no default of the database may end: a timeout, or the isolation
- * level, since a standby refuses serializable transactions.
+ * The first statements of a transaction that must not depend on the database's default timeouts and isolation level.
+ * A standby refuses serializable transactions.
  */
 export const UNDISTURBED: readonly string[] = [
   'SET LOCAL statement_timeout = 0',
   'SET TRANSACTION ISOLATION LEVEL READ COMMITTED',
-  endlessTransactions('local'),
+  disableTransactionTimeout('local'),
 ];
 
-/** Of PostgreSQL 17 and later; earlier releases do not know the setting. */
-function endlessTransactions(reach: 'local' | 'session'): string {
-  return `SELECT pg_catalog.set_config('transaction_timeout', '0', ${reach === 'local'})
+/** Applies to PostgreSQL 17 and later. Earlier releases do not have the setting. */
+function disableTransactionTimeout(extent: 'local' | 'session'): string {
+  return `SELECT pg_catalog.set_config('transaction_timeout', '0', ${extent === 'local'})
     WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL`;
 }
 
-/** What a session turned out to be. */
+/** The facts read while a session was prepared. */
 export interface Session {
-  /** Commits of this role that have long been waiting for a synchronous standby. */
+  /** Commits of this role that wait too long for a synchronous standby. */
   readonly waitingCommits: number;
 }
 
-/** The server is not the primary, or takes no writes for another reason. */
+/** The server is not the primary, or rejects writes for another reason. */
 class ReadOnlyError extends Error {
   /** read_only_sql_transaction: temporary, as after a failover. */
   readonly code = '25006';
 }
 
 /**
- * Prepares a session for use, in one round trip: pins its settings and makes sure that it can write. A standby lags
- * behind: it would still accept what was just revoked on the primary.
+ * Prepares a session in one round trip: pins its settings and checks that it can write. A standby lags behind and
+ * would accept credentials that were just revoked on the primary.
  *
  * @throws ReadOnlyError if the server is a standby or the database is read-only
  */
 export async function prepareSession(client: pg.ClientBase, kind: SessionKind): Promise<Session> {
-  // Several statements give several results, which the types of `pg` leave out.
+  // The types of `pg` do not include the array of results of several statements.
   const results = (await client.query(BATCHES[kind])) as unknown as readonly pg.QueryResult[];
   const [facts] = (results.at(-1)?.rows ?? []) as {
     standby: boolean;
@@ -109,7 +109,7 @@ export async function prepareSession(client: pg.ClientBase, kind: SessionKind): 
     waiting: number;
   }[];
   if (facts?.standby !== false) throw new ReadOnlyError('the database is a standby');
-  // `default_transaction_read_only` is never overruled: whoever set it wants no writes.
+  // `default_transaction_read_only` is respected: the operator set it to prevent writes.
   if (facts.read_only) throw new ReadOnlyError('the database is read-only');
   return { waitingCommits: facts.waiting };
 }
@@ -126,14 +126,14 @@ function batch(kind: SessionKind): string {
     ...(kind === 'verifier' && PLAN),
     ...TIMEOUTS[kind],
   };
-  // Those of other roles are hidden from an ordinary role; they are not ours to count.
+  // Only this role's commits, because an ordinary role cannot see those of others.
   const waiting = `(SELECT pg_catalog.count(*)::int FROM pg_catalog.pg_stat_activity
     WHERE wait_event = 'SyncRep' AND usename = current_user AND datname = current_database()
       AND query_start < pg_catalog.clock_timestamp() - interval '${STANDBY_ANSWERS_WITHIN}')`;
   return [
     ...UNDISTURBED,
     ...Object.entries(settings).map(([name, value]) => `SET ${name} = ${value}`),
-    endlessTransactions('session'),
+    disableTransactionTimeout('session'),
     `SELECT pg_catalog.pg_is_in_recovery() AS standby,
        pg_catalog.current_setting('transaction_read_only')::boolean AS read_only,
        ${kind === 'request' ? waiting : '0'} AS waiting`,

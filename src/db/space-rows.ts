@@ -13,13 +13,13 @@ interface RowContext {
 /** A table whose rows belong to spaces: it has `id`, `tenant_id`, `environment`, `space_id`, `created_at`, `deleted_at`. */
 export interface SpaceTable {
   readonly name: string;
-  /** The columns to read, as they stand after SELECT. */
+  /** The select list. */
   readonly columns: string;
 }
 
-/** One condition that a list is filtered by. */
+/** One filter condition of a list. */
 export interface Condition {
-  /** Names the condition within its table: statements are prepared under the names of their conditions. */
+  /** Unique within its table: the names of the conditions form the name of the prepared statement. */
   readonly name: string;
   /** @param parameter the placeholder that stands for the value */
   readonly sql: (parameter: string) => string;
@@ -30,9 +30,9 @@ export interface SpaceQuery {
   readonly limit: number;
   /** The id of the last row of the page before. */
   readonly after: number | undefined;
-  /** Conditions that an index of the table serves. */
+  /** Conditions that an index of the table covers. */
   readonly indexed?: readonly Condition[];
-  /** A condition that each row has to be looked at for. Only `SEARCHED_ROWS` rows are looked at for one page. */
+  /** A condition without an index. At most `SEARCHED_ROWS` rows are read for one page. */
   readonly scanned?: Condition | undefined;
 }
 
@@ -40,23 +40,23 @@ export interface SpaceQuery {
 export interface Found<Row> {
   /** Newest first, up to one more than asked for. */
   readonly rows: readonly Row[];
-  /** The id to go on from if the search stopped before the end of the list; otherwise `undefined`. */
+  /** The id to continue after, if the search stopped before the end of the list; otherwise `undefined`. */
   readonly resumeAfter?: number | undefined;
 }
 
-/** Bounds the cost of a page of a search: some 10 ms of the database. */
+/** Bounds the cost of a page of a search, to about 10 ms of the database. */
 const SEARCHED_ROWS = 10_000;
 /**
- * Limits are rounded up to these, so that few statements are prepared. A literal limit gets a plan
- * made for it. The last is the command line's.
+ * Limits are rounded up to these, so that few statements are prepared. They are literals, so that the planner knows
+ * them. The last one is for the command line.
  */
 const FETCHED = [26, 51, 101, 1001] as const;
 
 /**
  * Lists rows of one space, newest first. Every page reads one range of the index
- * `(tenant_id, environment, space_id, …, created_at, id) WHERE deleted_at IS NULL`, so it costs the same at any
- * depth and whatever else the table holds. The order is not the primary key's: the planner would
- * otherwise walk the primary key through the rows of all other tenants.
+ * `(tenant_id, environment, space_id, …, created_at, id) WHERE deleted_at IS NULL`, so its cost depends neither on
+ * its depth nor on other rows. The order is not the primary key's: the planner would otherwise walk the primary key
+ * through the rows of all other tenants.
  *
  * @throws RangeError for a limit above 1,000
  */
@@ -104,7 +104,7 @@ export async function listInSpace<Row extends QueryResultRow & { readonly id: st
 const IN_SPACE = 'tenant_id = $1 AND environment = $2 AND space_id = $3 AND deleted_at IS NULL';
 const ORDER = 'ORDER BY created_at DESC, id DESC';
 
-/** A cursor holds an id only. The row of that id is still there, even if it was deleted since. */
+/** A cursor holds an id only. Deletion is soft, so the row of that id still exists. */
 function isAfter({ name }: SpaceTable, parameter: string): string {
   return `(created_at, id) < ((SELECT created_at FROM ${name} WHERE id = ${parameter}), ${parameter})`;
 }

@@ -2,25 +2,25 @@ import type { Session } from './session.js';
 
 /** Bounds the commits that wait for a synchronous standby which is gone. */
 export interface StandbyWatch {
-  /** @throws StandbyAwaited if as many commits wait already as there may be */
+  /** @throws StandbyAwaited if the limit of waiting commits is reached */
   readonly judge: (session: Session) => void;
-  /** How many waited when a connection was last made. */
+  /** The number of waiting commits when the latest connection was made. */
   readonly waitingCommits: () => number;
 }
 
-/** So many commits wait for a synchronous standby that no further connection is made. */
+/** The limit of commits that wait for a synchronous standby is reached. */
 class StandbyAwaited extends Error {
   /** cannot_connect_now: temporary, until the standby is back. */
   readonly code = '57P03';
 }
 
 /**
- * PostgreSQL cannot give up a commit: it waits for its standby also when the client has left, and keeps its connection
- * on the server. Requests give up after seconds, so that each would leave one behind, until none is left for anything.
- * Cancelling it would show others what a failover may yet undo.
+ * Limits the commits that wait for a synchronous standby. PostgreSQL continues to wait, and keeps the connection,
+ * after the client has left. Requests time out after seconds, and each would leave a connection behind until none
+ * is left. Cancelling the wait would make changes visible that a failover may undo.
  *
- * @param limit commits that may wait before no new connection is made
- * @param report told when that begins, once
+ * @param limit the number of waiting commits at which no new connection is made
+ * @param report called once when the limit is reached
  */
 export function createStandbyWatch(limit: number, report: (error: Error) => void): StandbyWatch {
   let waiting = 0;

@@ -1,6 +1,6 @@
 /**
- * The program cannot start, and the operator or the machine is the reason. The message is one clear sentence, shown alone
- * (no stack), and the exit code is 1.
+ * The program cannot start, for a reason that the operator can fix. The message is one sentence, shown without a
+ * stack. The exit code is 1.
  */
 export class StartupError extends Error {
   override name = 'StartupError';

@@ -4,17 +4,17 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { prepared, type RunPrepared } from './prepared.js';
 
 /**
- * Transactions that reach through code which cannot be handed a manager, such as a library's adapter. Whatever asks
- * for the manager while a transaction's work runs gets that transaction's.
+ * Transactions for code that cannot be passed a manager, such as a library's adapter. `manager()` returns the manager
+ * of the transaction in whose work it is called.
  */
 export interface Transactions {
-  /** The manager of the transaction under way; outside of any, the data source's own. */
+  /** The manager of the current transaction, or the data source's manager outside of any. */
   readonly manager: () => EntityManager;
-  /** Runs work in one transaction. Inside of another it becomes part of that one, and is undone only with it. */
+  /** Runs work in one transaction. A nested call joins the outer transaction. */
   readonly transaction: <Result>(
     work: (manager: EntityManager) => Promise<Result>,
   ) => Promise<Result>;
-  /** Runs a prepared statement in the transaction under way, or in none. */
+  /** Runs a prepared statement in the current transaction, if there is one. */
   readonly run: RunPrepared;
 }
 

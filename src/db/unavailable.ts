@@ -1,16 +1,16 @@
 import { errorCode, errorMessage } from './errors.js';
 
 /**
- * SQLSTATE classes and codes that say "not now" rather than "not like this": connection trouble,
- * no such role or database (28, 3D), resources, an operator's intervention, timeouts, deadlocks, a standby that takes no writes.
+ * SQLSTATE classes and codes of temporary errors: connection errors (08), missing role or database (28, 3D),
+ * resources (53), operator intervention (57P), timeouts, deadlocks, and a standby that rejects writes.
  */
 const TEMPORARY = /^(08|28|3D|53|57P|40001|40P01|55P03|57014|25006|25P0[34])/;
 
-/** What Node and `pg` report when a connection cannot be made or ends, TLS included. */
+/** Codes of Node and `pg` for connections that cannot be made or end, TLS included. */
 const CONNECTION =
   /^(ECONN|EPIPE|ENOENT|EACCES|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOST|ENET|ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/;
 
-/** What the driver and its pool give no code. */
+/** Errors of the driver and its pool that have no code. */
 const DRIVER_MESSAGES = [
   'Connection terminated',
   'Client has encountered a connection error',
@@ -22,14 +22,14 @@ const DRIVER_MESSAGES = [
   'Query read timeout',
   'Cannot use a pool after calling end',
   'Driver not Connected',
-  // TypeORM's, when the connection broke between two statements of a transaction.
+  // Thrown by TypeORM if the connection breaks between two statements of a transaction.
   'Query runner already released',
   'provided by a query runner was already released',
 ];
 
 /**
- * Whether an error means that the database could not be asked, or gave up a request that may
- * succeed when it is made again: unreachable, restarting, overloaded, timed out.
+ * Whether an error means that the database was unreachable, restarting, overloaded or timed out, so that a
+ * repeated request may succeed.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false;

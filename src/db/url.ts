@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 
 import { errorCode } from './errors.js';
 
-/** One server of the database; what is absent is the driver's default. */
+/** One server of the database. An absent member has the driver's default. */
 export interface Host {
   readonly host: string | undefined;
   readonly port: number | undefined;
 }
 
-/** A `DATABASE_URL`, read. What is absent is the driver's default. */
+/** A parsed `DATABASE_URL`. An absent member has the driver's default. */
 export interface DatabaseAddress {
   /** At least one, in the order in which they are tried. */
   readonly hosts: readonly Host[];
@@ -28,19 +28,21 @@ export interface DatabaseAddress {
 /** The URL cannot be used. The message follows the name of the variable: `must be …`. */
 class DatabaseUrlError extends Error {}
 
-/** Those that have a meaning here. */
-const READ = [
-  ...['host', 'port', 'user', 'password', 'dbname', 'database', 'options', 'application_name'],
-  ...['sslmode', 'ssl', 'sslrootcert', 'sslcert', 'sslkey', 'sslpassword', 'sslnegotiation'],
-  ...['target_session_attrs', 'channel_binding'],
-];
+/** Supported parameters. */
+const SUPPORTED = words(`
+  host port user password dbname database options application_name
+  sslmode ssl sslrootcert sslcert sslkey sslpassword sslnegotiation
+  target_session_attrs channel_binding`);
 
-/** libpq's, and the driver's, that change nothing here: timeouts and the encoding are fixed, hosts are taken in order. */
-const IGNORED = [
-  ...['connect_timeout', 'fallback_application_name', 'client_encoding', 'load_balance_hosts'],
-  ...['keepalives', 'keepalives_idle', 'keepalives_interval', 'keepalives_count'],
-  ...['tcp_user_timeout', 'gssencmode', 'sslcompression', 'sslsni', 'uselibpqcompat'],
-];
+/** Parameters of libpq and the driver without effect here: timeouts and encoding are fixed, hosts are tried in order. */
+const IGNORED = words(`
+  connect_timeout fallback_application_name client_encoding load_balance_hosts
+  keepalives keepalives_idle keepalives_interval keepalives_count
+  tcp_user_timeout gssencmode sslcompression sslsni uselibpqcompat`);
+
+function words(text: string): readonly string[] {
+  return text.trim().split(/\s+/);
+}
 
 const URL_FORM = /^postgres(?:ql)?:\/\/(?:([^/?#]*)@)?([^/?#]*)(?:\/([^?#]*))?(?:\?([^#]*))?$/;
 
@@ -49,14 +51,15 @@ type Parameters = Readonly<Record<string, string | undefined>>;
 /**
  * Reads a connection URI as libpq does: several hosts, host and port also as parameters, sockets, TLS.
  *
- * @throws DatabaseUrlError if it is not one, or asks for something that is not supported
+ * @throws DatabaseUrlError if it is malformed or uses an unsupported parameter
  */
 export function parseDatabaseUrl(text: string): DatabaseAddress {
   const match = URL_FORM.exec(text);
   if (match === null) throw new DatabaseUrlError('must be a postgres:// URL');
   const [, credentials = '', authority = '', path = '', query = ''] = match;
   const parameters: Parameters = Object.fromEntries(new URLSearchParams(query));
-  const unknown = Object.keys(parameters).filter((name) => ![...READ, ...IGNORED].includes(name));
+  const known = new Set([...SUPPORTED, ...IGNORED]);
+  const unknown = Object.keys(parameters).filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new DatabaseUrlError(`must not have the parameters ${unknown.join(', ')}`);
   }
@@ -73,14 +76,14 @@ export function parseDatabaseUrl(text: string): DatabaseAddress {
     database: parameters['dbname'] ?? parameters['database'] ?? decode(path),
     ssl: readSsl(parameters),
     sslnegotiation: readNegotiation(parameters['sslnegotiation']),
-    // `require` cannot be enforced by the driver; it is used wherever the server offers it.
+    // The driver cannot enforce `require`. It uses channel binding wherever the server offers it.
     channelBinding: ['prefer', 'require'].includes(parameters['channel_binding'] ?? ''),
     options: parameters['options'],
     applicationName: parameters['application_name'],
   };
 }
 
-/** Every session is one with the primary, so `any` means no less. A standby is never what is wanted. */
+/** Every session is with the primary, so `any` is equivalent to `primary`. Values for a standby are refused. */
 function checkSessionAttributes(wanted: string | undefined): void {
   if (wanted === undefined || ['any', 'read-write', 'primary'].includes(wanted)) return;
   throw new DatabaseUrlError('must have target_session_attrs read-write: the primary is needed');
@@ -114,8 +117,8 @@ function readPort(text: string | undefined): number | undefined {
 }
 
 /**
- * libpq's modes: `require` encrypts and verifies nothing, unless a root certificate is given; then it is `verify-ca`.
- * `prefer` never falls back to an open connection here: it is `require`.
+ * Implements libpq's modes. `require` encrypts without verification, or is `verify-ca` if a root certificate is
+ * given. `prefer` is treated as `require`, without fallback to an unencrypted connection.
  */
 function readSsl(parameters: Parameters): ConnectionOptions | false | undefined {
   const mode = parameters['sslmode'] ?? modeOf(parameters['ssl']);
@@ -141,7 +144,7 @@ function readSsl(parameters: Parameters): ConnectionOptions | false | undefined 
     case 'verify-ca':
       if (root === undefined)
         throw new DatabaseUrlError('must have sslrootcert for sslmode=verify-ca');
-      // Anyone has a certificate of a public authority, so the name has to fit, as libpq insists.
+      // Anybody can get a certificate of a public authority, so the host name is verified, as in libpq.
       return root === 'system' ? options : withoutName(options);
     case 'verify-full':
       return options;
@@ -157,11 +160,14 @@ function readNegotiation(text: string | undefined): DatabaseAddress['sslnegotiat
   throw new DatabaseUrlError('must have sslnegotiation postgres or direct');
 }
 
-/** The driver's own parameter: `true` verifies everything. */
+/** Maps the driver's `ssl` parameter to an sslmode. `true` verifies everything. */
 function modeOf(ssl: string | undefined): string | undefined {
   if (ssl === undefined) return undefined;
   const modes: Parameters = {
-    ...{ 1: 'verify-full', true: 'verify-full', 0: 'disable', false: 'disable' },
+    1: 'verify-full',
+    true: 'verify-full',
+    0: 'disable',
+    false: 'disable',
     'no-verify': 'no-verify',
   };
   return modes[ssl] ?? 'unknown';
@@ -181,7 +187,7 @@ function readFile(path: string): string {
   }
 }
 
-/** A percent sign that encodes nothing stands for itself, as the driver reads it. */
+/** Decodes percent-encoding. A malformed text is returned unchanged, as the driver does. */
 function decode(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined;
   try {

@@ -1,21 +1,21 @@
 import type { DataSource } from 'typeorm';
 
-/** A commit that takes longer waits for a synchronous standby that is gone. */
+/** A commit that takes longer is taken to wait for a synchronous standby that is gone. */
 const COMMITS_WITHIN_MS = 800;
 
 /**
- * Commits a transaction that changes no table: a message in the write-ahead log, which waits for the disk and for a
- * synchronous standby as any write does.
+ * Commits a transaction that changes no table. It writes a message to the write-ahead log, which waits for the disk
+ * and for a synchronous standby as any write does.
  *
- * @throws if nothing can be written now: read-only, a standby, no connection, or the commit is not acknowledged
+ * @throws Error if the database is read-only, a standby or unreachable, or does not acknowledge the commit
  */
 export async function probeWriting(dataSource: DataSource): Promise<void> {
   const runner = dataSource.createQueryRunner();
   await runner.connect();
   let pid: number | undefined;
   let isOverdue = false;
-  // PostgreSQL keeps a commit that nobody waits for any more, and its connection. This one may be given up: it
-  // holds nothing that a failover could undo.
+  // PostgreSQL continues an abandoned commit and keeps its connection. This commit may be cancelled, because it
+  // holds no data that a failover could undo.
   const timer = setTimeout(() => {
     isOverdue = true;
     if (pid === undefined) return;
