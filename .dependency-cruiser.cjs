@@ -6,7 +6,7 @@
 const KERNEL = '^src/(scopes|credentials|audit)/';
 const PLATFORM = '^src/(http|db)/';
 const TOP =
-  '^src/(main|cli|command-line|app|lookup-queries|background|oauth-app|console-app|cors-rules|cleaning|config|instance|demo|entities|log)[.]ts$|^src/cli/';
+  '^src/(main|cli|command-line|app|lookup-queries|background|build-info|oauth-app|console-app|cors-rules|cleanup|config|instance|demo|entities|log)[.]ts$|^src/cli/';
 const FEATURE = '^src/(?!scopes/|credentials/|audit/|http/|db/|cli/)([^/]+)/';
 
 module.exports = {

@@ -30,6 +30,7 @@ import { createSecretFormat } from './credentials/secret-format.js';
 import { createSessionLimit } from './credentials/session-limit.js';
 import { createVerifier } from './credentials/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
+import { createBackgroundWork, type BackgroundWork } from './db/background-work.js';
 import { registerPoolMetrics } from './db/pool-metrics.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
 import { errorMessage } from './db/errors.js';
@@ -92,6 +93,8 @@ export interface App {
   readonly prefixes: Pick<ImportedPrefixes, 'refresh'>;
   /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
   readonly budgets: Pick<ReplicaSync, 'sync'>;
+  /** Measures the background work. */
+  readonly work: BackgroundWork;
   /** Every route of the resource API that is for credentials, as it was declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
   /** The same of those for a browser in which somebody has signed in. */
@@ -118,6 +121,7 @@ export function createApp(dependencies: AppDependencies): App {
   const { config, dataSource, lookup, keyring, signingKeys, log, register, isStopping } =
     dependencies;
   registerPoolMetrics(dataSource, register);
+  const work = createBackgroundWork(register);
   const issuer = config.ISSUER;
   const format = createSecretFormat({ brand: config.TOKEN_BRAND });
   const headers = brandHeaders(config.TOKEN_BRAND);
@@ -132,8 +136,8 @@ export function createApp(dependencies: AppDependencies): App {
     brandName: config.BRAND_NAME,
     issuer,
   });
-  const activity = createActivityRecorder({ dataSource, keyring, log });
-  const refusedSignIns = createRefusedSignIns({ dataSource, log });
+  const activity = createActivityRecorder({ dataSource, keyring, log, work });
+  const refusedSignIns = createRefusedSignIns({ dataSource, log, work });
   const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
   const guard = createGuard({
@@ -158,6 +162,7 @@ export function createApp(dependencies: AppDependencies): App {
     buckets: budgets.buckets,
     clock: dependencies.clock ?? createSteadyClock(),
     log,
+    work,
   });
   const limitRate = createRateLimit<GuardedState>({
     sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
@@ -201,7 +206,7 @@ export function createApp(dependencies: AppDependencies): App {
   ];
   const oauth = createOAuthApp({
     ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
-    ...{ browsers, csrf, presentations, prefixes, refusedSignIns, now: sync.now },
+    ...{ browsers, csrf, presentations, prefixes, refusedSignIns, register, now: sync.now },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     docsUrl: issuer + ERROR_PAGE_PATH,
@@ -278,7 +283,7 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(mountAt(['/settings/'], settings.pages));
   koa.use(createRoutes('', openRoutes, () => []));
   return {
-    ...{ koa, prefixes, activity: flushedWith(activity, refusedSignIns) },
+    ...{ koa, prefixes, work, activity: flushedWith(activity, refusedSignIns) },
     budgets: sync,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,

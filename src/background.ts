@@ -17,7 +17,7 @@ const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
 const SYNC_BUDGETS_EVERY_MS = 1000;
 
 interface Dependencies {
-  readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes'>;
+  readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes' | 'work'>;
   readonly config: Pick<Config, 'AUDIT_RETENTION_DAYS'>;
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
@@ -36,7 +36,7 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
   const timers = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
     setInterval(() => void cleanUp(dependencies), CLEANUP_EVERY_MS),
-    setInterval(() => void refreshSigningKeys(signingKeys, log), REFRESH_EVERY_MS),
+    setInterval(() => void refreshSigningKeys(app, signingKeys, log), REFRESH_EVERY_MS),
     setInterval(() => void refreshPrefixes(app, log), REFRESH_EVERY_MS),
     setInterval(() => void app.budgets.sync(), SYNC_BUDGETS_EVERY_MS),
   ];
@@ -46,26 +46,38 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
   };
 }
 
-async function cleanUp({ config, dataSource, keyring, log, signal }: Dependencies): Promise<void> {
+async function cleanUp(dependencies: Dependencies): Promise<void> {
+  const { app, config, dataSource, keyring, log, signal } = dependencies;
+  const retention = { auditRetentionDays: config.AUDIT_RETENTION_DAYS };
   try {
-    await runCleanup(dataSource, signal, { auditRetentionDays: config.AUDIT_RETENTION_DAYS });
-    await resealUnderCurrentKey(dataSource.manager, keyring, signal);
+    await app.work.run('cleanup', async () => {
+      await runCleanup(dataSource, signal, retention, app.work.countDeleted);
+      await resealUnderCurrentKey(dataSource.manager, keyring, signal);
+    });
   } catch (error) {
     log.warn({ err: error }, 'the cleanup failed');
   }
 }
 
-async function refreshSigningKeys(signingKeys: SigningKeys, log: Logger): Promise<void> {
+async function refreshSigningKeys(
+  { work }: Pick<App, 'work'>,
+  signingKeys: SigningKeys,
+  log: Logger,
+): Promise<void> {
   try {
-    if (await signingKeys.refresh()) log.info({}, 'the signing keys changed');
+    if (await work.run('signing_keys', () => signingKeys.refresh()))
+      log.info({}, 'the signing keys changed');
   } catch (error) {
     log.warn({ err: error }, 'the signing keys could not be read; the last ones stay in use');
   }
 }
 
-async function refreshPrefixes({ prefixes }: Pick<App, 'prefixes'>, log: Logger): Promise<void> {
+async function refreshPrefixes(
+  { prefixes, work }: Pick<App, 'prefixes' | 'work'>,
+  log: Logger,
+): Promise<void> {
   try {
-    await prefixes.refresh();
+    await work.run('imported_prefixes', () => prefixes.refresh());
   } catch (error) {
     log.warn(
       { err: error },

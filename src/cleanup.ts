@@ -12,22 +12,26 @@ import { deleteExpiredInteractions } from './oauth/interaction-store.js';
 import { deleteExpiredSessions } from './sessions/session-store.js';
 import { deleteEndedKeys } from './signing-keys/signing-key-store.js';
 
-type Step = (dataSource: DataSource, signal: AbortSignal, retention: Retention) => Promise<void>;
+/** @returns how many rows were deleted */
+type Step = (dataSource: DataSource, signal: AbortSignal) => Promise<number>;
 
-/** Deletes expired rows. Safe to run on several replicas at once. */
-const STEPS: readonly Step[] = [
-  (dataSource, _signal, retention) => maintainPartitions(dataSource, retention),
-  ({ manager }, signal) => deleteExpiredResponses(manager, signal),
-  ({ manager }, signal) => eraseExpiredAnswers(manager, signal),
-  ({ manager }, signal) => deleteExpiredSessions(manager, signal),
-  ({ manager }, signal) => deleteExpiredInteractions(manager, signal),
-  ({ manager }) => createAttemptStore(manager).deleteExpired(),
-  ({ manager }) => deleteEndedKeys(manager),
-  ({ manager }, signal) => deleteExpiredRateWindows(manager, BUDGET_WINDOWS, signal),
+/** Deletes expired rows of a table each. Safe to run on several replicas at once. */
+const STEPS: readonly (readonly [table: string, step: Step])[] = [
+  ['idempotency_records', ({ manager }, signal) => deleteExpiredResponses(manager, signal)],
+  // Only the answers that the rows hold for the grace window.
+  ['refresh_tokens', ({ manager }, signal) => eraseExpiredAnswers(manager, signal)],
+  ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
+  ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
+  ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
+  ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
+  [
+    'rate_windows',
+    ({ manager }, signal) => deleteExpiredRateWindows(manager, BUDGET_WINDOWS, signal),
+  ],
   // Grants first, because a revocation is kept as long as its grant.
-  ({ manager }, signal) => deleteEndedGrants(manager, signal),
-  ({ manager }, signal) => deleteExpiredRevocations(manager, signal),
-  ({ manager }, signal) => deleteUnusedClients(manager, signal),
+  ['grants', ({ manager }, signal) => deleteEndedGrants(manager, signal)],
+  ['revocations', ({ manager }, signal) => deleteExpiredRevocations(manager, signal)],
+  ['clients', ({ manager }, signal) => deleteUnusedClients(manager, signal)],
 ];
 
 /**
@@ -35,17 +39,21 @@ const STEPS: readonly Step[] = [
  *
  * @param signal stops after the current statement
  * @param retention how long the audit log is kept
+ * @param onDeleted receives how many rows of a table were deleted
  * @throws AggregateError with the errors of all steps that failed
  */
 export async function runCleanup(
   dataSource: DataSource,
   signal: AbortSignal,
   retention: Retention = DEFAULT_RETENTION,
+  onDeleted: (table: string, rows: number) => void = () => undefined,
 ): Promise<void> {
   const errors: unknown[] = [];
-  for (const step of STEPS) {
+  const note = (error: unknown) => void errors.push(error);
+  if (!signal.aborted) await maintainPartitions(dataSource, retention).catch(note);
+  for (const [table, step] of STEPS) {
     if (signal.aborted) break;
-    await step(dataSource, signal, retention).catch((error: unknown) => errors.push(error));
+    await step(dataSource, signal).then((rows) => onDeleted(table, rows), note);
   }
   if (errors.length > 0) throw new AggregateError(errors, 'some cleanup steps failed');
 }

@@ -5,6 +5,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 
 import { startBackground } from './background.js';
+import { registerBuildInfo } from './build-info.js';
 import { misspelledSettings, readConfig, type Config } from './config.js';
 import { describeNearMiss } from './config/near-misses.js';
 import { createBatchedLookup } from './credentials/lookup.js';
@@ -164,6 +165,7 @@ function end(server: Server): void {
 async function serveMetrics(config: Config, register: Registry): Promise<Server | undefined> {
   if (config.METRICS_PORT === undefined) return undefined;
   collectDefaultMetrics({ register });
+  registerBuildInfo(register);
   // Many who ask at once share one text.
   let text: Promise<string> | undefined;
   const read = () => {

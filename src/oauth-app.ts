@@ -1,8 +1,10 @@
 import type { Context, Middleware } from 'koa';
+import type { Registry } from 'prom-client';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAccountLookup } from './accounts/account-lookup.js';
 import { createAccountStore, normalizeEmail } from './accounts/account-store.js';
+import { createHashingQueue } from './accounts/hashing-queue.js';
 import { createSignIn } from './accounts/sign-in.js';
 import { createAuditLog, type Actor } from './audit/audit-log.js';
 import type { RefusedSignIns } from './audit/refused-sign-ins.js';
@@ -45,6 +47,7 @@ import { createInteractionStore } from './oauth/interaction-store.js';
 import { createInteractionRoutes } from './oauth/interactions.js';
 import { createOAuthLimits } from './oauth/limits.js';
 import { createMetadataRoutes } from './oauth/metadata-routes.js';
+import { createOAuthMetrics } from './oauth/oauth-metrics.js';
 import type { OAuthViews } from './oauth/page-data.js';
 import { OAUTH_CORS, OAUTH_PATHS } from './oauth/paths.js';
 import { createProtocol } from './oauth/protocol.js';
@@ -80,6 +83,7 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   readonly refusedSignIns: RefusedSignIns;
   readonly docsUrl: string;
+  readonly register: Registry;
   /** Milliseconds since the epoch, which never step back: limits slide by them. */
   readonly now: () => number;
 }
@@ -166,7 +170,10 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const findRefreshRow = createRefreshRows(lookup, keyring);
   const refreshTokens = createRefreshTokens({ findRow: findRefreshRow, format, endGrant });
   const clients = createClientAuthentication({ lookup, keyring, secrets });
+  const hashing = createHashingQueue();
+  const metrics = createOAuthMetrics(dependencies.register, hashing.state);
   const token = createTokenEndpoint({
+    metrics,
     ...{ issuer, resources, signingKeys, keyring, format, clients, findRefreshRow, run },
     protocol: protocol.middleware,
     graceSeconds: config.REFRESH_GRACE_SECONDS,
@@ -201,7 +208,8 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
 
   const signInPage = createSignInPage({
     ...{ pages, csrf, clientAddress, issuer },
-    signIn: createSignIn({ dataSource, keyring, refusedSignIns }),
+    countSignIn: metrics.countSignIn,
+    signIn: createSignIn({ dataSource, keyring, refusedSignIns, hashing }),
     deviceCookieName: cookies.names.device,
   });
 

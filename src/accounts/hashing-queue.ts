@@ -8,6 +8,8 @@ export class HashingBusy extends Error {}
 export interface HashingQueue {
   /** Whether `run` would refuse now. */
   isFull(waiting: Waiting): boolean;
+  /** How many passwords are being hashed, and how many wait. */
+  state(): { readonly running: number; readonly waiting: number };
   /** @throws HashingBusy at once if too many wait already */
   run<Result>(waiting: Waiting, work: () => Promise<Result>): Promise<Result>;
 }
@@ -27,6 +29,7 @@ export function createHashingQueue(): HashingQueue {
 
   return {
     isFull,
+    state: () => ({ running, waiting: queues.known.length + queues.unknown.length }),
     async run(waiting, work) {
       if (isFull(waiting)) throw new HashingBusy('too many passwords wait to be hashed');
       if (running < AT_ONCE) running += 1;

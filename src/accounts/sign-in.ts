@@ -7,7 +7,7 @@ import { subscriberOf } from '../http/networks.js';
 import type { Signer } from '../http/pagination.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';
 import type { Account } from './account.entity.js';
-import { createHashingQueue, HashingBusy } from './hashing-queue.js';
+import { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
 import { createKnownDevices, DEVICE_LIFETIME_SECONDS } from './known-devices.js';
 import { isLongerThan, MAX_PASSWORD_BYTES } from './password-policy.js';
 import { createPasswordCheck, markOf, type PasswordVerdict } from './password.js';
@@ -77,6 +77,8 @@ interface Dependencies {
   /** Signs the cookies of known browsers. */
   readonly keyring: Signer;
   readonly refusedSignIns: Pick<RefusedSignIns, 'note'>;
+  /** A queue of its own, unless one is given. */
+  readonly hashing?: HashingQueue;
 }
 
 /**
@@ -88,13 +90,17 @@ interface Dependencies {
  * Refused attempts are noted for the audit log in the background: an entry is made for accounts that exist, and the
  * time that it takes would tell.
  */
-export function createSignIn({ dataSource, keyring, refusedSignIns }: Dependencies): SignIn {
+export function createSignIn({
+  dataSource,
+  keyring,
+  refusedSignIns,
+  hashing = createHashingQueue(),
+}: Dependencies): SignIn {
   const checkPassword = createPasswordCheck();
   const accounts = createAccountStore(dataSource.manager);
   // Not in anybody's transaction: what was attempted counts, whatever becomes of the rest.
   const attempts = createAttemptStore(dataSource.manager);
   const devices = createKnownDevices(keyring);
-  const hashing = createHashingQueue();
 
   /** @returns when to try again, if the attempt may not go on */
   async function take(buckets: readonly Bucket[]): Promise<number | undefined> {

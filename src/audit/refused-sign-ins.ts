@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
+import type { BackgroundWork } from '../db/background-work.js';
+
 /** Why a sign-in was refused: a wrong password, or too many attempts. */
 export type SignInRefusal = 'password' | 'throttled';
 
@@ -33,20 +35,23 @@ const BATCH = 1000;
 export function createRefusedSignIns({
   dataSource,
   log,
+  work,
 }: {
   dataSource: DataSource;
   log: Logger;
+  work: BackgroundWork;
 }): RefusedSignIns {
   let noted = new Map<string, Noted>();
   /** The entries of this hour that exist already: their counts can wait for the next flush. */
   const known = { hour: 0, ids: new Set<string>() };
   let running: Promise<void> = Promise.resolve();
+  work.watchPending('refused_sign_ins', () => noted.size);
 
   async function flushNow(): Promise<void> {
     const entries = noted;
     noted = new Map();
     try {
-      await write(dataSource, entries);
+      await work.run('refused_sign_ins', () => write(dataSource, entries));
     } catch (error) {
       log.warn({ err: error }, 'refused sign-ins could not be written; they are kept');
       for (const [id, entry] of entries) add(noted, id, entry);

@@ -6,7 +6,7 @@ import { inBatches } from '../db/batches.js';
  * Deletes clients that were registered and never used, with their registration tokens, a bounded
  * number at a time. A public client comes back under the same id by registering again.
  */
-export function deleteUnusedClients(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteUnusedClients(manager: EntityManager, signal?: AbortSignal): Promise<number> {
   return inBatches(async (limit) => {
     const [row] = await manager.query<[{ count: number }]>(
       `WITH deleted AS (DELETE FROM clients WHERE id IN (SELECT id FROM clients

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 import type { Logger } from 'pino';
 
+import type { BackgroundWork } from '../db/background-work.js';
 import type { Digest, Keyring } from './keyring.js';
 import { createLastUse } from './last-use.js';
 import type { Principal } from './principal.js';
@@ -41,34 +42,39 @@ export function createActivityRecorder({
   dataSource,
   keyring,
   log,
+  work,
 }: {
   dataSource: DataSource;
   keyring: Keyring;
   log: Logger;
+  work: BackgroundWork;
 }): ActivityRecorder {
   const lastUse = createLastUse(dataSource);
   let refusals = new Map<string, Refused>();
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
+  work.watchPending('last_use', () => lastUse.pending());
+  work.watchPending('refused_uses', () => refusals.size);
+  work.watchPending('moved_digests', () => digests.size);
 
   /** One after the other, each for itself: what cannot be written must not hold up the rest. */
   async function flushNow(): Promise<void> {
     const [refusalsNow, digestsNow] = [refusals, digests];
     [refusals, digests] = [new Map(), new Map()];
     await attempt(
-      () => writeDigests(dataSource, digestsNow),
+      () => work.run('moved_digests', () => writeDigests(dataSource, digestsNow)),
       () => {
         digests = new Map([...digestsNow, ...digests]);
       },
     );
     await attempt(
-      () => writeRefusals(dataSource, refusalsNow),
+      () => work.run('refused_uses', () => writeRefusals(dataSource, refusalsNow)),
       () => {
         for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
       },
     );
     await attempt(
-      () => lastUse.flush(),
+      () => work.run('last_use', () => lastUse.flush()),
       () => undefined,
     );
   }

@@ -6,6 +6,8 @@ export interface LastUse {
   note(credentialId: string, address: string): void;
   /** Seconds since it was last noted; `undefined` if it never was, or that is forgotten. */
   secondsSince(credentialId: string): number | undefined;
+  /** How many wait to be written. */
+  pending(): number;
   /** Writes what was noted since the last time. What cannot be written is kept. */
   flush(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export function createLastUse(dataSource: DataSource): LastUse {
       const use = uses.get(credentialId);
       return use && (tenths() - use.at) / 10;
     },
+    pending: () => pending.length,
     async flush() {
       const batches = pending;
       pending = [];

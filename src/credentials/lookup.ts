@@ -87,7 +87,7 @@ export function createBatchedLookup<Family extends string>({
   queries,
   register,
 }: Options<Family>): ProbedLookup<Family> {
-  const metrics = createLookupMetrics(pool, register);
+  const metrics = createLookupMetrics(pool, register, () => waiting.length);
   const statements = createStatements(queries);
   let waiting: Waiter<Family>[] = [];
   let inFlight = 0;
@@ -222,17 +222,23 @@ function firstOf(
   return undefined;
 }
 
-function createLookupMetrics(pool: pg.Pool, register: Registry) {
+function createLookupMetrics(pool: pg.Pool, register: Registry, waiting: () => number) {
   const connections = new Gauge({
     name: 'gatehouse_verifier_pool_connections',
-    help: "Connections of the verifier's pool.",
+    help: "Connections of the verifier's pool; lookups that wait for one.",
     labelNames: ['state'] as const,
     registers: [register],
     collect() {
       connections.set({ state: 'idle' }, pool.idleCount);
       connections.set({ state: 'busy' }, pool.totalCount - pool.idleCount);
+      connections.set({ state: 'waiting' }, waiting());
     },
   });
+  new Gauge({
+    name: 'gatehouse_verifier_pool_max_connections',
+    help: "Connections of the verifier's pool, at most.",
+    registers: [register],
+  }).set(pool.options.max);
   return {
     size: new Histogram({
       name: 'gatehouse_lookup_batch_size',

@@ -65,7 +65,7 @@ const FORGOTTEN_AFTER_DAYS = 32;
 export function deleteExpiredRevocations(
   manager: EntityManager,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   return inBatches(async (limit) => {
     const [{ count }] = await manager.query<[{ count: number }]>(
       `WITH deleted AS (

@@ -16,7 +16,7 @@ export function resealUnderCurrentKey(
   manager: EntityManager,
   keyring: Keyring,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   return inBatches(async (limit) => {
     const rows = await manager.query<{ id: string; ciphertext: Buffer; keyId: string }[]>(
       `SELECT id, ciphertext, ciphertext_key_id AS "keyId" FROM credentials

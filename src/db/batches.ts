@@ -9,13 +9,18 @@ const BATCH_SIZE = 1000;
  *
  * @param step processes at most `limit` rows and returns their number
  * @param signal stops after the current statement
+ * @returns the number of rows in all
  */
 export async function inBatches(
   step: (limit: number) => Promise<number>,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let total = 0;
   while (!signal?.aborted) {
-    if ((await step(BATCH_SIZE)) < BATCH_SIZE) return;
+    const rows = await step(BATCH_SIZE);
+    total += rows;
+    if (rows < BATCH_SIZE) break;
     await yieldToOthers();
   }
+  return total;
 }

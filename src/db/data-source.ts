@@ -59,6 +59,7 @@ export function poolStateOf(dataSource: DataSource): {
   readonly idle: number;
   readonly busy: number;
   readonly waiting: number;
+  readonly max: number;
   readonly commitsAwaitingStandby: number;
 } {
   const { master } = dataSource.driver as unknown as { readonly master?: pg.Pool };
@@ -66,6 +67,7 @@ export function poolStateOf(dataSource: DataSource): {
     idle: master?.idleCount ?? 0,
     busy: (master?.totalCount ?? 0) - (master?.idleCount ?? 0),
     waiting: master?.waitingCount ?? 0,
+    max: master?.options.max ?? 0,
     commitsAwaitingStandby: WATCHES.get(dataSource)?.waitingCommits() ?? 0,
   };
 }

@@ -17,6 +17,14 @@ export function registerPoolMetrics(dataSource: DataSource, register: Registry):
       connections.set({ state: 'waiting' }, waiting);
     },
   });
+  const limit = new Gauge({
+    name: 'gatehouse_database_pool_max_connections',
+    help: 'Connections for everything but verification, at most: DATABASE_POOL_SIZE.',
+    registers: [register],
+    collect() {
+      limit.set(poolStateOf(dataSource).max);
+    },
+  });
   const commits = new Gauge({
     name: 'gatehouse_commits_awaiting_standby',
     help: 'Commits of all replicas that have waited more than 5 seconds for a synchronous standby.',

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { inBatches } from '../db/batches.js';
 
 /** Deletes grants without a valid credential, a bounded number at a time. */
-export function deleteEndedGrants(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteEndedGrants(manager: EntityManager, signal?: AbortSignal): Promise<number> {
   return inBatches(
     (limit) =>
       count(
@@ -20,7 +20,7 @@ export function deleteEndedGrants(manager: EntityManager, signal?: AbortSignal):
  * Erases the answers that were kept for a grace window once it is over: they hold secrets. Where the successor was
  * used before, consuming it has erased its answer already.
  */
-export function eraseExpiredAnswers(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function eraseExpiredAnswers(manager: EntityManager, signal?: AbortSignal): Promise<number> {
   return inBatches(
     (limit) =>
       count(

@@ -20,7 +20,7 @@ export interface AttemptStore {
   /** Takes the latest attempt back: it turned out not to be one of those that are limited. */
   giveBack(bucket: string): Promise<void>;
   /** Forgets all buckets whose window is over. */
-  deleteExpired(): Promise<void>;
+  deleteExpired(): Promise<number>;
 }
 
 const RECENT = `array(SELECT time FROM unnest(known.times) AS time
@@ -54,7 +54,10 @@ export function createAttemptStore(manager: EntityManager): AttemptStore {
       );
     },
     async deleteExpired() {
-      await manager.query(`DELETE FROM attempts WHERE expires_at <= gatehouse_now()`);
+      const [, rows] = await manager.query<[unknown, number]>(
+        `DELETE FROM attempts WHERE expires_at <= gatehouse_now()`,
+      );
+      return rows;
     },
   };
 }

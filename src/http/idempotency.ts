@@ -100,7 +100,7 @@ export function createIdempotency(sealer: Sealer, headers: readonly string[]): I
 export function deleteExpiredResponses(
   manager: EntityManager,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   return inBatches(async (limit) => {
     const [{ count }] = await manager.query<[{ count: number }]>(
       `WITH deleted AS (

@@ -29,6 +29,8 @@ export interface RateBuckets {
   /** Deletes all buckets, after the clock was corrected. */
   clear(): void;
   size(): number;
+  /** How many have units to publish. */
+  pending(): number;
 }
 
 export interface Pending {
@@ -135,5 +137,6 @@ export function createRateBuckets(
       fresh = [];
     },
     size: () => buckets.size,
+    pending: () => pending.length,
   };
 }

@@ -94,9 +94,10 @@ export async function deleteExpiredRateWindows(
   manager: EntityManager,
   windows: readonly number[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let total = 0;
   for (const seconds of windows) {
-    await inBatches(async (limit) => {
+    total += await inBatches(async (limit) => {
       const [{ count }] = await manager.query<[{ count: number }]>(
         `WITH deleted AS (
            DELETE FROM rate_windows WHERE (bucket, ends_at, replica) IN (
@@ -110,4 +111,5 @@ export async function deleteExpiredRateWindows(
       return count;
     }, signal);
   }
+  return total;
 }

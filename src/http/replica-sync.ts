@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 
+import type { BackgroundWork } from '../db/background-work.js';
 import type { RateBuckets, Pending } from './rate-buckets.js';
 import type { RateWindowStore, SlotUnits } from './rate-window-store.js';
 import { advance, endOf, merge, ownSince, slotAt, slotEndingAt } from './sliding-window.js';
@@ -22,6 +23,7 @@ interface Dependencies {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly log: Logger;
+  readonly work: BackgroundWork;
 }
 
 /** Buckets of one statement. */
@@ -33,13 +35,14 @@ const OVERLAP_MS = 1000;
 /** Smaller differences between clocks are tolerated. */
 const MAX_SKEW_MS = 1000;
 
-export function createReplicaSync({ store, buckets, clock, log }: Dependencies): ReplicaSync {
+export function createReplicaSync({ store, buckets, clock, log, work }: Dependencies): ReplicaSync {
   const byWindow = new Map(buckets.map((item) => [item.windowSeconds, item]));
   let offset = 0;
   let since: number | undefined;
   let isAway = false;
   let running = Promise.resolve();
   let next: Promise<void> | undefined;
+  work.watchPending('budgets', () => buckets.reduce((sum, own) => sum + own.pending(), 0));
 
   const now = () => clock() + offset;
 
@@ -104,7 +107,7 @@ export function createReplicaSync({ store, buckets, clock, log }: Dependencies):
 
   async function attempt(): Promise<void> {
     try {
-      await syncNow();
+      await work.run('budgets', syncNow);
       if (isAway) log.info({}, 'budgets are shared with the other replicas again');
       isAway = false;
     } catch (error) {

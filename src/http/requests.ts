@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
-import { Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 
 import { errorMessage } from '../db/errors.js';
 import { createId } from '../db/id.js';
@@ -32,6 +32,7 @@ export function createRequests({
   docsUrl,
 }: Dependencies): Middleware<RequestState> {
   const count = createRequestMetrics(register);
+  const countRefusal = createRefusalCounter(register);
   return async (ctx, next) => {
     const started = performance.now();
     const requestId = createId('req');
@@ -58,6 +59,8 @@ export function createRequests({
     // Paths themselves would make the metrics grow without bound.
     const route = ctx.state.route ?? 'unmatched';
     count(ctx.method, route, ctx.status, seconds);
+    const code = failure?.code ?? ctx.state.refusal?.code;
+    if (code !== undefined) countRefusal(code);
     const level = levelOf(ctx);
     if (log.isLevelEnabled(level)) {
       const cause = failure?.cause ?? ctx.state.failure;
@@ -68,7 +71,7 @@ export function createRequests({
           // An unmatched path is the client's own text and may hold anything, also a secret.
           route,
           status: ctx.status,
-          code: failure?.code ?? ctx.state.refusal?.code,
+          code,
           reason: ctx.state.refusal?.reason,
           ...ctx.state.facts,
           ms: Math.round(seconds * 1e4) / 10,
@@ -154,6 +157,23 @@ function createRequestMetrics(register: Registry): CountRequest {
       series.set(id, observer);
     }
     observer.observe(seconds);
+  };
+}
+
+/** More codes than there are; the last defence against a label that grows without bound. */
+const MAX_CODES = 100;
+
+function createRefusalCounter(register: Registry): (code: string) => void {
+  const refusals = new Counter({
+    name: 'gatehouse_refusals_total',
+    help: 'Requests that were refused or failed, by error code.',
+    labelNames: ['code'] as const,
+    registers: [register],
+  });
+  const codes = new Set<string>();
+  return (code) => {
+    if (codes.size < MAX_CODES && /^[a-z_]{1,40}$/.test(code)) codes.add(code);
+    refusals.inc({ code: codes.has(code) ? code : 'other' });
   };
 }
 

@@ -194,7 +194,7 @@ function bindingOf(uid: string, secret: string): string {
 export function deleteExpiredInteractions(
   manager: EntityManager,
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
   return inBatches(async (limit) => {
     const [row] = await manager.query<[{ count: number }]>(
       `WITH expired AS (

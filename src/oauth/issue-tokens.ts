@@ -57,7 +57,11 @@ export type IssueTokens = (
   attempt: Attempt | undefined,
 ) => Promise<RedemptionOutcome>;
 
-export function createIssueTokens(store: TokenStore): IssueTokens {
+/** @param onIssued called once tokens are committed, with what was exchanged for them */
+export function createIssueTokens(
+  store: TokenStore,
+  onIssued: (source: Redemption['source']) => void,
+): IssueTokens {
   let delayed = 0;
 
   function chooseDelay(attempt: Attempt): keyof typeof RESPONSE_DELAY_MS {
@@ -65,14 +69,20 @@ export function createIssueTokens(store: TokenStore): IssueTokens {
     return delayed < MAX_SINGLE ? 'single' : 'busy';
   }
 
+  async function redeem(redemption: Redemption): Promise<RedemptionOutcome> {
+    const outcome = await store.redeem(redemption);
+    if (outcome === 'issued') onIssued(redemption.source);
+    return outcome;
+  }
+
   return async (redemption, attempt) => {
-    if (attempt === undefined) return store.redeem({ ...redemption, reuseAfterSeconds: 0 });
+    if (attempt === undefined) return redeem({ ...redemption, reuseAfterSeconds: 0 });
     // Chosen before the commit, because the row records until when another use is concurrent.
     const delay = chooseDelay(attempt);
     if (delay === 'single') delayed += 1;
     try {
       const reuseAfterSeconds = RESPONSE_DELAY_MS[delay] / 1000;
-      const outcome = await store.redeem({ ...redemption, reuseAfterSeconds });
+      const outcome = await redeem({ ...redemption, reuseAfterSeconds });
       if (outcome === 'issued') await pause(RESPONSE_DELAY_MS[delay] + TIMER_SLACK_MS);
       return outcome;
     } finally {

@@ -42,6 +42,7 @@ interface Dependencies {
     address: string;
     deviceCookie: string | undefined;
   }) => Promise<SignInOutcome>;
+  readonly countSignIn: (outcome: SignInOutcome['outcome']) => void;
   readonly deviceCookieName: string;
   readonly issuer: string;
 }
@@ -76,7 +77,8 @@ const BUSY = 'Many people are signing in right now. Try again in a few seconds.'
 const STALE = 'This page was open for too long. Enter your password again.';
 
 export function createSignInPage(dependencies: Dependencies): SignInPage {
-  const { pages, csrf, clientAddress, signIn, deviceCookieName, issuer } = dependencies;
+  const { pages, csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer } =
+    dependencies;
   const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
   const send = (
     ctx: PageContext,
@@ -110,6 +112,7 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       address: clientAddress(ctx.req),
       deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
     });
+    countSignIn(result.outcome);
     if (result.outcome === 'accepted') {
       const { value, lifetimeSeconds } = result.deviceCookie;
       ctx.cookies.set(deviceCookieName, value, {

@@ -16,6 +16,7 @@ import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js'
 import { createLifetimes } from './lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { FindRefreshRow, RefreshRow } from './refresh-rows.js';
+import type { OAuthMetrics } from './oauth-metrics.js';
 import { createTokenStore, type CodeRow } from './token-store.js';
 
 interface Dependencies {
@@ -38,6 +39,7 @@ interface Dependencies {
   readonly grantMaxDays: number;
   /** Ends a grant because its code or refresh token was used twice. */
   readonly endReusedGrant: (ctx: Context, row: CodeRow | RefreshRow) => Promise<void>;
+  readonly metrics: Pick<OAuthMetrics, 'countIssued' | 'countReuse'>;
 }
 
 /**
@@ -48,13 +50,17 @@ interface Dependencies {
  * @throws OAuthError, Problem
  */
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
-  const { issuer, signingKeys, run, keyring, graceSeconds } = dependencies;
+  const { issuer, signingKeys, run, keyring, graceSeconds, metrics, endReusedGrant } = dependencies;
   const store = createTokenStore(run, keyring);
   const inFlight = createInFlightRedemptions();
-  const issueTokens = createIssueTokens(store);
+  const issueTokens = createIssueTokens(store, metrics.countIssued);
   const lifetimes = createLifetimes(dependencies.grantMaxDays);
   const exchangeCode = createCodeGrant({
     ...dependencies,
+    endReusedGrant: (ctx, row) => {
+      metrics.countReuse('authorization_code');
+      return endReusedGrant(ctx, row);
+    },
     store,
     inFlight,
     issueTokens,
@@ -62,6 +68,10 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   });
   const refresh = createRefreshGrant({
     ...dependencies,
+    endReusedGrant: (ctx, row) => {
+      metrics.countReuse('refresh_token');
+      return endReusedGrant(ctx, row);
+    },
     inFlight,
     issueTokens,
     lifetimes,

@@ -170,7 +170,10 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
 }
 
 /** Deletes sessions that are over, a bounded number at a time. */
-export function deleteExpiredSessions(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export function deleteExpiredSessions(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<number> {
   return inBatches(
     (limit) =>
       count(

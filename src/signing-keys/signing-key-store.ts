@@ -157,8 +157,11 @@ export function openKey(keyring: Keyring, { id, sealed }: PublishedKey): JWK {
 }
 
 /** Deletes the keys that are no longer published, with their private halves. */
-export async function deleteEndedKeys(manager: EntityManager): Promise<void> {
-  await manager.query(`DELETE FROM signing_keys WHERE ends_at <= gatehouse_now()`);
+export async function deleteEndedKeys(manager: EntityManager): Promise<number> {
+  const [, rows] = await manager.query<[unknown, number]>(
+    `DELETE FROM signing_keys WHERE ends_at <= gatehouse_now()`,
+  );
+  return rows;
 }
 
 interface Row extends Omit<PublishedKey, 'state' | 'sealed'> {

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { Registry } from 'prom-client';
 
 import { runCleanup } from '../../src/cleanup.js';
 import { createActivityRecorder } from '../../src/credentials/activity.js';
+import { createBackgroundWork } from '../../src/db/background-work.js';
 import { migrate } from '../../src/db/migrate.js';
 import { createLog } from '../../src/log.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
@@ -106,6 +108,7 @@ describe('the audit log', () => {
       dataSource: gatehouse.dataSource,
       keyring: gatehouse.keyring,
       log: createLog({ level: 'silent', brand: 'bwp' }),
+      work: createBackgroundWork(new Registry()),
     });
     const began = Math.floor(Date.now() / 3_600_000) * 3_600_000 - 3 * DAY_MINUTES * 60_000;
     const now = jest.spyOn(Date, 'now');

@@ -1,8 +1,10 @@
+import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { TEST_SECRET_KEY } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { findFreePort } from '../support/free-port.js';
+import { documentedMetrics, exposedMetrics } from '../support/metrics-table.js';
 import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
 
 describe('/metrics', () => {
@@ -42,6 +44,34 @@ describe('/metrics', () => {
 
     expect((await fetch(`http://127.0.0.1:${port}/api/v1/scopes`)).status).toBe(404);
     expect((await server.send('GET', '/metrics')).status).toBe(404);
+  }, 30_000);
+
+  it('has exactly the metrics and labels of the documentation', async () => {
+    const port = await findFreePort();
+    const server = await processes.start({ ...env, METRICS_PORT: String(port) });
+    await server.send('GET', '/api/v1/me', { key: 'nonsense' });
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const documented = documentedMetrics();
+    const exposed = exposedMetrics(text);
+
+    const own = [...exposed.keys()].filter((name) => name.startsWith('gatehouse_'));
+    const ownDocumented = [...documented.keys()].filter((name) => name.startsWith('gatehouse_'));
+    expect(ownDocumented.toSorted()).toEqual(own.toSorted());
+    expect([...documented.keys()].filter((name) => !exposed.has(name))).toEqual([]);
+    for (const name of own) {
+      const labels = [...(exposed.get(name) ?? [])];
+      // A series without a sample shows no labels yet.
+      if (labels.length > 0) {
+        expect([name, labels.toSorted()]).toEqual([name, documented.get(name)?.toSorted()]);
+      }
+    }
+    const { version } = JSON.parse(await readFile('package.json', 'utf8')) as { version: string };
+    expect(text).toMatch(
+      new RegExp(
+        `^gatehouse_build_info\\{version="${version}",build="[0-9a-f]+",node="v[\\d.]+"\\} 1$`,
+        'm',
+      ),
+    );
   }, 30_000);
 
   it('is nowhere without METRICS_PORT', async () => {

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
+import { Registry } from 'prom-client';
 
+import { createBackgroundWork } from '../../src/db/background-work.js';
 import { createRateBuckets } from '../../src/http/rate-buckets.js';
 import { createReplicaSync } from '../../src/http/replica-sync.js';
 import { createRateWindowStore, type RateWindowStore } from '../../src/http/rate-window-store.js';
@@ -31,7 +33,8 @@ describe('the sync between replicas', () => {
     const buckets = [createRateBuckets(HOUR), createRateBuckets(MINUTE)] as const;
     const destination = { write: (line: string) => void logged.push(line) };
     const log = createLog({ level: 'info', brand: 'bwp', destination });
-    const { now, sync } = createReplicaSync({ store, buckets, clock, log });
+    const work = createBackgroundWork(new Registry());
+    const { now, sync } = createReplicaSync({ store, buckets, clock, log, work });
     const of = (window: number) => buckets[window === HOUR ? 0 : 1];
     return {
       ...{ buckets, now, sync },
