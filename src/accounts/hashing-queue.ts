@@ -9,7 +9,7 @@ export interface HashingQueue {
   /** Whether `run` would refuse now. */
   isFull(waiting: Waiting): boolean;
   /** How many passwords are being hashed, and how many wait. */
-  state(): { readonly running: number; readonly waiting: number };
+  readonly state: () => { readonly running: number; readonly waiting: number };
   /** @throws HashingBusy at once if too many wait already */
   run<Result>(waiting: Waiting, work: () => Promise<Result>): Promise<Result>;
 }

@@ -22,9 +22,9 @@ export interface BackgroundWork {
    */
   run<Result>(task: Task, work: () => Promise<Result>): Promise<Result>;
   /** Shows how much waits for the next run of a task. */
-  watchPending(task: Task, count: () => number): void;
+  readonly watchPending: (task: Task, count: () => number) => void;
   /** Counts rows that the cleanup deleted from a table. */
-  countDeleted(table: string, rows: number): void;
+  readonly countDeleted: (table: string, rows: number) => void;
 }
 
 const SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];

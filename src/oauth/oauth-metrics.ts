@@ -6,11 +6,11 @@ const TOKENS = ['authorization_code', 'refresh_token'] as const;
 
 /** Counts sign-ins, issued tokens and token reuse. */
 export interface OAuthMetrics {
-  countSignIn(outcome: (typeof OUTCOMES)[number]): void;
+  readonly countSignIn: (outcome: (typeof OUTCOMES)[number]) => void;
   /** @param source what was exchanged */
-  countIssued(source: keyof typeof GRANT_TYPES): void;
+  readonly countIssued: (source: keyof typeof GRANT_TYPES) => void;
   /** @param token the token that was used a second time, so that its grant was ended */
-  countReuse(token: (typeof TOKENS)[number]): void;
+  readonly countReuse: (token: (typeof TOKENS)[number]) => void;
 }
 
 /** @param hashes the passwords that are being hashed, or wait for it */
