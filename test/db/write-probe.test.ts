@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import { createDataSource } from '../../src/db/data-source.js';
 import { probeWriting } from '../../src/db/write-probe.js';
 import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+import { until } from '../support/until.js';
 
 describe('probeWriting', () => {
   let postgres: TemporaryPostgres;
@@ -28,6 +29,12 @@ describe('probeWriting', () => {
     return rows.length;
   }
 
+  const isAcknowledged = () =>
+    probeWriting(dataSource).then(
+      () => true,
+      () => false,
+    );
+
   it('succeeds where a commit is acknowledged, and leaves no row anywhere', async () => {
     await probeWriting(dataSource);
   });
@@ -35,12 +42,14 @@ describe('probeWriting', () => {
   it('fails while the synchronous standby is gone, and leaves no commit that waits for it', async () => {
     await admin.query(`ALTER SYSTEM SET synchronous_standby_names = 'gone'`);
     await admin.query('SELECT pg_reload_conf()');
+    // The server's processes follow a reload one after the other.
+    await until(async () => !(await isAcknowledged()));
     for (let times = 0; times < 3; times += 1) {
       await expect(probeWriting(dataSource)).rejects.toThrow('not acknowledged');
       expect(await waitingCommits()).toBe(0);
     }
     await admin.query('ALTER SYSTEM RESET synchronous_standby_names');
     await admin.query('SELECT pg_reload_conf()');
-    await probeWriting(dataSource);
+    await until(isAcknowledged);
   }, 30_000);
 });
