@@ -1,11 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
+import { selection } from '../db/packed-rows.js';
 import { prepared } from '../db/prepared.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { SpaceContext } from '../spaces/space-context.js';
 import {
   findInSpace,
   listInSpace,
+  runReturning,
   type Condition,
   type Found,
   type SpaceTable,
@@ -29,15 +31,25 @@ export interface ContactStore {
 
 const CONTACTS: SpaceTable = {
   name: 'contacts',
-  columns: `id, first_name AS "firstName", last_name AS "lastName", company_name AS "companyName",
-    email, phone, type, created_at AS "createdAt", updated_at AS "updatedAt"`,
+  columns: [
+    { member: 'id', name: 'id', type: 'id' },
+    { member: 'firstName', name: 'first_name', type: 'text' },
+    { member: 'lastName', name: 'last_name', type: 'text' },
+    { member: 'companyName', name: 'company_name', type: 'text' },
+    { member: 'email', name: 'email', type: 'text' },
+    { member: 'phone', name: 'phone', type: 'text' },
+    { member: 'type', name: 'type', type: 'text' },
+    { member: 'createdAt', name: 'created_at', type: 'time' },
+    { member: 'updatedAt', name: 'updated_at', type: 'time' },
+  ],
 };
+const RETURNING = `RETURNING ${selection(CONTACTS.columns)}`;
 
 const CREATE = {
   name: 'create-contact',
   text: `INSERT INTO contacts (tenant_id, environment, space_id, first_name, last_name,
       company_name, email, phone, type)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING ${CONTACTS.columns}`,
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ${RETURNING}`,
 };
 
 const UPDATE = {
@@ -58,7 +70,7 @@ const UPDATE = {
         .join(', ')},
       updated_at = gatehouse_now()
     WHERE tenant_id = $1 AND environment = $2 AND space_id = $3 AND id = $4 AND deleted_at IS NULL
-    RETURNING ${CONTACTS.columns}`,
+    ${RETURNING}`,
 };
 
 const DELETE = {
@@ -78,12 +90,12 @@ export function createContactStore(manager: EntityManager): ContactStore {
       const { firstName, lastName, companyName, email, phone, type } = fields;
       const owner = [tenantId, environment, spaceId];
       const values = [...owner, firstName, lastName, companyName, email, phone, type];
-      const [created] = await run<Contact>(CREATE, values);
+      const [created] = await runReturning<Contact>(manager, CONTACTS, CREATE, values);
       return created as Contact;
     },
     async update({ tenantId, environment, spaceId }, id, fields) {
       const values = [tenantId, environment, spaceId, id, JSON.stringify(fields)];
-      const [updated] = await run<Contact>(UPDATE, values);
+      const [updated] = await runReturning<Contact>(manager, CONTACTS, UPDATE, values);
       return updated;
     },
     async delete({ tenantId, environment, spaceId }, id) {

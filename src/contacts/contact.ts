@@ -25,6 +25,7 @@ export interface ContactFields {
 /** A person or company that a tenant deals with. */
 export interface Contact extends ContactFields {
   readonly id: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  /** RFC 3339, in UTC. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
 }

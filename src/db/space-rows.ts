@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import type { QueryResultRow } from 'pg';
 
-import { prepared } from './prepared.js';
+import { pack, readRow, selection, unpack, type Column, type Packed } from './packed-rows.js';
+import { prepared, type PreparedStatement } from './prepared.js';
 
 /** The tenant, environment and space that rows belong to. */
 interface RowContext {
@@ -14,7 +14,7 @@ interface RowContext {
 export interface SpaceTable {
   readonly name: string;
   /** The select list. */
-  readonly columns: string;
+  readonly columns: readonly Column[];
 }
 
 /** One filter condition of a list. */
@@ -60,7 +60,7 @@ const FETCHED = [26, 51, 101, 1001] as const;
  *
  * @throws RangeError for a limit above 1,000
  */
-export async function listInSpace<Row extends QueryResultRow & { readonly id: string }>(
+export async function listInSpace<Row extends { readonly id: string }>(
   manager: EntityManager,
   table: SpaceTable,
   context: RowContext,
@@ -73,25 +73,24 @@ export async function listInSpace<Row extends QueryResultRow & { readonly id: st
   const range = `FROM ${table.name} WHERE ${[IN_SPACE, ...conditions].join(' AND ')} ${ORDER}`;
   const fetched = FETCHED.find((rows) => rows > limit);
   if (fetched === undefined) throw new RangeError(`a page of ${limit} rows is too large`);
-  const run = prepared(manager);
   const names = [table.name, ...indexed.map(({ name }) => name)];
   if (after !== undefined) names.push('after');
   if (scanned === undefined) {
     const name = ['list', ...names, fetched].join('-');
-    const text = `SELECT ${table.columns} ${range} LIMIT ${fetched}`;
-    return { rows: (await run<Row>({ name, text }, values)).slice(0, limit + 1) };
+    const from = `${range} LIMIT ${fetched}`;
+    const rows = await readPage<Row>(manager, table, { name, from, values });
+    return { rows: rows.slice(0, limit + 1) };
   }
   const rangeValues = [...values];
   const window = `(SELECT * ${range} LIMIT ${SEARCHED_ROWS}) AS searched`;
-  const rows = await run<Row>(
-    {
-      name: ['search', ...names, scanned.name, fetched].join('-'),
-      text: `SELECT ${table.columns} FROM ${window} WHERE ${scanned.sql(parameter(scanned.value))} ${ORDER} LIMIT ${fetched}`,
-    },
+  const condition = scanned.sql(parameter(scanned.value));
+  const rows = await readPage<Row>(manager, table, {
+    name: ['search', ...names, scanned.name, fetched].join('-'),
+    from: `FROM ${window} WHERE ${condition} ${ORDER} LIMIT ${fetched}`,
     values,
-  );
+  });
   if (rows.length > limit) return { rows: rows.slice(0, limit + 1) };
-  const [last] = await run<{ id: string }>(
+  const [last] = await prepared(manager)<{ id: string }>(
     {
       name: ['searched', ...names].join('-'),
       text: `SELECT id ${range} OFFSET ${SEARCHED_ROWS - 1} LIMIT 1`,
@@ -110,18 +109,46 @@ function isAfter({ name }: SpaceTable, parameter: string): string {
 }
 
 /** @returns the row of this id if it belongs to the space */
-export async function findInSpace<Row extends QueryResultRow>(
+export async function findInSpace<Row>(
   manager: EntityManager,
   table: SpaceTable,
   context: RowContext,
   id: number,
 ): Promise<Row | undefined> {
-  const [row] = await prepared(manager)<Row>(
+  const [row] = await runReturning<Row>(
+    manager,
+    table,
     {
       name: `find-${table.name}`,
-      text: `SELECT ${table.columns} FROM ${table.name} WHERE ${IN_SPACE} AND id = $4`,
+      text: `SELECT ${selection(table.columns)} FROM ${table.name} WHERE ${IN_SPACE} AND id = $4`,
     },
     [context.tenantId, context.environment, context.spaceId, id],
   );
   return row;
+}
+
+/** Runs a statement that returns the `selection` of the table's columns. */
+export async function runReturning<Row>(
+  manager: EntityManager,
+  { columns }: SpaceTable,
+  statement: PreparedStatement,
+  values: readonly unknown[],
+): Promise<readonly Row[]> {
+  const rows = await prepared(manager)<Record<string, string | null>>(statement, values);
+  return rows.map((row) => readRow<Row>(columns, row));
+}
+
+/** Reads a page as one text, or row by row if its own texts hold a character that would separate them. */
+async function readPage<Row>(
+  manager: EntityManager,
+  table: SpaceTable,
+  { name, from, values }: { name: string; from: string; values: readonly unknown[] },
+): Promise<readonly Row[]> {
+  const { columns } = table;
+  const text = pack(columns, from);
+  const [packed] = await prepared(manager)<Packed>({ name, text }, values);
+  const rows = packed && unpack<Row>(columns, packed);
+  if (rows !== undefined) return rows;
+  const plain = { name: `${name}-plain`, text: `SELECT ${selection(columns)} ${from}` };
+  return runReturning<Row>(manager, table, plain, values);
 }

@@ -32,10 +32,14 @@ const query = z.object({
     .string()
     .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
     .transform(Number)
-    .pipe(z.number().min(1).max(MAX_LIMIT))
-    .default(DEFAULT_LIMIT),
-  cursor: z.string().optional(),
+    .pipe(z.number().min(1).max(MAX_LIMIT)),
 });
+
+/** Limits as they are usually written: looking one up costs less than checking it. */
+const USUAL_LIMITS: ReadonlyMap<string | null, number> = new Map([
+  [null, DEFAULT_LIMIT],
+  ...Array.from({ length: MAX_LIMIT }, (_, index) => [String(index + 1), index + 1] as const),
+]);
 
 /** Keyset pagination over lists that are ordered by a falling, unique number. */
 export interface Pagination {
@@ -72,11 +76,10 @@ export function createPagination(signer: Signer): Pagination {
 
   return {
     read(search, list, former = []) {
-      const { limit, cursor } = parseWith(query, {
-        limit: search.get('limit') ?? undefined,
-        cursor: search.get('cursor') ?? undefined,
-      });
-      if (cursor === undefined) return { limit, after: undefined };
+      const given = search.get('limit');
+      const limit = USUAL_LIMITS.get(given) ?? parseWith(query, { limit: given }).limit;
+      const cursor = search.get('cursor');
+      if (cursor === null) return { limit, after: undefined };
       const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
       const isOf = (named: readonly string[]) => signer.isSigned(signed(position, named), mac);
       if (position === '' || ![list, ...former].some(isOf)) {

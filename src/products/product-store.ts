@@ -42,8 +42,17 @@ const UPSERT = `
 
 const PRODUCTS: SpaceTable = {
   name: 'products',
-  columns: `id, name, sku, description, unit, price_cents AS "priceCents", currency,
-    created_at AS "createdAt", updated_at AS "updatedAt"`,
+  columns: [
+    { member: 'id', name: 'id', type: 'id' },
+    { member: 'name', name: 'name', type: 'text' },
+    { member: 'sku', name: 'sku', type: 'text' },
+    { member: 'description', name: 'description', type: 'text' },
+    { member: 'unit', name: 'unit', type: 'text' },
+    { member: 'priceCents', name: 'price_cents', type: 'integer' },
+    { member: 'currency', name: 'currency', type: 'text' },
+    { member: 'createdAt', name: 'created_at', type: 'time' },
+    { member: 'updatedAt', name: 'updated_at', type: 'time' },
+  ],
 };
 
 export function createProductStore(manager: EntityManager): ProductStore {

@@ -9,6 +9,7 @@ export interface Product {
   readonly unit: string | null;
   readonly priceCents: number | null;
   readonly currency: string | null;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
+  /** RFC 3339, in UTC. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
 }

@@ -83,46 +83,50 @@ export function createSpaceContextResolver({
 
   return {
     resolve,
-    readRoutes: ({ path, access, storeOf, filters, present, notFound }) => [
-      {
-        method: 'GET',
-        path,
-        access,
-        query: [...PAGE_QUERY, ...Object.keys(filters.shape)],
-        async handle(ctx) {
-          const search = new URLSearchParams(ctx.querystring);
-          const filter = parseWith(filters, Object.fromEntries(search));
-          const context = await resolve(ctx);
-          const list = [path, context.tenantId, context.environment, context.spaceId];
-          for (const name of Object.keys(filters.shape)) {
-            if (search.has(name)) list.push(`${name}=${search.get(name)}`);
-          }
-          // Without the slash: as the first release named it.
-          const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
-          const request = pagination.read(search, list, [former]);
-          const found = await storeOf(ctx.state.manager).list(context, request, filter);
-          const { rows, resumeAfter } = found;
-          sendPage(
-            ctx,
-            pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
-            present,
-          );
+    readRoutes({ path, access, storeOf, filters, present, notFound }) {
+      const names = Object.keys(filters.shape);
+      const unfiltered = parseWith(filters, {});
+      return [
+        {
+          method: 'GET',
+          path,
+          access,
+          query: [...PAGE_QUERY, ...names],
+          async handle(ctx) {
+            const search = new URLSearchParams(ctx.querystring);
+            const given = names.filter((name) => search.has(name));
+            const filter =
+              given.length === 0 ? unfiltered : parseWith(filters, Object.fromEntries(search));
+            const context = await resolve(ctx);
+            const list = [path, context.tenantId, context.environment, context.spaceId];
+            for (const name of given) list.push(`${name}=${search.get(name)}`);
+            // Without the slash: as the first release named it.
+            const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
+            const request = pagination.read(search, list, [former]);
+            const found = await storeOf(ctx.state.manager).list(context, request, filter);
+            const { rows, resumeAfter } = found;
+            sendPage(
+              ctx,
+              pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
+              present,
+            );
+          },
         },
-      },
-      {
-        method: 'GET',
-        path: `${path}/:id`,
-        access,
-        async handle(ctx) {
-          const context = await resolve(ctx);
-          const id = readRowId(ctx.params['id']) ?? notFound();
-          sendData(
-            ctx,
-            present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()),
-          );
+        {
+          method: 'GET',
+          path: `${path}/:id`,
+          access,
+          async handle(ctx) {
+            const context = await resolve(ctx);
+            const id = readRowId(ctx.params['id']) ?? notFound();
+            sendData(
+              ctx,
+              present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()),
+            );
+          },
         },
-      },
-    ],
+      ];
+    },
   };
 }
 

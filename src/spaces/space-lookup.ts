@@ -16,6 +16,9 @@ export interface SpaceLookup {
   findDefault(tenantId: string): Promise<string | undefined>;
 }
 
+/** Some 100 bytes each. */
+const MAX_REMEMBERED = 10_000;
+
 export function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
   const find = async (family: Family, id: string) => {
     try {
@@ -24,8 +27,18 @@ export function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
       throw serviceUnavailable(error);
     }
   };
+  // A tenant is created with its default space, and keeps it: nothing makes another one the default.
+  const defaults = new Map<string, string>();
   return {
     find: async (tenantId, id) => ((await find('spaces', id)) === tenantId ? id : undefined),
-    findDefault: (tenantId) => find('default_spaces', tenantId),
+    async findDefault(tenantId) {
+      const known = defaults.get(tenantId);
+      if (known !== undefined) return known;
+      const id = await find('default_spaces', tenantId);
+      if (id === undefined) return undefined;
+      if (defaults.size >= MAX_REMEMBERED) defaults.clear();
+      defaults.set(tenantId, id);
+      return id;
+    },
   };
 }
