@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 
 import { createDataSource } from '../../src/db/data-source.js';
@@ -18,6 +21,8 @@ export interface TestServer {
   readonly owner: { readonly user: string; readonly password: string };
   /** The built program, for tests that need processes of their own. */
   readonly build: string;
+  /** A folder that lasts as long as the run. */
+  readonly scratch: string;
   /** Signs id_tokens in all of them: making an RSA key takes longer than making a database. */
   readonly rsaKey: SigningKeyPair;
 }
@@ -29,20 +34,28 @@ export interface TestServer {
  * @returns what stops it
  */
 export async function setUp(build: string): Promise<() => Promise<void>> {
+  const scratch = await mkdtemp(join(tmpdir(), 'gatehouse-test-run-'));
   const postgres = await startTemporaryPostgres();
+  const tearDown = async () => {
+    await postgres.stop();
+    await rm(scratch, { recursive: true, force: true });
+  };
   try {
-    await prepare(postgres, build);
+    await prepare(postgres, { build, scratch });
   } catch (error) {
     // Nobody else would ever stop it.
-    await postgres.stop();
+    await tearDown();
     throw error;
   }
-  return () => postgres.stop();
+  return tearDown;
 }
 
 const QUIET = { info: () => undefined, warn: console.warn };
 
-async function prepare(postgres: TemporaryPostgres, build: string): Promise<void> {
+async function prepare(
+  postgres: TemporaryPostgres,
+  folders: Pick<TestServer, 'build' | 'scratch'>,
+): Promise<void> {
   const owner = { user: 'tester', password: randomBytes(12).toString('hex') };
   const client = new pg.Client(postgres.connection);
   await client.connect();
@@ -60,7 +73,7 @@ async function prepare(postgres: TemporaryPostgres, build: string): Promise<void
   const server: TestServer = {
     admin: postgres.connection,
     owner,
-    build,
+    ...folders,
     rsaKey: await generateSigningKey('RS256'),
   };
   process.env['GATEHOUSE_TEST_SERVER'] = JSON.stringify(server);
