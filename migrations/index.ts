@@ -20,6 +20,7 @@ import { AuditIndexes1764142000000 } from './1764142000000-audit-indexes.js';
 import { AuditPartitions1764143000000 } from './1764143000000-audit-partitions.js';
 import { ListIndexes1764144000000 } from './1764144000000-list-indexes.js';
 import { WiderPartitions1764150000000 } from './1764150000000-wider-partitions.js';
+import { HotUpdates1764150100000 } from './1764150100000-hot-updates.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -50,6 +51,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditPartitions1764143000000,
   ListIndexes1764144000000,
   WiderPartitions1764150000000,
+  HotUpdates1764150100000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -11,13 +11,12 @@ import { Consent } from './grants/consent.entity.js';
 import { Grant } from './grants/grant.entity.js';
 import { Attempt } from './http/attempt.entity.js';
 import { IdempotencyRecord } from './http/idempotency.entity.js';
-import { RateWindow } from './http/rate-window.entity.js';
 import { Session } from './sessions/session.entity.js';
 import { SigningKey } from './signing-keys/signing-key.entity.js';
 import { Space } from './spaces/space.entity.js';
 import { Tenant } from './tenants/tenant.entity.js';
 
-/** The tables that TypeORM knows. Contacts, products and the partitioned tables are read by SQL alone. */
+/** The tables that TypeORM knows. Contacts, products, rate windows and the partitioned tables are read by SQL alone. */
 export const ENTITIES = [
   Account,
   Attempt,
@@ -29,7 +28,6 @@ export const ENTITIES = [
   Grant,
   IdempotencyRecord,
   Membership,
-  RateWindow,
   ImportedPattern,
   ImportedPrefix,
   Revocation,

@@ -1,0 +1,52 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+
+import { createRateWindowStore } from '../../src/http/rate-window-store.js';
+import { endOf, slotAt } from '../../src/http/sliding-window.js';
+import { createTestApp, type TestApp } from '../support/app.js';
+import { until } from '../support/until.js';
+
+const HOUR = 3600;
+const BUCKETS = 500;
+const ROUNDS = 40;
+
+let gatehouse: TestApp;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+});
+afterAll(() => gatehouse.close());
+
+it('counts that are published every second are updated in place', async () => {
+  const store = createRateWindowStore(gatehouse.dataSource.manager, [HOUR]);
+  const endsAt = endOf(slotAt(Date.now(), HOUR), HOUR);
+  for (let units = 1; units <= ROUNDS; units++) {
+    // A second each by the database's clock: the indexed time changes too.
+    await gatehouse.database.shiftClock(`${units} seconds`);
+    await store.publish(
+      Array.from({ length: BUCKETS }, (_, bucket) => ({
+        bucket: `bucket ${bucket}`,
+        windowSeconds: HOUR,
+        endsAt,
+        units,
+      })),
+    );
+  }
+  const updates = BUCKETS * (ROUNDS - 1);
+  let seen = { updates: 0, hot: 0, pages: 0 };
+  await until(
+    async () => {
+      const [row] = await gatehouse.database.query<typeof seen>(
+        `SELECT n_tup_upd::int AS updates, n_tup_hot_upd::int AS hot,
+           (pg_table_size('rate_windows') / 8192)::int AS pages
+         FROM pg_stat_user_tables WHERE relname = 'rate_windows'`,
+      );
+      seen = row ?? seen;
+      return seen.updates >= updates;
+    },
+    { withinMs: 10_000, what: 'the statistics tell of every update' },
+  );
+  expect(seen.updates).toBe(updates);
+  // Three of the 39 rounds cross a border of 15 seconds.
+  expect(seen.hot / seen.updates).toBeGreaterThan(0.85);
+  // Pages are reused: one row version each would be more than 300.
+  expect(seen.pages).toBeLessThan(100);
+});
