@@ -21,6 +21,7 @@ import { AuditPartitions1764143000000 } from './1764143000000-audit-partitions.j
 import { ListIndexes1764144000000 } from './1764144000000-list-indexes.js';
 import { WiderPartitions1764150000000 } from './1764150000000-wider-partitions.js';
 import { HotUpdates1764150100000 } from './1764150100000-hot-updates.js';
+import { NeededRevocations1764150200000 } from './1764150200000-needed-revocations.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -52,6 +53,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ListIndexes1764144000000,
   WiderPartitions1764150000000,
   HotUpdates1764150100000,
+  NeededRevocations1764150200000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -12,6 +12,8 @@ import type { SigningKeys } from './signing-keys/signing-keys.js';
 /** Last use must be visible within ten seconds. */
 const FLUSH_EVERY_MS = 7000;
 const CLEANUP_EVERY_MS = 60_000;
+/** Cleanups from one that looks at whole tables to the next: an hour. */
+const CLEANUPS_AN_HOUR = 60;
 /** Bounds how long replicas use signing keys and prefixes of imported keys that have changed. */
 const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
 const SYNC_BUDGETS_EVERY_MS = 1000;
@@ -33,9 +35,13 @@ interface Dependencies {
  */
 export function startBackground(dependencies: Dependencies): () => Promise<void> {
   const { app, signingKeys, log } = dependencies;
+  let cleanups = 0;
   const timers = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => void cleanUp(dependencies), CLEANUP_EVERY_MS),
+    setInterval(() => {
+      void cleanUp(dependencies, cleanups % CLEANUPS_AN_HOUR === 0);
+      cleanups += 1;
+    }, CLEANUP_EVERY_MS),
     setInterval(() => void refreshSigningKeys(app, signingKeys, log), REFRESH_EVERY_MS),
     setInterval(() => void refreshPrefixes(app, log), REFRESH_EVERY_MS),
     setInterval(() => void app.budgets.sync(), SYNC_BUDGETS_EVERY_MS),
@@ -46,12 +52,12 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
   };
 }
 
-async function cleanUp(dependencies: Dependencies): Promise<void> {
+async function cleanUp(dependencies: Dependencies, isHourly: boolean): Promise<void> {
   const { app, config, dataSource, keyring, log, signal } = dependencies;
   const retention = { auditRetentionDays: config.AUDIT_RETENTION_DAYS };
   try {
     await app.work.run('cleanup', async () => {
-      await runCleanup(dataSource, signal, retention, app.work.countDeleted);
+      await runCleanup(dataSource, signal, retention, app.work.countDeleted, isHourly);
       await resealUnderCurrentKey(dataSource.manager, keyring, signal);
     });
   } catch (error) {

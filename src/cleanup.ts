@@ -2,6 +2,8 @@ import type { DataSource } from 'typeorm';
 
 import { deleteUnusedClients } from './clients/client-cleanup.js';
 import { BUDGET_WINDOWS } from './credentials/budgets.js';
+import { deleteEndedPersonalTokens, deleteOldUses } from './credentials/credential-cleanup.js';
+import { deleteNeedlessRevocations } from './credentials/revocation-cleanup.js';
 import { deleteExpiredRevocations } from './credentials/revocation-store.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from './db/partitions.js';
 import { eraseExpiredAnswers, deleteEndedGrants } from './grants/grant-cleanup.js';
@@ -34,12 +36,20 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['clients', ({ manager }, signal) => deleteUnusedClients(manager, signal)],
 ];
 
+/** Steps that look at every row of a table. */
+const HOURLY_STEPS: typeof STEPS = [
+  ['credentials', (dataSource, signal) => deleteEndedPersonalTokens(dataSource, signal)],
+  ['credential_uses', ({ manager }, signal) => deleteOldUses(manager, signal)],
+  ['revocations', ({ manager }, signal) => deleteNeedlessRevocations(manager, signal)],
+];
+
 /**
  * Runs every step, also after one has failed. To be called every minute.
  *
  * @param signal stops after the current statement
  * @param retention how long the audit log is kept
  * @param onDeleted receives how many rows of a table were deleted
+ * @param isHourly whether to run the steps that look at every row of a table
  * @throws AggregateError with the errors of all steps that failed
  */
 export async function runCleanup(
@@ -47,11 +57,12 @@ export async function runCleanup(
   signal: AbortSignal,
   retention: Retention = DEFAULT_RETENTION,
   onDeleted: (table: string, rows: number) => void = () => undefined,
+  isHourly = true,
 ): Promise<void> {
   const errors: unknown[] = [];
   const note = (error: unknown) => void errors.push(error);
   if (!signal.aborted) await maintainPartitions(dataSource, retention).catch(note);
-  for (const [table, step] of STEPS) {
+  for (const [table, step] of isHourly ? [...STEPS, ...HOURLY_STEPS] : STEPS) {
     if (signal.aborted) break;
     await step(dataSource, signal).then((rows) => onDeleted(table, rows), note);
   }

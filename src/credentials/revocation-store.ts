@@ -49,6 +49,10 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
         `INSERT INTO revocations (subject, seq, reason, revoked_by) VALUES ($1, $2, $3, $4)`,
         [subject, seq, reason, by],
       );
+      // The later one holds for all that earlier ones ended.
+      await manager.query(`DELETE FROM revocations WHERE subject = $1 AND seq < $2::bigint`, [
+        ...[subject, seq],
+      ]);
     },
   };
 }
