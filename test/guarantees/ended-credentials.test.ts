@@ -9,7 +9,7 @@ import { statusOf as tokenStatus } from '../support/token-families.js';
 
 type Tenant = Awaited<ReturnType<TestApp['createTenant']>>;
 
-describe('what belongs to ended credentials', () => {
+describe('the cleanup of ended credentials', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   beforeEach(async () => {
@@ -42,7 +42,7 @@ describe('what belongs to ended credentials', () => {
   };
   const sorted = (...values: string[]) => values.toSorted();
 
-  it('goes 90 days after a personal token ended, and the token stays refused', async () => {
+  it('deletes a personal token 90 days after its end, and the token stays refused', async () => {
     const [alive, ended, expired, late] = [
       ...[await createToken(), await createToken(), await createToken(), await createToken()],
     ] as const;
@@ -72,7 +72,7 @@ describe('what belongs to ended credentials', () => {
     for (const gone of [ended, expired, late]) expect(await statusOf(gone)).toBe(401);
   });
 
-  it('goes with the membership that personal tokens hung on, after them', async () => {
+  it('deletes the revocation of a removed membership after its personal tokens', async () => {
     const token = await createToken();
     const member = `${token.principalId}@${tenant.id}`;
     await gatehouse.database.query(`DELETE FROM memberships WHERE account_id = $1`, [
@@ -94,7 +94,7 @@ describe('what belongs to ended credentials', () => {
     expect(await statusOf(token)).toBe(401);
   });
 
-  it('is kept for a key, which stays listed as revoked; its last use goes after a year', async () => {
+  it('keeps a revoked key listed, and deletes its last use after a year', async () => {
     const alive = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
     const ended = await gatehouse.createKey(tenant);
     await use(alive, ended);
@@ -110,14 +110,14 @@ describe('what belongs to ended credentials', () => {
     expect(await statusOf(ended)).toBe(401);
   });
 
-  it('is one revocation, however often a subject is revoked', async () => {
+  it('keeps one revocation of a subject that is revoked repeatedly', async () => {
     const key = await gatehouse.createKey(tenant);
     for (let count = 0; count < 3; count++) await revoke(tenant.id);
     expect(await revoked()).toEqual([tenant.id]);
     expect(await statusOf(key)).toBe(401);
   });
 
-  it('goes 100 days after a client was revoked, once the client is gone', async () => {
+  it('deletes the revocation of a deleted client after 100 days', async () => {
     const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     const [kept, gone] = [await registerClient(gatehouse), await registerClient(gatehouse)];
     const tokens = await getTokens(gatehouse, { client: gone, user });
@@ -135,7 +135,7 @@ describe('what belongs to ended credentials', () => {
     expect(await tokenStatus(gatehouse, tokens.access_token)).toBe(401);
   });
 
-  it('cannot be deleted by anybody while it is needed, however old', async () => {
+  it('cannot delete a revocation that is needed, however old', async () => {
     const token = await createToken();
     const key = await gatehouse.createKey(tenant);
     const client = await registerClient(gatehouse);
@@ -151,7 +151,7 @@ describe('what belongs to ended credentials', () => {
     }
   });
 
-  it('goes however much there is', async () => {
+  it('deletes more rows than one batch holds', async () => {
     const token = await createToken();
     await gatehouse.database.query(
       `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind, principal_id, digest,
