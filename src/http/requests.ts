@@ -22,8 +22,8 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 
 
 /**
  * The outermost layer: gives each request its id, turns whatever was thrown into a problem, and
- * logs and counts the answer. Neither the query string nor any header is logged: both can hold a
- * credential.
+ * logs and counts the answer. Neither the query string nor any header is logged, because both can hold a
+ * credential. The ids of a valid `traceparent` cannot.
  */
 export function createRequests({
   log,
