@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Files and folders that are read. Released migrations are frozen, comments included. */
-const PATHS = ['README.md', 'docs', 'views'];
+const PATHS = ['README.md', 'bench', 'docs', 'test', 'views'];
 
 /** The style guide quotes the wordings. */
 const EXCEPTIONS = ['docs/style.md'];
@@ -18,7 +18,7 @@ const WORDINGS = [
   ['\\bwhoever\\b', 'name the actor: the caller, the holder, a client that …'],
   ['\\banew\\b', 'again, or a verb such as re-create'],
   [`(?<!\\bthere )\\b(?:is|are|was|were) no (?!${COMPARATIVE}\\b)`, 'is not a'],
-  ['\\b(?:is|are|was|were) none\\b', 'does not exist, is not one'],
+  ['(?<!\\bthere )\\b(?:is|are|was|were) none\\b', 'does not exist, is not one'],
   ['\\bby heart\\b', 'in memory'],
   ['\\bfor good\\b', 'permanently'],
   ['\\b(?:told|tell|tells|telling) (?:\\w+ )?apart\\b', 'distinguish'],

@@ -60,7 +60,7 @@ interface Dependencies {
 export interface ConsoleApp {
   /** Signing in and out. */
   readonly signIn: readonly Route<'public'>[];
-  /** Everything below `/settings/`: whoever has not signed in comes no further. */
+  /** Everything below `/settings/`, for signed-in visitors only. */
   readonly pages: Middleware<RequestState>;
   /** The routes of those. */
   readonly pageRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];

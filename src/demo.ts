@@ -129,7 +129,7 @@ async function createProducts(manager: EntityManager, tenantId: string): Promise
 }
 
 /**
- * The text that greets whoever started it: where it listens and what to try.
+ * The greeting of a first start: where the server listens and what to try.
  *
  * @param url the server's origin
  */

@@ -121,7 +121,7 @@ function removeOldBuilds(current) {
   }
 }
 
-/** Marks a build as used now. Whoever may run a build need not be allowed to write to it. */
+/** Marks a build as used now. A user who may run a build need not be allowed to write to it. */
 function touch(folder) {
   try {
     utimesSync(folder, new Date(), new Date());

@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
   for (const miss of misspelledSettings(process.env)) log.warn({}, describeNearMiss(miss));
   const { stopped, hurried } = stopBySignals();
-  // Whoever read the greeting may have gone.
+  // The reader of the greeting may have gone.
   process.stdout.on('error', () => undefined);
 
   // A busy port is found before anything is made or started; listening begins once requests can be answered.

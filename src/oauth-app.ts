@@ -74,7 +74,7 @@ interface Dependencies {
   readonly presentations: Presentations;
   /** Admits any principal, whatever its scopes. */
   readonly guard: Middleware<GuardedState>;
-  /** Admits whoever may look at their tenant's credentials. */
+  /** Admits callers that may introspect their tenant's credentials. */
   readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
@@ -96,7 +96,7 @@ export interface OAuthApp {
   readonly endpoints: readonly Route<'public'>[];
   /** What people see, the authorization endpoint included; errors are pages. */
   readonly pages: readonly Route<'public'>[];
-  /** The login form and the sessions that it begins, for whoever signs in without an app. */
+  /** The sign-in form and the sessions that it begins, for users who sign in without an app. */
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;

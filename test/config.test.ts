@@ -86,7 +86,7 @@ describe('readConfig', () => {
         LOG_LEVEL: 'debug',
         ADMIN_EMAIL: 'ada@example.com',
         ADMIN_PASSWORD: 'correct horse',
-        SOMETHING_ELSE: 'is none of our business',
+        SOMETHING_ELSE: 'belongs to another program',
       },
       '/srv',
     );

@@ -145,7 +145,7 @@ export function exceeded(
   ];
 }
 
-/** `null` is no restriction: only another `null` contains it. */
+/** `null` means no restriction: only another `null` contains it. */
 function isWithin<Value>(
   inner: Value | null,
   outer: Value | null,

@@ -35,7 +35,7 @@ const BATCH = 5000;
 
 /**
  * Imports keys that were issued elsewhere, of which only the SHA-256 is known: one JSON object a line, with
- * `sha256`, and the members of a new key. `hint` is shown in lists, `length` only judged. What was committed stays; running it again goes on from there.
+ * `sha256`, and the members of a new key. `hint` is shown in lists, `length` only judged. What was committed stays; running it again continues from there.
  *
  * The digests are keyed at once, so that none is ever stored as it came. Each batch is one transaction.
  */

@@ -149,7 +149,7 @@ export const keyChange = z.strictObject({
 export const personalTokenChange = keyChange.omit({ rateLimitPerMinute: true });
 
 export const keyRotation = z.strictObject({
-  /** How long the old key goes on working beside the new one. */
+  /** How long the old key still works beside the new one. */
   graceSeconds: z.number().int().min(0).max(MAX_GRACE_SECONDS).default(0),
 });
 

@@ -34,7 +34,7 @@ export interface KeyService {
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
   find(by: KeyManager, id: string): Promise<StoredCredential>;
   change(by: KeyManager, id: string, change: KeyChange): Promise<StoredCredential>;
-  /** A new key like the old one, which goes on working for `graceSeconds`. */
+  /** A new key like the old one, which still works for `graceSeconds`. */
   rotate(by: KeyManager, id: string, graceSeconds: number): Promise<MintedKey>;
   /**
    * Needs the authority that altering needs, except for the key itself: every key may end itself.
@@ -55,7 +55,7 @@ interface Dependencies {
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
 }
 
-/** Whoever ends a key that was used within these days has to type its name. */
+/** Ending a key that was used within these days requires its typed name. */
 const USED_LATELY_DAYS = 7;
 const USED_LATELY_MS = USED_LATELY_DAYS * 24 * 3600 * 1000;
 
@@ -143,7 +143,7 @@ export function createKeyService({
     if (confirm !== undefined) {
       throw new Problem('conflict', 'The name given to confirm is not the name of this key.');
     }
-    // Whoever holds a key can end it at the revocation endpoint as well. What is revoked stays so: there is
+    // The holder of a key can end it at the revocation endpoint as well. What is revoked stays so: there is
     // nothing left to be sure of.
     const isOwn = by.credentialId === key.id;
     if (isOperator || isOwn || key.status === 'revoked' || !(await isUsedLately(key))) return;
@@ -219,7 +219,7 @@ export function createKeyService({
       const key = isOwn ? await findOwn(by, id) : await findManageable(by, id, 'findForUpdate');
       if (!isOwn) await assertWithin(by, key);
       await assertConfirmed(by, key, confirm);
-      // Saying so again is no error and leaves no second trace.
+      // A second revocation is not an error and leaves no second audit entry.
       if (key.status === 'revoked') return;
       await revocations.revoke(id, by.actor.id, reason);
       await audit.record(by.actor, {

@@ -17,7 +17,7 @@ const KIND_NOT_MADE_HERE = {
 /**
  * What a new key will be: its scopes written out, its spaces known.
  *
- * @throws Problem `validation_failed` for spaces that are none of the tenant's, or a kind that is not theirs to make
+ * @throws Problem `validation_failed` for spaces of another tenant, or a kind that is not theirs to make
  */
 export async function settleNewKey(
   store: CredentialStore,

@@ -24,7 +24,7 @@ interface OwnerState extends RequestState {
 
 type OwnerContext = Pick<RouteContext<OwnerState>, 'req' | 'state'>;
 
-/** `/personal-access-tokens`: whoever is signed in manages the tokens that speak for them. */
+/** `/personal-access-tokens`: signed-in users manage the tokens that act for them. */
 export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
   access: Guard,
   dependencies: KeyRouteDependencies,

@@ -37,7 +37,11 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     positionals: [0, 0],
     readsInput: (args) => args.flag('password-stdin'),
     async run({ manager, input }, args) {
-      const email = parseOption('email', z.email('is no email address'), args.required('email'));
+      const email = parseOption(
+        'email',
+        z.email('must be an email address'),
+        args.required('email'),
+      );
       const role = parseOption('role', roles, args.required('role'));
       const tenant = await getTenant(manager, args.required('tenant'));
       const name = args.option('name');
@@ -129,7 +133,7 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     async run({ manager }, args) {
       const { tenant, account, membership } = await getMembership(manager, args);
       const subject = `${account.id}@${tenant.id}`;
-      // First: it waits for whoever is issuing under the membership, and so comes after them.
+      // First: it waits for transactions that issue under the membership, and so comes after them.
       await createRevocationStore(manager).revoke(subject, OPERATOR.id, 'membership ended');
       await manager.delete(Consent, { accountId: account.id, tenantId: tenant.id });
       await createAccountStore(manager).leave(tenant.id, account.id);
@@ -146,7 +150,7 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     name: 'accounts set-password',
     usage: '--email EMAIL --password-stdin',
     summary:
-      'Replaces the password by the one from standard input and ends all sessions. Tokens go on: see revoke.',
+      'Replaces the password by the one from standard input and ends all sessions. Tokens stay valid: see revoke.',
     options: { email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
     positionals: [0, 0],
     readsInput: (args) => args.flag('password-stdin'),
@@ -187,7 +191,7 @@ async function getMembership(manager: EntityManager, args: Arguments) {
   const account = await getAccount(manager, args);
   const membership = await createAccountStore(manager).findMembership(tenant.id, account.id);
   if (membership === undefined) {
-    throw new Refused(`${account.email} is no member of ${tenant.slug}.`);
+    throw new Refused(`${account.email} is not a member of ${tenant.slug}.`);
   }
   return { tenant, account, membership };
 }

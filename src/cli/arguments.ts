@@ -29,7 +29,7 @@ export function readArguments(
   return { command, args: createArguments(command, values, positionals) };
 }
 
-/** All commands, for whoever called none of them. */
+/** The usage text: all commands. */
 export function usage(commands: readonly Command[]): string {
   const lines = commands.map(({ name, usage: rest, summary }) =>
     [`  ${name} ${rest}`.trimEnd(), `      ${summary}`].join('\n'),

@@ -43,7 +43,7 @@ function setBlocked(verb: 'block' | 'unblock', summary: string): Command {
     ...(isBlocked && {
       schema: 'any',
       question: (args) =>
-        `Block ${args.positionals[0]} for ${args.option('tenant') ?? 'all tenants'}? Everything issued through it there ends for good.`,
+        `Block ${args.positionals[0]} for ${args.option('tenant') ?? 'all tenants'}? Everything issued through it there ends permanently.`,
     }),
     async run({ manager }, args) {
       const { id } = await clientOf(manager, args);
@@ -115,7 +115,7 @@ export const CLIENT_COMMANDS: readonly Command[] = [
   {
     name: 'clients revoke',
     usage: '<client id> [--reason TEXT]',
-    summary: 'Ends everything issued through a client so far. It can be authorized anew.',
+    summary: 'Ends everything issued through a client so far. It can be authorized again.',
     options: { reason: { type: 'string' } },
     positionals: [1, 1],
     schema: 'any',

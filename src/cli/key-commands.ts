@@ -132,7 +132,7 @@ export const KEY_COMMANDS: readonly Command[] = [
   {
     name: 'api-keys revoke',
     usage: '<key id> [--tenant TENANT] [--reason TEXT]',
-    summary: 'Ends a key, from the next request on, for good.',
+    summary: 'Ends a key permanently, from the next request on.',
     options: { tenant: { type: 'string' }, reason: { type: 'string' } },
     positionals: [1, 1],
     schema: 'any',

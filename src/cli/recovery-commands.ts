@@ -74,7 +74,7 @@ async function end(
   return ended;
 }
 
-/** What goes on. If there is any of it from before the servers were back, the time was too early. */
+/** What stays valid. If there is any of it from before the servers were back, the time was too early. */
 async function countIssuedSince(manager: EntityManager, time: Date): Promise<object> {
   const [counts] = await manager.query<[object]>(
     `SELECT (SELECT count(*)::int FROM grants WHERE created_at >= $1) AS grants,
@@ -85,7 +85,7 @@ async function countIssuedSince(manager: EntityManager, time: Date): Promise<obj
   return counts;
 }
 
-/** Keys that go on although their end may have been lost, those that were used last first. */
+/** Keys that stay valid although their end may have been lost, those that were used last first. */
 async function listKeys(manager: EntityManager, time: Date): Promise<readonly object[]> {
   return manager.query<object[]>(
     `SELECT c.id, c.tenant_id AS "tenantId", c.kind, c.name, c.created_at AS "createdAt",

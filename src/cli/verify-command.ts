@@ -86,7 +86,7 @@ async function declaredRoutes({
   keyring,
 }: CommandContext): Promise<App['apiRoutes']> {
   const { createApp } = await import('../app.js');
-  const refuse = () => Promise.reject(new Error('this is no server'));
+  const refuse = () => Promise.reject(new Error('this is not a server'));
   return createApp({
     ...{ config, dataSource, keyring, register: new Registry(), isStopping: () => false },
     signingKeys: createSigningKeys({ dataSource, keyring }),
@@ -190,7 +190,7 @@ async function ask(url: string, headers: Headers): Promise<object> {
   }
 }
 
-/** @throws Misuse for what is no http(s) address: the credential would be sent there */
+/** @throws Misuse unless it is an http(s) address: the credential would be sent there */
 function originOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const url = parseUrl(text);

@@ -15,7 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: 'names a folder instead of a file',
 };
 
-/** A fault of a file's content; the message goes on from the variable's name. */
+/** A fault of a file's content; the message continues the variable's name. */
 class SecretFileError extends Error {}
 
 export const SECRET_FILE_SETTINGS = SECRET_SETTINGS.map(fileSettingOf);

@@ -99,7 +99,7 @@ const SECONDS = { hour: 3600, minute: 60 } as const;
 
 export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
 
-/** @param limits what holds where nothing else is said; 0 is no limit */
+/** @param limits the defaults; 0 means no limit */
 export function createBudgets({
   limits,
   clientAddress,
@@ -117,7 +117,7 @@ export function createBudgets({
     ]),
   ) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
 
-  // Rounded up: a share of a small budget must not be none, nor 0, which is no limit.
+  // Rounded up: a share of a small budget must not be 0, which means no limit.
   const share = Math.ceil((limits.tenantPerHour * limits.tokenSharePercent) / 100);
   const limitOf = (name: BudgetName, { rateLimitPerMinute }: Principal) => {
     if (name === 'key') return rateLimitPerMinute ?? limits.keyPerMinute;

@@ -46,7 +46,7 @@ export interface CredentialStore {
   isSignedIn(accountId: string, sessionId: string): Promise<boolean>;
   /** The role that an account has in the tenant now. */
   roleOf(tenantId: string, accountId: string): Promise<Role | undefined>;
-  /** Those of some spaces' ids that are none of the tenant's. */
+  /** The ids among these that are not spaces of the tenant. */
   unknownSpaces(tenantId: string, ids: readonly string[]): Promise<readonly string[]>;
   /** The database's time, by which everything is judged. */
   now(): Promise<Date>;

@@ -36,7 +36,7 @@ interface KindFacts {
   readonly principal: PrincipalKind;
   /** Whose id it speaks under: the tenant's, its maker's account's, or its own, which rotating keeps. */
   readonly speaksAs: 'tenant' | 'account' | 'itself';
-  /** The scopes that it can carry, at the most. */
+  /** The scopes that it can carry. */
   readonly carries: readonly Scope[];
   /** What the keys that it makes may carry, where that is not simply what it carries itself. */
   readonly grantableScopes?: readonly Scope[];

@@ -20,13 +20,13 @@ interface Use {
   isPending: boolean;
 }
 
-/** So many credentials are remembered, and so many wait to be written at the most. */
+/** The most credentials that are kept in memory, and that wait to be written. */
 const MAX_REMEMBERED = 200_000;
 
 /** Rows of one statement: neither the event loop nor the database should be held up for long. */
 const BATCH = 2000;
 
-/** A small integer: V8 would allocate a larger number anew each time, and that lives too long. */
+/** A small integer: V8 would allocate a larger number each time, which lives too long. */
 function tenths(): number {
   return Math.trunc(performance.now() / 100);
 }

@@ -70,7 +70,7 @@ const MAX_BATCH = 256;
 /** Smaller parts cost more than waiting for one another does. */
 const MIN_BATCH = 8;
 const MAX_WAITING = 10_000;
-/** Whoever asked has waited long enough for an answer that may no longer be wanted. */
+/** The lookup waited so long that its answer may no longer be wanted. */
 const MAX_WAIT_MS = 3000;
 const LOOK_EVERY_MS = 250;
 /** Has the form of a digest; no secret has it. */
@@ -120,7 +120,7 @@ export function createBatchedLookup<Family extends string>({
     if (count > 0) waiting = waiting.slice(count);
   }
 
-  /** While every connection is busy nothing is dispatched; whoever waits too long is told all the same. */
+  /** Rejects lookups that waited too long, also while every connection is busy. */
   function watch(): void {
     if (timer !== undefined || waiting.length === 0) return;
     timer = setTimeout(() => {

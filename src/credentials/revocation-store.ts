@@ -8,7 +8,7 @@ import { inBatches } from '../db/batches.js';
  * A subject is an identifier: of a credential, a grant, a client, a membership (`usr_…@tnt_…`), an
  * account or a tenant. A credential carries its subjects, and dies with any of them that is
  * revoked after it was issued. Before and after are the order of one sequence, drawn while holding
- * the subject's lock (shared to issue, exclusive to revoke): whoever issues either is seen by a
+ * the subject's lock (shared to issue, exclusive to revoke): an issuing transaction is either seen by a
  * revocation, or comes after it and sees it. Clocks and transaction starts would not tell.
  */
 export interface RevocationStore {
@@ -62,7 +62,7 @@ const FORGOTTEN_AFTER_DAYS = 32;
 
 /**
  * Forgets revocations of grants and tokens which have expired since, a bounded number at a time. All others
- * are kept for good. A grant's is kept as long as the grant itself is, whatever its dates say.
+ * are kept permanently. A grant's is kept as long as the grant itself is, whatever its dates say.
  *
  * @param signal ends it after those that are just being forgotten
  */

@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** The end of a subject, for good. */
+/** The permanent end of a subject. */
 @Entity('revocations')
 @Index('revocations_forgettable', ['revokedAt'], {
   where: `starts_with(subject, 'grt_') OR starts_with(subject, 'tok_')`,

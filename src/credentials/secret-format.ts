@@ -49,7 +49,7 @@ export interface SecretFormat {
 }
 
 /**
- * What is wrong with the form of a text. `other`: the kind of secret that it is written like, which is no
+ * What is wrong with the form of a text. `other`: the kind of secret that it is written like, which is not a
  * credential of the API.
  */
 export type FormFault =

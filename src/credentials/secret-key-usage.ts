@@ -118,7 +118,7 @@ export async function countSecretKeyUsage(
 }
 
 /**
- * Refuses to go on when something that is still good needs a key that isn't configured: its
+ * Refuses to continue when something that is still good needs a key that isn't configured: its
  * holders would be turned away as if it had never existed.
  *
  * @throws StartupError that names the missing keys

@@ -8,7 +8,7 @@ import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import type { Presentations } from './presentation.js';
 
 /**
- * Whom a route of the console's API admits: whoever has signed in, or them as a member of one tenant.
+ * The visitors that a route of the console's API admits: signed-in accounts, or members of one tenant.
  * Never a credential; and routes that admit credentials never look at the session.
  */
 export type SessionAccess = { readonly session: 'account' | 'member' };
@@ -54,7 +54,7 @@ interface Dependencies {
 }
 
 /**
- * Makes the guard of routes for a browser in which somebody has signed in. A cookie is sent by whoever
+ * Makes the guard of routes for a browser in which somebody has signed in. A cookie is sent by any page that
  * makes the browser send a request, so it takes the proof that a page of ours did.
  *
  * Like the other guard it admits nobody where nothing is declared.

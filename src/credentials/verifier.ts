@@ -242,7 +242,7 @@ function createScopeSets(): (stored: string, family: Family, role: string) => re
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
-      // Who is no member any more has none of the roles, and nothing is delegated.
+      // A former member has no role, and nothing is delegated.
       if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);

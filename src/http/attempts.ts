@@ -6,7 +6,7 @@ export interface AttemptLimit {
   readonly seconds: number;
 }
 
-/** Whether an attempt may go on; if not, when the next one may. */
+/** Whether an attempt may continue; if not, when the next one may. */
 export type AttemptVerdict =
   { readonly isAllowed: true } | { readonly isAllowed: false; readonly retryAfterSeconds: number };
 

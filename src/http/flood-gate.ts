@@ -1,4 +1,4 @@
-/** Sources that are told apart within a minute; beyond that, new ones share one count. */
+/** Sources that are counted separately within a minute; beyond that, new ones share one count. */
 const MAX_SOURCES = 100_000;
 const MINUTE_MS = 60_000;
 

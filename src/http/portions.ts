@@ -11,7 +11,7 @@ const MAX_UNPARSED_IN_ALL = 16 * 1024 * 1024;
 export interface PortionReader {
   /** For a new connection, after Node has attached its parser. */
   watch(socket: Socket): void;
-  /** Goes on with a connection that was paused because it was full. */
+  /** Resumes a connection that was paused because it was full. */
   resume(socket: Socket): void;
 }
 

@@ -126,7 +126,7 @@ function hasNothingLeft({ bucket, limit }: Share): boolean {
   return bucket.used >= limit;
 }
 
-/** Of those that are spent the one that takes longest, so that whoever waits is not refused again. */
+/** The spent budget that takes longest, so that a caller who waits is not refused again. */
 function refusalBy(shares: readonly Share[], now: number): { budget: Budget; seconds: number } {
   const [longest] = shares
     .filter(hasNothingLeft)

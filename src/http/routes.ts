@@ -40,7 +40,7 @@ export function createRoutes<Access, State extends RequestState>(
   const table = new Map<string, Map<string, Composed<State>>>();
   for (const route of routes) {
     const path = prefix + route.path;
-    // Composed once: the router would compose a list anew for each request.
+    // Composed once: the router would compose a list for each request.
     const chain: Composed<State> = compose([...before(route), route.handle]);
     const composed: Composed<State> = (ctx, next) => {
       ctx.state.route = path;

@@ -62,7 +62,7 @@ export async function importProducts(
   return { ...counts, refusals };
 }
 
-/** @returns the product, or why it is none: what was written may be anything, and is not quoted */
+/** @returns the product, or the fault of the line, without quoting the line */
 function readProduct(
   written: string,
   lineOfSku: ReadonlyMap<string, number>,

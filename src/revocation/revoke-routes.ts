@@ -34,7 +34,7 @@ interface Dependencies {
  * Token revocation (RFC 7009). What is ended is the same whatever becomes of the answer, and asking again
  * is harmless: what is unknown, over or another client's is answered like what was ended.
  *
- * An API key is ended by whoever holds it: that is proof enough, and the best that a finder can do.
+ * An API key is ended by its holder: holding it is proof enough, and the best that a finder can do.
  */
 export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { verifier, format, prefixes, refreshTokens, clients, clientAddress, transaction } =

@@ -24,7 +24,7 @@ export interface NewSession {
   readonly requestId?: string | null;
   /** Until its end if no further request comes; cut to what is left of its absolute lifetime. */
   readonly ttlSeconds: number;
-  /** Its place in the order of issues, if it goes on, though under a new secret; absent if it begins. */
+  /** Its place in the order of issues if it continues under a new secret; absent if it begins. */
   readonly issueSeq?: string | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface ListedSession {
 export interface SessionStore {
   /**
    * Stores a session, or what has become of it. Its place in the order of issues is drawn when it is
-   * bound to an account, and kept as long as it goes on. Binding it leaves an audit entry, and ends the oldest
+   * bound to an account, and kept as long as it lasts. Binding it leaves an audit entry, and ends the oldest
    * session of an account that has more than `MAX_SESSIONS`.
    *
    * @returns false if it was ended meanwhile: a request that still had it must not revive it. A new
@@ -196,7 +196,7 @@ function valuesOf(keyring: Keyring, session: NewSession): readonly unknown[] {
   ];
 }
 
-/** The same session of the same account goes on, under the current secret key. */
+/** The same session of the same account continues, under the current secret key. */
 async function update(
   manager: EntityManager,
   keyring: Keyring,

@@ -67,7 +67,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
     async rename(by, id, name) {
       const before = await find(by, id);
       assertLive(by);
-      // To be called what it is called already is no change.
+      // The name that it has already is not a change.
       if (before.name === name) return before;
       const { tenantId, actor } = by;
       const space = (await store.rename(tenantId, id, name)) ?? notFound();

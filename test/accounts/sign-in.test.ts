@@ -163,7 +163,7 @@ describe('signing in', () => {
     ]);
   });
 
-  it('throttles the right password too, says for how long, and goes on afterwards', async () => {
+  it('throttles the right password too, says for how long, and accepts it afterwards', async () => {
     for (let n = 0; n < PER_ACCOUNT; n += 1) await wrong();
     const throttled = await signIn();
 
@@ -217,7 +217,7 @@ describe('signing in', () => {
     for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await wrong();
     expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
 
-    // Whoever has one address of a /64 has all of them.
+    // The holder of one address of a /64 has all of them.
     const prefix = '2001:db8:0:7';
     expect(await tryAll(70, (n) => `${prefix}::${n + 1}`)).toBe(PER_ADDRESS);
     expect(await signIn({ address: `${prefix}:a::1` })).toMatchObject({ outcome: 'throttled' });
@@ -235,7 +235,7 @@ describe('signing in', () => {
       );
   });
 
-  it('hashes a password anew when its parameters are of the past', async () => {
+  it('hashes a password again when its parameters are outdated', async () => {
     const old = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1 });
     await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
       old,

@@ -129,7 +129,7 @@ describe('POST /api/v1/api-keys', () => {
       ['an unknown environment', 'environment', 'production'],
       ['no scopes', 'scopes', []],
       ['scopes in one text', 'scopes', 'contacts:read'],
-      ['an address that is none', 'allowedIps.0', ['office']],
+      ['text that is not an address', 'allowedIps.0', ['office']],
       ['an octal address', 'allowedIps.0', ['010.0.0.1']],
       ['a shortened address', 'allowedIps.0', ['10.1']],
       ['an address with a zone', 'allowedIps.0', ['fe80::1%eth0']],
@@ -137,7 +137,7 @@ describe('POST /api/v1/api-keys', () => {
       ['an IPv6 network of 129 bits', 'allowedIps.0', ['::1/129']],
       ['a network of two lengths', 'allowedIps.0', ['10.0.0.0/8/8']],
       ['101 addresses', 'allowedIps', Array.from({ length: 101 }, (_, n) => `10.0.0.${n}`)],
-      ['a time that is none', 'expiresAt', 'tomorrow'],
+      ['text that is not a time', 'expiresAt', 'tomorrow'],
       ['a time without a zone', 'expiresAt', '2090-01-31T12:00:00'],
       ['a time as a number', 'expiresAt', 3786825600],
       ['a time in the past', 'expiresAt', '2020-01-01T00:00:00Z'],
@@ -146,13 +146,13 @@ describe('POST /api/v1/api-keys', () => {
       ['a limit as text', 'rateLimitPerMinute', '60'],
       ['a huge limit', 'rateLimitPerMinute', 1_000_001],
       ['a space that does not exist', 'spaces', ['spc_00000000000000000000000000']],
-      ['a space that is none', 'spaces.0', ['default']],
+      ['text that is not the id of a space', 'spaces.0', ['default']],
       ['no addresses, which could be taken for any', 'allowedIps', []],
       ['a time before 1970', 'expiresAt', '1969-12-31T23:59:59Z'],
       ['a time in the year 10000 of UTC', 'expiresAt', '9999-12-31T23:59:59-14:00'],
       ['a time in the year 10000', 'expiresAt', '+010000-01-01T00:00:00Z'],
       ['no spaces, which could be taken for all', 'spaces', []],
-      ['bindings of what is no agent', 'bindings', [{ type: 'contacts', id: '1' }]],
+      ['bindings of a key that is not an agent', 'bindings', [{ type: 'contacts', id: '1' }]],
       ['an unknown member', 'admin', true],
       ['the id, which the server gives', 'id', 'key_00000000000000000000000000'],
       ['the secret, which the server makes', 'key', 'bwp_live_mine'],
@@ -191,7 +191,7 @@ describe('POST /api/v1/api-keys', () => {
     });
 
     it.each([[[]], ['"text"'], ['null'], ['7']])(
-      'refuses a body that is no object: %s',
+      'refuses a body that is not an object: %s',
       async (body) => {
         const answer = await gatehouse.http
           .post('/api/v1/api-keys')

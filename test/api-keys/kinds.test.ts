@@ -198,7 +198,7 @@ describe('kinds of keys', () => {
       [[{ type: 'contacts', id: '1', more: true }], 'bindings.0.more'],
       ['contacts:1', 'bindings'],
       [Array.from({ length: 101 }, (_, n) => ({ type: 'contacts', id: `${n}` })), 'bindings'],
-    ])('are refused if they are none: %j', async (bindings, field) => {
+    ])('are refused if malformed: %j', async (bindings, field) => {
       const answer = await create({ kind: 'agent', scopes: SCOPES.agent, bindings });
 
       expectInvalid(answer, [field]);

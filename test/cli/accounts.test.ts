@@ -82,7 +82,7 @@ describe('accounts', () => {
       expect(await actions()).toEqual(['membership.update']);
     });
 
-    it('refuses an unknown role, and whoever is no member', async () => {
+    it('refuses an unknown role, and an account that is not a member', async () => {
       expect((await run('update', '--role', 'emperor')).code).toBe(2);
       await createAccountStore(gatehouse.dataSource.manager).leave(tenant.id, accountId);
       expect(await run('update', '--role', 'viewer')).toMatchObject({ code: 1, stdout: '' });
@@ -136,7 +136,7 @@ describe('accounts', () => {
       expect(await run('remove', '--yes')).toMatchObject({ code: 1, stdout: '' });
     });
 
-    it('gives nothing back to whoever is added again', async () => {
+    it('gives nothing back to a member who is added again', async () => {
       const before = await issue();
       await run('remove', '--yes');
       expect((await run('create', '--role', 'viewer')).code).toBe(0);

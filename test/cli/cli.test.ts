@@ -140,7 +140,7 @@ describe('the command line', () => {
       }
     });
 
-    it('are rotated, and the old one goes on for the grace time', async () => {
+    it('are rotated, and the old one works for the grace time', async () => {
       await createTenant('rotated');
       const old = await createKey('rotated');
       const next = await json<Key>('api-keys', 'rotate', old.id, '--grace', '1h', '--yes');
@@ -150,7 +150,7 @@ describe('the command line', () => {
       expect([await me(next.key), await me(last.key)]).toEqual([401, 200]);
     });
 
-    it('are revoked for good', async () => {
+    it('are revoked permanently', async () => {
       await createTenant('ended');
       const { id, key } = await createKey('ended');
       expect(await json('api-keys', 'revoke', id, '--yes')).toMatchObject({ status: 'revoked' });
@@ -248,7 +248,7 @@ describe('the command line', () => {
         'an unknown scope',
         ['api-keys', 'create', '--tenant', 'standing', '--name', 'x', '--scopes', 'x:y'],
       ],
-      ['a duration that is none', ['api-keys', 'rotate', 'key_x', '--grace', 'soon', '--yes']],
+      ['text that is not a duration', ['api-keys', 'rotate', 'key_x', '--grace', 'soon', '--yes']],
       ...[
         '90',
         '0',

@@ -105,7 +105,7 @@ describe('clients on the command line', () => {
     });
   });
 
-  it('are revoked with all that users agreed to, and can be authorized anew', async () => {
+  it('are revoked with all that users agreed to, and can be authorized again', async () => {
     const answer = await json<object>('clients', 'revoke', id, '--reason', 'leaked', '--yes');
 
     expect(answer).toMatchObject({ id, revoked: true, reason: 'leaked', status: 'active' });

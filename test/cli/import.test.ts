@@ -65,7 +65,7 @@ describe('api-keys import', () => {
     gatehouse.http.get('/api/v1/me').set('Authorization', `Bearer ${key}`);
   const idOf = async (key: string) => (await me(key)).body.data.keyId as string;
 
-  it('lets keys go on working that were issued elsewhere, from the next request on', async () => {
+  it('lets imported keys work from the next request on', async () => {
     const [plain, full] = [oldKey(), oldKey()];
     const space = await createSpace(gatehouse, tenant, 'Warehouse');
     expectProblem(await me(plain), 401, 'unauthorized');
@@ -162,7 +162,7 @@ describe('api-keys import', () => {
     await me(key).expect(200);
   });
 
-  it('goes on where it was interrupted, and revives nothing', async () => {
+  it('continues where it was interrupted, and revives nothing', async () => {
     const keys = Array.from({ length: 7 }, () => oldKey());
     const first = await run(keys.slice(0, 4).map((key) => lineOf(key)));
     expect(first.report.imported).toBe(4);

@@ -19,7 +19,7 @@ describe('a command that reads standard input', () => {
         ...['--role', 'viewer', '--password-stdin'],
       ],
     ],
-  ])('keeps no database waiting for whoever is typing: %s', async (_name, words) => {
+  ])('holds no database while a person is typing: %s', async (_name, words) => {
     let connections = 0;
     const database = createServer((socket) => {
       connections++;

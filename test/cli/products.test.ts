@@ -137,7 +137,7 @@ describe('products', () => {
     expect(skus).toEqual(many.map(({ sku }) => sku).toReversed());
   });
 
-  it('are told apart by environment and space', async () => {
+  it('are separate by environment and space', async () => {
     const space = await createSpace(gatehouse, tenant, 'Two');
     await importLines(linesOf({ ...FULL, name: 'Live' }));
     await importLines(linesOf({ ...FULL, name: 'Test' }), '--env', 'test');

@@ -52,7 +52,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(await rowOf(client)).toEqual(before);
     };
 
-    it('for no token, and for whatever is none of ours', async () => {
+    it('without a token, and for a token that we did not issue', async () => {
       for (const client of [confidential, open]) {
         const own = client.registration_access_token as string;
         await refuseAll(client, undefined);

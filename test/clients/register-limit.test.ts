@@ -187,7 +187,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(statuses.filter((status) => status === 201)).toHaveLength(expected);
     });
 
-    it('survives addresses that are none', async () => {
+    it('survives text that is not an address', async () => {
       expect((await post(fresh('Odd'), `x${'y'.repeat(5000)}`)).status).toBe(201);
     });
   });

@@ -118,7 +118,7 @@ describe('POST /api/v1/oauth/register', () => {
     });
 
     it.each(['{', 'nonsense', '[]', 'null', '7', '"text"', '[{}]'])(
-      'for a body that is no JSON object: %s',
+      'for a body that is not a JSON object: %s',
       async (body) => {
         const answer = await post(body);
 
@@ -127,7 +127,7 @@ describe('POST /api/v1/oauth/register', () => {
       },
     );
 
-    it('for bytes that are no text, and lists that have no end', async () => {
+    it('for bytes that are not text, and lists that have no end', async () => {
       const bytes = await gatehouse.http
         .post('/api/v1/oauth/register')
         .set('Content-Type', 'application/json')

@@ -16,7 +16,7 @@ import {
 } from '../support/oauth.js';
 import { holdLock } from '../support/subject-lock.js';
 
-/** A password is replaced because somebody else may know it: nothing that was begun with the old one goes on. */
+/** A password is replaced because somebody else may know it: nothing that was begun with the old one continues. */
 describe('replacing a password', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;

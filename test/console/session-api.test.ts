@@ -73,7 +73,7 @@ describe('GET /api/v1/session', () => {
 });
 
 describe('401', () => {
-  it('is for whoever has not signed in, or no longer', async () => {
+  it('answers visitors who have not signed in, or no longer', async () => {
     const anonymous = newBrowser(gatehouse);
     const csrf =
       /name="csrf" value="([^"]+)"/.exec((await anonymous.open('/login')).html)?.[1] ?? '';
@@ -185,7 +185,7 @@ describe('the tenant of a call', () => {
     expect((await ask('GET', TOKENS)).status).toBe(200);
   });
 
-  it('has to be named by whoever belongs to several, by its id or slug', async () => {
+  it('has to be named by a member of several, by its id or slug', async () => {
     const { call: ask } = await signedIn(both);
     const unnamed = await ask('POST', TOKENS, {}, NEW);
     expect(unnamed).toMatchObject({ status: 400, code: 'bad_request' });
@@ -252,7 +252,7 @@ describe('the tenant of a call', () => {
 });
 
 describe('a call that changes something', () => {
-  it('is done once for one Idempotency-Key, whoever else uses the same', async () => {
+  it('is done once for one Idempotency-Key, also if others use the same one', async () => {
     const { call: ask } = await signedIn();
     const headers = { 'Idempotency-Key': 'once' };
     const first = await ask('POST', TOKENS, headers, NEW);

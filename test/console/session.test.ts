@@ -85,7 +85,7 @@ describe('a session', () => {
     expect(await whoIs(browser)).toBe(ben.email);
   });
 
-  it('with a secret that nobody has is no session, and none that is made of one', async () => {
+  it('with an unknown secret is not a session, nor one that is made of one', async () => {
     const browser = open();
     const secret = 'a'.repeat(43);
     browser.cookies.set(`${SESSION} /`, secret);
@@ -139,7 +139,7 @@ describe('signing out', () => {
     expect(await whoIs(browser)).toBe(ada.email);
   });
 
-  it('twice is no error', async () => {
+  it('twice is not an error', async () => {
     const { browser, csrf } = await signedIn();
     await postForm(browser, '/logout', { csrf });
     expect((await postForm(browser, '/logout', { csrf })).status).toBe(303);

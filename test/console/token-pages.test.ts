@@ -134,7 +134,7 @@ describe('revoking a token', () => {
     expect(list.html).not.toContain(link);
   });
 
-  it('is done also of one that was used, and twice is no error', async () => {
+  it('also revokes one that was used, and twice is not an error', async () => {
     const me = await setting.signedIn();
     const secret = (await setting.create(me, { name: 'Two "words" & <more>' })).secret;
     expect(await setting.statusOf(secret)).toBe(200);

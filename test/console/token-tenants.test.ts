@@ -26,7 +26,7 @@ describe('the tenant of the page', () => {
     );
   });
 
-  it('is no choice where there is only one', async () => {
+  it('offers no choice where there is only one', async () => {
     const { html } = await (await setting.signedIn()).browser.open(PAGE);
     expect(html).not.toContain('<nav');
   });
@@ -56,7 +56,7 @@ describe('the tenant of the page', () => {
     expect(await setting.stored()).toEqual([]);
   });
 
-  it('is none for whoever belongs to none, who can still sign out', async () => {
+  it('is refused to an account without a tenant, which can still sign out', async () => {
     const page = await signIn(
       newBrowser(setting.gatehouse),
       await createUser(setting.gatehouse, []),

@@ -78,7 +78,7 @@ describe('GET /api/v1/contacts, filtered', () => {
     expectProblem(await list(`?cursor=${cursor}`), 400, 'bad_request');
   });
 
-  it('goes on after a contact that was deleted since its cursor was made', async () => {
+  it('continues after a contact that was deleted since its cursor was made', async () => {
     const { body } = await postContact(gatehouse, key, { firstName: 'Late', type: 'city' });
     const { cursor } = (await list('?limit=1')).body.meta.pagination;
     await gatehouse.http.delete(`/api/v1/contacts/${body.data.id}`).set(key.bearer);

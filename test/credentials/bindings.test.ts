@@ -74,7 +74,7 @@ describe('an agent that is bound to single things', () => {
     expectProblem(await send('delete', `/${own}`, reader), 403, 'scope_insufficient');
   });
 
-  it('is told apart from one that is bound to nothing in particular', async () => {
+  it('is distinguished from one without bindings', async () => {
     const free = await gatehouse.createKey(tenant, { kind: 'agent', scopes: SCOPES });
 
     await send('get', `/${other}`, free).expect(200);

@@ -121,7 +121,7 @@ describe('the guard', () => {
       expectProblem(await get('/contacts?limit=nonsense&cursor=x'), 401, 'unauthorized');
     });
 
-    it('comes before 403: whoever is not known is not told what it takes to be let in', async () => {
+    it('comes before 403: an unknown caller does not learn what a route requires', async () => {
       const key = await gatehouse.createKey(tenant, {
         scopes: ['leads:read'],
         expiresAt: new Date(Date.now() + 60_000).toISOString(),

@@ -44,7 +44,7 @@ describe('digests', () => {
     expect(after.digests('secret')).not.toContain(before.digest('secret').digest);
   });
 
-  it('tell secrets apart, to the letter', () => {
+  it('distinguish secrets, to the letter', () => {
     const digests = ['secret', 'Secret', 'secret ', ''].map((text) => before.digest(text).digest);
 
     expect(new Set(digests).size).toBe(4);

@@ -110,7 +110,7 @@ describe('a personal access token', () => {
     expectProblem(answer, 401, 'unauthorized');
   });
 
-  it('made through the API ends like that too, whoever joins again', async () => {
+  it('made through the API ends like that too, also if the member joins again', async () => {
     const user = await createUser(gatehouse, [[tenant, 'manager']]);
     const browser = newBrowser(gatehouse);
     const csrf = csrfOf(await signIn(browser, user));

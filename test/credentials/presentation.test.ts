@@ -148,13 +148,16 @@ describe('a credential is presented in exactly one way', () => {
       ['a header of another brand', (secret) => ['X-Acme-Api-Token', secret]],
       ['a cookie', (secret) => ['Cookie', `auth_token=${secret}; session=${secret}`]],
       ['Proxy-Authorization', (secret) => ['Proxy-Authorization', `Bearer ${secret}`]],
-    ])('is for %s, which is no presentation: no error is named', async (_what, header) => {
-      const answer = await send([header(key.secret)]);
+    ])(
+      'answers %s, which is not a presentation, without naming an error',
+      async (_what, header) => {
+        const answer = await send([header(key.secret)]);
 
-      expect(answer).toMatchObject({ status: 401, code: 'unauthorized' });
-      expect(answer.challenge).toMatch(/^Bearer realm="api"/);
-      expect(answer.challenge).not.toContain('error=');
-    });
+        expect(answer).toMatchObject({ status: 401, code: 'unauthorized' });
+        expect(answer.challenge).toMatch(/^Bearer realm="api"/);
+        expect(answer.challenge).not.toContain('error=');
+      },
+    );
 
     it.each<[string, (secret: string) => Header]>([
       ['an empty X-API-Key', () => ['X-API-Key', '']],
@@ -162,7 +165,7 @@ describe('a credential is presented in exactly one way', () => {
       ['a scheme in X-API-Key', (secret) => ['X-API-Key', `Bearer ${secret}`]],
       ['two keys in one header', (secret) => ['X-API-Key', `${secret}, ${secret}`]],
       ['a key with the DPoP scheme', (secret) => ['Authorization', `DPoP ${secret}`]],
-    ])('is for %s, which is no valid credential', async (_what, header) => {
+    ])('answers %s, which is not a valid credential', async (_what, header) => {
       const answer = await send([header(key.secret)]);
 
       expect(answer).toMatchObject({ status: 401, code: 'unauthorized' });

@@ -81,7 +81,7 @@ describe('revoking a subject', () => {
     expect(await statusOf(key)).toBe(401);
   });
 
-  it('waits for whoever is issuing under it, and then ends that too', async () => {
+  it('waits for a transaction that issues under it, and then ends that too', async () => {
     const issuing = gatehouse.dataSource.createQueryRunner();
     await issuing.startTransaction();
     const seq = await createRevocationStore(issuing.manager).drawIssueOrder([tenant.id]);

@@ -181,7 +181,7 @@ describe('the embedded PostgreSQL', () => {
   );
 
   it(
-    'is stopped by whoever leaves last',
+    'is stopped by the last process that leaves',
     async () => {
       const server = await start('serve');
       const sharer = await start('share');

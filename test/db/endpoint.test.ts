@@ -36,7 +36,7 @@ describe('a folder where anybody may put something', () => {
     expect(await modeOf(target)).toBe(0o755);
   });
 
-  it('is not used if it is no folder, or open to others', async () => {
+  it('is not used if it is not a folder, or open to others', async () => {
     await writeFile(path, '', { mode: 0o600 });
     expect(await makeFolderAmongStrangers(path)).toBe(false);
     await rm(path);

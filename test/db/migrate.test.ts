@@ -61,7 +61,7 @@ async function verifyOnce(): Promise<number> {
 }
 
 describe('a migration beside a reader that holds locks as pg_dump does', () => {
-  it('lets verification go on, says whom it waits for, and is done when the reader ends', async () => {
+  it('lets verification continue, says whom it waits for, and is done when the reader ends', async () => {
     await downTo(gatehouse.database, EARLIER_RELEASE);
     const endReading = await readLikeDump(gatehouse.database);
     const { lines, log } = createLog();

@@ -126,7 +126,7 @@ describe('the MCP SDK', () => {
     },
   );
 
-  it('asks anew when its refresh token is dead, and registers anew when its client is gone', async () => {
+  it('asks again when its refresh token is dead, and registers again when its client is gone', async () => {
     const installation = new Installation();
     await connect(installation);
     const dead = { ...(installation.kept as OAuthTokens), refresh_token: 'bwp_rt_dead' };

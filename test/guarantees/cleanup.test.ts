@@ -39,7 +39,7 @@ const AGES = `CREATE TEMP TABLE ages ON COMMIT DROP AS
   SELECT * FROM (VALUES ('old', gatehouse_now() - interval '1 minute'),
     ('new', gatehouse_now() + interval '10 minutes')) AS age (name, until)`;
 
-describe('what is over is thrown away', () => {
+describe('expired rows are deleted', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
     gatehouse = await createTestApp();

@@ -12,7 +12,7 @@ describe('a server that is killed with -9 under load', () => {
   const processes = createServerProcesses();
   afterEach(() => processes.killAll());
 
-  describe('while its database goes on', () => {
+  describe('while its database keeps running', () => {
     let gatehouse: TestApp;
     beforeEach(async () => {
       gatehouse = await createTestApp();

@@ -83,7 +83,7 @@ describe('a server whose database goes away', () => {
     expect(performance.now() - back).toBeLessThan(RECOVERS_WITHIN_MS);
   }, 60_000);
 
-  it('answers 503 in bounded time while the database hangs, and recovers when it goes on', async () => {
+  it('answers 503 in bounded time while the database hangs, and recovers when it continues', async () => {
     const database = postgresProcessesOf(postgres.directory);
     await database.freeze();
     let asked: Outcome[];

@@ -28,7 +28,7 @@ afterEach(async () => {
 
 describe('a server that drains', () => {
   it.each(['SIGTERM', 'SIGHUP'] as const)(
-    'goes on to answer after %s, with /readyz 503 and connections that end, until the delay is over',
+    'still answers after %s, with /readyz 503 and connections that end, until the delay is over',
     async (signal) => {
       const server = await processes.start({ ...env, DRAIN_DELAY_SECONDS: '2' });
       const key = keyInGreeting(server);

@@ -111,7 +111,7 @@ describe('every route', () => {
     }
   });
 
-  it('refuses whoever lacks one of its scopes', async () => {
+  it('refuses a credential that lacks one of its scopes', async () => {
     for (const route of guarded) {
       for (const missing of route.access.scopes) {
         const scopes = KEY_SCOPES.filter((scope) => scope !== missing);

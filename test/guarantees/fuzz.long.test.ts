@@ -32,7 +32,7 @@ describe('whatever is sent to a server process', () => {
     await gatehouse.close();
   });
 
-  it(`is no fault of the server, ${REQUESTS} times (FUZZ_SEED=${SEED})`, async () => {
+  it(`causes no fault of the server, ${REQUESTS} times (FUZZ_SEED=${SEED})`, async () => {
     const next = createFuzzer(seeds, SEED);
     const first = await fuzz(server.origin, next, HALF);
     const before = megabytesOf(server);

@@ -23,7 +23,7 @@ describe('whatever is sent', () => {
     expect(paths.length).toBeGreaterThan(40);
   });
 
-  it('is no fault of the server', async () => {
+  it('causes no fault of the server', async () => {
     const next = createFuzzer(seeds, SEED);
     const { statuses, failed } = await fuzz(gatehouse.origin, next, REQUESTS);
 

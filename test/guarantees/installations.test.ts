@@ -59,14 +59,14 @@ describe('two installations of one app by one user', () => {
       'the operator ends the grant of the other',
       async () => both.cli(['grants', 'revoke', await both.grantOf(laptop.refresh_token), '--yes']),
     ],
-  ])('one goes on when %s', async (_what, end) => {
+  ])('one keeps working when %s', async (_what, end) => {
     await installBoth();
     await end();
     await expectLaptopEnded();
     await expectPhoneWorks();
   });
 
-  it('one goes on when the other has not been used until it expired', async () => {
+  it('one keeps working when the other has not been used until it expired', async () => {
     const shiftClock = async (by: string) => {
       await both.gatehouse.database.shiftClock(by);
       // What servers do every minute: the partitions for that time.

@@ -90,7 +90,7 @@ describe('nothing is issued into what has ended', () => {
   it('a revocation that waits for a refresh ends what that has issued', async () => {
     const { refresh_token: token = '' } = await installer.install();
     const { grant_id: grant } = await rowOf(token);
-    // As a refresh holds it that is under way: others can go on, a revocation cannot.
+    // As a refresh holds it that is under way: others can continue, a revocation cannot.
     const lock = await holdLock(gatehouse.database, grant, 'shared');
     const revoked = revoke(gatehouse, installer.client, token);
     await lock.awaited();

@@ -152,7 +152,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(500);
   }, 120_000);
 
-  it('mean nothing for what is no credential of the API, however it comes', async () => {
+  it('mean nothing for text that is not a credential of the API, however it comes', async () => {
     const cells = await everywhere((method, path) =>
       Object.entries(strangers).flatMap(([who, secret]) =>
         PRESENTATION_NAMES.map((by) => ({

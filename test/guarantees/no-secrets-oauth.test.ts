@@ -78,7 +78,7 @@ describe('no secret of OAuth', () => {
     keepCookies(browser);
   }
 
-  /** Cookies that are no signatures: those can be told from nothing. */
+  /** Cookies that are not signatures: those can be told from nothing. */
   function keepCookies({ cookies }: Browser): void {
     keep(...[...cookies].flatMap(([name, value]) => (name.includes('.sig') ? [] : [value])));
   }

@@ -150,7 +150,7 @@ describe('SECRET_KEYS that are being rotated', () => {
     expect((await post(after)).json.data?.id).not.toBe(first.json.data?.id);
   }, 60_000);
 
-  it('take nothing that was made under a key which is none of them', async () => {
+  it('refuse everything that was made under another key', async () => {
     const server = await start(OLD, NEW);
     await server.send('DELETE', `/api/v1/api-keys/${await ownId(server)}`, { key: admin });
     await server.end('SIGTERM');

@@ -66,7 +66,7 @@ describe('a session, on two server processes', () => {
     expect(made).toEqual([]);
   });
 
-  it('goes on there under the secret that it was given anew, and under no other', async () => {
+  it('continues there under its renewed secret, and under no other', async () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const browser = newBrowser(at(a));
     await signIn(browser, user);

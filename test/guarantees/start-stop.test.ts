@@ -244,7 +244,7 @@ describe('a server with the embedded database', () => {
   }
 });
 
-/** Locks a table; whoever needs it waits until the returned function is called. */
+/** Locks a table; others wait for it until the returned function is called. */
 async function hold(table: string): Promise<() => Promise<void>> {
   const client = new pg.Client(database.client);
   await client.connect();

@@ -96,7 +96,7 @@ describe('tokens on two server processes without a grace window', () => {
     }
   }, 60_000);
 
-  it('a token used again by whoever was just answered is reuse, however fast', async () => {
+  it('a token used again by a client that was just answered is reuse, however fast', async () => {
     const { installer } = both;
     for (let round = 0; round < 20; round++) {
       const { refresh_token: old } = await installer.install();

@@ -124,7 +124,7 @@ describe('the upgrade from an earlier release', () => {
     ['with OAuth', '7d435d0', true],
     ['with imported keys', 'c28dd2d', true],
   ])(
-    '(%s, %s) lets its replica go on under load, beside a reader that holds locks',
+    '(%s, %s) lets its replica serve under load, beside a reader that holds locks',
     async (_name, commit, hasOauth) => {
       release = await buildEarlierRelease(commit);
       earlier = createServerProcesses(release.build);

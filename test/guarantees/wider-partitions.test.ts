@@ -80,7 +80,7 @@ describe('partitions of refresh tokens', () => {
     await migrate(dataSource, { log: QUIET });
     await dataSource.destroy();
     await maintainPartitions(gatehouse.dataSource);
-    // A replica of the earlier release goes on: nothing stands where it makes its next one.
+    // A replica of the earlier release keeps running: nothing stands where it makes its next one.
     expect(new Set((await partitions()).map(daysOf))).toEqual(new Set([7]));
 
     for (let day = 1; day <= 116; day++) {

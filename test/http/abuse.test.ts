@@ -33,7 +33,7 @@ describe('a request that wants to cost more than it is worth', () => {
   });
 
   it.each(['http://[', 'http://[::1%25eth0]/api/v1/me', '//', 'x'])(
-    'is no fault of ours if its target is %s',
+    'causes no fault of the server if its target is %s',
     async (target) => {
       const { hostname, port } = new URL(gatehouse.origin);
       const socket = connect(Number(port), hostname);

@@ -37,7 +37,7 @@ describe('a limit by address', () => {
     expect(take('2001:db8:3:11::1').isAllowed).toBe(true);
   });
 
-  it('is none for 0', () => {
+  it('does not exist for 0', () => {
     const { take } = setUp();
     for (let taken = 0; taken < 100; taken += 1) expect(take('192.0.2.1', 0).isAllowed).toBe(true);
   });

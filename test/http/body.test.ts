@@ -85,7 +85,7 @@ describe('the body of a request', () => {
       expect(await countContacts(gatehouse)).toBe(before);
     });
 
-    it('is for whoever may come in only: nobody else makes the server read', async () => {
+    it('is read for admitted callers only: nobody else makes the server read', async () => {
       const anonymous = { 'X-API-Key': null };
 
       expect((await send(ofSize(LIMIT + 1), anonymous)).status).toBe(401);

@@ -26,11 +26,11 @@ describe('the address of the client', () => {
   });
 
   it.each<[string, string, string[], string]>([
-    ['the peer, if that is no proxy', '203.0.113.7', ['192.0.2.1'], '203.0.113.7'],
+    ['the peer, if that is not a proxy', '203.0.113.7', ['192.0.2.1'], '203.0.113.7'],
     ['what the proxy forwards', '10.0.0.1', ['192.0.2.1'], '192.0.2.1'],
     ['the same over a dual-stack socket', '::ffff:10.0.0.1', ['192.0.2.1'], '192.0.2.1'],
     ['the same through IPv6', '2001:db8::1', ['192.0.2.1'], '192.0.2.1'],
-    ['the last that is no proxy', '10.0.0.1', ['1.1.1.1, 192.0.2.1, 10.0.0.2'], '192.0.2.1'],
+    ['the last that is not a proxy', '10.0.0.1', ['1.1.1.1, 192.0.2.1, 10.0.0.2'], '192.0.2.1'],
     ['the same over several lines', '10.0.0.1', ['1.1.1.1', '192.0.2.1', '10.9.9.9'], '192.0.2.1'],
     ['the first, if all are proxies', '10.0.0.1', ['10.0.0.3, 10.0.0.2'], '10.0.0.3'],
     ['unknown, if the proxy forwards nothing', '10.0.0.1', [], 'unknown'],

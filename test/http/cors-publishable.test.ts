@@ -212,7 +212,7 @@ describe('CORS for publishable keys', () => {
       },
     );
 
-    it('to what is no read is not readable with such a key', async () => {
+    it('to a request that is not a read is not readable with such a key', async () => {
       for (const method of ['post', 'put', 'patch', 'delete', 'options'] as const) {
         const answer = await closed.http[method]('/api/v1/products').set(keyOf(key));
         expect(corsOf(answer)).toEqual(NOTHING);
@@ -237,7 +237,7 @@ describe('CORS for publishable keys', () => {
       }
     });
 
-    it('tells caches that the answer depends on the origin, whoever asked', async () => {
+    it('tells caches that the answer depends on the origin, for every caller', async () => {
       const headers = { 'X-API-Key': listing.format.mint('pk_live') };
       const answer = await get('/api/v1/products', headers, listing);
       expect(corsOf(answer)).toEqual(READABLE);

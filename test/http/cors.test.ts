@@ -134,7 +134,7 @@ describe('CORS', () => {
       }
     });
 
-    it('tells caches apart by origin also where a stranger asked', async () => {
+    it('varies by origin for caches also where a stranger asked', async () => {
       const answer = await get(gatehouse, '/api/v1/me', STRANGER);
 
       expect(answer.headers['vary']).toContain('Origin');

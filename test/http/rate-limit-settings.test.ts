@@ -25,7 +25,7 @@ describe('rate limits that the operator set', () => {
 
   const me = async (by: TestKey) => gatehouse.http.get('/api/v1/me').set(by.bearer);
 
-  it('hold where a key says nothing else, and 0 is no limit', async () => {
+  it('hold where a key has no limit of its own, and 0 means no limit', async () => {
     const [byDefault, own] = [
       await gatehouse.createKey(tenant),
       await gatehouse.createKey(tenant, { rateLimitPerMinute: 7 }),

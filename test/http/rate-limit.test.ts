@@ -83,7 +83,7 @@ describe('rate limits', () => {
       expect((await me(key)).status).toBe(429);
     });
 
-    it('are none with 0, and then nothing is said of them', async () => {
+    it('do not exist with 0, and then no header mentions them', async () => {
       const key = await limited(0);
       await meTimes(70, key);
       const answer = await me(key);
@@ -162,7 +162,7 @@ describe('rate limits', () => {
       expect(told(await me(key), 'tenant')?.[1]).toBe(before - 1);
     };
 
-    it('whoever has no credential, or a bad one', async () => {
+    it('a request without a credential, or with a bad one', async () => {
       const key = await limited(0);
       const garbage = [undefined, 'Bearer', 'Bearer nonsense', `Bearer ${key.secret}x`, '\u00ff'];
       await unchanged(key, async () => {
@@ -177,7 +177,7 @@ describe('rate limits', () => {
       });
     });
 
-    it('what a route does not admit, other methods, and paths that are none', async () => {
+    it('refused requests, other methods, and unknown paths', async () => {
       const key = await gatehouse.createKey(tenant, { scopes: ['leads:read'] });
       await unchanged(key, async () => {
         expectProblem(await get('/contacts', key), 403, 'scope_insufficient');

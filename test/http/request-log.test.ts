@@ -211,7 +211,7 @@ describe('the line of a request in the log', () => {
       ['text after the flags of a later version', `cc-${TRACE_ID}-${PARENT_ID}-01.what`],
       ['a trace id that is too short', `00-${TRACE_ID.slice(1)}-${PARENT_ID}-01`],
       ['flags that are missing', `00-${TRACE_ID}-${PARENT_ID}`],
-      ['flags that are no digits', `00-${TRACE_ID}-${PARENT_ID}-0x`],
+      ['flags that are not digits', `00-${TRACE_ID}-${PARENT_ID}-0x`],
       ['text before it', `x${TRACEPARENT}`],
       ['two headers', [TRACEPARENT, TRACEPARENT]],
       ['two of a later version', [`cc${TRACEPARENT.slice(2)}`, `-${TRACEPARENT}`]],

@@ -46,7 +46,7 @@ describe('the canonical form of a resource', () => {
       '\0',
     ],
     `https://a.example/${'x'.repeat(2048)}`,
-  ])('is none for %j', (text) => {
+  ])('does not exist for %j', (text) => {
     expect(canonicalResource(text)).toBeUndefined();
     expect(findResource([text], text)).toBeUndefined();
   });

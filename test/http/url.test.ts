@@ -11,7 +11,7 @@ describe('parseUrl', () => {
     expect(misread).toEqual([]);
   });
 
-  it.each(['', 'nonsense', '//host', 'http://[', 'http://a b/'])('is none: %j', (text) => {
+  it.each(['', 'nonsense', '//host', 'http://[', 'http://a b/'])('is not parsed: %j', (text) => {
     expect(parseUrl(text)).toBeUndefined();
   });
 });

@@ -267,7 +267,7 @@ describe('POST /api/v1/oauth/introspect', () => {
     expect(await serve(expiring.secret)).toEqual(INACTIVE);
   });
 
-  it('refuses what is no such request', async () => {
+  it('refuses a malformed request', async () => {
     const who = authenticationOf(client);
     await expectOAuthError(await ask(who), 400, 'invalid_request');
     const get = await fetch(`${gatehouse.origin}/api/v1/oauth/introspect?token=x`);

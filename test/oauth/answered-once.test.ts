@@ -118,7 +118,7 @@ describe('a decision', () => {
     }
   });
 
-  it('gives a code that is good, and the same browser goes on being signed in', async () => {
+  it('gives a code that works, and the same browser stays signed in', async () => {
     const { verifier, challenge } = createPkce();
     const page = await openConsent({ code_challenge: challenge });
     const resume = locationOf(await send(page, approval()));
@@ -255,7 +255,7 @@ describe('a login', () => {
     expect(await answer.text()).not.toContain(user.email);
   });
 
-  it('goes on where its answer was lost, with the session that belongs to it', async () => {
+  it('continues where its answer was lost, with the session that belongs to it', async () => {
     const page = await begin();
     const resume = locationOf(await send(page, credentials()));
     const lost = copyOf(browser, gatehouse);

@@ -30,18 +30,22 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = 
     (mode) => [`by ${mode}`, { response_mode: mode }, 'unsupported_response_mode'] as const,
   ),
   ['for another resource', { resource: 'https://elsewhere.example' }, 'invalid_target'],
-  ['for a resource that is none', { resource: 'x' }, 'invalid_target'],
+  ['for text that is not a resource', { resource: 'x' }, 'invalid_target'],
   ['with a request object', { request: 'e30.e30.' }, 'request_not_supported'],
   ['with a request URI', { request_uri: 'urn:x' }, 'request_uri_not_supported'],
   ['with a registration', { registration: '{}' }, 'registration_not_supported'],
   ['with a prompt that there is none of', { prompt: 'x' }, 'invalid_request'],
   ['with prompts that exclude each other', { prompt: 'none login' }, 'invalid_request'],
-  ['with a max_age that is no number', { max_age: '-1', scope: 'openid' }, 'invalid_request'],
-  ['with a hint that is no id_token', { id_token_hint: 'x', scope: 'openid' }, 'invalid_request'],
+  ['with a max_age that is not a number', { max_age: '-1', scope: 'openid' }, 'invalid_request'],
+  [
+    'with a hint that is not an id_token',
+    { id_token_hint: 'x', scope: 'openid' },
+    'invalid_request',
+  ],
   ['for an unknown scope', { scope: 'contacts:read contact:read' }, 'invalid_scope'],
   ['for scopes with a comma', { scope: 'contacts:read,leads:read' }, 'invalid_scope'],
   ['for a scope in capitals', { scope: 'Contacts:Read' }, 'invalid_scope'],
-  ['for what is no scope', { scope: 'contacts:read "x"' }, 'invalid_scope'],
+  ['for text that is not a scope', { scope: 'contacts:read "x"' }, 'invalid_scope'],
   ['for a name that objects have', { scope: 'constructor' }, 'invalid_scope'],
   ['with a tab between scopes', { scope: 'contacts:read\tleads:read' }, 'invalid_scope'],
   ['for a resource with a fragment', { resource: 'http://localhost:3000#x' }, 'invalid_target'],
@@ -108,7 +112,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
   describe('a request that cannot be trusted', () => {
     it.each([
       ['an unknown client', { client_id: 'cli_00000000000000000000000000000000' }],
-      ['what is no client', { client_id: '../<script>' }],
+      ['text that is not a client id', { client_id: '../<script>' }],
       ['no client', { client_id: '' }],
       ['no redirect', { redirect_uri: '' }],
       ['another redirect', { redirect_uri: 'https://evil.example/callback' }],
@@ -120,8 +124,8 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
       ['a redirect with a user', { redirect_uri: 'https://evil@app.example.com/callback' }],
       ['a redirect with dots', { redirect_uri: 'https://app.example.com/x/../callback' }],
       ['a script', { redirect_uri: 'javascript:alert(1)' }],
-      ['what is no URL', { redirect_uri: 'x' }],
-    ])('is a page for %s, whoever asks', async (_name, parameters) => {
+      ['text that is not a URL', { redirect_uri: 'x' }],
+    ])('is a page for %s, signed in or not', async (_name, parameters) => {
       for (const more of [{}, { prompt: 'none' }, { response_type: 'token' }]) {
         for (const browser of [stranger(), signedIn]) {
           await expectPage(browser, urlFor({ ...parameters, ...more } as Record<string, string>));

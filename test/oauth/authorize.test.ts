@@ -179,7 +179,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(await answer.json()).toMatchObject({ scope: 'contacts:read leads:read' });
     });
 
-    it('is all reading, and to go on with it, if it is left out', async () => {
+    it('is all reading, with offline_access, if it is omitted', async () => {
       const { scope } = await getTokens(gatehouse, { client, user, parameters: { scope: '' } });
       expect(scope.split(' ').filter((name) => name.endsWith(':read'))).toHaveLength(10);
       expect(scope).toContain('offline_access');

@@ -152,7 +152,7 @@ describe('consent', () => {
   describe('of somebody with several tenants', () => {
     beforeEach(() => accounts().join(other.id, user.id, 'viewer'));
 
-    it('is for the one that is chosen, each time anew', async () => {
+    it('is for the one that is chosen, each time again', async () => {
       const grantIn = async (tenant: Tenant) => {
         const scope = 'contacts:read contacts:write';
         const flow = { client, user, parameters: { scope }, tenantId: tenant.id };

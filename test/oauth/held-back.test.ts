@@ -20,7 +20,7 @@ import {
 const FULLY = 8;
 
 /**
- * Without a grace window. The winner's answer is held back, and until then another use is no reuse. For how long is told by the row:
+ * Without a grace window. The winner's answer is held back, and until then another use is not reuse. For how long is told by the row:
  * the token counts as consumed from then on.
  */
 describe('the answer to a refresh without a grace window', () => {

@@ -47,7 +47,7 @@ describe('an authorization that waits for its user', () => {
   const grantsOf = ({ id }: TestUser) =>
     gatehouse.database.query('SELECT id FROM grants WHERE account_id = $1', [id]);
 
-  it('is answered for whoever signed in to it, also if somebody else did so in another tab', async () => {
+  it('is answered for the account that signed in to it, also if somebody else did so in another tab', async () => {
     const browser = newBrowser();
     const first = await begin(browser);
     const second = await begin(browser);

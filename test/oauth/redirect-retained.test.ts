@@ -17,7 +17,7 @@ import {
   type TestUser,
 } from '../support/oauth.js';
 
-/** Redirect URIs that a URL parser would write differently, with what the location goes on with. */
+/** Redirect URIs that a URL parser would write differently, with what follows in the location. */
 const URIS: readonly (readonly [uri: string, separator: string])[] = [
   ['https://app.example.com', '?'],
   ['https://app.example.com/cb?flag', '&'],
@@ -158,7 +158,7 @@ describe('the location that an authorization is answered with', () => {
     expect(locationOf(stop).startsWith('http://127.0.0.1:2/cb?a=%2F&code=')).toBe(true);
   });
 
-  it('is the same for whoever signs in on the way', async () => {
+  it('is the same for a user who signs in on the way', async () => {
     const uri = 'https://app.example.com/cb?flag&x=%e9';
     const { client_id } = await registerClient(gatehouse, { redirect_uris: [uri] });
     const { challenge: code_challenge } = createPkce();

@@ -64,7 +64,7 @@ describe('refreshing without a grace window', () => {
       });
       expect(second.access_token).not.toBe(first.access_token);
       expect(second.refresh_token).not.toBe(first.refresh_token);
-      // What was issued before goes on until it expires.
+      // Tokens that were issued before stay valid until they expire.
       expect(await status(first.access_token)).toBe(200);
       expect((await refresh(gatehouse, client, second.refresh_token)).status).toBe(200);
     });
@@ -128,7 +128,7 @@ describe('refreshing without a grace window', () => {
         await expectOAuthError(await refresh(gatehouse, other, token), 400, 'invalid_grant');
       }
       const second = await read(await refresh(gatehouse, client, first.refresh_token));
-      // Also a used one: else whoever finds it could end the family.
+      // Also a used one: else its finder could end the family.
       const reuse = await refresh(gatehouse, other, first.refresh_token);
       await expectOAuthError(reuse, 400, 'invalid_grant');
       expect(await status(second.access_token)).toBe(200);
@@ -174,7 +174,7 @@ describe('refreshing without a grace window', () => {
       await expectOAuthError(refreshed, 400, 'invalid_grant');
       await expectOAuthError(await post(gatehouse, 'token', form), 400, 'invalid_grant');
       expect(await status(first.access_token)).toBe(401);
-      // What is authorized anew is good.
+      // A new authorization works.
       expect(await status((await start()).access_token)).toBe(200);
     });
 

@@ -175,7 +175,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('is invalid_target where it is none of ours, or was not asked for', async () => {
+  it('is invalid_target where it is unknown, or was not asked for', async () => {
     for (const resource of [
       'https://elsewhere.example',
       `${api}/contacts`,

@@ -81,7 +81,7 @@ describe('somebody who signs in or out in another tab, between form and resume',
     expect(await codes()).toEqual([]);
   });
 
-  it('as the same account goes on', async () => {
+  it('as the same account continues', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     await signIn(browser, user);

@@ -215,7 +215,7 @@ describe('POST /api/v1/oauth/token', () => {
       }
     });
 
-    it('are for what is no form, or too large', async () => {
+    it('are for a body that is not a form, or too large', async () => {
       const json = JSON.stringify({ grant_type: 'refresh_token', client_id: client.client_id });
       const unsupported = await raw(json, 'application/json');
       expect([400, 415]).toContain(unsupported.status);

@@ -109,7 +109,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       expect((await refresh(gatehouse, open, tokens.refresh_token)).status).toBe(200);
     });
 
-    it('ends a key for whoever holds it, without a client', async () => {
+    it('ends a key for its holder, without a client', async () => {
       for (const kind of ['secret', 'service', 'agent', 'personal', 'organization'] as const) {
         const key = await createCredential(gatehouse, tenant, kind, ['contacts:read']);
         await expectDone(await revoke({ token: key.secret }));
@@ -167,7 +167,7 @@ describe('POST /api/v1/oauth/revoke', () => {
     });
   });
 
-  it('refuses what is no such request', async () => {
+  it('refuses a malformed request', async () => {
     await expectOAuthError(await revoke({ client_id: open.client_id }), 400, 'invalid_request');
     const url = `${gatehouse.origin}/api/v1/oauth/revoke`;
     await expectOAuthError(await fetch(`${url}?token=x`), 405, 'invalid_request');

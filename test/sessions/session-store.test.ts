@@ -96,7 +96,7 @@ describe('sessions', () => {
     expect(await isAlive(await saved(ann))).toBe(true);
   });
 
-  it('are ordered anew when somebody signs in, and only then', async () => {
+  it('get a new place in the order when somebody signs in, and only then', async () => {
     const session = await saved(null);
     await revoke(ann);
     await store().save({ ...session, accountId: ann });
@@ -183,7 +183,7 @@ describe('sessions', () => {
     expect(await ids()).toEqual([alive.id]);
   });
 
-  it('go on under a new secret with their place in the order: what ended them meanwhile still does', async () => {
+  it('continue under a new secret with their place in the order: what ended them meanwhile still does', async () => {
     const id = `ses-${randomUUID()}`;
     const fields = {
       id,

@@ -205,7 +205,7 @@ describe('signing keys', () => {
     await expect(serverWith(TEST_SECRET_KEY).refresh()).rejects.toThrow();
   });
 
-  it('tell whoever wants to know of each change, once', async () => {
+  it('tell every listener of each change, once', async () => {
     const { dataSource, keyring } = gatehouse;
     const told: string[] = [];
     const keys = createSigningKeys({ dataSource, keyring, onChange: ({ id }) => told.push(id) });

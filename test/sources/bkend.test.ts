@@ -74,7 +74,7 @@ describe('bkend: managing API keys', () => {
       expectProblem(await get(`/contacts/${body.data.id}`, live.bearer), 404, 'not_found');
     });
 
-    it('and whoever manages the keys of one does not manage those of another', async () => {
+    it('and a manager of the keys of one does not manage those of another', async () => {
       const manager = { environment: 'test', scopes: ['api_keys:manage', 'products:read'] };
       const tester = createKeyDesk(gatehouse, await desk.issue(manager));
       const [live, test] = [await publishable(), await publishable({ environment: 'test' })];

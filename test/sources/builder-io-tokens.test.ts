@@ -16,7 +16,7 @@ import { createSpace } from '../support/spaces.js';
  * Builder.io's page on API keys, from personal access tokens to its end; public and private keys are in
  * builder-io.test.ts.
  *
- * Its words and ours: `btk-` is `bwp_pat_`; the scopes read and write are `access`; whoever has signed in manages
+ * Its words and ours: `btk-` is `bwp_pat_`; the scopes read and write are `access`; the signed-in user manages
  * their tokens with the browser's session and the proof that a page of ours is calling. That page itself, and clicking
  * through it, has tests in test/console and test/e2e.
  *

@@ -142,7 +142,7 @@ describe('Builder.io: public and private keys', () => {
       expectProblem(await create(other), 403, 'forbidden');
     });
 
-    // The tip: whoever has it writes, so it is of no use in a page, nor in an address.
+    // The tip: its holder writes, so it is of no use in a page, nor in an address.
     it('are kept secret: no client-side call works with one', async () => {
       const { bearer, secret } = privateKey;
       const body = { type: 'customer' };

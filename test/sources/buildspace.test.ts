@@ -12,7 +12,7 @@ import { expectProblem } from '../support/problems.js';
  * Buildspace's page on machine credentials, from its top to its advice on secrets; the rest is in
  * buildspace-tester.test.ts.
  *
- * Its words and ours: the internal admin surface is the operator's command line (and the API, for whoever manages
+ * Its words and ours: the internal admin surface is the operator's command line (and the API, for a caller who manages
  * keys); its header is `X-Bwp-Api-Token`; applications are contacts; an agent's binding is `bindings`; the admin
  * tester is `verify --routes --against`; a user's token is an access token, and what takes a user's session is
  * `/session` and `/personal-access-tokens`.
@@ -132,7 +132,7 @@ describe('Buildspace: machine credentials', () => {
   });
 
   describe('services and agents', () => {
-    it('a service is an actor of its own, told apart from its tenant', async () => {
+    it('a service is an actor of its own, distinct from its tenant', async () => {
       expect(service.secret).toMatch(/^bwp_svc_/);
       expect(await me(service)).toMatchObject({
         ...{ type: 'service', tenantId: tenant.id },
@@ -210,7 +210,7 @@ describe('Buildspace: machine credentials', () => {
     });
 
     // The third bullet.
-    it('the routes that manage credentials are no part of it, whatever the scopes', async () => {
+    it('the routes that manage credentials are not part of it, whatever the scopes', async () => {
       for (const kind of ['service', 'agent'] as const) {
         const managing = by(await issue(kind, ['api_keys:manage', 'spaces:manage']));
         const key = `/api-keys/${service.id}`;
@@ -274,7 +274,7 @@ describe('Buildspace: machine credentials', () => {
       await send('get', '/contacts', by(another)).expect(200);
     });
 
-    it('a leaked one too, where it stands at once on whoever has it', async () => {
+    it('a leaked one too, at once, for every holder', async () => {
       const { id, secret, bearer } = await issue('service', SCOPES);
       await desk.revoke(id).expect(204);
 

@@ -89,7 +89,7 @@ describe('BuildWorkPro: API keys in use', () => {
       await send('get', path, report).expect(200);
     });
 
-    it('a leaked one is ended at once, by whoever holds it if need be', async () => {
+    it('a leaked one is ended at once, by its holder if need be', async () => {
       const leaked = await issue();
       const answer = await post(gatehouse, 'revoke', { token: leaked.secret });
 
@@ -120,7 +120,7 @@ describe('BuildWorkPro: API keys in use', () => {
     });
 
     // Sentence 3.
-    it('is for good: another one is created', async () => {
+    it('is permanent: another one is created', async () => {
       const { id, ...revoked } = await issue();
       await desk.revoke(id).expect(204);
 

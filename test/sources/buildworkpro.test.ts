@@ -11,7 +11,7 @@ import { expectInvalid, expectProblem } from '../support/problems.js';
 /*
  * BuildWorkPro's page on API keys, from its top to the list of addresses; the rest is in buildworkpro-practice.test.ts.
  *
- * Its words and ours: what is clicked in its settings is asked of `/api/v1/api-keys`, by whoever carries
+ * Its words and ours: what is clicked in its settings is asked of `/api/v1/api-keys`, by a caller who carries
  * `api_keys:manage`.
  *
  * Deliberately different: keys for `test` are a world of their own, which that page expects of later; the list of
@@ -79,7 +79,7 @@ describe('BuildWorkPro: API keys', () => {
     });
 
     // The two prefixes.
-    it('live keys and test keys are told apart by what they start with', async () => {
+    it('live keys and test keys differ in what they start with', async () => {
       const test = await issue({ environment: 'test' });
 
       expect([key.secret.slice(0, 9), test.secret.slice(0, 9)]).toEqual(['bwp_live_', 'bwp_test_']);

@@ -16,9 +16,9 @@ import { expectProblem } from '../support/problems.js';
  * Deliberately different: a read token used to write is known and not allowed, so it is answered 403 and not 401; an
  * expired one is told so (`token_expired`). There is no PUT, which PATCH stands in for: it is 405 to all.
  *
- * Not about credentials: where the dashboard shows its tabs, the billing of its add-on (whoever manages keys makes
+ * Not about credentials: where the dashboard shows its tabs, the billing of its add-on (a manager of keys makes
  * one), its code examples and environment settings (headlines without a text), its further reading. HTTPS is asked of
- * the issuer in production, see test/config.test.ts; keeping a token in one's own environment is up to whoever has it.
+ * the issuer in production, see test/config.test.ts; keeping a token in one's own environment is up to its holder.
  */
 
 type Headers = Readonly<Record<string, string>>;
@@ -260,7 +260,7 @@ describe('ButterCMS: read and write tokens', () => {
       }
     });
 
-    // Don'ts 1 and 3: nobody can take it back, so that it is recognisable, and ended by whoever finds it.
+    // Don'ts 1 and 3: nobody can take it back, so that it is recognisable, and its finder can end it.
     it('a write token that was published is told by its looks, and ended by its finder', async () => {
       const published = await writeToken();
       expect(published.secret).toMatch(/^bwp_live_[0-9A-Za-z]{49}$/);

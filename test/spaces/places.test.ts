@@ -77,7 +77,7 @@ describe('X-Bwp-Space', () => {
   });
 
   it.each(['', 'x', 'Two', 'spc_', 'spc_x', 'SPC_01ARZ3NDEKTSV4RRFFQ69G5FAV', "spc_' OR true--"])(
-    'is 400 for %j, which is no id of a space',
+    'is 400 for %j, which is not the id of a space',
     async (space) => {
       expectProblem(await get({ 'X-Bwp-Space': space }), 400, 'bad_request');
     },

@@ -13,7 +13,7 @@ export function postContact(
     .send(body);
 }
 
-/** How many contacts are stored, whoever they belong to. */
+/** How many contacts are stored, for all tenants. */
 export async function countContacts({ database }: TestApp): Promise<number> {
   const [row] = await database.query<{ count: number }>('SELECT count(*)::int FROM contacts');
   return row?.count ?? NaN;

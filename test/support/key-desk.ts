@@ -31,7 +31,7 @@ export interface KeyDesk {
   revoke(id: string, fields?: object): Test;
 }
 
-/** @param by whoever holds this key */
+/** @param by the holder of this key */
 export function createKeyDesk({ http }: TestApp, { bearer }: TestKey): KeyDesk {
   const keys = '/api/v1/api-keys';
   const received = async (asked: Test) => {

@@ -10,7 +10,7 @@ import {
   type TestUser,
 } from './oauth.js';
 
-/** Where an answer leads; empty if it is no redirect. */
+/** Where an answer leads; empty if it is not a redirect. */
 export const locationOf = (answer: Response) => answer.headers.get('Location') ?? '';
 
 /** Sends a page's form; redirects are not followed. */

@@ -3,17 +3,17 @@ import pg from 'pg';
 import type { TestDatabase } from './database.js';
 import { until } from './until.js';
 
-/** A subject's lock, held by the test: whoever issues under the subject, or ends it, waits. */
+/** A subject's lock, held by the test: issuing under the subject, or ending it, waits. */
 export interface HeldLock {
   /** Does something in the transaction that holds the lock. */
   query(sql: string, values?: unknown[]): Promise<void>;
   /** Waits until so many others wait for this lock. */
   awaited(by?: number): Promise<void>;
-  /** Commits, which lets the others go on. */
+  /** Commits, which lets the others continue. */
   release(): Promise<void>;
 }
 
-/** @param mode as whoever ends the subject holds it, or as those who issue under it do */
+/** @param mode as it is held to end the subject, or to issue under it */
 export async function holdLock(
   database: TestDatabase,
   subject: string,
@@ -44,7 +44,7 @@ export function revokeUnder(lock: HeldLock, subject: string): Promise<void> {
   );
 }
 
-/** Waits until so many wait for a subject's lock, whoever holds it. */
+/** Waits until so many wait for a subject's lock, with any holder. */
 export async function waitersFor(
   database: TestDatabase,
   subject: string,

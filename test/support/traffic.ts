@@ -19,7 +19,7 @@ export interface Outcome {
   readonly answer: Answer;
 }
 
-/** Requests that go on until they are stopped. */
+/** Requests that continue until they are stopped. */
 export interface Traffic {
   readonly outcomes: readonly Outcome[];
   /** Waits for the last answers. Throws if a connection to the server broke. */

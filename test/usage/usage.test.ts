@@ -88,7 +88,7 @@ describe('GET /api/v1/usage', () => {
     },
   );
 
-  it('is not for publishable keys, nor for whoever lacks audit:read', async () => {
+  it('is not for publishable keys, nor for a caller who lacks audit:read', async () => {
     const publishable = await createCredential(gatehouse, tenant, 'publishable', ['audit:read']);
     expectProblem(await usage(publishable), 403, 'forbidden');
 

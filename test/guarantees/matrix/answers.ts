@@ -20,7 +20,7 @@ const SUCCESS: Readonly<Record<string, number>> = {
   ...{ GET: 200, HEAD: 200, POST: 201, PUT: 200, PATCH: 200, DELETE: 204 },
 };
 
-/** The answer where the method is not one of the path's, whoever asks. */
+/** The answer where the method is not one of the path's, for every caller. */
 export function answerToOtherMethod(method: string): string {
   return written(method, [405, 'method_not_allowed']);
 }
@@ -36,7 +36,7 @@ export function answerToNobody(method: string, path: string, isInQuery: boolean)
   return answerTo(method, path, () => [401, 'unauthorized']);
 }
 
-/** The answer to a request that presents something that is no good. */
+/** The answer to a request that presents something invalid. */
 export function answerToStranger(method: string, path: string): string {
   return answerTo(method, path, () => UNAUTHORIZED);
 }
