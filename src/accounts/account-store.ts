@@ -6,7 +6,7 @@ import { Account } from './account.entity.js';
 import { Membership, type MemberTenant } from './membership.entity.js';
 import { hashPassword, markOf } from './password.js';
 
-/** An account's place in a tenant. */
+/** An account's membership in a tenant. */
 export interface AccountMembership {
   readonly tenantId: string;
   readonly tenantName: string;
@@ -16,7 +16,7 @@ export interface AccountMembership {
   readonly createdAt: Date;
 }
 
-/** What is needed of an account to judge a password. */
+/** The account's members that a sign-in needs. */
 export type AccountToSignIn = Readonly<Pick<Account, 'id' | 'email' | 'name' | 'passwordHash'>>;
 
 /** A member of a tenant. */
@@ -32,36 +32,35 @@ export interface AccountStore {
   find(id: string): Promise<Account | undefined>;
   findByEmail(email: string): Promise<Account | undefined>;
   /**
-   * A new account.
-   * @param fields the password as it was chosen; only its argon2id hash is kept
+   * Creates an account.
+   * @param fields the plain password, of which only the argon2id hash is stored
    */
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
-  /** Records that what is sent to the account's address reaches its owner (`email_verified`). */
+  /** Records that the owner receives mail at the address (`email_verified`). */
   confirmEmail(accountId: string): Promise<void>;
-  /** Replaces the password. Sessions and tokens are another matter. */
+  /** Replaces the password. Does not end sessions or tokens. */
   setPassword(accountId: string, password: string): Promise<void>;
-  /** As `findByEmail`, with the time by which cookies of known browsers expire, in seconds since the epoch. */
+  /** As `findByEmail`, with the database's time, by which cookies of known browsers expire, in seconds since the epoch. */
   findToSignIn(
     email: string,
   ): Promise<{ readonly account: AccountToSignIn | undefined; readonly now: number }>;
-  /** Replaces the hash of a password by another one of the same password, unless that was replaced meanwhile. */
+  /** Replaces the hash by another one of the same password, unless the password was changed meanwhile. */
   renewHash(account: Pick<Account, 'id' | 'passwordHash'>, renewed: string): Promise<void>;
-  /** Whether the password is still the one of this mark. Waits for whoever is just replacing it. */
+  /** Whether the account still has the password of this mark. Waits for a concurrent change. */
   hasPassword(accountId: string, mark: string): Promise<boolean>;
   /** @returns false if the account is a member already */
   join(tenantId: string, accountId: string, role: Role): Promise<boolean>;
-  /** @returns false if the account is no member */
+  /** @returns false if the account is not a member */
   setRole(tenantId: string, accountId: string, role: Role): Promise<boolean>;
   /**
-   * Ends a membership, and nothing else: what was issued under it has to be revoked in the same
-   * transaction (`usr_…@tnt_…`), before.
-   * @returns false if the account is no member
+   * Deletes a membership. The caller must first revoke its subject (`usr_…@tnt_…`) in the same transaction.
+   * @returns false if the account is not a member
    */
   leave(tenantId: string, accountId: string): Promise<boolean>;
   findMembership(tenantId: string, accountId: string): Promise<AccountMembership | undefined>;
-  /** All places of an account, by the tenant's name; those in suspended tenants included. */
+  /** All memberships of an account, by the tenant's name, including suspended tenants. */
   listMemberships(accountId: string): Promise<readonly AccountMembership[]>;
-  /** A tenant's members, newest account first: up to `limit`, from behind the account `after`. */
+  /** A tenant's members, newest account first: up to `limit`, after the account `after`. */
   listMembers(
     tenantId: string,
     page: { limit: number; after?: string | undefined },
@@ -100,7 +99,7 @@ export function createAccountStore(manager: EntityManager): AccountStore {
       await accounts.update({ id: accountId }, { passwordHash: await hashPassword(password) });
     },
     async findToSignIn(email) {
-      // PostgreSQL takes no text with a NUL in it, and nobody has such an address.
+      // PostgreSQL text cannot contain NUL.
       const address = email.includes('\0') ? '' : normalizeEmail(email);
       const [row] = await manager.query<[{ now: string } & (AccountToSignIn | { id: null })]>(
         `SELECT extract(epoch FROM gatehouse_now())::bigint AS now, a.id, a.email, a.name,

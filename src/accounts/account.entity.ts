@@ -1,6 +1,6 @@
 import { Check, Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
 
-/** A person who signs in. One per email address, in as many tenants as there are memberships. */
+/** A user: one per email address, with a membership in each of their tenants. */
 @Entity('accounts')
 @Unique('accounts_email_key', ['email'])
 @Check('accounts_email_lower', 'email = lower(email)')
@@ -15,7 +15,7 @@ export class Account {
   @Column({ type: 'text', nullable: true })
   name!: string | null;
 
-  /** When its owner proved to receive what is sent to the address; `null` if nobody has. */
+  /** When the owner proved to receive mail at the address; `null` if unverified. */
   @Column({ type: 'timestamptz', name: 'email_verified_at', nullable: true })
   emailVerifiedAt!: Date | null;
 

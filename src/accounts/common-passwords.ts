@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
 
-/** Rows of keys and letters that are typed one after the other; digits run on past 9. */
+/** Keyboard rows and the alphabet, for sequences. Digits continue after 9. */
 const ROWS = [
   'abcdefghijklmnopqrstuvwxyz',
   '01234567890123456789',
@@ -20,17 +20,17 @@ const MONTH = '(?:0[1-9]|1[0-2])';
 const YEAR = '(?:19|20)\\d\\d';
 const DATE = new RegExp(`^(?:${DAY}${MONTH}${YEAR}|${MONTH}${DAY}${YEAR}|${YEAR}${MONTH}${DAY})$`);
 
-/** Copied along with a password, or added to get around this list. None of them is seen. */
+/** Invisible characters, copied along with a password or added to evade this list. */
 const UNSEEN = /^\s+|\s+$|\p{Default_Ignorable_Code_Point}/gu;
 
-/** @returns whether attackers try a password first, however its letters are capitalised, and whatever cannot be seen */
+/** @returns whether a password is common, regardless of case and invisible characters */
 export type IsCommonPassword = (normalized: string) => boolean;
 
 /**
- * Reads the list at the first question: 3 MB that only a process needs in which passwords are set. The list
- * leaves out patterns, which are recognised by rule (NIST SP 800-63B §5.1.1.2).
+ * Loads the list at the first use: 3 MB, needed only by processes that set passwords. Patterns are recognised by rule
+ * (NIST SP 800-63B §5.1.1.2).
  *
- * @param minLength shorter ones are refused anyway and need not be kept
+ * @param minLength shorter passwords are refused anyway and not loaded
  */
 export function createCommonPasswords(minLength: number): IsCommonPassword {
   let listed: ReadonlySet<string> | undefined;

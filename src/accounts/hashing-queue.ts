@@ -1,10 +1,10 @@
-/** Who waits: browsers that signed in to the account before are served first, in places of their own. */
+/** Browsers that signed in to the account before (`known`) have a queue of their own and go first. */
 export type Waiting = 'known' | 'unknown';
 
 /** Thrown when the queue is full. */
 export class HashingBusy extends Error {}
 
-/** Keeps password hashing to a part of the processor and of the thread pool. */
+/** Limits password hashing to a part of the CPU and of the thread pool. */
 export interface HashingQueue {
   /** Whether `run` would refuse now. */
   isFull(waiting: Waiting): boolean;
@@ -15,29 +15,28 @@ export interface HashingQueue {
 }
 
 /**
- * Hashes at once: half of libuv's four threads. The others stay free for what signs tokens there, however many
- * people sign in.
+ * Concurrent hashes: half of libuv's four threads. The others stay free to sign tokens.
  */
 const AT_ONCE = 2;
-/** Hashes that wait: about half a second of work. */
-const PLACES = 32;
+/** Queue length: about half a second of work. */
+const MAX_WAITING = 32;
 
 export function createHashingQueue(): HashingQueue {
   const queues: Readonly<Record<Waiting, (() => void)[]>> = { known: [], unknown: [] };
   let running = 0;
-  const isFull = (waiting: Waiting) => running >= AT_ONCE && queues[waiting].length >= PLACES;
+  const isFull = (waiting: Waiting) => running >= AT_ONCE && queues[waiting].length >= MAX_WAITING;
 
   return {
     isFull,
     state: () => ({ running, waiting: queues.known.length + queues.unknown.length }),
     async run(waiting, work) {
-      if (isFull(waiting)) throw new HashingBusy('too many passwords wait to be hashed');
+      if (isFull(waiting)) throw new HashingBusy('too many passwords are waiting to be hashed');
       if (running < AT_ONCE) running += 1;
       else await new Promise<void>((start) => queues[waiting].push(start));
       try {
         return await work();
       } finally {
-        // The turn is handed on, so that nobody who has just come overtakes.
+        // Hands the slot to the next in the queue, so that a new request cannot overtake.
         const next = queues.known.shift() ?? queues.unknown.shift();
         if (next === undefined) running -= 1;
         else next();

@@ -4,20 +4,20 @@ import type { Signer } from '../http/pagination.js';
 import { markOf } from './password.js';
 
 /**
- * Browsers that have signed in to an account before. Each keeps a cookie of signed entries, one an account. An entry
- * names its account only within the signature, and ends with the password that it was made under.
+ * Browsers that have signed in to an account before. Each has a cookie of signed entries, one per account. The account is
+ * part of the signed text only. An entry becomes invalid when the password changes.
  */
 export interface KnownDevices {
-  /** @returns the device's id if the cookie has a good entry for the account */
+  /** @returns the device's id if the cookie has a valid entry for the account */
   find(
     cookie: string | undefined,
     account: DeviceAccount | undefined,
     now: number,
   ): string | undefined;
   /**
-   * Adds an account that has just signed in, or prolongs its entry.
-   * @param device the id that `find` returned, if it did
-   * @returns what the cookie is to hold
+   * Adds or renews the entry of an account after a sign-in.
+   * @param device the id that `find` returned, if any
+   * @returns the new value of the cookie
    */
   remember(
     cookie: string | undefined,
@@ -37,13 +37,13 @@ interface Entry {
 
 export const DEVICE_LIFETIME_SECONDS = 90 * 86_400;
 
-/** Accounts that one browser is known to. */
+/** Maximum accounts per browser. */
 const MAX_ENTRIES = 5;
 const MAX_COOKIE = 1000;
 const ENTRY = /^([\w-]{22})\.(\d{1,11})\.([0-9a-f]{64})$/;
 const SEPARATOR = '~';
 
-/** In the place of an account that does not exist: finding nothing takes the same work. */
+/** Stands in for an account that does not exist, so that both cases take the same time. */
 const NOBODY: DeviceAccount = { id: '', passwordHash: '' };
 
 export function createKnownDevices(signer: Signer): KnownDevices {
@@ -68,7 +68,7 @@ export function createKnownDevices(signer: Signer): KnownDevices {
   };
 }
 
-/** The entries that have not expired; whether they are signed is another question. */
+/** The entries that have not expired. Their signatures are not checked here. */
 function read(cookie: string | undefined, now: number): readonly Entry[] {
   if (cookie === undefined || cookie.length > MAX_COOKIE) return [];
   return cookie

@@ -12,7 +12,7 @@ import {
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 
-/** As much of a tenant as its members see. */
+/** The tenant's members that its users see. */
 export interface MemberTenant {
   readonly id: string;
   readonly slug: string;
@@ -20,7 +20,7 @@ export interface MemberTenant {
   readonly suspendedAt: Date | null;
 }
 
-/** An account's place in a tenant. */
+/** An account's membership in a tenant. */
 @Entity('memberships')
 @Index('memberships_listed', ['tenantId', 'accountId'])
 @Check('memberships_role', `role IN ('company_admin', 'manager', 'member', 'field_crew', 'viewer')`)

@@ -2,16 +2,16 @@ import { z } from 'zod';
 
 import { createCommonPasswords } from './common-passwords.js';
 
-/** The longest password that is looked at, in bytes of UTF-8: a longer one is never hashed or normalised. */
+/** Maximum size in bytes of UTF-8. Longer passwords are never hashed or normalised: that would be a denial of service. */
 export const MAX_PASSWORD_BYTES = 1000;
 
-/** Characters of a new password (NIST SP 800-63B §5.1.1.2): each Unicode code point counts as one. */
+/** Minimum length of a new password in Unicode code points (NIST SP 800-63B §5.1.1.2). */
 const MIN_LENGTH = 8;
 const MAX_LENGTH = 200;
 
 const isCommon = createCommonPasswords(MIN_LENGTH);
 
-/** Whether a text has more bytes than a limit. It looks at no more of the text than needed. */
+/** Whether a text has more bytes than a limit. Reads no more of the text than needed. */
 export function isLongerThan(text: string, bytes: number): boolean {
   return text.length > bytes || Buffer.byteLength(text) > bytes;
 }
@@ -26,7 +26,7 @@ export function normalizePassword(password: string): string {
   return password.normalize('NFKC');
 }
 
-/** @returns why a password cannot be chosen, as the end of a sentence; `undefined` if it can */
+/** @returns the reason why a new password is refused, as the end of a sentence; `undefined` if it is accepted */
 export function passwordFault(password: string): string | undefined {
   const tooLong = `must have at most ${MAX_LENGTH} characters`;
   if (isLongerThan(password, MAX_PASSWORD_BYTES)) return tooLong;
@@ -38,7 +38,7 @@ export function passwordFault(password: string): string | undefined {
   return undefined;
 }
 
-/** A password that may be chosen. */
+/** Schema of a new password. */
 export const newPassword = z.string().superRefine((password, context) => {
   const message = passwordFault(password);
   if (message !== undefined) context.addIssue({ code: 'custom', message });

@@ -3,21 +3,21 @@ import { createHash, randomBytes } from 'node:crypto';
 
 import { normalizePassword } from './password-policy.js';
 
-/** argon2id with the least that OWASP recommends: 19 MiB, two passes, one lane. */
+/** argon2id with OWASP's minimum parameters: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
-/** What a password turned out to be. */
+/** The result of a password check. */
 export interface PasswordVerdict {
   readonly isRight: boolean;
-  /** Replaces the stored hash of a right password: that has parameters of the past, or is not normalised. */
+  /** A new hash of a correct password, if the stored one has old parameters or is not normalised. */
   readonly renewedHash?: string;
 }
 
 /**
- * Judges a password of at most `MAX_PASSWORD_BYTES`. It does the same work, and so takes the same time, whether
- * there is a hash to compare it with or not: no answer tells which accounts exist.
+ * Checks a password of at most `MAX_PASSWORD_BYTES`. It takes the same time with and without a stored hash, so that the
+ * timing does not reveal which accounts exist.
  *
- * @param stored the account's hash; `undefined` if there is no such account
+ * @param stored the account's hash; `undefined` for an unknown account
  */
 export type PasswordCheck = (
   stored: string | undefined,
@@ -29,13 +29,13 @@ export function hashPassword(password: string): Promise<string> {
   return hash(normalizePassword(password), PARAMETERS);
 }
 
-/** Tells one password from its successor, and nothing else about it. */
+/** A mark that changes with the password and reveals nothing about it. */
 export function markOf(passwordHash: string): string {
   return createHash('sha256').update(passwordHash).digest('hex');
 }
 
 export function createPasswordCheck(): PasswordCheck {
-  // Of a password that nobody has. Made ahead, or the first one to need it would wait longer.
+  // The hash of a random password, computed ahead so that its first use takes no longer.
   const nobody = hashPassword(randomBytes(32).toString('hex'));
   return async (stored, password) => {
     const normalized = normalizePassword(password);
@@ -43,7 +43,7 @@ export function createPasswordCheck(): PasswordCheck {
     let isRight = await verify(compared, normalized);
     let isCurrent = isRight && isMadeAsNow(compared);
     if (!isRight && normalized !== password) {
-      // Hashes from before passwords were normalised are of what was typed.
+      // Hashes of earlier releases are of passwords that were not normalised.
       isRight = await verify(compared, password);
       isCurrent = false;
     }

@@ -12,28 +12,28 @@ import { createKnownDevices, DEVICE_LIFETIME_SECONDS } from './known-devices.js'
 import { isLongerThan, MAX_PASSWORD_BYTES } from './password-policy.js';
 import { createPasswordCheck, markOf, type PasswordVerdict } from './password.js';
 
-/** Who signed in, and with which password: until a session has begun, it may be replaced. */
+/** A signed-in account, and a mark of the password, which may be replaced before the session is saved. */
 export interface SignedInAccount extends Readonly<Pick<Account, 'id' | 'email' | 'name'>> {
   readonly passwordMark: string;
 }
 
-/** What became of an attempt to sign in. `refused` says neither whether the account exists nor why. */
+/** The outcome of a sign-in attempt. `refused` reveals neither the reason nor whether the account exists. */
 export type SignInOutcome =
   | {
       readonly outcome: 'accepted';
       readonly account: SignedInAccount;
-      /** By which the browser is known from now on. */
+      /** Marks the browser as known to the account. */
       readonly deviceCookie: { readonly value: string; readonly lifetimeSeconds: number };
     }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'throttled'; readonly retryAfterSeconds: number }
-  /** Too many passwords are being hashed. It was not counted. */
+  /** Too many passwords are being hashed. The attempt is not counted. */
   | { readonly outcome: 'busy'; readonly retryAfterSeconds: number };
 
 /**
  * Checks an email address and a password.
- * @param attempt `address` is the client's; it is limited too (an IPv6 address with its whole /64).
- *   `deviceCookie` is what the browser was given when it signed in before
+ * @param attempt `address` is the client's, which is limited too (IPv6 by /64). `deviceCookie` is the cookie of an earlier
+ *   sign-in
  */
 export type SignIn = (attempt: {
   readonly email: string;
@@ -45,15 +45,15 @@ export type SignIn = (attempt: {
 const WINDOW_SECONDS = 300;
 const perWindow = (count: number): AttemptLimit => ({ count, seconds: WINDOW_SECONDS });
 
-/** Attempts of which those are given back that turned out right (`wrong`), or wrong (`right`). */
+/** Limits of wrong and of right passwords. An attempt takes from both, and the one that does not apply is given back. */
 const LIMITS = {
   wrong: {
-    /** What one address may try on one account: few, which locks out nobody but that address. */
+    /** One address on one account: few, because it locks out only that address. */
     'account from': perWindow(10),
-    /** What all unknown browsers may try on one account: more, since reaching it locks them all out. */
+    /** All unknown browsers on one account: more, because it locks all of them out. */
     account: perWindow(50),
     address: perWindow(60),
-    /** What a browser may try that signed in to the account before, instead of all the others. */
+    /** A browser that signed in to the account before. Replaces the other limits for it. */
     device: perWindow(10),
   },
   right: {
@@ -82,13 +82,13 @@ interface Dependencies {
 }
 
 /**
- * Signing in with email and password. Wrong ones are limited by account (whether or not it exists) and by address, right ones
- * by both too, exactly so over all replicas and under parallel attempts: each is counted before its password is looked
- * at, and given back where it does not belong. A browser that signed in to the account before has a bucket of its
- * own, so that nobody else can lock it out.
+ * Sign-in with email and password. Attempts are limited by account, existing or not, and by address. The limits are exact
+ * across replicas and under concurrency: each attempt is counted before its password is checked, and given back if it
+ * does not count. A browser that signed in to the account before has its own limit, so that an attacker cannot lock it
+ * out.
  *
- * Refused attempts are noted for the audit log in the background: an entry is made for accounts that exist, and the
- * time that it takes would tell.
+ * Refused attempts are written to the audit log in the background: only existing accounts have entries, and the time to
+ * write one would reveal that.
  */
 export function createSignIn({
   dataSource,
@@ -98,11 +98,11 @@ export function createSignIn({
 }: Dependencies): SignIn {
   const checkPassword = createPasswordCheck();
   const accounts = createAccountStore(dataSource.manager);
-  // Not in anybody's transaction: what was attempted counts, whatever becomes of the rest.
+  // Outside of transactions, so that a rollback does not undo the count.
   const attempts = createAttemptStore(dataSource.manager);
   const devices = createKnownDevices(keyring);
 
-  /** @returns when to try again, if the attempt may not go on */
+  /** @returns the seconds to wait, if the attempt is over a limit */
   async function take(buckets: readonly Bucket[]): Promise<number | undefined> {
     const taken: Bucket[] = [];
     for (const bucket of buckets) {
@@ -173,7 +173,7 @@ export function createSignIn({
   };
 }
 
-/** What an attempt counts on. The address comes first: one that is spent cannot use up those of accounts. */
+/** The limits that an attempt counts on. The address comes first, so that a blocked address cannot use up accounts. */
 function bucketsOf({
   source,
   email,
@@ -184,7 +184,7 @@ function bucketsOf({
   device: string | undefined;
 }): readonly Bucket[] {
   const account = normalizeEmail(email);
-  // Hashed: the counters should not be a list of who tried to sign in.
+  // Hashed, so that the counters do not list email addresses.
   const wrong = (name: keyof (typeof LIMITS)['wrong'], of: string): Bucket => ({
     name: `sign-in ${name} ${fingerprint(of)}`,
     limit: LIMITS.wrong[name],

@@ -27,8 +27,8 @@ const FACTS = `
     CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END)`;
 
 /**
- * Clients are looked up like every other credential, many at once: by the digests of their secrets, those
- * that have none by their ids, which need no quoting either.
+ * Batched lookups of clients: by digest of the secret, or by id for public clients. Neither needs quoting in an array
+ * literal.
  */
 export const CLIENT_QUERIES: LookupQueries<'clients' | 'clients_by_id'> = {
   clients: (digests) => `
@@ -36,24 +36,24 @@ export const CLIENT_QUERIES: LookupQueries<'clients' | 'clients_by_id'> = {
   clients_by_id: (ids) => `SELECT id, ${FACTS} FROM clients WHERE id = ANY (${ids}::text[])`,
 };
 
-/** Who calls one of OAuth's own endpoints. */
+/** The client that calls one of OAuth's endpoints. */
 export interface AuthenticatedClient {
   readonly id: string;
-  /** Whether it proved to be itself: a public client only says its name. */
+  /** Whether it authenticated with a secret. A public client only sends its id. */
   readonly isConfidential: boolean;
   /** Whether it registered for the grant type `refresh_token`. */
   readonly mayRefresh: boolean;
-  /** By which its id_tokens are signed. */
+  /** Its `id_token_signed_response_alg`. */
   readonly idTokenAlgorithm: SigningAlgorithm;
-  /** Origins that may read what it is answered (CORS). */
+  /** Origins that may read the response (CORS). */
   readonly readers: () => Readers;
 }
 
-/** Authenticates a client (RFC 6749 §2.3), for the endpoints that the protocol's library does not answer. */
+/** Authenticates a client (RFC 6749 §2.3) at the endpoints that do not use oidc-provider. */
 export interface ClientAuthentication {
   /**
-   * By `client_secret_basic` or `client_secret_post`; a public client by its `client_id` alone.
-   * @throws OAuthError 401 `invalid_client`, 400 `invalid_request` for two ways at once
+   * Accepts `client_secret_basic`, `client_secret_post`, and the `client_id` alone for public clients.
+   * @throws OAuthError 401 `invalid_client`, 400 `invalid_request` for two methods at once
    * @throws Problem `service_unavailable`
    */
   authenticate(ctx: Context, form: Form): Promise<AuthenticatedClient>;
@@ -83,7 +83,7 @@ export function createClientAuthentication({
         return isConfidential ? await reasonFor(id) : 'unknown client';
       }
       if (state !== 'good') return 'blocked client';
-      // Who has a secret says it.
+      // A confidential client must present its secret.
       if (!isConfidential && method !== 'none') return 'client_secret is missing';
       if (isConfidential && method === 'none') return 'wrong client_secret';
       if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) {
@@ -101,7 +101,7 @@ export function createClientAuthentication({
     }
   }
 
-  /** Why no client has this id and the secret that was presented with it. */
+  /** The reason why a lookup by id and secret found nothing, for the log. */
   async function reasonFor(id: string): Promise<ClientRefusal> {
     const row = await lookup.find('clients_by_id', [id]);
     return row === undefined ? 'unknown client' : 'wrong client_secret';

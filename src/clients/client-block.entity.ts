@@ -2,7 +2,7 @@ import { CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn }
 
 import { Client } from './client.entity.js';
 
-/** A tenant's refusal of a client: nobody can authorize it there. */
+/** A tenant's block of a client: its members cannot authorize the client there. */
 @Entity('client_blocks')
 @Index('client_blocks_of_tenant', ['tenantId'])
 export class ClientBlock {

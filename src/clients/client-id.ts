@@ -7,8 +7,8 @@ import { withoutLoopbackPort } from './redirect-uri.js';
 const HEX_DIGITS_OF_128_BITS = 32;
 
 /**
- * What is kept of a public client: loopback redirects without their ports, and lists in an order
- * of their own. All installations of an app have the same, and so does the row, whoever made it.
+ * The canonical metadata of a public client: loopback redirects without ports, and sorted lists. It is equal for all
+ * installations of an app.
  */
 export function publicForm(metadata: ClientMetadata): ClientMetadata {
   const sorted = (values: readonly string[]) => [...new Set(values)].toSorted();
@@ -27,13 +27,12 @@ export function publicForm(metadata: ClientMetadata): ClientMetadata {
 }
 
 /**
- * The id of a public client: 128 bits of the SHA-256 of everything that is kept of it, as JSON
- * with its members in alphabetical order. It depends on nothing else, so that no rotation of keys
- * and no other server makes another client of the same app.
+ * The id of a public client: 128 bits of the SHA-256 of its canonical metadata, as JSON with sorted members. It depends on
+ * nothing else, so that the same app keeps its id after a key rotation and on every server.
  */
 export function publicClientId(metadata: ClientMetadata): string {
   const { scope, ...kept } = publicForm(metadata);
-  // The catalogue's order may change.
+  // Sorted, because the catalogue's order may change.
   const words = scope === undefined ? {} : { scope: scope.split(' ').toSorted().join(' ') };
   const members = Object.entries({ ...kept, ...words }).toSorted(([a], [b]) => (a < b ? -1 : 1));
   const canonical = JSON.stringify(Object.fromEntries(members));

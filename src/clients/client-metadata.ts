@@ -17,20 +17,20 @@ import {
 } from './metadata-members.js';
 import { isNativeRedirect, type IsHostAllowed } from './redirect-uri.js';
 
-/** What is kept of a client's registration (RFC 7591 §2), under the names of the RFC. */
+/** The stored metadata of a client (RFC 7591 §2). */
 export interface ClientMetadata {
   readonly client_name: string;
-  /** Loopback redirects of public clients are kept without their port. */
+  /** Loopback redirects of public clients are stored without their port. */
   readonly redirect_uris: readonly string[];
   readonly grant_types: readonly string[];
   readonly response_types: readonly string[];
   readonly token_endpoint_auth_method: AuthMethod;
   readonly application_type: 'web' | 'native';
-  /** Absent from clients that registered when there was no choice: `FORMER_SIGNING_ALGORITHM`. */
+  /** Absent for clients of earlier releases, which had no choice: `FORMER_SIGNING_ALGORITHM` applies. */
   readonly id_token_signed_response_alg?: SigningAlgorithm;
-  /** Where the user may be sent after signing out; kept like `redirect_uris`. */
+  /** Allowed destinations after a logout, stored like `redirect_uris`. */
   readonly post_logout_redirect_uris?: readonly string[];
-  /** In the catalogue's order; absent if the client may ask for anything. */
+  /** In the catalogue's order; absent if the client may request any scope. */
   readonly scope?: string;
   readonly contacts?: readonly string[];
   readonly client_uri?: string;
@@ -39,7 +39,7 @@ export interface ClientMetadata {
   readonly software_version?: string;
 }
 
-/** Of everything that is kept of one client, as JSON. */
+/** Maximum size of a client's stored metadata, as JSON. */
 const MAX_BYTES = 8 * 1024;
 
 /** Values for an absent `token_endpoint_auth_method` and `id_token_signed_response_alg`. */
@@ -51,19 +51,18 @@ export interface MetadataDefaults {
 const DEFAULTS: MetadataDefaults = { authMethod: 'none', algorithm: DEFAULT_SIGNING_ALGORITHM };
 
 /**
- * Reads what a client says about itself (RFC 7591 §2). Members that are null or empty count as
- * absent. Unknown members, scopes and grant types are dropped, and links and contacts that are not
- * acceptable: the answer shows what was kept.
+ * Validates client metadata (RFC 7591 §2). Null and empty members count as absent. Unknown members, scopes and grant
+ * types are dropped, as are invalid links and contacts. The response shows the stored metadata.
  *
- * If every scope was dropped, `scope` counts as omitted: the client may ask for any.
+ * If every scope was dropped, `scope` is treated as omitted.
  *
  * @param value the request's JSON
- * @param defaults stand in for members that are absent
+ * @param defaults values for absent members
  * @throws OAuthError 400 `invalid_redirect_uri` or `invalid_client_metadata` (RFC 7591 §3.2.2)
  */
 export type MetadataReader = (value: unknown, defaults?: MetadataDefaults) => ClientMetadata;
 
-/** @param isHostAllowed which private names the operator allows in redirect URIs */
+/** @param isHostAllowed whether the operator allows a private host in redirect URIs */
 export function createMetadataReader(isHostAllowed: IsHostAllowed): MetadataReader {
   const members = registrationMembers(isHostAllowed);
   const names = Object.keys(members.shape);
@@ -86,13 +85,13 @@ export function createMetadataReader(isHostAllowed: IsHostAllowed): MetadataRead
     };
     const metadata = membersWithContent(read, Object.keys(read)) as unknown as ClientMetadata;
     if (Buffer.byteLength(JSON.stringify(metadata)) > MAX_BYTES) {
-      throw refusal(`The metadata may have ${MAX_BYTES} bytes.`);
+      throw refusal(`The metadata may have at most ${MAX_BYTES} bytes.`);
     }
     return metadata;
   };
 }
 
-/** The metadata as an answer shows it: with the values that hold for absent members. */
+/** The metadata as responses show it, with the defaults of absent members. */
 export function shownMetadata(metadata: ClientMetadata) {
   return {
     id_token_signed_response_alg: FORMER_SIGNING_ALGORITHM,
@@ -102,8 +101,8 @@ export function shownMetadata(metadata: ClientMetadata) {
 }
 
 /**
- * The name that users are shown of a client that does not name itself: its host, or its scheme. It
- * does not depend on the order of the URIs, since the id of a public client must not.
+ * The name of a client without `client_name`: its host or scheme. It does not depend on the order of the URIs, because
+ * the id of a public client must not.
  */
 function nameFrom(redirectUris: readonly string[]): string {
   const sorted = redirectUris.toSorted();
@@ -121,7 +120,7 @@ const REDIRECT_MEMBERS: ReadonlySet<unknown> = new Set([
   'post_logout_redirect_uris',
 ]);
 
-/** The first fault, by member. Nothing that was sent is repeated. */
+/** The first fault, by member. It never quotes the request. */
 function toOAuthError({ issues }: z.ZodError): OAuthError {
   const inRedirect = issues.find(({ path: [member] }) => REDIRECT_MEMBERS.has(member));
   const issue = inRedirect ?? issues[0];
@@ -144,7 +143,7 @@ export function changedMembers(before: ClientMetadata, after: ClientMetadata): r
   });
 }
 
-/** Whether the two look different to an operator who verifies a client. */
+/** Whether a change affects what the operator verified. */
 export function isShownOtherwise(before: ClientMetadata, after: ClientMetadata): boolean {
   const shown = ({
     client_name,

@@ -6,14 +6,14 @@ import { isClientId } from './client-id.js';
 import type { ClientMetadata } from './client-metadata.js';
 import { Client } from './client.entity.js';
 
-/** A place in the list of clients. It outlives the client that it was taken from. */
+/** A position in the list of clients. It stays valid after its client was deleted. */
 export interface ClientPosition {
-  /** As PostgreSQL writes it: a JavaScript date would lose the microseconds. */
+  /** Text with microseconds, which a Date would lose. */
   readonly createdAt: string;
   readonly id: string;
 }
 
-/** Which clients of the list are meant: up to `limit`, from behind `after`. */
+/** A page of the list: up to `limit` clients after `after`. */
 export interface ClientPage {
   readonly limit: number;
   readonly after?: ClientPosition | undefined;
@@ -28,11 +28,11 @@ export interface ListedClient extends Readonly<
 
 export interface ClientStore {
   find(id: string): Promise<Client | undefined>;
-  /** As `find`, for a client that registers again: it is kept for the whole time from now on. */
+  /** As `find`, for a client that registers again. Restarts the time for which an unused client is kept. */
   findAndRenew(id: string): Promise<Client | undefined>;
-  /** As `find`; nobody else can change it until the transaction ends. Issuing under it goes on. */
+  /** As `find`, with a row lock against changes until the transaction ends. Tokens can still be issued under it. */
   findForUpdate(id: string): Promise<Client | undefined>;
-  /** @returns whether it is new; one that is there stays as it is */
+  /** @returns whether it was inserted; an existing client is not changed */
   insertPublic(id: string, metadata: ClientMetadata): Promise<boolean>;
   insertConfidential(fields: {
     readonly id: string;
@@ -40,27 +40,27 @@ export interface ClientStore {
     readonly secret: Digest;
     readonly registration: Digest;
   }): Promise<void>;
-  /** Replaces the metadata. Verification is of what was seen: it ends if `endsVerification`. */
+  /** Replaces the metadata. Revokes the operator's verification if `endsVerification`. */
   update(id: string, metadata: ClientMetadata, endsVerification: boolean): Promise<void>;
   /** Stores the secret's digest under another key, unless it was replaced meanwhile. */
   moveSecretDigest(id: string, former: string, digest: Digest): Promise<void>;
   /** Stores the registration token's digest under another key. */
   moveRegistrationDigest(id: string, digest: Digest): Promise<void>;
   /**
-   * Deletes it with its grants, consents and blocks. What was issued must have been revoked before.
-   * @returns whether it was there
+   * Deletes it with its grants, consents and blocks. Its tokens must be revoked first.
+   * @returns whether it existed
    */
   delete(id: string): Promise<boolean>;
   /** Newest first. */
   list(page: ClientPage): Promise<readonly ListedClient[]>;
   /**
-   * Blocks or unblocks it, for everybody or for one tenant.
+   * Blocks or unblocks it, for all tenants or for one.
    * @returns whether that changed anything
    */
   setBlocked(id: string, tenantId: string | null, isBlocked: boolean): Promise<boolean>;
-  /** The tenants that blocked it for themselves. */
+  /** The tenants that block it. */
   listBlockingTenants(id: string): Promise<readonly string[]>;
-  /** Whether nobody can use it there: blocked by the operator, or by this tenant. */
+  /** Whether the operator or this tenant blocks it. */
   isBlocked(tenantId: string, id: string): Promise<boolean>;
   /** @returns whether that changed anything */
   setVerified(id: string, isVerified: boolean): Promise<boolean>;
@@ -88,7 +88,7 @@ export function createClientStore(manager: EntityManager): ClientStore {
       return (await query.setLock('for_no_key_update').getOne()) ?? undefined;
     },
     async insertPublic(id, metadata) {
-      // Waits for whoever is just inserting the same one.
+      // Waits for a concurrent insert of the same client.
       const { raw } = await clients
         .createQueryBuilder()
         .insert()
@@ -157,7 +157,7 @@ export function createClientStore(manager: EntityManager): ClientStore {
 
 /**
  * Extends the time for which an unused client is kept, at most once a day.
- * @returns whether it is still there
+ * @returns whether it exists
  */
 async function renew(manager: EntityManager, id: string): Promise<boolean> {
   const [row] = await manager.query<[{ kept: boolean }]>(

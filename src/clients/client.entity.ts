@@ -2,7 +2,7 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from '
 
 import type { ClientMetadata } from './client-metadata.js';
 
-/** A registered application (RFC 7591). Public ones share a row: their id is derived from what is kept of them. */
+/** A registered client (RFC 7591). Installations of a public client share a row, because its id derives from the metadata. */
 @Entity('clients')
 @Unique('clients_secret_digest_key', ['secretDigest'])
 @Unique('clients_registration_digest_key', ['registrationDigest'])
@@ -21,7 +21,7 @@ export class Client {
   @Column('text')
   name!: string;
 
-  /** As registered, without the client's id and secrets. */
+  /** The registered metadata, without the client's id and secrets. */
   @Column('jsonb')
   metadata!: ClientMetadata;
 
@@ -31,14 +31,14 @@ export class Client {
   @Column({ type: 'text', name: 'secret_digest_key_id', collation: 'C', nullable: true })
   secretDigestKeyId!: string | null;
 
-  /** Of the registration access token; public clients have a derived one, which is not stored. */
+  /** Digest of the registration access token. Those of public clients are derived and not stored. */
   @Column({ type: 'text', name: 'registration_digest', collation: 'C', nullable: true })
   registrationDigest!: string | null;
 
   @Column({ type: 'text', name: 'registration_digest_key_id', collation: 'C', nullable: true })
   registrationDigestKeyId!: string | null;
 
-  /** Whether the operator knows who is behind it; the consent page warns otherwise. */
+  /** Whether the operator verified who runs it. The consent page warns otherwise. */
   @Column({ type: 'boolean', name: 'is_verified', default: false })
   isVerified!: boolean;
 
@@ -47,8 +47,8 @@ export class Client {
   blockedAt!: Date | null;
 
   /**
-   * When it last registered, as long as that is all it did. Null from its first grant on, and once
-   * the operator or a tenant has decided about it.
+   * When it last registered, while unused. Null after its first grant, and after a decision of the operator or of a tenant
+   * about it.
    */
   @Column({
     type: 'timestamptz',

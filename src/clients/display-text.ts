@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { boundedText } from '../http/bounded.js';
 
-/** Characters that cannot be seen are left out; so many more may be sent. */
+/** Input may be longer than the limit by this factor, because invisible characters are removed. */
 const SENT_PER_KEPT = 2;
 
 /**
@@ -12,11 +12,11 @@ const SENT_PER_KEPT = 2;
 const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Co}\u2800]/gu;
 
 /**
- * Text from a stranger that users are shown, on one line: blanks of any kind become one space,
- * invisible characters are left out, the rest is composed (NFC).
+ * Untrusted text for display on one line: whitespace becomes one space, invisible characters are removed, the rest is
+ * normalized (NFC).
  *
- * They are left out and not refused: names use some of them in good faith, such as the joiners
- * within emoji. The length is bounded first, because composing is quadratic in combining marks.
+ * Invisible characters are removed instead of refused, because legitimate names contain some, such as the joiners in
+ * emoji. The length is limited first, because NFC is quadratic in combining marks.
  */
 export function displayText(max: number) {
   const message = `may have ${max} characters`;
@@ -24,7 +24,7 @@ export function displayText(max: number) {
     .string()
     .refine(
       (value) => value.isWellFormed() && !value.includes('\0'),
-      'holds characters that are not allowed',
+      'contains characters that are not allowed',
     )
     .transform((value) =>
       value

@@ -13,15 +13,15 @@ const GRANT_TYPES = ['authorization_code', 'refresh_token'];
 const MAX_REDIRECTS = 10;
 const MAX_CONTACTS = 10;
 
-/** Bounds of what is looked at, before anything is left out of it. */
+/** Limits of the input, before anything is dropped. */
 const MAX_ITEMS = 100;
 const MAX_TEXT = 4000;
-/** Empty and repeated ones included. Each is parsed as a URL, which is dear. */
+/** Including empty and repeated ones. Parsing a URL is expensive. */
 const MAX_SENT_REDIRECTS = 2 * MAX_REDIRECTS;
 
 export const MAX_NAME = 200;
 
-/** The values of `known` among those given, in its order; the others are dropped. */
+/** The given values that are in `known`, in its order. */
 const anyOf = (known: readonly string[]) =>
   boundedList(MAX_ITEMS, z.string()).transform((given) =>
     known.filter((value) => given.includes(value)),
@@ -39,7 +39,7 @@ const redirectUris = (isHostAllowed: IsHostAllowed) =>
     .transform(unique)
     .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`));
 
-/** A link for people to follow; one that is not acceptable is dropped. */
+/** A link for users. An invalid one is dropped. */
 const link = boundedText(
   MAX_TEXT,
   z
@@ -52,7 +52,7 @@ const link = boundedText(
 
 const email = boundedText(254, z.string().trim().pipe(z.email()));
 
-/** The addresses among one value or a list; everything else is dropped. */
+/** The email addresses in one value or a list. Everything else is dropped. */
 const emails = z
   .unknown()
   .transform((value): string[] => {
@@ -63,9 +63,9 @@ const emails = z
   .default([]);
 
 /**
- * How each member of a registration is read (RFC 7591 §2). Members that are not listed are dropped.
+ * Schemas of the members of a registration (RFC 7591 §2). Other members are dropped.
  *
- * @param isHostAllowed which private names the operator allows in redirect URIs
+ * @param isHostAllowed whether the operator allows a private host in redirect URIs
  */
 export function registrationMembers(isHostAllowed: IsHostAllowed) {
   return z.object({
@@ -81,7 +81,7 @@ export function registrationMembers(isHostAllowed: IsHostAllowed) {
       .enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`)
       .optional(),
     application_type: z.enum(['web', 'native'], 'must be web or native').optional(),
-    // An unknown one is replaced by the default (RFC 7591 §3.2.1), as the answer shows.
+    // An unknown algorithm is replaced by the default (RFC 7591 §3.2.1).
     id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS).optional().catch(undefined),
     post_logout_redirect_uris: redirectUris(isHostAllowed).optional(),
     scope: boundedText(MAX_TEXT, z.string().transform(requestable)).optional(),
@@ -94,14 +94,13 @@ export function registrationMembers(isHostAllowed: IsHostAllowed) {
   });
 }
 
-/** The addresses of both members, `contact` first; those beyond the bound are dropped. */
+/** The addresses of both members, `contact` first, up to the maximum. */
 export function joinContacts(contact: readonly string[], contacts: readonly string[]) {
   return unique([...contact, ...contacts]).slice(0, MAX_CONTACTS);
 }
 
 /**
- * The members of a schema that an object holds and that say something. Null and empty members count
- * as absent, in lists too.
+ * The schema's members of an object, without null and empty values, which count as absent. Applies to list items too.
  */
 export function membersWithContent(
   value: object,
@@ -126,8 +125,8 @@ function isEmpty(value: unknown): boolean {
 }
 
 /**
- * The scopes that a client can ask for, as one text in the catalogue's order. Empty if it can ask
- * for any: it named all of them, or none that is known.
+ * The scopes that a client can request, in the catalogue's order. Empty if it can request any, because it named all of
+ * them or no known one.
  */
 function requestable(scope: string): string {
   const given = new Set(scope.split(/\s+/));

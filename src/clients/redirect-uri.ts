@@ -4,30 +4,29 @@ import { parseUrl } from '../http/url.js';
 
 const MAX_LENGTH = 2000;
 
-/** RFC 3986 §2: other characters are not part of a URI, and readers treat them differently. */
+/** Characters that RFC 3986 §2 does not allow. Parsers treat them differently. */
 const NOT_IN_URIS = /[^\x21-\x7e]|["<>\\^`{|}]/;
 
-/** Plain HTTP is for the machine that the browser runs on (RFC 8252 §7.3), under these names only. */
+/** Hosts for which `http` is allowed (RFC 8252 §7.3). */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d*)?(?=[/?]|$)/i;
 
 /**
- * Names that are resolved within a machine or a network, never on the Internet (RFC 6761, RFC 6762
- * appendix G, RFC 8375, RFC 9476; `corp`, `home`, `mail` are never delegated).
+ * Suffixes of names that never resolve on the public Internet (RFC 6761, RFC 6762 appendix G, RFC 8375, RFC 9476; `corp`,
+ * `home` and `mail` are never delegated).
  */
 const PRIVATE_SUFFIXES: readonly string[] =
   `localhost local localdomain localnet internal intranet intra private priv lan home homelan
    home.arpa in-addr.arpa ip6.arpa corp mail workgroup router gateway station belkin dlink
    invalid alt`.split(/\s+/);
 
-/** Whether the operator allows a name that is not public, in canonical form and without a last dot. */
+/** Whether the operator allows a private host, given in canonical form without a trailing dot. */
 export type IsHostAllowed = (host: string) => boolean;
 
 const NO_HOST: IsHostAllowed = () => false;
 
 /**
- * Allows the hosts of a list: names, and suffixes that begin with a dot (`.lan` stands for every
- * name below `lan`).
+ * Allows the hosts of a list: names, and suffixes that begin with a dot (`.lan` allows every name below `lan`).
  *
  * @param allowed in lower case
  */
@@ -37,8 +36,7 @@ export function createHostRule(allowed: readonly string[]): IsHostAllowed {
 }
 
 /**
- * Schemes that run, show or fetch something instead of waking an app, or that wake one that does
- * what the URI says without asking.
+ * Schemes that execute, show or fetch something, or that start an app which obeys the URI without asking.
  */
 const REFUSED_SCHEMES: ReadonlySet<string> = new Set([
   ...['javascript', 'vbscript', 'livescript', 'jscript', 'mocha', 'data', 'blob', 'about'],
@@ -91,19 +89,18 @@ const REFUSED_SCHEMES: ReadonlySet<string> = new Set([
   ...['acrobat', 'applescript', 'x-apple', 'x-man-page', 'x-help-action', 'message', 'vnd'],
 ]);
 
-/** Whole families: `ms-word:`, `chrome-extension:`, `web+…` (any site can claim it), `http+unix:`. */
+/** Families of schemes: `ms-word:`, `chrome-extension:`, `web+…` (any site can claim it), `http+unix:`. */
 const REFUSED_FAMILY =
   /^(ms|microsoft|windows|chrome|moz|edge|safari|x-apple|web|https?|wss?|jar)([-+]|$)|script$|-(extension|untrusted)$/;
 
 /**
  * The reason why a URI cannot be registered as a redirect URI; `undefined` if it can.
  *
- * Admitted are `https` to public names, `http` to the loopback interface on any port (RFC 8252
- * §7.3) and private-use schemes (§7.1). A public name that resolves to a private address is not
- * noticed: the browser follows a redirect, this server never does.
+ * Allowed are `https` to public names, `http` to loopback on any port (RFC 8252 §7.3), and private-use schemes (§7.1).
+ * Names are not resolved: browsers follow redirects, this server never does.
  *
- * @param isHostAllowed the private names that the operator allows too, with `https`
- * @returns a few words for the client's developer, that never quote the URI
+ * @param isHostAllowed whether the operator allows a private host, with `https`
+ * @returns a reason for the client's developer, which never quotes the URI
  */
 export function redirectUriFault(
   uri: string,
@@ -111,14 +108,14 @@ export function redirectUriFault(
 ): string | undefined {
   const fault = textFault(uri);
   if (fault !== undefined) return fault;
-  // RFC 6749 §3.1.2: an empty fragment is one too.
+  // RFC 6749 §3.1.2, including an empty fragment.
   if (uri.includes('#')) return 'has a fragment';
   const scheme = schemeOf(uri);
   if (scheme === 'https') return publicHttpsFault(uri, isHostAllowed);
   return scheme === 'http' ? loopbackFault(uri) : privateUseFault(uri, scheme);
 }
 
-/** The reason why a URI is not an `https` URL on an admitted host; `undefined` if it is. */
+/** The reason why a URI is not an `https` URL with an allowed host; `undefined` if it is. */
 export function publicHttpsFault(
   uri: string,
   isHostAllowed: IsHostAllowed = NO_HOST,
@@ -130,15 +127,14 @@ export function publicHttpsFault(
   return isAdmitted ? undefined : 'leads to a private or reserved host';
 }
 
-/** The URI as it is compared: without the port if it is `http` on loopback (RFC 8252 §7.3). */
+/** The URI for comparison: without the port if it is `http` on loopback (RFC 8252 §7.3). */
 export function withoutLoopbackPort(uri: string): string {
   return uri.replace(LOOPBACK, '$1');
 }
 
 /**
- * Whether a redirect URI that an authorization request presents is the registered one: the same
- * to the byte (RFC 9700 §4.1.3), except for the port on loopback, which a native app gets from its
- * system at each start, whatever its `application_type`.
+ * Whether a presented redirect URI equals the registered one byte for byte (RFC 9700 §4.1.3). The port on loopback may
+ * differ for any `application_type`, because a native app gets a new one at each start.
  */
 export function isRegisteredRedirect(registered: string, presented: string): boolean {
   if (presented === registered) return true;
@@ -149,14 +145,14 @@ export function isRegisteredRedirect(registered: string, presented: string): boo
 }
 
 /**
- * Whether only its owner can receive what is sent there. Any app on a device can listen on its
- * loopback interface or claim a private-use scheme (RFC 8252 §8.6).
+ * Whether only the registered client can receive a redirect to the URI. Any app on a device can listen on loopback or
+ * claim a private-use scheme (RFC 8252 §8.6).
  */
 export function isAuthenticatedRedirect(uri: string): boolean {
   return schemeOf(uri) === 'https';
 }
 
-/** Whether it leads to an app on the user's own device: loopback or a private-use scheme. */
+/** Whether the URI leads to an app on the user's device: loopback or a private-use scheme. */
 export function isNativeRedirect(uri: string): boolean {
   return !isAuthenticatedRedirect(uri);
 }
@@ -165,29 +161,29 @@ function schemeOf(uri: string): string {
   return (/^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1] ?? '').toLowerCase();
 }
 
-/** What is wrong whatever the scheme. */
+/** Faults that apply to every scheme. */
 function textFault(uri: string): string | undefined {
   if (uri.length > MAX_LENGTH) return `is longer than ${MAX_LENGTH} characters`;
   if (NOT_IN_URIS.test(uri)) return 'holds characters that no URI may have';
   if (schemeOf(uri) === '' || parseUrl(uri) === undefined) return 'is not an absolute URI';
-  // `@` alone is an empty name and password, which readers understand differently.
-  if (authorityOf(uri).includes('@')) return 'holds credentials';
+  // `@` alone means empty credentials, which parsers treat differently.
+  if (authorityOf(uri).includes('@')) return 'contains credentials';
   return undefined;
 }
 
-/** What stands between `//` and the path; empty if nothing does. */
+/** The authority (RFC 3986 §3.2), or an empty text. */
 function authorityOf(uri: string): string {
   return /^[^:]+:\/\/([^/?#]*)/.exec(uri)?.[1] ?? '';
 }
 
 /**
- * The host must be written as it is read. Browsers take `https:host`, `127.1`, `0x7f000001` and
- * `%6cocalhost` for hosts, other readers take them for something else.
+ * Requires the host in canonical form. Browsers accept `https:host`, `127.1`, `0x7f000001` and `%6cocalhost` as hosts;
+ * other parsers read them differently.
  */
 function hostFault(uri: string): string | undefined {
   const written = authorityOf(uri).toLowerCase().replace(/:\d*$/, '');
   if (written === '' || new URL(uri).hostname !== written) {
-    return 'does not spell its host in the plain way';
+    return 'does not write its host in canonical form';
   }
   return undefined;
 }
@@ -200,8 +196,7 @@ function loopbackFault(uri: string): string | undefined {
 }
 
 /**
- * RFC 8252 §7.1. A slash must follow the scheme: what does without one is mostly something to
- * run, to call or to show.
+ * RFC 8252 §7.1. A slash must follow the scheme: URIs without one mostly execute, call or show something.
  */
 function privateUseFault(uri: string, scheme: string): string | undefined {
   const isRefused =
@@ -211,20 +206,20 @@ function privateUseFault(uri: string, scheme: string): string | undefined {
   if (isRefused) return 'uses a scheme that is not allowed';
   return uri.slice(scheme.length + 1).startsWith('/')
     ? undefined
-    : 'must go on with a slash after the scheme';
+    : 'must have a slash after the scheme';
 }
 
-/** @param host in canonical form, as `URL` makes it */
+/** @param host in canonical form, as `URL` returns it */
 function isAdmittedHost(host: string, isHostAllowed: IsHostAllowed): boolean {
   if (host.startsWith('[')) {
     const address = ipaddr.IPv6.parse(host.slice(1, -1));
-    // Only 2000::/3 is assigned for the Internet. Forms that hold an IPv4 address lie outside.
+    // Only 2000::/3 is assigned for the Internet. IPv4-mapped forms are outside of it.
     return address.range() === 'unicast' && address.match(ipaddr.IPv6.parse('2000::'), 3);
   }
   if (ipaddr.IPv4.isValid(host)) return ipaddr.IPv4.parse(host).range() === 'unicast';
-  // A URL's parser lets characters through that are not in any name of the DNS, such as `*`.
+  // `URL` accepts characters that no DNS name contains, such as `*`.
   if (!/^[a-z0-9.-]+$/.test(host)) return false;
-  // A dot at the end only says that the name is complete.
+  // A trailing dot marks a fully qualified name.
   const labels = host.replace(/\.$/, '').split('.');
   if (labels.includes('')) return false;
   const name = labels.join('.');

@@ -9,45 +9,45 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 86_400;
 
-/** Registrations that are read at all, per address and minute; a busy proxy stays far below. */
+/** Registrations that are parsed, per address and minute. A busy proxy stays far below. */
 const MIN_READ_PER_MINUTE = 600;
 const READ_PER_ATTEMPT = 30;
-/** New clients of an address per day, per attempt that it has per minute: 200 by default. */
+/** Factor from attempts per minute to new clients per day of an address: 200 by default. */
 const CREATIONS_PER_DAY = 10;
 
-/** Changes: each leaves an entry in the audit log. */
+/** Limits of changes, each of which writes an audit entry. */
 const CHANGES_OF_CLIENT: readonly AttemptLimit[] = [
   { count: 20, seconds: HOUR },
   { count: 50, seconds: DAY },
 ];
 const CHANGES_OF_ADDRESS: AttemptLimit = { count: 500, seconds: DAY };
 
-/** The limits of open registration. An address stands for its subscriber: an IPv6 /64 is one. */
+/** The limits of open registration. An IPv6 /64 counts as one address. */
 export interface RegistrationLimits {
   /**
-   * The gate before everything else, in memory.
+   * The first check, in memory.
    * @throws OAuthError 429
    */
   admit(address: string): void;
   /**
-   * Reads a registration. One that fails counts as an attempt.
-   * @throws OAuthError 429 if it was one too many; else what `read` throws
+   * Parses a registration, and counts a failure as an attempt.
+   * @throws OAuthError 429 once the limit is exceeded; otherwise what `read` throws
    */
   countFailures<Result>(address: string, read: () => Promise<Result>): Promise<Result>;
   /**
-   * Counts a new client, in the transaction that makes it, before anything is written.
-   * @returns the refusal if it is one too many
+   * Counts a new client, in the transaction that creates it, before anything is written.
+   * @returns the refusal if the limit is exceeded
    */
   takeCreation(manager: EntityManager, address: string): Promise<OAuthError | undefined>;
-  /** Takes the latest creation back: the client existed. */
+  /** Undoes `takeCreation` for a client that existed already. */
   giveBackCreation(manager: EntityManager, address: string): Promise<void>;
   /** @throws OAuthError 429 */
   takeChange(clientId: string, address: string): Promise<void>;
 }
 
 /**
- * @param manager not of a transaction: failures and changes count whatever comes after
- * @param perMinute attempts of one address; 0 lifts all limits per address
+ * @param manager outside of transactions, so that a rollback does not undo the counts of failures and changes
+ * @param perMinute attempts of one address; 0 removes all limits per address
  */
 export function createRegistrationLimits(
   manager: EntityManager,

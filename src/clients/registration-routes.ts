@@ -15,13 +15,13 @@ import { createRegistrationService, type RegistrationSource } from './registrati
 type Service = Parameters<typeof createRegistrationService>[0];
 
 type Dependencies = Omit<Service, 'limits' | 'readMetadata'> & {
-  /** Of the endpoint; a client's own is below it. */
+  /** The endpoint's path. A client's configuration endpoint is below it. */
   readonly path: string;
   /** Attempts per minute of one address; 0 = unlimited. */
   readonly limitPerMinute: number;
   /** Private hosts, and suffixes that begin with a dot, that redirect URIs may have. */
   readonly redirectHostsAllowed: readonly string[];
-  /** Where the server is reached; the URL of a registration starts with it. */
+  /** The origin of `registration_client_uri`. */
   readonly issuer: string;
   readonly clientAddress: (request: IncomingMessage) => string;
 };
@@ -29,8 +29,8 @@ type Dependencies = Omit<Service, 'limits' | 'readMetadata'> & {
 const MAX_BODY = 64 * 1024;
 
 /**
- * Dynamic client registration (RFC 7591), open to everybody, and its management (RFC 7592) with a
- * client's registration token. Errors are `OAuthError`s.
+ * Open dynamic client registration (RFC 7591), and its management (RFC 7592) with a registration access token. Errors are
+ * `OAuthError`s.
  */
 export function createRegistrationRoutes({
   path,
@@ -85,7 +85,7 @@ export function createRegistrationRoutes({
           metadata,
           source,
         );
-        // As this installation sent it, with the ports that the shared row does without.
+        // The installation's own metadata, with the ports that the shared row does not store.
         send(ctx, 201, client, metadata, {
           ...(clientSecret !== undefined && { client_secret: clientSecret }),
           registration_access_token: registrationToken,
@@ -108,7 +108,7 @@ export function createRegistrationRoutes({
       access: 'public',
       async handle(ctx) {
         const token = bearerOf(ctx.req);
-        // Before the body is read: nobody makes the server read one for nothing.
+        // Authenticates before the body is read.
         await service.get(idOf(ctx), token);
         const body = await readBody(ctx);
         const client = await service.replace(idOf(ctx), token, body, sourceOf(ctx));
@@ -128,7 +128,7 @@ export function createRegistrationRoutes({
   ];
 }
 
-/** @throws OAuthError 400 `invalid_client_metadata` for what isn't JSON; Problem 413, 415 */
+/** @throws OAuthError 400 `invalid_client_metadata` for invalid JSON; Problem 413, 415 */
 async function readBody(ctx: RouteContext): Promise<unknown> {
   const raw = await readRawJson(ctx, MAX_BODY);
   try {

@@ -20,13 +20,13 @@ import type { Client } from './client.entity.js';
 import type { RegistrationLimits } from './registration-limits.js';
 import { createRegistrationTokens } from './registration-token.js';
 
-/** What of a request the audit log keeps. */
+/** The members of a request that the audit log stores. */
 export interface RegistrationSource {
   readonly address: string;
   readonly requestId: string;
 }
 
-/** A registration with the secrets that are shown this once. */
+/** A registration with its secrets, which are shown once. */
 export interface Registered {
   readonly client: Client;
   readonly registrationToken: string;
@@ -34,22 +34,22 @@ export interface Registered {
   readonly clientSecret?: string;
 }
 
-/** Registering clients (RFC 7591) and managing registrations (RFC 7592). */
+/** Client registration (RFC 7591) and its management (RFC 7592). */
 export interface RegistrationService {
   /**
-   * Makes a client, or finds the public one that is described by the same metadata.
-   * @throws OAuthError 429 once an address made too many new ones
+   * Creates a client, or finds the public client with the same metadata.
+   * @throws OAuthError 429 for too many new clients of an address
    */
   register(metadata: ClientMetadata, source: RegistrationSource): Promise<Registered>;
   /**
    * The client that a registration token was issued to.
-   * @throws OAuthError 401 `invalid_token` for any other token, and if there is no such client
+   * @throws OAuthError 401 `invalid_token` for any other token, and for an unknown client
    */
   get(id: string, token: string | undefined): Promise<Client>;
   /**
-   * Replaces all that is registered of a confidential client (RFC 7592 §2.2).
+   * Replaces the metadata of a confidential client (RFC 7592 §2.2).
    * @param body the request's JSON
-   * @throws OAuthError as `get` does; 403 for public clients, 400 for what cannot be registered
+   * @throws OAuthError as `get` does; 403 for public clients, 400 for invalid metadata
    */
   replace(
     id: string,
@@ -58,7 +58,7 @@ export interface RegistrationService {
     source: RegistrationSource,
   ): Promise<Client>;
   /**
-   * Deletes a confidential client and ends everything that was issued through it (RFC 7592 §2.3).
+   * Deletes a confidential client and revokes all its tokens (RFC 7592 §2.3).
    * @throws OAuthError as `get` does; 403 for public clients
    */
   delete(id: string, token: string | undefined, source: RegistrationSource): Promise<void>;
@@ -70,7 +70,7 @@ interface Dependencies {
   readonly format: SecretFormat;
   readonly limits: RegistrationLimits;
   readonly readMetadata: MetadataReader;
-  /** Lets users be asked again: what they agreed to looked otherwise. */
+  /** Deletes users' consents after a change that users would see. */
   readonly forgetConsents: (manager: EntityManager, clientId: string) => Promise<void>;
 }
 
@@ -95,7 +95,7 @@ export function createRegistrationService({
       const store = createClientStore(manager);
       const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) {
-        // The request that took the last attempt may have made this very client.
+        // A concurrent request may have created this client with the last attempt.
         const made = await store.find(id);
         if (made === undefined) throw refusal;
         return made;
@@ -131,7 +131,7 @@ export function createRegistrationService({
   /** @throws OAuthError 401 unless the token is the client's */
   function admit(client: Client | undefined, token: string | undefined): Client {
     if (client !== undefined && token !== undefined && tokens.admits(client, token)) return client;
-    // RFC 6750 §3.1: who presented nothing is told no error.
+    // RFC 6750 §3.1: no error code without a presented token.
     const challenge = token === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
     throw new OAuthError(
       401,
@@ -172,7 +172,7 @@ export function createRegistrationService({
         const { token_endpoint_auth_method: authMethod, ...current } = client.metadata;
         const metadata = readMetadata(body, {
           authMethod,
-          // A client that registered before there was a choice does not name it, and expects what it had.
+          // A client of an earlier release, which had no choice, keeps its algorithm.
           algorithm: current.id_token_signed_response_alg ?? FORMER_SIGNING_ALGORITHM,
         });
         assertSameClient(client, body, metadata, keyring);
@@ -195,7 +195,7 @@ export function createRegistrationService({
     async delete(id, token, source) {
       assertMayChange(await get(id, token));
       await transaction(async (manager) => {
-        // First: it waits for whatever is just being issued, which needs the row meanwhile.
+        // First: it waits for tokens that are being issued, whose transactions need the row.
         await createRevocationStore(manager).revoke(id, id, 'deleted by the client');
         const store = createClientStore(manager);
         const { name } = admit(await store.findForUpdate(id), token);
@@ -237,18 +237,19 @@ function isUnderOldKey({ registrationDigestKeyId }: Client, { currentId }: Keyri
   return registrationDigestKeyId !== null && registrationDigestKeyId !== currentId;
 }
 
-/** @throws OAuthError 403: a public client is what its metadata says, and shared by its installations */
+/** @throws OAuthError 403 for a public client, whose id derives from its metadata and which installations share */
 function assertMayChange({ id }: Client): void {
   if (!isPublicClientId(id)) return;
-  const description = 'A public client cannot be changed or deleted: register the changed one.';
+  const description =
+    'A public client cannot be changed or deleted. Register the new metadata instead.';
   throw new OAuthError(403, 'insufficient_scope', description, {
     'WWW-Authenticate': 'Bearer error="insufficient_scope"',
   });
 }
 
 /**
- * Checks a replacement. Members that only the server sets are not looked at, but those that identify
- * the client must be right if they are there (RFC 7592 §2.2).
+ * Checks that a replacement's `client_id` and `client_secret`, if present, are the client's own (RFC 7592 §2.2). Other
+ * members that only the server sets are ignored.
  *
  * @throws OAuthError 400 `invalid_client_metadata`
  */

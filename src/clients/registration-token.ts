@@ -6,16 +6,15 @@ import type { Client } from './client.entity.js';
 /** `bwp_rat_…` */
 const PREFIX = 'rat';
 
-/** Registration access tokens (RFC 7592 §1.2): what a client reads and manages its registration with. */
+/** Registration access tokens (RFC 7592 §1.2). */
 export interface RegistrationTokens {
   /**
-   * The token of a public client: a MAC of its id. It is the same for all who register the same
-   * app, and is not stored.
+   * The token of a public client: a MAC of its id. It is the same for all installations, and is not stored.
    */
   derive(clientId: string): string;
-  /** A token for one confidential client, with the digest that is stored of it. */
+  /** A new token of a confidential client, with the digest to store. */
   mint(): { readonly token: string; readonly digest: Digest };
-  /** Whether a presented text is the client's token. Asks no database, never throws. */
+  /** Whether a presented text is the client's token. Sends no query, never throws. */
   admits(client: Client, text: string): boolean;
 }
 

@@ -12,25 +12,25 @@ export interface ShownToken {
   readonly name: string;
   readonly maskedKey: string;
   readonly status: 'active' | 'expired' | 'revoked';
-  /** What it may do, in a word or three, and as the number of its scopes. */
+  /** Its access in words, and the number of its scopes. */
   readonly access: string;
   readonly scopes: string;
-  /** The names of the spaces it may enter; `undefined` for all. */
+  /** The names of its spaces; `undefined` for all. */
   readonly spaces: readonly string[] | undefined;
   readonly created: Moment;
   readonly expires: Moment | undefined;
   readonly lastUsed: Moment | undefined;
-  /** The page on which it can be revoked; absent once it is. */
+  /** The page that revokes it; absent for a revoked token. */
   readonly revoke: string | undefined;
 }
 
-/** The form for a new token: what was typed or ticked, and what is wrong with it. */
+/** The form for a new token, with its values and faults. */
 export interface TokenForm {
   readonly name: string;
   readonly access: (typeof TOKEN_ACCESS)[number] | undefined;
   /** One of the choices' values. */
   readonly expires: string;
-  /** Empty where there is nothing to choose from. */
+  /** Empty for a tenant with one space. */
   readonly spaces: readonly {
     readonly id: string;
     readonly name: string;
@@ -53,21 +53,21 @@ export interface TokensPage {
     readonly isCurrent: boolean;
     readonly isSuspended: boolean;
   }[];
-  /** What was just done. */
+  /** The result of the previous action. */
   readonly notice: string | undefined;
   readonly tokens: readonly ShownToken[];
   readonly form: TokenForm;
   readonly lifetimes: readonly { readonly value: string; readonly text: string }[];
 }
 
-/** A new token, on the one page that ever shows it. */
+/** A new token. No other page shows its secret. */
 export interface NewTokenPage {
   readonly name: string;
   readonly secret: string;
   readonly back: string;
 }
 
-/** Asks once more. */
+/** Asks to confirm a revocation. */
 export interface RevokeTokenPage {
   readonly action: string;
   readonly csrf: string;

@@ -2,12 +2,12 @@ import type { Actor } from '../audit/audit-log.js';
 import type { StoredCredential } from '../credentials/credential-store.js';
 import type { Member } from '../credentials/session-guard.js';
 
-/** Whose tokens are meant: a member's own, in one tenant. */
+/** The owner of personal tokens: a member of one tenant. */
 export interface TokenOwner extends Member {
   readonly actor: Actor;
 }
 
-/** A token as its owner sees it. */
+/** A personal access token, without its secret. */
 export type PersonalToken = Pick<
   StoredCredential,
   | 'id'
@@ -23,23 +23,23 @@ export type PersonalToken = Pick<
 
 export const TOKEN_ACCESS = ['read', 'write'] as const;
 
-/** What its owner decides about a new token. */
+/** The owner's choices for a new token. */
 export interface NewPersonalToken {
   readonly name: string;
-  /** `read`: everything that their role lets them read; `write`: everything that it lets them do. */
+  /** `read`: every `:read` scope that the role delegates. `write`: every scope that it delegates. */
   readonly access: (typeof TOKEN_ACCESS)[number];
-  /** `null`: it does not expire. */
+  /** `null` for a token that does not expire. */
   readonly expiresInDays: number | null;
-  /** Ids; `null`: every space of the tenant. */
+  /** Ids; `null` for every space of the tenant. */
   readonly spaces: readonly string[] | null;
 }
 
 /**
- * The personal access tokens of somebody who has signed in. Throws the Problem `not_found` for what is
- * not theirs, `validation_failed` for what cannot be made.
+ * The personal access tokens of a signed-in user. Throws the Problem `not_found` for another user's token, and
+ * `validation_failed` for an invalid new token.
  */
 export interface PersonalTokens {
-  /** The newest first. */
+  /** Newest first. */
   list(owner: TokenOwner): Promise<readonly PersonalToken[]>;
   create(
     owner: TokenOwner,

@@ -4,7 +4,7 @@ import { Problem } from '../http/problem.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleAccounts } from './visitor.js';
 
-/** `/session`: who has signed in, and where they may act. */
+/** `/session`: the signed-in account and its memberships. */
 export function createSessionRoutes({
   accounts,
 }: {
@@ -18,7 +18,7 @@ export function createSessionRoutes({
       async handle(ctx) {
         const { accountId } = ctx.state.signedIn;
         const account = await accounts.find(accountId);
-        if (account === undefined) throw new Problem('not_found', 'There is no such account.');
+        if (account === undefined) throw new Problem('not_found', 'Account not found.');
         const memberships = await accounts.membershipsOf(accountId);
         sendData(ctx, {
           accountId,

@@ -17,7 +17,7 @@ interface Dependencies {
 
 const ENDED = 'Your session has ended. Sign in again to continue.';
 
-/** `/login` and `/logout`: the session of the console, which is also the one that apps are allowed in. */
+/** `/login` and `/logout`: the browser's session, which the console and authorizations share. */
 export function createSignInRoutes({
   csrf,
   signInPage,

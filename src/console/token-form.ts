@@ -4,13 +4,13 @@ import { text } from '../http/validation.js';
 import type { TokenForm } from './page-data.js';
 import { TOKEN_ACCESS, type NewPersonalToken } from './personal-tokens.js';
 
-/** A space of the tenant, as far as forms name it. */
+/** A space of the tenant, as forms show it. */
 export interface Space {
   readonly id: string;
   readonly name: string;
 }
 
-/** How long a token may live, as the form offers it. */
+/** The form's choices for a token's lifetime. */
 export const LIFETIMES = [
   { value: '30', text: '30 days', days: 30 },
   { value: '90', text: '90 days', days: 90 },
@@ -18,22 +18,22 @@ export const LIFETIMES = [
   { value: 'never', text: 'No expiry', days: null },
 ] as const;
 
-/** One sentence for each field, whatever is wrong with it. */
+/** One message per field, for every fault of the field. */
 const FAULTS = {
   name: 'Give it a name of 1 to 100 characters.',
   access: 'Choose what it may do.',
   expires: 'Choose when it expires.',
-  spaces: 'Choose among the spaces that are listed.',
+  spaces: 'Choose from the listed spaces.',
 } as const;
 
 const tokenName = text(100);
 
-/** The form as it is first shown. */
+/** The initial form. */
 export function emptyTokenForm(spaces: readonly Space[]): TokenForm {
   return { name: '', access: 'read', expires: '90', spaces: choices(spaces, []), errors: {} };
 }
 
-/** What was submitted: the form to show again, and the fields unless something is wrong with them. */
+/** The submitted form, and its fields if they are valid. */
 export function readTokenForm(
   form: Form,
   spaces: readonly Space[],
@@ -64,7 +64,7 @@ export function readTokenForm(
   };
 }
 
-/** The form with what the service found wrong, which the form alone could not know. */
+/** The form with the faults that the service found. */
 export function withFaults(form: TokenForm, faults: readonly FieldError[]): TokenForm {
   const errors = Object.fromEntries(
     faults.map(({ field, message }) => {
@@ -79,7 +79,7 @@ function isField(name: string): name is keyof typeof FAULTS {
   return Object.hasOwn(FAULTS, name);
 }
 
-/** With only one space there is nothing to choose. */
+/** The choice of spaces; empty for a tenant with one space. */
 function choices(spaces: readonly Space[], ticked: readonly string[]): TokenForm['spaces'] {
   if (spaces.length < 2) return [];
   return spaces.map(({ id, name }) => ({ id, name, isTicked: ticked.includes(id) }));

@@ -23,7 +23,7 @@ export interface TokenPagesDependencies {
 const LIST = '/settings/tokens';
 const REVOKE = `${LIST}/:id/revoke`;
 
-/** What was just done, by its name in the address that one is sent on to. */
+/** Notices by their name in the query of the redirect. */
 const NOTICES: ReadonlyMap<string, string> = new Map([
   ['revoked', 'The token is revoked. Requests that use it are refused from now on.'],
 ]);
@@ -59,7 +59,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
     pages.send(ctx, 'tokens', page, { status: form === undefined ? 200 : 422, ...frame(ctx) });
   };
 
-  /** @returns the faults that only the service could find: of fields, or why no token can be created now */
+  /** @returns the faults that the service found: of fields, or the reason why no token can be created now */
   const create = async (
     ctx: SettingsContext,
     { membership, owner }: Where,
@@ -79,7 +79,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
 
   const askWhetherToRevoke = async (ctx: SettingsContext, { membership, owner }: Where) => {
     const token = (await tokens.list(owner)).find(({ id }) => id === idOf(ctx));
-    if (token === undefined) throw new Problem('not_found', 'There is no such token.');
+    if (token === undefined) throw new Problem('not_found', 'Token not found.');
     if (token.status === 'revoked') return seeOther(ctx, addressIn(membership, LIST));
     const spaces = await spacesOf(membership.tenantId);
     const action = addressIn(membership, REVOKE.replace(':id', token.id));
@@ -125,7 +125,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
   ];
 }
 
-/** The tenant that a page is about, and the visitor as its member. */
+/** The page's tenant, and the visitor as its member. */
 interface Where {
   readonly membership: AccountMembership;
   readonly owner: TokenOwner;
@@ -141,7 +141,7 @@ function whereOf(
   const usable = memberships.find(({ isTenantSuspended }) => !isTenantSuspended);
   const first = ctx.method === 'POST' ? '' : (usable?.tenantSlug ?? '');
   const named = queryOf(ctx, 'tenant') ?? first;
-  const membership = chooseTenant(memberships, named, 'Open the page anew and choose one.');
+  const membership = chooseTenant(memberships, named, 'Open the page again and choose one.');
   noteFacts(ctx, { tenantId: membership.tenantId });
   const { accountId, sessionId } = visitor;
   const actor = { id: accountId, address: clientAddress(ctx.req), requestId };
@@ -158,7 +158,7 @@ function switcher(memberships: readonly AccountMembership[], current: AccountMem
   }));
 }
 
-/** Every address says which tenant it is about: nobody acts in another one by accident. */
+/** Every path names its tenant, so that nobody acts in another one by accident. */
 function addressIn({ tenantSlug }: AccountMembership, path: string): string {
   return `${path}?tenant=${encodeURIComponent(tenantSlug)}`;
 }

@@ -8,8 +8,8 @@ const MINUTE = new Intl.DateTimeFormat('en-GB', {
 });
 
 /**
- * A token as its page shows it.
- * @param revoke where it can be revoked
+ * The view of a token.
+ * @param revoke the page that revokes it
  */
 export function showToken(
   token: PersonalToken,

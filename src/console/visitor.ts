@@ -9,14 +9,14 @@ import type { ConsoleSessions } from '../oauth/console-sessions.js';
 import type { PageAccount } from '../oauth/pending-authorization.js';
 import { loginFor } from './return-to.js';
 
-/** What the console knows of accounts. */
+/** Lookups of accounts that the console needs. */
 export interface ConsoleAccounts {
   find(accountId: string): Promise<PageAccount | undefined>;
   /** The tenants that an account belongs to, by name. */
   membershipsOf(accountId: string): Promise<readonly AccountMembership[]>;
 }
 
-/** Who looks at a page of the settings area. */
+/** The signed-in user of a settings page. */
 export interface Visitor extends SignedIn {
   readonly email: string;
   readonly memberships: readonly AccountMembership[];
@@ -33,13 +33,13 @@ interface Dependencies {
   readonly accounts: ConsoleAccounts;
 }
 
-/** Stands before all pages of the settings area: who has not signed in is sent to do that, and back. */
+/** Guards the settings pages. Redirects anonymous visitors to the login page, which leads back. */
 export function createVisitorGate({ sessions, accounts }: Dependencies): Middleware<VisitorState> {
   return async (ctx, next) => {
     const signedIn = await sessions.find(ctx as never);
     const account = signedIn && (await accounts.find(signedIn.accountId));
     if (signedIn === undefined || account === undefined) {
-      // A form's address is that of its page, which is where one continues.
+      // A form is posted to its page's path, so the path is correct for GET too.
       return seeOther(ctx, loginFor(ctx.path + ctx.search));
     }
     const memberships = await accounts.membershipsOf(account.id);
@@ -48,7 +48,7 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
   };
 }
 
-/** What stands around the visitor's pages. */
+/** The frame of a signed-in visitor's pages. */
 export function frameOf(
   ctx: Parameters<Csrf['token']>[0] & { readonly state: VisitorState },
   csrf: Csrf,
@@ -56,7 +56,7 @@ export function frameOf(
   return { email: ctx.state.visitor.email, signOut: '/logout', csrf: csrf.token(ctx) };
 }
 
-/** On to another page, by GET whatever this request was (RFC 9110 §15.4.4). */
+/** Redirects to a page by GET (RFC 9110 §15.4.4). */
 export function seeOther(ctx: Pick<RouteContext, 'redirect' | 'status'>, target: string): void {
   ctx.redirect(target);
   ctx.status = 303;

@@ -2,14 +2,14 @@ import type { EntityManager } from 'typeorm';
 
 import { Consent } from './consent.entity.js';
 
-/** Whose consent to what. */
+/** Identifies a consent. */
 export interface ConsentKey {
   readonly tenantId: string;
   readonly accountId: string;
   readonly clientId: string;
 }
 
-/** What a user was offered, and agreed to. */
+/** The scopes that a user was offered and granted. */
 export interface RememberedConsent {
   readonly offered: readonly string[];
   readonly granted: readonly string[];
@@ -17,13 +17,13 @@ export interface RememberedConsent {
 
 export interface ConsentStore {
   find(key: ConsentKey): Promise<RememberedConsent | undefined>;
-  /** Remembers a decision. What earlier ones said of other scopes stays. */
+  /** Stores a decision. Earlier decisions about other scopes are kept. */
   remember(key: ConsentKey, decision: RememberedConsent): Promise<void>;
-  /** Lets the user be asked again. */
+  /** Deletes a consent, so that the user is asked again. */
   forget(key: ConsentKey): Promise<void>;
   /**
-   * Forgets what users agreed to with a client, so that they are asked again.
-   * @param tenantId whose users are meant; `null` for all
+   * Deletes all consents to a client, so that its users are asked again.
+   * @param tenantId limits this to one tenant; `null` for all
    */
   deleteOfClient(tenantId: string | null, clientId: string): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typ
 
 const KEY = { primaryKeyConstraintName: 'consents_pkey', type: 'text', collation: 'C' } as const;
 
-/** What a user agreed to, by account, tenant and client; remembered apart from the grants that came of it. */
+/** The scopes that a user granted, by account, tenant and client. Independent of the grants created from it. */
 @Entity('consents')
 @Index('consents_of_client', ['clientId'])
 @Index('consents_of_tenant', ['tenantId'])
@@ -28,11 +28,11 @@ export class Consent {
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'consents_client_fkey' })
   client?: unknown;
 
-  /** What the page showed; asking for more asks the user again. */
+  /** The scopes that the page showed. A request for more asks the user again. */
   @Column('text', { array: true })
   offered!: string[];
 
-  /** What of it was left ticked. */
+  /** The ticked scopes. */
   @Column('text', { array: true })
   granted!: string[];
 

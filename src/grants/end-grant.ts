@@ -3,10 +3,10 @@ import type { EntityManager } from 'typeorm';
 import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import { createGrantStore } from './grant-store.js';
 
-/** Of a code or refresh token what is needed to end its grant. */
+/** The members of a code or refresh token that revoking its grant needs. */
 export type EndedGrant = Readonly<Record<'grant_id' | 'tenant_id' | 'client_id', string>>;
 
-/** Ends a grant and notes that, in the manager's transaction. */
+/** Revokes a grant and records it in the audit log, in the manager's transaction. */
 export async function endGrantIn(
   manager: EntityManager,
   { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: EndedGrant,

@@ -6,7 +6,7 @@ import { createId } from '../db/id.js';
 import type { Scope } from '../scopes/catalog.js';
 import { Grant } from './grant.entity.js';
 
-/** What a user grants, to which client, where. */
+/** A grant to be created. */
 export interface NewGrant {
   readonly tenantId: string;
   readonly accountId: string;
@@ -18,13 +18,13 @@ export interface NewGrant {
   readonly redirectUri: string;
 }
 
-/** A grant with what has become of it. */
+/** A grant with its status. */
 export interface StoredGrant extends Readonly<Omit<Grant, 'tenant' | 'account' | 'client'>> {
   readonly clientName: string;
   readonly status: 'active' | 'revoked';
 }
 
-/** Which of an account's grants are listed. */
+/** Filter of an account's grants. */
 export interface AccountGrants {
   readonly accountId: string;
   /** Absent, for the operator, in all tenants. */
@@ -34,24 +34,24 @@ export interface AccountGrants {
 
 export interface GrantStore {
   /**
-   * A new grant, with a family of tokens of its own. In a transaction: it is made under the locks of
-   * everything whose end would end it.
-   * @returns its id; `undefined` if the client is blocked, or the membership is no more
+   * Creates a grant, and so a token family. Needs a transaction: it takes the locks of every subject whose revocation
+   * would end the grant.
+   * @returns its id; `undefined` if the client is blocked, or the membership has ended
    */
   create(grant: NewGrant): Promise<string | undefined>;
   find(tenantId: string, id: string): Promise<StoredGrant | undefined>;
-  /** As `find`, for the operator, who does not ask on a tenant's behalf. */
+  /** As `find`, in all tenants, for the operator. */
   findAnywhere(id: string): Promise<StoredGrant | undefined>;
-  /** An account's, newest first; those that are revoked but not yet forgotten included. */
+  /** An account's grants, newest first, including revoked ones until cleanup deletes them. */
   listOfAccount(
     filter: AccountGrants,
     page: { limit: number; after?: number | undefined },
   ): Promise<readonly StoredGrant[]>;
-  /** Ends a grant with every token under it. In a transaction; repeating it is harmless. */
+  /** Revokes a grant with all its tokens. Needs a transaction. Idempotent. */
   revoke(id: string, by: string, reason: string | null): Promise<void>;
 }
 
-/** Until it has tokens, which raise it. */
+/** The initial `keep_until` of a grant. Tokens extend it. */
 const KEEP_UNUSED = '1 day';
 
 export function createGrantStore(manager: EntityManager): GrantStore {
@@ -77,7 +77,7 @@ export function createGrantStore(manager: EntityManager): GrantStore {
       const id = createId('grt');
       const subjects = subjectsOf(id, { tenantId, accountId, clientId });
       const seq = await createRevocationStore(manager).drawIssueOrder(subjects);
-      // Asked after the locks were taken: who blocks or removes either did before, or comes after and ends it.
+      // Read after the locks: a concurrent block or removal was committed before, or follows and ends this grant.
       const [inserted] = await manager.query<object[]>(
         `INSERT INTO grants (id, tenant_id, account_id, client_id, scopes, resources, redirect_uri, subjects,
            issue_seq, keep_until)
@@ -85,7 +85,7 @@ export function createGrantStore(manager: EntityManager): GrantStore {
          FROM memberships m, clients client
          WHERE m.tenant_id = $2 AND m.account_id = $3 AND client.id = $4 AND client.blocked_at IS NULL
            AND NOT EXISTS (SELECT FROM client_blocks b WHERE b.client_id = $4 AND b.tenant_id = $2)
-         -- Waits for a cleanup that is deleting the client; the foreign key would only fail then.
+         -- Waits for a cleanup that is deleting the client. Without it the foreign key would fail.
          FOR KEY SHARE OF client
          RETURNING 1`,
         [
@@ -111,8 +111,8 @@ export function createGrantStore(manager: EntityManager): GrantStore {
 }
 
 /**
- * Everything whose revocation ends a grant: itself, its client, the client in this tenant, the
- * membership, the account and the tenant.
+ * The subjects whose revocation ends a grant: itself, its client, the client in this tenant, the membership, the account
+ * and the tenant.
  */
 function subjectsOf(
   id: string,

@@ -8,7 +8,7 @@ import {
   PrimaryColumn,
 } from 'typeorm';
 
-/** One authorization of one installation of a client, by one user in one tenant: a family of tokens. */
+/** An authorization of one installation of a client by a user in a tenant: a token family. */
 @Entity('grants')
 @Index('grants_listed', ['accountId', 'issueSeq'])
 @Index('grants_of_account', ['accountId', 'tenantId'])
@@ -40,19 +40,19 @@ export class Grant {
   @JoinColumn({ name: 'client_id', foreignKeyConstraintName: 'grants_client_fkey' })
   client?: unknown;
 
-  /** What was granted, in the catalogue's order. */
+  /** The granted scopes, in the catalogue's order. */
   @Column('text', { array: true })
   scopes!: string[];
 
-  /** For which resources (RFC 8707) tokens may be asked. */
+  /** The resources (RFC 8707) that tokens can be for. */
   @Column('text', { array: true })
   resources!: string[];
 
-  /** Where the authorization was sent. */
+  /** The redirect URI of the authorization. */
   @Column({ type: 'text', name: 'redirect_uri' })
   redirectUri!: string;
 
-  /** Everything whose revocation ends it: itself, its client, membership, account and tenant. */
+  /** The subjects whose revocation ends it: itself, its client, membership, account and tenant. */
   @Column({ type: 'text', array: true, collation: 'C' })
   subjects!: string[];
 
@@ -63,7 +63,7 @@ export class Grant {
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;
 
-  /** Nothing that was issued under it lives longer. */
+  /** The latest expiry of its tokens. Cleanup deletes the grant after it. */
   @Column({ type: 'timestamptz', name: 'keep_until' })
   keepUntil!: Date;
 }

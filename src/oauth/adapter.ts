@@ -9,24 +9,24 @@ import type { InteractionStore } from './interaction-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
 import type { CodeRow, TokenStore } from './token-store.js';
 
-/** The members of a stored client that the library may know. Its own `scope` rule is not ours: see `authorization.ts`. */
+/** Client metadata that oidc-provider does not define. Its own `scope` member has other rules: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope'];
 
 interface Dependencies {
   readonly codes: Pick<TokenStore, 'insertCode'>;
   readonly interactions: InteractionStore;
   readonly sessions: ProtocolSessions;
-  /** A client that may be used. */
+  /** Finds a client that is not blocked. */
   readonly findClient: (id: string) => Promise<Client | undefined>;
 }
 
 type Payload = Record<string, unknown>;
 
 /**
- * What stands between the library and our stores. The library names everything by its secret: rows hold
- * its digest only, and no payload holds the secret itself.
+ * The storage adapter of oidc-provider. It identifies models by their secret. Rows hold only its digest, and payloads
+ * never hold it.
  *
- * Reads and writes of a code's exchange go through its `Exchange`.
+ * Reads and writes of a code exchange go through its `Exchange`.
  */
 export function createAdapterFactory(dependencies: Dependencies): (model: string) => Adapter {
   const adapters: Readonly<Record<string, Partial<Adapter>>> = {
@@ -41,10 +41,10 @@ export function createAdapterFactory(dependencies: Dependencies): (model: string
   return (model) => ({ ...refuseAll(model), ...adapters[model] });
 }
 
-/** What the library may not do with a model: it would be a way around the rules of this place. */
+/** Operations that throw, for models and methods that this server does not use. */
 function refuseAll(model: string): Adapter {
   const refuse = (operation: string) => () => {
-    throw new Error(`${operation} of ${model} is not provided for`);
+    throw new Error(`${operation} of ${model} is not supported`);
   };
   return {
     upsert: refuse('upsert'),
@@ -57,20 +57,20 @@ function refuseAll(model: string): Adapter {
   };
 }
 
-/** The unit of work of the exchange that is being answered, if one is. */
+/** The code exchange of the current request, if it has one. */
 function currentExchange(): Exchange | undefined {
   return (Provider.ctx?.state as { exchange?: Exchange } | undefined)?.exchange;
 }
 
-function theExchange(): Exchange {
+function requireExchange(): Exchange {
   const exchange = currentExchange();
-  if (exchange === undefined) throw new Error('codes are exchanged at the token endpoint only');
+  if (exchange === undefined) throw new Error('no code exchange in the current request');
   return exchange;
 }
 
-function theRequest(): BrowserRequest {
+function requireRequest(): BrowserRequest {
   const { ctx } = Provider;
-  if (ctx === undefined) throw new Error('interactions are begun and resumed by requests only');
+  if (ctx === undefined) throw new Error('no current request');
   return ctx;
 }
 
@@ -88,7 +88,7 @@ function clientAdapter({ findClient }: Dependencies): Partial<Adapter> {
   };
 }
 
-/** The digest stands where the library expects the secret: see `compareClientSecret` in `provider.ts`. */
+/** `client_secret` holds the digest: see `compareClientSecret` in `library-internals.ts`. */
 function toClient(
   id: string,
   { scope, ...metadata }: Client['metadata'],
@@ -105,9 +105,9 @@ function toClient(
 function grantAdapter(): Partial<Adapter> {
   return {
     async find(id) {
-      const { row } = theExchange();
+      const { row } = requireExchange();
       if (row === undefined || row.grant_id !== id || row.is_dead) return undefined;
-      // Of what was granted, what the role still delegates.
+      // Granted scopes that the role no longer delegates are left out.
       const scopes = row.role === null ? [] : delegableThroughOauth(row.role);
       const scope = commonTo(inCatalogOrder(row.scopes), scopes).join(' ');
       return {
@@ -119,34 +119,34 @@ function grantAdapter(): Partial<Adapter> {
         resources: Object.fromEntries(row.resources.map((resource) => [resource, scope])),
       };
     },
-    ...ENDING,
+    ...NO_DESTROY,
   };
 }
 
-/** The library destroys the tokens of a reused code one by one. Here their grant ends: see `code-grant.ts`. */
-const ENDING: Partial<Adapter> = {
+/** oidc-provider destroys the tokens of a reused code one by one. Here the grant is revoked: see `code-grant.ts`. */
+const NO_DESTROY: Partial<Adapter> = {
   destroy: async () => undefined,
   revokeByGrantId: async () => undefined,
 };
 
 function codeAdapter({ codes }: Dependencies): Partial<Adapter> {
   return {
-    ...ENDING,
+    ...NO_DESTROY,
     async upsert(secret, payload, seconds = 0) {
       const { grantId } = payload;
       await codes.insertCode(secret, withoutSecret(payload), { grantId, seconds });
     },
     async find(secret) {
-      const { row } = theExchange();
+      const { row } = requireExchange();
       return row === undefined || row.digest === null ? undefined : toCode(row, secret);
     },
     async consume() {
-      theExchange().isConsumed = true;
+      requireExchange().isConsumed = true;
     },
   };
 }
 
-/** What is stored, with the secret put back, and its end told by the process's clock as the library expects. */
+/** The stored payload with the secret, and with `exp` by the process's clock, as oidc-provider expects it. */
 function toCode(row: CodeRow, secret: string): AdapterPayload {
   return {
     ...row.payload,
@@ -160,30 +160,30 @@ function toCode(row: CodeRow, secret: string): AdapterPayload {
   } as AdapterPayload;
 }
 
-/** Those that are issued with a code's exchange; refreshing is done without the library: see `refresh-grant.ts`. */
+/** Refresh tokens that a code exchange issues. Refreshes do not use oidc-provider: see `refresh-grant.ts`. */
 function refreshTokenAdapter(): Partial<Adapter> {
   return {
-    ...ENDING,
-    // What only the library reads as a refresh is spelled so that nobody else would, and finds nothing.
+    ...NO_DESTROY,
+    // Reached only by a spelling of `grant_type` that no other reader takes for a refresh.
     find: async () => undefined,
     async upsert(secret, payload, seconds = 0) {
-      theExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
+      requireExchange().refresh = { secret, payload: withoutSecret(payload), seconds };
     },
   };
 }
 
 function accessTokenAdapter(): Partial<Adapter> {
   return {
-    ...ENDING,
+    ...NO_DESTROY,
     async upsert(secret, payload, seconds = 0) {
-      theExchange().access = { secret, payload: withoutSecret(payload), seconds };
+      requireExchange().access = { secret, payload: withoutSecret(payload), seconds };
     },
   };
 }
 
 /**
- * Interactions are begun and read by the library. Pages settle them and resuming answers them, in transactions of their
- * own: see `interaction-store.ts`.
+ * oidc-provider creates and reads interactions. Pages store their results and `resume.ts` their responses, in their own
+ * transactions: see `interaction-store.ts`.
  */
 function interactionAdapter({ interactions }: Dependencies): Partial<Adapter> {
   return {
@@ -196,18 +196,18 @@ function interactionAdapter({ interactions }: Dependencies): Partial<Adapter> {
         session?: Payload;
         returnTo?: string;
       };
-      // The session's own secret is written there too, and nothing reads it.
+      // `cookie` is the session's secret. Nothing reads it.
       const { cookie: _cookie, ...keptSession } = session ?? {};
       const kept = { ...rest, ...(session && { session: keptSession }) };
-      await interactions.insert(theRequest(), uid, kept, seconds);
+      await interactions.insert(requireRequest(), uid, kept, seconds);
     },
     async find(uid) {
-      const found = await interactions.find(theRequest(), uid);
+      const found = await interactions.find(requireRequest(), uid);
       if (found?.isOfThisBrowser !== true || found.interaction.isAnswered) return undefined;
       const { payload, remainingSeconds } = found.interaction;
       return { ...payload, jti: uid, exp: expiryOf(remainingSeconds) } as unknown as AdapterPayload;
     },
-    // It stays, so that its answer can be given again.
+    // Kept, so that a repeated request gets the same response.
     destroy: async () => undefined,
   };
 }
@@ -223,11 +223,11 @@ function sessionAdapter({ sessions }: Dependencies): Partial<Adapter> {
     },
     async findByUid(uid) {
       const found = await sessions.findById(uid);
-      // Its secret is not known here: what is found like this is only looked at, never saved.
+      // The secret is unknown here. oidc-provider never saves a session that it found by uid.
       return found && toSession(found, uid);
     },
-    // Called only before it is stored under a new secret, which replaces the old one anyway. Done
-    // apart, it would look ended to whoever stores it.
+    // oidc-provider destroys a session before it saves it under a new secret, which replaces the old row anyway. Deleting
+    // it first would make that save see an ended session.
     destroy: async () => undefined,
   };
 }
@@ -243,7 +243,7 @@ function withoutSecret({ jti: _secret, ...payload }: AdapterPayload): Payload {
   return payload as Payload;
 }
 
-/** The library compares with the process's clock; what counts is how much the database says is left. */
+/** oidc-provider compares `exp` with the process's clock. The remaining time is by the database's clock. */
 function expiryOf(remainingSeconds: number): number {
   return Math.floor(Date.now() / 1000 + remainingSeconds);
 }

@@ -14,9 +14,9 @@ import type { OAuthViews } from './page-data.js';
 import { authorizationResponseOf, handleByPath, oidcOf } from './library-internals.js';
 
 /**
- * The authorization endpoint (RFC 6749 §3.1). Anybody can register a client, so before the user has
- * signed in nothing is redirected to one, errors included: else every registered address would be an
- * open redirect with our name on it. `prompt=none` is excepted, which is not for people to see.
+ * The authorization endpoint (RFC 6749 §3.1). Anyone can register a client. Before the user has signed in, nothing is
+ * redirected to a client, errors included: otherwise every registered URI would be an open redirect on this origin
+ * (RFC 9700 §4.11.2). `prompt=none` is the exception, because its response is never shown to a user.
  */
 export function createAuthorizationEndpoint({
   resources,
@@ -26,19 +26,19 @@ export function createAuthorizationEndpoint({
 }: {
   /** The resources that tokens can be for (RFC 8707). */
   resources: readonly string[];
-  /** The library's own answer to an authorization request. */
+  /** oidc-provider's response to an authorization request. */
   protocol: Middleware;
   pages: Pages<OAuthViews>;
-  /** The cookies by which the library would find what it resumes. */
+  /** The cookies by which oidc-provider would find the request to resume. */
   handles: Parameters<typeof handleByPath>[1];
 }): Middleware {
   return async (ctx, next) => {
-    // It would do what GET does, which is not without effect for whoever has agreed before.
+    // HEAD would have the effects of GET, such as a code from remembered consent.
     if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
     const query = normalizeRequest(ctx.query, resources);
     Object.defineProperty(ctx, 'query', { value: query });
-    // The library would answer some errors as JSON; whoever follows a link here is a person.
+    // oidc-provider would render some errors as JSON. Requests here come from people.
     ctx.req.headers.accept = 'text/html';
     handleByPath(ctx, handles, (ctx as { params?: Record<string, string> }).params?.['uid']);
     await protocol(ctx, next);
@@ -46,16 +46,16 @@ export function createAuthorizationEndpoint({
     const { failure, authorizationError } = ctx.state as AuthorizationState;
     if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
 
-    assertNoForeignPage(ctx);
+    assertNoLibraryPage(ctx);
     const response = authorizationResponseOf(ctx);
     if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
-    // Not read from the location: its query begins with the words of the client's own redirect URI.
+    // The error is not read from the location, whose query can begin with the client's own parameters.
     ctx.remove('Location');
     renderAuthorizationError(pages, ctx, authorizationError ?? failure);
   };
 }
 
-/** Notes the client, the account and the grant, as far as the library came to know them. */
+/** Notes the client, the account and the grant, as far as oidc-provider found them. */
 function noteAuthorization(ctx: Context): void {
   const { client, session, entities } = oidcOf(ctx) ?? {};
   noteFacts(ctx, {
@@ -65,15 +65,15 @@ function noteAuthorization(ctx: Context): void {
   });
 }
 
-/** @throws Problem `bad_request` for a request that is too long to be kept */
+/** @throws Problem `bad_request` for a request that is too long to be stored */
 export function assertShort(query: string): void {
   if (query.length <= MAX_REQUEST) return;
   throw new Problem('bad_request', `The app’s request is longer than ${MAX_REQUEST} characters.`);
 }
 
 /**
- * A request by POST (OpenID Connect Core §3.1.2.1) becomes the same one by GET: what another site posts
- * comes without our cookies, and what it then leads to comes with them.
+ * Redirects a POST request (OpenID Connect Core §3.1.2.1) to the same request by GET. Browsers send `SameSite=Lax`
+ * cookies with that GET, but not with a cross-site POST.
  */
 export async function repeatByGet(ctx: Context): Promise<void> {
   const query = (await readForm(ctx)).toString();
@@ -81,7 +81,7 @@ export async function repeatByGet(ctx: Context): Promise<void> {
   redirectToQuery(ctx, query);
 }
 
-/** The same for an authorization request, whose errors have the protocol's codes. */
+/** As `repeatByGet`, for an authorization request, whose errors have OAuth's codes. */
 export async function repeatAuthorizationByGet(
   pages: Pages<OAuthViews>,
   ctx: Context,
@@ -96,7 +96,7 @@ function redirectToQuery(ctx: Context, query: string): void {
   ctx.status = 303;
 }
 
-/** What the library reported while it answered: an error that is meant for the client, or a failure of ours. */
+/** Errors that oidc-provider reported: one for the client, or an internal failure. */
 interface AuthorizationState {
   readonly failure?: unknown;
   readonly authorizationError?: Error;
@@ -108,8 +108,8 @@ function renderTooLong(pages: Pages<OAuthViews>, ctx: Context): void {
 }
 
 /**
- * Tells the user, where the client cannot be told.
- * @param error the library's; a failure of ours has no words for anybody
+ * Shows an error that cannot be sent to the client.
+ * @param error of oidc-provider; any other error is shown as an internal failure
  */
 export function renderAuthorizationError(
   pages: Pages<OAuthViews>,
@@ -126,27 +126,27 @@ export function renderAuthorizationError(
   );
 }
 
-/** What went wrong on one of our pages. */
+/** Shows an error of a page. */
 export function renderPageError(
   pages: Pages<OAuthViews>,
   ctx: Parameters<Pages<OAuthViews>['send']>[0],
   { status, message, code, requestId }: PageError,
   signedIn?: SignedInFrame,
 ): void {
-  // Not the problem's own title: of a page that was left open too long, "There is nothing here" is no help.
+  // Not the problem's title: "Not found" does not help with a page that was left open for too long.
   const heading = headingOf(code);
   const page = { title: heading, heading, message, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
 
 /**
- * The library has pages of its own, with scripts in them and without a policy. None is ever sent.
- * @throws Error for an answer that is neither a redirect nor a page of ours
+ * oidc-provider has pages with scripts and without a Content-Security-Policy. They are never sent.
+ * @throws Error for a response that is neither a redirect nor a page of this server
  */
-function assertNoForeignPage(ctx: Context): void {
+function assertNoLibraryPage(ctx: Context): void {
   const isSet = (header: string) => ctx.res.hasHeader(header);
   if (ctx.body === undefined || isSet('Location') || isSet('Content-Security-Policy')) return;
-  throw new Error('the library answered with a page of its own');
+  throw new Error('oidc-provider answered with a page of its own');
 }
 
 function hasSignedIn(ctx: Context): boolean {

@@ -9,21 +9,21 @@ interface Words {
   readonly message: string;
 }
 
-/** An error as its page shows it: our own words only, chosen by its code. */
+/** An error as its page shows it. The texts are chosen by code and never quote the request. */
 export interface DescribedError extends Words {
   readonly status: number;
   readonly code: string;
-  /** Names that were asked for in vain, shown as quoted text. */
+  /** Requested scopes that do not exist, shown as quoted text. */
   readonly scopes?: readonly string[];
 }
 
 const NOT_SUPPORTED: Words = {
   heading: 'The app’s request is not supported',
-  message: 'The app asked in a way that is not supported here. Its developer can mend that.',
+  message: 'The app used an option that is not supported here. Its developer can fix that.',
 };
 
-const OTHERWISE: Words = {
-  heading: 'The app’s request cannot be answered',
+const DEFAULT_WORDS: Words = {
+  heading: 'The app’s request failed',
   message:
     'Go back to the app and start again. If that does not help, tell its developer the code.',
 };
@@ -33,22 +33,22 @@ const EXPIRED: Words = {
   message: 'This page has expired. Go back to the app and start again.',
 };
 
-/** By code, for people. The protocol's own descriptions are for the app's developer, and may quote the request. */
+/** Texts for users, by code. OAuth's `error_description` is for developers and may quote the request. */
 const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
   [
     'invalid_client',
     {
       heading: 'The app is not registered',
       message:
-        'This app is not known here, or no longer admitted. It has to register again: remove the connection in the app, then add it again.',
+        'This app is unknown here, or no longer allowed. It has to register again: remove the connection in the app, then add it again.',
     },
   ],
   [
     'invalid_redirect_uri',
     {
-      heading: 'The way back to the app is not registered',
+      heading: 'The app’s return address is not registered',
       message:
-        'The app wants to be sent the answer at an address that it did not register. You were not sent there.',
+        'The app asked to send you to an address that it did not register. You were not sent there.',
     },
   ],
   [
@@ -56,7 +56,7 @@ const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
     {
       heading: 'The app’s request is not valid',
       message:
-        'Something in the app’s request is missing, repeated, too long or contradictory. Its developer can mend that.',
+        'Something in the app’s request is missing, repeated, too long or contradictory. Its developer can fix that.',
     },
   ],
   [
@@ -71,7 +71,7 @@ const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
     'invalid_target',
     {
       heading: 'The app asked for an unknown API',
-      message: 'The app asked for access to an API that is not known here.',
+      message: 'The app asked for access to an API that does not exist here.',
     },
   ],
   [
@@ -97,34 +97,34 @@ const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
   ].map((code) => [code, NOT_SUPPORTED] as const),
 ]);
 
-/** The words for a code; general ones for a code that has none of its own. */
+/** The texts for a code, or general ones. */
 export function wordsFor(code: string): Words {
-  return WORDS.get(code) ?? OTHERWISE;
+  return WORDS.get(code) ?? DEFAULT_WORDS;
 }
 
-/** The heading of a page that says that something went wrong on it. */
+/** The heading of an error page. */
 export function headingOf(code: string): string {
   return WORDS.get(code)?.heading ?? 'This did not work';
 }
 
-/** A name that is like none of ours, as it may be shown: short, and neither an address nor a number. */
+/** An unknown scope that may be shown: short, and neither an address nor a number. */
 const SHOWABLE = /^[a-z_:,]{1,24}$/;
 const MAX_SHOWN = 5;
-/** Comparing a name costs microseconds, and a request may hold thousands. */
+/** Limits the edit-distance work: a request may hold thousands of names. */
 const MAX_COMPARED = 20;
 
 /**
- * The names that a page may quote. Anybody can write the request: names that are mistyped or not registered are shown, and one
- * other at most, because several words are a message.
+ * The names that a page may quote. Anyone can write the request, and several free words could form a message. Scopes and
+ * near misses are shown, and at most one other name.
  */
 function shownOf(names: readonly string[]): readonly string[] {
   const compared = names.slice(0, MAX_COMPARED);
-  const likeOurs = new Set(compared.filter((name) => nearestTo(name, OAUTH_SCOPES) !== undefined));
-  const other = compared.find((name) => !likeOurs.has(name) && SHOWABLE.test(name));
-  return compared.filter((name) => name === other || likeOurs.has(name)).slice(0, MAX_SHOWN);
+  const similar = new Set(compared.filter((name) => nearestTo(name, OAUTH_SCOPES) !== undefined));
+  const other = compared.find((name) => !similar.has(name) && SHOWABLE.test(name));
+  return compared.filter((name) => name === other || similar.has(name)).slice(0, MAX_SHOWN);
 }
 
-/** @param error the library's; whatever else was thrown is a failure of ours */
+/** @param error of oidc-provider; any other error is described as an internal failure */
 export function describeError(error: unknown): DescribedError {
   const isForClient = error instanceof errors.OIDCProviderError && error.expose;
   const code = isForClient ? error.error : 'server_error';

@@ -4,40 +4,37 @@ import { findResource } from '../http/resource-uri.js';
 import { textOf, type Parameters } from './parameters.js';
 import { nameScopes, parseScope, requestedScopes, unknownScopes } from './requested-scopes.js';
 
-/** The longest request that is read, in characters of its query. */
+/** Maximum length of a request, in characters of its query. */
 export const MAX_REQUEST = 8192;
-/** The most of it that is kept until the user has answered, in bytes. */
+/** Maximum size of the parameters stored until the user has decided, in bytes. */
 const MAX_KEPT = 6 * 1024;
 const MAX_STATE = 2048;
 const MAX_HINT = 320;
 
-/** Parameters of OpenID Connect Core §3.1.2.1 that mean nothing in a request without `openid`. */
+/** Parameters of OpenID Connect Core §3.1.2.1, ignored without the scope `openid`. */
 const OIDC_ONLY = ['acr_values', 'claims', 'claims_locales', 'id_token_hint', 'max_age', 'nonce'];
 
-/** Parameters that nothing looks at once the request was judged. */
+/** Parameters that are not read after validation. */
 const NOT_KEPT = ['acr_values', 'claims_locales', 'display', 'id_token_hint', 'ui_locales'];
 
-/** `invalid_scope`, with the names that were asked for in vain. */
+/** `invalid_scope`, with the requested scopes that do not exist or were not registered. */
 export class UnknownScope extends errors.CustomOIDCProviderError {
   readonly names: readonly string[];
 
   constructor(names: readonly string[]) {
-    super(
-      'invalid_scope',
-      `unknown to the catalogue or not registered by the client: ${nameScopes(names)}`,
-    );
+    super('invalid_scope', `unknown, or not registered by the client: ${nameScopes(names)}`);
     this.names = names;
   }
 }
 
-/** The parameters of a request as they are sent: repeated ones are lists. */
+/** The parameters of a request as sent. Repeated ones are arrays. */
 type Sent = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * Writes a request in the form in which the library reads it: one blank between scopes, resources as they
- * are registered, and without parameters that must be ignored (RFC 6749 §3.1, RFC 8707 §2).
+ * Normalizes a request for oidc-provider: single spaces between scopes, resources in their registered spelling, and no
+ * parameters that must be ignored (RFC 6749 §3.1, RFC 8707 §2).
  *
- * @param resources those that are served
+ * @param resources the resources that tokens can be for
  */
 export function normalizeRequest(sent: Sent, resources: readonly string[]): Sent {
   const scopes = typeof sent['scope'] === 'string' ? parseScope(sent['scope']) : undefined;
@@ -55,16 +52,16 @@ export function normalizeRequest(sent: Sent, resources: readonly string[]): Sent
 }
 
 /**
- * Judges what the library does not, and leaves in the request what is to be kept.
+ * Validates what oidc-provider does not, and removes the parameters that are not stored.
  *
- * @throws InvalidRequest for a NUL, which PostgreSQL cannot hold, and for more than is kept
+ * @throws InvalidRequest for a NUL character, which PostgreSQL cannot store, and for parameters that are too long
  * @throws UnknownScope
  */
 export function settleRequest(ctx: KoaContextWithOIDC): void {
   const { oidc } = ctx;
   const params = oidc.params as Record<string, unknown>;
   const registered = oidc.client?.['registered_scope'] as string | undefined;
-  // The library has dropped `offline_access` by now unless consent was asked for: the consent page always names it.
+  // Read from the query: oidc-provider drops `offline_access` without `prompt=consent`. The consent page always names it.
   const sent = parseScope(textOf(ctx.query, 'scope'));
   const unknown = unknownScopes(sent, registered);
   if (unknown.length > 0) throw new UnknownScope(unknown);
@@ -75,16 +72,16 @@ export function settleRequest(ctx: KoaContextWithOIDC): void {
   params['scope'] = usable.join(' ');
   for (const name of NOT_KEPT) delete params[name];
   if (textOf(params, 'login_hint').length > MAX_HINT) delete params['login_hint'];
-  assertKeepable(params);
+  assertStorable(params);
 }
 
-function assertKeepable(params: Parameters): void {
+function assertStorable(params: Parameters): void {
   const texts = Object.values(params)
     .flat()
     .filter((value) => value !== undefined)
     .map(String);
   if (texts.some((text) => text.includes('\0'))) {
-    throw new errors.InvalidRequest('a parameter holds a NUL character');
+    throw new errors.InvalidRequest('a parameter contains a NUL character');
   }
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (Buffer.byteLength(textOf(params, 'state')) > MAX_STATE) {

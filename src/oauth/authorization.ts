@@ -18,7 +18,7 @@ import type { PageAccount } from './pending-authorization.js';
 
 const { base, Check, Prompt } = interactionPolicy;
 
-/** What the consent page leaves in an interaction: the grant that came of it. */
+/** The result of the consent page, stored in the interaction. */
 export interface ConsentResult {
   readonly grantId: string;
   readonly tenantId: string;
@@ -27,14 +27,14 @@ export interface ConsentResult {
 interface Dependencies {
   readonly consents: Consents;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
-  /** The resources that tokens can be for (RFC 8707), the one that is meant by default first. */
+  /** The resources that tokens can be for (RFC 8707). The first is the default. */
   readonly resources: readonly [string, ...string[]];
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
-  /** Counts a request that is kept: on the account that is signed in, otherwise on the address. */
+  /** Counts a request that stores something, by the signed-in account or else by address. */
   readonly admit: (request: IncomingMessage, accountId: string | undefined) => AttemptVerdict;
 }
 
-/** What the library asks of us while it answers an authorization request. */
+/** Callbacks of oidc-provider for authorization requests. */
 export type Authorization = ReturnType<typeof createAuthorization>;
 
 export function createAuthorization(dependencies: Dependencies) {
@@ -43,24 +43,24 @@ export function createAuthorization(dependencies: Dependencies) {
   return {
     policy: createPolicy(),
 
-    /** @throws InvalidTarget for a resource that is not served */
+    /** @throws InvalidTarget for an unknown resource */
     assertResource(resource: string): string {
       const served = findResource(resources, resource);
       if (served === undefined) throw new errors.InvalidTarget();
       return served;
     },
 
-    /** Settles a request that the library has judged; nothing of it is stored yet. */
+    /** Called after oidc-provider validated the request and before it stores anything. */
     settle(ctx: KoaContextWithOIDC): void {
       settleRequest(ctx);
       assertAdmitted(ctx, dependencies.admit);
     },
 
     /**
-     * Chooses the resource that a token is for. Of several that a token request names (RFC 8707 §2.2) it is
-     * the first, and each must have been granted.
+     * Chooses the resource of a token: the first that the token request names (RFC 8707 §2.2). All of them must have been
+     * granted.
      *
-     * @param oneOf resources as the token request or the grant names them, if either does
+     * @param oneOf the resources of the token request or of the grant
      * @throws InvalidTarget
      */
     chooseResource(oneOf?: readonly string[], granted?: readonly string[]): string {
@@ -72,11 +72,11 @@ export function createAuthorization(dependencies: Dependencies) {
 
     async findAccount(id: string) {
       const account = await findAccount(id);
-      // id_tokens are made at the token endpoint.
+      // Other claims are needed at the token endpoint only.
       return account && { accountId: id, claims: async () => ({ sub: id }) };
     },
 
-    /** The grant of this authorization: of the consent just given, or a new one from a remembered consent. */
+    /** The grant of this authorization: from the consent just given, or new from a remembered consent. */
     async loadGrant(ctx: KoaContextWithOIDC): Promise<ProtocolGrant | undefined> {
       const { oidc } = ctx;
       const accountId = oidc.account?.accountId ?? '';
@@ -84,12 +84,12 @@ export function createAuthorization(dependencies: Dependencies) {
       const given = oidc.result?.['consent'] as ConsentResult | undefined;
       const grant =
         given === undefined
-          ? await grantFromMemory(ctx, { accountId, clientId }, dependencies)
+          ? await grantFromRememberedConsent(ctx, { accountId, clientId }, dependencies)
           : await consents.findGrant(given.tenantId, given.grantId);
       if (grant?.accountId !== accountId || grant.clientId !== clientId) return undefined;
 
       const scopes = [...grant.scopes];
-      // From here on the request is for what was granted.
+      // Narrows the request to the granted scopes.
       (oidc.params as Record<string, unknown>)['scope'] = scopes.join(' ');
       const loaded = new oidc.provider.Grant({ accountId, clientId });
       loaded.jti = grant.id;
@@ -100,22 +100,22 @@ export function createAuthorization(dependencies: Dependencies) {
   };
 }
 
-/** Sign in, then agree. What the library itself checks of consent is ours to check: see `loadGrant`. */
+/** Prompts: select account, sign in, consent. `loadGrant` replaces oidc-provider's own consent checks. */
 function createPolicy() {
   const policy = base();
   policy.remove('consent');
   policy.add(new Prompt({ name: 'select_account', requestable: true }), 0);
-  const notAgreed = new Check(
+  const noGrant = new Check(
     'no_grant',
-    'the user has not agreed to this yet',
+    'the user has not consented yet',
     'consent_required',
     (ctx) => ctx.oidc.entities.Grant?.jti === undefined,
   );
-  policy.add(new Prompt({ name: 'consent', requestable: true }, notAgreed));
+  policy.add(new Prompt({ name: 'consent', requestable: true }, noGrant));
   return policy;
 }
 
-/** More requests than an address or account may leave behind; answered by a page. */
+/** 429 for an address or account that starts too many authorizations, rendered as a page. */
 class TooManyRequests extends errors.CustomOIDCProviderError {
   constructor() {
     super('rate_limited', 'too many authorization requests from this address or account');
@@ -124,7 +124,7 @@ class TooManyRequests extends errors.CustomOIDCProviderError {
 }
 
 /**
- * Counts a request that leaves something: a waiting authorization, or a grant from remembered consent.
+ * Counts a request that stores something: a pending authorization, or a grant from remembered consent.
  *
  * @throws TooManyRequests
  */
@@ -139,28 +139,28 @@ function assertAdmitted(ctx: KoaContextWithOIDC, admit: Dependencies['admit']) {
 }
 
 /**
- * Consent is remembered by account, tenant and client. It counts only where the answer is sure to reach
- * that client: any program can listen on a loopback port or claim a scheme (RFC 8252 §8.6).
+ * Creates a grant from consent remembered by account, tenant and client. Loopback and private-use redirect URIs are
+ * excluded: any program can listen on a port or claim a scheme (RFC 8252 §8.6).
  */
-async function grantFromMemory(
+async function grantFromRememberedConsent(
   ctx: KoaContextWithOIDC,
   who: { accountId: string; clientId: string },
   { consents, isAuthenticatedRedirect }: Dependencies,
 ) {
   const { oidc } = ctx;
   const redirectUri = textOf(oidc.params ?? {}, 'redirect_uri');
-  const isAboutToAsk = ['login', 'select_account', 'consent'].some((name) =>
+  const willPrompt = ['login', 'select_account', 'consent'].some((name) =>
     oidc.promptPending(name),
   );
-  if (isAboutToAsk || !isAuthenticatedRedirect(redirectUri)) return undefined;
+  if (willPrompt || !isAuthenticatedRedirect(redirectUri)) return undefined;
   const choices = await consents.tenantsFor(who);
   const [tenant] = choices.usable;
-  // Who has several tenants says each time which one is meant.
+  // A user with several tenants chooses one each time.
   if (tenant === undefined || choices.usable.length > 1) return undefined;
   return consents.grantAsRemembered({ ...who, tenant, ...requestOf(oidc.params ?? {}) });
 }
 
-/** What an authorization request is about, from its parameters as the library keeps them. */
+/** The scopes, resources and redirect URI of an authorization request. @param params as oidc-provider stores them */
 export function requestOf(params: Parameters): {
   readonly scopes: readonly Scope[];
   readonly resources: readonly string[];

@@ -1,4 +1,4 @@
-/** What an id_token can say of an account (OpenID Connect Core §5.1). */
+/** The claims of an account (OpenID Connect Core §5.1). */
 export function claimsOf(account: {
   id: string;
   email: string;

@@ -17,7 +17,7 @@ import {
   type PendingAuthorization,
 } from './pending-authorization.js';
 
-/** Asks the user, or goes on without asking where that was done before. */
+/** Shows the consent page, or continues without it where consent is remembered. */
 export async function showConsent(
   ctx: PageContext,
   pending: PendingAuthorization,
@@ -36,7 +36,7 @@ export async function showConsent(
   if (canChooseAnother && (await isRemembered(ctx, pending, request, dependencies))) return;
   const offered = offeredScopes(request);
   if (offered.length === 0) {
-    return deny(ctx, pending, dependencies, 'The user’s role allows none of what was asked for.');
+    return deny(ctx, pending, dependencies, 'The user’s role allows none of the requested scopes.');
   }
   const shown = shownClient(client);
   const ticks = offered.filter((scope) => !isIdentity(scope));
@@ -66,7 +66,7 @@ export async function showConsent(
   );
 }
 
-/** Where one of several tenants was just chosen, consent may have been given there before: see `grantFromMemory`. */
+/** Uses remembered consent for a tenant that was just chosen: see `grantFromRememberedConsent`. */
 async function isRemembered(
   ctx: PageContext,
   pending: PendingAuthorization,
@@ -85,7 +85,7 @@ async function isRemembered(
   return true;
 }
 
-/** What the user decided, on this page or on the one before it. */
+/** Handles a decision made on the consent page or on the page that chooses a tenant. */
 export async function decide(
   ctx: PageContext,
   pending: PendingAuthorization,
@@ -97,12 +97,12 @@ export async function decide(
   if (decision === 'switch_account') return switchAccount(ctx, pending);
   if (decision === 'choose_tenant') return redirect(ctx, `/consent/${pending.uid}`);
   if (decision === undefined && tenantId !== undefined) {
-    // From the page on which one of several tenants is chosen.
+    // From the page that chooses a tenant.
     return redirect(ctx, `/consent/${pending.uid}?tenant_id=${encodeURIComponent(tenantId)}`);
   }
   if (decision === 'deny') return deny(ctx, pending, dependencies, 'The user denied the request.');
   if (decision !== 'approve') {
-    throw new Problem('bad_request', 'The form does not say what was decided.');
+    throw new Problem('bad_request', 'The form contains no decision.');
   }
   const asked = await askedOf(ctx, pending, dependencies, tenantId);
   if (asked === undefined) return;
@@ -118,7 +118,7 @@ export async function decide(
   await finish(ctx, pending, dependencies, { consent });
 }
 
-/** Begins the same authorization again, for somebody else to sign in. */
+/** Restarts the same authorization so that another account can sign in. */
 function switchAccount(ctx: PageContext, { interaction }: PendingAuthorization): void {
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(interaction.params)) {
@@ -135,8 +135,8 @@ interface Asked {
 }
 
 /**
- * What the signed-in user is asked, for the tenant that is meant. Where that isn't settled yet, or
- * nothing can be asked, the answer is given here.
+ * The consent request for the chosen tenant. Responds itself, and returns `undefined`, if a tenant has to be chosen or
+ * none can be used.
  */
 async function askedOf(
   ctx: PageContext,
@@ -187,7 +187,8 @@ function chooseTenant(
 ): void {
   const { pages, csrf } = dependencies;
   const tenants = shown.tenants.map(({ id, name, role }) => ({
-    ...{ id, name },
+    id,
+    name,
     role: role.replaceAll('_', ' '),
   }));
   pages.send(

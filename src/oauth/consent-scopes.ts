@@ -3,7 +3,7 @@ import { CATALOG, RESOURCE_SCOPES, SCOPES, type Scope } from '../scopes/catalog.
 export interface ConsentScope {
   readonly name: string;
   readonly sentence: string;
-  /** Whether it deletes, approves or manages: shown with emphasis. */
+  /** Whether it deletes, approves or manages. Shown with emphasis. */
   readonly isGrave: boolean;
 }
 
@@ -14,7 +14,7 @@ export interface ConsentGroup {
 
 const GRAVE = /:(delete|approve|accept_reject|manage)$/;
 
-/** Scopes as the consent page shows them: under their headings, in the catalogue's order. */
+/** Scopes grouped under the headings of the consent page, in the catalogue's order. */
 export function consentGroups(scopes: readonly Scope[]): readonly ConsentGroup[] {
   const groups = new Map<string, ConsentScope[]>();
   for (const name of SCOPES.filter((scope) => scopes.includes(scope))) {
@@ -25,15 +25,15 @@ export function consentGroups(scopes: readonly Scope[]): readonly ConsentGroup[]
   return [...groups].map(([title, shown]) => ({ title, scopes: shown }));
 }
 
-/** A page with more scopes than these begins with a summary. */
-const FEW = 6;
+/** Pages with more scopes begin with a summary. */
+const MAX_WITHOUT_SUMMARY = 6;
 
 /**
- * Many scopes in one sentence, such as `Read 10 kinds of records, change 10, delete 2, and 4 more permissions.`
- * @returns `undefined` for few scopes, which need none
+ * Summarizes scopes, such as `Read 10 kinds of records, change 10, delete 2 and use 4 other permissions.`
+ * @returns `undefined` for few scopes
  */
 export function summarizeScopes(scopes: readonly Scope[]): string | undefined {
-  if (scopes.length <= FEW) return undefined;
+  if (scopes.length <= MAX_WITHOUT_SUMMARY) return undefined;
   const named = ['read', 'write', 'delete'].map((action) =>
     RESOURCE_SCOPES.filter((scope) => scope.endsWith(`:${action}`) && scopes.includes(scope)),
   );

@@ -6,38 +6,38 @@ import { CATALOG, type Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, missingFrom } from '../scopes/scope-set.js';
 
-/** A tenant in whose name a user can authorize. */
+/** A tenant in which a user can authorize a client. */
 export interface TenantChoice {
   readonly id: string;
   readonly name: string;
   readonly role: Role;
 }
 
-interface Who {
+interface UserAndClient {
   readonly accountId: string;
   readonly clientId: string;
 }
 
-/** What is asked of a user, for one tenant. */
-export interface ConsentRequest extends Who {
+/** A request for a user's consent in one tenant. */
+export interface ConsentRequest extends UserAndClient {
   readonly tenant: TenantChoice;
-  /** What the client asks for, in the catalogue's order. */
+  /** The requested scopes, in the catalogue's order. */
   readonly scopes: readonly Scope[];
   readonly resources: readonly string[];
   readonly redirectUri: string;
 }
 
-/** The stores that consent is kept with, over one transaction. */
+/** The stores that consent uses, in one transaction. */
 export interface ConsentStores {
   readonly grants: GrantStore;
   readonly consents: ConsentStore;
   readonly audit: AuditLog;
   readonly memberships: (accountId: string) => Promise<readonly AccountMembership[]>;
-  /** The tenants that refuse a client. */
+  /** The tenants that block a client. */
   readonly blockedIn: (clientId: string) => Promise<readonly string[]>;
 }
 
-/** A user's consent, and the grants that come of it. */
+/** Users' consent, and the grants created from it. */
 export type Consents = ReturnType<typeof createConsents>;
 
 export function createConsents({
@@ -45,7 +45,7 @@ export function createConsents({
 }: {
   transaction: <Result>(work: (stores: ConsentStores) => Promise<Result>) => Promise<Result>;
 }) {
-  /** Every authorization begins a grant of its own, so that ending one installation ends no other. */
+  /** Every authorization creates its own grant, so that revoking one installation leaves the others alone. */
   async function createGrant(
     { grants, audit }: ConsentStores,
     actor: Actor,
@@ -66,8 +66,8 @@ export function createConsents({
   }
 
   return {
-    /** The tenants that an account can authorize a client in, and how many more it could if they weren't suspended. */
-    tenantsFor: ({ accountId, clientId }: Who) =>
+    /** The tenants in which an account can authorize a client, and the number of suspended ones. */
+    tenantsFor: ({ accountId, clientId }: UserAndClient) =>
       transaction(async ({ memberships, blockedIn }) => {
         const blocked = await blockedIn(clientId);
         const all = (await memberships(accountId)).filter(
@@ -86,8 +86,8 @@ export function createConsents({
       }),
 
     /**
-     * A new grant without asking, if everything that can be granted of the request was granted before. A scope
-     * that was unticked then is asked for again: the app may have explained why it needs it.
+     * Creates a grant without asking, if every grantable scope of the request was granted before. A scope that was
+     * unticked then is asked for again: the app may have explained why it needs it.
      */
     grantAsRemembered: (request: ConsentRequest) =>
       transaction(async (stores) => {
@@ -101,10 +101,9 @@ export function createConsents({
       }),
 
     /**
-     * What the user decided on the consent page.
-     * @param ticked the scopes that were left ticked; those that were not offered are ignored, and those of
-     *   identity are not asked
-     * @returns `undefined` if nothing is left to be granted, or may not be
+     * Creates a grant from the consent page's form, and remembers the decision.
+     * @param ticked the ticked scopes; scopes that were not offered are ignored, and OpenID Connect's need no tick
+     * @returns `undefined` if no scope is left, or the client or membership has ended
      */
     grant: (request: ConsentRequest, ticked: readonly string[], actor: Actor) =>
       transaction(async (stores) => {
@@ -124,12 +123,12 @@ export function createConsents({
   };
 }
 
-/** What of a request the user can grant at all. */
+/** The requested scopes that the user's role can grant. */
 export function offeredScopes({ scopes, tenant }: ConsentRequest): readonly Scope[] {
   return commonTo(scopes, delegableThroughOauth(tenant.role));
 }
 
-/** Whether a scope is for OpenID Connect only. Such a scope shows an app nothing that userinfo does not. */
+/** Whether a scope belongs to OpenID Connect. Such scopes show a client nothing beyond userinfo. */
 export function isIdentity(scope: Scope): boolean {
   return CATALOG[scope].grantedTo === 'oauth';
 }

@@ -10,28 +10,28 @@ import { LIFETIMES } from './lifetimes.js';
 import type { cookiesOf } from './provider.js';
 import type { HasPassword, SignedInAccount } from './sign-in-page.js';
 
-/** A browser in which somebody has signed in. */
+/** The session of a signed-in browser. */
 export interface ConsoleSession {
   readonly accountId: string;
-  /** The session's name, which is no secret and stays the same when that is renewed. */
+  /** The session's id. It is not a secret, and stays the same when the secret is renewed. */
   readonly sessionId: string;
 }
 
-/** Signing in and out, outside of any authorization: to the one session that a browser has here. */
+/** Sign-in and sign-out outside of an authorization. A browser has one session for both. */
 export interface ConsoleSessions {
-  /** The session of the request's browser, if it is good at this moment and somebody has signed in to it. */
+  /** The session of the request's browser, if it is active and signed in. */
   find(ctx: Context): Promise<ConsoleSession | undefined>;
-  /** Whether the browser has the cookie of a session that is not good any more. */
+  /** Whether the browser has the cookie of a session that has ended. */
   hasEnded(ctx: Context): Promise<boolean>;
-  /** Signs an account in, under a secret that nobody has known before. Somebody else's session ends. */
+  /** Signs an account in under a new secret (against session fixation). Another account's session ends. */
   begin(ctx: Context, account: SignedInAccount): Promise<void>;
   /**
-   * Gives a browser a session again that it was given before, in case the answer never arrived. A browser in which
-   * somebody is signed in keeps the session that it has; one that has ended is not given again.
+   * Sends the cookie of a session again, in case the first response was lost. A signed-in browser keeps its session. A
+   * session that has ended is not restored.
    * @param secret of the session that this browser was given
    */
   restore(ctx: Context, secret: string): Promise<void>;
-  /** Ends the session, for every copy of its cookie. */
+  /** Ends the session in the database, for every copy of its cookie. */
   end(ctx: Context): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function createConsoleSessions({
       if (accountId === undefined) return undefined;
       noteFacts(ctx, { accountId });
       const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
-      // In use a moment ago: there is nothing to write.
+      // A session renewed recently is not written again.
       if (exp - Date.now() / 1000 < idleSeconds - renewAfterSeconds) {
         const seconds = await sessions().renew(jti);
         if (seconds !== undefined) sendCookie(ctx, jti, seconds);
@@ -81,13 +81,13 @@ export function createConsoleSessions({
       let session = await Session.get(ctx);
       if (session.accountId === accountId) session.resetIdentifier();
       else {
-        // Nothing of a session that somebody else had, or may have planted, passes on.
+        // A session of another account, or one that an attacker planted, is never continued.
         await sessions().signOut(session.jti, requestOf(ctx));
         session = new Session();
       }
       session.loginAccount({ accountId, amr: ['pwd'] });
       await onBehalfOf(ctx, () => session.save(LIFETIMES.session));
-      // Replacing a password ends the sessions that there are. One that was just being made would not be among them.
+      // Replacing a password ends all sessions. One that was being saved at that time would be missed.
       if (!(await hasPassword(accountId, passwordMark))) {
         return sessions().destroyBySecret(session.jti);
       }

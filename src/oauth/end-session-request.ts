@@ -3,35 +3,34 @@ import { refuseRepeated, singleValue, type Form } from '../http/form.js';
 import type { ReadIdTokenHint } from './id-token-hint.js';
 import { redirectLocation } from './redirect-location.js';
 
-/** A request to sign out, read. */
+/** A parsed logout request. */
 export interface EndSessionRequest {
-  /** The app that asks; `undefined` if it does not say, or cannot be believed. */
+  /** The requesting client; `undefined` if the request names none, or contradicts itself. */
   readonly client: Client | undefined;
-  /** Whether an id_token proves that the app was used by an account of ours. */
+  /** Whether an id_token proves that the client was used by an account. */
   readonly isProven: boolean;
-  /** The account that the app means, if it has proven one. */
+  /** The account that the id_token names. */
   readonly accountId: string | undefined;
-  /** Where the user is sent then: registered by the app. */
+  /** The registered URI to which the user is sent afterwards. */
   readonly target: { readonly uri: string; readonly state: string | undefined } | undefined;
-  /** Whether another address was named. */
+  /** Whether the request named a URI that is not registered. */
   readonly isTargetRefused: boolean;
 }
 
 export interface EndSessionReaderDependencies {
-  /** A client that may be used. */
+  /** Finds a client that is not blocked. */
   readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly readHint: ReadIdTokenHint;
   readonly isRedirectOf: (registered: readonly string[], presented: string) => boolean;
 }
 
 /**
- * Reads the parameters of RP-Initiated Logout 1.0 §2. `logout_hint` and `ui_locales` are allowed and
- * change nothing: the page names the account that is signed in.
+ * Reads the parameters of RP-Initiated Logout 1.0 §2. `logout_hint` and `ui_locales` are ignored.
  *
- * A hint that is not an id_token of ours, or another client's, takes the app's word for nothing: the
- * user is asked, and stays here (§4).
+ * With a hint that this server did not issue, or that was issued to another client, no client is assumed and nothing is
+ * redirected (§4).
  *
- * @throws Problem `bad_request` for a parameter that comes twice
+ * @throws Problem `bad_request` for a repeated parameter
  */
 export async function readEndSessionRequest(
   form: Form,
@@ -61,7 +60,7 @@ export async function readEndSessionRequest(
   };
 }
 
-/** The address with the app's `state`. */
+/** The URI with the request's `state`. */
 export function addressOf({ uri, state }: NonNullable<EndSessionRequest['target']>): string {
   return state === undefined ? uri : redirectLocation(uri, { state });
 }

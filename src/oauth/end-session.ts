@@ -14,32 +14,31 @@ import { describeRedirect, type OAuthViews } from './page-data.js';
 import { redirect, type PageAccount, type PageContext } from './pending-authorization.js';
 
 interface Dependencies extends EndSessionReaderDependencies {
-  /** Of the endpoint; its form is posted below it. */
+  /** The endpoint's path. Its form is posted to `/confirm` below it. */
   readonly path: string;
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly sessions: Pick<ConsoleSessions, 'find' | 'end'>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
-  /** The page for who stays signed in. */
+  /** The page for users who cancel. */
   readonly home: string;
 }
 
-/** Who is signed in to the request's browser. */
+/** The signed-in user of the request's browser. */
 interface Visitor {
   readonly session: ConsoleSession;
   readonly account: PageAccount;
 }
 
-/** The session that the page was about; its name is not a secret. */
+/** The form field with the id of the session that the page named. */
 const SESSION_FIELD = 'session';
 
 /**
- * Signing out on an app's request (OpenID Connect RP-Initiated Logout 1.0). Any site can send a browser
- * here, so the user is always asked, and the session ends only by our own form.
+ * OpenID Connect RP-Initiated Logout 1.0. Any site can send a browser here. The user is always asked, and only the form
+ * of that page ends the session.
  *
- * Anybody can register an app. While nobody is signed in, only an app that proves that it was used here,
- * or that the operator verified, gets the user back without a click: registered addresses are not
- * open redirects with our name on them.
+ * Anyone can register a client. While nobody is signed in, the browser is redirected without a click only for a client
+ * with a valid id_token, or one that the operator verified. Otherwise registered URIs would be open redirects.
  */
 export function createEndSessionRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { path, csrf, sessions } = dependencies;
@@ -70,7 +69,7 @@ export function createEndSessionRoutes(dependencies: Dependencies): Route<'publi
     csrf.check(ctx, form);
     const request = await readEndSessionRequest(withoutHint(form), dependencies);
     const visitor = await findVisitor(ctx);
-    // Somebody else signed in since the page was shown: they were not asked.
+    // Another account signed in since the page was shown, and was not asked.
     if (visitor !== undefined && visitor.session.sessionId !== singleValue(form, SESSION_FIELD)) {
       return showQuestion(ctx, request, visitor, confirmPath, dependencies);
     }
@@ -92,7 +91,7 @@ export function createEndSessionRoutes(dependencies: Dependencies): Route<'publi
   ];
 }
 
-/** Koa's own redirect would rewrite the address, which has to stay as the client registered it. */
+/** `ctx.redirect` would normalize the URI, which must stay as registered. */
 function sendTo(ctx: PageContext, target: NonNullable<EndSessionRequest['target']>): void {
   ctx.status = 303;
   ctx.set('Location', addressOf(target));
@@ -100,7 +99,7 @@ function sendTo(ctx: PageContext, target: NonNullable<EndSessionRequest['target'
   ctx.body = 'Redirecting to the app.';
 }
 
-/** Our form has no hint: the hint was judged when the page was made, and decided what the form holds. */
+/** The hint was validated when the page was rendered. A form that adds one is not trusted. */
 function withoutHint(form: Form): Form {
   form.delete('id_token_hint');
   return form;

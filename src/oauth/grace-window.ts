@@ -3,26 +3,26 @@ import { hash } from 'node:crypto';
 import type { Keyring } from '../credentials/keyring.js';
 import type { RunPrepared } from '../db/prepared.js';
 import { expiresAroundNow } from '../db/partitions.js';
+import type { RefreshRow } from '../grants/refresh-tokens.js';
 import type { RefreshMeaning } from './refresh-request.js';
-import type { RefreshRow } from './refresh-rows.js';
 import type { Redemption } from './token-store.js';
 
 /**
- * For `REFRESH_GRACE_SECONDS` after a refresh the same request is given the same answer again, as long as the
- * successor is unconsumed: to clients that race with themselves, and to those that lost the answer (decision 14).
+ * Repeats the response of a refresh to the same request for `REFRESH_GRACE_SECONDS`, while the successor is unconsumed.
+ * Serves clients that refresh concurrently, and clients that lost the response (decision 14).
  */
 export interface GraceWindow {
-  /** @returns what is stored beside the successor */
+  /** @returns the encrypted response, to be stored with the successor */
   seal(row: RefreshRow, meaning: RefreshMeaning, answer: string): Redemption['answer'];
-  /** @returns the answer (JSON); `undefined` if this is not a request that may have it */
+  /** @returns the response (JSON); `undefined` if the request may not have it */
   repeat(row: RefreshRow, meaning: RefreshMeaning): Promise<string | undefined>;
 }
 
 const MAX_REPEATS = 10;
 
 /**
- * Counted and read in one statement, on the row that consuming the successor changes. Waits for the winner where its
- * commit is under way.
+ * Counts and reads in one statement, on the row that consuming the successor locks. Waits for a winner that is about to
+ * commit.
  */
 const REPEAT = {
   name: 'grace-window-repeat',
@@ -58,12 +58,12 @@ export function createGraceWindow(
   };
 }
 
-/** An answer opens only for the token that it was the answer to. */
+/** Binds the ciphertext to the consumed token. */
 function contextOf(digest: string): string {
   return `refresh answer ${digest}`;
 }
 
-/** Everything in a request that shapes its answer, to tell a repetition from another request. */
+/** Identifies a repeated request: a hash of everything in it that determines the response. */
 function hashOf({ wanted, audience }: RefreshMeaning): string {
   const scopes = [...new Set(wanted)].toSorted();
   return hash('sha256', JSON.stringify([scopes, audience]));

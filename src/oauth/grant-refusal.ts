@@ -1,6 +1,6 @@
 import { OAuthError } from '../http/oauth-error.js';
 
-/** Why a code or refresh token was refused: for the log only. */
+/** Reasons to refuse a code or refresh token. They appear in the log only. */
 export type GrantRefusal =
   | 'malformed token'
   | 'unknown token'
@@ -14,7 +14,7 @@ export type GrantRefusal =
   | 'membership ended'
   | 'resource no longer registered';
 
-/** The same answer whatever is wrong with a code or refresh token; the log has the reason. */
+/** The same response for every reason, so that it reveals nothing about a code or token. The log has the reason. */
 export function invalidGrant(reason: GrantRefusal): OAuthError {
   return new OAuthError(400, 'invalid_grant', 'grant request is invalid', {}, { reason });
 }

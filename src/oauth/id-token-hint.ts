@@ -3,7 +3,7 @@ import { compactVerify, createLocalJWKSet } from 'jose';
 import { SIGNING_ALGORITHMS } from '../credentials/signing-algorithms.js';
 import type { SigningKeys, SigningKeySnapshot } from '../signing-keys/signing-keys.js';
 
-/** What an id_token proves of the client that presents it. */
+/** The client and account of an id_token. */
 export interface IdTokenHint {
   /** The client that it was issued to. */
   readonly clientId: string;
@@ -13,7 +13,7 @@ export interface IdTokenHint {
 
 /**
  * Reads an `id_token_hint` (RP-Initiated Logout 1.0 §2).
- * @returns `undefined` unless it is an id_token of ours; one that has expired is as good as any
+ * @returns `undefined` unless this server issued it; expired id_tokens are accepted (§2)
  */
 export type ReadIdTokenHint = (token: string) => Promise<IdTokenHint | undefined>;
 
@@ -28,13 +28,13 @@ export function createIdTokenHints(issuer: string, signingKeys: SigningKeys): Re
       const isOurs = iss === issuer && typeof clientId === 'string';
       return isOurs && typeof accountId === 'string' ? { clientId, accountId } : undefined;
     } catch {
-      // Altered, under a key that is no longer published, or not a token at all.
+      // Altered, malformed, or signed by a key that is no longer published.
       return undefined;
     }
   };
 }
 
-/** The published keys, imported once for each snapshot. */
+/** The published keys, imported once per snapshot. */
 function createKeySets(signingKeys: SigningKeys) {
   let made: { of: SigningKeySnapshot; keys: ReturnType<typeof createLocalJWKSet> } | undefined;
   return () => {

@@ -1,20 +1,19 @@
 import { SignJWT, type JWK } from 'jose';
 
 import type { SigningAlgorithm } from '../credentials/signing-algorithms.js';
+import type { RefreshRow } from '../grants/refresh-tokens.js';
 import type { Scope } from '../scopes/catalog.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { claimsOf } from './claims.js';
 import { LIFETIMES } from './lifetimes.js';
-import type { RefreshRow } from './refresh-rows.js';
 
-/** Which scope shows which claim (OpenID Connect Core §5.4). */
+/** The scope that each claim needs (OpenID Connect Core §5.4). */
 const SHOWN_BY = { email: 'email', email_verified: 'email', name: 'profile' } as const;
 
 /**
- * Makes the id_token that comes with a refresh (OpenID Connect Core §12.2): it says of the
- * authentication what the first one said, without its nonce.
+ * Signs the id_token of a refresh (OpenID Connect Core §12.2): the first one's `auth_time`, and no nonce.
  *
- * @param algorithm the one that the client registered for
+ * @param algorithm the client's `id_token_signed_response_alg`
  */
 export type MintIdToken = (
   row: RefreshRow,
@@ -49,7 +48,7 @@ export function createIdTokens(issuer: string, signingKeys: SigningKeys): MintId
   };
 }
 
-/** Copies of the keys that sign, the same ones as long as they do: the library keeps what it imports with them. */
+/** Stable copies of the current signing keys: jose caches the imported key per object. */
 function createKeyReader(signingKeys: SigningKeys) {
   const made = new Map<SigningAlgorithm, { readonly key: JWK; readonly kid: string }>();
   return (algorithm: SigningAlgorithm) => {

@@ -10,30 +10,30 @@ import { LIFETIMES } from './lifetimes.js';
 import type { Parameters } from './parameters.js';
 import type { HasPassword } from './sign-in-page.js';
 
-/** What came of the pages on which a user signs in and agrees. */
+/** The results of the sign-in and consent pages. */
 export type InteractionResult = InteractionResults & {
   readonly login?: { readonly accountId: string; readonly passwordMark: string };
 };
 
-/** An authorization request that waits for its user, as the library keeps it. */
+/** A pending authorization request, as oidc-provider stores it. */
 export interface InteractionPayload {
   readonly params: Parameters;
   readonly prompt: { readonly name: string };
-  /** The session that the request was made in; absent if nobody was signed in. */
+  /** The session of the request; absent if nobody was signed in. */
   readonly session?: { readonly uid: string; readonly accountId: string };
   readonly result?: InteractionResult;
-  /** What earlier pages of the same request came to. */
+  /** The results of earlier pages of the same request. */
   readonly lastSubmission?: InteractionResult;
 }
 
-/** Where the browser was sent when the request was resumed, and the secret of the session that it had from then on. */
+/** The response to a resumed request: its location, and the secret of the browser's session. */
 export interface InteractionAnswer {
   readonly location: string;
   readonly accountId: string | undefined;
   readonly session: string;
 }
 
-/** A stored interaction: open, or answered. `answer` is absent once it is too old to be given again. */
+/** A stored interaction, pending or answered. `answer` is absent once it is too old to be repeated. */
 export type StoredInteraction =
   | {
       readonly isAnswered: false;
@@ -42,26 +42,26 @@ export type StoredInteraction =
     }
   | { readonly isAnswered: true; readonly answer: InteractionAnswer | undefined };
 
-/** A stored interaction, and whether the browser that asks is the one that began it. */
+/** A stored interaction, and whether the requesting browser began it. */
 export interface FoundInteraction {
   readonly isOfThisBrowser: boolean;
   readonly interaction: StoredInteraction;
 }
 
 /**
- * Interactions by their `uid`, which is a path and no proof: each is bound to the browser that began it, by a keyed
- * digest of that browser's secret. Rows are found by the digest of the `uid`.
+ * Interactions by `uid`. The `uid` is part of a path and proves nothing, so each interaction is bound to its browser by a
+ * keyed digest of the browser's secret. Rows are found by the digest of the `uid`.
  */
 export interface InteractionStore {
-  /** Stores a new one, bound to the browser of the request that is being answered. */
+  /** Stores a new interaction, bound to the browser of the request. */
   insert(ctx: BrowserRequest, uid: string, payload: object, seconds: number): Promise<void>;
-  /** @returns `undefined` if there is none, or it has expired */
+  /** @returns `undefined` if it does not exist or has expired */
   find(ctx: BrowserRequest, uid: string): Promise<FoundInteraction | undefined>;
-  /** As `find`. Everybody else who locks it waits until the transaction ends. */
+  /** As `find`, with a row lock until the transaction ends. */
   lock(ctx: BrowserRequest, uid: string): Promise<FoundInteraction | undefined>;
-  /** Stores what the pages came to. @param forgetsSession whether the session it was begun in has ended */
+  /** Stores a result of the pages. @param forgetsSession whether the session that began it has ended */
   settle(uid: string, result: InteractionResult, forgetsSession: boolean): Promise<void>;
-  /** Replaces it by its answer, which can be given again while a code lives. */
+  /** Replaces the interaction by its response, which can be repeated while a code is valid. */
   answer(uid: string, answer: InteractionAnswer): Promise<void>;
 }
 
@@ -141,7 +141,7 @@ export function createInteractionStore(dependencies: Dependencies): InteractionS
     return { isOfThisBrowser, interaction } as FoundInteraction;
   }
 
-  // Somebody who has signed in may come back much later, when the password is another.
+  // A login result is dropped if the password was changed since.
   const isStillGood = async ({ login }: InteractionResult) =>
     login === undefined || hasPassword(login.accountId, login.passwordMark);
 
@@ -150,7 +150,7 @@ export function createInteractionStore(dependencies: Dependencies): InteractionS
     { sealed, keyId, until }: NonNullable<Row['payload']['answer']>,
     { now }: Row,
   ): InteractionAnswer | undefined {
-    // A secret key that was removed since takes its answers along: they are seconds old.
+    // Responses under a removed secret key are lost, which is acceptable: they live a minute.
     if (now >= until || !keyring.ids.includes(keyId)) return undefined;
     const inner = keyring.open({ ciphertext: Buffer.from(sealed, 'base64'), keyId }, ANSWER_SEAL);
     const byUid = keyringOf(uid);
@@ -179,8 +179,8 @@ export function createInteractionStore(dependencies: Dependencies): InteractionS
 }
 
 /**
- * Answers hold a code and the secret of a session. They are sealed under the `uid` as well, which is not stored: the
- * database and `SECRET_KEYS` together do not open them.
+ * Responses contain a code and a session's secret. They are encrypted under the `uid` too, which is not stored, so that
+ * the database and `SECRET_KEYS` together do not reveal them.
  */
 function keyringOf(uid: string): Keyring {
   return createKeyring([`interaction answer ${uid}`]);
@@ -190,7 +190,7 @@ function bindingOf(uid: string, secret: string): string {
   return JSON.stringify(['interaction', uid, secret]);
 }
 
-/** Deletes the authorizations that waited for their user in vain: anybody can begin one. */
+/** Deletes expired interactions. */
 export function deleteExpiredInteractions(
   manager: EntityManager,
   signal?: AbortSignal,

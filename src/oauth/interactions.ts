@@ -24,10 +24,10 @@ interface Dependencies extends InteractionDependencies {
 type Handle = (ctx: PageContext, form: Form) => Promise<void>;
 
 /**
- * The pages on which a user signs in and agrees, while an authorization request waits for both. The path names the
- * request; each page and form is for the browser that began it.
+ * The sign-in and consent pages of a pending authorization. The path names the authorization. Only the browser that began
+ * it may see its pages and send its forms.
  *
- * A form that is sent again, at once or later, is answered as the first one was.
+ * A form that is sent again gets the response of the first one.
  */
 export function createInteractionRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { csrf } = dependencies;
@@ -44,10 +44,10 @@ export function createInteractionRoutes(dependencies: Dependencies): Route<'publ
   const consent =
     (handle: (ctx: PageContext, pending: PendingAuthorization, form: Form) => unknown): Handle =>
     (ctx, form) =>
-      // Under the interaction's lock: of "Allow" and "Cancel" the first counts, with everything that it brings about.
+      // Under the interaction's lock, so that exactly one of concurrent "Allow" and "Cancel" takes effect.
       dependencies.transaction(async () => {
         const found = await findAuthorization(ctx, dependencies, 'lock');
-        // Looked at again, as with the browser's Back button, it must not send the same code again.
+        // The browser's Back button must not send the same code again.
         if (found.isAnswered && ctx.method === 'GET') throw alreadyAnswered();
         if (found.isAnswered || isDecided(found.pending)) resume(ctx, dependencies.issuer);
         else await handle(ctx, found.pending, form);
@@ -94,7 +94,7 @@ async function signIn(ctx: PageContext, form: Form, dependencies: Dependencies):
     if (account?.email !== email) throw alreadyAnswered();
     return resume(ctx, dependencies.issuer);
   }
-  // Outside of the transaction: checking a password takes long.
+  // Outside of the transaction, because hashing a password is slow.
   const account = await dependencies.signInPage.submit(ctx, form, viewOf(found.pending));
   if (account !== undefined) await continueAs(ctx, account, dependencies);
 }
@@ -111,11 +111,11 @@ async function continueAs(
       if (found.answer.accountId !== accountId) throw alreadyAnswered();
       return resume(ctx, issuer);
     }
-    // The session that the browser has now: in another tab somebody may have signed in meanwhile.
+    // Read again: another account may have signed in in another tab.
     const session = await provider().Session.get(ctx);
-    const isOfAnother = session.accountId !== undefined && session.accountId !== accountId;
-    if (isOfAnother) {
-      // Nothing of the session that was there may pass on to somebody else.
+    const isOtherAccount = session.accountId !== undefined && session.accountId !== accountId;
+    if (isOtherAccount) {
+      // A session of another account is never continued.
       const { requestId } = ctx.state;
       await sessions().signOut(session.jti, { address: clientAddress(ctx.req), requestId });
     }
@@ -125,7 +125,7 @@ async function continueAs(
       found.pending,
       dependencies,
       { login, select_account: {} },
-      { forgetsSession: isOfAnother },
+      { forgetsSession: isOtherAccount },
     );
   });
 }

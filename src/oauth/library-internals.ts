@@ -1,6 +1,6 @@
 /**
- * The one gate to what oidc-provider has no option for. Its version is pinned; each change here says what
- * would go wrong without it, and has a test that fails then.
+ * The only access to internals of oidc-provider, for behaviour that it has no option for. Its version is pinned. Each
+ * function states why it is needed, and has a test that fails without it.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
 
@@ -22,7 +22,7 @@ interface Internals {
 /** Sends the parameters of an authorization response to the client. */
 type Respond = (ctx: Context, redirectUri: string, parameters: AuthorizationResponse) => void;
 
-/** What an authorization response says (RFC 6749 §4.1.2): a code, or an error. */
+/** The parameters of an authorization response (RFC 6749 §4.1.2): a code, or an error. */
 export type AuthorizationResponse = Readonly<Record<string, string>>;
 
 interface TokenModel {
@@ -40,7 +40,7 @@ interface ClientModel {
   Schema: { prototype: { redirectUris(): void } };
 }
 
-/** Who has signed in to a session, and when. */
+/** The account of a session, and when it signed in. */
 interface Login {
   readonly accountId?: string;
   readonly loginTs?: number;
@@ -53,7 +53,7 @@ interface SessionModel {
   prototype: { loginAccount(details: Login): void };
 }
 
-/** Tokens and codes are written in our format, so that scanners know them and a typing error costs no query. */
+/** Mints tokens and codes in Gatehouse's format: scanners recognize it, and a mistyped token costs no query. */
 export function mintInOurFormat(provider: Provider, format: SecretFormat): void {
   const prefixes = { AccessToken: 'at', RefreshToken: 'rt', AuthorizationCode: 'ac' } as const;
   for (const [model, prefix] of Object.entries(prefixes)) {
@@ -61,20 +61,20 @@ export function mintInOurFormat(provider: Provider, format: SecretFormat): void 
     const original = Object.getOwnPropertyDescriptor(prototype, 'generateTokenId')?.value as
       (() => string) | undefined;
     prototype.generateTokenId = function mint() {
-      // It also settles the token's format, which later steps look at.
+      // It also sets the token's format, which later steps read.
       original?.call(this);
       return format.mint(prefix);
     };
   }
 }
 
-/** Redirects are judged by our rules at registration, and by these at authorization; secrets by their digests. */
-export function judgeClientsByOurRules(
+/** Replaces oidc-provider's redirect URI checks, and compares client secrets by their digests. */
+export function replaceClientChecks(
   provider: Provider,
   rules: {
     /** Whether a presented redirect is one of the registered ones. */
     readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
-    /** Whether a secret is the one that a digest was made of. */
+    /** Whether a digest is that of the presented secret. */
     readonly isSecretOf: (clientId: string, digest: string, presented: string) => Promise<boolean>;
   },
 ): void {
@@ -92,8 +92,8 @@ export function judgeClientsByOurRules(
 }
 
 /**
- * Its other modes put the answer into a script or a fragment, which pages with a strict policy cannot send. It would
- * derive one of them from response types that don't exist here, and fail for the lack of it instead of refusing the type.
+ * Removes the other response modes. They use a script or a fragment, which a strict Content-Security-Policy forbids. For
+ * an unsupported response type oidc-provider would choose one of them and fail, instead of refusing the type.
  */
 export function answerInTheQueryOnly(provider: Provider): void {
   const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
@@ -107,7 +107,7 @@ export function answerInTheQueryOnly(provider: Provider): void {
   });
 }
 
-/** The library and Koa would both rewrite the URI, which has to stay as the client registered it. */
+/** oidc-provider and Koa would both normalize the URI, which must stay as registered. */
 const respondInQuery: Respond = (ctx, redirectUri, parameters) => {
   (ctx.state as { authorizationResponse?: AuthorizationResponse }).authorizationResponse =
     parameters;
@@ -117,25 +117,25 @@ const respondInQuery: Respond = (ctx, redirectUri, parameters) => {
   ctx.body = 'Redirecting to the app.';
 };
 
-/** The authorization response that a request was answered with, if it was sent to the client. */
+/** The authorization response that was sent to the client, if any. */
 export function authorizationResponseOf(ctx: Context): AuthorizationResponse | undefined {
   return (ctx.state as { authorizationResponse?: AuthorizationResponse }).authorizationResponse;
 }
 
-/** Addresses are the issuer's, whatever a request's `Host` or target says. */
+/** Builds URLs from the issuer and never from a request's `Host` or target. */
 export function writeUrlsOfTheIssuer(provider: Provider): void {
   contextOf(provider).urlFor = (name, options) => provider.urlFor(name, options);
 }
 
-/** What all of its requests' contexts inherit from. */
+/** The prototype of oidc-provider's request contexts. */
 function contextOf(provider: Provider): { urlFor: Provider['urlFor'] } {
   return (provider as unknown as { OIDCContext: { prototype: { urlFor: Provider['urlFor'] } } })
     .OIDCContext.prototype;
 }
 
 /**
- * Keeps a session's place in the order of issues with it, from the login on: saving it anew must not
- * make it younger than the revocation that ended it.
+ * Keeps a session's `issueSeq` from the login on. Without it, saving a session again would place it after the revocation
+ * that ended it.
  */
 export function keepIssueOrderOfSessions(provider: Provider): void {
   const model = provider.Session as unknown as SessionModel;
@@ -157,14 +157,14 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
   };
 }
 
-/** Does something with the library for a request that it does not answer itself: what it stores is stored for that request. */
+/** Runs oidc-provider code on behalf of a request that it does not answer, so that the adapter sees that request. */
 export function onBehalfOf<Result>(ctx: Context, work: () => Promise<Result>): Promise<Result> {
   return (contextStorage as AsyncLocalStorage<Context>).run(ctx, work);
 }
 
 /**
- * The library reads bodies itself, and grumbles on standard output about one that somebody has read
- * before. Until `ctx.req` is put back, it finds this one as if nobody had.
+ * Hands over a body that was read already. oidc-provider reads bodies itself, and prints a warning about a consumed
+ * stream. The caller restores `ctx.req` afterwards.
  */
 export function giveBody(ctx: Context, body: Buffer): void {
   ctx.req = Object.create(ctx.req, {
@@ -174,8 +174,8 @@ export function giveBody(ctx: Context, body: Buffer): void {
 }
 
 /**
- * The library finds the request to resume by cookies, which any host under the same domain could set. Here the path alone
- * names it, and `interaction-store.ts` binds it to the browser: those cookies are neither set nor read.
+ * Replaces the cookies by which oidc-provider finds the request to resume: any host under the same domain could set them.
+ * The path names the request, and `interaction-store.ts` binds it to the browser.
  *
  * @param uid the interaction that the path names; `undefined` where none is resumed
  */
@@ -201,7 +201,7 @@ export function handleByPath(
   });
 }
 
-/** What the library keeps with a request that it has seen. */
+/** oidc-provider's context of a request, once it has seen the request. */
 export function oidcOf(ctx: Context): KoaContextWithOIDC['oidc'] | undefined {
   return (ctx as unknown as Partial<KoaContextWithOIDC>).oidc;
 }

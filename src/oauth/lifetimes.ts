@@ -1,22 +1,22 @@
 import { SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 
-/** How long what OAuth issues lives, in seconds. */
+/** Lifetimes of OAuth's artifacts, in seconds. */
 export const LIFETIMES = {
   accessToken: 3600,
   idToken: 3600,
   refreshToken: 30 * 86_400,
   authorizationCode: 60,
-  /** A login or consent page that was left open. */
+  /** A pending login or consent page. */
   interaction: 3600,
-  /** Of a browser, while no request comes. */
+  /** A browser's session without requests. */
   session: SESSION_LIFETIMES.idleSeconds,
 } as const;
 
-/** The lifetimes of tokens, in seconds. Nothing that is issued under a grant outlives it. */
+/** Lifetimes of tokens, in seconds. No token outlives its grant. */
 export interface Lifetimes {
   readonly accessToken: number;
   readonly refreshToken: number;
-  /** From its authorization on, however often it is refreshed: `GRANT_MAX_DAYS`. */
+  /** `GRANT_MAX_DAYS`, from the authorization. Refreshes do not extend it. */
   readonly grant: number;
 }
 
@@ -26,7 +26,7 @@ export function createLifetimes(grantMaxDays: number): Lifetimes {
   return { accessToken, refreshToken, grant: grantMaxDays * 86_400 };
 }
 
-/** How much of a grant's life is left, in whole seconds; negative once it is over. */
+/** The remaining lifetime of a grant in whole seconds; negative once it has ended. */
 export function secondsLeft({ grant }: Lifetimes, row: { readonly grant_age: number }): number {
   return Math.floor(grant - row.grant_age);
 }

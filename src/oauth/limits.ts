@@ -3,24 +3,24 @@ import type { IncomingMessage } from 'node:http';
 import { createAddressLimit } from '../http/address-limit.js';
 import type { AttemptVerdict } from '../http/attempts.js';
 
-/** An authorization is resumed after each of its pages: so many times the limit for beginning one. */
+/** Resumed requests per started authorization: one after each page. */
 const RESUMES = 5;
-/** An app refreshes once an hour, or from a few processes at once. Each refresh leaves two tokens. */
+/** Clients refresh about once an hour, from a few processes. Each refresh stores two tokens. */
 const REFRESHES_PER_MINUTE = 60;
 
 interface Dependencies {
-  /** Milliseconds since the epoch, which never step back. */
+  /** Milliseconds since the epoch, monotonic. */
   readonly now: () => number;
   readonly clientAddress: (request: IncomingMessage) => string;
   /** `RATE_LIMIT_AUTHORIZE_PER_MINUTE`; 0 for no limit. */
   readonly authorizationsPerMinute: number;
 }
 
-/** Limits of requests that leave rows, counted in memory by each replica. */
+/** Limits of requests that store rows, counted in memory per replica. */
 export function createOAuthLimits({ now, clientAddress, authorizationsPerMinute }: Dependencies) {
   const limit = createAddressLimit(now);
   return {
-    /** Counts on the account that is signed in, otherwise on the address. */
+    /** Counts by the signed-in account, or else by address. */
     authorize: (request: IncomingMessage, accountId: string | undefined): AttemptVerdict =>
       accountId === undefined
         ? limit.take('authorize', clientAddress(request), authorizationsPerMinute)

@@ -4,7 +4,7 @@ import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import { OAUTH_PATHS } from './paths.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
 
-/** How long clients may keep the documents; keys are published for longer before they sign. */
+/** Keys are published for longer than this before they sign. */
 const CACHE = 'public, max-age=300';
 
 interface Dependencies {
@@ -45,6 +45,11 @@ export function createMetadataRoutes({
 
 const CLIENT_AUTHENTICATION = ['client_secret_basic', 'client_secret_post'];
 
+const ID_TOKEN_CLAIMS = 'sub iss aud exp iat auth_time nonce amr name email email_verified'.split(
+  ' ',
+);
+const CLAIMS = [...ID_TOKEN_CLAIMS, 'tenant_id', 'role', 'scopes'];
+
 function describe(issuer: string, docsUrl: string) {
   return {
     issuer,
@@ -70,26 +75,11 @@ function describe(issuer: string, docsUrl: string) {
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
     claim_types_supported: ['normal'],
-    claims_supported: [
-      ...[
-        'sub',
-        'iss',
-        'aud',
-        'exp',
-        'iat',
-        'auth_time',
-        'nonce',
-        'amr',
-        'name',
-        'email',
-        'email_verified',
-      ],
-      ...['tenant_id', 'role', 'scopes'],
-    ],
+    claims_supported: CLAIMS,
     claims_parameter_supported: false,
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
-    // RFC 9728 §4: the resources whose tokens are issued here.
+    // RFC 9728 §4
     protected_resources: [issuer, `${issuer}/api/v1`],
   };
 }

@@ -1,16 +1,16 @@
 import type { HiddenField } from '../http/pages.js';
 import type { ConsentGroup } from './consent-scopes.js';
 
-/** What every form holds. */
+/** Members of every form. */
 interface FormData {
-  /** Where the form is posted to: a path of ours. */
+  /** The path that the form is posted to. */
   readonly action: string;
   readonly csrf: string;
   /** Fields that are sent back as they are. */
   readonly hidden: readonly HiddenField[];
 }
 
-/** An app on the pages before consent. Anybody can register one, under any name. */
+/** A client on the pages before consent. Anyone can register one, under any name. */
 export interface ShownClient {
   /** Cut to a bounded length: see `shownClient`. */
   readonly name: string;
@@ -20,15 +20,15 @@ export interface ShownClient {
 
 /** Submits `email` and `password`. */
 export interface LoginPage extends FormData {
-  /** What was typed, or the client's `login_hint`. */
+  /** The submitted email, or the client's `login_hint`. */
   readonly email?: string | undefined;
-  /** Why one is asked to sign in, such as that a session has ended. */
+  /** The reason for the sign-in, such as that a session has ended. */
   readonly notice?: string | undefined;
-  /** One sentence, the same whatever was wrong. */
+  /** One sentence, the same for an unknown email and a wrong password. */
   readonly error?: string | undefined;
-  /** Whether the error is about what was typed. */
+  /** Whether the error is about the fields. */
   readonly isInvalid?: boolean;
-  /** The app that somebody is about to continue to. */
+  /** The client that the user continues to. */
   readonly client?: ShownClient | undefined;
 }
 
@@ -45,8 +45,8 @@ export interface ChooseTenantPage extends FormData {
 }
 
 /**
- * Where an authorization ends: at a site, in a program that listens on this device, or in the app
- * that owns a scheme. Only a site can be told from an impostor.
+ * The kind of a redirect URI: a site, a program that listens on this device, or an app that claims a scheme. Only a site
+ * is authenticated.
  */
 export interface RedirectTarget {
   readonly redirectKind: 'web' | 'device' | 'app';
@@ -55,60 +55,60 @@ export interface RedirectTarget {
 }
 
 /**
- * Submits `decision`: `approve`, `deny`, `switch_account` or, where one can choose, `choose_tenant`; and a `scope`
- * for each that is ticked.
+ * Submits `decision` (`approve`, `deny`, `switch_account`, or `choose_tenant` if the user has several) and a `scope` per
+ * tick.
  */
 export interface ConsentPage extends FormData {
   readonly client: RedirectTarget & {
     readonly name: string;
-    /** What is left of the name for headings, where the whole one is too long. */
+    /** The shortened name for headings, if the name is too long. */
     readonly shortName?: string | undefined;
     readonly isVerified: boolean;
-    /** Shown as text and never as a link: it is the client's own word. */
+    /** Shown as text and never as a link: it is unverified. */
     readonly clientUri?: string | undefined;
   };
   readonly account: { readonly name: string; readonly email: string };
   readonly tenantName: string;
   readonly canChooseAnother?: boolean;
-  /** What the groups come to, where they are many. */
+  /** A summary of many scopes. */
   readonly summary?: string | undefined;
   readonly groups: readonly ConsentGroup[];
-  /** What the client sees whatever is ticked; each a noun phrase, such as `your name`. */
+  /** Facts that the client always sees. Noun phrases, such as `your name`. */
   readonly disclosed: readonly string[];
 }
 
-/** Asks whether the session is to end. Submits its hidden fields. */
+/** Asks to confirm a logout. Submits its hidden fields. */
 export interface SignOutPage extends FormData {
   readonly account: { readonly name: string; readonly email: string };
-  /** The app that asks; absent unless its name can be trusted. */
+  /** The requesting client; absent unless its name can be trusted. */
   readonly clientName?: string | undefined;
-  /** Whether the app meant another account than the one that is signed in. */
+  /** Whether the client named another account than the one that is signed in. */
   readonly isOtherAccount: boolean;
-  /** Where the user is sent then. */
+  /** The destination after the logout. */
   readonly target?: RedirectTarget | undefined;
-  /** Whether the app named an address that it has not registered. */
+  /** Whether the client named a URI that it has not registered. */
   readonly isTargetRefused: boolean;
-  /** The page for who does not want to sign out. */
+  /** The page for users who cancel. */
   readonly back: string;
 }
 
-/** Says that nobody is signed in. */
+/** The page after a logout. */
 export interface SignedOutPage {
-  /** Where the app wanted the user to be sent, offered as a link. */
+  /** The client's destination, offered as a link. */
   readonly target?: (RedirectTarget & { readonly href: string }) | undefined;
 }
 
-/** Told to a person; the code and the request's id are for whoever they ask. */
+/** An error page. The code and the request id are for support. */
 export interface ErrorPage {
   readonly heading: string;
   readonly message: string;
   readonly code?: string | undefined;
-  /** Names of scopes that the app asked for in vain. */
+  /** Requested scopes that do not exist. */
   readonly scopes?: readonly string[] | undefined;
   readonly requestId: string;
 }
 
-/** The pages of signing in and consenting, by the names of their templates. */
+/** The pages of OAuth, by the names of their templates. */
 export interface OAuthViews {
   readonly login: LoginPage;
   readonly 'choose-tenant': ChooseTenantPage;
@@ -118,19 +118,19 @@ export interface OAuthViews {
   readonly error: ErrorPage;
 }
 
-/** The members of userinfo in words: every client sees them, whatever its scopes. */
+/** The members of userinfo in words. Every client sees them, with any scope. */
 export const DISCLOSED_BY_USERINFO: readonly string[] = [
   'your name and email address',
   'the organization, and your role in it',
   'the ids of your account and of the organization',
-  'what you allow it here',
+  'the permissions that you allow',
 ];
 
 const MAX_NAME = 60;
-/** Cuts between characters as they are seen: none of an emoji or an accented letter is left over. */
+/** Cuts between graphemes, so that emoji and accented letters stay whole. */
 const SEGMENTS = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** A client as it is shown before consent, where the name stands next to words of ours. */
+/** Shortens a client's name for the pages before consent. */
 export function shownClient({ name, isVerified }: ShownClient): ShownClient {
   const characters = Array.from(SEGMENTS.segment(name), ({ segment }) => segment);
   const isLong = characters.length > MAX_NAME;
@@ -139,8 +139,8 @@ export function shownClient({ name, isVerified }: ShownClient): ShownClient {
 }
 
 /**
- * Says for people where a redirect URI leads.
- * @throws TypeError for what is no URL
+ * Describes a redirect URI for users.
+ * @throws TypeError for an invalid URL
  */
 export function describeRedirect(redirectUri: string): RedirectTarget {
   const { protocol, host, hostname } = new URL(redirectUri);

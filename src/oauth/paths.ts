@@ -1,6 +1,6 @@
 import type { CorsPath } from '../http/cors.js';
 
-/** Where OAuth's endpoints are, below the issuer. */
+/** The paths of OAuth's endpoints. */
 export const OAUTH_PATHS = {
   authorize: '/api/v1/oauth/authorize',
   token: '/api/v1/oauth/token',
@@ -33,7 +33,7 @@ export const OAUTH_CORS: {
   ],
 };
 
-/** The page on which the library's prompt is answered. */
+/** The path of the page for a prompt. */
 export function pageOf(prompt: string, uid: string): string {
   return `/${prompt === 'consent' ? 'consent' : 'login'}/${uid}`;
 }

@@ -20,27 +20,27 @@ import type { OAuthViews } from './page-data.js';
 import { textOf } from './parameters.js';
 import { OAUTH_PATHS } from './paths.js';
 
-/** What is known of an account on its pages. */
+/** The account's members that pages show. */
 export interface PageAccount {
   readonly id: string;
   readonly email: string;
   readonly name: string | null;
 }
 
-/** What finding the interaction of a request takes. */
+/** Dependencies for finding a request's interaction. */
 export interface InteractionAccess {
   readonly issuer: string;
   readonly browsers: BrowserSecrets;
   readonly interactions: InteractionStore;
 }
 
-/** What the pages of an authorization work with. */
+/** Dependencies of an authorization's pages. */
 export interface InteractionDependencies extends InteractionAccess {
   readonly provider: () => Provider;
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly consents: Consents;
-  /** Runs work in one transaction, through all stores. */
+  /** Runs work in one transaction of all stores. */
   readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
@@ -51,7 +51,7 @@ export interface InteractionDependencies extends InteractionAccess {
 
 export type PageContext = RouteContext<RequestState>;
 
-/** One authorization that waits for its user, with what its pages show. */
+/** A pending authorization, with the members that its pages show. */
 export interface PendingAuthorization {
   readonly uid: string;
   readonly interaction: InteractionPayload;
@@ -59,7 +59,7 @@ export interface PendingAuthorization {
   readonly redirectUri: string;
 }
 
-/** What a page is for: an authorization that waits, or the answer that it was given, while that can be given again. */
+/** A pending authorization, or the response of an answered one while it can be repeated. */
 export type FoundAuthorization =
   | { readonly isAnswered: false; readonly pending: PendingAuthorization }
   | { readonly isAnswered: true; readonly answer: InteractionAnswer };
@@ -70,7 +70,7 @@ const START_AGAIN = 'Go back to the app and start again.';
  * Finds the interaction that the request's path names, for the browser that began it.
  *
  * @param read `find`, or `lock` in a transaction
- * @throws Problem `not_found` if there is none, or this browser did not begin it
+ * @throws Problem `not_found` if it does not exist, or another browser began it
  */
 export async function findInteraction(
   ctx: PageContext,
@@ -84,15 +84,15 @@ export async function findInteraction(
     'not_found',
     browsers.received(ctx).length === 0
       ? 'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.'
-      : `This page belongs to a sign-in that was begun in another browser. ${START_AGAIN}`,
+      : `This page belongs to a sign-in that was started in another browser. ${START_AGAIN}`,
   );
 }
 
 /**
- * Finds what a page is for.
+ * Finds the authorization of a page.
  *
- * @throws Problem `not_found` as `findInteraction` does; if the session that it was begun in has ended or is somebody
- *   else's; if its client is gone; if it was answered too long ago
+ * @throws Problem `not_found` as `findInteraction` does; if the session that began it has ended or belongs to another
+ *   account; if its client was deleted; if it was answered too long ago
  */
 export async function findAuthorization(
   ctx: PageContext,
@@ -109,7 +109,7 @@ export async function findAuthorization(
   await assertSameSession(ctx, interaction, dependencies.provider());
   const client = await dependencies.findClient(textOf(interaction.params, 'client_id'));
   const redirectUri = textOf(interaction.params, 'redirect_uri');
-  // The client may have been changed since it asked.
+  // The client's registration may have changed since the request.
   if (client === undefined || !dependencies.isRedirectOf(client, redirectUri)) {
     throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
   }
@@ -117,7 +117,7 @@ export async function findAuthorization(
   return { isAnswered: false, pending: { uid: uidOf(ctx), interaction, client, redirectUri } };
 }
 
-/** @throws Problem `not_found` unless the browser still has the session that an interaction was begun in */
+/** @throws Problem `not_found` unless the browser still has the session that began the interaction */
 export async function assertSameSession(
   ctx: Context,
   { session, result }: InteractionPayload,
@@ -125,22 +125,22 @@ export async function assertSameSession(
 ): Promise<void> {
   const own = await provider.Session.get(ctx);
   const isSame = session?.uid === undefined || session.uid === own.uid;
-  // In another tab somebody may have signed in since the form was sent.
+  // Another account may have signed in in another tab since the form was sent.
   const login = result?.login?.accountId;
   const isTheirs = login === undefined || own.accountId === undefined || own.accountId === login;
   if (isSame && isTheirs) return;
   throw new Problem(
     'not_found',
-    `Since this page was opened, you have signed out here or somebody else has signed in. ${START_AGAIN}`,
+    `You have signed out, or another account has signed in, since this page was opened. ${START_AGAIN}`,
   );
 }
 
-/** The problem of a page that was left behind. */
+/** The problem for a page whose authorization was answered before. */
 export function alreadyAnswered(): Problem {
   return new Problem('not_found', 'You have already answered this. Go back to the app.');
 }
 
-/** Settles an authorization, in the transaction that holds it, and sends the browser on to be told the outcome. */
+/** Stores a result, in the transaction that locks the interaction, and redirects to the resume endpoint. */
 export async function finish(
   ctx: PageContext,
   { uid, interaction }: PendingAuthorization,
@@ -153,13 +153,13 @@ export async function finish(
   resume(ctx, issuer);
 }
 
-/** Sends the browser to where the request goes on, or its answer is given again. */
+/** Redirects to the resume endpoint, which continues the request or repeats its response. */
 export function resume(ctx: PageContext, issuer: string): void {
   redirect(ctx, `${issuer}${OAUTH_PATHS.authorize}/${uidOf(ctx)}`);
 }
 
 export function redirect(ctx: PageContext, target: string): void {
-  // A new request by GET, whatever this one was (RFC 9110 §15.4.4).
+  // RFC 9110 §15.4.4
   ctx.redirect(target);
   ctx.status = 303;
 }

@@ -4,7 +4,7 @@ import type { Context } from 'koa';
 import type { RequestState } from '../http/context.js';
 import type { SessionStore } from '../sessions/session-store.js';
 
-/** A browser's session as the library keeps it. */
+/** A browser's session as oidc-provider stores it. */
 export type SessionPayload = Readonly<Record<string, unknown>>;
 
 export interface FoundSession {
@@ -12,13 +12,13 @@ export interface FoundSession {
   readonly remainingSeconds: number;
 }
 
-/** Where the library's sessions are kept. */
+/** Storage of oidc-provider's sessions. */
 export interface ProtocolSessions {
   /**
-   * Stores nothing before somebody has signed in: the library saves an empty session for every request whose cookie
-   * names one that has ended.
+   * Stores a session once an account has signed in. Without that rule, oidc-provider would store an empty session for
+   * every request whose cookie names one that has ended.
    *
-   * @param payload with the `uid` that stays the session's name when its secret is renewed
+   * @param payload its `uid` stays the session's id when the secret is renewed
    */
   save(secret: string, payload: SessionPayload, seconds: number): Promise<void>;
   findBySecret(secret: string): Promise<FoundSession | undefined>;
@@ -26,7 +26,7 @@ export interface ProtocolSessions {
 }
 
 export function createProtocolSessions(
-  /** The store, over the transaction under way. */
+  /** The store, in the current transaction. */
   store: () => SessionStore,
   clientAddress: (request: Context['req']) => string,
 ): ProtocolSessions {

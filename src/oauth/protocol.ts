@@ -6,8 +6,7 @@ import type { RequestState } from '../http/context.js';
 import type { SigningKeys, SigningKeySnapshot } from '../signing-keys/signing-keys.js';
 
 /**
- * The library, made again whenever the signing keys change. Requests in flight finish with the instance
- * that they began with.
+ * The instance of oidc-provider, recreated when the signing keys change. Requests in flight keep their instance.
  */
 export function createProtocol(
   signingKeys: SigningKeys,

@@ -15,7 +15,7 @@ import type { Exchange } from './code-grant.js';
 import { LIFETIMES } from './lifetimes.js';
 import {
   answerInTheQueryOnly,
-  judgeClientsByOurRules,
+  replaceClientChecks,
   keepIssueOrderOfSessions,
   mintInOurFormat,
   writeUrlsOfTheIssuer,
@@ -31,15 +31,15 @@ export interface ProviderDependencies {
   readonly adapter: Parameters<typeof createAdapterFactory>[0];
   readonly authorization: Authorization;
   readonly isRegisteredRedirect: (registered: readonly string[], presented: string) => boolean;
-  /** Answers an error that cannot be sent to the client. */
+  /** Renders an error that cannot be sent to the client. */
   readonly renderError: (ctx: Context, error: Error) => void;
 }
 
 /**
- * The library that speaks the protocol, set up for ours. It answers the authorization endpoint and the
- * token endpoint; everything else is answered by routes of our own.
+ * Configures oidc-provider. It serves the authorization endpoint and the token endpoint only. All other endpoints are
+ * routes of this project.
  *
- * @param signing private keys, of each algorithm the one that signs first
+ * @param signing private keys; the first of each algorithm signs
  */
 export function createProvider(
   dependencies: ProviderDependencies,
@@ -48,7 +48,7 @@ export function createProvider(
   const { issuer, format, secrets, isRegisteredRedirect } = dependencies;
   const provider = new Provider(issuer, configurationOf(dependencies, signing));
   mintInOurFormat(provider, format);
-  judgeClientsByOurRules(provider, {
+  replaceClientChecks(provider, {
     isRegisteredRedirect,
     isSecretOf: (...secret) => secrets.isSecretOf(...secret),
   });
@@ -76,10 +76,10 @@ function configurationOf(
     jwks: { keys: [...signing] },
     cookies: { ...cookiesOf(issuer), keys: createCookieSigner(keyring) as unknown as string[] },
     routes: { authorization: OAUTH_PATHS.authorize, token: OAUTH_PATHS.token },
-    // The only ones that a grant's OIDC part may hold; see `requested-scopes.ts`.
+    // The scopes of a grant's OIDC part: see `requested-scopes.ts`.
     scopes: [...OIDC_SCOPES],
     claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
-    // The id_token says what was asked for by scope: there is no second document to fetch.
+    // Claims requested by scope are in the id_token, not only in userinfo.
     conformIdTokenClaims: false,
     responseTypes: ['code'],
     pkce: { required: () => true },
@@ -96,7 +96,7 @@ function configurationOf(
     allowOmittingSingleRegisteredRedirectUri: false,
     acceptQueryParamAccessTokens: false,
     clockTolerance: 0,
-    // Without it every request from a browser is refused. Who may read the answer is said by `http/cors`.
+    // Without it oidc-provider refuses requests with an `Origin`. `http/cors` decides who may read the response.
     clientBasedCORS: () => true,
     expiresWithSession: async () => false,
     issueRefreshToken: async (ctx, client) =>
@@ -112,15 +112,15 @@ function configurationOf(
       url: (_ctx, { prompt, uid }) => pageOf(prompt.name, uid),
     },
     renderError: (ctx, _out, error) => renderError(ctx as unknown as Context, error),
-    // Nothing may be fetched on a client's word.
-    fetch: () => Promise.reject(new Error('the server fetches nothing')),
+    // No URL from client metadata may be fetched.
+    fetch: () => Promise.reject(new Error('outbound requests are disabled')),
     ttl: {
       AccessToken: LIFETIMES.accessToken,
       AuthorizationCode: LIFETIMES.authorizationCode,
       IdToken: LIFETIMES.idToken,
       Interaction: LIFETIMES.interaction,
       RefreshToken: LIFETIMES.refreshToken,
-      // Only the cookie depends on it: the database cuts what it stores by its own clock.
+      // Used for the cookie only: the database limits the stored session by its own clock.
       Session: (_ctx, { loginTs }) => sessionSecondsFrom(loginTs),
     },
     features: {
@@ -145,14 +145,14 @@ function configurationOf(
   };
 }
 
-/** How long a session may go on without a request, near the end of its absolute lifetime too. */
+/** The idle lifetime of a session, cut to the end of its absolute lifetime. */
 function sessionSecondsFrom(loginTs: number | undefined): number {
   if (loginTs === undefined) return SESSION_LIFETIMES.idleSeconds;
   const left = loginTs + SESSION_LIFETIMES.absoluteSeconds - Math.floor(Date.now() / 1000);
   return Math.max(1, Math.min(SESSION_LIFETIMES.idleSeconds, left));
 }
 
-/** The library's cookies: what they are called, and how they are set. */
+/** Names and options of oidc-provider's cookies. */
 export function cookiesOf(issuer: string) {
   // The prefix makes browsers refuse it from sibling domains and over http (RFC 6265bis §4.1.3).
   const prefix = issuer.startsWith('https://') ? '__Host-' : '';
@@ -160,7 +160,7 @@ export function cookiesOf(issuer: string) {
   return {
     names: {
       session: `${prefix}gatehouse_session`,
-      /** Of a browser that has signed in before; the library does not know it. */
+      /** Marks a browser that has signed in before. oidc-provider does not use it. */
       device: `${prefix}gatehouse_device`,
       // Neither set nor read: see `handleByPath`.
       interaction: 'gatehouse_interaction',
@@ -171,7 +171,7 @@ export function cookiesOf(issuer: string) {
   };
 }
 
-/** Signs cookies under `SECRET_KEYS`, in the form that Koa asks for. */
+/** Signs cookies under `SECRET_KEYS`, as a Keygrip for Koa. */
 export function createCookieSigner(keyring: Keyring) {
   return {
     sign: (text: string) => keyring.sign(`cookie ${text}`),
@@ -180,7 +180,7 @@ export function createCookieSigner(keyring: Keyring) {
   };
 }
 
-/** The library's answers are as vague as the RFCs want them; the detail goes to the log. */
+/** Logs the detail of an error, which oidc-provider leaves out of its response. */
 function noteLibraryRefusal(ctx: KoaContextWithOIDC, error: errors.OIDCProviderError): void {
   const { error: code, error_detail: detail, error_description: description } = error;
   noteRefusal(ctx, code, detail ?? description ?? code);
@@ -190,7 +190,7 @@ function exchangeOf(ctx: KoaContextWithOIDC): Exchange | undefined {
   return (ctx.state as { exchange?: Exchange }).exchange;
 }
 
-/** @throws TemporarilyUnavailable while the tenant is suspended: what was presented stays good */
+/** @throws TemporarilyUnavailable while the tenant is suspended; nothing is consumed */
 function accountOf({ row }: Exchange) {
   if (row === undefined || row.role === null || row.is_dead) return undefined;
   if (row.is_suspended) {

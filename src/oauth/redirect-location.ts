@@ -1,8 +1,8 @@
 /**
  * The redirect URI with the parameters of an authorization response appended to its query.
  *
- * The URI stays as registered, to the byte (RFC 6749 §3.1.2): a `URL` would write its query, its
- * percent-encodings and its host in another way, and an exact comparison at the client would fail.
+ * The URI stays byte for byte as registered (RFC 6749 §3.1.2). A `URL` would normalize it, and the client's exact
+ * comparison would fail.
  *
  * @param uri a registered redirect URI, without a fragment
  */

@@ -6,6 +6,7 @@ import type {
 } from '../clients/client-authentication.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import { createId } from '../db/id.js';
+import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../grants/refresh-tokens.js';
 import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import type { Form } from '../http/form.js';
@@ -23,7 +24,6 @@ import {
   type RefreshMeaning,
   type RefreshRequest,
 } from './refresh-request.js';
-import type { FindRefreshRow, RefreshPayload, RefreshRow } from './refresh-rows.js';
 
 interface Dependencies {
   readonly clients: ClientAuthentication;

@@ -1,4 +1,5 @@
 import type { AuthenticatedClient } from '../clients/client-authentication.js';
+import type { RefreshRow } from '../grants/refresh-tokens.js';
 import { singleValue, type Form } from '../http/form.js';
 import { OAuthError } from '../http/oauth-error.js';
 import { findResource } from '../http/resource-uri.js';
@@ -6,24 +7,23 @@ import type { Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 import { invalidGrant } from './grant-refusal.js';
-import type { RefreshRow } from './refresh-rows.js';
 import { nameScopes, parseScope } from './requested-scopes.js';
 
-/** The parameters of a refresh, as they were sent. */
+/** The parameters of a refresh, as sent. */
 export interface RefreshRequest {
   readonly scope: string | undefined;
   readonly resources: readonly string[];
 }
 
-/** The same for all spellings of one request: defaults filled in, whatever was left to them. */
+/** A refresh request with its defaults applied, equal for all spellings. */
 export interface RefreshMeaning {
-  /** The scopes that the new access token should have. */
+  /** The requested scopes of the new access token. */
   readonly wanted: readonly string[];
-  /** The resource that it should be for. */
+  /** The resource of the new access token. */
   readonly audience: string;
 }
 
-/** @throws OAuthError, Problem `bad_request` for a parameter that is given twice */
+/** @throws OAuthError, Problem `bad_request` for a repeated parameter */
 export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): RefreshRequest {
   singleValue(form, 'grant_type');
   if (!mayRefresh) {
@@ -37,10 +37,10 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
 }
 
 /**
- * The meaning of a refresh: everything that was granted, or a part of it (RFC 6749 §6).
+ * Resolves the scopes and the resource of a refresh: everything granted, or a part of it (RFC 6749 §6).
  *
  * @param served the resources that tokens can be for
- * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` if it cannot be had
+ * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` for an impossible request
  */
 export function interpret(
   { payload }: RefreshRow,
@@ -52,7 +52,7 @@ export function interpret(
   const wanted = asked.length === 0 ? granted : asked;
   const beyond = wanted.filter((name) => !granted.includes(name));
   if (beyond.length > 0) {
-    const description = `beyond what was granted: ${nameScopes(beyond)}`;
+    const description = `not granted: ${nameScopes(beyond)}`;
     return new OAuthError(400, 'invalid_scope', description);
   }
   const audience = chooseAudience([payload.resource ?? []].flat(), resources, served);
@@ -60,10 +60,10 @@ export function interpret(
 }
 
 /**
- * Chooses the resource of the new token (RFC 8707 §2.2): the first of those that are asked for, or of those that
- * were granted. Each that is asked for must have been granted.
+ * Chooses the resource of the new token (RFC 8707 §2.2): the first requested one, or the first granted one. All
+ * requested resources must have been granted.
  *
- * @returns the error `invalid_target`, or `invalid_grant` if what was granted is not served any more
+ * @returns the error `invalid_target`, or `invalid_grant` if the granted resources are no longer registered
  */
 function chooseAudience(
   granted: readonly string[],
@@ -79,7 +79,7 @@ function chooseAudience(
   return audience ?? invalidGrant('resource no longer registered');
 }
 
-/** The scopes of the new access token: those asked for, as far as the user's role still delegates them. */
+/** The scopes of the new access token: the requested ones that the user's role still delegates. */
 export function issuableScopes(
   { scopes, role }: RefreshRow,
   { wanted }: RefreshMeaning,

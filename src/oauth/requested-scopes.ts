@@ -1,33 +1,31 @@
 import { CATALOG, isScope, OAUTH_SCOPES, RESOURCE_SCOPES, type Scope } from '../scopes/catalog.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 
-/** Those that OpenID Connect gives a meaning to. */
+/** The scopes that OpenID Connect defines. */
 export const OIDC_SCOPES = [
   ...OAUTH_SCOPES.filter((scope) => CATALOG[scope].grantedTo === 'oauth'),
   'offline_access',
 ] as const;
 
-/** A token carries everything that was granted, so each of our resources knows every scope. */
+/** A token carries all granted scopes, so every resource supports every scope. */
 export const RESOURCE_SERVER_SCOPES = OAUTH_SCOPES.join(' ');
 
-/** What is asked for by a request that names nothing: to read, and to go on doing so. */
-const BY_DEFAULT: readonly Scope[] = [
+/** The scopes of a request without `scope`: all reads, and refreshes. */
+const DEFAULT_SCOPES: readonly Scope[] = [
   ...RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read')),
   'offline_access',
 ];
 
 /**
- * The names in a `scope` parameter (RFC 6749 §3.3), once each. Blanks around and between them are forgiven;
- * nothing else separates names.
+ * The distinct names in a `scope` parameter (RFC 6749 §3.3). Extra spaces are allowed. No other separator is.
  */
 export function parseScope(text: string): readonly string[] {
   return [...new Set(text.split(' '))].filter((name) => name !== '');
 }
 
 /**
- * The names of a request that cannot be meant: those that the catalogue does not know, and those that the
- * client did not register for. `offline_access` is left out instead: clients add it to any request when
- * the metadata lists it.
+ * The requested names that are refused: unknown ones, and those that the client did not register. An unregistered
+ * `offline_access` is dropped instead, because clients add it whenever the metadata lists it.
  *
  * @param requested names as `parseScope` returns them
  * @param registered the `scope` that the client registered with; without it, it may ask for anything
@@ -45,10 +43,10 @@ export function unknownScopes(
 }
 
 /**
- * The scopes that an authorization request asks for, in the catalogue's order. Scopes that only keys can
- * carry are left out, since a narrower grant is not an error (RFC 6749 §3.3).
+ * The scopes of an authorization request, in the catalogue's order. Scopes that only keys can carry are dropped, since a
+ * narrower grant is not an error (RFC 6749 §3.3).
  *
- * @param requested names as `parseScope` returns them; if there are none, the scope was omitted
+ * @param requested names as `parseScope` returns them; empty if `scope` was omitted
  * @param registered the `scope` that the client registered with; without it, it may ask for anything
  */
 export function requestedScopes(
@@ -56,7 +54,7 @@ export function requestedScopes(
   registered: string | undefined,
 ): readonly Scope[] {
   const allowed = registered === undefined ? OAUTH_SCOPES : inCatalogOrder(parseScope(registered));
-  const byDefault = registered === undefined ? BY_DEFAULT : allowed;
+  const byDefault = registered === undefined ? DEFAULT_SCOPES : allowed;
   const wanted = requested.length === 0 ? byDefault : inCatalogOrder(requested);
   return commonTo(commonTo(wanted, allowed), OAUTH_SCOPES);
 }
@@ -64,7 +62,7 @@ export function requestedScopes(
 const MAX_NAMED = 5;
 const MAX_NAME = 100;
 
-/** Scopes as an `error_description` names them: a few, each cut to a bounded length. */
+/** Names scopes in an `error_description`: a few, each cut to a maximum length. */
 export function nameScopes(names: readonly string[]): string {
   const shown = names.slice(0, MAX_NAMED).map((name) => name.slice(0, MAX_NAME));
   const left = names.length - shown.length;

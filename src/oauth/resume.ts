@@ -17,19 +17,19 @@ import {
 } from './pending-authorization.js';
 
 interface Dependencies extends InteractionAccess {
-  /** Counts a request that continues an authorization after a page of ours. */
+  /** Counts a request that resumes an authorization. */
   readonly admit: (request: Context['req']) => AttemptVerdict;
   readonly provider: () => Provider;
   readonly sessions: { restore(ctx: RouteContext, secret: string): Promise<void> };
   readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;
-  /** The authorization endpoint, which goes on with the request that the path names. */
+  /** The authorization endpoint, which continues the request that the path names. */
   readonly authorize: Middleware;
 }
 
 /**
- * Resumes an authorization request after its pages: signs in, issues a code or asks the next question. Everything that
- * comes of it and the answer itself are stored in one transaction under the interaction's lock, so that a second request
- * is given the same answer again.
+ * Resumes an authorization request after a page: signs in, issues a code or redirects to the next page. All writes and
+ * the response itself are stored in one transaction under the interaction's lock, so that a repeated request gets the
+ * same response.
  */
 export function createResume(dependencies: Dependencies): Middleware {
   return async (context, next) => {
@@ -39,7 +39,7 @@ export function createResume(dependencies: Dependencies): Middleware {
     try {
       await dependencies.transaction(() => resume(ctx, next, dependencies));
     } catch (error) {
-      // The sessions that these cookies name were not stored.
+      // The transaction was rolled back, so these cookies name no session.
       ctx.remove('Set-Cookie');
       throw error;
     }
@@ -55,14 +55,14 @@ async function resume(
   if (stored.isAnswered) {
     if (stored.answer === undefined) throw alreadyAnswered();
     await dependencies.sessions.restore(ctx, stored.answer.session);
-    // Not `redirect`, which would write the client's URI in another way (RFC 6749 §3.1.2).
+    // Not `redirect`, which would normalize the client's URI (RFC 6749 §3.1.2).
     ctx.status = 303;
     ctx.set('Location', stored.answer.location);
     return;
   }
   const { payload } = stored;
   const uid = String(ctx.params['uid']);
-  // The library would answer these with a page of its own, which runs a script.
+  // oidc-provider would answer these with a page that runs a script.
   await assertSameSession(ctx, payload, dependencies.provider());
   if (payload.result === undefined) return redirect(ctx, pageOf(payload.prompt.name, uid));
 

@@ -6,27 +6,27 @@ import type { Pages } from '../http/pages.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { OAuthViews, ShownClient } from './page-data.js';
 
-/** Who signed in, and with which password: until a session has begun, it may be replaced. */
+/** A signed-in account, and a mark of the password, which may be replaced before the session is saved. */
 export interface SignedInAccount {
   readonly id: string;
   readonly passwordMark: string;
 }
 
-/** @returns whether the password is still the one that somebody has signed in with */
+/** @returns whether the account still has the password of the mark */
 export type HasPassword = (accountId: string, passwordMark: string) => Promise<boolean>;
 
-/** What came of an attempt to sign in. */
+/** The outcome of a sign-in attempt. */
 export type SignInOutcome =
   | {
       readonly outcome: 'accepted';
       readonly account: SignedInAccount;
-      /** By which the browser is known from now on. */
+      /** Marks the browser as known to the account. */
       readonly deviceCookie: DeviceCookie;
     }
   | { readonly outcome: 'refused' }
   | { readonly outcome: 'throttled' | 'busy'; readonly retryAfterSeconds: number };
 
-/** What the cookie of a browser that has signed in before is to hold, and for how long. */
+/** The cookie of a browser that has signed in before. */
 export interface DeviceCookie {
   readonly value: string;
   readonly lifetimeSeconds: number;
@@ -49,30 +49,30 @@ interface Dependencies {
 
 type PageContext = RouteContext<RequestState>;
 
-/** Where the form goes, and what it says beside its fields. */
+/** The form's target and texts. */
 interface SignInView {
   readonly action: string;
-  /** The app that one continues to, if there is one. */
+  /** The client that the user continues to. */
   readonly client?: ShownClient | undefined;
-  /** An email address that the field is filled with. */
+  /** The initial value of the email field. */
   readonly hint?: string | undefined;
-  /** Why one is asked to sign in. */
+  /** The reason for the sign-in. */
   readonly notice?: string | undefined;
 }
 
-/** The login form, wherever it is needed. */
+/** The login form, of authorizations and of the console. */
 export interface SignInPage {
   show(ctx: PageContext, view: SignInView): undefined;
   /**
-   * Signs in, and makes the browser known to the account.
-   * @returns the account; `undefined` if the form was answered with itself
+   * Signs in, and marks the browser as known to the account.
+   * @returns the account; `undefined` if the form was shown again
    * @throws Problem `forbidden` if another origin sent the form
    */
   submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
 }
 
-/** One sentence, whatever was wrong: it must not tell which addresses have an account. */
-const REFUSED = 'The email address or the password is not right.';
+/** The same for an unknown email and a wrong password: it must not reveal which accounts exist. */
+const REFUSED = 'The email address or the password is incorrect.';
 const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
 const STALE = 'This page was open for too long. Enter your password again.';
 

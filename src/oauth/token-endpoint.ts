@@ -4,6 +4,7 @@ import type { ClientAuthentication } from '../clients/client-authentication.js';
 import type { Keyring } from '../credentials/keyring.js';
 import type { SecretFormat } from '../credentials/secret-format.js';
 import type { RunPrepared } from '../db/prepared.js';
+import type { FindRefreshRow, RefreshRow } from '../grants/refresh-tokens.js';
 import type { AttemptVerdict } from '../http/attempts.js';
 import type { Readers } from '../http/cors.js';
 import { parseForm, readRawForm } from '../http/form.js';
@@ -15,7 +16,6 @@ import { createIdTokens } from './id-token.js';
 import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
 import { createLifetimes } from './lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
-import type { FindRefreshRow, RefreshRow } from './refresh-rows.js';
 import type { OAuthMetrics } from './oauth-metrics.js';
 import { createTokenStore, type CodeRow } from './token-store.js';
 

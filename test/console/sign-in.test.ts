@@ -98,7 +98,7 @@ describe('signing in', () => {
         return `${page.status} ${/role="alert">([^<]*)</.exec(page.html)?.[1]}`;
       }),
     );
-    expect(answers).toEqual(Array(2).fill('422 The email address or the password is not right.'));
+    expect(answers).toEqual(Array(2).fill('422 The email address or the password is incorrect.'));
   });
 
   it('counts wrong passwords together with those of the login for apps', async () => {

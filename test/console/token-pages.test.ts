@@ -109,7 +109,7 @@ describe('what is wrong with the form', () => {
     );
     const page = await setting.create(await setting.signedIn(), { space: space?.id ?? '' });
     expect(page.status).toBe(422);
-    expect(page.text).toContain('Choose among the spaces that are listed.');
+    expect(page.text).toContain('Choose from the listed spaces.');
     expect(await setting.stored()).toEqual([]);
   });
 });

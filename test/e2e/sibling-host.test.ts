@@ -125,7 +125,7 @@ describe('a sibling host that plants cookies', () => {
     const page = await hers.newPage();
     const answer = await page.goto(`${hosts.issuer}/login/${attack.uid}`);
     expect(answer?.status()).toBe(404);
-    expect(await page.innerText('main')).toContain('begun in another browser');
+    expect(await page.innerText('main')).toContain('started in another browser');
     expect(await page.locator('form').count()).toBe(0);
     await attack.page.goto(`${hosts.issuer}${RESUME}${attack.uid}`);
     expect(await whoIs(his)).toBeUndefined();
@@ -147,7 +147,7 @@ describe('a sibling host that plants cookies', () => {
     const page = await hers.newPage();
     const answer = await page.goto(`${hosts.issuer}${RESUME}${attack.uid}`);
     expect(answer?.status()).toBe(404);
-    expect(await page.innerText('main')).toContain('begun in another browser');
+    expect(await page.innerText('main')).toContain('started in another browser');
     expect(await whoIs(hers)).toBeUndefined();
     await attack.page.goto(`${hosts.issuer}${RESUME}${attack.uid}`);
     await attack.page.waitForURL('**/consent/**');

@@ -92,7 +92,7 @@ async function expectRefused(answer: Response, words: string): Promise<void> {
 
 const NO_COOKIE =
   'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.';
-const OF_ANOTHER = 'was begun in another browser. Go back to the app and start again.';
+const OF_ANOTHER = 'was started in another browser. Go back to the app and start again.';
 
 describe('a browser with cookies that another host has set', () => {
   it('signs nobody in for the one who set them', async () => {

@@ -30,7 +30,7 @@ describe('the pages of an authorization', () => {
   it('say what to do about an app that is not known', async () => {
     const { status, html } = await open().open(url.replace(/client_id=\w+/, 'client_id=cli_x'));
     expect(status).toBe(400);
-    expect(html).toContain('This app is not known here');
+    expect(html).toContain('This app is unknown here');
     expect(html).toContain('It has to register again');
     expect(html).toContain('<code>invalid_client</code>');
   });

@@ -208,7 +208,7 @@ describe('the log says why an OAuth request was refused', () => {
 
   it('of scopes, resources and requests', async () => {
     const cases: readonly [RegExp, Fields][] = [
-      [/^invalid_scope: .*beyond what was granted/, { scope: 'leads:read' }],
+      [/^invalid_scope: .*not granted/, { scope: 'leads:read' }],
       [/^invalid_target: resource/, { resource: 'https://elsewhere.example' }],
       [/^invalid_request: refresh_token is missing/, { refresh_token: '' }],
     ];
