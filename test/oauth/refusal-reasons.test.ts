@@ -137,7 +137,7 @@ describe('the log says why an OAuth request was refused', () => {
       'expired',
       async () => {
         const old = await fresh();
-        return later('31 days', () => refresh(gatehouse, client, old));
+        return later('30 days 1 hour', () => refresh(gatehouse, client, old));
       },
     ],
     [
