@@ -81,32 +81,32 @@ export interface AppDependencies {
   readonly register: Registry;
   /** Whether the server has begun to stop. */
   readonly isStopping: () => boolean;
-  /** What budgets slide by: milliseconds since the epoch. */
+  /** The clock of sliding windows, in milliseconds since the epoch. */
   readonly clock?: () => number;
 }
 
 export interface App {
   readonly koa: Koa;
-  /** What requests left to be written; flush it regularly and before the end. */
+  /** Pending writes of last uses. Flush it regularly and before the end. */
   readonly activity: ActivityRecorder;
-  /** What keys that were issued elsewhere start with; read them again every few seconds. */
+  /** Prefixes of imported keys. Refresh them every few seconds. */
   readonly prefixes: Pick<ImportedPrefixes, 'refresh'>;
-  /** Shares with other replicas what was counted on budgets; to be called every second and before the end. */
+  /** Shares budget counts with other replicas. Call `sync` every second and before the end. */
   readonly budgets: Pick<ReplicaSync, 'sync'>;
   /** Measures the background work. */
   readonly work: BackgroundWork;
-  /** Every route of the resource API that is for credentials, as it was declared. */
+  /** Every route of the resource API for credentials, as declared. */
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
-  /** The same of those for a browser in which somebody has signed in. */
+  /** Every route of the resource API for signed-in browsers. */
   readonly sessionRoutes: ConsoleApp['apiRoutes'];
-  /** Everything else that is answered: OAuth's endpoints, pages, documents and health. */
+  /** All other routes: OAuth's endpoints, pages, documents and health. */
   readonly otherRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];
 }
 
-/** The parameter in which publishable keys may be presented; the guard has judged it by then. */
+/** The query parameter for publishable keys. The guard validates it before the route's schema. */
 const KEY_QUERY = ['auth_token'];
 
-/** Beginnings of the paths at which people sign in, agree and manage what is theirs. */
+/** Path prefixes of pages. */
 const PAGES = [
   OAUTH_PATHS.authorize,
   OAUTH_PATHS.endSession,
@@ -116,7 +116,7 @@ const PAGES = [
   '/settings',
 ];
 
-/** The whole server. Middleware runs in the order in which it is mounted here. */
+/** Composes the server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
   const { config, dataSource, lookup, keyring, signingKeys, log, register, isStopping } =
     dependencies;
@@ -168,13 +168,13 @@ export function createApp(dependencies: AppDependencies): App {
     sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
     ...{ now: sync.now, register },
   });
-  // A request to another space is another request.
+  // The space is part of a request's identity.
   const idempotency = createIdempotency(keyring, [headers.space]);
   const unitOfWork = createUnitOfWork<GuardedState>({
     ...{ dataSource, idempotency },
     callerOf: ({ principal }) => ({
       scope: principal.tenantId,
-      // A token is renewed every hour; the client that acts for the user stays the same.
+      // Access tokens change every hour, so the client identifies the caller.
       identity: [
         principal.principalId,
         principal.token?.clientId ?? principal.credentialId,
@@ -228,7 +228,7 @@ export function createApp(dependencies: AppDependencies): App {
   const koa = new Koa<RequestState>();
   koa.keys = oauth.cookieSigner as unknown as string[];
   believeIssuer(koa, issuer);
-  // Errors of requests are answered and logged within. These are of connections, and Koa would print them.
+  // Only connection errors arrive here. Koa would print them. Request errors are handled in the middleware.
   koa.on('error', (error, ctx?: Parameters<typeof referenceOf>[0]) =>
     log.debug({ ...(ctx && referenceOf(ctx)), cause: errorMessage(error) }, 'a connection broke'),
   );

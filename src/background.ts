@@ -31,7 +31,7 @@ interface Dependencies {
 
 /**
  * Starts the background work.
- * @returns stops it and flushes pending activity
+ * @returns a function that stops it and flushes pending writes
  */
 export function startBackground(dependencies: Dependencies): () => Promise<void> {
   const { app, signingKeys, log } = dependencies;

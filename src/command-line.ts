@@ -44,14 +44,14 @@ const COMMANDS = [
   MIGRATE_COMMAND,
 ];
 
-/** A column, table or function is not there. */
+/** PostgreSQL's codes for a missing column, table or function. */
 const SCHEMA_LACKS = ['42703', '42P01', '42883'];
 
 const OK = 0;
 const REFUSED = 1;
 const MISUSED = 2;
 
-/** The surroundings of a call: those of the process, or of a caller within it. */
+/** The streams and environment of a call: those of the process, or of an in-process caller. */
 export interface Surroundings {
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly directory: string;
@@ -74,7 +74,7 @@ export async function runCommandLine(
   try {
     return await run(words, surroundings);
   } catch (error) {
-    // The reader has seen enough, as `head` has: nothing failed.
+    // The reader closed the pipe, as `head` does. This is not an error.
     if (error instanceof OutputClosed) return OK;
     const { message, code } = explain(error);
     surroundings.messages.write(`${message}\n`);
@@ -92,7 +92,7 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
   const config = readConfig(env, directory);
   const answer = await ask(command, args, surroundings);
   if (answer === 'no') throw new Refused('Nothing was done.');
-  // Nothing is open while a person may be typing, neither a transaction nor a database.
+  // Reads input before the database is opened, so that nothing is open while a person types.
   const given = command.readsInput?.(args) ? await buffer(input) : Buffer.alloc(0);
 
   const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
@@ -121,8 +121,8 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
 }
 
 /**
- * @returns what was typed, where more than a yes is wanted; `undefined` if there was nothing to ask
- * @throws Misuse if there is a question and nobody to answer it
+ * @returns the typed answer; `undefined` if there is no question
+ * @throws Misuse for a question without a terminal
  */
 async function ask(
   { question, isTyped }: Command,

@@ -10,7 +10,7 @@ import { parseDatabaseUrl } from './db/url.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
 
-/** The server's whole configuration. Made once, in `main.ts` and `cli.ts`; nothing else reads the environment. */
+/** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<
   Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS'> & {
     ISSUER: string;
@@ -20,19 +20,19 @@ export type Config = Readonly<
 >;
 
 const ENVIRONMENTS = ['development', 'test', 'production'] as const;
-/** A balancer that asks /readyz every second has noticed by then. Elsewhere nobody waits for a balancer. */
+/** Defaults by NODE_ENV. In production, a load balancer that polls /readyz every second notices in this time. */
 const DRAIN_DELAY_SECONDS = { production: 5, test: 0, development: 0 } as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
 const port = z.coerce.number('must be a port number').int().min(0).max(65_535);
 
-/** Nothing but digits: what is read as 0 by mistake, such as a blank, would lift the limit. */
+/** Digits only: a blank would be read as 0, which removes the limit. */
 const rateLimit = z
   .string()
   .regex(/^\d{1,9}$/, 'must be a whole number, 0 for no limit')
   .transform(Number);
 
-/** Nothing but digits, like `rateLimit`: a blank must not count as 0. */
+/** Digits only, like `rateLimit`. */
 function wholeNumber(min: number, max: number, unit: string) {
   const fault = `must be a whole number of ${unit} from ${min} to ${max}`;
   return z
@@ -51,7 +51,7 @@ const network = z
     'must be addresses or networks such as 10.0.0.0/8, separated by commas',
   );
 
-/** A name or, with a dot before it, all names below it. Addresses are never allowed. */
+/** A host name, or with a leading dot all names below it. Not an IP address. */
 const HOST = /^\.?(?:[a-z\d](?:[a-z\d-]*[a-z\d])?\.)*[a-z](?:[a-z\d-]*[a-z\d])?$/;
 
 const host = z
@@ -69,7 +69,7 @@ const origin = z
     'must be an origin such as https://example.com, without a path',
   );
 
-/** The reason names the fault, never the URL: it holds a password. */
+/** Messages name the fault and never the URL, which contains a password. */
 const databaseUrl = z.string().superRefine((text, context) => {
   try {
     parseDatabaseUrl(text);
@@ -96,8 +96,8 @@ const environment = z.object({
         .array(
           z.string().min(32, 'must be keys of at least 32 characters each, separated by commas'),
         )
-        .min(1, 'must hold at least one key')
-        .refine((keys) => new Set(keys).size === keys.length, 'names one key twice'),
+        .min(1, 'must contain at least one key')
+        .refine((keys) => new Set(keys).size === keys.length, 'must not contain a key twice'),
     )
     .optional(),
   TOKEN_BRAND: z
@@ -138,7 +138,7 @@ export const SETTINGS: readonly string[] = [
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Requirements of the way it is run, told whatever else is wrong. */
+/** Requirements of NODE_ENV, reported in addition to other faults. */
 function unmetRequirements(env: Environment): readonly string[] {
   const isGiven = (name: string) => (env[name] ?? env[fileSettingOf(name)]) !== undefined;
   const requires = (why: string, ...names: readonly string[]) =>
@@ -154,7 +154,7 @@ function unmetRequirements(env: Environment): readonly string[] {
   return isGiven('DATABASE_URL') ? requires('with DATABASE_URL', 'SECRET_KEYS') : [];
 }
 
-/** Variables that are not read, and look like misspelled settings. */
+/** Variables that are not read and look like misspelled settings. */
 export function misspelledSettings(env: Environment): readonly NearMiss[] {
   return findNearMisses(env, SETTINGS);
 }
@@ -163,7 +163,7 @@ export function misspelledSettings(env: Environment): readonly NearMiss[] {
  * Reads the configuration from environment variables, and secrets also from files. An empty variable counts as unset.
  *
  * @param env the variables, `process.env` in production code
- * @param root what a relative `DATA_DIR` or file name is relative to
+ * @param root the base of relative paths
  * @throws StartupError whose message names every fault at once
  */
 export function readConfig(env: Environment, root: string): Config {
@@ -187,8 +187,8 @@ export function readConfig(env: Environment, root: string): Config {
   }
   return {
     ...result.data,
-    // Follows PORT, so that a second instance on another port describes itself truthfully.
-    // An origin does not name the port that its scheme has by default (RFC 6454 §6.1).
+    // Follows PORT, so that an instance on another port has the right issuer. An origin omits its scheme's default port
+    // (RFC 6454 §6.1).
     ISSUER: result.data.ISSUER ?? new URL(`http://localhost:${result.data.PORT}`).origin,
     DRAIN_DELAY_SECONDS:
       result.data.DRAIN_DELAY_SECONDS ?? DRAIN_DELAY_SECONDS[result.data.NODE_ENV],

@@ -47,30 +47,30 @@ interface Dependencies {
   readonly clientAddress: KeyRouteDependencies['clientAddress'];
   readonly presentations: Presentations;
   readonly idempotency: Idempotency;
-  /** What the routes need by which keys of any kind are managed. */
+  /** Dependencies of the routes that manage keys. */
   readonly keys: KeyRouteDependencies;
   readonly limitSession: SessionLimit;
-  /** The guard of a route that admits no credential. */
+  /** The guard of routes that admit no credential. */
   readonly refuse: Middleware;
   readonly tenantHeader: string;
   readonly resourceMetadataUrl: string;
 }
 
-/** What people use with a browser, as `app.ts` mounts it. */
+/** The console's routes and pages, as `app.ts` mounts them. */
 export interface ConsoleApp {
-  /** Signing in and out. */
+  /** Sign-in and sign-out. */
   readonly signIn: readonly Route<'public'>[];
-  /** Everything below `/settings/`, for signed-in visitors only. */
+  /** The pages below `/settings/`. Anonymous visitors are redirected to `/login`. */
   readonly pages: Middleware<RequestState>;
-  /** The routes of those. */
+  /** The routes of `pages`. */
   readonly pageRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];
-  /** Routes of the API for a browser in which somebody has signed in. */
+  /** Routes of the API for signed-in browsers. */
   readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
-  /** What stands before each of them, the guard first. */
+  /** The middleware before each of `apiRoutes`, the guard first. */
   readonly before: (route: Route<SessionAccess, SessionState>) => Middleware<SessionState>[];
 }
 
-/** Puts the console together: sessions, the pages of the settings area, and its part of the API. */
+/** Composes the console: sessions, the settings pages, and its part of the API. */
 export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
   const { dataSource, pages, csrf, sessions, signInPage, keys, idempotency } = dependencies;
   const accounts = {
@@ -102,7 +102,7 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
     dependencies.limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
     createRoutes('', tokenPages, () => []),
     () => {
-      throw new Problem('not_found', 'There is no such page.');
+      throw new Problem('not_found', 'Page not found.');
     },
   ];
   return {
@@ -127,15 +127,15 @@ export function createConsoleApp(dependencies: Dependencies): ConsoleApp {
   };
 }
 
-/** Who asks, as far as remembered answers care: they stay who they are when they sign in again. */
+/** The caller for idempotency. It stays the same after another sign-in. */
 function callerOf({ signedIn: { accountId }, member }: SessionState): Caller {
   return { scope: member?.tenantId ?? accountId, identity: [accountId, 'session'] };
 }
 
-/** More than anybody has; those that were revoked are listed too. */
+/** Above the number of tokens that an account can have, revoked ones included. */
 const MAX_LISTED = 1000;
 
-/** Personal access tokens as their page manages them, each change in a transaction of its own. */
+/** Manages personal access tokens for their page. Each change is one transaction. */
 function createOwnTokens(
   dataSource: DataSource,
   { serviceOf }: KeyRouteDependencies,

@@ -14,10 +14,10 @@ import { KEY_SCOPES } from './scopes/catalog.js';
 import { createSpaceStore } from './spaces/space-store.js';
 import { createTenantStore } from './tenants/tenant-store.js';
 
-/** What a first start made, to be shown once. */
+/** The demo data of a first start, shown once. */
 export interface Demo {
   readonly email: string;
-  /** `undefined` if it was not made here, but given as `ADMIN_PASSWORD`. */
+  /** The generated password; `undefined` if `ADMIN_PASSWORD` was set. */
   readonly password: string | undefined;
   readonly key: string;
 }
@@ -48,7 +48,7 @@ const PRODUCTS = [
 /**
  * Fills an empty database with the tenant `demo`, an administrator, one API key and a few products.
  *
- * @returns `undefined` if there was anything already
+ * @returns `undefined` if the database was not empty
  */
 export async function createDemo(
   dataSource: DataSource,
@@ -96,7 +96,7 @@ export async function createDemo(
   });
 }
 
-/** What a first start made and did not show: it was killed before. */
+/** The demo of a first start that was killed before it showed its greeting. */
 export interface Unshown {
   readonly slug: string;
   readonly email: string;
@@ -104,7 +104,7 @@ export interface Unshown {
   readonly hasUnknownPassword: boolean;
 }
 
-/** @param dataSource no server is making a demo meanwhile */
+/** @param dataSource no server may be creating a demo at the same time */
 export async function findUnshown(dataSource: DataSource): Promise<Unshown | undefined> {
   const [found] = await dataSource.query<Unshown[]>(
     `SELECT t.slug, f.email, f.key_id AS "keyId", f.has_unknown_password AS "hasUnknownPassword"
@@ -113,7 +113,7 @@ export async function findUnshown(dataSource: DataSource): Promise<Unshown | und
   return found;
 }
 
-/** Notes that the greeting, or what was said instead, has been written. */
+/** Records that the greeting or the reminder was written. */
 export async function noteShown(dataSource: DataSource): Promise<void> {
   await dataSource.query(
     'UPDATE first_start SET shown_at = gatehouse_now() WHERE shown_at IS NULL',
@@ -129,7 +129,7 @@ async function createProducts(manager: EntityManager, tenantId: string): Promise
 }
 
 /**
- * The greeting of a first start: where the server listens and what to try.
+ * The greeting after a first start: the address, the credentials, and what to try.
  *
  * @param url the server's origin
  */
@@ -148,7 +148,7 @@ export function greeting(demo: Demo, url: string): string {
 `;
 }
 
-/** The text for the start after one that was killed before its greeting. */
+/** The reminder after a first start that was killed before its greeting. */
 export function reminder({ slug, email, keyId, hasUnknownPassword }: Unshown): string {
   const password = `set a password with \`npm run -s cli -- accounts set-password --email ${email} --password-stdin\``;
   const key = `make a key with \`npm run -s cli -- api-keys create --tenant ${slug} --name "First key" --scopes contacts:read\``;

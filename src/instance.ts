@@ -17,7 +17,7 @@ import { assertNotRestricted, readSchemaState, type SchemaState } from './db/sch
 import { StartupError } from './db/startup-error.js';
 import { ENTITIES } from './entities.js';
 
-/** The part of a Gatehouse that the server and the command line have in common. */
+/** The part of an instance that the server and the command line share. */
 export interface Instance {
   readonly target: DatabaseTarget;
   readonly dataSource: DataSource;
@@ -25,21 +25,21 @@ export interface Instance {
   close(): Promise<void>;
 }
 
-/** What a server runs on. */
+/** The instance of a server. */
 export interface ServerInstance extends Instance {
   /** Releases the migration lock if `seed` returned true, so that other processes start. Idempotent. */
   letOthersStart(): Promise<void>;
 }
 
-/** What a command runs on. */
+/** The instance of a command. */
 export interface BorrowedInstance extends Instance {
-  /** How the schema compares to this program, as it was when the instance was opened. */
+  /** The state of the schema, as of the opening. */
   readonly schema: SchemaState;
 }
 
 /**
- * The schema that a command needs. `current`: all of it. `any`: an installation, whose schema may lack
- * migrations. `none`: a database.
+ * The schema that a command needs. `current`: all migrations. `any`: an installation, which may lack migrations. `none`: a
+ * database.
  */
 export type NeededSchema = 'current' | 'any' | 'none';
 
@@ -55,7 +55,7 @@ interface Opened {
  * @param seed writes the first rows of an empty database, under the migration lock. If it returns true, the lock
  *   is held until `letOthersStart`
  * @param signal ends the opening: nothing is left open then
- * @throws StartupError for everything the operator has to mend, the signal's reason if aborted
+ * @throws StartupError for every fault that the operator has to fix, the signal's reason if aborted
  */
 export async function openInstance({
   config,
@@ -118,10 +118,10 @@ async function prepareSchema(
 }
 
 /**
- * Opens the database for a command, beside servers that use it. Nothing is made or migrated, and nothing waits
- * for a server that starts.
+ * Opens the database for a command, beside servers that use it. Creates and migrates nothing, and does not wait for a
+ * starting server.
  *
- * @throws StartupError for everything the operator has to mend
+ * @throws StartupError for every fault that the operator has to fix
  */
 export async function shareInstance({
   config,
@@ -170,7 +170,7 @@ function assertFits(schema: SchemaState, needs: NeededSchema, address: string): 
   if (needs === 'current' && schema.pending.length > 0) throw lacksMigrations(schema);
 }
 
-/** The refusal of a command that needs what the schema lacks. */
+/** The error of a command that needs missing migrations. */
 export function lacksMigrations({ pending }: SchemaState): StartupError {
   return new StartupError(
     `The database lacks migrations of this release (${pending.join(', ')}): use the command line of the release that serves it, or run \`npm run -s cli -- migrate\`.`,

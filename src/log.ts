@@ -5,11 +5,11 @@ import { errorCode, errorMessage } from './db/errors.js';
 const STANDARD_ERROR = 2;
 
 /**
- * Structured logs: one JSON object a line, on standard error. Callers log no secret; as a second
- * line of defence, whatever looks like a credential is masked before it is written.
+ * Structured logs: one JSON object per line, on standard error. Callers log no secrets. As a second line of defence, text
+ * that looks like a credential is masked.
  *
- * @param brand what credentials start with, `TOKEN_BRAND`
- * @param destination where lines go instead of standard error
+ * @param brand `TOKEN_BRAND`, the prefix of credentials
+ * @param destination replaces standard error
  */
 export function createLog({
   level,
@@ -35,8 +35,7 @@ export function createLog({
 }
 
 /**
- * An error without its own properties: those of the database driver hold the statement's
- * parameters and the failing row.
+ * An error without its own properties: those of pg contain the statement's parameters and the failing row.
  */
 function describeError(error: unknown): unknown {
   if (typeof error !== 'object' || error === null) return String(error);

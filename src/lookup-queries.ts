@@ -4,7 +4,7 @@ import { VERIFICATION_QUERIES } from './credentials/verifier.js';
 import { REFRESH_QUERIES } from './grants/refresh-tokens.js';
 import { SPACE_QUERIES } from './spaces/space-lookup.js';
 
-/** Everything that is looked up in batches, a query for each family. */
+/** The queries of batched lookups, one per family. */
 export const LOOKUP_QUERIES = {
   ...VERIFICATION_QUERIES,
   ...CLIENT_QUERIES,

@@ -36,10 +36,10 @@ async function main(): Promise<void> {
   const log = createLog({ level: config.LOG_LEVEL, brand: config.TOKEN_BRAND });
   for (const miss of misspelledSettings(process.env)) log.warn({}, describeNearMiss(miss));
   const { stopped, hurried } = stopBySignals();
-  // The reader of the greeting may have gone.
+  // The reader of the greeting may have closed the pipe.
   process.stdout.on('error', () => undefined);
 
-  // A busy port is found before anything is made or started; listening begins once requests can be answered.
+  // Checks the port before anything is created. Listening begins once requests can be answered.
   await assertPortIsFree(config.HOST, config.PORT);
   const register = new Registry();
   let metrics: Server | undefined;
@@ -47,7 +47,7 @@ async function main(): Promise<void> {
     metrics = await serveMetrics(config, register);
     await start({ config, log, register, stopped, hurried });
   } catch (error) {
-    // Told to stop while starting: what was open is closed again.
+    // Stopped while starting: everything that was open is closed.
     if (!stopped.aborted || error !== stopped.reason) throw error;
     log.info({}, 'stopped before it was ready');
   } finally {
@@ -56,13 +56,13 @@ async function main(): Promise<void> {
 }
 
 /**
- * SIGTERM and SIGHUP (a closed terminal, which must not leave the embedded database running) stop the server. So does
- * SIGINT, by which a person waits for the end: without a delay, also one that has begun.
+ * Stops the server on SIGTERM, on SIGHUP (a closed terminal must not leave the embedded database running) and on SIGINT.
+ * A person waits for SIGINT, so it skips the delay, also one that has begun.
  */
 function stopBySignals(): { readonly stopped: AbortSignal; readonly hurried: AbortSignal } {
   const stopped = new AbortController();
   const hurried = new AbortController();
-  // Further signals change nothing: stopping is under way.
+  // Further signals have no effect.
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort());
   process.on('SIGINT', () => {
     hurried.abort();
@@ -91,7 +91,7 @@ async function start(serving: Serving): Promise<void> {
       await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
       unshown = await findUnshown(dataSource);
       if (config.NODE_ENV !== 'production') demo = await createDemo(dataSource, keyring, config);
-      // Until it is shown, so that no other server takes it for never shown.
+      // Keeps the lock until the greeting is written, so that no other server shows a reminder.
       return demo !== undefined || unshown !== undefined;
     },
     signal: stopped,
@@ -109,13 +109,13 @@ async function start(serving: Serving): Promise<void> {
   log.info({}, 'stopped');
 }
 
-/** @param onListening told the port before requests are waited for */
+/** @param onListening called with the port before requests are accepted */
 async function serve(
   { config, log, register, stopped, hurried }: Serving,
   { dataSource, keyring, target }: ServerInstance,
   onListening: (port: number) => Promise<void>,
 ): Promise<void> {
-  // What libraries print is a line of the log. They are loaded after that, and once a start can succeed.
+  // Output of libraries becomes log lines. The app is loaded afterwards, and once a start can succeed.
   console.warn = (text: unknown) => log.warn({}, String(text));
   const { createApp } = await import('./app.js');
   const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
@@ -147,7 +147,7 @@ async function serve(
     await aborted(stopped);
     const delaySeconds = hurried.aborted ? 0 : config.DRAIN_DELAY_SECONDS;
     log.info({ delaySeconds }, 'stopping');
-    // Balancers that look at /readyz send no more requests by the time the listener closes.
+    // Gives load balancers time to notice /readyz before the listener closes.
     await pause(delaySeconds * 1000, undefined, { signal: hurried }).catch(() => undefined);
     await drain(server);
   } finally {
@@ -190,7 +190,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The issuer, at whose origin alone signing in works. With `PORT=0` the default one is nowhere. */
+/** The issuer, because sign-in works at its origin only. With `PORT=0` the default issuer is not reachable. */
 function addressOf({ ISSUER, PORT }: Config, port: number): string {
   return ISSUER === `http://localhost:${PORT}` ? `http://localhost:${port}` : ISSUER;
 }

@@ -71,9 +71,9 @@ interface Dependencies {
   readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
   readonly presentations: Presentations;
-  /** Admits any principal, whatever its scopes. */
+  /** Admits any principal, with any scopes. */
   readonly guard: Middleware<GuardedState>;
-  /** Admits callers that may introspect their tenant's credentials. */
+  /** Admits service credentials with the scope `introspect`. */
   readonly introspectionGuard: Middleware<GuardedState>;
   readonly signingKeys: SigningKeys;
   readonly pages: Pages<OAuthViews>;
@@ -83,19 +83,19 @@ interface Dependencies {
   readonly refusedSignIns: RefusedSignIns;
   readonly docsUrl: string;
   readonly register: Registry;
-  /** Milliseconds since the epoch, which never step back: limits slide by them. */
+  /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-/** OAuth, as `app.ts` mounts it. */
+/** OAuth's routes, as `app.ts` mounts them. */
 export interface OAuthApp {
-  /** Documents that anybody may read. */
+  /** Public documents. */
   readonly documents: readonly Route<'public'>[];
-  /** What programs call; errors are answered in OAuth's form. */
+  /** Endpoints for programs. Errors have OAuth's form. */
   readonly endpoints: readonly Route<'public'>[];
-  /** What people see, the authorization endpoint included; errors are pages. */
+  /** Pages, and the authorization endpoint. Errors are pages. */
   readonly pages: readonly Route<'public'>[];
-  /** The sign-in form and the sessions that it begins, for users who sign in without an app. */
+  /** The login form, for the console too. */
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
@@ -105,7 +105,7 @@ export interface OAuthApp {
 const POST = { access: 'public', method: 'POST' } as const;
 const GET = { access: 'public', method: 'GET' } as const;
 
-/** Puts OAuth together: the stores of its features, the library, and the endpoints beside it. */
+/** Composes OAuth: the stores of its features, oidc-provider, and the endpoints beside it. */
 export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const { config, dataSource, keyring, format, lookup, verifier, guard } = dependencies;
   const { signingKeys, pages, browsers, csrf, clientAddress, docsUrl, refusedSignIns } =
@@ -121,7 +121,7 @@ export function createOAuthApp(dependencies: Dependencies): OAuthApp {
   const secrets = createClientSecrets(keyring, (...move) =>
     createClientStore(manager()).moveSecretDigest(...move),
   );
-  // No more of it than pages and id_tokens show: the row holds the password's hash too.
+  // Only the members that pages show: the row contains the password's hash too.
   const findAccount = async (id: string) => {
     const account = await createAccountStore(manager()).find(id);
     return account && { id, email: account.email, name: account.name };

@@ -14,14 +14,14 @@ import type { Scope } from '../scopes/catalog.js';
 import { delegableBy } from '../scopes/roles.js';
 import { missingFrom } from '../scopes/scope-set.js';
 
-/** Everything in which one credential can be wider than another. */
+/** The respects in which one credential can be wider than another. */
 export interface Authority {
   readonly kind: KeyKind;
   readonly environment: Environment;
   readonly scopes: readonly Scope[];
   /** `null`: every space of the tenant. */
   readonly spaces: readonly string[] | null;
-  /** `null`: from anywhere. */
+  /** `null`: every address. */
   readonly allowedIps: readonly string[] | null;
   /** `null`: never expires. */
   readonly expiresAt: Date | null;
@@ -29,14 +29,14 @@ export interface Authority {
   readonly rateLimitPerMinute: number | null;
 }
 
-/** The authority of a manager as it is now, and the subjects whose revocation would end it. */
+/** The current authority of a manager, and the subjects whose revocation would end it. */
 export interface HeldAuthority extends Authority {
   readonly subjects: readonly string[];
 }
 
 /**
- * Who manages keys: the operator, without limits; the holder of a credential; or an account, which manages
- * the personal tokens that speak for it.
+ * The manager of keys: the operator, without limits; the holder of a credential; or an account, for its own personal
+ * tokens.
  */
 export interface KeyManager {
   readonly actor: Actor;
@@ -47,11 +47,11 @@ export interface KeyManager {
   readonly acting?: Pick<Authority, 'environment' | 'spaces'>;
   /** Absent for the operator and for credentials. */
   readonly accountId?: string;
-  /** The session in which the account has signed in. */
+  /** The account's session. */
   readonly sessionId?: string;
 }
 
-/** The kinds that somebody manages. */
+/** The kinds that a manager manages. */
 export function managedKinds({
   accountId,
   credentialId,
@@ -60,13 +60,13 @@ export function managedKinds({
   return credentialId === undefined ? KEY_KINDS : TENANT_KINDS;
 }
 
-/** What ends with a membership, an account or a tenant. */
+/** The subjects of a member: membership, account and tenant. */
 export function subjectsOfMember(tenantId: string, accountId: string): readonly string[] {
   return [`${accountId}@${tenantId}`, accountId, tenantId];
 }
 
 /**
- * The authority of a manager as it is now, not as it was when the request came in.
+ * Reads the current authority of a manager, which may have shrunk since the request was received.
  *
  * @returns `undefined` for the operator
  * @throws Problem `unauthorized` or `forbidden` if it has ended
@@ -77,7 +77,7 @@ export async function authorityOf(
 ): Promise<HeldAuthority | undefined> {
   if (accountId !== undefined) {
     if (!(await store.isSignedIn(accountId, sessionId))) {
-      throw new Problem('unauthorized', 'You are not signed in any more.');
+      throw new Problem('unauthorized', 'You are no longer signed in.');
     }
     const role = await store.roleOf(tenantId, accountId);
     if (role === undefined) {
@@ -97,7 +97,7 @@ export async function authorityOf(
   if (credentialId === undefined) return undefined;
   const caller = await store.find(tenantId, credentialId);
   if (caller?.status === 'active') return { ...caller, ...acting };
-  throw new Problem('unauthorized', 'The credential is not valid any more.');
+  throw new Problem('unauthorized', 'The credential is no longer valid.');
 }
 
 /** The scopes that its holder can put on other credentials. */
@@ -105,7 +105,7 @@ export function grantableScopes({ kind, scopes }: Pick<Authority, 'kind' | 'scop
   return factsOf(kind).grantableScopes ?? scopes;
 }
 
-/** Whether a credential lies within the environment and the spaces of a manager: beyond, it is not found. */
+/** Whether a credential is within the environment and the spaces of a manager. Others are not found. */
 export function liesWithin(
   target: Pick<Authority, 'environment' | 'spaces'>,
   authority: Pick<Authority, 'environment' | 'spaces'>,
@@ -119,7 +119,7 @@ export function liesWithin(
 /**
  * The respects in which a credential is wider than the authority that creates, alters or ends it.
  *
- * @param defaultLimit requests a minute that `null` stands for; 0 for unlimited
+ * @param defaultLimit requests per minute for `null`; 0 for unlimited
  * @returns one phrase for each; empty if it is within the authority
  */
 export function exceeded(

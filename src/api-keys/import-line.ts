@@ -6,14 +6,14 @@ import { factsOf, type KeyKind } from '../credentials/kinds.js';
 import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
 import { newKey, type NewKey } from './key-schema.js';
 
-/** Why a line was not imported. It names members, and never says what they hold. */
+/** A refused line. The reason names members and never quotes their values. */
 export interface RefusedLine {
   /** Counted from 1. */
   readonly line: number;
   readonly reason: string;
 }
 
-/** The kinds that can come from elsewhere: not those that have to be readable, nor what makes further keys. */
+/** Kinds that can be imported: neither readable ones, nor ones that create keys. */
 const isImportable = (kind: KeyKind) => !factsOf(kind).isReadable && !factsOf(kind).grantableScopes;
 
 const header = z.looseObject({
@@ -38,7 +38,7 @@ const header = z.looseObject({
     .nullish(),
 });
 
-/** A key as a line of an import describes it. */
+/** A key as described by a line of an import. */
 export interface ImportedKey {
   readonly line: number;
   readonly sha256: string;
@@ -49,7 +49,7 @@ export interface ImportedKey {
   readonly fields: NewKey;
 }
 
-/** Reads one line of an import; `forms` are those that the import declared. */
+/** Parses a line of an import. @param forms the declared prefixes and patterns */
 export function readLine(
   text: string,
   line: number,
@@ -78,7 +78,7 @@ export function readLine(
   return { line, sha256, ...form, hint, fields: fields.data };
 }
 
-/** @returns the form that a line means, or why it means none that was declared */
+/** @returns the declared form that a line names, or the reason why it names none */
 function formOf(
   { prefixes, patterns }: DeclaredForms,
   prefix: string | undefined,
@@ -100,9 +100,7 @@ function formOf(
 
 function reasonOf(error: z.ZodError): string {
   const reasons = faultsOf(error).map(({ field, code, message }) =>
-    code === 'unknown_member'
-      ? 'has members that are not known here'
-      : [field, message].filter(Boolean).join(': '),
+    code === 'unknown_member' ? 'has unknown members' : [field, message].filter(Boolean).join(': '),
   );
   return [...new Set(reasons)].join('; ');
 }

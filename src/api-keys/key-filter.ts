@@ -22,7 +22,7 @@ export const keyFilter = z.object({
 });
 
 /**
- * Which credentials a manager's list shows.
+ * The filter of a manager's list.
  * @param given the parameters, as `keyFilter` read them
  * @param visible the environments and spaces that the manager sees
  */

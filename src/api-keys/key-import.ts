@@ -11,11 +11,11 @@ import { createId } from '../db/id.js';
 import type { InputLine } from '../http/input-lines.js';
 import { readLine, type ImportedKey, type RefusedLine } from './import-line.js';
 
-/** What has become of the lines so far. */
+/** Counts of the lines read so far. */
 export interface ImportReport {
   readonly read: number;
   readonly imported: number;
-  /** Imported before, by an earlier run or an earlier line. */
+  /** Lines imported before, by an earlier run or an earlier line. */
   readonly alreadyThere: number;
   readonly refused: number;
 }
@@ -24,20 +24,21 @@ interface Options {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
   readonly tenantId: string;
-  /** What the keys look like; a line that does not say means the first prefix, or else the first pattern. */
+  /** The declared prefixes and patterns. A line without one means the first prefix, or else the first pattern. */
   readonly forms: DeclaredForms;
   readonly onRefused: (refused: RefusedLine) => void;
   readonly onProgress: (report: ImportReport) => void;
 }
 
-/** Rows of one transaction: well within the time that a statement may take. */
+/** Rows per transaction, well within the statement timeout. */
 const BATCH = 5000;
 
 /**
- * Imports keys that were issued elsewhere, of which only the SHA-256 is known: one JSON object a line, with
- * `sha256`, and the members of a new key. `hint` is shown in lists, `length` only judged. What was committed stays; running it again continues from there.
+ * Imports keys that another system issued and of which only the SHA-256 is known: one JSON object per line, with `sha256`
+ * and the members of a new key. `hint` is shown in lists. `length` is only validated. Each batch is one transaction, and
+ * running the import again continues after the last committed batch.
  *
- * The digests are keyed at once, so that none is ever stored as it came. Each batch is one transaction.
+ * Digests are keyed before they are stored.
  */
 export async function importKeys(
   lines: AsyncIterable<InputLine>,
@@ -75,7 +76,7 @@ export async function importKeys(
   return report;
 }
 
-/** What only the database can tell: what is over, which spaces exist, and what is there already. */
+/** Validates against the database: expiry, spaces, and keys that exist already. */
 async function judge(
   manager: EntityManager,
   keyring: Keyring,
@@ -102,7 +103,7 @@ async function judge(
   return { fresh: [...fresh.values()], refused };
 }
 
-/** Whose keys are stored already, under whichever secret key. */
+/** The tenants of keys that are stored already, under any secret key. */
 async function findOwners(
   manager: EntityManager,
   keyring: Keyring,
@@ -123,7 +124,7 @@ async function findOwners(
 
 const joined = (list: readonly string[] | null) => list?.join(' ') ?? null;
 
-/** @returns how many; another run may have been faster with some */
+/** @returns the number of inserted rows; a concurrent run may have inserted some before */
 async function insert(
   manager: EntityManager,
   keyring: Keyring,
@@ -131,8 +132,8 @@ async function insert(
   keys: readonly ImportedKey[],
 ): Promise<number> {
   if (keys.length === 0) return 0;
-  // Under the lock of all that could end them, but for themselves, whom nobody knows yet. Each draws a place
-  // of its own in the order of issues while it is held.
+  // Takes the lock of the tenant, whose revocation would end the keys. The keys themselves are unknown until the commit.
+  // Each row draws its own place in the order of issues under the lock.
   await createRevocationStore(manager).drawIssueOrder([tenantId]);
   const ids = keys.map(() => createId('key'));
   const columns: readonly (readonly unknown[])[] = [

@@ -3,12 +3,12 @@ import type { Keyring } from '../credentials/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
 import { sealingContextOf } from '../credentials/sealed-secret.js';
 
-/** Makes the function that shows a key as clients and operators see it. */
+/** Presents a key to clients and operators. */
 export type KeyPresenter = ReturnType<typeof createKeyPresenter>;
 
-/** @param keyring opens keys that may be public, and so are shown whenever they are looked at */
+/** @param keyring decrypts publishable keys, which every response shows */
 export function createKeyPresenter(keyring: Keyring) {
-  /** @param secret the key itself, at the only time when it is shown */
+  /** @param secret the key itself, shown once, in the response that created it */
   return (key: StoredCredential, secret?: string) => {
     const shown = secret ?? reveal(keyring, key);
     return { ...presentKey(key), ...(shown !== undefined && { key: shown }) };

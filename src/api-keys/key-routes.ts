@@ -22,22 +22,22 @@ import {
 } from './key-schema.js';
 import type { KeyService } from './key-service.js';
 
-/** What all routes by which keys are managed need. */
+/** Dependencies of the routes that manage keys. */
 export interface KeyRouteDependencies {
   readonly pagination: Pagination;
   readonly present: KeyPresenter;
   readonly clientAddress: (request: RouteContext['req']) => string;
-  /** The service on the request's own transaction. */
+  /** The service in the request's transaction. */
   readonly serviceOf: (ctx: { readonly state: Pick<RequestState, 'manager'> }) => KeyService;
 }
 
-/** What is managed at a path, by whom, and what is taken there. */
+/** A path that manages keys: its guards, manager and body schemas. */
 interface Managed<Guard, State extends RequestState> {
   readonly path: string;
   readonly access: Guard;
-  /** Who may end one. */
+  /** Access to revoke a key. */
   readonly accessToEnd: Guard;
-  /** Who manages, and the environments and spaces that they see. */
+  /** The request's manager, and the environments and spaces that they see. */
   readonly managerOf: (ctx: RouteContext<State>) => {
     readonly by: KeyManager;
     readonly environments: readonly Environment[];
@@ -47,7 +47,7 @@ interface Managed<Guard, State extends RequestState> {
   readonly change: z.ZodType<KeyChange>;
 }
 
-/** `/api-keys`: managing a tenant's keys. */
+/** `/api-keys`: manages a tenant's keys. */
 export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
   const access: Access = { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] };
   return createManagedRoutes(dependencies, {
@@ -66,7 +66,7 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
   });
 }
 
-/** The six routes by which credentials are managed, whosever they are. */
+/** The six routes that manage keys or personal tokens. */
 export function createManagedRoutes<Guard, State extends RequestState>(
   { pagination, present, serviceOf }: KeyRouteDependencies,
   { path, access, accessToEnd, managerOf, created, change }: Managed<Guard, State>,

@@ -15,13 +15,13 @@ const MAX_BINDINGS = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
 
-/** An empty list could be meant as "none", and would be stored as "all": refused. */
+/** Refuses an empty list, which could mean "none" and would be stored as "all". */
 const isNotEmpty = (list: readonly unknown[]) => list.length > 0;
 
-/** Shown as it is to everybody who manages keys. */
-const name = text(100).refine((value) => !holdsCredential(value), 'must not hold a credential');
+/** Shown to all managers of keys, so it must not contain a credential. */
+const name = text(100).refine((value) => !holdsCredential(value), 'must not contain a credential');
 
-/** `null`: from anywhere. */
+/** `null`: every address. */
 const allowedIps = boundedList(
   MAX_ADDRESSES,
   z
@@ -59,7 +59,7 @@ const spaces = boundedList(
   .transform((list) => [...new Set(list)])
   .nullable();
 
-/** `null`: bound to nothing in particular. */
+/** `null`: not bound. */
 const bindings = boundedList(
   MAX_BINDINGS,
   z.strictObject({
@@ -81,7 +81,7 @@ const members = {
   bindings: bindings.default(null),
 };
 
-/** What `POST /api-keys` takes. */
+/** The body of `POST /api-keys`. */
 export const newKey = z
   .strictObject({
     ...members,
@@ -111,10 +111,10 @@ export const newKey = z
     bindings: list?.length === 0 ? null : list,
   }));
 
-/** What a personal token's `access` stands for. */
+/** Values of a personal token's `access`. */
 const ACCESS = ['read', 'write'] as const;
 
-/** A member that this kind does not have: absent, null or an empty list. */
+/** A member that personal tokens do not have: absent, null or an empty list. */
 const none = (message: string) =>
   z
     .unknown()
@@ -122,7 +122,7 @@ const none = (message: string) =>
     .transform(() => null)
     .default(null);
 
-/** What `POST /personal-access-tokens` takes. */
+/** The body of `POST /personal-access-tokens`. */
 export const newPersonalToken = z
   .strictObject({
     ...members,
@@ -137,7 +137,7 @@ export const newPersonalToken = z
     ...coded('required', 'or scopes must be given, and not both'),
   });
 
-/** What `PATCH /api-keys/:id` takes; what is absent stays as it is. */
+/** The body of `PATCH /api-keys/:id`. Absent members are not changed. */
 export const keyChange = z.strictObject({
   name: name.optional(),
   allowedIps: allowedIps.optional(),
@@ -149,13 +149,13 @@ export const keyChange = z.strictObject({
 export const personalTokenChange = keyChange.omit({ rateLimitPerMinute: true });
 
 export const keyRotation = z.strictObject({
-  /** How long the old key still works beside the new one. */
+  /** Seconds for which the old key remains valid beside the new one. */
   graceSeconds: z.number().int().min(0).max(MAX_GRACE_SECONDS).default(0),
 });
 
 export const keyRevocation = z.strictObject({ confirm: z.string().optional() });
 
-/** A new key or personal token; of a personal one, `access` may stand in for the scopes. */
+/** A new key or personal token. A personal token may have `access` in place of scopes. */
 export type NewKey = Omit<z.output<typeof newKey>, 'scopes'> &
   Pick<z.output<typeof newPersonalToken>, 'scopes' | 'access'>;
 export type KeyChange = z.output<typeof keyChange>;

@@ -20,44 +20,43 @@ import {
   type Authority,
   type KeyManager,
 } from './authority.js';
-import { createKeyMint, type MintedKey } from './key-mint.js';
+import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
 import type { KeyChange, NewKey } from './key-schema.js';
-import { settleNewKey } from './new-key.js';
 import { assertRoomForToken } from './token-limit.js';
 
 /**
- * Creates, changes and ends API keys and personal tokens. Every function throws a Problem: `forbidden` for a
- * credential that exceeds the manager's authority, `not_found` for a key that does not exist, is another's, or
- * lies beyond the manager's environment and spaces, `conflict` for what does not fit the key's state.
+ * Creates, changes, rotates and revokes API keys and personal tokens. Every function throws a Problem: `forbidden` for a
+ * credential that exceeds the manager's authority; `not_found` for a key that does not exist, belongs to another tenant or
+ * account, or is outside of the manager's environment and spaces; `conflict` for an operation that the key's status does
+ * not allow.
  */
 export interface KeyService {
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
   find(by: KeyManager, id: string): Promise<StoredCredential>;
   change(by: KeyManager, id: string, change: KeyChange): Promise<StoredCredential>;
-  /** A new key like the old one, which still works for `graceSeconds`. */
+  /** Creates a key like the old one, which remains valid for `graceSeconds`. */
   rotate(by: KeyManager, id: string, graceSeconds: number): Promise<MintedKey>;
   /**
-   * Needs the authority that altering needs, except for the key itself: every key may end itself.
-   * @param confirm the key's name, typed to make sure; has to be given for a key that was used lately,
-   *   except by the operator and the key itself
+   * Needs the same authority as `change`. Every key may revoke itself.
+   * @param confirm the key's name; required for a key that was used recently, except for the operator and the key itself
    */
   revoke(by: KeyManager, id: string, reason: string | null, confirm?: string): Promise<void>;
 }
 
 interface Dependencies {
-  /** A transaction's: what is made or ended commits with its audit entry. */
+  /** Of a transaction, so that a change and its audit entry commit together. */
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
-  /** Requests a minute that `rateLimitPerMinute: null` stands for; 0 for unlimited. */
+  /** Requests per minute for `rateLimitPerMinute: null`; 0 for unlimited. */
   readonly defaultRateLimit: number;
-  /** How long ago a credential was used, as far as that is known but not stored yet. */
+  /** Seconds since the last use that is not stored yet, if known. */
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
 }
 
-/** Ending a key that was used within these days requires its typed name. */
-const USED_LATELY_DAYS = 7;
-const USED_LATELY_MS = USED_LATELY_DAYS * 24 * 3600 * 1000;
+/** Revoking a key that was used within these days needs `confirm`. */
+const RECENT_USE_DAYS = 7;
+const USED_LATELY_MS = RECENT_USE_DAYS * 24 * 3600 * 1000;
 
 export function createKeyService({
   manager,
@@ -77,11 +76,11 @@ export function createKeyService({
     throw new Problem('forbidden', `This exceeds your own authority: ${wider.join(', ')}.`);
   }
 
-  const mint = createKeyMint({ store, revocations, keyring, format, assertWithin });
+  const issueKey = createIssueKey({ store, revocations, keyring, format, assertWithin });
 
   async function assertFuture(expiresAt: Date | null | undefined): Promise<void> {
     if (!expiresAt || expiresAt > (await store.now())) return;
-    const message = 'must lie in the future';
+    const message = 'must be in the future';
     throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
   }
 
@@ -109,13 +108,13 @@ export function createKeyService({
     return notFound();
   }
 
-  /** Itself, of whatever kind: what holds a credential can end it. */
+  /** The manager's own credential, of any kind. */
   async function findOwn(by: KeyManager, id: string): Promise<StoredCredential> {
     await authorityOf(store, by);
     return (await store.findForUpdate(by.tenantId, id)) ?? notFound();
   }
 
-  /** The successor of a rotated key has taken over: the old one must not outlive its grace time. */
+  /** The expiry of a rotated key cannot be extended beyond its grace time. */
   async function assertEndStays(
     { tenantId }: KeyManager,
     key: StoredCredential,
@@ -123,7 +122,10 @@ export function createKeyService({
   ): Promise<void> {
     const isEarlier = expiresAt && key.expiresAt && expiresAt <= key.expiresAt;
     if (expiresAt === undefined || isEarlier || !(await store.isReplaced(tenantId, key.id))) return;
-    throw new Problem('conflict', 'The key was rotated: its expiry can only be moved forward.');
+    throw new Problem(
+      'conflict',
+      'The key was rotated: its expiry can only be moved to an earlier time.',
+    );
   }
 
   async function isUsedLately(key: StoredCredential): Promise<boolean> {
@@ -141,15 +143,14 @@ export function createKeyService({
     const isOperator = by.credentialId === undefined && by.accountId === undefined;
     if (confirm === key.name) return;
     if (confirm !== undefined) {
-      throw new Problem('conflict', 'The name given to confirm is not the name of this key.');
+      throw new Problem('conflict', 'The value of confirm is not the name of this key.');
     }
-    // The holder of a key can end it at the revocation endpoint as well. What is revoked stays so: there is
-    // nothing left to be sure of.
+    // The holder of a key can revoke it at the revocation endpoint without confirmation. A revoked key needs none either.
     const isOwn = by.credentialId === key.id;
     if (isOperator || isOwn || key.status === 'revoked' || !(await isUsedLately(key))) return;
     throw new Problem(
       'conflict',
-      `The key was used within the last ${USED_LATELY_DAYS} days: send its name as "confirm".`,
+      `The key was used within the last ${RECENT_USE_DAYS} days: send its name as "confirm".`,
     );
   }
 
@@ -159,7 +160,7 @@ export function createKeyService({
     async create(by, fields) {
       await assertFuture(fields.expiresAt);
       await assertRoom(by, false);
-      const minted = await mint(by, await settleNewKey(store, by, fields));
+      const minted = await issueKey(by, await resolveNewKey(store, by, fields));
       const { id, name, kind, environment, scopes, spaces } = minted.key;
       await audit.record(by.actor, {
         tenantId: by.tenantId,
@@ -172,7 +173,7 @@ export function createKeyService({
 
     async change(by, id, change) {
       const key = await findManageable(by, id, 'findForUpdate');
-      if (by.credentialId === id) throw new Problem('forbidden', 'A key cannot alter itself.');
+      if (by.credentialId === id) throw new Problem('forbidden', 'A key cannot change itself.');
       assertActive(key, 'altered');
       const fields = presentMembers(change);
       await assertWithin(by, key);
@@ -192,13 +193,13 @@ export function createKeyService({
     async rotate(by, id, graceSeconds) {
       const old = await findManageable(by, id, 'findForUpdate');
       assertActive(old, 'rotated');
-      // A second successor would inherit the end that the first rotation has set.
+      // A second successor would inherit the expiry that the first rotation set.
       if (await store.isReplaced(by.tenantId, id)) {
         throw new Problem('conflict', 'The key was rotated already: rotate its successor.');
       }
       const endsReplaced = graceSeconds === 0;
       await assertRoom(by, endsReplaced);
-      const minted = await mint(by, old, {
+      const minted = await issueKey(by, old, {
         replaced: old,
         endsReplaced,
         assertStillActive: (now) => assertActive(now, 'rotated'),
@@ -219,7 +220,7 @@ export function createKeyService({
       const key = isOwn ? await findOwn(by, id) : await findManageable(by, id, 'findForUpdate');
       if (!isOwn) await assertWithin(by, key);
       await assertConfirmed(by, key, confirm);
-      // A second revocation is not an error and leaves no second audit entry.
+      // Idempotent, with one audit entry.
       if (key.status === 'revoked') return;
       await revocations.revoke(id, by.actor.id, reason);
       await audit.record(by.actor, {
@@ -233,7 +234,7 @@ export function createKeyService({
 }
 
 function notFound(): never {
-  throw new Problem('not_found', 'There is no such key.');
+  throw new Problem('not_found', 'Key not found.');
 }
 
 function assertActive(key: StoredCredential, verb: string): void {
@@ -241,7 +242,7 @@ function assertActive(key: StoredCredential, verb: string): void {
   throw new Problem('conflict', `The key is ${key.status} and cannot be ${verb}.`);
 }
 
-/** The values of the changed members, as the audit log keeps them. */
+/** The values of the changed members, for the audit log. */
 function pick(values: CredentialChange, changed: CredentialChange): CredentialChange {
   const members = Object.keys(changed) as (keyof CredentialChange)[];
   return Object.fromEntries(members.map((member) => [member, values[member]]));

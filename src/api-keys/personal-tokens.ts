@@ -6,12 +6,12 @@ import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
 import { managedKinds, type KeyManager } from './authority.js';
-import type { MintedKey } from './key-mint.js';
+import type { MintedKey } from './issue-key.js';
 import { createManagedRoutes, type KeyRouteDependencies } from './key-routes.js';
 import { newPersonalToken, personalTokenChange, type NewKey } from './key-schema.js';
 import type { KeyService } from './key-service.js';
 
-/** Somebody who is signed in, in one of their tenants. */
+/** A signed-in account in one of its tenants. */
 export interface TokenOwner {
   readonly accountId: string;
   readonly sessionId: string;
@@ -24,7 +24,7 @@ interface OwnerState extends RequestState {
 
 type OwnerContext = Pick<RouteContext<OwnerState>, 'req' | 'state'>;
 
-/** `/personal-access-tokens`: signed-in users manage the tokens that act for them. */
+/** `/personal-access-tokens`: manages the signed-in account's own tokens. */
 export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
   access: Guard,
   dependencies: KeyRouteDependencies,
@@ -43,14 +43,14 @@ export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
   });
 }
 
-/** The same for pages: an account's own tokens in one tenant. */
+/** The same operations for pages. */
 export interface PersonalTokens {
-  /** Newest first, up to one more than asked for. */
+  /** Newest first, up to one more than requested. */
   list(owner: TokenOwner, page: PageRequest): Promise<readonly StoredCredential[]>;
   /** @throws Problem as the route does */
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
   /**
-   * Of somebody who was asked whether they are sure.
+   * Revokes a token without `confirm`: the page has asked already.
    * @throws Problem `not_found`
    */
   revoke(by: KeyManager, id: string): Promise<void>;
@@ -75,7 +75,7 @@ export function createPersonalTokens(
   };
 }
 
-/** Who manages in a request of somebody who is signed in. */
+/** The manager of a signed-in account's request. */
 function managerOf(
   { req, state }: OwnerContext,
   clientAddress: (request: OwnerContext['req']) => string,

@@ -3,9 +3,9 @@ import type { EntityManager } from 'typeorm';
 import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
 import { Problem } from '../http/problem.js';
 
-/** Personal tokens of one account in one tenant that are neither expired nor revoked. */
-const MAX_LIVING = 100;
-/** Those that are created within a day, rotated ones too: their rows are kept when they have ended. */
+/** Maximum active personal tokens of an account in a tenant. */
+const MAX_ACTIVE = 100;
+/** Maximum personal tokens created within a day, rotations included: rows of ended tokens are kept. */
 const MAX_A_DAY = 300;
 const DAY_SECONDS = 86_400;
 
@@ -17,12 +17,11 @@ interface Owner {
 const OF_OWNER = `c.principal_kind = 'user' AND c.principal_id = $1 AND c.tenant_id = $2`;
 
 /**
- * Takes the turn of an account to create a personal token, until the transaction ends.
+ * Serializes the creation of an account's personal tokens until the transaction ends, and checks their number.
  *
- * @param manager a transaction's
+ * @param manager of a transaction
  * @param isReplacement whether another token ends in the same transaction
- * @throws Problem `conflict` if the account has as many as it may have; `rate_limited` if it has created as
- *   many as it may within a day
+ * @throws Problem `conflict` for too many active tokens; `rate_limited` for too many created within a day
  */
 export async function assertRoomForToken(
   manager: EntityManager,
@@ -50,9 +49,9 @@ export async function assertRoomForToken(
      WHERE ${OF_OWNER} AND NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}`,
     [accountId, tenantId],
   );
-  if (living.count < MAX_LIVING) return;
+  if (living.count < MAX_ACTIVE) return;
   throw new Problem(
     'conflict',
-    `You have ${MAX_LIVING} personal tokens in this organization, which is the most. Revoke one first.`,
+    `You have ${MAX_ACTIVE} personal tokens in this organization, which is the maximum. Revoke one first.`,
   );
 }

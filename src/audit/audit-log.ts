@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-/** By whom and through what something was done. */
+/** The actor of an audit entry. */
 export interface Actor {
   /** A credential's or account's id, or `operator`. */
   readonly id: string;
@@ -8,10 +8,10 @@ export interface Actor {
   readonly requestId: string | null;
 }
 
-/** Someone with the command line in hand. */
+/** The user of the command line. */
 export const OPERATOR: Actor = { id: 'operator', address: null, requestId: null };
 
-/** What happened. Never a secret: `details` is shown to administrators. */
+/** An audited event. `details` is shown to administrators and never contains a secret. */
 export interface AuditEvent {
   readonly tenantId: string | null;
   readonly action: string;
@@ -20,7 +20,7 @@ export interface AuditEvent {
 }
 
 export interface AuditLog {
-  /** Adds an entry, in the transaction of what it tells of. */
+  /** Adds an entry, in the transaction of the change. */
   record(actor: Actor, event: AuditEvent): Promise<void>;
 }
 

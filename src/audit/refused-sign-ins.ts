@@ -3,17 +3,17 @@ import type { DataSource } from 'typeorm';
 
 import type { BackgroundWork } from '../db/background-work.js';
 
-/** Why a sign-in was refused: a wrong password, or too many attempts. */
+/** The reason for a refused sign-in: a wrong password, or too many attempts. */
 export type SignInRefusal = 'password' | 'throttled';
 
 /**
- * Refused sign-ins, for the audit log: one entry per account, reason and hour, with a count, so that nobody can fill
- * the log. Those of addresses without an account share one entry.
+ * Records refused sign-ins in the audit log: one entry per account, reason and hour, with a count, so that an attacker
+ * cannot fill the log. Unknown email addresses share one entry.
  */
 export interface RefusedSignIns {
-  /** @param accountId `undefined` if there is no such account */
+  /** @param accountId `undefined` for an unknown email address */
   note(accountId: string | undefined, reason: SignInRefusal, address: string): void;
-  /** Writes the counts. What cannot be written now is kept for the next time. */
+  /** Writes the counts. After a failure they are kept for the next flush. */
   flush(): Promise<void>;
 }
 
@@ -26,10 +26,10 @@ interface Noted {
   occurrences: number;
 }
 
-/** Entries between two flushes; beyond that, none is noted. */
+/** Maximum entries between two flushes. Further ones are dropped. */
 const MAX_NOTED = 10_000;
 
-/** Entries of one statement. */
+/** Entries per statement. */
 const BATCH = 1000;
 
 export function createRefusedSignIns({
@@ -42,7 +42,7 @@ export function createRefusedSignIns({
   work: BackgroundWork;
 }): RefusedSignIns {
   let noted = new Map<string, Noted>();
-  /** The entries of this hour that exist already: their counts can wait for the next flush. */
+  /** The entries of this hour that are stored already. Their counts can wait for the next flush. */
   const known = { hour: 0, ids: new Set<string>() };
   let running: Promise<void> = Promise.resolve();
   work.watchPending('refused_sign_ins', () => noted.size);
@@ -73,7 +73,7 @@ export function createRefusedSignIns({
       if (known.hour !== hour) Object.assign(known, { hour, ids: new Set() });
       if (known.ids.has(id) || known.ids.size >= MAX_NOTED) return;
       known.ids.add(id);
-      // Not awaited: the answer must not take longer for accounts that exist.
+      // Not awaited: the response must not take longer for existing accounts.
       void flush();
     },
     flush,
@@ -95,7 +95,7 @@ function add(noted: Map<string, Noted>, id: string, entry: Noted): void {
   else present.occurrences += entry.occurrences;
 }
 
-/** In the order of their ids, so that two replicas cannot wait for each other. */
+/** Writes entries sorted by id, so that two replicas cannot deadlock. */
 async function write(dataSource: DataSource, noted: Map<string, Noted>): Promise<void> {
   const entries = [...noted].toSorted(([a], [b]) => (a < b ? -1 : 1));
   for (let start = 0; start < entries.length; start += BATCH) {

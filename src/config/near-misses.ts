@@ -1,6 +1,6 @@
 import { nearestTo } from '../http/nearest.js';
 
-/** A variable that nothing reads, and the one that was probably meant. */
+/** An unknown variable, and the setting that was probably meant. */
 export interface NearMiss {
   readonly name: string;
   readonly meant: string;
@@ -8,16 +8,16 @@ export interface NearMiss {
 
 const NAME = /^[a-z_][a-z\d_]*$/i;
 
-/** Variables of others that are near to ours by chance. */
+/** Well-known variables of other programs that resemble settings. */
 const OTHERS = new Set(['BRANCH_NAME']);
 
-/** Names that long are distinctive: others do not have similar ones by chance. */
+/** Names of at least this length do not resemble each other by chance. */
 const DISTINCTIVE_LENGTH = 16;
 
 /**
  * Finds variables that were probably meant to be settings, such as `SECRET_KEY` for `SECRET_KEYS`.
  *
- * @param env all variables, those of shells, package managers and other programs among them
+ * @param env all variables, including those of shells and package managers
  * @param known the names of all settings
  */
 export function findNearMisses(
@@ -26,14 +26,14 @@ export function findNearMisses(
 ): readonly NearMiss[] {
   return Object.keys(env).flatMap((name) => {
     if (known.includes(name) || OTHERS.has(name) || !NAME.test(name)) return [];
-    // npm sets one for each of its own settings.
+    // npm sets a variable for each of its settings.
     if (name.startsWith('npm_')) return [];
     const meant = nearestTo(name, known, changesAllowed(name));
     return meant !== undefined && isSpelledAlike(name, meant) ? [{ name, meant }] : [];
   });
 }
 
-/** One sentence about a near miss, without any value. */
+/** One sentence about a near miss, without its value. */
 export function describeNearMiss({ name, meant }: NearMiss): string {
   return `${name} is not read: did you mean ${meant}?`;
 }
@@ -42,7 +42,7 @@ function changesAllowed({ length }: string): number {
   return length < DISTINCTIVE_LENGTH ? Math.max(1, Math.floor(length / 4)) : Math.floor(length / 3);
 }
 
-/** `DATABASE_PORT` is another word than `DATABASE_URL`, not a misspelling. */
+/** Whether a name is a misspelling: `DATABASE_PORT` is not one of `DATABASE_URL`. */
 function isSpelledAlike(name: string, meant: string): boolean {
   if (name.length >= DISTINCTIVE_LENGTH) return true;
   const words = name.split('_');

@@ -3,26 +3,26 @@ import path from 'node:path';
 
 import { errorCode } from '../db/errors.js';
 
-/** Settings that are secrets. For each, `<name>_FILE` may name a file that holds the value. */
+/** Secret settings. For each, `<name>_FILE` may name a file with the value. */
 const SECRET_SETTINGS = ['DATABASE_URL', 'SECRET_KEYS', 'ADMIN_PASSWORD'] as const;
 
 const MAX_BYTES = 64 * 1024;
 
-/** Reasons that an operator meets. The path is left out: it may be the secret itself, put into the wrong variable. */
+/** Common errors. Messages omit the path, which may be the secret itself in the wrong variable. */
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'names a file that does not exist',
   EACCES: 'names a file that this process may not read',
   EISDIR: 'names a folder instead of a file',
 };
 
-/** A fault of a file's content; the message continues the variable's name. */
+/** A fault of a file. The message follows the variable's name. */
 class SecretFileError extends Error {}
 
 export const SECRET_FILE_SETTINGS = SECRET_SETTINGS.map(fileSettingOf);
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** An environment in which secrets that came from files stand as if they had been set. */
+/** An environment with the secrets from files. */
 export interface WithSecrets {
   readonly env: Environment;
   readonly faults: readonly string[];
@@ -34,12 +34,11 @@ export function fileSettingOf(name: string): string {
 }
 
 /**
- * Reads the secrets that `<name>_FILE` variables name. Newlines at a file's end are trimmed, and `SECRET_KEYS` may
- * stand one a line.
+ * Reads the secrets of `<name>_FILE` variables. Trailing newlines are trimmed. `SECRET_KEYS` may be one per line.
  *
- * @param env variables; empty ones left out
- * @param root what a relative file name is relative to
- * @returns faults in words, never with a value in them
+ * @param env variables without empty ones
+ * @param root the base of relative paths
+ * @returns the environment, and faults that never contain a value
  */
 export function readSecretFiles(env: Environment, root: string): WithSecrets {
   const values: Record<string, string> = {};
@@ -69,7 +68,7 @@ function valueOf(name: string, text: string): string {
   return value;
 }
 
-/** Bounded: the file may be a device or a pipe that never ends. */
+/** Limited in size: the file may be an endless device or pipe. */
 function readText(file: string): string {
   const buffer = Buffer.alloc(MAX_BYTES + 1);
   const descriptor = openSync(file, 'r');

@@ -21,7 +21,7 @@ const time = z
     ),
   );
 
-/** The query of `GET /contacts`. `dateFrom` and `dateTo` are inclusive, a day with all its hours. */
+/** The query of `GET /contacts`. `dateFrom` and `dateTo` are inclusive. A date includes the whole day. */
 export const contactFilters = z.object({
   type: z.enum(CONTACT_TYPES).optional(),
   search: text(200).optional(),
@@ -36,7 +36,7 @@ export function startOf(dateFrom: string): Date {
   return new Date(dateFrom);
 }
 
-/** @returns the first time after `dateTo`; times are told to the millisecond, and stored to the microsecond */
+/** @returns the first time after `dateTo`; parameters have milliseconds, stored times microseconds */
 export function endOf(dateTo: string): Date {
   const time = new Date(dateTo).getTime();
   return new Date(time + (dateTo.includes('T') ? 1 : DAY_MS));

@@ -26,7 +26,7 @@ const newContact = z.strictObject({
   type: z.enum(CONTACT_TYPES),
 });
 
-/** The same members, all optional; `null` clears, absence leaves alone. */
+/** The same members, all optional. `null` clears a member, absent ones are not changed. */
 const contactChange = z.strictObject({
   firstName: text(200).nullish(),
   lastName: text(200).nullish(),
@@ -36,7 +36,7 @@ const contactChange = z.strictObject({
   type: z.enum(CONTACT_TYPES).optional(),
 });
 
-/** `/contacts`, the reference resource: what any other resource of the API looks like. */
+/** `/contacts`, the reference resource of the API. */
 export function createContactRoutes({
   spaceContext,
 }: {
@@ -99,7 +99,7 @@ function idOf(ctx: ContactContext): number {
 }
 
 function notFound(): never {
-  throw new Problem('not_found', 'There is no such contact.');
+  throw new Problem('not_found', 'Contact not found.');
 }
 
 /** Drops members that were not sent. */

@@ -19,13 +19,13 @@ export interface ContactStore {
   list(context: SpaceContext, page: PageRequest, filters?: ContactFilters): Promise<Found<Contact>>;
   find(context: SpaceContext, id: number): Promise<Contact | undefined>;
   create(context: SpaceContext, fields: ContactFields): Promise<Contact>;
-  /** @returns `undefined` if it is not there */
+  /** @returns `undefined` if it does not exist */
   update(
     context: SpaceContext,
     id: number,
     fields: Partial<ContactFields>,
   ): Promise<Contact | undefined>;
-  /** Deletes softly: the row stays, and no store shows it. @returns whether it was there */
+  /** Soft delete: the row stays, and no query returns it. @returns whether it existed */
   delete(context: SpaceContext, id: number): Promise<boolean>;
 }
 

@@ -3,12 +3,11 @@ import { RESOURCE_SCOPES } from '../scopes/catalog.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
-/** The documents' paths (RFC 9728 §3.1): for the issuer itself and for the API below it. */
+/** The documents' paths (RFC 9728 §3.1), for the issuer and for the API below it. */
 export const METADATA_PATHS = { issuer: WELL_KNOWN, api: `${WELL_KNOWN}/api/v1` } as const;
 
 /**
- * Protected resource metadata (RFC 9728): how a client that knows only the API finds out who issues
- * its tokens and what it can ask for.
+ * Protected resource metadata (RFC 9728): leads a client from the API to its authorization server and scopes.
  */
 export function createProtectedResourceRoutes({
   issuer,
@@ -17,7 +16,7 @@ export function createProtectedResourceRoutes({
   issuer: string;
   brandName: string;
 }): Route<'public'>[] {
-  // Clients ask for all that is listed here: what most of them need, and nothing that changes data.
+  // Clients request all listed scopes, so the list is minimal: reads only.
   const scopes = RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read'));
   const document = (resource: string) =>
     JSON.stringify({

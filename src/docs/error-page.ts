@@ -14,7 +14,7 @@ export interface DocsViews {
   };
 }
 
-/** `/docs/errors`: what each error code means; the `type` of every problem leads to its section. */
+/** `/docs/errors`: explains each error code. The `type` of every problem links to its section. */
 export function createErrorPageRoutes({
   pages,
 }: {

@@ -35,7 +35,7 @@ export type ClientRefusal =
   | 'client_id is missing'
   | 'unreadable Authorization header'
   | 'client_id is not the id of the key'
-  | 'the key is not good';
+  | 'the key is not valid';
 
 /** The refusal of a client, in the scheme that it tried (RFC 6749 §5.2). */
 export function clientRefused(by: ClientCredentials['by'], reason: ClientRefusal): OAuthError {

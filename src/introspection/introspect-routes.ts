@@ -22,30 +22,30 @@ interface Dependencies {
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
   readonly presentations: Presentations;
-  /** Admits service credentials that may look at the credentials of their own tenant. */
+  /** Admits service credentials with the scope `introspect`. */
   readonly guard: Middleware<GuardedState>;
 }
 
 type IntrospectContext = RouteContext<RequestState>;
 
-/** A request, read. */
+/** A parsed request. */
 interface Question {
   readonly token: string;
-  /** Where the credential came from, as the caller says; `undefined` if it does not say. */
+  /** The address that presented the credential, as the caller reports it. */
   readonly address: string | undefined;
 }
 
-/** The whole answer about a token that is not good, not known, or not for the caller to know (RFC 7662 §2.2). */
+/** The response for a token that is invalid, unknown, or not visible to the caller (RFC 7662 §2.2). */
 const INACTIVE = { active: false };
 
 /**
- * Token introspection (RFC 7662). A confidential client sees the tokens that were issued to it, a service
- * with the scope `introspect` its tenant's credentials of either family.
+ * Token introspection (RFC 7662). A confidential client sees the tokens issued to it. A service credential with the scope
+ * `introspect` sees the keys and tokens of its tenant.
  */
 export function createIntrospectRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { issuer, path, verifier, refreshTokens, clients, presentations, guard } = dependencies;
 
-  /** @param isVisible whether the caller may know a credential */
+  /** @param isVisible whether the caller may see a credential */
   async function introspect(
     looked: Promise<Verdict>,
     { address }: Question,
@@ -54,12 +54,12 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     const verdict = await looked;
     if (verdict.outcome === 'refused' || !isVisible(verdict.principal)) return INACTIVE;
     const allowedIps = address === undefined ? verdict.principal.allowedIps : null;
-    // The hint (§2.1) is not needed: a credential's own prefix says its kind.
+    // `token_type_hint` (§2.1) is ignored: the prefix names the kind.
     return describe(verdict.principal, issuer, allowedIps);
   }
 
   async function introspectAsClient(ctx: IntrospectContext, form: Form): Promise<object> {
-    // Looked up before the client is known, so that one query finds both.
+    // Started before the client is authenticated, so that one batch finds both.
     const looked = verifier.verify(form.get('token') ?? '', form.get('address') ?? undefined);
     looked.catch(() => undefined);
     const client = await clients.authenticate(ctx, form);
@@ -94,7 +94,7 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     return answer;
   }
 
-  /** With the key's id as the client's, and the key as its secret. */
+  /** Basic authentication: the key's id as `client_id`, and the key as its secret. */
   async function introspectByBasic(
     ctx: IntrospectContext,
     form: Form,
@@ -105,7 +105,7 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
       return await introspectAsService(ctx, form, id);
     } catch (error) {
       throw error instanceof Problem && error.status === 401
-        ? clientRefused('header', 'the key is not good')
+        ? clientRefused('header', 'the key is not valid')
         : error;
     }
   }
@@ -113,7 +113,7 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
   function answerTo(ctx: IntrospectContext, form: Form): Promise<object> {
     if (presentations.find(ctx.req, '') !== undefined) {
       if (form.has('client_secret')) {
-        throw new OAuthError(400, 'invalid_request', 'Authenticate in one way.');
+        throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
       }
       return introspectAsService(ctx, form);
     }
@@ -140,11 +140,11 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
   ];
 }
 
-/** @throws OAuthError `invalid_request` without a token, and for an address that cannot be read */
+/** @throws OAuthError `invalid_request` without a token, and for an invalid address */
 function readQuestion(form: Form): Question {
   const token = singleValue(form, 'token');
   if (token === undefined) throw new OAuthError(400, 'invalid_request', 'token is missing');
-  // An empty one is refused too: a caller that lost the address must not get a verdict without it.
+  // An empty address is refused: a caller with a missing value must not get a verdict that ignores the allow-list.
   const address = form.get('address') ?? undefined;
   if (address !== undefined && !isAddress(address)) {
     const description = 'address must be an IPv4 or IPv6 address, without a port';
@@ -179,7 +179,7 @@ function describe(
   });
 }
 
-/** Members without a value are left out. An empty list is a value: it restricts to nothing. */
+/** Drops members without a value. An empty list is a value. */
 function withoutEmpty(members: Readonly<Record<string, unknown>>): object {
   const kept = Object.entries(members).filter(
     ([, value]) => value !== null && value !== undefined && value !== '',

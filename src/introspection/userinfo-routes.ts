@@ -7,9 +7,9 @@ import type { Route } from '../http/routes.js';
 
 interface Dependencies {
   readonly path: string;
-  /** What every credential starts with. */
+  /** The prefix of every credential. */
   readonly brand: string;
-  /** Admits any principal, whatever its scopes. */
+  /** Admits any principal, with any scopes. */
   readonly guard: Middleware<GuardedState>;
   readonly findAccount: (
     id: string,
@@ -17,8 +17,8 @@ interface Dependencies {
 }
 
 /**
- * Who am I (OpenID Connect Core §5.3), for tokens and for keys, and whatever their scopes: the consent
- * page says that every client learns this.
+ * Userinfo (OpenID Connect Core §5.3), for tokens and keys with any scopes. The consent page says that every client sees
+ * these claims.
  */
 export function createUserinfoRoutes({
   path,
@@ -38,7 +38,7 @@ export function createUserinfoRoutes({
       return;
     }
     const { email, name } = (await findAccount(principal.principalId)) ?? {};
-    // A claim without a value is left out (OpenID Connect Core §5.3.2).
+    // Claims without a value are omitted (OpenID Connect Core §5.3.2).
     const person = { email, ...(name !== null && { name }), role: token.role };
     ctx.body = JSON.stringify({ sub: principal.principalId, ...common, ...person });
   }

@@ -4,7 +4,7 @@ import type { Principal } from '../credentials/principal.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 
-/** `/me`: what the presented credential is and may do. */
+/** `/me`: describes the presented credential. */
 export function createMeRoutes(): Route<Access, GuardedState>[] {
   return [
     {

@@ -3,7 +3,7 @@ import { sendPage } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';
 
-/** `/scopes`: the whole catalogue, for authors of forms and integrations. */
+/** `/scopes`: the catalogue, for forms and integrations. */
 export function createScopeRoutes(): Route<Access, GuardedState>[] {
   return [
     {

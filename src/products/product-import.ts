@@ -4,11 +4,11 @@ import { parseWith } from '../http/validation.js';
 import { newProduct, type ProductFields } from './product-schema.js';
 import type { UpsertCounts } from './product-store.js';
 
-/** What became of a text with a product a line. */
+/** The result of an import. */
 export interface ImportReport extends UpsertCounts {
   readonly unchanged: number;
   readonly refused: number;
-  /** The first of those that were refused. */
+  /** The first refused lines. */
   readonly refusals: readonly Refusal[];
 }
 
@@ -18,16 +18,16 @@ interface Refusal {
   readonly reason: string;
 }
 
-/** As many as are stored by one statement. */
+/** Products per statement. */
 const BATCH = 500;
-/** More would help nobody. */
+/** Maximum refusals in the report. */
 const MAX_REFUSALS = 100;
 
 /**
- * Reads products, one JSON object a line, and stores those that are right. Of two with the same `sku`
- * the first counts, and the second is refused: which of them is meant nobody can tell.
+ * Imports products, one JSON object per line, and stores the valid ones. A second line with the same `sku` is refused,
+ * because the intended one is unknown.
  *
- * @param store alters what is there already under the same `sku`
+ * @param store inserts products, and updates those with the same `sku`
  */
 export async function importProducts(
   lines: AsyncIterable<InputLine>,
@@ -62,7 +62,7 @@ export async function importProducts(
   return { ...counts, refusals };
 }
 
-/** @returns the product, or the fault of the line, without quoting the line */
+/** @returns the product, or the reason why it is invalid; the reason never quotes the line */
 function readProduct(
   written: string,
   lineOfSku: ReadonlyMap<string, number>,

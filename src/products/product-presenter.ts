@@ -1,6 +1,6 @@
 import type { Product } from './product.js';
 
-/** A product as clients and operators see it. */
+/** Presents a product to clients and operators. */
 export function presentProduct(product: Product) {
   return {
     id: Number(product.id),

@@ -9,7 +9,7 @@ import { createProductStore } from './product-store.js';
 
 const NO_FILTERS = z.object({});
 
-/** `/products`: to be read only, with keys that may be public too. */
+/** `/products`: read-only, for publishable keys too. */
 export function createProductRoutes({
   spaceContext,
 }: {
@@ -22,7 +22,7 @@ export function createProductRoutes({
     filters: NO_FILTERS,
     present: presentProduct,
     notFound() {
-      throw new Problem('not_found', 'There is no such product.');
+      throw new Problem('not_found', 'Product not found.');
     },
   });
 }

@@ -2,10 +2,10 @@ import { z } from 'zod';
 
 import { optional, text, textOfLines } from '../http/validation.js';
 
-/** As much as the database's integers hold. */
+/** The maximum of PostgreSQL's `integer`. */
 const MAX_PRICE = 2_147_483_647;
 
-/** A product as it is brought in: the whole of it, what is left out is null. */
+/** An imported product. Absent members are null. */
 export const newProduct = z
   .strictObject({
     name: text(200),

@@ -10,9 +10,9 @@ export interface ProductStore {
   list(context: SpaceContext, page: PageRequest): Promise<Found<Product>>;
   find(context: SpaceContext, id: number): Promise<Product | undefined>;
   /**
-   * Creates products, and alters those that are there already under the same number.
-   * @param products a bounded number, no two with the same `sku`
-   * @returns how many were created and how many altered; the others were like this before
+   * Inserts products, and updates those with the same `sku`.
+   * @param products one batch, with distinct `sku`s
+   * @returns the numbers of inserted and of changed products; the others were equal
    */
   upsert(context: SpaceContext, products: readonly ProductFields[]): Promise<UpsertCounts>;
 }

@@ -1,11 +1,11 @@
-/** A thing that a tenant sells or builds with, and shows to the world. */
+/** A product of a tenant's public catalogue. */
 export interface Product {
   readonly id: string;
   readonly name: string;
-  /** The tenant's own number for it, unique where it lives. */
+  /** The tenant's own number, unique within its environment and space. */
   readonly sku: string;
   readonly description: string | null;
-  /** The unit that the price is for, such as `each` or `cubic yard`. */
+  /** The unit of the price, such as `each` or `cubic yard`. */
   readonly unit: string | null;
   readonly priceCents: number | null;
   readonly currency: string | null;

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { createRevocationStore } from '../credentials/revocation-store.js';
 import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
 
-/** How many were good and are ended. */
+/** Numbers of active credentials that were revoked. */
 export interface EndedCounts {
   readonly keys: number;
   readonly grants: number;
@@ -11,39 +11,37 @@ export interface EndedCounts {
 }
 
 export interface EndingBefore {
-  /** Everything that was issued before this time ends. */
+  /** Credentials issued before this time are revoked. */
   readonly time: Date;
-  /** Whether keys and personal tokens end too, beside grants with their tokens, sessions and sign-ins under way. */
+  /** Whether keys and personal tokens are revoked too, beside grants, sessions and pending authorizations. */
   readonly withKeys: boolean;
   readonly by: string;
   readonly reason: string | null;
 }
 
-/** What a query says of rows `c` that come before the place `$1` in the order of issues. */
-const WAS_GOOD = `c.issue_seq < $1 AND NOT ${IS_REVOKED}`;
+/** SQL condition: row `c` is active and was issued before the place `$1`. */
+const WAS_ACTIVE = `c.issue_seq < $1 AND NOT ${IS_REVOKED}`;
 
 /**
- * Ends everything that was issued before a time, whatever its kind: one transaction, so that every replica
- * refuses all of it from the next request on.
+ * Revokes all credentials issued before a time, in one transaction. Every replica refuses them from the next request on.
  *
- * Each tenant is revoked, or without keys each client that has a grant, as of that time in the order of issues and
- * revocations. That is a fact which replicas of earlier releases know, too. Sessions belong to no tenant and
- * are ended one by one.
+ * Each tenant (or without keys, each client with a grant) is revoked at that place in the order of issues and
+ * revocations, which replicas of earlier releases understand too. Sessions belong to no tenant and are ended one by one.
  *
- * @param manager a transaction's
+ * @param manager of a transaction
  */
 export async function endIssuedBefore(
   manager: EntityManager,
   { time, withKeys, by, reason }: EndingBefore,
 ): Promise<EndedCounts> {
   await createRevocationStore(manager).lockEverything();
-  const cut = await findPlace(manager, time);
+  const cut = await findIssueOrder(manager, time);
   const keys = withKeys
-    ? await count(manager, `credentials c WHERE ${WAS_GOOD} AND NOT ${IS_EXPIRED}`, cut)
+    ? await count(manager, `credentials c WHERE ${WAS_ACTIVE} AND NOT ${IS_EXPIRED}`, cut)
     : 0;
   const grants = await count(
     manager,
-    `grants c WHERE ${WAS_GOOD} AND c.keep_until > gatehouse_now()`,
+    `grants c WHERE ${WAS_ACTIVE} AND c.keep_until > gatehouse_now()`,
     cut,
   );
   const [{ sessions }] = await manager.query<[{ sessions: number }]>(
@@ -53,7 +51,7 @@ export async function endIssuedBefore(
      SELECT count(account_id)::int AS sessions FROM ended`,
     [cut],
   );
-  // A sign-in under way can hold a password that was typed before.
+  // A pending authorization can contain a login from before.
   await manager.query(
     `DELETE FROM oauth_artifacts
      WHERE kind = 'Interaction' AND created_at < $1`,
@@ -69,8 +67,8 @@ export async function endIssuedBefore(
   return { keys, grants, sessions };
 }
 
-/** The first place in the order of issues that is behind everything issued before a time. */
-async function findPlace(manager: EntityManager, time: Date): Promise<string> {
+/** The first place in the order of issues after all credentials issued before a time. */
+async function findIssueOrder(manager: EntityManager, time: Date): Promise<string> {
   const [{ last }] = await manager.query<[{ last: string }]>(
     `SELECT greatest(
        (SELECT max(issue_seq) FROM credentials WHERE created_at < $1),

@@ -20,7 +20,7 @@ interface Dependencies {
   readonly path: string;
   readonly verifier: Verifier;
   readonly format: SecretFormat;
-  /** Tells keys that were issued elsewhere. */
+  /** Recognizes imported keys. */
   readonly prefixes: Pick<ImportedPrefixes, 'covers'>;
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
@@ -31,10 +31,10 @@ interface Dependencies {
 }
 
 /**
- * Token revocation (RFC 7009). What is ended is the same whatever becomes of the answer, and asking again
- * is harmless: what is unknown, over or another client's is answered like what was ended.
+ * Token revocation (RFC 7009). Idempotent: unknown and expired tokens and those of another client get the same response as
+ * revoked ones (§2.2).
  *
- * An API key is ended by its holder: holding it is proof enough, and the best that a finder can do.
+ * Possession of an API key is enough to revoke it, so that the finder of a leaked key can do so.
  */
 export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { verifier, format, prefixes, refreshTokens, clients, clientAddress, transaction } =
@@ -56,7 +56,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     });
   }
 
-  /** @returns whether it is written like a key of ours, or was issued elsewhere and is known here */
+  /** @returns whether it has the form of a key, or is a known imported key */
   async function revokeKey(ctx: Context, key: string): Promise<boolean> {
     const kind = format.parse(key)?.kind;
     const isOurs = kind !== undefined && KINDS[kind].family !== 'tokens';
@@ -65,8 +65,8 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     const { principal } = verdict;
     if (principal === undefined) return isOurs;
     noteFacts(ctx, factsOf(principal));
-    // Holding a key that may be public proves nothing. And ended once is enough: asking again and again
-    // should not fill what is never forgotten.
+    // Possession of a publishable key proves nothing. A revoked key is not revoked again, so that repeated requests do not
+    // fill the audit log.
     const isOver = verdict.outcome === 'refused' && verdict.reason === 'revoked';
     if (!KINDS[principal.kind].isReadable && !isOver) {
       await end(principal, actorOf(ctx, principal.credentialId));
@@ -94,7 +94,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
         const form = await readForm(ctx);
         const token = singleValue(form, 'token');
         if (token === undefined || !(await revokeKey(ctx, token))) {
-          // Who is not let in may read that, in any page.
+          // Until the client is authenticated, any origin may read the error.
           const state = ctx.state as { readers?: Readers };
           state.readers = '*';
           const client = await clients.authenticate(ctx, form);
@@ -107,7 +107,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
         ctx.status = 200;
         ctx.set('Cache-Control', 'no-store');
         ctx.type = 'application/json';
-        // RFC 7009 §2.2 leaves the body open; clients in use parse it as JSON whatever it is.
+        // RFC 7009 §2.2 does not define the body. Existing clients parse it as JSON.
         ctx.body = '{}';
       },
     },

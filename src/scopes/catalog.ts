@@ -1,10 +1,10 @@
 /**
- * The only list of scopes. Everything that names a scope (guards, key forms, consent, metadata,
- * schemas) is derived from it, so that a misspelt scope does not compile. No scope implies another.
+ * The only list of scopes. Guards, key forms, consent, metadata and schemas derive from it, so that a misspelt scope does
+ * not compile. No scope implies another.
  */
 
 interface ScopeFacts {
-  /** One sentence for the person who grants it. */
+  /** One sentence for the user who grants it. */
   readonly description: string;
   /** The heading under which it is shown. */
   readonly group: string;
@@ -70,7 +70,7 @@ export const CATALOG = {
   'jobs:write': facts('Background jobs', 'Start and cancel background jobs.'),
   offline_access: facts(
     'Staying connected',
-    'Stay connected while you are away, until you end the access.',
+    'Stay connected while you are away, until you revoke the access.',
   ),
   'audit:read': facts('Administration', 'Read the audit log and the usage figures.'),
   'api_keys:manage': facts('Administration', 'Create, change, rotate and revoke API keys.', 'keys'),

@@ -7,7 +7,7 @@ const FOR_ANYONE = SCOPES.filter((scope) => CATALOG[scope].grantedTo === 'oauth'
   'offline_access',
 );
 
-/** What an account in this role can hand on, apart from the OIDC scopes and `offline_access`. */
+/** The scopes that each role can delegate, apart from the OIDC scopes and `offline_access`. */
 const DELEGABLE = {
   company_admin: SCOPES,
   manager: [
@@ -54,14 +54,13 @@ const THROUGH_OAUTH = new Map(
 );
 
 /**
- * The scopes that a role can delegate to a key or personal token of its own, in catalogue order; none
- * without a role.
+ * The scopes that a role can delegate to a key or personal token, in the catalogue's order.
  */
 export function delegableBy(role: Role): readonly Scope[] {
   return BY_ROLE.get(role) ?? [];
 }
 
-/** The scopes that a role can delegate through OAuth: never one that is kept for keys; none without a role. */
+/** The scopes that a role can delegate through OAuth, without those that only keys can have. */
 export function delegableThroughOauth(role: Role): readonly Scope[] {
   return THROUGH_OAUTH.get(role) ?? [];
 }

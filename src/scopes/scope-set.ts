@@ -3,8 +3,8 @@ import { SCOPES, type Scope } from './catalog.js';
 const ORDER = new Map<string, number>(SCOPES.map((scope, index) => [scope, index]));
 
 /**
- * Puts scopes into the catalogue's order, once each. Names that the catalogue does not know (any
- * more) are dropped: a scope that means nothing admits to nothing.
+ * Sorts scopes in the catalogue's order, without duplicates. Names that are not in the catalogue, or no longer, are
+ * dropped.
  */
 export function inCatalogOrder(scopes: Iterable<string>): readonly Scope[] {
   return [...new Set(scopes)]

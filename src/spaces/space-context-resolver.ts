@@ -17,30 +17,30 @@ import { createSpaceLookup } from './space-lookup.js';
 
 type SpaceRouteContext = RouteContext<GuardedState>;
 
-/** A resource whose rows belong to spaces, as far as reading it goes. */
+/** The readable part of a resource whose rows belong to spaces. */
 export interface SpaceResource<Row extends { readonly id: string }, Filters> {
-  /** Of the list, such as `/contacts`; a single row is below it. */
+  /** The path of the list, such as `/contacts`. A single row is below it. */
   readonly path: string;
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
     list(context: SpaceContext, page: PageRequest, filters: Filters): Promise<Found<Row>>;
     find(context: SpaceContext, id: number): Promise<Row | undefined>;
   };
-  /** Reads the members of the query that narrow the list. */
+  /** The schema of the list's filters. */
   readonly filters: z.ZodType<Filters> & { readonly shape: Readonly<Record<string, unknown>> };
   readonly present: (row: Row) => unknown;
-  /** Throws the Problem for a row that is not there. */
+  /** Throws the Problem for a row that does not exist. */
   readonly notFound: () => never;
 }
 
-/** What resources whose rows belong to spaces share. */
+/** Resolves the context of requests to resources whose rows belong to spaces. */
 export interface SpaceContextResolver {
   /**
-   * The context that a request acts in: of the credential's tenant and environment, in the default
-   * space unless it names another; a publishable key that is confined to one space, in that.
+   * The context of a request: the credential's tenant and environment, and the space that the request names. Without one,
+   * a publishable key that is restricted to one space acts in that space, and other credentials in the default space.
    *
-   * @throws Problem `not_found` for a space that the tenant does not have, `forbidden` for one that
-   *   the credential may not enter, `bad_request` for what names none or several
+   * @throws Problem `not_found` for an unknown space, `forbidden` for a space that the credential may not enter,
+   *   `bad_request` for an invalid header
    */
   resolve(ctx: SpaceRouteContext): Promise<SpaceContext>;
   /** The routes that list the rows of the space, newest first, and show one of them. */
@@ -52,7 +52,7 @@ export interface SpaceContextResolver {
 interface Dependencies {
   readonly pagination: Pagination;
   readonly lookup: Parameters<typeof createSpaceLookup>[0];
-  /** By which a request names a space. */
+  /** The header that names a space. */
   readonly header: string;
 }
 
@@ -70,7 +70,7 @@ export function createSpaceContextResolver({
     const spaceId = await (named === undefined
       ? spaceIds.findDefault(tenantId)
       : spaceIds.find(tenantId, named));
-    if (spaceId === undefined) throw new Problem('not_found', 'There is no such space.');
+    if (spaceId === undefined) throw new Problem('not_found', 'Space not found.');
     if (spaces !== null && !spaces.includes(spaceId)) {
       const which = named === undefined ? "the tenant's default space" : 'this space';
       throw new Problem(
@@ -100,7 +100,7 @@ export function createSpaceContextResolver({
             const context = await resolve(ctx);
             const list = [path, context.tenantId, context.environment, context.spaceId];
             for (const name of given) list.push(`${name}=${search.get(name)}`);
-            // Without the slash: as the first release named it.
+            // Without the slash, as in the first release, so that its cursors remain valid.
             const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
             const request = pagination.read(search, list, [former]);
             const found = await storeOf(ctx.state.manager).list(context, request, filter);
@@ -131,8 +131,8 @@ export function createSpaceContextResolver({
 }
 
 /**
- * A page of another origin may send a publishable key and no other header, so a key that is confined to
- * one space acts there unasked.
+ * A cross-origin page may send a publishable key and no other header, so a key that is restricted to one space acts there
+ * without `X-Bwp-Space`.
  */
 function onlySpaceOf({ principalKind, spaces }: Principal): string | undefined {
   return principalKind === 'publishable' && spaces?.length === 1 ? spaces[0] : undefined;

@@ -3,7 +3,7 @@ import { serviceUnavailable } from '../http/problem.js';
 
 type Family = 'spaces' | 'default_spaces';
 
-/** Spaces are looked up like credentials, many at once. Ids need no quoting. */
+/** Batched lookups of spaces. Ids need no quoting in an array literal. */
 export const SPACE_QUERIES: LookupQueries<Family> = {
   spaces: (ids) => `SELECT id, NULL, tenant_id FROM spaces WHERE id = ANY (${ids}::text[])`,
   default_spaces: (ids) =>

@@ -1,6 +1,6 @@
 import type { Space } from './space.entity.js';
 
-/** A space as clients and operators see it. */
+/** Presents a space to clients and operators. */
 export function presentSpace({ id, name, isDefault, createdAt }: Space) {
   return { id, name, isDefault, createdAt };
 }

@@ -17,7 +17,7 @@ interface Dependencies {
 
 const ACCESS: Access = { scopes: ['spaces:manage'], principals: ['tenant', 'user'] };
 
-/** `/spaces`: the parts that a tenant's data is in. */
+/** `/spaces`: manages the spaces of a tenant. */
 export function createSpaceRoutes({
   pagination,
   clientAddress,

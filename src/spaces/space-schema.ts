@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { holdsCredential } from '../credentials/secret-format.js';
 import { text } from '../http/validation.js';
 
-/** All that can be said of a space, when it is made and later. */
+/** The body of requests that create or change a space. */
 export const spaceFields = z.strictObject({
-  name: text(100).refine((name) => !holdsCredential(name), 'must not hold a credential'),
+  name: text(100).refine((name) => !holdsCredential(name), 'must not contain a credential'),
 });

@@ -8,30 +8,30 @@ import { Problem } from '../http/problem.js';
 import { createSpaceStore, MAX_SPACES } from './space-store.js';
 import type { Space } from './space.entity.js';
 
-/** Who manages spaces: the operator, or the holder of a credential. */
+/** The manager of spaces: the operator, or the holder of a credential. */
 export interface SpaceManager {
   readonly actor: Actor;
   readonly tenantId: string;
-  /** The spaces that it is confined to; `null` for all of the tenant's. */
+  /** The spaces that it may enter; `null` for all of the tenant's. */
   readonly spaces: readonly string[] | null;
-  /** Spaces hold the data of both environments: `test` only reads them. */
+  /** Both environments share spaces. A `test` credential only reads them. */
   readonly environment: Environment;
 }
 
 /**
- * Creates and renames spaces. Every function throws a Problem: `not_found` for a space that is another
- * tenant's or beyond those that the caller is confined to, `forbidden` for changes with a test credential and
- * for creating a space while confined to some, `conflict` for a name that is taken.
+ * Creates and renames spaces. Every function throws a Problem: `not_found` for a space of another tenant or one that the
+ * caller may not enter; `forbidden` for a change with a test credential, and for creating a space with a credential that
+ * is restricted to some; `conflict` for a name that is taken.
  */
 export interface SpaceService {
-  /** Those that the caller may enter, newest first, up to one more than asked for. */
+  /** The spaces that the caller may enter, newest first, up to one more than requested. */
   list(by: SpaceManager, page: PageRequest): Promise<readonly Space[]>;
   find(by: SpaceManager, id: string): Promise<Space>;
   create(by: SpaceManager, name: string): Promise<Space>;
   rename(by: SpaceManager, id: string, name: string): Promise<Space>;
 }
 
-/** @param manager a transaction's: what is done commits with its audit entry */
+/** @param manager of a transaction, so that a change and its audit entry commit together */
 export function createSpaceService(manager: EntityManager): SpaceService {
   const store = createSpaceStore(manager);
   const audit = createAuditLog(manager);
@@ -51,7 +51,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
       if (spaces !== null) {
         throw new Problem(
           'forbidden',
-          'The credential is confined to some spaces: it cannot create another.',
+          'The credential is restricted to some spaces and cannot create another.',
         );
       }
       const space = await store.create(tenantId, name);
@@ -67,7 +67,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
     async rename(by, id, name) {
       const before = await find(by, id);
       assertLive(by);
-      // The name that it has already is not a change.
+      // The same name is not a change.
       if (before.name === name) return before;
       const { tenantId, actor } = by;
       const space = (await store.rename(tenantId, id, name)) ?? notFound();
@@ -79,16 +79,19 @@ export function createSpaceService(manager: EntityManager): SpaceService {
   };
 }
 
-/** A space is shared by both environments, so that changing it exceeds a test credential. */
+/** Changing a space affects live too, which exceeds a test credential. */
 function assertLive({ environment }: SpaceManager): void {
   if (environment === 'live') return;
-  throw new Problem('forbidden', 'Spaces are shared with live: this needs a live credential.');
+  throw new Problem(
+    'forbidden',
+    'Both environments share spaces. Changing them needs a live credential.',
+  );
 }
 
 function taken(): Problem {
-  return new Problem('conflict', 'The tenant has a space of this name already, in whatever case.');
+  return new Problem('conflict', 'The tenant already has a space with this name, ignoring case.');
 }
 
 function notFound(): never {
-  throw new Problem('not_found', 'There is no such space.');
+  throw new Problem('not_found', 'Space not found.');
 }

@@ -4,12 +4,12 @@ import { createId } from '../db/id.js';
 import type { PageRequest } from '../http/pagination.js';
 import { Space } from './space.entity.js';
 
-/** As many as a tenant can have: lists of them, and what is confined to some, stay bounded. */
+/** Maximum spaces of a tenant. Limits the lists of spaces of credentials too. */
 export const MAX_SPACES = 1000;
 
 export interface SpaceStore {
   /**
-   * Newest first, up to one more than asked for.
+   * Newest first, up to one more than requested.
    * @param spaceIds the spaces to list; `null` for all of the tenant's
    */
   list(
@@ -20,13 +20,13 @@ export interface SpaceStore {
   find(tenantId: string, id: string): Promise<Space | undefined>;
   findDefault(tenantId: string): Promise<Space | undefined>;
   /**
-   * To be called in a transaction: exact however many create and rename at once.
-   * @returns why not: the tenant has one of this name, or as many as it can have
+   * Needs a transaction. Exact under concurrency.
+   * @returns `taken` for a name that the tenant uses already, `full` at `MAX_SPACES`
    */
   create(tenantId: string, name: string): Promise<Space | 'taken' | 'full'>;
   /**
-   * To be called in a transaction.
-   * @returns `undefined` if it is not there
+   * Needs a transaction.
+   * @returns `undefined` if it does not exist
    */
   rename(tenantId: string, id: string, name: string): Promise<Space | 'taken' | undefined>;
 }
@@ -35,7 +35,7 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
   const spaces = manager.getRepository(Space);
   const find = async (tenantId: string, id: string) =>
     (await spaces.findOneBy({ tenantId, id })) ?? undefined;
-  // Every tenant has a default space: its row stands for all of them. What refers to it is not held up.
+  // Every tenant has a default space, whose row serves as the lock for all of them. Foreign key checks do not wait for it.
   const lockAll = (tenantId: string) =>
     spaces
       .createQueryBuilder('space')

@@ -9,7 +9,7 @@ import {
   PrimaryColumn,
 } from 'typeorm';
 
-/** A part of a tenant's data that credentials can be confined to. Each tenant has a default one. */
+/** A part of a tenant's data that credentials can be restricted to. Each tenant has a default space. */
 @Entity('spaces')
 @Index('spaces_one_default', ['tenantId'], { unique: true, where: 'is_default' })
 @Index('spaces_of_tenant', ['tenantId', 'seq'])
@@ -26,14 +26,14 @@ export class Space {
   @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'spaces_tenant_fkey' })
   tenant?: unknown;
 
-  /** Unique within the tenant, in upper and lower case alike. */
+  /** Unique within the tenant, ignoring case. */
   @Column('text')
   name!: string;
 
   @Column({ type: 'boolean', name: 'is_default' })
   isDefault!: boolean;
 
-  /** The order of making, by which they are listed. */
+  /** The order of creation, by which spaces are listed. */
   @Column('bigint')
   @Generated('increment')
   seq!: string;

@@ -6,16 +6,16 @@ import { Tenant } from './tenant.entity.js';
 
 export interface TenantStore {
   /**
-   * A new tenant with its default space.
+   * Creates a tenant with its default space.
    * @returns `undefined` if the slug is taken
    */
   create(fields: { slug: string; name: string }): Promise<Tenant | undefined>;
-  /** @param idOrSlug either; ids and slugs cannot be mistaken for each other */
+  /** @param idOrSlug ids and slugs never collide */
   find(idOrSlug: string): Promise<Tenant | undefined>;
-  /** By slug, up to `limit`, from behind the slug `after`. */
+  /** Sorted by slug, up to `limit`, after the slug `after`. */
   list(page: { limit: number; after?: string | undefined }): Promise<readonly Tenant[]>;
   update(id: string, fields: { slug?: string; name?: string }): Promise<void>;
-  /** Suspends or resumes; doing either twice changes nothing. */
+  /** Suspends or resumes. Idempotent. */
   setSuspended(id: string, isSuspended: boolean): Promise<void>;
 }
 

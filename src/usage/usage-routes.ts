@@ -3,7 +3,7 @@ import type { Access, GuardedState } from '../credentials/guard.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 
-/** `/usage`: what is used and left of the budgets that the presented credential counts on. */
+/** `/usage`: the used and remaining budgets of the presented credential. */
 export function createUsageRoutes({
   budgets,
   now,

@@ -63,7 +63,7 @@ describe('an anonymous visitor of the settings area', () => {
     const { browser } = await signedIn();
     const page = await browser.open('/settings/nothing');
     expect(page.status).toBe(404);
-    expect(mainOf(page)).toContain('There is no such page.');
+    expect(mainOf(page)).toContain('Page not found.');
     expect(page.html).toContain('Sign out');
   });
 });

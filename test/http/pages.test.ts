@@ -215,7 +215,7 @@ describe('the consent page', () => {
     for (const scope of SCOPES) {
       expect(text).toContain(`<input type="checkbox" name="scope" value="${scope}" checked>`);
     }
-    expect(text).toContain('Stay connected while you are away, until you end the access.');
+    expect(text).toContain('Stay connected while you are away, until you revoke the access.');
     expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
   });
 

@@ -91,7 +91,7 @@ describe('the errors of a 422', () => {
       { ...KEY, expiresAt: '2020-01-01T00:00:00Z' },
       'expiresAt',
       'invalid_value',
-      'must lie in the future',
+      'must be in the future',
     ],
     [
       '/api-keys',
