@@ -23,25 +23,25 @@ describe('a new password', () => {
       ' '.repeat(8),
     ],
     ...['pass\u00ADword\u20601234', 'pass\u{E0041}word1234'],
-  ])('must not be one that attackers try first: %s', (password) => {
+  ])('is refused if it is common: %s', (password) => {
     expect(passwordFault(password)).toBe(COMMON);
   });
 
   it.each(['correct horse', 'another password', 'J7#kq2!x', 'пароль для дома', '😀😁😂🤣😃😄😅😆'])(
-    'may be any other of eight characters: %s',
+    'is accepted with eight characters: %s',
     (password) => {
       expect(passwordFault(password)).toBeUndefined();
     },
   );
 
   it.each(['', 'short', 'hunter2', '😀😁😂🤣', 'e\u0301'.repeat(7)])(
-    'has eight characters, counted as people see them: %s',
+    'is refused with fewer than eight code points: %s',
     (password) => {
       expect(passwordFault(password)).toBe('must have at least 8 characters');
     },
   );
 
-  it('has 200 characters at most, and a longer one is not even normalised', () => {
+  it('is refused above the maximum, before it is normalised', () => {
     const tooLong = 'must have at most 200 characters';
     expect(passwordFault(randomBytes(100).toString('hex'))).toBeUndefined();
     expect(passwordFault('x'.repeat(201))).toBe(tooLong);

@@ -14,7 +14,7 @@ const PER_ADDRESS = 60;
 const RIGHT_PER_ACCOUNT = 60;
 const RIGHT_PER_ADDRESS = 100;
 
-describe('signing in', () => {
+describe('a sign-in', () => {
   let gatehouse: TestApp;
   /** Two replicas. */
   let signIns: readonly ReturnType<typeof createSignIn>[];
@@ -51,7 +51,7 @@ describe('signing in', () => {
   const outcomes = (all: readonly SignInOutcome[], outcome: string) =>
     all.filter((one) => one.outcome === outcome);
 
-  it('tells who it is, however the address is written', async () => {
+  it('returns the account, for any spelling of the address', async () => {
     const passwordMark: unknown = expect.stringMatching(/^[0-9a-f]{64}$/);
     const account = { id: accountId, email, name: 'Ann', passwordMark };
     const deviceCookie: unknown = { value: expect.any(String), lifetimeSeconds: 90 * 86_400 };
@@ -61,7 +61,7 @@ describe('signing in', () => {
     expect(await signIn({ email: ` ${email.toUpperCase()} ` })).toEqual(accepted);
   });
 
-  it('does not tell a wrong password from an unknown account', async () => {
+  it('answers the same for a wrong password and an unknown account', async () => {
     const refused = { outcome: 'refused' };
 
     expect(await wrong()).toEqual(refused);
@@ -82,7 +82,7 @@ describe('signing in', () => {
     expect(await signIn({ password: 'x'.repeat(200_000) })).toEqual({ outcome: 'refused' });
   });
 
-  it('looks at no password or address that is too long, counted in bytes', async () => {
+  it('does not process a password or address that is too long, counted in bytes', async () => {
     const startedAt = performance.now();
     for (const fields of [
       { password: '\u0301'.repeat(501) },
@@ -97,7 +97,7 @@ describe('signing in', () => {
     expect(await signIn()).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('takes composed and decomposed, full-width and ligature forms of a password for the same', async () => {
+  it('treats composed and decomposed, full-width and ligature forms of a password as equal', async () => {
     const accounts = createAccountStore(gatehouse.dataSource.manager);
     const forms = ['Crème brûlée ﬁx Å 한국', 'Crème brûlée ﬁx Å 한국'.normalize('NFD')];
     forms.push('Crème brûlée fix \u212B 한국', 'Ｃrème brûlée fix Å 한국'.normalize('NFD'));
@@ -113,7 +113,7 @@ describe('signing in', () => {
     }
   });
 
-  it('takes a password that was hashed as it was typed, and normalises its hash', async () => {
+  it('accepts a password whose hash is not normalised, and replaces the hash', async () => {
     const typed = 'Crème brûlée'.normalize('NFD');
     await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
       await hash(typed, { memoryCost: 19_456, timeCost: 2, parallelism: 1 }),
@@ -128,21 +128,21 @@ describe('signing in', () => {
     }
   });
 
-  it('lets exactly ten of thirty parallel attempts at an account try, over all replicas', async () => {
+  it('admits exactly ten of thirty parallel attempts on an account, over all replicas', async () => {
     const all = await Promise.all(Array.from({ length: 30 }, (_, index) => wrong({}, index)));
 
     expect(outcomes(all, 'refused')).toHaveLength(PER_ACCOUNT);
     expect(outcomes(all, 'throttled')).toHaveLength(30 - PER_ACCOUNT);
   });
 
-  it('locks nobody out who comes from another address', async () => {
+  it('does not lock out another address', async () => {
     for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await wrong();
 
     expect(await signIn()).toMatchObject({ outcome: 'throttled' });
     expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('limits an account also over many addresses', async () => {
+  it('limits an account over many addresses too', async () => {
     const all = await Promise.all(
       Array.from({ length: PER_ACCOUNT_OF_ALL + 10 }, (_, index) =>
         wrong({ address: nextAddress() }, index),
@@ -152,7 +152,7 @@ describe('signing in', () => {
     expect(outcomes(all, 'refused')).toHaveLength(PER_ACCOUNT_OF_ALL);
   }, 60_000);
 
-  it('throttles accounts that do not exist likewise', async () => {
+  it('throttles accounts that do not exist too', async () => {
     const unknown = `${randomUUID()}@example.com`;
     const all: SignInOutcome[] = [];
     for (let n = 0; n <= PER_ACCOUNT; n += 1) all.push(await wrong({ email: unknown }));
@@ -163,7 +163,7 @@ describe('signing in', () => {
     ]);
   });
 
-  it('throttles the right password too, says for how long, and accepts it afterwards', async () => {
+  it('throttles the right password too, returns the time to wait, and admits it afterwards', async () => {
     for (let n = 0; n < PER_ACCOUNT; n += 1) await wrong();
     const throttled = await signIn();
 
@@ -175,7 +175,7 @@ describe('signing in', () => {
     expect(await signIn()).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('counts right passwords apart from wrong ones: sixty an account', async () => {
+  it('counts right passwords separately: sixty per account', async () => {
     for (let n = 0; n < PER_ACCOUNT - 1; n += 1) await wrong();
     for (let n = 0; n < RIGHT_PER_ACCOUNT; n += 1) {
       const from = n < 30 ? {} : { address: nextAddress() };
@@ -188,7 +188,7 @@ describe('signing in', () => {
     expect(await wrong()).toMatchObject({ outcome: 'throttled' });
   }, 60_000);
 
-  it('limits right passwords of one address, whatever the accounts', async () => {
+  it('limits right passwords of one address over all accounts', async () => {
     const accounts = createAccountStore(gatehouse.dataSource.manager);
     const other = `other-${email}`;
     await accounts.create({ email: other, name: null, password: PASSWORD });
@@ -206,7 +206,7 @@ describe('signing in', () => {
     expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
   });
 
-  it('throttles an address after sixty, whatever accounts it tries; these are left alone then', async () => {
+  it('throttles an address after sixty attempts on any accounts, without further counts on those', async () => {
     const tryAll = async (times: number, from: (n: number) => string) => {
       const all = Array.from({ length: times }, (_, n) =>
         wrong({ email: `${n}-${email}`, address: from(n) }, n),
@@ -224,7 +224,7 @@ describe('signing in', () => {
     expect(await signIn({ address: '2001:db8:0:8::1' })).toMatchObject({ outcome: 'accepted' });
   }, 60_000);
 
-  it('keeps neither email nor address with the counters', async () => {
+  it('stores neither email nor address with the counters', async () => {
     await wrong();
     const rows = await gatehouse.database.query<{ bucket: string }>('SELECT bucket FROM attempts');
 
@@ -235,7 +235,7 @@ describe('signing in', () => {
       );
   });
 
-  it('hashes a password again when its parameters are outdated', async () => {
+  it('replaces a hash with old parameters', async () => {
     const old = await hash(PASSWORD, { memoryCost: 8192, timeCost: 1 });
     await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE id = $2', [
       old,

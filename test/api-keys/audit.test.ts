@@ -39,7 +39,7 @@ describe('the audit log of keys', () => {
     occurrences: 1,
   });
 
-  it('tells who made a key, from where and through which request', async () => {
+  it('records the actor, address and request of a creation', async () => {
     const body = { name: 'Sync', scopes: ['contacts:read'], environment: 'test' };
     const answer = await gatehouse.http.post('/api/v1/api-keys').set(admin.bearer).send(body);
 
@@ -54,7 +54,7 @@ describe('the audit log of keys', () => {
     ]);
   });
 
-  it('tells what the operator did', async () => {
+  it('records the operator’s actions', async () => {
     const key = await create();
 
     expect(await entriesOf(key.id)).toMatchObject([
@@ -62,7 +62,7 @@ describe('the audit log of keys', () => {
     ]);
   });
 
-  it('tells what was altered, from what to what', async () => {
+  it('records old and new values of a change', async () => {
     const key = await create();
     await gatehouse.http
       .patch(`/api/v1/api-keys/${key.id}`)
@@ -79,7 +79,7 @@ describe('the audit log of keys', () => {
     });
   });
 
-  it('tells what took over from a rotated key', async () => {
+  it('records the successor of a rotated key', async () => {
     const key = await create();
     const fresh = await gatehouse.http
       .post(`/api/v1/api-keys/${key.id}/rotate`)
@@ -93,7 +93,7 @@ describe('the audit log of keys', () => {
     expect(entry?.details).toEqual({ replacedBy: fresh.body.data.id, graceSeconds: 60 });
   });
 
-  it('tells that a key tried to reach further than itself', async () => {
+  it('records a refused attempt to exceed a key’s own authority', async () => {
     const weak = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
     const body = { name: 'Wide', scopes: ['contacts:delete'] };
     await gatehouse.http.post('/api/v1/api-keys').set(weak.bearer).send(body).expect(403);
@@ -105,7 +105,7 @@ describe('the audit log of keys', () => {
     ]);
   });
 
-  it('tells of a revocation once', async () => {
+  it('records a revocation once', async () => {
     const key = await create();
     const revoke = () => gatehouse.http.delete(`/api/v1/api-keys/${key.id}`).set(admin.bearer);
     await revoke().expect(204);
@@ -116,7 +116,7 @@ describe('the audit log of keys', () => {
     expect(entries).toMatchObject([{ ...byAdmin(), action: 'api_key.revoke' }]);
   });
 
-  it('tells nothing of what was refused', async () => {
+  it('records no change that was refused', async () => {
     const key = await create();
     const path = `/api/v1/api-keys/${key.id}`;
     await gatehouse.http.patch(path).set(admin.bearer).send({ name: '' }).expect(422);
@@ -150,7 +150,7 @@ describe('the audit log of keys', () => {
     });
   });
 
-  it('tells a wrong address, a missing scope and an expired key apart', async () => {
+  it('distinguishes a wrong address, a missing scope and an expired key', async () => {
     const elsewhere = await gatehouse.createKey(tenant, { allowedIps: ['192.0.2.1'] });
     const reader = await create();
     await gatehouse.http.get('/api/v1/me').set(elsewhere.bearer).expect(401);
@@ -163,7 +163,7 @@ describe('the audit log of keys', () => {
     expect(await reasonOf(reader)).toEqual({ reason: 'scope_insufficient' });
   });
 
-  it('cannot be altered or thinned out', async () => {
+  it('cannot be changed or deleted', async () => {
     const key = await create();
     for (const sql of [
       `UPDATE audit_log SET actor = 'nobody' WHERE subject = $1`,

@@ -125,7 +125,7 @@ describe('the authority over keys', () => {
   }
 
   it.each(MANAGERS.map((respects) => [nameOf(respects, 'nothing'), respects] as const))(
-    'of a key confined in %s is not exceeded by any action',
+    'of a key restricted in %s is not exceeded by any action',
     async (_name, respects) => {
       const seen: Record<string, number> = {};
       const expected: Record<string, number> = {};
@@ -144,7 +144,7 @@ describe('the authority over keys', () => {
     60_000,
   );
 
-  it('over itself is to be shown, rotated and ended, and never altered', async () => {
+  it('over itself allows to show, rotate and revoke, and not to change', async () => {
     for (const respects of MANAGERS) {
       const by = await managerOf(respects);
       const path = `/api/v1/api-keys/${by.id}`;
@@ -159,7 +159,7 @@ describe('the authority over keys', () => {
     }
   });
 
-  it('of an organization key ends what it can make, and itself, but no other of its kind', async () => {
+  it('of an organization key revokes the keys that it can create, and itself, but no other of its kind', async () => {
     const fields = { kind: 'organization', scopes: ['api_keys:manage'] };
     const [organization, other] = [
       await gatehouse.createKey(tenant, fields),
@@ -178,7 +178,7 @@ describe('the authority over keys', () => {
     ]).toEqual([403, 403, 204, 204]);
   });
 
-  it('of a personal token is that of any key, and it can end itself', async () => {
+  it('of a personal token is that of any key, and it can revoke itself', async () => {
     const personal = await createCredential(gatehouse, tenant, 'personal', [
       ...['api_keys:manage', 'leads:read'],
     ] as never);
@@ -247,7 +247,7 @@ describe('the authority over keys', () => {
   });
 
   describe('over a key that was rotated', () => {
-    it('ends with its grace: its expiry is only moved forward', async () => {
+    it('allows to move its expiry to an earlier time only', async () => {
       const admin = await gatehouse.createKey(tenant, { rateLimitPerMinute: 0 });
       const { id } = await gatehouse.createKey(tenant, { scopes: ['leads:read'] });
       const path = `/api/v1/api-keys/${id}`;
@@ -267,7 +267,7 @@ describe('the authority over keys', () => {
     });
   });
 
-  it('over spaces is that of live: a test key reads them', async () => {
+  it('over spaces needs a live key: a test key only reads them', async () => {
     const space = spaceIds.get('THREE') ?? '';
     const test = await gatehouse.createKey(tenant, { environment: 'test', rateLimitPerMinute: 0 });
     const path = `/api/v1/spaces/${space}`;

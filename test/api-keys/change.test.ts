@@ -50,7 +50,7 @@ describe('PATCH /api/v1/api-keys/:id', () => {
       expect(await show()).toEqual(answer.body.data);
     });
 
-    it('changes nothing where nothing was given', async () => {
+    it('changes nothing for an empty body', async () => {
       const before = await show();
 
       const answer = await patch({});
@@ -59,7 +59,7 @@ describe('PATCH /api/v1/api-keys/:id', () => {
       expect(answer.body.data).toEqual(before);
     });
 
-    it('holds from the next request on', async () => {
+    it('takes effect from the next request on', async () => {
       const use = () => gatehouse.http.get('/api/v1/me').set(key.bearer);
       await use().expect(200);
 
@@ -100,7 +100,7 @@ describe('PATCH /api/v1/api-keys/:id', () => {
   });
 
   describe('403', () => {
-    it('refuses a key that alters itself, also where that would narrow it', async () => {
+    it('refuses a key that changes itself, also to narrow it', async () => {
       expectProblem(await patch({ rateLimitPerMinute: 1 }, admin.id), 403, 'forbidden');
     });
 
@@ -110,7 +110,7 @@ describe('PATCH /api/v1/api-keys/:id', () => {
   });
 
   describe('404', () => {
-    it("does not know other tenants' keys", async () => {
+    it('answers 404 for a key of another tenant', async () => {
       const other = await gatehouse.createTenant(`other-${key.id.toLowerCase()}`);
       const stranger = await gatehouse.createKey(other);
 
@@ -120,14 +120,14 @@ describe('PATCH /api/v1/api-keys/:id', () => {
   });
 
   describe('409', () => {
-    it('refuses to alter a revoked key', async () => {
+    it('refuses to change a revoked key', async () => {
       await gatehouse.http.delete(`/api/v1/api-keys/${key.id}`).set(admin.bearer).expect(204);
 
       expectProblem(await patch({ name: 'Changed' }), 409, 'conflict');
       expectProblem(await patch({ expiresAt: null }), 409, 'conflict');
     });
 
-    it('refuses to alter an expired key: nothing makes it work again', async () => {
+    it('refuses to change an expired key', async () => {
       await patch({ expiresAt: '2080-01-01T00:00:00Z' });
       await gatehouse.database.shiftClock('60 years');
 

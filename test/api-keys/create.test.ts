@@ -21,7 +21,7 @@ describe('POST /api/v1/api-keys', () => {
     gatehouse.http.post('/api/v1/api-keys').set(key.bearer).send(body);
 
   describe('201', () => {
-    it('makes a live secret key by default, which never ends and works from anywhere', async () => {
+    it('creates a live secret key by default, without expiry or allow-list', async () => {
       const answer = await post(BASE);
 
       expect(answer.status).toBe(201);
@@ -52,7 +52,7 @@ describe('POST /api/v1/api-keys', () => {
       });
     });
 
-    it('makes the key as it was asked for, scopes in the order of the catalogue', async () => {
+    it('creates the requested key, with scopes in the order of the catalogue', async () => {
       const answer = await post({
         name: '  CI  ',
         kind: 'secret',
@@ -77,11 +77,11 @@ describe('POST /api/v1/api-keys', () => {
       });
     });
 
-    it('takes names of up to 100 characters', async () => {
+    it('accepts names of up to 100 characters', async () => {
       await post({ ...BASE, name: 'x'.repeat(100) }).expect(201);
     });
 
-    it('gives a key that works at once', async () => {
+    it('returns a key that works at once', async () => {
       const made = await post(BASE);
 
       const answer = await gatehouse.http.get('/api/v1/me').set('X-API-Key', made.body.data.key);
@@ -90,7 +90,7 @@ describe('POST /api/v1/api-keys', () => {
       expect(answer.body.data).toMatchObject({ keyId: made.body.data.id, tenantId: tenant.id });
     });
 
-    it('shows the secret in this one answer only, which nobody may store', async () => {
+    it('shows the secret in this response only, with Cache-Control: no-store', async () => {
       const made = await post(BASE);
       const { id, key } = made.body.data;
       expect(made.headers['cache-control']).toBe('no-store');
@@ -107,7 +107,7 @@ describe('POST /api/v1/api-keys', () => {
       }
     });
 
-    it('never gives the same secret twice', async () => {
+    it('never returns the same secret twice', async () => {
       const answers = await Promise.all(Array.from({ length: 5 }, () => post(BASE)));
 
       expect(new Set(answers.map(({ body }) => body.data.key)).size).toBe(5);
@@ -172,14 +172,14 @@ describe('POST /api/v1/api-keys', () => {
       },
     );
 
-    it('refuses a name that holds a credential, and does not repeat it', async () => {
+    it('refuses a name that contains a credential, and does not quote it', async () => {
       const { secret } = await gatehouse.createKey(tenant);
       const answer = await post({ ...BASE, name: `the new ${secret}` });
       expectInvalid(answer, ['name']);
       expect(answer.text).not.toContain(secret);
     });
 
-    it('names every invalid member at once, and makes nothing', async () => {
+    it('names every invalid member at once, and creates nothing', async () => {
       const count = async () =>
         (await gatehouse.database.query<{ id: string }>('SELECT id FROM credentials')).length;
       const before = await count();

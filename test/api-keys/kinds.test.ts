@@ -54,7 +54,7 @@ describe('kinds of keys', () => {
     gatehouse.http.post(`/api/v1/api-keys/${id}/rotate`).set(by.bearer).send({});
 
   describe.each(PREFIXES)('%s, %s', (kind, environment, prefix, type, principal) => {
-    it(`starts with ${prefix} and says who it speaks for`, async () => {
+    it(`starts with ${prefix} and names its principal`, async () => {
       const scopes = SCOPES[kind];
 
       const data = await made({ kind, environment, scopes });
@@ -75,7 +75,7 @@ describe('kinds of keys', () => {
   });
 
   describe('publishable keys', () => {
-    it('can be read at any time, in the list, alone, after changes and rotations', async () => {
+    it('can be read at any time, in the list, by id, after changes and rotations', async () => {
       const { id, key } = await made({ kind: 'publishable', scopes: ['products:read'] });
 
       expect((await show(id)).key).toBe(key);
@@ -92,7 +92,7 @@ describe('kinds of keys', () => {
       expect((await show(successor.id)).key).toBe(successor.key);
     });
 
-    it('are the only ones that can', async () => {
+    it('are the only readable keys', async () => {
       for (const kind of ['secret', 'service', 'agent', 'organization'] as const) {
         const { id } = await made({ kind, scopes: SCOPES[kind] });
         expect(await show(id)).not.toHaveProperty('key');
@@ -128,7 +128,7 @@ describe('kinds of keys', () => {
       expect((await show(id)).key).toBe(key);
     });
 
-    it('are stored encrypted: no row holds one', async () => {
+    it('are stored encrypted', async () => {
       const { id, key } = await made({ kind: 'publishable', scopes: ['products:read'] });
       const rows = await gatehouse.database.query('SELECT * FROM credentials WHERE id = $1', [id]);
 
@@ -139,7 +139,7 @@ describe('kinds of keys', () => {
 
   describe('machine credentials', () => {
     it.each(['service', 'agent'] as const)(
-      'keep who they are when they are rotated: %s',
+      'keep their principal when they are rotated: %s',
       async (kind) => {
         const first = await made({ kind, scopes: SCOPES[kind] });
         const second = (await rotate(first.id).expect(201)).body.data;
@@ -153,7 +153,7 @@ describe('kinds of keys', () => {
       },
     );
 
-    it('never manage, whatever they carry', async () => {
+    it('never manage keys, with any scopes', async () => {
       for (const kind of ['service', 'agent']) {
         const { key } = await made({ kind, scopes: ['api_keys:manage', 'spaces:manage'] });
         const bearer = { Authorization: `Bearer ${key}` };
@@ -198,7 +198,7 @@ describe('kinds of keys', () => {
       [[{ type: 'contacts', id: '1', more: true }], 'bindings.0.more'],
       ['contacts:1', 'bindings'],
       [Array.from({ length: 101 }, (_, n) => ({ type: 'contacts', id: `${n}` })), 'bindings'],
-    ])('are refused if malformed: %j', async (bindings, field) => {
+    ])('are refused if they are invalid: %j', async (bindings, field) => {
       const answer = await create({ kind: 'agent', scopes: SCOPES.agent, bindings });
 
       expectInvalid(answer, [field]);
@@ -206,14 +206,14 @@ describe('kinds of keys', () => {
   });
 
   describe('organization keys', () => {
-    it('carry the making of spaces and keys, and nothing else', async () => {
+    it('carry the scopes that manage spaces and keys, and no others', async () => {
       for (const scope of ['contacts:read', 'introspect', 'audit:read', 'jobs:write']) {
         const scopes = ['api_keys:manage', scope];
         expectInvalid(await create({ kind: 'organization', scopes }), ['scopes']);
       }
     });
 
-    it('make keys with any resource scope, which they do not carry themselves', async () => {
+    it('create keys with any resource scope', async () => {
       const { key } = await made({ kind: 'organization', scopes: SCOPES.organization });
       const org = { ...admin, bearer: { Authorization: `Bearer ${key}` } };
 
@@ -226,7 +226,7 @@ describe('kinds of keys', () => {
     });
 
     it.each(['bids:send', 'users:read', 'introspect', 'api_keys:manage', 'spaces:manage'])(
-      'hand on no more than that: not %s',
+      'cannot grant %s',
       async (scope) => {
         const { key } = await made({ kind: 'organization', scopes: SCOPES.organization });
         const org = { ...admin, bearer: { Authorization: `Bearer ${key}` } };
@@ -235,7 +235,7 @@ describe('kinds of keys', () => {
       },
     );
 
-    it('make no others of their kind, but may be rotated by themselves', async () => {
+    it('cannot create others of their kind, but can rotate themselves', async () => {
       const { id, key } = await made({ kind: 'organization', scopes: SCOPES.organization });
       const org = { ...admin, bearer: { Authorization: `Bearer ${key}` } };
 
@@ -245,7 +245,7 @@ describe('kinds of keys', () => {
       expect(successor).toMatchObject({ kind: 'organization', scopes: SCOPES.organization });
     });
 
-    it('are made only by who reaches as far as they hand on', async () => {
+    it('are created only by a manager with all scopes that they can grant', async () => {
       const narrow = await gatehouse.createKey(tenant, { scopes: SCOPES.organization });
 
       const answer = await create({ kind: 'organization', scopes: SCOPES.organization }, narrow);
@@ -258,7 +258,7 @@ describe('kinds of keys', () => {
   });
 
   describe('the list', () => {
-    it('can be had by kind, each page under the same filter', async () => {
+    it('is filtered by kind on every page', async () => {
       await made({ kind: 'agent', scopes: SCOPES.agent });
       await made({ kind: 'agent', scopes: SCOPES.agent });
 

@@ -43,7 +43,7 @@ describe('filters of GET /api/v1/api-keys', () => {
   };
   const searching = (text: string) => names(new URLSearchParams({ search: text }).toString());
 
-  it('status tells what is active, revoked and expired', async () => {
+  it('status selects active, revoked and expired keys', async () => {
     expect(await names('status=active')).toEqual([
       ...['Site', 'EXPORT of 100%_\\ Müller', 'Nightly export', 'Admin'],
     ]);
@@ -51,7 +51,7 @@ describe('filters of GET /api/v1/api-keys', () => {
     expect(await names('status=expired')).toEqual(['Over']);
   });
 
-  it('kind and environment go together with the others', async () => {
+  it('kind and environment combine with the others', async () => {
     expect(await names('kind=publishable')).toEqual(['Site']);
     expect(await names('kind=secret&environment=test')).toEqual(['EXPORT of 100%_\\ Müller']);
     expect(await names('kind=secret&status=expired&environment=live')).toEqual(['Over']);
@@ -71,7 +71,7 @@ describe('filters of GET /api/v1/api-keys', () => {
     expect(await searching('key_')).toEqual([]);
   });
 
-  it('unusedDays finds what was neither used nor created within so many days', async () => {
+  it('unusedDays selects keys that were neither used nor created within that number of days', async () => {
     expect(await names('unusedDays=1')).toEqual([]);
     const age = (name: string, days: number) =>
       gatehouse.database.query(
@@ -115,7 +115,7 @@ describe('filters of GET /api/v1/api-keys', () => {
     expect(answer.body.errors[0].message).toContain(message);
   });
 
-  it('bind the cursor that was made with them', async () => {
+  it('are bound to their cursor', async () => {
     const { body } = await get('status=active&limit=1').expect(200);
     const { cursor } = body.meta.pagination;
 
@@ -125,7 +125,7 @@ describe('filters of GET /api/v1/api-keys', () => {
     }
   });
 
-  it('show a confined key what lies within its spaces only', async () => {
+  it('show a restricted key the keys of its spaces only', async () => {
     const space = await createSpace(gatehouse, tenant, 'Yard');
     const fields = { scopes: ['api_keys:manage'], spaces: [space] };
     const confined = await gatehouse.createKey(tenant, { ...fields, name: 'Confined' });

@@ -58,11 +58,11 @@ describe('the keys of a tenant', () => {
       });
     });
 
-    it('is of one tenant', async () => {
+    it('lists the keys of one tenant only', async () => {
       expect(await idsOf(other)).toEqual([other.id]);
     });
 
-    it('shows a test key nothing that is live', async () => {
+    it('lists no live keys to a test key', async () => {
       expect(await idsOf(test)).toEqual([test.id]);
       expect(await idsOf(test, '?environment=live')).toEqual([]);
     });
@@ -76,7 +76,7 @@ describe('the keys of a tenant', () => {
       expectInvalid(answer, ['environment']);
     });
 
-    it('comes in pages, whose cursor is good for this list only', async () => {
+    it('is paginated, with a cursor for this list only', async () => {
       const page = await list(first, '?limit=2');
       expect(page.data.map(({ id }) => id)).toEqual([last.id, test.id]);
       expect(page.meta.pagination).toMatchObject({ has_more: true, count: 2 });
@@ -115,7 +115,7 @@ describe('the keys of a tenant', () => {
       expect(answer.body.data).toEqual(data[0]);
     });
 
-    it('says when and from where it was last used, once that was written', async () => {
+    it('shows time and address of the last use, once they are written', async () => {
       const key = await gatehouse.createKey(tenant, {
         scopes: ['leads:read'],
         name: 'Used',
@@ -130,7 +130,7 @@ describe('the keys of a tenant', () => {
       expect(Math.abs(Date.parse(answer.body.data.lastUsedAt) - Date.now())).toBeLessThan(10_000);
     });
 
-    it('does not count a refused use as one', async () => {
+    it('does not record a refused use', async () => {
       const key = await gatehouse.createKey(tenant, { name: 'Refused', scopes: ['leads:read'] });
       await gatehouse.http.get('/api/v1/contacts').set(key.bearer).expect(403);
       await gatehouse.app.activity.flush();

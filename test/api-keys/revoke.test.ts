@@ -24,7 +24,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
   const use = () => gatehouse.http.get('/api/v1/me').set(key.bearer);
 
   describe('204', () => {
-    it('ends the key: the next request with it is refused', async () => {
+    it('revokes the key: the next request with it is refused', async () => {
       await use().expect(200);
 
       const answer = await revoke({ confirm: 'Sync' });
@@ -46,7 +46,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
       expect(shown.body.data.status).toBe('revoked');
     });
 
-    it('may be repeated, and leaves one trace', async () => {
+    it('is idempotent, with one audit entry', async () => {
       await revoke().expect(204);
       await revoke().expect(204);
       await Promise.all([revoke().expect(204), revoke().expect(204)]);
@@ -58,7 +58,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
       expect(rows).toHaveLength(1);
     });
 
-    it('takes the right name as a confirmation', async () => {
+    it('accepts the right name as a confirmation', async () => {
       await revoke({ confirm: 'Sync' }).expect(204);
 
       expectProblem(await use(), 401, 'unauthorized');
@@ -74,14 +74,17 @@ describe('DELETE /api/v1/api-keys/:id', () => {
   });
 
   describe('without api_keys:manage', () => {
-    it.each(['secret', 'service', 'agent'] as const)('lets a %s key end itself', async (kind) => {
-      const own = await gatehouse.createKey(tenant, { kind, scopes: ['contacts:read'] });
-      expectProblem(await revoke({ confirm: 'Another' }, own, own.id), 409, 'conflict');
+    it.each(['secret', 'service', 'agent'] as const)(
+      'lets a %s key revoke itself',
+      async (kind) => {
+        const own = await gatehouse.createKey(tenant, { kind, scopes: ['contacts:read'] });
+        expectProblem(await revoke({ confirm: 'Another' }, own, own.id), 409, 'conflict');
 
-      await revoke({}, own, own.id).expect(204);
+        await revoke({}, own, own.id).expect(204);
 
-      expectProblem(await gatehouse.http.get('/api/v1/me').set(own.bearer), 401, 'unauthorized');
-    });
+        expectProblem(await gatehouse.http.get('/api/v1/me').set(own.bearer), 401, 'unauthorized');
+      },
+    );
 
     it('lets a key do nothing else to itself', async () => {
       const own = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
@@ -96,7 +99,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
       }
     });
 
-    it('lets no publishable key end itself: anybody may hold it', async () => {
+    it('refuses a publishable key that revokes itself: it may be public', async () => {
       const fields = { kind: 'publishable', scopes: ['products:read'] } as const;
       const own = await gatehouse.createKey(tenant, fields);
 
@@ -104,7 +107,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
     });
   });
 
-  it('refuses to end a key that is wider than the one that ends it', async () => {
+  it('refuses to revoke a key that is wider than the manager', async () => {
     const narrow = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
 
     expectProblem(await revoke({}, narrow), 403, 'forbidden');
@@ -123,7 +126,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
   describe('a key that was used within seven days', () => {
     const DAYS = (days: number) => `${days} days`;
 
-    it('is ended only with its name, from the very moment of its use on', async () => {
+    it('is revoked only with its name, directly after its use too', async () => {
       await use().expect(200);
 
       const answer = await revoke({});
@@ -147,14 +150,14 @@ describe('DELETE /api/v1/api-keys/:id', () => {
       expect((await revoke({})).status).toBe(status);
     });
 
-    it('may end itself without a name, as at the revocation endpoint', async () => {
+    it('may revoke itself without a name, as at the revocation endpoint', async () => {
       const own = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
       await gatehouse.http.get('/api/v1/me').set(own.bearer).expect(200);
 
       await revoke({}, own, own.id).expect(204);
     });
 
-    it('needs no name any more once it is revoked', async () => {
+    it('needs no name once it is revoked', async () => {
       await use().expect(200);
       await revoke({ confirm: 'Sync' }).expect(204);
 
@@ -173,7 +176,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
   });
 
   describe('404', () => {
-    it("does not know other tenants' keys", async () => {
+    it('answers 404 for a key of another tenant', async () => {
       const other = await gatehouse.createTenant(`other-${key.id.toLowerCase()}`);
       const stranger = await gatehouse.createKey(other);
 
@@ -181,7 +184,7 @@ describe('DELETE /api/v1/api-keys/:id', () => {
       await use().expect(200);
     });
 
-    it('does not let a test key reach live ones', async () => {
+    it('answers 404 to a test key for a live key', async () => {
       const test = await gatehouse.createKey(tenant, { environment: 'test' });
 
       expectProblem(await revoke({}, test), 404, 'not_found');
@@ -189,13 +192,13 @@ describe('DELETE /api/v1/api-keys/:id', () => {
     });
 
     it.each(['key_01ARZ3NDEKTSV4RRFFQ69G5FAV', 'key_', 'tnt_01ARZ3NDEKTSV4RRFFQ69G5FAV', "'"])(
-      'does not know %s',
+      'answers 404 for %s',
       async (id) => {
         expectProblem(await revoke({}, admin, id), 404, 'not_found');
       },
     );
 
-    it("cannot end a tenant through its id's place", async () => {
+    it('answers 404 for the id of a tenant', async () => {
       expectProblem(await revoke({}, admin, tenant.id), 404, 'not_found');
       await use().expect(200);
     });

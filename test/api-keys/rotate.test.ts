@@ -38,7 +38,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
     (await gatehouse.http.get(`/api/v1/api-keys/${id}`).set(admin.bearer)).body.data;
 
   describe('201', () => {
-    it('makes a new key like the old one, and ends the old one at once', async () => {
+    it('creates a key like the old one, and ends the old one at once', async () => {
       const answer = await rotate();
 
       expect(answer.status).toBe(201);
@@ -58,7 +58,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       expect(await show(old.id)).toMatchObject({ status: 'revoked', replaces: null });
     });
 
-    it('lets the old key work until the grace ends, and not longer', async () => {
+    it('keeps the old key valid until the grace time ends', async () => {
       const fresh = (await rotate({ graceSeconds: 600 })).body.data;
       await use(old.secret).expect(200);
       await use(fresh.key).expect(200);
@@ -72,7 +72,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       await use(fresh.key).expect(200);
     });
 
-    it('never lets the old key live longer than it would have', async () => {
+    it('never extends the expiry of the old key', async () => {
       const brief = await gatehouse.createKey(tenant, {
         ...FIELDS,
         expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
@@ -84,7 +84,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       expect((await show(brief.id)).expiresAt).toBe(before.expiresAt);
     });
 
-    it('ends a key that has no end of its own when the grace ends', async () => {
+    it('expires a key without expiry when the grace time ends', async () => {
       const endless = await gatehouse.createKey(tenant, { ...FIELDS, expiresAt: null });
 
       const fresh = (await rotate({ graceSeconds: 60 }, admin, endless.id)).body.data;
@@ -95,7 +95,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       await use(fresh.key).expect(200);
     });
 
-    it('leaves the new key alive when the old one is revoked, and the other way round', async () => {
+    it('keeps the new key active when the old one is revoked, and vice versa', async () => {
       const first = (await rotate({ graceSeconds: 600 })).body.data;
       await revoke(old.id);
       expectProblem(await use(old.secret), 401, 'unauthorized');
@@ -132,7 +132,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       expectProblem(await rotate(), 409, 'conflict');
     });
 
-    it('lets one of several that rotate at once win: there is one new key', async () => {
+    it('lets one of several concurrent rotations win, with one new key', async () => {
       const answers = await Promise.all(Array.from({ length: 5 }, () => rotate()));
 
       const statuses = answers.map(({ status }) => status).toSorted();
@@ -151,13 +151,13 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
       await use(old.secret).expect(200);
     });
 
-    it('refuses members that it does not know', async () => {
+    it('refuses unknown members', async () => {
       expectInvalid(await rotate({ scopes: ['contacts:read'] }), ['scopes']);
     });
   });
 
   describe('404', () => {
-    it("does not know other tenants' keys", async () => {
+    it('answers 404 for a key of another tenant', async () => {
       const other = await gatehouse.createTenant(`other-${old.id.toLowerCase()}`);
 
       const answer = await rotate({}, await gatehouse.createKey(other));
@@ -174,7 +174,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
   });
 
   describe('409', () => {
-    it('is for a key that has a successor: a second one would inherit the end of the first', async () => {
+    it('is for a key that has a successor already', async () => {
       await rotate({ graceSeconds: 3600 });
 
       expectProblem(await rotate({ graceSeconds: 60 }), 409, 'conflict');
@@ -183,7 +183,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
   });
 
   describe('two keys that rotate each other', () => {
-    it('do not wait for each other', async () => {
+    it('do not deadlock', async () => {
       // Each rotation owes its key to the other's predecessor: locks in no common order would
       // end in deadlocks, which PostgreSQL resolves by failing one of them.
       for (let round = 0; round < 10; round += 1) {

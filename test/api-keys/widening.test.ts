@@ -39,7 +39,7 @@ const ALTERABLE = WIDER.filter(([, fields]) =>
 /** Managed by a test key, a live key does not exist. */
 const VISIBLE = WIDER.filter(([, fields]) => !('environment' in fields));
 
-describe('nobody reaches further than the key that they manage with', () => {
+describe('a key cannot exceed its own authority', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let restricted: TestKey;
@@ -72,7 +72,7 @@ describe('nobody reaches further than the key that they manage with', () => {
       expect(await stored()).toEqual(before);
     });
 
-    it('makes a key that reaches exactly as far', async () => {
+    it('creates a key of equal authority', async () => {
       await post('', CEILING).expect(201);
     });
 
@@ -82,17 +82,17 @@ describe('nobody reaches further than the key that they manage with', () => {
       { allowedIps: ['::ffff:10.1.2.3'] },
       { expiresAt: inDays(9) },
       { rateLimitPerMinute: 1 },
-    ])('makes a narrower one: %j', async (fields) => {
+    ])('creates a narrower one: %j', async (fields) => {
       await post('', { ...CEILING, ...fields }).expect(201);
     });
 
-    it('lets a live key make test keys', async () => {
+    it('lets a live key create test keys', async () => {
       const live = await operators({ environment: 'live' });
 
       await post('', CEILING, live).expect(201);
     });
 
-    it('cannot be dodged in two steps', async () => {
+    it('cannot be evaded in two steps', async () => {
       const child = (await post('', CEILING).expect(201)).body.data;
       const by = { ...restricted, bearer: { Authorization: `Bearer ${child.key}` } };
 
@@ -113,11 +113,11 @@ describe('nobody reaches further than the key that they manage with', () => {
       expect(await stored()).toEqual(before);
     });
 
-    it('rotates one that reaches exactly as far', async () => {
+    it('rotates a key of equal authority', async () => {
       await post(`/${(await operators({})).id}/rotate`, {}).expect(201);
     });
 
-    it('does not know live keys, asked with a test key', async () => {
+    it('answers 404 to a test key for a live key', async () => {
       const live = await operators({ environment: 'live' });
 
       expectProblem(await post(`/${live.id}/rotate`, {}), 404, 'not_found');
@@ -136,7 +136,7 @@ describe('nobody reaches further than the key that they manage with', () => {
       expect(await stored()).toEqual(before);
     });
 
-    it.each(VISIBLE)('refuses to alter a key with %s', async (_what, fields) => {
+    it.each(VISIBLE)('refuses to change a key with %s', async (_what, fields) => {
       const wider = await operators(fields);
       const before = await stored();
 
@@ -145,18 +145,18 @@ describe('nobody reaches further than the key that they manage with', () => {
       expect(await stored()).toEqual(before);
     });
 
-    it('does not know live keys, asked with a test key', async () => {
+    it('answers 404 to a test key for a live key', async () => {
       const live = await operators({ environment: 'live' });
 
       expectProblem(await patch(live.id, { name: 'Changed' }), 404, 'not_found');
     });
 
-    it('alters one that reaches exactly as far', async () => {
+    it('changes a key of equal authority', async () => {
       await patch((await operators({})).id, { ...CEILING_CHANGE, name: 'Changed' }).expect(200);
     });
   });
 
-  describe('confined to spaces', () => {
+  describe('restricted to spaces', () => {
     const [name, scopes] = ['Confined', ['contacts:read', 'api_keys:manage']];
     let [one, two, three] = ['', '', ''];
     let confined: TestKey;
@@ -169,7 +169,7 @@ describe('nobody reaches further than the key that they manage with', () => {
       confined = await gatehouse.createKey(tenant, { name, scopes, spaces: [one, two] });
     });
 
-    it('makes no key for more of them, nor for all', async () => {
+    it('creates no key for more spaces, nor for all', async () => {
       for (const spaces of [null, [three], [one, three]]) {
         const answer = await post('', { name, scopes, spaces }, confined);
         expectProblem(answer, 403, 'forbidden');
@@ -178,14 +178,14 @@ describe('nobody reaches further than the key that they manage with', () => {
       expectProblem(await post('', { name, scopes }, confined), 403, 'forbidden');
     });
 
-    it('makes one for the same, or fewer', async () => {
+    it('creates a key for the same spaces, or fewer', async () => {
       for (const spaces of [[one], [two, one], [two, two]]) {
         const answer = await post('', { name, scopes, spaces }, confined);
         expect(answer.body.data.spaces).toEqual([...new Set(spaces)]);
       }
     });
 
-    it('finds none for more', async () => {
+    it('answers 404 for keys with more spaces', async () => {
       for (const spaces of [null, [three], [one, three]]) {
         const { id } = await gatehouse.createKey(tenant, { name, scopes, spaces });
         const before = await stored();
@@ -198,7 +198,7 @@ describe('nobody reaches further than the key that they manage with', () => {
       await post(`/${id}/rotate`, {}, confined).expect(201);
     });
 
-    it("is not confined to another tenant's", async () => {
+    it('refuses spaces of another tenant', async () => {
       const other = await gatehouse.createTenant(`other-${one.toLowerCase()}`);
       const theirs = await createSpace(gatehouse, other, 'Theirs');
       const admin = await gatehouse.createKey(tenant);
@@ -208,7 +208,7 @@ describe('nobody reaches further than the key that they manage with', () => {
   });
 
   describe('a rotation of a stronger key', () => {
-    it('is refused for each kind, whatever it would be called', async () => {
+    it('is refused for each kind', async () => {
       const narrow = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
       for (const [kind, scopes] of [
         ['secret', ['contacts:read']],
@@ -224,7 +224,7 @@ describe('nobody reaches further than the key that they manage with', () => {
     });
   });
 
-  it('is answered as a 403 is, with a challenge (RFC 6750 §3.1)', async () => {
+  it('answers 403 with a challenge (RFC 6750 §3.1)', async () => {
     const answer = await post('', { ...CEILING, expiresAt: null });
 
     expect(answer.headers['www-authenticate']).toMatch(/^Bearer .*error="insufficient_scope"/);

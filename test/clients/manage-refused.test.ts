@@ -52,7 +52,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(await rowOf(client)).toEqual(before);
     };
 
-    it('without a token, and for a token that we did not issue', async () => {
+    it('for no token, and for text that is not a token', async () => {
       for (const client of [confidential, open]) {
         const own = client.registration_access_token as string;
         await refuseAll(client, undefined);
@@ -62,7 +62,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       }
     });
 
-    it("for another client's token, also of the other sort", async () => {
+    it("for another client's token, confidential or public", async () => {
       const otherConfidential = (await registerConfidential(gatehouse)).body;
       const otherOpen = (await register(gatehouse, OTHER)).body;
       for (const { registration_access_token } of [otherConfidential, otherOpen, open]) {

@@ -38,7 +38,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
     (await gatehouse.database.query('SELECT * FROM clients WHERE id = $1', [client_id]))[0];
 
   describe('GET', () => {
-    it('shows a confidential client all but its secret, and its token as it came', async () => {
+    it('shows a confidential client its metadata and token, without its secret', async () => {
       const answer = await of(confidential).get();
 
       expect(answer.status).toBe(200);
@@ -49,7 +49,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(answer.body).toEqual(rest);
     });
 
-    it('shows a public client what all its installations share', async () => {
+    it('shows a public client the shared metadata', async () => {
       const answer = await of(open).get();
 
       expect(answer.status).toBe(200);
@@ -58,7 +58,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
   });
 
   describe('PUT', () => {
-    it('replaces everything; what is left out is gone, the token and the secret stay', async () => {
+    it('replaces all metadata, and keeps the token and the secret', async () => {
       const full = {
         scope: 'leads:read',
         client_uri: 'https://app.example.com/',
@@ -86,7 +86,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(row).toMatchObject({ name: 'Changed' });
     });
 
-    it('takes the whole of its own answer back, and honours nothing that only we set', async () => {
+    it('accepts its own response, and ignores members that only the server sets', async () => {
       const before = await rowOf(confidential);
       const answer = await of(confidential).put({
         ...confidential,
@@ -102,7 +102,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect((await of(confidential).get()).status).toBe(200);
     });
 
-    it('lets users be asked again once it shows itself otherwise', async () => {
+    it('asks users again after a change that they see', async () => {
       const { dataSource, database } = gatehouse;
       const id = confidential.client_id as string;
       const tenant = await gatehouse.createTenant(`agreed-${id.slice(-6).toLowerCase()}`);
@@ -123,7 +123,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(await count()).toBe(0);
     });
 
-    it('says in the audit log what was changed, and ends the verification of what was seen', async () => {
+    it('records the change in the audit log, and revokes the verification', async () => {
       const { client_id } = confidential;
       const verify = () =>
         gatehouse.database.query('UPDATE clients SET is_verified = true WHERE id = $1', [
@@ -193,7 +193,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
   });
 
   describe('DELETE', () => {
-    it('ends the client and everything issued through it, at once', async () => {
+    it('deletes the client and revokes all its tokens at once', async () => {
       const { client_id } = confidential;
       const answer = await of(confidential).delete();
 
@@ -212,7 +212,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       ]);
     });
 
-    it('happens once, however often it is asked for at once', async () => {
+    it('takes effect once for concurrent requests', async () => {
       const { client_id } = confidential;
       const issuing = gatehouse.dataSource.createQueryRunner();
       await issuing.startTransaction();
@@ -236,7 +236,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(rows).toHaveLength(1);
     });
 
-    it('beside changes leaves a changed client or none, and never a fault', async () => {
+    it('beside concurrent changes leaves a changed client or no client, without errors', async () => {
       const answers = await Promise.all(
         Array.from({ length: 9 }, (_, n) =>
           n === 4 ? of(confidential).delete() : of(confidential).put(CHANGED),

@@ -27,7 +27,7 @@ describe('POST /api/v1/oauth/register', () => {
       ...more,
     });
 
-    it('is the same client, whatever its port and order, with one row and one token', async () => {
+    it('is the same client for any port and order, with one row and one token', async () => {
       const first = await post(app(4000));
       const before = await countClients(gatehouse);
       const uris = app(5000).redirect_uris;
@@ -59,7 +59,7 @@ describe('POST /api/v1/oauth/register', () => {
       ]);
     });
 
-    it('is another client once anything that is kept differs', async () => {
+    it('is another client if any stored member differs', async () => {
       const others = [
         ...[app(1), app(1, { client_name: 'installed' }), app(1, { scope: 'leads:read' })],
         ...[app(1, { contacts: ['a@example.com'] }), app(1, { application_type: 'web' })],
@@ -87,7 +87,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(there.body.registration_access_token).not.toBe(here.body.registration_access_token);
     });
 
-    it('is one row also if all its installations register at once', async () => {
+    it('is one row if all its installations register at once', async () => {
       const before = await countClients(gatehouse);
       const body = (port: number) => app(port, { client_name: 'Raced' });
       // More than the limit of their one address: only what is new counts.

@@ -28,7 +28,7 @@ describe('redirect URIs on private hosts', () => {
     'https://api.internal/cb',
     'https://a.b.internal/cb',
     'https://intranet/cb',
-  ])('are registered only where the operator allows them: %s', async (uri) => {
+  ])('are accepted only if the operator allows them: %s', async (uri) => {
     const refused = await post(closed, uri);
     expect(refused.status).toBe(400);
     expect(refused.body.error).toBe('invalid_redirect_uri');
@@ -74,13 +74,13 @@ describe('redirect URIs on private hosts', () => {
     'https://0.0.0.0/cb',
     'https://224.0.0.1/cb',
     'https://10.0.0.1./cb',
-  ])('are refused although others are allowed: %s', async (uri) => {
+  ])('are refused if only others are allowed: %s', async (uri) => {
     const answer = await post(open, 'https://app.example.com/cb', uri);
     expect(answer.status).toBe(400);
     expect(answer.body.error).toBe('invalid_redirect_uri');
   });
 
-  it('stay what they are for links: a page on a private host is dropped', async () => {
+  it('do not affect links: a page on a private host is dropped', async () => {
     const answer = await register(open, {
       redirect_uris: ['https://n8n.lan/cb'],
       client_uri: 'https://n8n.lan/',

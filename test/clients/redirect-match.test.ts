@@ -43,7 +43,7 @@ describe('isRegisteredRedirect', () => {
     ['http://localhost/cb', 'https://localhost/cb'],
     ['http://localhost/cb', 'http://localhost:80\\@evil.example/cb'],
     ['cursor://x/cb', 'cursor://x:1/cb'],
-  ])('tells %s from %s', (registered, presented) => {
+  ])('distinguishes %s from %s', (registered, presented) => {
     expect(isRegisteredRedirect(registered, presented)).toBe(false);
   });
 });
@@ -57,7 +57,7 @@ describe('withoutLoopbackPort', () => {
     ['http://evil.example/?http://localhost:80/cb'],
     ['http://127.0.0.2:80/cb'],
     ['my-app://localhost:80/cb'],
-  ])('leaves %s as it is', (uri) => {
+  ])('does not change %s', (uri) => {
     expect(withoutLoopbackPort(uri)).toBe(uri);
   });
 });

@@ -10,18 +10,18 @@ import {
 import { HOSTILE, REAL } from './redirects.js';
 
 describe('a redirect URI', () => {
-  it.each(REAL)('of a real kind can be registered: %s', (uri) => {
+  it.each(REAL)('of a real client is accepted: %s', (uri) => {
     expect(redirectUriFault(uri)).toBeUndefined();
     expect(isRegisteredRedirect(uri, uri)).toBe(true);
   });
 
   describe.each(Object.entries(HOSTILE))('with %s', (_what, uris) => {
-    it.each(uris)('cannot be registered: %j', (uri) => {
+    it.each(uris)('is refused: %j', (uri) => {
       expect(redirectUriFault(uri)).toEqual(expect.any(String));
     });
   });
 
-  it('is judged alike in whatever case its scheme is written', () => {
+  it('is judged the same for any case of its scheme', () => {
     const any = fc.constantFrom(...REAL, ...Object.values(HOSTILE).flat());
     fc.assert(
       fc.property(any, fc.array(fc.boolean(), { minLength: 40, maxLength: 40 }), (uri, upper) => {
@@ -33,7 +33,7 @@ describe('a redirect URI', () => {
     );
   });
 
-  it('never throws, and is never told in the fault', () => {
+  it('never throws, and is never quoted in the fault', () => {
     const any = fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl({ withFragments: true }));
     fc.assert(
       fc.property(any, (uri) => {
@@ -46,7 +46,7 @@ describe('a redirect URI', () => {
     );
   });
 
-  it('leads to the host that it shows, also to who reads it as a browser does', () => {
+  it('has the same host for a browser’s parser', () => {
     const hosts = fc.oneof(
       fc.ipV4(),
       fc.ipV4Extended(),
@@ -84,7 +84,7 @@ describe('a redirect URI', () => {
 });
 
 describe('isAuthenticatedRedirect', () => {
-  it('holds for https only: anybody on the device can receive the others', () => {
+  it('is true for https only', () => {
     expect(REAL.filter(isAuthenticatedRedirect)).toEqual(
       REAL.filter((uri) => uri.startsWith('https://')),
     );

@@ -7,7 +7,7 @@ const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
 const PUBLIC_ID = /^cli_[0-9a-f]{32}$/;
 
-describe('POST /api/v1/oauth/register, what is kept', () => {
+describe('the metadata that POST /api/v1/oauth/register stores', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
     gatehouse = await createTestAppBehindProxy();
@@ -16,7 +16,7 @@ describe('POST /api/v1/oauth/register, what is kept', () => {
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 
-  it('keeps everything that means something here', async () => {
+  it('stores all known members', async () => {
     const answer = await post({
       ...BASE,
       grant_types: ['refresh_token', 'authorization_code'],
@@ -44,7 +44,7 @@ describe('POST /api/v1/oauth/register, what is kept', () => {
     expect(answer.body).not.toHaveProperty('contact');
   });
 
-  it('drops what is null, empty, unknown or not to be had, and shows it', async () => {
+  it('drops null, empty, unknown and unsupported members, as the response shows', async () => {
     const answer = await post({
       ...BASE,
       grant_types: ['authorization_code', 'implicit', 'client_credentials', 'password'],
@@ -116,7 +116,7 @@ describe('POST /api/v1/oauth/register, what is kept', () => {
     expect(answer.body.client_id).toBe((await post(BASE)).body.client_id);
   });
 
-  it('keeps the acceptable contacts, ten at most', async () => {
+  it('stores up to ten valid contacts', async () => {
     const some = await post({ ...BASE, contacts: ['a@example.com', 'b', ' c@example.com '] });
     expect(some.body.contacts).toEqual(['a@example.com', 'c@example.com']);
     const contacts = Array.from({ length: 12 }, (_, n) => `a${n}@example.com`);

@@ -25,7 +25,7 @@ describe('POST /api/v1/oauth/register', () => {
     const fresh = (name: string, more: object = {}) => ({ ...BASE, client_name: name, ...more });
     const secret = { token_endpoint_auth_method: 'client_secret_basic' };
 
-    it('refuses the sixth new client of an address within a minute, and makes nothing', async () => {
+    it('refuses the sixth new client of an address within a minute, and creates nothing', async () => {
       const address = freshAddress();
       const before = await countClients(gatehouse);
       const answers = await Promise.all(
@@ -57,7 +57,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(later.status).toBe(201);
     });
 
-    it('counts what is refused, and not what exists', async () => {
+    it('counts refused registrations, and not those of an existing client', async () => {
       const address = freshAddress();
       await post(fresh('Known'));
       for (let n = 0; n < 12; n += 1) {
@@ -88,7 +88,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(statuses).toEqual([...Array(5).fill(400), ...Array(7).fill(429)]);
     });
 
-    it('makes ten times as many clients a day for an address, at most', async () => {
+    it('admits ten times as many clients per address and day', async () => {
       const address = freshAddress();
       const before = await countClients(gatehouse);
       for (let minute = 0; minute < 10; minute += 1) {
@@ -112,7 +112,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(later.status).toBe(201);
     });
 
-    it('reads 600 registrations of an address a minute, also of what exists', async () => {
+    it('admits 600 registrations of an address per minute, existing clients included', async () => {
       const address = freshAddress();
       const statuses = new Map<number, number>();
       for (let round = 0; round < 70; round += 1) {
@@ -125,7 +125,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect((await post(fresh('Flooded'))).status).toBe(201);
     });
 
-    it('does not count what somebody else is just making', async () => {
+    it('does not count a client that a concurrent request creates', async () => {
       const address = freshAddress();
       const id = (await post(fresh('Made elsewhere'))).body.client_id as string;
       const elsewhere = gatehouse.dataSource.createQueryRunner();
@@ -153,7 +153,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(statuses).toEqual([201, 201, 201, 201, 201, 429]);
     });
 
-    it('admits all installations of the last new app, also at once', async () => {
+    it('admits all installations of the last new app, concurrent ones too', async () => {
       const address = freshAddress();
       for (let n = 0; n < 4; n += 1) await post(fresh(`Filling ${n}`), address);
       const answers = await Promise.all(
@@ -163,7 +163,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect((await post(fresh('The sixth'), address)).status).toBe(429);
     });
 
-    it('takes the addresses of one IPv6 network for one', async () => {
+    it('counts an IPv6 /64 as one address', async () => {
       const statuses: number[] = [];
       for (let n = 0; n < 6; n += 1) {
         statuses.push((await post(fresh(`Six ${n}`), `2001:db8:1:2:${n}::${n}`)).status);
@@ -187,7 +187,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(statuses.filter((status) => status === 201)).toHaveLength(expected);
     });
 
-    it('survives text that is not an address', async () => {
+    it('does not fail for invalid addresses', async () => {
       expect((await post(fresh('Odd'), `x${'y'.repeat(5000)}`)).status).toBe(201);
     });
   });

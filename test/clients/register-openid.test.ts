@@ -35,7 +35,7 @@ describe('POST /api/v1/oauth/register, for OpenID Connect', () => {
     expect(ids.size).toBe(2);
   });
 
-  it('keeps where users are sent after signing out, by the rules of redirects', async () => {
+  it('stores post_logout_redirect_uris, by the rules of redirect URIs', async () => {
     const uris = ['https://app.example.com/bye?a=%2F', 'http://127.0.0.1:8080/bye', 'myapp://bye/'];
     const answer = await post({ ...BASE, post_logout_redirect_uris: uris });
     expect(answer.body).toMatchObject({ post_logout_redirect_uris: uris });

@@ -38,7 +38,7 @@ describe('POST /api/v1/oauth/register', () => {
       ['16,300', Array(16_300).fill('')],
       ['thousands', Array.from({ length: 1500 }, (_, n) => `${REDIRECT}/${n}`)],
     ];
-    it.each(refused)('for %s, and nothing is kept', async (_what, redirect_uris) => {
+    it.each(refused)('for %s, and nothing is stored', async (_what, redirect_uris) => {
       const before = await countClients(gatehouse);
       const answer = await post({ ...BASE, redirect_uris });
 
@@ -61,13 +61,13 @@ describe('POST /api/v1/oauth/register', () => {
     [{ response_types: [7] }, 'response_types.0: must be a string'],
     [{ grant_types: Array(101).fill('x') }, 'grant_types: must have at most 100 entries'],
     [{ redirect_uris: [7] }, 'redirect_uris.0: must be a string'],
-  ])('says in our words what is wrong with %j', async (more, description) => {
+  ])('describes the fault of %j without quoting it', async (more, description) => {
     const answer = await post({ ...BASE, ...more });
     expect(answer.status).toBe(400);
     expect(answer.body.error_description).toBe(description);
   });
 
-  it('refuses to send users who signed out where it would send nobody', async () => {
+  it('applies the rules of redirect URIs to post_logout_redirect_uris', async () => {
     for (const uri of ['javascript:alert(1)', 'http://evil.example/', 'https://a.example/#f', 7]) {
       const answer = await post({ ...BASE, post_logout_redirect_uris: [uri] });
 
@@ -127,7 +127,7 @@ describe('POST /api/v1/oauth/register', () => {
       },
     );
 
-    it('for bytes that are not text, and lists that have no end', async () => {
+    it('for bytes that are not UTF-8, and for very long lists', async () => {
       const bytes = await gatehouse.http
         .post('/api/v1/oauth/register')
         .set('Content-Type', 'application/json')
@@ -142,7 +142,7 @@ describe('POST /api/v1/oauth/register', () => {
   });
 
   describe('405, 413 and 415', () => {
-    it('answers no other method', async () => {
+    it('answers 405 to other methods', async () => {
       const answer = await gatehouse.http.get('/api/v1/oauth/register');
 
       expect(answer.status).toBe(405);
@@ -150,7 +150,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(answer.body.error).toBe('invalid_request');
     });
 
-    it('reads 64 KiB at most', async () => {
+    it('answers 413 to more than 64 KiB', async () => {
       const answer = await post({ ...BASE, padding: 'x'.repeat(64 * 1024) });
 
       expect(answer.status).toBe(413);
@@ -161,7 +161,7 @@ describe('POST /api/v1/oauth/register', () => {
       'text/plain',
       'application/x-www-form-urlencoded',
       'application/json; charset=latin1',
-    ])('reads no %s', async (type) => {
+    ])('answers 415 to %s', async (type) => {
       const answer = await gatehouse.http
         .post('/api/v1/oauth/register')
         .set('Content-Type', type)

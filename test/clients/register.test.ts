@@ -19,7 +19,7 @@ describe('POST /api/v1/oauth/register', () => {
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 
   describe('201', () => {
-    it('makes a public client by default, with all that follows from what it says', async () => {
+    it('creates a public client by default, with all defaults', async () => {
       const before = Math.floor(Date.now() / 1000);
       const answer = await post({ ...BASE, client_name: ' My  App ' });
 
@@ -45,7 +45,7 @@ describe('POST /api/v1/oauth/register', () => {
     });
 
     it.each(['client_secret_basic', 'client_secret_post'])(
-      'makes a confidential client for %s, with a secret that does not expire',
+      'creates a confidential client for %s, with a secret that does not expire',
       async (token_endpoint_auth_method) => {
         const answer = await post({ ...BASE, token_endpoint_auth_method });
 
@@ -60,7 +60,7 @@ describe('POST /api/v1/oauth/register', () => {
       },
     );
 
-    it('makes another confidential client each time', async () => {
+    it('creates another confidential client each time', async () => {
       const body = { ...BASE, token_endpoint_auth_method: 'client_secret_post' };
       const [first, second] = [(await post(body)).body, (await post(body)).body];
 
@@ -69,7 +69,7 @@ describe('POST /api/v1/oauth/register', () => {
       }
     });
 
-    it('takes scopes of which none is left for none given', async () => {
+    it('treats scope as omitted if every scope was dropped', async () => {
       const answer = await post({ ...BASE, scope: 'mcp:tools introspect' });
 
       expect(answer.status).toBe(201);
@@ -93,7 +93,7 @@ describe('POST /api/v1/oauth/register', () => {
         'native',
       ],
       ['the device', ['http://127.0.0.1/', 'http://[::1]/'], 'An app on this device', 'native'],
-    ])('names a client that does not name itself by %s', async (_what, uris, name, type) => {
+    ])('names a client without client_name by %s', async (_what, uris, name, type) => {
       const expected = { client_name: name, application_type: type };
       const first = await post({ redirect_uris: uris });
       const second = await post({ redirect_uris: uris.toReversed(), client_name: '\u200b' });
@@ -102,14 +102,14 @@ describe('POST /api/v1/oauth/register', () => {
       expect(second.body.client_id).toBe(first.body.client_id);
     });
 
-    it('leaves out of names what cannot be seen', async () => {
+    it('removes invisible characters from names', async () => {
       const hidden = 'Cla\u202eude\u200b\u2066 \u00ad\u3164\ufeff \n De\u0007sk\u{e0041}top\u009b';
       const answer = await post({ ...BASE, client_name: hidden, software_id: 'a\u001b[2Jb' });
 
       expect(answer.body).toMatchObject({ client_name: 'Claude Desktop', software_id: 'a[2Jb' });
     });
 
-    it('takes names of 200 characters and ten redirects', async () => {
+    it('accepts names of 200 characters and ten redirect URIs', async () => {
       const redirect_uris = Array.from({ length: 10 }, (_, n) => `${REDIRECT}/${n}`);
       const answer = await post({ client_name: 'é'.repeat(200), redirect_uris });
 
@@ -117,7 +117,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(answer.body.redirect_uris).toEqual(redirect_uris);
     });
 
-    it('says in the audit log who came from where, once', async () => {
+    it('writes one audit entry with the address', async () => {
       const body = { ...BASE, client_name: 'Audited' };
       const address = freshAddress();
       const answer = await post(body, address);
@@ -198,7 +198,7 @@ describe('POST /api/v1/oauth/register', () => {
     },
   };
 
-  it.each(Object.entries(REAL_ONES))('registers %s as it introduces itself', async (_n, body) => {
+  it.each(Object.entries(REAL_ONES))('registers %s with its real metadata', async (_n, body) => {
     const answer = await post(body);
 
     expect(answer.status).toBe(201);
@@ -222,7 +222,7 @@ describe('POST /api/v1/oauth/register', () => {
     expect(answer.text).not.toContain('evil');
   });
 
-  it('answers 503 while the database is away, and says when to come back', async () => {
+  it('answers 503 with Retry-After while the database is unavailable', async () => {
     await gatehouse.database.lock();
     const answer = await post(BASE);
     await gatehouse.database.unlock();

@@ -61,7 +61,7 @@ describe('the secrets of clients', () => {
     expect(shared).toMatchObject({ secret_digest: null, registration_digest: null });
   });
 
-  it('outlive the key that they were made under, and move to the one that makes', async () => {
+  it('survive the removal of a secret key, and move to the current one', async () => {
     const newKey = 'a newer secret key that comes before the old one';
     const confidential = (await registerConfidential(gatehouse)).body;
     const { client_id, registration_access_token: token } = confidential;

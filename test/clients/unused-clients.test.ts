@@ -18,7 +18,7 @@ const app = (name: string) => ({
   redirect_uris: ['https://app.example.com/callback'],
 });
 
-describe('a client that was registered and never used', () => {
+describe('an unused client', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
     gatehouse = await createTestAppBehindProxy();
@@ -33,7 +33,7 @@ describe('a client that was registered and never used', () => {
     (await managing(gatehouse, client_id, registration_access_token).get()).status;
   const store = () => createClientStore(gatehouse.dataSource.manager);
 
-  it('is kept once it had a grant, or somebody decided about it', async () => {
+  it('is kept once it had a grant, or the operator or a tenant decided about it', async () => {
     const tenant = await gatehouse.createTenant('kept');
     const user = await createUser(gatehouse, [[tenant, 'manager']]);
     const make = async (name: string) => (await register(gatehouse, app(name))).body;
@@ -57,7 +57,7 @@ describe('a client that was registered and never used', () => {
     await gatehouse.database.shiftClock('0 days');
   });
 
-  it('is forgotten after 30 days, with its registration token', async () => {
+  it('is deleted after 30 days, with its registration token', async () => {
     const open = (await register(gatehouse, app('Open'))).body;
     const confidential = (await registerConfidential(gatehouse)).body;
 
@@ -73,7 +73,7 @@ describe('a client that was registered and never used', () => {
     expect(await statusOf(open)).toBe(200);
   });
 
-  it('is kept for 30 days more whenever it registers again', async () => {
+  it('is kept for another 30 days when it registers again', async () => {
     const first = (await register(gatehouse, app('Again'))).body;
     await cleanUpAfter(29);
     const again = (await register(gatehouse, app('Again'))).body;
@@ -85,7 +85,7 @@ describe('a client that was registered and never used', () => {
     await gatehouse.database.shiftClock('0 days');
   });
 
-  it('is made again if it is forgotten while it registers', async () => {
+  it('is created again if cleanup deletes it while it registers', async () => {
     const first = (await register(gatehouse, app('Raced'))).body;
     await gatehouse.database.shiftClock('31 days');
     const cleaner = gatehouse.dataSource.createQueryRunner();
@@ -107,7 +107,7 @@ describe('a client that was registered and never used', () => {
     await gatehouse.database.shiftClock('0 days');
   });
 
-  it('is found by an index, however many are kept', async () => {
+  it('is found by an index', async () => {
     await gatehouse.database.query(
       `INSERT INTO clients (id, name, metadata, unused_since) SELECT 'cli_' || n, 'x', '{}',
          CASE WHEN n % 2 = 0 THEN gatehouse_now() - interval '31 days' END

@@ -42,17 +42,17 @@ describe('misspelled settings', () => {
     expect(meantBy(name)).toBe(meant);
   });
 
-  it('finds a setting of its own never misspelled, whatever it is set to', () => {
+  it('never reports a setting itself', () => {
     const env = { PORT: '1', SECRET_KEYS: '', SECRET_KEYS_FILE: 'x', TRUST_PROXY: 'wrong' };
     expect(misspelledSettings(env)).toEqual([]);
   });
 
-  it('finds nothing among the variables of shells, package managers, runners and platforms', () => {
+  it('reports no variable of shells, package managers, runners and platforms', () => {
     const env = Object.fromEntries(USUAL_VARIABLES.map((name) => [name, 'anything']));
     expect(misspelledSettings(env)).toEqual([]);
   });
 
-  it('stands beside the faults of a configuration that cannot start', () => {
+  it('are reported beside the faults of the configuration', () => {
     const refusal = () => readConfig({ NODE_ENV: 'production', SECRET_KEY: KEY }, '/srv');
     expect(refusal).toThrow('SECRET_KEYS is required in production');
     expect(refusal).toThrow(/\. SECRET_KEY is not read: did you mean SECRET_KEYS\?$/);
@@ -66,7 +66,7 @@ describe('NODE_ENV', () => {
   });
 
   it.each(['prod', 'Production', 'PRODUCTION', 'production ', 'staging', 'dev', 'live', ' '])(
-    'is refused as "%s": protections of production must not be off by mistake',
+    'refuses "%s", so that production protections are not off by mistake',
     (NODE_ENV) => {
       expect(() => readConfig({ NODE_ENV }, '/srv')).toThrow(
         'NODE_ENV must be one of development, test, production',

@@ -33,7 +33,7 @@ describe('secrets by file', () => {
     return 'none';
   }
 
-  it('are read for every secret setting, without the newline that editors leave', async () => {
+  it('are read for every secret setting, without a trailing newline', async () => {
     const config = readConfig(
       {
         NODE_ENV: 'production',
@@ -53,12 +53,12 @@ describe('secrets by file', () => {
     expect(Object.keys(config).filter((name) => name.endsWith('_FILE'))).toEqual([]);
   });
 
-  it('may hold secret keys one a line, and a byte order mark', async () => {
+  it('may contain one secret key per line, and a byte order mark', async () => {
     const SECRET_KEYS_FILE = await file(`\uFEFF${KEY}\n${OTHER}\n`);
     expect(readConfig({ SECRET_KEYS_FILE }, folder).SECRET_KEYS).toEqual([KEY, OTHER]);
   });
 
-  it('may be named relative to the working directory, by a link or a pipe, and be as strict as 0400', async () => {
+  it('may be a relative path, a link or a pipe, with mode 0400', async () => {
     await writeFile(join(folder, 'keys'), KEY);
     await chmod(join(folder, 'keys'), 0o400);
     await symlink('keys', join(folder, 'link'));
@@ -79,7 +79,7 @@ describe('secrets by file', () => {
   });
 
   it.each(['DATABASE_URL', 'SECRET_KEYS', 'ADMIN_PASSWORD'])(
-    'are refused for %s where the variable is set too',
+    'are refused for %s if the variable is set too',
     async (name) => {
       const value = { DATABASE_URL: URL, SECRET_KEYS: KEY, ADMIN_PASSWORD: 'correct horse' }[name];
       const env = { SECRET_KEYS: KEY, [name]: value ?? '', [`${name}_FILE`]: await file('x') };
@@ -98,7 +98,7 @@ describe('secrets by file', () => {
     ['is not text', () => file(Buffer.alloc(40, 0xff))],
     ['never ends', async () => '/dev/zero'],
     ['is a loop of links', async () => makeLoop()],
-  ])('fail in one sentence where the file %s', async (_case, make) => {
+  ])('fail in one sentence if the file %s', async (_case, make) => {
     for (const name of ['SECRET_KEYS', 'DATABASE_URL', 'ADMIN_PASSWORD']) {
       const path = await make();
       const fault = faultOf({
@@ -113,7 +113,7 @@ describe('secrets by file', () => {
     }
   });
 
-  it('name the file beside the setting where the value is wrong, and never show it', async () => {
+  it('name the file setting for an invalid value, and never show the value', async () => {
     const fault = faultOf({
       NODE_ENV: 'production',
       ISSUER: 'https://auth.example.com',
@@ -134,7 +134,7 @@ describe('secrets by file', () => {
     return loop;
   }
 
-  it('are required like the variables they stand for', async () => {
+  it('are required like their variables', async () => {
     const DATABASE_URL_FILE = await file(URL);
     expect(faultOf({ DATABASE_URL_FILE })).toContain('SECRET_KEYS is required with DATABASE_URL');
     expect(faultOf({ DATABASE_URL_FILE, SECRET_KEYS: KEY })).toBe('none');

@@ -47,7 +47,7 @@ describe('replacing a password', () => {
     return postForm(browser, new URL(url, gatehouse.config.ISSUER).pathname, fields);
   }
 
-  it('ends a login for an app that was not gone through with', async () => {
+  it('ends a pending login for an app', async () => {
     const { client_id } = await registerClient(gatehouse);
     const { challenge } = createPkce();
     const answer = await submit(

@@ -59,8 +59,8 @@ const NOT_OURS = [
   `/settings/${'x'.repeat(600)}`,
 ];
 
-describe('the way back', () => {
-  it.each(OURS)('leads to a page of ours: %s', (path) => {
+describe('the return path', () => {
+  it.each(OURS)('leads to a page: %s', (path) => {
     expect(returnPath(path)).toBe(path);
   });
 
@@ -68,7 +68,7 @@ describe('the way back', () => {
     expect(returnPath(path)).toBeUndefined();
   });
 
-  it('never leads away, whatever it is made of', () => {
+  it('never leads to another origin', () => {
     const part = fc.constantFrom(
       ...['/settings/', '/device', '/', '\\', '..', '.', '%2e', '%2F', '//', '@', '?', '#', ':'],
       ...['evil.example', 'tokens', 'https:', '\n', '\t', '\0', ' ', '&', '=', ';', 'é'],
@@ -94,7 +94,7 @@ describe('the way back', () => {
   });
 });
 
-describe('a login page with a way back of somebody else’s making', () => {
+describe('a login page with a forged return path', () => {
   let gatehouse: TestApp;
   let user: TestUser;
   beforeAll(async () => {
@@ -103,7 +103,7 @@ describe('a login page with a way back of somebody else’s making', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it.each(NOT_OURS)('leads to the settings all the same: %j', async (returnTo) => {
+  it.each(NOT_OURS)('leads to the settings instead: %j', async (returnTo) => {
     const browser = newBrowser(gatehouse);
     const page = await signIn(browser, user, { returnTo });
     expect(page.url).toBe(`${gatehouse.config.ISSUER}/settings/tokens`);
@@ -112,7 +112,7 @@ describe('a login page with a way back of somebody else’s making', () => {
     ).not.toContain('return_to');
   });
 
-  it('that is given twice is refused', async () => {
+  it('refuses a repeated return path', async () => {
     const page = await newBrowser(gatehouse).open(
       '/login?return_to=/settings/tokens&return_to=//evil.example',
     );

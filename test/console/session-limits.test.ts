@@ -58,7 +58,7 @@ const living = async () => {
 };
 
 describe('personal tokens', () => {
-  it('are at most a hundred that live, of an account in a tenant', async () => {
+  it('are limited to a hundred active ones per account and tenant', async () => {
     await addTokens(99);
     await addTokens(50, { expired: true });
     const { call } = await signedIn();
@@ -78,7 +78,7 @@ describe('personal tokens', () => {
     expect((await call('POST', TOKENS, NEW)).status).toBe(201);
   });
 
-  it('are not more when they are created at once, in two sessions', async () => {
+  it('stay within the limit when two sessions create them at once', async () => {
     await addTokens(95);
     const [first, second] = [await signedIn(), await signedIn()];
     const answers = await Promise.all(
@@ -91,7 +91,7 @@ describe('personal tokens', () => {
     expect(await living()).toBe(100);
   });
 
-  it('are refused on their page with the reason, and what was typed is kept', async () => {
+  it('are refused on their page with the reason, and the form keeps its values', async () => {
     await addTokens(100);
     const { browser, csrf } = await signedIn();
     const fields = { csrf, name: 'My laptop', access: 'read', expires: '90' };
@@ -102,7 +102,7 @@ describe('personal tokens', () => {
     expect(main).toContain('value="My laptop"');
   });
 
-  it('are created at most three hundred times a day, revoked ones included', async () => {
+  it('are limited to three hundred creations per day, revoked ones included', async () => {
     await addTokens(299, { expired: true, age: '1 hour' });
     const { call } = await signedIn();
     expect((await call('POST', TOKENS, NEW)).status).toBe(201);

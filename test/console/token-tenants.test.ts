@@ -26,12 +26,12 @@ describe('the tenant of the page', () => {
     );
   });
 
-  it('offers no choice where there is only one', async () => {
+  it('is not a choice if there is only one', async () => {
     const { html } = await (await setting.signedIn()).browser.open(PAGE);
     expect(html).not.toContain('<nav');
   });
 
-  it('has to be named where something is made', async () => {
+  it('must be named by a form that creates a token', async () => {
     const { browser, csrf } = await setting.signedIn(setting.both);
     const answer = await postForm(browser, PAGE, { csrf, ...NEW });
     expect(answer.status).toBe(400);
@@ -56,7 +56,7 @@ describe('the tenant of the page', () => {
     expect(await setting.stored()).toEqual([]);
   });
 
-  it('is refused to an account without a tenant, which can still sign out', async () => {
+  it('is absent for a user without a tenant, who can still sign out', async () => {
     const page = await signIn(
       newBrowser(setting.gatehouse),
       await createUser(setting.gatehouse, []),
@@ -74,27 +74,30 @@ describe('another site', () => {
     ['with two tokens', { csrf: 'twice' }, {}],
     ['with ours, as if it had leaked', { csrf: 'ours' }, { Origin: 'https://evil.example' }],
     ['from a sibling domain', { csrf: 'ours' }, { 'Sec-Fetch-Site': 'same-site' }],
-  ])('makes and revokes nothing: %s', async (_how, { csrf: which }: { csrf?: string }, headers) => {
-    const me = await setting.signedIn();
-    const other = await setting.signedIn(setting.both);
-    const secret = (await setting.create(me)).secret;
-    const [row] = await setting.stored();
-    const tokens = { foreign: other.csrf, ours: me.csrf, twice: [me.csrf, me.csrf] };
-    const csrf = which === undefined ? [] : tokens[which as keyof typeof tokens];
-    const revoke = `${PAGE}/${row?.id}/revoke?tenant=acme`;
-    for (const [path, fields] of [
-      [`${PAGE}?tenant=acme`, NEW],
-      [revoke, {}],
-    ] as const) {
-      const answer = await postForm(me.browser, path, { ...fields, csrf }, headers);
-      expect(answer.status).toBe(403);
-      expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
-    }
-    expect(await setting.stored()).toHaveLength(1);
-    expect(await setting.statusOf(secret)).toBe(200);
-  });
+  ])(
+    'creates and revokes nothing: %s',
+    async (_how, { csrf: which }: { csrf?: string }, headers) => {
+      const me = await setting.signedIn();
+      const other = await setting.signedIn(setting.both);
+      const secret = (await setting.create(me)).secret;
+      const [row] = await setting.stored();
+      const tokens = { foreign: other.csrf, ours: me.csrf, twice: [me.csrf, me.csrf] };
+      const csrf = which === undefined ? [] : tokens[which as keyof typeof tokens];
+      const revoke = `${PAGE}/${row?.id}/revoke?tenant=acme`;
+      for (const [path, fields] of [
+        [`${PAGE}?tenant=acme`, NEW],
+        [revoke, {}],
+      ] as const) {
+        const answer = await postForm(me.browser, path, { ...fields, csrf }, headers);
+        expect(answer.status).toBe(403);
+        expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
+      }
+      expect(await setting.stored()).toHaveLength(1);
+      expect(await setting.statusOf(secret)).toBe(200);
+    },
+  );
 
-  it('has its own words in no page, however it got them into a name', async () => {
+  it('cannot inject markup through a name', async () => {
     const name = `</title></style></bdi>'"><script>alert(1)</script><img src=x>`;
     const me = await setting.signedIn();
     const made = await setting.create(me, { name });

@@ -63,26 +63,29 @@ const ONCE = { grants: 1, consents: 1, entries: 1, codes: 1 };
 const NEVER = { grants: 0, consents: 0, entries: 0, codes: 0 };
 
 describe('a decision', () => {
-  it.each([1, 2, 3, 4, 5, 6])('is one, where "Allow" races "Cancel": round %i', async () => {
-    const page = await openConsent();
-    const answers = await Promise.all([
-      send(page, approval()),
-      send(page, { ...approval(), decision: 'deny' }),
-      send(page, approval()),
-      send(page, { ...approval(), decision: 'deny' }),
-    ]);
-    expect(answers.map(({ status }) => status)).toEqual([303, 303, 303, 303]);
-    const told = await Promise.all(answers.map((answer) => browser.request(locationOf(answer))));
-    expect(new Set(told.map(locationOf)).size).toBe(1);
-    const outcome = new URL(locationOf(told[0] as Response));
-    expect(outcome.href).toMatch(/^https:\/\/app\.example\.com\/callback\?(code|error)=/);
-    const hasCode = outcome.searchParams.has('code');
-    expect(await counts()).toEqual(hasCode ? ONCE : NEVER);
-    expect(outcome.searchParams.get('error')).toBe(hasCode ? null : 'access_denied');
-    // A consent is remembered exactly if it was given.
-    const again = new URL((await begin()).url);
-    expect(again.searchParams.has('code')).toBe(hasCode);
-  });
+  it.each([1, 2, 3, 4, 5, 6])(
+    'takes effect once where "Allow" races "Cancel": round %i',
+    async () => {
+      const page = await openConsent();
+      const answers = await Promise.all([
+        send(page, approval()),
+        send(page, { ...approval(), decision: 'deny' }),
+        send(page, approval()),
+        send(page, { ...approval(), decision: 'deny' }),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual([303, 303, 303, 303]);
+      const told = await Promise.all(answers.map((answer) => browser.request(locationOf(answer))));
+      expect(new Set(told.map(locationOf)).size).toBe(1);
+      const outcome = new URL(locationOf(told[0] as Response));
+      expect(outcome.href).toMatch(/^https:\/\/app\.example\.com\/callback\?(code|error)=/);
+      const hasCode = outcome.searchParams.has('code');
+      expect(await counts()).toEqual(hasCode ? ONCE : NEVER);
+      expect(outcome.searchParams.get('error')).toBe(hasCode ? null : 'access_denied');
+      // A consent is remembered exactly if it was given.
+      const again = new URL((await begin()).url);
+      expect(again.searchParams.has('code')).toBe(hasCode);
+    },
+  );
 
   it.each([
     ['approve', 'deny', ONCE],
@@ -99,7 +102,7 @@ describe('a decision', () => {
     expect(await counts()).toEqual(expected);
   });
 
-  it('gives one code, however often and however fast it is resumed', async () => {
+  it('issues one code for repeated and concurrent resumes', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     const told = await Promise.all(Array.from({ length: 8 }, () => browser.request(resume)));
@@ -118,11 +121,11 @@ describe('a decision', () => {
     }
   });
 
-  it('gives a code that works, and the same browser stays signed in', async () => {
+  it('issues a valid code, and the browser stays signed in', async () => {
     const { verifier, challenge } = createPkce();
     const page = await openConsent({ code_challenge: challenge });
     const resume = locationOf(await send(page, approval()));
-    // As if the first answers were lost with their cookies.
+    // The first responses were lost, with their cookies.
     const before = [...browser.cookies];
     await browser.request(resume);
     browser.cookies.clear();
@@ -143,7 +146,7 @@ describe('a decision', () => {
     expect(await counts()).toMatchObject({ grants: 1, consents: 1 });
   });
 
-  it('is not given again when its code has expired, nor by the Back button', async () => {
+  it('is not repeated once its code has expired, nor by the Back button', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     await browser.request(resume);
@@ -163,7 +166,7 @@ describe('a decision', () => {
     expect(await counts()).toEqual(ONCE);
   });
 
-  it('is undone as a whole where its code cannot be stored, and can be repeated', async () => {
+  it('is rolled back if its code cannot be stored, and can be repeated', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     const { database } = gatehouse;
@@ -182,7 +185,7 @@ describe('a decision', () => {
     expect(await counts()).toEqual(ONCE);
   });
 
-  it('leaves no grant and no consent where its result cannot be stored', async () => {
+  it('leaves no grant and no consent if its result cannot be stored', async () => {
     const page = await openConsent();
     const { database } = gatehouse;
     await database.query(
@@ -201,7 +204,7 @@ describe('a decision', () => {
 describe('a choice of a tenant', () => {
   const choose = (page: BrowserStop) => send(page, { tenant_id: other.id });
 
-  it('that is sent twice gives one grant where consent is remembered', async () => {
+  it('that is sent twice creates one grant where consent is remembered', async () => {
     user = await createUser(gatehouse, [
       [acme, 'manager'],
       [other, 'manager'],
@@ -246,7 +249,7 @@ describe('a login', () => {
     expect(await counts()).toEqual(ONCE);
   });
 
-  it('of another account is not answered with what the first one came to', async () => {
+  it('of another account does not get the response of the first one', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await begin();
     await browser.request(locationOf(await send(page, credentials())));
@@ -255,7 +258,7 @@ describe('a login', () => {
     expect(await answer.text()).not.toContain(user.email);
   });
 
-  it('continues where its answer was lost, with the session that belongs to it', async () => {
+  it('continues with its session after a lost response', async () => {
     const page = await begin();
     const resume = locationOf(await send(page, credentials()));
     const lost = copyOf(browser, gatehouse);
@@ -266,7 +269,7 @@ describe('a login', () => {
     expect(done.url).toContain('code=bwp_ac_');
   });
 
-  it('does not bring back a session that has ended, nor replaces one that began since', async () => {
+  it('does not restore a session that has ended, nor replace a newer one', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await begin();
     const resume = locationOf(await send(page, credentials()));

@@ -64,7 +64,7 @@ describe('an attacker', () => {
     return of.request(url, { method: 'POST', headers: { ...type, ...headers }, body });
   };
 
-  describe('who lies about the host', () => {
+  describe('with a forged host', () => {
     const lies = [
       ['Host', 'evil.example'],
       ['X-Forwarded-Host', 'evil.example'],
@@ -102,8 +102,8 @@ describe('an attacker', () => {
     });
   });
 
-  describe('with a client of their own', () => {
-    it('gets nobody redirected who has not signed in', async () => {
+  describe('with a registered client', () => {
+    it('cannot redirect an anonymous browser', async () => {
       const evil = await registerClient(gatehouse, { redirect_uris: ['https://evil.example/x'] });
       const base = { client_id: evil.client_id, redirect_uri: 'https://evil.example/x' };
       for (const more of [{}, { scope: 'x' }, { response_type: 'x' }, { code_challenge: '' }]) {
@@ -114,7 +114,7 @@ describe('an attacker', () => {
       }
     });
 
-    it('cannot redeem the code of another', async () => {
+    it('cannot redeem another client’s code', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       const evil = await registerClient(gatehouse);
       const { verifier } = createPkce();
@@ -129,7 +129,7 @@ describe('an attacker', () => {
       expect((await post(gatehouse, 'token', form)).status).toBe(200);
     });
 
-    it('cannot write into our pages', async () => {
+    it('cannot inject markup into pages', async () => {
       const script = `"><script>alert(1)</script><img src=x onerror=alert(1)>`;
       client = await registerClient(gatehouse, {
         client_name: script,
@@ -147,8 +147,8 @@ describe('an attacker', () => {
     });
   });
 
-  describe('who frames our pages', () => {
-    it('is refused by every one of them', async () => {
+  describe('who frames pages', () => {
+    it('is refused by every page', async () => {
       const login = await browser.open(urlFor());
       const refused = await browser.submit(login, { ...credentials(), password: 'wrong' });
       const consent = await browser.submit(login, credentials());
@@ -168,7 +168,7 @@ describe('an attacker', () => {
         expect(headers.get('X-Content-Type-Options')).toBe('nosniff');
         expect(headers.get('Cache-Control')).toContain('no-store');
       }
-      // Browsers hold every redirect that follows a form to the directive, also the client's own.
+      // Browsers apply form-action to every redirect that follows a form, including the client's own.
       for (const { headers } of [login, refused, consent]) {
         expect(headers.get('Content-Security-Policy')).not.toContain('form-action');
       }
@@ -198,7 +198,7 @@ describe('an attacker', () => {
       expect(await grants()).toBe(before);
     });
 
-    it('with the token of their own browser is refused', async () => {
+    it('with the CSRF token of another browser is refused', async () => {
       const theirs = createBrowser({ origin: gatehouse.origin, issuer });
       const own = readForm((await theirs.open(urlFor())).html);
       const csrf = own.hidden.find(([name]) => name === 'csrf')?.[1] ?? '';
@@ -207,8 +207,8 @@ describe('an attacker', () => {
     });
   });
 
-  describe('with an address of somebody else', () => {
-    it('sees nothing of their sign-in and consent', async () => {
+  describe('with the path of another browser’s authorization', () => {
+    it('sees neither sign-in nor consent page', async () => {
       const login = await browser.open(urlFor());
       const consent = await browser.submit(login, credentials());
       const theirs = createBrowser({ origin: gatehouse.origin, issuer });
@@ -230,7 +230,7 @@ describe('an attacker', () => {
       expect(await grants()).toBe(before);
     });
 
-    it('cannot have a page decided by who signed in since', async () => {
+    it('cannot have a page decided by an account that signed in since', async () => {
       const page = await openConsent(browser);
       const stop = await browser.open(urlFor({ prompt: 'login' }));
       await browser.submit(stop, { email: mallory.email, password: PASSWORD });
@@ -245,7 +245,7 @@ describe('an attacker', () => {
     const session = () =>
       [...browser.cookies].find(([name]) => /^(__Host-)?gatehouse_session /.test(name));
 
-    it('does not learn the session of who signs in with them', async () => {
+    it('does not share the session of a user who signs in with them', async () => {
       const login = await browser.open(urlFor());
       const planted = session()?.[1];
       await browser.submit(login, credentials());
@@ -258,7 +258,7 @@ describe('an attacker', () => {
       expect(new URL((await theirs.open(urlFor())).url).pathname).toMatch(/^\/login/);
     });
 
-    it('is not believed without our signature', async () => {
+    it('is refused without a valid signature', async () => {
       await authorize(gatehouse, { client, user, browser });
       const theirs = createBrowser({ origin: gatehouse.origin, issuer });
       for (const [name, value] of browser.cookies) {
@@ -267,7 +267,7 @@ describe('an attacker', () => {
       expect(new URL((await theirs.open(urlFor())).url).pathname).toMatch(/^\/login/);
     });
 
-    it('gets cookies that no script and no other site can use', async () => {
+    it('cannot use the cookies from scripts or other sites', async () => {
       const answer = await browser.request(urlFor());
       const login = await browser.request(answer.headers.get('Location') ?? '');
       const lines = [...answer.headers.getSetCookie(), ...login.headers.getSetCookie()];
@@ -277,7 +277,7 @@ describe('an attacker', () => {
     });
   });
 
-  it('finds no secret in any address of ours, nor in the log', async () => {
+  it('finds no secret in any URL, nor in the log', async () => {
     const address = freshAddress();
     const form = await getCodeForm(gatehouse, { client, user });
     await post(gatehouse, 'token', form, { 'X-Forwarded-For': address });

@@ -16,7 +16,7 @@ import {
   type TestUser,
 } from '../support/oauth.js';
 
-/** Requests that cannot be answered although client and redirect are good, and what is said of them. */
+/** Invalid requests with a valid client and redirect URI, and their errors. */
 const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = [
   ['without PKCE', { code_challenge: '', code_challenge_method: '' }, 'invalid_request'],
   ['without a PKCE method', { code_challenge_method: '' }, 'invalid_request'],
@@ -100,16 +100,16 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
   }
 
   describe.each(REFUSED)('a request %s', (_name, parameters, error) => {
-    it('is a page before anybody has signed in', () =>
+    it('shows a page before the user has signed in', () =>
       expectPage(stranger(), urlFor(parameters), error));
 
-    it('is told to the client once somebody has', async () => {
+    it('redirects the error to the client once the user has signed in', async () => {
       await expectRedirect(signedIn, urlFor(parameters), error);
       await expectRedirect(signedIn, urlFor(parameters, confidential), error);
     });
   });
 
-  describe('a request that cannot be trusted', () => {
+  describe('a request without a trusted redirect URI', () => {
     it.each([
       ['an unknown client', { client_id: 'cli_00000000000000000000000000000000' }],
       ['text that is not a client id', { client_id: '../<script>' }],
@@ -133,7 +133,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
       }
     });
 
-    it('is a page for parameters that are given twice', async () => {
+    it('shows a page for repeated parameters', async () => {
       for (const name of ['client_id', 'redirect_uri', 'state', 'scope', 'response_type']) {
         const url = `${urlFor({})}&${name}=x`;
         const stop = await stranger().open(url);
@@ -141,7 +141,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
       }
     });
 
-    it('is a page also for programs', async () => {
+    it('shows a page to programs too', async () => {
       const headers = { Accept: 'application/json' };
       const target = gatehouse.origin + new URL(urlFor({ client_id: 'cli_x' })).search;
       const url = target.replace('?', '/api/v1/oauth/authorize?');
@@ -152,16 +152,16 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
   });
 
   describe('prompt=none', () => {
-    it('is answered to the client before anybody has signed in', async () => {
+    it('redirects the error to the client before the user has signed in', async () => {
       await expectRedirect(stranger(), urlFor({ prompt: 'none' }), 'login_required');
     });
 
-    it('says that consent is missing', async () => {
+    it('answers consent_required without consent', async () => {
       const fresh = await registerClient(gatehouse);
       await expectRedirect(signedIn, urlFor({ prompt: 'none' }, fresh), 'consent_required');
     });
 
-    it('says that the sign-in is too old', async () => {
+    it('answers login_required for a sign-in older than max_age', async () => {
       await gatehouse.database.query('SELECT pg_sleep(2.1)');
       await expectRedirect(
         signedIn,
@@ -170,7 +170,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
       );
     });
 
-    it('gives a code where consent is remembered', async () => {
+    it('issues a code where consent is remembered', async () => {
       const { searchParams } = new URL((await signedIn.open(urlFor({ prompt: 'none' }))).url);
       expect(Object.fromEntries(searchParams)).toEqual({
         code: expect.stringMatching(/^bwp_ac_[0-9A-Za-z]{49}$/),
@@ -180,8 +180,8 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
     });
   });
 
-  describe('PAR and other ways around', () => {
-    it('are not there', async () => {
+  describe('PAR and request objects', () => {
+    it('are not supported', async () => {
       for (const path of ['request', 'par', 'session/end', 'token/introspection', 'me']) {
         const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/${path}`);
         expect({ path, status: answer.status }).toEqual({ path, status: 404 });

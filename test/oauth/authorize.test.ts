@@ -57,7 +57,7 @@ describe('GET /api/v1/oauth/authorize', () => {
     authorize(gatehouse, { client, user, browser, parameters });
 
   describe('302', () => {
-    it('answers with a code, who answers, and the state to the letter', async () => {
+    it('answers with code, iss and the exact state', async () => {
       const state = `a b+c&d=e#%25"<é'`;
       const { origin, pathname, searchParams, hash } = await pass({ state });
       expect({ to: origin + pathname, hash, ...Object.fromEntries(searchParams) }).toEqual({
@@ -69,14 +69,14 @@ describe('GET /api/v1/oauth/authorize', () => {
       });
     });
 
-    it('sends nothing that was not asked for', async () => {
+    it('sends no state that was not requested', async () => {
       expect([...(await pass({ state: '' })).searchParams.keys()].toSorted()).toEqual([
         'code',
         'iss',
       ]);
     });
 
-    it('says that the user denied it', async () => {
+    it('answers access_denied when the user denies', async () => {
       const stop = await browser.submit(await signIn(), { decision: 'deny' });
       expect(Object.fromEntries(new URL(stop.url).searchParams)).toEqual({
         error: 'access_denied',
@@ -87,7 +87,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(pathOf(await browser.open(urlFor()))).toBe('consent');
     });
 
-    it('answers a form as well', async () => {
+    it('answers a POST request too', async () => {
       const answer = await browser.request(`${issuer}/api/v1/oauth/authorize`, {
         method: 'POST',
         headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
@@ -106,7 +106,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(searchParams.get('code')).toMatch(/^bwp_ac_/);
     });
 
-    it('answers any port of a loopback redirect, and apps', async () => {
+    it('redirects to any port on loopback, and to private-use schemes', async () => {
       const uris = ['http://127.0.0.1:4000/cb', 'http://[::1]/cb', 'cursor://cb/x'];
       client = await registerClient(gatehouse, { redirect_uris: uris });
       for (const redirect_uri of [
@@ -121,7 +121,7 @@ describe('GET /api/v1/oauth/authorize', () => {
   });
 
   describe('prompt', () => {
-    it('login asks for the password again', async () => {
+    it('login prompts for the password', async () => {
       await pass();
       const stop = await browser.open(urlFor({ prompt: 'login' }));
       expect(pathOf(stop)).toBe('login');
@@ -129,7 +129,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(new URL(next.url).searchParams.get('code')).toMatch(/^bwp_ac_/);
     });
 
-    it('select_account lets somebody else sign in', async () => {
+    it('select_account lets another account sign in', async () => {
       await pass();
       const other = await createUser(gatehouse, [[tenant, 'viewer']]);
       const stop = await browser.open(urlFor({ prompt: 'select_account' }));
@@ -171,7 +171,7 @@ describe('GET /api/v1/oauth/authorize', () => {
   });
 
   describe('scope', () => {
-    it('drops what is not for OAuth, or beyond the role', async () => {
+    it('drops scopes that are not for OAuth, or beyond the role', async () => {
       const viewer = await createUser(gatehouse, [[tenant, 'viewer']]);
       const scope = '  leads:read   contacts:read contacts:write api_keys:manage introspect ';
       const form = await getCodeForm(gatehouse, { client, user: viewer, parameters: { scope } });
@@ -179,13 +179,13 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(await answer.json()).toMatchObject({ scope: 'contacts:read leads:read' });
     });
 
-    it('is all reading, with offline_access, if it is omitted', async () => {
+    it('defaults to all reads and offline_access', async () => {
       const { scope } = await getTokens(gatehouse, { client, user, parameters: { scope: '' } });
       expect(scope.split(' ').filter((name) => name.endsWith(':read'))).toHaveLength(10);
       expect(scope).toContain('offline_access');
     });
 
-    it('is what was registered, at most', async () => {
+    it('is limited to the registered scopes', async () => {
       client = await registerClient(gatehouse, { scope: 'contacts:read leads:read' });
       const ask = async (scope: string) =>
         (await getTokens(gatehouse, { client, user, parameters: { scope } })).scope;
@@ -198,7 +198,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(searchParams.get('state')).toBe('some-state');
     });
 
-    it('ends in access_denied where nothing of it is left', async () => {
+    it('answers access_denied if no scope is left', async () => {
       const viewer = await createUser(gatehouse, [[tenant, 'viewer']]);
       for (const scope of ['contacts:write', 'api_keys:manage']) {
         const { searchParams } = await authorize(gatehouse, {
@@ -216,7 +216,7 @@ describe('GET /api/v1/oauth/authorize', () => {
       expect(unticked.searchParams.get('error')).toBe('access_denied');
     });
 
-    it('is shown ticked, and is what was left ticked of what was offered', async () => {
+    it('is offered ticked, and grants the ticked ones', async () => {
       const form = readForm((await signIn({ scope: 'contacts:read leads:read' })).html);
       expect(form.boxes).toEqual(['contacts:read', 'leads:read']);
       expect(form.ticked).toEqual(form.boxes);

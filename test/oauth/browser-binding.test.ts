@@ -94,8 +94,8 @@ const NO_COOKIE =
   'Your browser has to accept cookies from this site. Allow them, then go back to the app and start again.';
 const OF_ANOTHER = 'was started in another browser. Go back to the app and start again.';
 
-describe('a browser with cookies that another host has set', () => {
-  it('signs nobody in for the one who set them', async () => {
+describe('a browser with cookies set by another host', () => {
+  it('does not sign a user in to the attacker’s authorization', async () => {
     const login = await begin(his);
     const uid = uidOf(login);
     const own = await begin(hers);
@@ -113,7 +113,7 @@ describe('a browser with cookies that another host has set', () => {
     expect((await signIn(his, login, mallory)).html).toContain(mallory.email);
   });
 
-  it('is not signed in as the one who set them', async () => {
+  it('is not signed in as the attacker', async () => {
     const login = await begin(his);
     const uid = uidOf(login);
     expect((await sendSignIn(his, login, mallory)).status).toBe(303);
@@ -126,7 +126,7 @@ describe('a browser with cookies that another host has set', () => {
     expect(answer.headers.get('Location')).toMatch(/^\/consent\//);
   });
 
-  it('is not given an answer again that another browser was given', async () => {
+  it('does not get the response of another browser', async () => {
     const login = await begin(his);
     const uid = uidOf(login);
     await signIn(his, login, mallory);
@@ -135,23 +135,26 @@ describe('a browser with cookies that another host has set', () => {
     await expectRefused(await hers.request(`${AUTHORIZE}/${uid}`), OF_ANOTHER);
   });
 
-  it.each(['consent', 'choice of a tenant'])('sees and answers no %s of theirs', async (page) => {
-    const choice = await signIn(his, await begin(his), mallory);
-    const tenantId = tenants[0]?.id ?? '';
-    const asked = page === 'consent' ? await his.submit(choice, { tenant_id: tenantId }) : choice;
-    const own = await signIn(hers, await begin(hers), victim);
-    plant(his, hers, uidOf(asked));
-    const fields = page === 'consent' ? { decision: 'approve', scope: 'contacts:read' } : {};
+  it.each(['consent', 'choice of a tenant'])(
+    'neither sees nor answers the attacker’s %s',
+    async (page) => {
+      const choice = await signIn(his, await begin(his), mallory);
+      const tenantId = tenants[0]?.id ?? '';
+      const asked = page === 'consent' ? await his.submit(choice, { tenant_id: tenantId }) : choice;
+      const own = await signIn(hers, await begin(hers), victim);
+      plant(his, hers, uidOf(asked));
+      const fields = page === 'consent' ? { decision: 'approve', scope: 'contacts:read' } : {};
 
-    const { pathname, search } = new URL(asked.url);
-    await expectRefused(await hers.request(pathname + search), OF_ANOTHER);
-    const form = { csrf: csrfOfForm(own), tenant_id: tenantId, ...fields };
-    await expectRefused(await postForm(hers, pathname, form), OF_ANOTHER);
-    const done = await his.submit(asked, { tenant_id: tenantId, ...fields });
-    expect(done.status).toBeLessThan(400);
-  });
+      const { pathname, search } = new URL(asked.url);
+      await expectRefused(await hers.request(pathname + search), OF_ANOTHER);
+      const form = { csrf: csrfOfForm(own), tenant_id: tenantId, ...fields };
+      await expectRefused(await postForm(hers, pathname, form), OF_ANOTHER);
+      const done = await his.submit(asked, { tenant_id: tenantId, ...fields });
+      expect(done.status).toBeLessThan(400);
+    },
+  );
 
-  it('is not known by a cookie without the prefix, nor by one of another spelling', async () => {
+  it('is not recognized by a cookie without the prefix, nor in another spelling', async () => {
     const login = await begin(his);
     const uid = uidOf(login);
     const [name = '', value = ''] =
@@ -175,7 +178,7 @@ describe('a browser with cookies that another host has set', () => {
 });
 
 describe('a browser', () => {
-  it('works in several tabs, also if they open at once before it has any cookie', async () => {
+  it('works in several tabs, also if they open at once before the first cookie', async () => {
     const pages = await Promise.all([begin(hers), begin(hers), begin(hers)]);
     for (const page of pages) {
       expect((await hers.request(new URL(page.url).pathname)).status).toBe(200);
@@ -186,7 +189,7 @@ describe('a browser', () => {
     expect((await signIn(hers, second, victim)).html).toContain(victim.email);
   });
 
-  it('gets one cookie, for this host alone, and no other before somebody signs in', async () => {
+  it('gets one cookie, for this host only, before a sign-in', async () => {
     const answer = await hers.request(
       authorizeUrl(ISSUER, {
         client_id: client.client_id,
@@ -202,7 +205,7 @@ describe('a browser', () => {
     expect(login.headers.getSetCookie()).toEqual([]);
   });
 
-  it('keeps nothing in the database by which it could be imitated', async () => {
+  it('leaves nothing in the database that could impersonate it', async () => {
     const login = await begin(hers);
     const [[, secret = ''] = []] = hers.cookies;
     const rows = JSON.stringify(await gatehouse.database.query('SELECT * FROM oauth_artifacts'));
@@ -213,7 +216,7 @@ describe('a browser', () => {
 });
 
 describe('a browser without cookies', () => {
-  it('is told that they are needed: on the page, at the form and when it resumes', async () => {
+  it('is told to accept them: on the page, at the form and at the resume', async () => {
     const login = await begin(hers);
     const { pathname } = new URL(login.url);
     const csrf = csrfOfForm(login);
@@ -227,7 +230,7 @@ describe('a browser without cookies', () => {
     expect(await answer.text()).toContain('has to accept cookies');
   });
 
-  it('is told so by the sign-in of the console too', async () => {
+  it('is told to accept them by the console’s login page too', async () => {
     const page = await hers.open('/login');
     hers.cookies.clear();
     const fields = { csrf: csrfOfForm(page), email: victim.email, password: PASSWORD };
@@ -236,7 +239,7 @@ describe('a browser without cookies', () => {
     expect(await answer.text()).toContain('has to accept cookies');
   });
 
-  it('is told that a page has expired where there is none', async () => {
+  it('is told that an unknown page has expired', async () => {
     await begin(hers);
     await expectRefused(await hers.request('/login/nothing'), 'This page has expired.');
   });

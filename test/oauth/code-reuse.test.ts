@@ -21,7 +21,7 @@ import {
 
 type Fields = Readonly<Record<string, string>>;
 
-describe('a code that comes a second time', () => {
+describe('a code that is used a second time', () => {
   let gatehouse: TestApp;
   let user: TestUser;
   let client: TestClient;
@@ -64,7 +64,7 @@ describe('a code that comes a second time', () => {
     }
   });
 
-  it('ends it after the code has expired, too', async () => {
+  it('ends the grant after the code has expired, too', async () => {
     const { form, tokens } = await redeemed(client);
     await gatehouse.database.shiftClock('30 minutes');
     await expectOAuthError(await token(form), 400, 'invalid_grant');
@@ -72,7 +72,7 @@ describe('a code that comes a second time', () => {
     await gatehouse.database.shiftClock('0 minutes');
   });
 
-  it('ends nothing where another client presents it, or the client fails to authenticate', async () => {
+  it('ends nothing if another client presents it, or client authentication fails', async () => {
     const { form, tokens } = await redeemed(confidential);
     const { client_secret: _secret, ...unproven } = form;
     const stranger = await token({ ...unproven, ...authenticationOf(client) });

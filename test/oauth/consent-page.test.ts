@@ -42,7 +42,7 @@ describe('the consent page', () => {
       }),
     );
 
-  it('can be left to somebody else, who signs in to the same authorization', async () => {
+  it('lets another account sign in to the same authorization', async () => {
     const ben = await createUser(gatehouse, [[acme, 'viewer']]);
     const parameters = { scope: 'openid contacts:read', state: 'a&b=c é', nonce: 'n' };
     const page = await browser.submit(await open(parameters), {
@@ -62,10 +62,10 @@ describe('the consent page', () => {
     expect(grants).toEqual([{ account_id: ben.id }]);
   });
 
-  describe('of identity', () => {
+  describe('with OpenID Connect scopes', () => {
     const parameters = { scope: 'openid profile email contacts:read offline_access' };
 
-    it('is not a tick: the page says what an app always sees', async () => {
+    it('shows no tick for them, and lists what an app always sees', async () => {
       const page = await browser.submit(await open(parameters), {
         ...{ email: user.email, password: PASSWORD },
       });
@@ -79,7 +79,7 @@ describe('the consent page', () => {
       expect(page.html).toContain('Stay connected while you are away');
     });
 
-    it('is given with whatever else is left ticked', async () => {
+    it('grants them with the ticked scopes', async () => {
       const flow = { client, user, browser, parameters };
       const tokens = await getTokens(gatehouse, { ...flow, scope: ['contacts:read'] });
       expect(tokens.scope).toBe('contacts:read openid profile email');
@@ -87,13 +87,13 @@ describe('the consent page', () => {
       expect(new URL(again.url).searchParams.has('code')).toBe(true);
     });
 
-    it('can be all that is asked for', async () => {
+    it('accepts them alone', async () => {
       const flow = { client, user, browser, parameters: { scope: 'openid email' } };
       expect((await getTokens(gatehouse, flow)).scope).toBe('openid email');
     });
   });
 
-  it('says in one sentence what many scopes come to', async () => {
+  it('summarizes many scopes in one sentence', async () => {
     const names = ['contacts', 'leads', 'projects', 'bids'].flatMap((name) => [
       ...[`${name}:read`, `${name}:write`],
     ]);
@@ -103,7 +103,7 @@ describe('the consent page', () => {
     expect(page.html).toContain('Read 4 kinds of records and change 4.');
   });
 
-  it('shortens a long name in its heading, and says it in full below', async () => {
+  it('shortens a long name in its heading, and shows it in full below', async () => {
     const name = `Long ${'name '.repeat(30)}end`;
     client = await registerClient(gatehouse, { client_name: name });
     const page = await browser.submit(await open({}), {

@@ -73,8 +73,8 @@ describe('consent', () => {
   const suspend = (tenant: Tenant, isSuspended: boolean) =>
     createTenantStore(gatehouse.dataSource.manager).setSuspended(tenant.id, isSuspended);
 
-  describe('remembered', () => {
-    it('is not asked again for the same or less, whichever browser asks', async () => {
+  describe('remembered consent', () => {
+    it('is not asked again for the same or fewer scopes, in any browser', async () => {
       await agree({ scope: 'contacts:read leads:read' });
       expect(await ask({ scope: 'contacts:read leads:read' })).toBe('code');
       expect(await ask({ scope: 'leads:read' })).toBe('code');
@@ -88,7 +88,7 @@ describe('consent', () => {
       expect(await ask({ scope: 'contacts:read offline_access' })).toBe('consent');
     });
 
-    it('grants no more than was left ticked, and is asked again for the rest', async () => {
+    it('grants the ticked scopes only, and is asked again for the others', async () => {
       const parameters = { scope: 'contacts:read contacts:write leads:read' };
       const ticked = ['contacts:read', 'leads:read'];
       await authorize(gatehouse, { client, user, browser, parameters, scope: ticked });
@@ -124,7 +124,7 @@ describe('consent', () => {
       },
     );
 
-    it('starts a family of its own each time', async () => {
+    it('starts a new token family each time', async () => {
       const first = await getTokens(gatehouse, { client, user });
       const second = await getTokens(gatehouse, { client, user });
       await post(gatehouse, 'revoke', {
@@ -136,7 +136,7 @@ describe('consent', () => {
       expect(await ask()).toBe('code');
     });
 
-    it('is of this account and this client', async () => {
+    it('does not apply to another account or client', async () => {
       await agree();
       const first = user;
       user = await createUser(gatehouse, [[acme, 'company_admin']]);
@@ -149,10 +149,10 @@ describe('consent', () => {
     });
   });
 
-  describe('of somebody with several tenants', () => {
+  describe('of a user with several tenants', () => {
     beforeEach(() => accounts().join(other.id, user.id, 'viewer'));
 
-    it('is for the one that is chosen, each time again', async () => {
+    it('is for the tenant that the user chooses each time', async () => {
       const grantIn = async (tenant: Tenant) => {
         const scope = 'contacts:read contacts:write';
         const flow = { client, user, parameters: { scope }, tenantId: tenant.id };
@@ -180,7 +180,7 @@ describe('consent', () => {
       expect(back.html).toContain(acme.name);
     });
 
-    it('is for no tenant that the user is not in', async () => {
+    it('is refused for a tenant that the user does not belong to', async () => {
       const stranger = await gatehouse.createTenant(`stranger-${slugs}`);
       expect(await ask()).toBe('choose');
       const page = await open();
@@ -199,7 +199,7 @@ describe('consent', () => {
       expect(rows).toEqual([]);
     });
 
-    it('passes over a tenant that is suspended or blocked the client', async () => {
+    it('does not offer a tenant that is suspended or blocks the client', async () => {
       await suspend(other, true);
       expect(await ask()).toBe('consent');
       await suspend(other, false);
@@ -210,7 +210,7 @@ describe('consent', () => {
     });
   });
 
-  it('waits while the only tenant is suspended', async () => {
+  it('answers temporarily_unavailable while the only tenant is suspended', async () => {
     await agree();
     await suspend(acme, true);
     expect(await ask()).toBe('temporarily_unavailable');
@@ -218,20 +218,20 @@ describe('consent', () => {
     expect(await ask()).toBe('code');
   });
 
-  it('is denied to who belongs nowhere', async () => {
+  it('answers access_denied to a user without a tenant', async () => {
     await agree();
     await accounts().leave(acme.id, user.id);
     expect(await ask()).toBe('access_denied');
   });
 
-  it('is denied where the tenant blocked the client', async () => {
+  it('answers access_denied where the tenant blocks the client', async () => {
     await agree();
     const clients = createClientStore(gatehouse.dataSource.manager);
     await clients.setBlocked(client.client_id, acme.id, true);
     expect(await ask()).toBe('access_denied');
   });
 
-  it('is not even asked once the operator blocked the client', async () => {
+  it('is not asked once the operator blocked the client', async () => {
     const form = await getCodeForm(gatehouse, { client, user });
     const clients = createClientStore(gatehouse.dataSource.manager);
     await clients.setBlocked(client.client_id, null, true);
@@ -239,7 +239,7 @@ describe('consent', () => {
     expect((await post(gatehouse, 'token', form)).status).toBe(401);
   });
 
-  it('follows a role that shrank between the page and the decision', async () => {
+  it('grants what a role that shrank since the page still delegates', async () => {
     const parameters = { scope: 'contacts:read contacts:write' };
     const page = await browser.submit(await open(parameters), {
       ...{ email: user.email, password: PASSWORD },

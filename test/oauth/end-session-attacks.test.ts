@@ -52,7 +52,7 @@ describe('end-session under attack', () => {
     expect(await whoIs(browser)).toBe(user.email);
   }
 
-  it('believes no hint that is not an id_token of ours', async () => {
+  it('ignores a hint that this server did not issue', async () => {
     const [head = '', body = '', signature = ''] = hint.split('.');
     const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
     const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as Record<string, string>;
@@ -81,7 +81,7 @@ describe('end-session under attack', () => {
     }
   });
 
-  it('believes no token of another issuer, though it is under our key', async () => {
+  it('ignores a token of another issuer, also under a published key', async () => {
     const { key, kid } = gatehouse.signingKeys.signer('RS256');
     for (const claims of [
       { iss: 'https://other.example', aud: client.client_id, sub: user.id },
@@ -94,7 +94,7 @@ describe('end-session under attack', () => {
     }
   });
 
-  it("takes no client at another one's word", async () => {
+  it('ignores a client_id that contradicts the hint', async () => {
     const target = { post_logout_redirect_uri: EVIL };
     await expectNowhere({ ...target, id_token_hint: hint });
     await expectNowhere({ ...target, id_token_hint: hint, client_id: evil.client_id });
@@ -106,7 +106,7 @@ describe('end-session under attack', () => {
     await expectNowhere({ ...target, client_id: 'cli_\0' });
   });
 
-  it('leads to what is registered for that, to the letter, and nowhere else', async () => {
+  it('redirects to the exact registered URI only', async () => {
     for (const uri of [
       ...['https://app.example.com/callback', `${BYE}/`, `${BYE}?`, `${BYE}#x`, `${BYE}%00`],
       ...['https://app.example.com/BYE', 'https://app.example.com:443/bye', 'http://evil.example'],
@@ -118,7 +118,7 @@ describe('end-session under attack', () => {
     }
   });
 
-  it('leads to no blocked app', async () => {
+  it('does not redirect to a blocked app', async () => {
     const set = (value: string) =>
       gatehouse.database.query(`UPDATE clients SET blocked_at = ${value} WHERE id = $1`, [
         client.client_id,
@@ -128,7 +128,7 @@ describe('end-session under attack', () => {
     await set('NULL');
   });
 
-  it('ends nothing by a form that is not ours, or of another browser', async () => {
+  it('refuses a form without the CSRF token of this browser', async () => {
     const page = await browser.open(endSessionUrl({ id_token_hint: hint }));
     const fields = Object.fromEntries(readForm(page.html).hidden);
     const stranger = newBrowser(gatehouse);
@@ -150,7 +150,7 @@ describe('end-session under attack', () => {
     expect(await whoIs(browser)).toBe(user.email);
   });
 
-  it('leads nowhere by fields that were altered', async () => {
+  it('does not redirect for altered fields', async () => {
     const own = newBrowser(gatehouse);
     const flow = { browser: own, user, client, parameters: { scope: 'openid' } };
     const { id_token: own_hint = '' } = await getTokens(gatehouse, flow);
@@ -164,7 +164,7 @@ describe('end-session under attack', () => {
     expect(await whoIs(own)).toBeUndefined();
   });
 
-  it('refuses parameters that come twice, and requests that are too long', async () => {
+  it('refuses repeated parameters, and requests that are too long', async () => {
     for (const query of [
       `post_logout_redirect_uri=${BYE}&post_logout_redirect_uri=${EVIL}`,
       `state=a&state=b`,

@@ -56,7 +56,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
   });
 
   describe('while somebody is signed in', () => {
-    it('asks, names account, app and destination, and changes nothing by that', async () => {
+    it('asks, names account, app and destination, and changes nothing', async () => {
       const { browser, hint } = await signedIn();
       const url = endSessionUrl(withTarget(hint));
       for (const init of [{}, { method: 'HEAD' }, { headers: { 'Sec-Purpose': 'prefetch' } }]) {
@@ -86,7 +86,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       expect(again.id_token).toBeDefined();
     });
 
-    it('keeps the registered address to the byte, and takes any port on loopback', async () => {
+    it('keeps the registered URI byte for byte, and accepts any port on loopback', async () => {
       const uris = ['http://127.0.0.1/bye?x=%2f;', 'HTTPS://app.example.com/%7Ebye', 'myapp://bye'];
       const native = await registerClient(gatehouse, { post_logout_redirect_uris: uris });
       for (const uri of [uris[1], uris[2], 'http://127.0.0.1:49152/bye?x=%2f;']) {
@@ -102,7 +102,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       }
     });
 
-    it('takes a hint that expired, under either algorithm', async () => {
+    it('accepts an expired hint, under either algorithm', async () => {
       const compact = await registerClient(gatehouse, {
         post_logout_redirect_uris: [BYE],
         id_token_signed_response_alg: 'ES256',
@@ -124,7 +124,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       }
     });
 
-    it('asks by the client’s id alone, does not take its name for granted, and sends back', async () => {
+    it('asks for a client_id without a hint, does not show the client’s name, and redirects back', async () => {
       const { browser } = await signedIn();
       const { id_token_hint: _none, ...rest } = withTarget('');
       const url = endSessionUrl({ ...rest, client_id: client.client_id, ui_locales: 'de en' });
@@ -146,7 +146,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       expect(await whoIs(browser)).toBeUndefined();
     });
 
-    it('asks all the same where the app means another account, and says so', async () => {
+    it('asks and shows a notice where the app names another account', async () => {
       const other = await createUser(gatehouse, [[tenant, 'viewer']]);
       const { hint } = await signedIn(other);
       const { browser } = await signedIn();
@@ -181,7 +181,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       expect(stop).toMatchObject({ url: SENT_BACK, status: 303 });
     });
 
-    it('sends nobody to an app that anybody may have registered, but offers it', async () => {
+    it('offers a link, without a redirect, to an app that is not verified', async () => {
       const { id_token_hint: _none, ...rest } = withTarget('');
       const url = endSessionUrl({ ...rest, client_id: client.client_id });
       const page = await newBrowser(gatehouse).open(url);
@@ -196,7 +196,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
       expect(stop.url).toBe(SENT_BACK);
     });
 
-    it('says so', async () => {
+    it('shows that the user is signed out', async () => {
       const page = await newBrowser(gatehouse).open(endSessionUrl({}));
 
       expect(page.status).toBe(200);
@@ -204,7 +204,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
     });
   });
 
-  it('reads a form as it reads a query, and by POST changes nothing', async () => {
+  it('redirects a POST to the same request by GET', async () => {
     const { browser, hint } = await signedIn();
     const answer = await browser.request(END_SESSION, {
       method: 'POST',
@@ -221,7 +221,7 @@ describe('GET and POST /api/v1/oauth/end-session', () => {
     expect((await browser.submit(page, {})).url).toBe(SENT_BACK);
   });
 
-  it('has a policy that lets its form end at the app, and only if it does', async () => {
+  it('has a policy whose form-action allows the app only where the form leads there', async () => {
     const { browser, hint } = await signedIn();
     const policies = [withTarget(hint), { id_token_hint: hint }].map(async (query) => {
       const { headers } = await browser.open(endSessionUrl(query));

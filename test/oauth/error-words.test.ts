@@ -19,7 +19,7 @@ const LURE = 'Your account is locked. Call +1 555 0100 now';
 const LOCATION =
   'https://app.example.com/cb?error=account_locked&error_description=' + encodeURIComponent(LURE);
 
-/** Anybody can register a client: its words must not look like ours. */
+/** Anyone can register a client. Its texts must not look like the server’s. */
 describe('a page of an authorization', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
@@ -53,7 +53,7 @@ describe('a page of an authorization', () => {
     },
   );
 
-  it('shows nothing of the request either', async () => {
+  it('quotes nothing of the request', async () => {
     const client = await registerClient(gatehouse);
     for (const parameters of [
       ...[{ error_description: LURE, error: LURE, scope: 'nonsense' }, { response_type: LURE }],
@@ -71,7 +71,7 @@ describe('a page of an authorization', () => {
     }
   });
 
-  it('quotes unknown scopes, as words without blanks', async () => {
+  it('quotes unknown scopes, as words without spaces', async () => {
     const client = await registerClient(gatehouse);
     const scope = `contacts:read contact:read a,b ${'x'.repeat(100)} <b>x</b>`;
     const page = mainOf(await open(client, { scope }));
@@ -79,7 +79,7 @@ describe('a page of an authorization', () => {
     expect(page).not.toMatch(/x{10}|<b>|&lt;b/);
   });
 
-  it('quotes no message of unknown scopes', async () => {
+  it('quotes no message made of unknown scopes', async () => {
     const client = await registerClient(gatehouse);
     const shown = async (scope: string) => {
       const page = mainOf(await open(client, { scope }));
@@ -98,7 +98,7 @@ describe('a page of an authorization', () => {
     const name = `Gatehouse Security: your account was locked, ${'call +1 555 0100 '.repeat(12)}`;
     const warning = 'has not verified who runs this app';
 
-    it('in part only, next to a warning, before consent', async () => {
+    it('shortened, next to a warning, before consent', async () => {
       const client = await registerClient(gatehouse, { client_name: name.slice(0, 200) });
       const page = await open(client);
       const [, shown = ''] = /<bdi class="claimed">([^<]*)<\/bdi>/.exec(page.html) ?? [];
@@ -107,7 +107,7 @@ describe('a page of an authorization', () => {
       expect(page.html).not.toContain(name.slice(0, 100));
     });
 
-    it('where an organization is chosen too', async () => {
+    it('on the page that chooses an organization too', async () => {
       const client = await registerClient(gatehouse, { client_name: name.slice(0, 200) });
       const other = await gatehouse.createTenant('other');
       const user = await createUser(gatehouse, [

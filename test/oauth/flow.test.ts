@@ -15,7 +15,7 @@ describe('the whole flow', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('ends with tokens that open what was granted', async () => {
+  it('ends with tokens for the granted scopes', async () => {
     const client = await registerClient(gatehouse);
     const tokens = await getTokens(gatehouse, {
       client,

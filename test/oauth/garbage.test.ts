@@ -37,7 +37,7 @@ const GARBAGE: readonly (readonly [string, string])[] = [
   ['JSON', '{"a":null}'],
 ];
 
-describe('garbage', () => {
+describe('arbitrary input', () => {
   let gatehouse: TestApp;
   let issuer: string;
   let user: TestUser;
@@ -60,14 +60,14 @@ describe('garbage', () => {
       code_challenge: createPkce().challenge,
       ...parameters,
     });
-  /** No error of ours, and no header that was injected. */
+  /** No internal error, and no injected header. */
   function expectCalm(what: object, answer: { status: number; headers: Headers }): void {
     expect({ ...what, isOurError: answer.status >= 500 }).toEqual({ ...what, isOurError: false });
     expect(String(answer.headers.get('Set-Cookie'))).not.toContain('x=y');
   }
 
   describe.each(GARBAGE)('%s', (_name, value) => {
-    it('in any parameter of an authorization is answered', async () => {
+    it('in any parameter of an authorization request gets an error response', async () => {
       for (const browser of [signedIn, createBrowser({ origin: gatehouse.origin, issuer })]) {
         for (const name of AUTHORIZE) {
           expectCalm({ name }, await browser.open(urlFor({ [name]: value })));
@@ -75,7 +75,7 @@ describe('garbage', () => {
       }
     });
 
-    it('in any field of a token request is answered', async () => {
+    it('in any field of a token request gets an error response', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       for (const name of [...Object.keys(form), 'client_secret', 'scope', 'resource', 'x']) {
         expectCalm({ name }, await post(gatehouse, 'token', { ...form, [name]: value }));
@@ -87,7 +87,7 @@ describe('garbage', () => {
       }
     });
 
-    it('in any field of other requests is answered', async () => {
+    it('in any field of other requests gets an error response', async () => {
       const fields = { token: value, token_type_hint: value, ...authenticationOf(client) };
       for (const endpoint of ['revoke', 'introspect']) {
         for (const more of [{}, { client_id: value }, { client_secret: value }, { [value]: 'x' }]) {
@@ -100,7 +100,7 @@ describe('garbage', () => {
       }
     });
 
-    it('in any field of our pages is answered', async () => {
+    it('in any field of the pages gets an error response', async () => {
       const browser = createBrowser({ origin: gatehouse.origin, issuer });
       const login = await browser.open(urlFor());
       for (const name of ['email', 'password', 'csrf', 'x']) {
@@ -122,7 +122,7 @@ describe('garbage', () => {
     });
   });
 
-  it('in cookies is answered', async () => {
+  it('in cookies gets an error response', async () => {
     const answer = await fetch(gatehouse.origin + new URL(urlFor()).pathname, {
       headers: {
         Cookie: 'gatehouse_session=%00; gatehouse_session.sig=x; gatehouse_browser_00=%00; =',
@@ -131,7 +131,7 @@ describe('garbage', () => {
     expectCalm({}, answer);
   });
 
-  it('of any size is answered', async () => {
+  it('of any size gets an error response', async () => {
     for (const bytes of [70_000, 2_000_000]) {
       for (const endpoint of ['token', 'revoke', 'introspect', 'authorize']) {
         const answer = await post(gatehouse, endpoint, { state: 'a'.repeat(bytes) });
@@ -140,14 +140,14 @@ describe('garbage', () => {
     }
   });
 
-  it('in the path is answered', async () => {
+  it('in the path gets an error response', async () => {
     for (const path of ['/login/%', '/consent/%ff', '/api/v1/oauth/authorize/%', '/login/%00']) {
       const answer = await fetch(gatehouse.origin + path);
       expect([400, 404]).toContain(answer.status);
     }
   });
 
-  it('as the host changes nothing', async () => {
+  it('in the Host header changes nothing', async () => {
     const { hostname, port } = new URL(gatehouse.origin);
     const location = await new Promise<string | undefined>((resolve, reject) => {
       const headers = { Host: 'evil.example' };
@@ -162,7 +162,7 @@ describe('garbage', () => {
     expect(location).toMatch(/^(http:\/\/localhost:3000)?\/login\//);
   });
 
-  it('is not taken for HEAD, which would authorize by a method that should change nothing', async () => {
+  it('answers 405 to HEAD at the authorization endpoint', async () => {
     for (const url of [urlFor(), urlFor({ client_id: 'x' }), urlFor({ prompt: 'consent' })]) {
       const head = await signedIn.request(url, { method: 'HEAD' });
       expect(await head.text()).toBe('');

@@ -29,10 +29,10 @@ describe('GRANT_MAX_DAYS', () => {
 
   async function shiftClock(by: string): Promise<void> {
     await gatehouse.database.shiftClock(by);
-    // What servers do every minute: the partitions for that time.
+    // The partitions for that time, as servers create them every minute.
     await runCleanup(gatehouse.dataSource, new AbortController().signal);
   }
-  /** Seconds for which a refresh token is good at most. */
+  /** Maximum lifetime of a refresh token in seconds. */
   async function lifeOf(token = ''): Promise<number> {
     const [row] = await gatehouse.database.query<{ seconds: number }>(
       `SELECT extract(epoch FROM expires_at - gatehouse_now())::float8 AS seconds
@@ -52,7 +52,7 @@ describe('GRANT_MAX_DAYS', () => {
     await gatehouse.database.query('DELETE FROM grants');
   });
 
-  it('ends a family that is refreshed all the time, and no token outlives it', async () => {
+  it('ends a family that is refreshed continuously, and no token outlives it', async () => {
     const parameters = { scope: 'contacts:read offline_access' };
     let tokens = await getTokens(gatehouse, { client, user, parameters });
     expect(await lifeOf(tokens.refresh_token)).toBeLessThanOrEqual(DAYS * 24 * HOUR);
@@ -78,7 +78,7 @@ describe('GRANT_MAX_DAYS', () => {
     const over = await refresh(gatehouse, client, tokens.refresh_token);
     await expectOAuthError(over, 400, 'invalid_grant');
 
-    // The grant itself is forgotten soon after its last token.
+    // Cleanup deletes the grant soon after its last token.
     const grants = () => gatehouse.database.query('SELECT FROM grants');
     expect(await grants()).toHaveLength(1);
     await shiftClock(`${DAYS + 2} days`);

@@ -16,14 +16,14 @@ import {
   type Installer,
 } from '../support/token-families.js';
 
-/** How many answers are held back for the full time at once. */
+/** Responses that are delayed for the full time at once. */
 const FULLY = 8;
 
 /**
- * Without a grace window. The winner's answer is held back, and until then another use is not reuse. For how long is told by the row:
- * the token counts as consumed from then on.
+ * The winner's response is delayed, and another use during the delay is not reuse. The row has the end of the delay as the
+ * time of consumption.
  */
-describe('the answer to a refresh without a grace window', () => {
+describe('the response delay of a refresh without a grace window', () => {
   let gatehouse: TestApp;
   let installer: Installer;
   beforeAll(async () => {
@@ -38,7 +38,7 @@ describe('the answer to a refresh without a grace window', () => {
   const install = async () => (await installer.install()).refresh_token ?? '';
   const startOf = (token: string) => startRefresh(gatehouse, installer.client, token);
 
-  /** Of a used token its grant, for how many milliseconds the answer was held back, and whether it still is. */
+  /** The grant of a used token, the delay of its response in milliseconds, and whether the delay is over. */
   async function useOf(token: string) {
     const [row] = await gatehouse.database.query<{ grant: string; ms: number; isOver: boolean }>(
       `SELECT s.grant_id AS grant, s.consumed_at <= gatehouse_now() AS "isOver",
@@ -51,7 +51,7 @@ describe('the answer to a refresh without a grace window', () => {
     return row;
   }
 
-  /** Refreshes all of them at once: each has been looked at before the first is done. */
+  /** Refreshes all tokens at once: each is read before the first is consumed. */
   async function refreshTogether(tokens: readonly string[]) {
     const grants = await Promise.all(tokens.map(async (token) => (await useOf(token)).grant));
     const locks = await Promise.all(grants.map((grant) => holdLock(gatehouse.database, grant)));
@@ -61,13 +61,13 @@ describe('the answer to a refresh without a grace window', () => {
     return Promise.all(sent.map(({ answer }) => answer));
   }
 
-  it('is held back for as long as others do not count as reuse', async () => {
+  it('lasts as long as another use does not count as reuse', async () => {
     const token = await install();
     expect((await refresh(gatehouse, installer.client, token)).status).toBe(200);
     expect(await useOf(token)).toMatchObject({ ms: 50, isOver: true });
   });
 
-  it(`is held back for the full time only while fewer than ${FULLY} others are`, async () => {
+  it(`is full only while fewer than ${FULLY} other responses are delayed`, async () => {
     const tokens: string[] = [];
     while (tokens.length < FULLY + 2) tokens.push(await install());
     const answers = await refreshTogether(tokens);
@@ -75,13 +75,13 @@ describe('the answer to a refresh without a grace window', () => {
     const uses = await Promise.all(tokens.map(useOf));
     const times = uses.map(({ ms }) => ms).toSorted((a, b) => a - b);
     expect(times).toEqual([...Array<number>(2).fill(3), ...Array<number>(FULLY).fill(50)]);
-    // Places become free again.
+    // The count decreases again.
     const next = await install();
     await refresh(gatehouse, installer.client, next);
     expect(await useOf(next)).toMatchObject({ ms: 50 });
   });
 
-  it('leaves once another use is reuse, however many there are', async () => {
+  it('ends when another use counts as reuse, with many delayed responses too', async () => {
     const tokens: string[] = [];
     while (tokens.length < 2 * FULLY) tokens.push(await install());
     await Promise.all(
@@ -93,9 +93,9 @@ describe('the answer to a refresh without a grace window', () => {
     );
   });
 
-  it('is held back for longer where others were seen to use the same token', async () => {
+  it('is longer if another request for the same token was seen', async () => {
     const token = await install();
-    // What looks for the token waits, until both requests have arrived.
+    // The lookup waits until both requests were received.
     const lock = await holdLock(gatehouse.database, 'nothing');
     await lock.query('LOCK TABLE refresh_tokens IN ACCESS EXCLUSIVE MODE');
     const sent = [startOf(token), startOf(token)];
@@ -107,7 +107,7 @@ describe('the answer to a refresh without a grace window', () => {
     expect(await useOf(token)).toMatchObject({ ms: 200, isOver: true });
   });
 
-  it('makes reuse of a request that was begun before it, and sent after it', async () => {
+  it('does not cover a request that was begun before it and sent after it', async () => {
     const token = await install();
     const { client_id: id } = installer.client;
     const body = `grant_type=refresh_token&client_id=${id}&refresh_token=${token}`;

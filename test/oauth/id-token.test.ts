@@ -34,7 +34,7 @@ describe('an id_token', () => {
     return payload;
   }
 
-  it('is signed by a published key, and says who signed in', async () => {
+  it('is signed by a published key, and names the account', async () => {
     const { id_token: idToken } = await issue({ scope: 'openid', nonce: 'n-0S6_WzA2Mj' });
     expect(decodeProtectedHeader(idToken ?? '')).toMatchObject({
       alg: 'RS256',
@@ -52,13 +52,13 @@ describe('an id_token', () => {
     expect(claims).not.toHaveProperty('name');
   });
 
-  it('says when the user signed in, if that was asked for', async () => {
+  it('has auth_time if it was requested', async () => {
     const claims = await verify((await issue({ scope: 'openid', max_age: '600' })).id_token);
 
     expect(Math.abs(Number(claims['auth_time']) - Date.now() / 1000)).toBeLessThan(60);
   });
 
-  it('holds what profile and email stand for', async () => {
+  it('has the claims of profile and email', async () => {
     const { id_token: idToken } = await issue({ scope: 'openid profile email' });
 
     expect(await verify(idToken)).toMatchObject({
@@ -68,7 +68,7 @@ describe('an id_token', () => {
     });
   });
 
-  it('says that an address is verified only once it is, at the next refresh too', async () => {
+  it('has email_verified as of now, at the next refresh too', async () => {
     const scope = 'openid email offline_access';
     const { id_token: first, refresh_token: token } = await issue({ scope });
     expect(await verify(first)).toMatchObject({ email: user.email, email_verified: false });
@@ -83,7 +83,7 @@ describe('an id_token', () => {
     await gatehouse.database.query('UPDATE accounts SET email_verified_at = NULL');
   });
 
-  describe('is signed by the algorithm that the client registered', () => {
+  describe('is signed with the algorithm that the client registered', () => {
     const algorithmsOf = async (of: TestClient) => {
       const scope = 'openid offline_access';
       const tokens = await issue({ scope }, of);
@@ -93,7 +93,7 @@ describe('an id_token', () => {
       return [tokens.id_token, again].map((idToken) => decodeProtectedHeader(idToken ?? '').alg);
     };
 
-    it('by RS256 if it named none, by ES256 if it named that, refreshed or not', async () => {
+    it('with RS256 by default and ES256 if registered, also after a refresh', async () => {
       expect(await algorithmsOf(client)).toEqual(['RS256', 'RS256']);
       expect(await algorithmsOf(compact)).toEqual(['ES256', 'ES256']);
       const secret = { token_endpoint_auth_method: 'client_secret_post' };
@@ -105,7 +105,7 @@ describe('an id_token', () => {
       expect(await algorithmsOf(await registerClient(gatehouse, both))).toEqual(['ES256', 'ES256']);
     });
 
-    it('by ES256 for a client of an earlier release, which had no choice', async () => {
+    it('with ES256 for a client of an earlier release', async () => {
       const former = await registerClient(gatehouse, {
         token_endpoint_auth_method: 'client_secret_post',
       });
@@ -119,7 +119,7 @@ describe('an id_token', () => {
       const bearer = { Authorization: `Bearer ${former.registration_access_token}` };
       const shown = await gatehouse.http.get(path).set(bearer);
       expect(shown.body).toMatchObject({ id_token_signed_response_alg: 'ES256' });
-      // A change of something else leaves it alone.
+      // A change of other metadata keeps it.
       const { redirect_uris: uris } = shown.body as { redirect_uris: string[] };
       const changed = await gatehouse.http.put(path).set(bearer).send({ redirect_uris: uris });
       expect(changed.body).toMatchObject({ id_token_signed_response_alg: 'ES256' });
@@ -127,13 +127,13 @@ describe('an id_token', () => {
     });
   });
 
-  it('comes with openid only', async () => {
+  it('is issued with the scope openid only', async () => {
     const tokens = await issue({ scope: 'contacts:read profile' });
 
     expect(tokens.id_token).toBeUndefined();
   });
 
-  it('comes again with a refresh', async () => {
+  it('is issued again with a refresh', async () => {
     const { refresh_token: token } = await issue({ scope: 'openid offline_access' });
     const answer = await refresh(gatehouse, client, token);
     const { id_token: idToken } = (await answer.json()) as { id_token: string };
@@ -141,7 +141,7 @@ describe('an id_token', () => {
     expect(await verify(idToken)).toMatchObject({ sub: user.id });
   });
 
-  it('holds the time of the sign-in and no nonce after a refresh (OpenID Connect Core §12.2)', async () => {
+  it('has auth_time and no nonce after a refresh (OpenID Connect Core §12.2)', async () => {
     const scope = 'openid offline_access';
     const first = await issue({ scope, max_age: '600', nonce: 'n-0S6_WzA2Mj' });
     const answer = await refresh(gatehouse, client, first.refresh_token);

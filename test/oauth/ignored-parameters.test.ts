@@ -61,7 +61,7 @@ describe('a parameter of an authorization request', () => {
     expect(tokens.scope).toBe('contacts:read openid');
   });
 
-  it('claims is ignored with openid too: the metadata says that it is not supported', async () => {
+  it('claims is ignored with openid too, as the metadata states', async () => {
     const parameters = { scope: 'openid', claims: '{"id_token":{"email":{"essential":true}}}' };
     expect((await getTokens(gatehouse, { client, user, parameters })).scope).toBe('openid');
   });

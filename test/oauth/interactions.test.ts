@@ -17,7 +17,7 @@ import {
   type TestUser,
 } from '../support/oauth.js';
 
-describe('an authorization that waits for its user', () => {
+describe('a pending authorization', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let client: TestClient;
@@ -47,7 +47,7 @@ describe('an authorization that waits for its user', () => {
   const grantsOf = ({ id }: TestUser) =>
     gatehouse.database.query('SELECT id FROM grants WHERE account_id = $1', [id]);
 
-  it('is answered for the account that signed in to it, also if somebody else did so in another tab', async () => {
+  it('is answered for the account that signed in to it, also if another one signed in in another tab', async () => {
     const browser = newBrowser();
     const first = await begin(browser);
     const second = await begin(browser);
@@ -62,13 +62,13 @@ describe('an authorization that waits for its user', () => {
     expect(done.searchParams.get('code')).toMatch(/^bwp_ac_/);
     expect(await grantsOf(ben)).toHaveLength(1);
     expect(await grantsOf(ada)).toHaveLength(0);
-    // What Ada left open is hers, and nobody's here any more.
+    // Ada's pending authorization belongs to her session.
     const late = await browser.submit(asAda, { decision: 'approve' });
     expect(late.status).toBe(404);
     expect(await grantsOf(ada)).toHaveLength(0);
   });
 
-  it('makes one grant, however often consent is sent', async () => {
+  it('creates one grant for repeated consent', async () => {
     const carol = await createUser(gatehouse, [[tenant, 'member']]);
     const browser = newBrowser();
     const page = await signIn(browser, await begin(browser), carol);
@@ -91,7 +91,7 @@ describe('an authorization that waits for its user', () => {
     expect(await grantsOf(carol)).toHaveLength(1);
   });
 
-  it('is over when its client gives the redirect up meanwhile', async () => {
+  it('expires when its client drops the redirect URI', async () => {
     const confidential = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_basic',
     });
@@ -119,8 +119,8 @@ describe('an authorization that waits for its user', () => {
   });
 });
 
-describe('ending what has ended', () => {
-  it('leaves no second trace, of a key or of a refresh token', async () => {
+describe('a repeated revocation', () => {
+  it('writes no second audit entry, for a key or a refresh token', async () => {
     const gatehouse = await createTestApp();
     const tenant = await gatehouse.createTenant('acme');
     const user = await createUser(gatehouse, [[tenant, 'company_admin']]);

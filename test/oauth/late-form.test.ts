@@ -12,7 +12,7 @@ import { createInstaller, redeem, statusOf, type Installer } from '../support/to
  * A request competes with what comes while it waits for us. How long it takes to say what it wants is its own
  * affair: else the finder of a used code could try it unnoticed, by sending it slowly.
  */
-describe('a code whose form comes in later', () => {
+describe('a code whose form arrives late', () => {
   let gatehouse: TestApp;
   let installer: Installer;
   beforeAll(async () => {

@@ -23,7 +23,7 @@ describe('metadata', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('is the same document twice, as JSON that may be cached', async () => {
+  it('is one document at both paths, as cacheable JSON', async () => {
     for (const path of DOCUMENTS) {
       const answer = await get(path);
       expect(answer.status).toBe(200);
@@ -35,7 +35,7 @@ describe('metadata', () => {
     }
   });
 
-  it('says what there is, below the issuer', () => {
+  it('lists the endpoints below the issuer', () => {
     const issuer = gatehouse.config.ISSUER;
     const at = (name: string) => `${issuer}/api/v1/oauth/${name}`;
     expect(metadata).toMatchObject({
@@ -56,7 +56,7 @@ describe('metadata', () => {
     });
   });
 
-  it('names no endpoint that is not there', async () => {
+  it('names only endpoints that exist', async () => {
     const endpoints = Object.entries(metadata).filter(([name]) => /_endpoint$|_uri$/.test(name));
     expect(endpoints).toHaveLength(8);
     for (const [name, url] of endpoints) {

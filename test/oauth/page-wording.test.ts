@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { authorizeUrl, createBrowser, createPkce, registerClient } from '../support/oauth.js';
 
-/** What people read when signing in does not go as it should. */
+/** Texts of failed sign-ins. */
 describe('the pages of an authorization', () => {
   let gatehouse: TestApp;
   let url: string;
@@ -17,7 +17,7 @@ describe('the pages of an authorization', () => {
 
   const open = () => createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
 
-  it('say what to do about a page that was left open for too long', async () => {
+  it('tell the user what to do about an expired page', async () => {
     const browser = open();
     const page = await browser.open(url);
     await gatehouse.database.query('DELETE FROM oauth_artifacts');
@@ -27,7 +27,7 @@ describe('the pages of an authorization', () => {
     expect(html).not.toContain('There is nothing here');
   });
 
-  it('say what to do about an app that is not known', async () => {
+  it('tell the user what to do about an unknown app', async () => {
     const { status, html } = await open().open(url.replace(/client_id=\w+/, 'client_id=cli_x'));
     expect(status).toBe(400);
     expect(html).toContain('This app is unknown here');
@@ -35,7 +35,7 @@ describe('the pages of an authorization', () => {
     expect(html).toContain('<code>invalid_client</code>');
   });
 
-  it('mark the fields of a login that was wrong, and not of one that was not looked at', async () => {
+  it('mark the fields of a refused login, and not those of a throttled one', async () => {
     const browser = open();
     const page = await browser.open(url);
     const fields = { email: 'nobody@example.com', password: 'wrong' };

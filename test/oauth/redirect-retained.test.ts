@@ -17,7 +17,7 @@ import {
   type TestUser,
 } from '../support/oauth.js';
 
-/** Redirect URIs that a URL parser would write differently, with what follows in the location. */
+/** Redirect URIs that a URL parser would normalize, with the separator that follows. */
 const URIS: readonly (readonly [uri: string, separator: string])[] = [
   ['https://app.example.com', '?'],
   ['https://app.example.com/cb?flag', '&'],
@@ -46,7 +46,7 @@ const URIS: readonly (readonly [uri: string, separator: string])[] = [
   ['com.Example.App:/cb?%e9', '&'],
 ];
 
-describe('the location that an authorization is answered with', () => {
+describe('the location of an authorization response', () => {
   let gatehouse: TestApp;
   let issuer: string;
   let user: TestUser;
@@ -77,7 +77,7 @@ describe('the location that an authorization is answered with', () => {
     };
   }
 
-  it.each(URIS)('begins with %s as it was registered, for a code', async (uri, separator) => {
+  it.each(URIS)('begins with the registered %s, for a code', async (uri, separator) => {
     const { page, client_id, verifier } = await open(uri);
     const stop = await signedIn.submit(page, { decision: 'approve' });
 
@@ -102,7 +102,7 @@ describe('the location that an authorization is answered with', () => {
     expect(tokens.status).toBe(200);
   });
 
-  it.each(URIS)('begins with %s as it was registered, for an error', async (uri, separator) => {
+  it.each(URIS)('begins with the registered %s, for an error', async (uri, separator) => {
     const refused = await open(uri, { response_type: 'token' });
     expect(locationOf(refused.page)).toMatch(/^[\x21-\x7e]+$/);
     expect(locationOf(refused.page).startsWith(`${uri}${separator}error=`)).toBe(true);
@@ -116,7 +116,7 @@ describe('the location that an authorization is answered with', () => {
     expect(parameters.get('iss')).toBe(issuer);
   });
 
-  it('says nothing in the words of a redirect URI before the user has signed in', async () => {
+  it('shows no text from a redirect URI before the user has signed in', async () => {
     const uri = 'https://app.example.com/cb?error=Call&error_description=Call+555-0100';
     const { client_id } = await registerClient(gatehouse, { redirect_uris: [uri] });
     const stranger = createBrowser({ origin: gatehouse.origin, issuer });
@@ -130,7 +130,7 @@ describe('the location that an authorization is answered with', () => {
     expect(mainOf(stop)).toContain('unsupported_response_type');
   });
 
-  it('is compared to the byte when it is asked for, but for the port on loopback', async () => {
+  it('is compared byte for byte, except for the port on loopback', async () => {
     const ask = async (registered: string, presented: string) => {
       const { client_id } = await registerClient(gatehouse, { redirect_uris: [registered] });
       const { challenge: code_challenge } = createPkce();
@@ -158,7 +158,7 @@ describe('the location that an authorization is answered with', () => {
     expect(locationOf(stop).startsWith('http://127.0.0.1:2/cb?a=%2F&code=')).toBe(true);
   });
 
-  it('is the same for a user who signs in on the way', async () => {
+  it('is the same after a sign-in on the way', async () => {
     const uri = 'https://app.example.com/cb?flag&x=%e9';
     const { client_id } = await registerClient(gatehouse, { redirect_uris: [uri] });
     const { challenge: code_challenge } = createPkce();

@@ -5,7 +5,7 @@ import { createTestApp } from '../support/app.js';
 import { createUser, getTokens, registerClient, type TokenResponse } from '../support/oauth.js';
 import { expectOAuthError, refresh } from '../support/oauth-requests.js';
 
-it('a refresh token is good for thirty days, and so is each that follows', async () => {
+it('a refresh token and each successor expire after thirty days', async () => {
   const gatehouse = await createTestApp();
   const tenant = await gatehouse.createTenant('acme');
   const user = await createUser(gatehouse, [[tenant, 'company_admin']]);

@@ -30,7 +30,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
 
   const again = (token: string | undefined, more = {}) => refresh(gatehouse, client, token, more);
   const read = async (answer: Response) => (await answer.json()) as TokenResponse;
-  /** A token that was just used, and what it was exchanged for. */
+  /** A token that was just used, and its response. */
   async function used(more = {}) {
     const { refresh_token: token, access_token: access } = await getTokens(gatehouse, {
       client,
@@ -45,7 +45,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await expectOAuthError(await again(successor.refresh_token), 400, 'invalid_grant');
   }
 
-  it('gives the same successor to the same request, ten times', async () => {
+  it('returns the same successor to the same request, ten times', async () => {
     const { token, access, successor } = await used();
     await gatehouse.database.shiftClock('40 seconds');
     for (let repeat = 0; repeat < 10; repeat++) {
@@ -59,14 +59,14 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await gatehouse.database.shiftClock('0 seconds');
   });
 
-  it('leaves the successor as good as it was', async () => {
+  it('leaves the successor valid', async () => {
     const { token, successor } = await used();
     expect(await read(await again(token))).toEqual(successor);
     expect(await statusOfToken(gatehouse, successor.access_token)).toBe(200);
     expect((await again(successor.refresh_token)).status).toBe(200);
   });
 
-  it('gives the same successor to parallel requests', async () => {
+  it('returns the same successor to parallel requests', async () => {
     const { refresh_token: token } = await getTokens(gatehouse, { client, user });
     const answers = await Promise.all(Array.from({ length: 8 }, () => again(token)));
     const pairs = await Promise.all(answers.map(read));
@@ -75,7 +75,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     expect((await again(pairs[0]?.refresh_token)).status).toBe(200);
   });
 
-  it('knows a request by its meaning, not by its spelling', async () => {
+  it('recognizes the same request in another spelling', async () => {
     const all = 'contacts:read offline_access';
     const spellings = [
       {},
@@ -95,7 +95,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     }
   });
 
-  it('takes other parameters for reuse', async () => {
+  it('treats other parameters as reuse', async () => {
     for (const more of [
       { scope: 'contacts:read' },
       { scope: 'contacts:read contacts:write' },
@@ -108,7 +108,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     }
   });
 
-  it('takes it for reuse when the window is over', async () => {
+  it('treats a repeat as reuse after the window', async () => {
     const family = await used();
     await gatehouse.database.shiftClock('61 seconds');
     await expectOAuthError(await again(family.token), 400, 'invalid_grant');
@@ -116,14 +116,14 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await expectDead(family);
   });
 
-  it('takes it for reuse when the successor was used', async () => {
+  it('treats a repeat as reuse once the successor was used', async () => {
     const family = await used();
     expect((await again(family.successor.refresh_token)).status).toBe(200);
     await expectOAuthError(await again(family.token), 400, 'invalid_grant');
     await expectDead(family);
   });
 
-  it('gives nothing to another client', async () => {
+  it('answers invalid_grant to another client', async () => {
     const { token, successor } = await used();
     const other = await registerClient(gatehouse);
     const answer = await refresh(gatehouse, other, token);
@@ -131,7 +131,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     expect(await statusOfToken(gatehouse, successor.access_token)).toBe(200);
   });
 
-  it('gives nothing while the tenant is suspended', async () => {
+  it('answers 503 while the tenant is suspended', async () => {
     const { token, successor } = await used();
     const tenants = createTenantStore(gatehouse.dataSource.manager);
     await tenants.setSuspended(tenant.id, true);
@@ -141,7 +141,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     expect(await read(await again(token))).toEqual(successor);
   });
 
-  it('gives nothing once the family has ended', async () => {
+  it('answers invalid_grant once the family has ended', async () => {
     const { token, successor } = await used();
     await fetch(`${gatehouse.origin}/api/v1/oauth/revoke`, {
       method: 'POST',
@@ -153,7 +153,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await expectOAuthError(await again(token), 400, 'invalid_grant');
   });
 
-  it('keeps the answer sealed, and only until the window is over', async () => {
+  it('stores the response encrypted, and only until the window is over', async () => {
     const { successor } = await used();
     const kept = () =>
       gatehouse.database.query<{ answer: Buffer }>(
@@ -171,7 +171,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await gatehouse.database.shiftClock('0 seconds');
   });
 
-  it('keeps the answer no longer than the successor is unused', async () => {
+  it('erases the response once the successor is used', async () => {
     const { successor } = await used();
     const answerOf = (token = '') =>
       gatehouse.database.query<{ kept: boolean }>(

@@ -21,8 +21,8 @@ import {
 
 const FORM = 'application/x-www-form-urlencoded';
 
-/** What the token endpoint makes of a request to refresh, before it looks at the token. */
-describe('a request to refresh', () => {
+/** Validation of a refresh request, before the token is judged. */
+describe('a refresh request', () => {
   let gatehouse: TestApp;
   let user: TestUser;
   let open: TestClient;
@@ -52,7 +52,7 @@ describe('a request to refresh', () => {
     Authorization: `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`,
   });
 
-  it('is answered to a client that authenticates in the header or in the form', async () => {
+  it('accepts client authentication in the header or in the form', async () => {
     const token = await start(byBasic);
     const { client_id: _id, client_secret: _secret, ...form } = formOf(byBasic, token);
     const answer = await post(gatehouse, 'token', form, asBasic(byBasic));
@@ -61,7 +61,7 @@ describe('a request to refresh', () => {
     expect((await refresh(gatehouse, byBasic, next)).status).toBe(200);
   });
 
-  it('is answered to a client whose id and secret are percent-encoded in the header', async () => {
+  it('accepts a percent-encoded id and secret in the header', async () => {
     const encode = (text = '') =>
       text.replaceAll(/./g, (char) => `%${char.charCodeAt(0).toString(16)}`);
     const { client_id: id, client_secret: secret } = byBasic;
@@ -86,7 +86,7 @@ describe('a request to refresh', () => {
     expect((await post(gatehouse, 'token', code, headers)).status).toBe(200);
   });
 
-  it('is refused to a client that authenticates twice, or not at all, and consumes nothing', async () => {
+  it('refuses a client that authenticates twice or not at all, and consumes nothing', async () => {
     const token = await start(byBasic);
     const form = formOf(byBasic, token);
     const twice = await post(gatehouse, 'token', form, asBasic(byBasic));
@@ -99,26 +99,26 @@ describe('a request to refresh', () => {
     expect((await refresh(gatehouse, byBasic, token)).status).toBe(200);
   });
 
-  it('is refused if a parameter is given twice, and consumes nothing', async () => {
+  it('refuses a repeated parameter, and consumes nothing', async () => {
     const token = await start(open);
     const form = { ...formOf(open, token), scope: 'contacts:read' };
     for (const [name, value] of Object.entries(form)) {
       const body = new URLSearchParams([...Object.entries(form), [name, value]]);
       await expectOAuthError(await send(body.toString()), 400, 'invalid_request');
     }
-    // What means nothing here may be there as often as it likes.
+    // Unknown parameters may be repeated.
     const body = new URLSearchParams([...Object.entries(form), ['x', '1'], ['x', '2']]);
     expect((await send(body.toString())).status).toBe(200);
   });
 
-  it('takes an empty parameter for an absent one', async () => {
+  it('treats an empty parameter as absent', async () => {
     const token = await start(open);
     const answer = await refresh(gatehouse, open, token, { scope: '', resource: '' });
     expect(answer.status).toBe(200);
     expect(((await answer.json()) as TokenResponse).scope).toBe('contacts:read offline_access');
   });
 
-  it('is refused to a client that registered without it', async () => {
+  it('answers unauthorized_client to a client that did not register for it', async () => {
     const client = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_post',
     });
@@ -139,7 +139,7 @@ describe('a request to refresh', () => {
     await expectOAuthError(await refresh(gatehouse, client, token), 400, 'unauthorized_client');
   });
 
-  it('gets an id_token that says of the sign-in what the first one said', async () => {
+  it('returns an id_token with the sign-in of the first one', async () => {
     const keys = createRemoteJWKSet(new URL(`${gatehouse.origin}/api/v1/oauth/jwks`));
     const options = { issuer: gatehouse.config.ISSUER, audience: open.client_id };
     const read = async ({ id_token: token = '' }: TokenResponse) => {
@@ -152,7 +152,7 @@ describe('a request to refresh', () => {
       ...{ nonce: 'n-0S6_WzA2Mj', max_age: '600' },
     };
     const first = await getTokens(gatehouse, { client: open, user, parameters });
-    // A refresh has no authorization request that a nonce could answer (OpenID Connect Core §12.2).
+    // No nonce: a refresh has no authorization request (OpenID Connect Core §12.2).
     const { nonce, ...claims } = await read(first);
     expect(nonce).toBe(parameters.nonce);
     expect(claims).toMatchObject({ name: 'Ada Example', auth_time: expect.any(Number) });

@@ -27,7 +27,7 @@ async function read(answer: Response): Promise<TokenResponse> {
   return (await answer.json()) as TokenResponse;
 }
 
-describe('refreshing without a grace window', () => {
+describe('a refresh without a grace window', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let user: TestUser;
@@ -52,7 +52,7 @@ describe('refreshing without a grace window', () => {
     createTenantStore(gatehouse.dataSource.manager).setSuspended(tenant.id, isSuspended);
 
   describe('200', () => {
-    it('rotates', async () => {
+    it('rotates the refresh token', async () => {
       const first = await start();
       const answer = await refresh(gatehouse, client, first.refresh_token);
       expect(answer.headers.get('Cache-Control')).toContain('no-store');
@@ -64,12 +64,12 @@ describe('refreshing without a grace window', () => {
       });
       expect(second.access_token).not.toBe(first.access_token);
       expect(second.refresh_token).not.toBe(first.refresh_token);
-      // Tokens that were issued before stay valid until they expire.
+      // The earlier access token remains valid until it expires.
       expect(await status(first.access_token)).toBe(200);
       expect((await refresh(gatehouse, client, second.refresh_token)).status).toBe(200);
     });
 
-    it('narrows on request, and only for that access token', async () => {
+    it('narrows the scope on request, for that access token only', async () => {
       const first = await start();
       const narrow = { scope: 'contacts:read' };
       const second = await read(await refresh(gatehouse, client, first.refresh_token, narrow));
@@ -78,7 +78,7 @@ describe('refreshing without a grace window', () => {
       expect(third.scope).toBe('contacts:read contacts:write offline_access');
     });
 
-    it('follows the role', async () => {
+    it('drops scopes that the role no longer delegates', async () => {
       const first = await start();
       await accounts().setRole(tenant.id, user.id, 'viewer');
       const me = await gatehouse.http
@@ -91,7 +91,7 @@ describe('refreshing without a grace window', () => {
       expect(second.scope).toBe('contacts:read offline_access');
     });
 
-    it('needs offline_access, granted', async () => {
+    it('needs the granted scope offline_access', async () => {
       expect((await start('contacts:read')).refresh_token).toBeUndefined();
       const unticked = await getTokens(gatehouse, {
         client,
@@ -116,25 +116,25 @@ describe('refreshing without a grace window', () => {
       expect(await status(second.access_token)).toBe(401);
       const successor = await refresh(gatehouse, client, second.refresh_token);
       await expectOAuthError(successor, 400, 'invalid_grant');
-      // Another authorization of the same user for the same client is a family of its own.
+      // Another authorization of the same user and client is another family.
       expect(await status(other.access_token)).toBe(200);
       expect((await refresh(gatehouse, client, other.refresh_token)).status).toBe(200);
     });
 
-    it('leaves a token alone that another client presents', async () => {
+    it('leaves a token that another client presents alone', async () => {
       const other = await registerClient(gatehouse);
       const first = await start();
       for (const token of [first.refresh_token, gatehouse.format.mint('rt'), 'garbage', '\0']) {
         await expectOAuthError(await refresh(gatehouse, other, token), 400, 'invalid_grant');
       }
       const second = await read(await refresh(gatehouse, client, first.refresh_token));
-      // Also a used one: else its finder could end the family.
+      // A used one too: otherwise a finder could end the family.
       const reuse = await refresh(gatehouse, other, first.refresh_token);
       await expectOAuthError(reuse, 400, 'invalid_grant');
       expect(await status(second.access_token)).toBe(200);
     });
 
-    it('refuses more than was granted, and consumes nothing', async () => {
+    it('answers invalid_scope for scopes that were not granted, and consumes nothing', async () => {
       const first = await start('contacts:read offline_access');
       for (const scope of ['contacts:write', 'contacts:read leads:read']) {
         const answer = await refresh(gatehouse, client, first.refresh_token, { scope });
@@ -146,7 +146,7 @@ describe('refreshing without a grace window', () => {
       expect((await refresh(gatehouse, client, first.refresh_token)).status).toBe(200);
     });
 
-    it('lets exactly one of many win', async () => {
+    it('lets exactly one of many concurrent requests win', async () => {
       const first = await start();
       const answers = await Promise.all(
         Array.from({ length: 10 }, () => refresh(gatehouse, client, first.refresh_token)),
@@ -178,7 +178,7 @@ describe('refreshing without a grace window', () => {
       expect(await status((await start()).access_token)).toBe(200);
     });
 
-    it('comes once the membership is gone, however it went', async () => {
+    it('is the answer once the membership has ended', async () => {
       const first = await start();
       await accounts().leave(tenant.id, user.id);
       const refreshed = await refresh(gatehouse, client, first.refresh_token);
@@ -188,7 +188,7 @@ describe('refreshing without a grace window', () => {
   });
 
   describe('503', () => {
-    it('comes while the tenant is suspended, and consumes nothing', async () => {
+    it('is the answer while the tenant is suspended, and consumes nothing', async () => {
       const first = await start();
       const form = await getCodeForm(gatehouse, { client, user });
       await suspend(true);
@@ -202,7 +202,7 @@ describe('refreshing without a grace window', () => {
       expect((await post(gatehouse, 'token', form)).status).toBe(200);
     });
 
-    it('comes while the database cannot be asked, and consumes nothing', async () => {
+    it('is the answer while the database is unavailable, and consumes nothing', async () => {
       const first = await start();
       const form = await getCodeForm(gatehouse, { client, user });
       await gatehouse.database.lock();

@@ -24,7 +24,7 @@ interface LogLine {
   readonly reason?: string;
 }
 
-describe('the log says why an OAuth request was refused', () => {
+describe('the logged reason of a refused OAuth request', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let user: TestUser;
@@ -238,7 +238,7 @@ describe('the log says why an OAuth request was refused', () => {
     expect(await logged(answer)).toMatch(/^unsupported_response_type: ./);
   });
 
-  it('and holds no secret', async () => {
+  it('never contains a secret', async () => {
     const form = await used();
     const old = await fresh();
     await token(form);

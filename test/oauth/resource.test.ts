@@ -69,7 +69,7 @@ describe('resource (RFC 8707)', () => {
     return ((await answer.json()) as { aud?: unknown }).aud;
   }
 
-  it('is the API by default, or what was asked for', async () => {
+  it('is the API by default, or the requested resource', async () => {
     expect(await audienceOf(await redeem([]))).toBe(api);
     expect(await audienceOf(await redeem([api]))).toBe(api);
     expect(await audienceOf(await redeem([issuer]))).toBe(issuer);
@@ -85,7 +85,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('can be chosen again with each refresh, among those that were asked for', async () => {
+  it('can be chosen with each refresh, among the granted ones', async () => {
     const first = await redeem([api, issuer], { resource: api });
     const answer = await refresh(gatehouse, client, first.refresh_token, { resource: issuer });
     const second = (await answer.json()) as Tokens;
@@ -120,7 +120,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('must be known and granted, each of several (RFC 8707 §2)', async () => {
+  it('is refused if one of several is unknown or not granted (RFC 8707 §2)', async () => {
     const postForm = (fields: Record<string, string>, resources: readonly string[]) => {
       const body = new URLSearchParams(fields);
       for (const resource of resources) body.append('resource', resource);
@@ -150,7 +150,7 @@ describe('resource (RFC 8707)', () => {
     expect((await postForm(again, [`${api}/`, api])).status).toBe(200);
   });
 
-  it('of a grant that is not served any more ends in invalid_grant', async () => {
+  it('answers invalid_grant if the resource of the grant is no longer registered', async () => {
     const tokens = await redeem([api]);
     await gatehouse.database.query(
       `UPDATE refresh_tokens SET payload = jsonb_set(payload, '{resource}', '"https://gone.example"')`,
@@ -159,7 +159,7 @@ describe('resource (RFC 8707)', () => {
     await expectOAuthError(answer, 400, 'invalid_grant');
   });
 
-  it('of another service is refused by the API', async () => {
+  it('refuses a token for another service at the API', async () => {
     const { access_token: token } = await redeem([api]);
     for (const [audience, status] of [
       ['https://elsewhere.example', 401],
@@ -175,7 +175,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('is invalid_target where it is unknown, or was not asked for', async () => {
+  it('answers invalid_target for a resource that is unknown or was not granted', async () => {
     for (const resource of [
       'https://elsewhere.example',
       `${api}/contacts`,

@@ -41,7 +41,7 @@ const codes = () =>
     [user.id],
   );
 
-describe('somebody who signs in or out in another tab, between form and resume', () => {
+describe('a sign-in or sign-out in another tab, between form and resume', () => {
   /** Our own page: no script, no redirect, and words for people. */
   async function expectOurPage(answer: Response): Promise<void> {
     const html = await answer.text();
@@ -52,7 +52,7 @@ describe('somebody who signs in or out in another tab, between form and resume',
     expect(mainOf({ html })).toContain('Go back to the app and start again.');
   }
 
-  it('as somebody else, after the login form, stays who they are', async () => {
+  it('of another account, after the login form, keeps that session', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await begin();
     const resume = locationOf(await send(page, credentials()));
@@ -62,7 +62,7 @@ describe('somebody who signs in or out in another tab, between form and resume',
     expect(await whoIs(browser)).toBe(ben.email);
   });
 
-  it('as somebody else, after the consent form, gets no code', async () => {
+  it('of another account, after the consent form, gets no code', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
@@ -72,7 +72,7 @@ describe('somebody who signs in or out in another tab, between form and resume',
     expect(await codes()).toEqual([]);
   });
 
-  it('as nobody, gets no code', async () => {
+  it('that ends the session gets no code', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     const console = await browser.open('/settings/tokens');
@@ -81,7 +81,7 @@ describe('somebody who signs in or out in another tab, between form and resume',
     expect(await codes()).toEqual([]);
   });
 
-  it('as the same account continues', async () => {
+  it('of the same account continues', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     await signIn(browser, user);
@@ -89,8 +89,8 @@ describe('somebody who signs in or out in another tab, between form and resume',
   });
 });
 
-describe('the library', () => {
-  it('answers at no path of its own', async () => {
+describe('oidc-provider', () => {
+  it('serves none of its own paths', async () => {
     const page = await openConsent();
     const uid = new URL(page.url).pathname.split('/')[2] ?? '';
     const paths = [
@@ -110,7 +110,7 @@ describe('the library', () => {
     }
   });
 
-  it('is not asked to resume what was not decided: the page is shown', async () => {
+  it('does not resume an undecided request: the page is shown', async () => {
     const page = await begin();
     const path = new URL(page.url).pathname;
     const uid = path.split('/')[2] ?? '';

@@ -17,8 +17,8 @@ import {
 
 const LIMIT = 6;
 
-/** Requests by which somebody who has not signed in makes the server keep something. */
-describe('an authorization request of a stranger', () => {
+/** Requests that store rows before the user has signed in. */
+describe('an authorization request of an anonymous browser', () => {
   let gatehouse: TestApp;
   let issuer: string;
   let tenant: Tenant;
@@ -53,7 +53,7 @@ describe('an authorization request of a stranger', () => {
   const browserAt = (address: string) =>
     createBrowser({ origin: gatehouse.origin, issuer, address });
 
-  it('is limited by address: 429 as a page, and nothing is kept', async () => {
+  it('is limited by address: 429 as a page, and nothing is stored', async () => {
     const address = freshAddress();
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask(address)));
     const refused = answers.filter(({ status }) => status === 429);
@@ -69,7 +69,7 @@ describe('an authorization request of a stranger', () => {
     expect((await ask(freshAddress())).status).toBe(303);
   });
 
-  it('shares its limit with the whole /64, however it is sent', async () => {
+  it('shares its limit with the whole /64, by GET and POST', async () => {
     for (let host = 1; host <= LIMIT; host += 1) await ask(`2001:db8:7:7::${host}`);
     expect((await ask('2001:db8:7:7:ffff::1')).status).toBe(429);
     const browser = browserAt('2001:db8:7:7::1');
@@ -82,7 +82,7 @@ describe('an authorization request of a stranger', () => {
     expect((await rows()).count).toBe(LIMIT + 1);
   });
 
-  it('does not count where nothing is kept', async () => {
+  it('does not count where nothing is stored', async () => {
     const address = freshAddress();
     for (let sent = 0; sent < LIMIT * 2; sent += 1) {
       expect((await ask(address, { prompt: 'none' })).status).toBe(303);
@@ -93,7 +93,7 @@ describe('an authorization request of a stranger', () => {
     expect((await ask(address)).status).toBe(303);
   });
 
-  it('does not shut out a browser in which somebody has signed in', async () => {
+  it('does not limit a signed-in browser', async () => {
     const address = freshAddress();
     const browser = browserAt(address);
     await authorize(gatehouse, { client, user, browser });
@@ -103,7 +103,7 @@ describe('an authorization request of a stranger', () => {
     expect(done.searchParams.has('code')).toBe(true);
   });
 
-  it('is limited by account once somebody has signed in, from whatever address', async () => {
+  it('is limited by account for a signed-in browser, from any address', async () => {
     const member = await createUser(gatehouse, [[tenant, 'member']]);
     const browser = browserAt(freshAddress());
     await authorize(gatehouse, { client, user: member, browser });
@@ -119,7 +119,7 @@ describe('an authorization request of a stranger', () => {
     expect(row?.count).toBeLessThanOrEqual(LIMIT + 1);
   });
 
-  it('leaves no session if its cookie names one that has ended', async () => {
+  it('stores no session if its cookie names one that has ended', async () => {
     const browser = browserAt(freshAddress());
     await authorize(gatehouse, { client, user, browser });
     await gatehouse.database.query('DELETE FROM sessions');
@@ -135,7 +135,7 @@ describe('an authorization request of a stranger', () => {
     expect(await gatehouse.database.query(count)).toEqual([{ count: 1 }]);
   });
 
-  it('cannot be multiplied by resuming it again and again', async () => {
+  it('is limited when it is resumed repeatedly', async () => {
     const address = freshAddress();
     const browser = browserAt(address);
     const login = (await browser.request(urlFor())).headers.get('Location') ?? '';
@@ -158,7 +158,7 @@ describe('an authorization request of a stranger', () => {
       expect((await rows()).count).toBe(0);
     };
 
-    it('is kept with 2 KB of state, counted in bytes, and not with more', async () => {
+    it('is accepted with 2 KB of state, counted in bytes, and not with more', async () => {
       expect((await ask(freshAddress(), { state: 'x'.repeat(2048) })).status).toBe(303);
       expect((await ask(freshAddress(), { state: 'é'.repeat(1024) })).status).toBe(303);
       await gatehouse.database.query('DELETE FROM oauth_artifacts');
@@ -172,7 +172,7 @@ describe('an authorization request of a stranger', () => {
       }
     });
 
-    it('is refused whatever makes it long', async () => {
+    it('is refused for any long parameter', async () => {
       await refusedAsPage({ nonce: 'x'.repeat(7000), scope: 'openid' });
       await refusedAsPage({ prompt: 'login '.repeat(1200).trim() });
       await refusedAsPage({ foo: 'x'.repeat(9000) });
@@ -184,14 +184,14 @@ describe('an authorization request of a stranger', () => {
       expect(await posted.text()).toContain('<code>invalid_request</code>');
     });
 
-    it('is told to the client once somebody has signed in', async () => {
+    it('redirects the error to the client once the user has signed in', async () => {
       const browser = browserAt(freshAddress());
       await authorize(gatehouse, { client, user, browser });
       const answer = await browser.open(urlFor({ state: 'x'.repeat(2049) }));
       expect(new URL(answer.url).searchParams.get('error')).toBe('invalid_request');
     });
 
-    it('leaves at most 7 KB, whatever it holds', async () => {
+    it('stores at most 7 KB', async () => {
       const answer = await ask(freshAddress(), {
         ...{ state: 'x'.repeat(2048), nonce: 'x'.repeat(1024), scope: 'openid offline_access' },
         ...{ login_hint: 'x'.repeat(2000), ui_locales: 'x'.repeat(1000), display: 'x'.repeat(200) },
@@ -204,7 +204,7 @@ describe('an authorization request of a stranger', () => {
     });
   });
 
-  it('says what to do, in words of ours', async () => {
+  it('shows a text that does not quote the request', async () => {
     const address = freshAddress();
     for (let sent = 0; sent < LIMIT; sent += 1) await ask(address);
     const html = await (await ask(address)).text();

@@ -30,18 +30,18 @@ describe('the token endpoint across origins', () => {
     return [good, bad].map(({ headers }) => headers.get('Access-Control-Allow-Origin'));
   }
 
-  it('lets any page read what a public client gets', async () => {
+  it('lets any origin read the response to a public client', async () => {
     expect(await refreshFrom(FOREIGN, {})).toEqual(['*', '*']);
   });
 
-  it('lets the pages of a confidential client read what it gets, and no others', async () => {
+  it('lets only the origins of a confidential client read its response', async () => {
     const metadata = { token_endpoint_auth_method: 'client_secret_post' };
     expect(await refreshFrom(CLIENTS_OWN, metadata)).toEqual([CLIENTS_OWN, CLIENTS_OWN]);
     expect(await refreshFrom(FOREIGN, metadata)).toEqual([null, null]);
     expect(await refreshFrom('null', metadata)).toEqual([null, null]);
   });
 
-  it('lets any page read that a client is not known', async () => {
+  it('lets any origin read the error for an unknown client', async () => {
     const fields = { grant_type: 'refresh_token', refresh_token: 'x', client_id: 'cli_unknown' };
     const answer = await post(gatehouse, 'token', fields, { Origin: FOREIGN });
     expect(answer.status).toBe(401);

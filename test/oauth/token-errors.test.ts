@@ -53,7 +53,7 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
   describe('200', () => {
-    it('is never stored by anybody', async () => {
+    it('carries Cache-Control: no-store', async () => {
       const answer = await token(await getCodeForm(gatehouse, { client, user }));
 
       expect(answer.status).toBe(200);
@@ -67,7 +67,7 @@ describe('POST /api/v1/oauth/token', () => {
       });
     });
 
-    it('is for clients that authenticate in the way that they registered', async () => {
+    it('is for clients that use their registered authentication method', async () => {
       const form = await getCodeForm(gatehouse, { client: byPost, user });
       expect((await token(form)).status).toBe(200);
       const headers = basic(byBasic.client_id, byBasic.client_secret ?? '');
@@ -83,20 +83,20 @@ describe('POST /api/v1/oauth/token', () => {
   describe('401', () => {
     const form = { grant_type: 'refresh_token', refresh_token: 'x' };
 
-    it('is for a client that is not known', async () => {
+    it('answers invalid_client to an unknown client', async () => {
       for (const id of ['cli_unknown', 'x', 'cli_00000000000000000000000000000000', 'cli_\0']) {
         await expectOAuthError(await token({ ...form, client_id: id }), 401, 'invalid_client');
       }
     });
 
-    it('names the scheme if the header was used', async () => {
+    it('carries WWW-Authenticate if the header was used', async () => {
       const answer = await token(form, basic('cli_unknown', 'secret'));
 
       expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
       await expectOAuthError(answer, 401, 'invalid_client');
     });
 
-    it('is for a wrong secret', async () => {
+    it('answers invalid_client to a wrong secret', async () => {
       for (const secret of ['wrong', byPost.client_secret ?? '']) {
         const answer = await token(form, basic(byBasic.client_id, secret));
         expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
@@ -106,7 +106,7 @@ describe('POST /api/v1/oauth/token', () => {
       await expectOAuthError(await token(posted), 401, 'invalid_client');
     });
 
-    it('is for a way that is not the registered one', async () => {
+    it('answers invalid_client to another authentication method', async () => {
       for (const answer of [
         await token({ ...form, client_id: byBasic.client_id }),
         await token({ ...form, client_id: byPost.client_id }),
@@ -118,10 +118,10 @@ describe('POST /api/v1/oauth/token', () => {
   });
 
   describe('400', () => {
-    it('is for a refresh that is spelled as one for some readers only', async () => {
+    it('answers an error to a grant type that only some parsers read as a refresh', async () => {
       const { refresh_token: token = '' } = await getTokens(gatehouse, { client, user });
       const more = `grant_type=refresh_token&refresh_token=${token}&client_id=${client.client_id}`;
-      // Some read a question mark at the beginning as a part of the first name.
+      // Some parsers read a leading question mark as part of the first name.
       await expectOAuthError(
         await raw(`?grant_type=authorization_code&${more}`),
         400,
@@ -130,7 +130,7 @@ describe('POST /api/v1/oauth/token', () => {
       expect((await refresh(gatehouse, client, token)).status).toBe(200);
     });
 
-    it('is for what is missing', async () => {
+    it('answers invalid_request for a missing parameter', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       for (const name of ['grant_type', 'code', 'redirect_uri', 'client_id']) {
         await expectOAuthError(await token(without(form, name)), 400, 'invalid_request');
@@ -144,7 +144,7 @@ describe('POST /api/v1/oauth/token', () => {
       expect((await token(form)).status).toBe(200);
     });
 
-    it('is for a code with the wrong proof, redirect or client, which leaves it good', async () => {
+    it('answers invalid_grant for a wrong verifier, redirect or client, and leaves the code valid', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       for (const wrong of [
         { code_verifier: 'a'.repeat(43) },
@@ -160,7 +160,7 @@ describe('POST /api/v1/oauth/token', () => {
       expect((await token(form)).status).toBe(200);
     });
 
-    it('ends what a code was exchanged for when it is used again', async () => {
+    it('revokes the tokens of a code that is used again', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       const tokens = (await (await token(form)).json()) as Record<string, string>;
       expect(await statusOfToken(gatehouse, tokens['access_token'] ?? '')).toBe(200);
@@ -171,7 +171,7 @@ describe('POST /api/v1/oauth/token', () => {
       await expectOAuthError(refreshed, 400, 'invalid_grant');
     });
 
-    it('is for grant types that there are none of', async () => {
+    it('answers unsupported_grant_type for an unknown grant type', async () => {
       for (const type of ['client_credentials', 'password', 'implicit', 'x', 'toString', '\0']) {
         for (const who of [authenticationOf(client), authenticationOf(byPost)]) {
           const form = { grant_type: type, username: user.email, password: 'x', scope: 'openid' };
@@ -181,7 +181,7 @@ describe('POST /api/v1/oauth/token', () => {
       }
     });
 
-    it('is for refreshing by a client that did not register for it', async () => {
+    it('answers unauthorized_client to a refresh by a client that did not register for it', async () => {
       const codeOnly = await registerClient(gatehouse, { grant_types: ['authorization_code'] });
       const tokens = await getTokens(gatehouse, { client: codeOnly, user });
       expect(tokens.refresh_token).toBeUndefined();
@@ -190,7 +190,7 @@ describe('POST /api/v1/oauth/token', () => {
       expect(answer.status).toBe(400);
     });
 
-    it('is for parameters that are given twice', async () => {
+    it('answers invalid_request for repeated parameters', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       for (const name of Object.keys(form)) {
         const body = new URLSearchParams([...Object.entries(form), [name, form[name] ?? '']]);
@@ -201,7 +201,7 @@ describe('POST /api/v1/oauth/token', () => {
   });
 
   describe('other answers', () => {
-    it('are JSON whatever the caller prefers', async () => {
+    it('are JSON for any Accept header', async () => {
       for (const accept of [
         'text/html',
         'text/html,application/xhtml+xml,*/*;q=0.8',
@@ -215,7 +215,7 @@ describe('POST /api/v1/oauth/token', () => {
       }
     });
 
-    it('are for a body that is not a form, or too large', async () => {
+    it('are 415 for another type and 413 for a large body', async () => {
       const json = JSON.stringify({ grant_type: 'refresh_token', client_id: client.client_id });
       const unsupported = await raw(json, 'application/json');
       expect([400, 415]).toContain(unsupported.status);
@@ -225,7 +225,7 @@ describe('POST /api/v1/oauth/token', () => {
       await expectOAuthError(large, large.status, 'invalid_request');
     });
 
-    it('are for other methods', async () => {
+    it('are 405 for other methods', async () => {
       for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
         const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/token`, { method });
         expect(answer.headers.get('Allow')).toContain('POST');
@@ -233,7 +233,7 @@ describe('POST /api/v1/oauth/token', () => {
       }
     });
 
-    it('come for an expired code', async () => {
+    it('are invalid_grant for an expired code', async () => {
       const form = await getCodeForm(gatehouse, { client, user });
       await gatehouse.database.shiftClock('61 seconds');
       await expectOAuthError(await token(form), 400, 'invalid_grant');
