@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Files and folders that are read. Released migrations are frozen, comments included. */
-const PATHS = ['README.md', 'bench', 'docs', 'test', 'views'];
+const PATHS = ['README.md', 'bench', 'docs', 'src', 'test', 'views'];
 
 /** The style guide quotes the wordings. */
 const EXCEPTIONS = ['docs/style.md'];
