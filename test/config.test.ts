@@ -24,7 +24,7 @@ function faultOf(env: Record<string, string>): string {
 }
 
 describe('readConfig', () => {
-  it('needs nothing: everything has a default', () => {
+  it('has a default for every variable', () => {
     expect(readConfig({}, '/srv')).toEqual({
       NODE_ENV: 'development',
       HOST: '127.0.0.1',
@@ -52,7 +52,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as unset', () => {
     const empty = { PORT: '', ISSUER: '', SECRET_KEYS: '', DATABASE_URL: '', TRUST_PROXY: '' };
 
     expect(readConfig(empty, '/srv')).toEqual(readConfig({}, '/srv'));
@@ -120,7 +120,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('lets balancers notice in production before it closes, and stops at once elsewhere', () => {
+  it('delays the stop in production only', () => {
     expect(readConfig(PRODUCTION, '/srv').DRAIN_DELAY_SECONDS).toBe(5);
     expect(
       readConfig({ ...PRODUCTION, DRAIN_DELAY_SECONDS: '0' }, '/srv').DRAIN_DELAY_SECONDS,
@@ -128,7 +128,7 @@ describe('readConfig', () => {
     expect(readConfig({ NODE_ENV: 'test' }, '/srv').DRAIN_DELAY_SECONDS).toBe(0);
   });
 
-  it('describes itself by the port that it listens on', () => {
+  it('derives the issuer from the port', () => {
     expect(readConfig({ PORT: '4000' }, '/srv').ISSUER).toBe('http://localhost:4000');
     expect(readConfig({ PORT: '443' }, '/srv').ISSUER).toBe('http://localhost:443');
     expect(readConfig({ PORT: '80' }, '/srv').ISSUER).toBe('http://localhost');
@@ -236,7 +236,7 @@ describe('readConfig', () => {
   });
 
   describe('in production', () => {
-    it('is content with a database, secret keys and an https issuer', () => {
+    it('accepts a database, secret keys and an https issuer', () => {
       expect(faultOf(PRODUCTION)).toBe('none');
     });
 
@@ -254,7 +254,7 @@ describe('readConfig', () => {
       );
     });
 
-    it('names what is missing beside what is wrong', () => {
+    it('names missing variables beside invalid ones', () => {
       const message = faultOf({ NODE_ENV: 'production', PORT: 'http' });
 
       expect(message).toContain('PORT must be a port number');
@@ -262,7 +262,7 @@ describe('readConfig', () => {
     });
   });
 
-  it('asks for secret keys with a database of its own, which other servers share', () => {
+  it('requires secret keys with DATABASE_URL', () => {
     expect(faultOf({ DATABASE_URL: URL })).toContain('SECRET_KEYS is required with DATABASE_URL');
     expect(faultOf({ DATABASE_URL: URL, SECRET_KEYS: KEY })).toBe('none');
   });

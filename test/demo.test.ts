@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => gatehouse.close());
 
-it('the first start makes three products that its key reads, and does not speak of them', async () => {
+it('the first start creates three products that its key reads, and does not mention them', async () => {
   const { dataSource, keyring, config, http } = gatehouse;
   const demo = await createDemo(dataSource, keyring, config);
   if (demo === undefined) throw new Error('there was something already');

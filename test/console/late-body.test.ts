@@ -66,7 +66,7 @@ async function sendLate(
   return answer.statusCode;
 }
 
-describe('a request whose body comes in later', () => {
+describe('a request whose body arrives late', () => {
   const signOut = async () => {
     expect((await postForm(browser, '/logout', { csrf })).status).toBe(303);
   };
@@ -85,8 +85,8 @@ describe('a request whose body comes in later', () => {
   });
 });
 
-describe('a token that is being made while its account is revoked', () => {
-  it.each(['the API', 'the page'])('is not made by %s', async (what) => {
+describe('a token that is created while its account is revoked', () => {
+  it.each(['the API', 'the page'])('is not created by %s', async (what) => {
     const lock = await holdLock(gatehouse.database, user.id);
     const sent =
       what === 'the page'

@@ -77,7 +77,7 @@ describe('replacing a password', () => {
     expect(await whoIs(browser)).toBeUndefined();
   });
 
-  it('lets the new one sign in', async () => {
+  it('signs in with the new password', async () => {
     await replacePassword();
     await signIn(browser, user, { password: 'another password' });
     expect(await whoIs(browser)).toBe(user.email);

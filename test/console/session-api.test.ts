@@ -50,7 +50,7 @@ async function signedIn(user = ada) {
 const NEW = { name: 'Laptop', access: 'read' };
 
 describe('GET /api/v1/session', () => {
-  it('says who has signed in, and where they belong', async () => {
+  it('returns the account and its memberships', async () => {
     const { call: ask } = await signedIn(both);
     const { status, data } = await ask('GET', '/api/v1/session');
     expect(status).toBe(200);
@@ -65,7 +65,7 @@ describe('GET /api/v1/session', () => {
     });
   });
 
-  it('is answered to HEAD too, and to no other method', async () => {
+  it('answers GET and HEAD, and no other method', async () => {
     const { call: ask } = await signedIn();
     expect((await ask('HEAD', '/api/v1/session')).status).toBe(200);
     expect((await ask('POST', '/api/v1/session')).status).toBe(405);
@@ -92,7 +92,7 @@ describe('401', () => {
     }
   });
 
-  it('is what a session gets wherever credentials are asked for, with or without the proof', async () => {
+  it('is the answer to a session at routes for credentials, with or without CSRF proof', async () => {
     const { browser, call: ask } = await signedIn();
     for (const path of [
       '/api/v1/me',
@@ -107,7 +107,7 @@ describe('401', () => {
 });
 
 describe('403', () => {
-  it('is for calls without the proof of a page in this browser', async () => {
+  it('is for calls without the CSRF proof of this browser', async () => {
     const { browser, csrf } = await signedIn();
     const other = await signedIn();
     const altered = csrf.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
@@ -141,7 +141,7 @@ describe('403', () => {
     { 'Sec-Fetch-Site': 'same-site' },
     { 'Sec-Fetch-Site': 'none' },
     { Origin: 'http://localhost:3000', 'Sec-Fetch-Site': 'cross-site' },
-  ])('is for other origins, even with the proof: %j', async (headers) => {
+  ])('is for other origins, even with the CSRF proof: %j', async (headers) => {
     const { call: ask } = await signedIn();
     expect(await ask('GET', '/api/v1/session', headers)).toMatchObject({
       ...{ status: 403, code: 'forbidden' },
@@ -150,7 +150,7 @@ describe('403', () => {
     expect(await tokensOf(ada)).toEqual([]);
   });
 
-  it('is not for a page of ours', async () => {
+  it('is not for same-origin pages', async () => {
     const { call: ask } = await signedIn();
     const headers = { Origin: gatehouse.config.ISSUER, 'Sec-Fetch-Site': 'same-origin' };
     expect((await ask('GET', '/api/v1/session', headers)).status).toBe(200);
@@ -180,7 +180,7 @@ describe('403', () => {
 });
 
 describe('the tenant of a call', () => {
-  it('is the only one there is', async () => {
+  it('is the only one of the account by default', async () => {
     const { call: ask } = await signedIn();
     expect((await ask('GET', TOKENS)).status).toBe(200);
   });
@@ -205,7 +205,7 @@ describe('the tenant of a call', () => {
     }
   });
 
-  it('is never one that they do not belong to, or no longer', async () => {
+  it('is never one without a current membership', async () => {
     const user = await createUser(gatehouse, [
       [acme, 'member'],
       [bolt, 'member'],
@@ -228,7 +228,7 @@ describe('the tenant of a call', () => {
     expect((await ask('GET', '/api/v1/session')).data?.['tenants']).toEqual([]);
   });
 
-  it('is told if it is suspended', async () => {
+  it('answers tenant_suspended if it is suspended', async () => {
     const tenant = await gatehouse.createTenant('paused');
     const { call: ask } = await signedIn(await createUser(gatehouse, [[tenant, 'member']]));
     const store = createTenantStore(gatehouse.dataSource.manager);
@@ -238,7 +238,7 @@ describe('the tenant of a call', () => {
     expect((await ask('GET', TOKENS)).status).toBe(200);
   });
 
-  it('keeps tokens apart from those of others, also in the same tenant', async () => {
+  it('separates tokens of accounts, in the same tenant too', async () => {
     const [mine, theirs] = [await signedIn(), await signedIn(both)];
     const made = await mine.call('POST', TOKENS, {}, NEW);
     const path = `${TOKENS}/${made.data?.id}`;
@@ -265,7 +265,7 @@ describe('a call that changes something', () => {
     expect(theirs).toMatchObject({ status: 409, code: 'idempotency_key_reused' });
   });
 
-  it('leaves nothing behind when it fails', async () => {
+  it('is rolled back when it fails', async () => {
     const { call: ask } = await signedIn();
     const before = await tokensOf(ada);
     const answer = await ask(

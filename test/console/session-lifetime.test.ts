@@ -71,7 +71,7 @@ describe('a session', () => {
     expect(await whoIs(browser)).toBeUndefined();
   });
 
-  it('ends 90 days after the sign-in, however often it is used', async () => {
+  it('ends 90 days after the sign-in, also in constant use', async () => {
     const { client_id } = await registerClient(gatehouse);
     const [browser, forApps] = [await signedIn(), await signedIn()];
     for (let day = 10; day < 90; day += 10) {
@@ -86,7 +86,7 @@ describe('a session', () => {
     expect(await errorFor(forApps, client_id)).toBe('login_required');
   });
 
-  it('begins its 90 days again when its account signs in again', async () => {
+  it('restarts its 90 days when its account signs in again', async () => {
     const browser = await signedIn();
     await gatehouse.database.shiftClock('10 days');
     await signIn(browser, user);
@@ -98,7 +98,7 @@ describe('a session', () => {
     expect(await whoIs(browser)).toBeUndefined();
   });
 
-  it('is written at most once in five minutes, and its cookie is prolonged with it', async () => {
+  it('is written at most once in five minutes, and its cookie is renewed with it', async () => {
     const browser = await signedIn();
     const row = async () => {
       const [found] = await gatehouse.database.query<{ xmin: string }>(
@@ -138,7 +138,7 @@ describe('a session', () => {
     expect(Math.abs(expires - Date.now() - 2 * DAY_MS)).toBeLessThan(60_000);
   });
 
-  it('ends when the account begins a 51st, the oldest first, also when they begin at once', async () => {
+  it('ends when the account begins a 51st, the oldest first, also under concurrency', async () => {
     const first = await signedIn();
     const second = await signedIn();
     const fields = (n: number) => ({
@@ -173,7 +173,7 @@ describe('the audit log', () => {
     expect(JSON.stringify(entry)).not.toContain(cookieOf(browser, SESSION));
   });
 
-  it('has one for a sign-in for an app, and none for further authorizations', async () => {
+  it('has one for a sign-in to an app, and no entry for further authorizations', async () => {
     const client = await registerClient(gatehouse);
     const browser = newBrowser(gatehouse);
     await authorize(gatehouse, { client, user, browser });
@@ -192,16 +192,16 @@ describe('the audit log', () => {
     ]);
   });
 
-  it('has one for a session that ends because somebody else signs in', async () => {
+  it('has one for a session that ends because another account signs in', async () => {
     const browser = await signedIn();
     await signIn(browser, await createUser(gatehouse, [[tenant, 'member']]));
     expect(await auditOf('account.sign_out')).toHaveLength(1);
   });
 });
 
-describe('an unknown notice in the address', () => {
+describe('an unknown notice in the query', () => {
   it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty', 'nothing'])(
-    'shows none: %s',
+    'is not shown: %s',
     async (done) => {
       const page = await (await signedIn()).open(`/settings/tokens?done=${done}`);
       expect(page.status).toBe(200);

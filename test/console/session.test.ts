@@ -45,7 +45,7 @@ const signedIn = async (user = ada) => {
 };
 
 describe('a session', () => {
-  it('is never the one that somebody planted', async () => {
+  it('never continues a planted session', async () => {
     const attacker = open();
     await signIn(attacker, ben);
     const victim = copyOf(attacker, gatehouse);
@@ -56,7 +56,7 @@ describe('a session', () => {
     expect(await whoIs(attacker)).toBeUndefined();
   });
 
-  it('gets a new secret with each sign-in; what was copied before is worth nothing', async () => {
+  it('gets a new secret with each sign-in, and the old one is refused', async () => {
     const { browser } = await signedIn();
     const copy = copyOf(browser, gatehouse);
     await signIn(browser, ada);
@@ -65,7 +65,7 @@ describe('a session', () => {
     expect(await whoIs(copy)).toBeUndefined();
   });
 
-  it('is destroyed when somebody else signs in, with nothing of it left', async () => {
+  it('is deleted when another account signs in', async () => {
     const client = await registerClient(gatehouse);
     const browser = open();
     await authorize(gatehouse, { client, user: ada, browser });
@@ -96,7 +96,7 @@ describe('a session', () => {
     expect(cookieOf(browser, SESSION)).not.toBe(secret);
   });
 
-  it('ends with its account', async () => {
+  it('ends when its account is revoked', async () => {
     const carol = await createUser(gatehouse, [[tenant, 'member']]);
     const { browser } = await signedIn(carol);
     const { createRevocationStore } = await import('../../src/credentials/revocation-store.js');
@@ -107,7 +107,7 @@ describe('a session', () => {
   });
 });
 
-describe('signing out', () => {
+describe('a sign-out', () => {
   it('ends the session for every copy of its cookie, and leads to the login page', async () => {
     const { browser, csrf } = await signedIn();
     const copy = copyOf(browser, gatehouse);
@@ -120,7 +120,7 @@ describe('signing out', () => {
     expect(await whoIs(copy)).toBeUndefined();
   });
 
-  it('signs out of the login for apps too', async () => {
+  it('ends the session of apps too', async () => {
     const client = await registerClient(gatehouse);
     const { browser, csrf } = await signedIn();
     await postForm(browser, '/logout', { csrf });
@@ -131,7 +131,7 @@ describe('signing out', () => {
     expect(new URL((await browser.open(url)).url).pathname).toMatch(/^\/login\//);
   });
 
-  it('is done by a form only', async () => {
+  it('needs a form', async () => {
     const { browser } = await signedIn();
     const page = await browser.open('/logout');
     expect(page.status).toBe(405);
@@ -155,7 +155,7 @@ describe('another site', () => {
     { 'Sec-Fetch-Site': 'same-site' },
   ];
 
-  it('cannot sign a visitor in, also not with a token of its own browser', async () => {
+  it('cannot sign a visitor in, also with the CSRF token of its own browser', async () => {
     const attacker = open();
     const theirs = readForm((await attacker.open('/login')).html).hidden[0]?.[1] ?? '';
     const fields = { email: ben.email, password: PASSWORD };
@@ -187,7 +187,7 @@ describe('another site', () => {
     expect(await whoIs(browser)).toBe(ada.email);
   });
 
-  it('cannot frame, store or script what is there, whatever comes of it', async () => {
+  it('cannot frame pages, and pages are not stored and run no scripts', async () => {
     const { browser } = await signedIn();
     const answers = [
       await browser.request('/login'),

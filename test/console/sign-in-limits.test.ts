@@ -59,7 +59,7 @@ const signedIn = async (user = ada, browser = newBrowser(gatehouse)) => {
 };
 
 describe('a browser that signed in to the account before', () => {
-  it('signs in while others are guessing, also after signing out; unknown browsers do not', async () => {
+  it('signs in while others are throttled, also after a sign-out', async () => {
     const browser = newBrowser(gatehouse);
     const csrf = csrfOf(await signIn(browser, ada));
     await postForm(browser, '/logout', { csrf });
@@ -70,7 +70,7 @@ describe('a browser that signed in to the account before', () => {
     expect(await whoIs(browser)).toBe(ada.email);
   });
 
-  it('signs in to an app then, too', async () => {
+  it('signs in to an app then too', async () => {
     const { client_id } = await registerClient(gatehouse);
     const url = authorizeUrl(gatehouse.config.ISSUER, {
       ...{ client_id, code_challenge: createPkce().challenge, prompt: 'login' },
@@ -83,7 +83,7 @@ describe('a browser that signed in to the account before', () => {
     expect(new URL(page.url).pathname).toMatch(/^\/consent\//);
   });
 
-  it('has ten wrong passwords in five minutes of its own, whatever its address', async () => {
+  it('has its own limit of ten wrong passwords in five minutes, from any address', async () => {
     const attempt = await atLogin(await signedIn());
     for (let count = 0; count < 10; count += 1) expect((await attempt(WRONG)).status).toBe(422);
     expect((await attempt()).status).toBe(429);
@@ -92,7 +92,7 @@ describe('a browser that signed in to the account before', () => {
     expect((await attempt()).status).toBe(303);
   });
 
-  it('shares these ten with every copy of its cookie, also a renewed one', async () => {
+  it('shares the limit with every copy of its cookie, also a renewed one', async () => {
     const browser = await signedIn();
     const copy = newBrowser(gatehouse);
     copy.cookies.set(`${DEVICE} /`, cookieOf(browser, DEVICE) ?? '');
@@ -102,7 +102,7 @@ describe('a browser that signed in to the account before', () => {
     for (const attempt of attempts) expect((await attempt()).status).toBe(429);
   });
 
-  it('is known to five accounts, the latest ones', async () => {
+  it('is known to the latest five accounts', async () => {
     const users = [ada];
     for (let count = 0; count < 5; count += 1) {
       users.push(await createUser(gatehouse, [[tenant, 'member']]));
@@ -127,7 +127,7 @@ describe('the cookie of a known browser', () => {
     return (await (await atLogin(browser))({ email })).status;
   };
 
-  it('names no account, and is nothing for another account', async () => {
+  it('names no account, and is not valid for another account', async () => {
     const ben = await createUser(gatehouse, [[tenant, 'member']]);
     const cookie = cookieOf(await signedIn(ben), DEVICE) ?? '';
     expect(cookie).not.toContain(ben.id);
@@ -136,7 +136,7 @@ describe('the cookie of a known browser', () => {
     expect(await statusWith(cookie, ben.email)).toBe(303);
   });
 
-  it('is nothing once it was forged, has expired, or the password was replaced', async () => {
+  it('is not valid if it was forged, has expired, or the password was replaced', async () => {
     const cookie = cookieOf(await signedIn(), DEVICE) ?? '';
     const [device, expires, mac] = cookie.split('.');
     await attack();
@@ -164,7 +164,7 @@ describe('the cookie of a known browser', () => {
     }
   });
 
-  it('is not handed out for a wrong password', async () => {
+  it('is not set for a wrong password', async () => {
     const browser = newBrowser(gatehouse);
     await signIn(browser, ada, WRONG);
     expect(cookieOf(browser, DEVICE)).toBeUndefined();
@@ -186,7 +186,7 @@ describe('the cookie of a known browser', () => {
 });
 
 describe('many passwords at once', () => {
-  it('are answered with a page that asks to try again, beyond a short queue', async () => {
+  it('get a page that asks to try again, beyond a short queue', async () => {
     const attempt = await atLogin();
     const answers = await Promise.all(
       Array.from({ length: 120 }, (_, n) => attempt({ ...WRONG, email: `${n}@example.com` })),
@@ -206,7 +206,7 @@ describe('many passwords at once', () => {
     expect(counted?.count).toBe(2 * (answers.length - busy.length));
   }, 60_000);
 
-  it('leave places for browsers that signed in before', async () => {
+  it('leave room in the queue for browsers that signed in before', async () => {
     const browser = await signedIn();
     const [unknown, known] = [await atLogin(), await atLogin(browser)];
     const flood = Array.from({ length: 120 }, (_, n) =>
@@ -238,7 +238,7 @@ describe('refused sign-ins', () => {
     expect(await gatehouse.database.dump()).not.toContain(WRONG.password);
   });
 
-  it('of addresses without an account share one entry', async () => {
+  it('of unknown email addresses share one entry', async () => {
     const attempt = await atLogin();
     const before = Number((await entries('unknown'))[0]?.['occurrences'] ?? 0);
     for (let n = 0; n < 5; n += 1) await attempt({ ...WRONG, email: `nobody-${n}@example.com` });

@@ -39,7 +39,7 @@ const signedIn = async (user = ada) => {
 
 describe('an anonymous visitor of the settings area', () => {
   it.each(['/settings/tokens', '/settings/tokens?tenant=acme', '/settings/api-keys'])(
-    'is sent to sign in, and back: %s',
+    'is redirected to the login page, and back: %s',
     async (path) => {
       const browser = open();
       const answer = await browser.request(path);
@@ -52,14 +52,14 @@ describe('an anonymous visitor of the settings area', () => {
     },
   );
 
-  it('is sent there by a form that was left open too, and nothing is done', async () => {
+  it('is redirected for a form of an ended session too, and nothing is done', async () => {
     const browser = open();
     const answer = await postForm(browser, '/settings/tokens?tenant=acme', { name: 'x' });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('Location')).toMatch(/^\/login\?return_to=/);
   });
 
-  it('is told of pages that do not exist only after signing in', async () => {
+  it('gets 404 for an unknown page only after the sign-in', async () => {
     const { browser } = await signedIn();
     const page = await browser.open('/settings/nothing');
     expect(page.status).toBe(404);
@@ -68,12 +68,12 @@ describe('an anonymous visitor of the settings area', () => {
   });
 });
 
-describe('signing in', () => {
-  it('leads to the tokens where one came from nowhere', async () => {
+describe('a sign-in', () => {
+  it('leads to the tokens page without a return path', async () => {
     expect((await signIn(open(), ada)).url).toBe(`${gatehouse.config.ISSUER}/settings/tokens`);
   });
 
-  it('is one session with that of apps, whichever came first', async () => {
+  it('shares its session with apps', async () => {
     const client = await registerClient(gatehouse);
     const first = open();
     await authorize(gatehouse, { client, user: ada, browser: first });
@@ -89,7 +89,7 @@ describe('signing in', () => {
     expect(consent.html).toContain(ben.email);
   });
 
-  it('says the same of an address without an account as of a wrong password', async () => {
+  it('answers the same for an unknown address and a wrong password', async () => {
     const answers = await Promise.all(
       [ada, { ...ada, email: 'nobody@example.com' }].map(async (user) => {
         const browser = open();
@@ -101,7 +101,7 @@ describe('signing in', () => {
     expect(answers).toEqual(Array(2).fill('422 The email address or the password is incorrect.'));
   });
 
-  it('counts wrong passwords together with those of the login for apps', async () => {
+  it('counts wrong passwords together with those of app sign-ins', async () => {
     const client = await registerClient(gatehouse);
     const browser = open();
     const forAnApp = await browser.open(
@@ -121,7 +121,7 @@ describe('signing in', () => {
     expect(cookieOf(browser, SESSION)).toBeUndefined();
   });
 
-  it('keeps the way back while the password is wrong', async () => {
+  it('keeps the return path after a wrong password', async () => {
     const browser = open();
     const returnTo = '/settings/tokens?tenant=acme';
     const wrong = await signIn(browser, ada, { returnTo, password: 'wrong' });
@@ -129,7 +129,7 @@ describe('signing in', () => {
     expect(page.url).toBe(gatehouse.config.ISSUER + returnTo);
   });
 
-  it('sets a cookie out of reach of scripts and of other sites, and signs it', async () => {
+  it('sets a signed HttpOnly SameSite cookie', async () => {
     const browser = open();
     const page = await browser.open('/login');
     const fields = { csrf: readForm(page.html).hidden[0]?.[1] ?? '', email: ada.email };
@@ -147,7 +147,7 @@ describe('signing in', () => {
     ]);
   });
 
-  it('notes where it was done, as the login for apps does', async () => {
+  it('records its address, as an app sign-in does', async () => {
     const { browser } = await signedIn();
     const rows = await gatehouse.database.query(
       'SELECT address, user_agent FROM sessions WHERE digest = ANY ($1)',
@@ -158,7 +158,7 @@ describe('signing in', () => {
 });
 
 describe('a browser without cookies', () => {
-  it('is told to allow them, each time, with what was typed', async () => {
+  it('is told to allow them, and keeps the email', async () => {
     const returnTo = '/settings/tokens?tenant=acme';
     const path = `/login?return_to=${encodeURIComponent(returnTo)}`;
     for (let count = 0; count < 2; count += 1) {
@@ -186,7 +186,7 @@ describe('a browser without cookies', () => {
     }
   });
 
-  it('is told so by the login for an app', async () => {
+  it('is told to allow them by an app sign-in', async () => {
     const client = await registerClient(gatehouse);
     const { challenge } = createPkce();
     const url = authorizeUrl(gatehouse.config.ISSUER, {
@@ -202,7 +202,7 @@ describe('a browser without cookies', () => {
 });
 
 describe('a login page that was open for too long', () => {
-  it('is shown again with the address, and then signs in', async () => {
+  it('is shown again with the email, and then signs in', async () => {
     const browser = open();
     const page = await browser.open('/login');
     for (const name of browser.cookies.keys()) browser.cookies.set(name, 'A'.repeat(43));
@@ -215,7 +215,7 @@ describe('a login page that was open for too long', () => {
 });
 
 describe('a session that has ended', () => {
-  it('is what the login page says then, and only then; the way back is kept', async () => {
+  it('is stated by the login page, which keeps the return path', async () => {
     const { browser } = await signedIn();
     await gatehouse.database.query('UPDATE sessions SET expires_at = gatehouse_now()');
     const path = '/settings/tokens?tenant=acme';

@@ -13,7 +13,7 @@ afterAll(() => setting.gatehouse.close());
 beforeEach(() => setting.gatehouse.database.query('DELETE FROM attempts; DELETE FROM credentials'));
 
 describe('a new token', () => {
-  it('is shown once, in a field, on a page that is not stored, and works', async () => {
+  it('is shown once, in a field, on a page with no-store, and works', async () => {
     const me = await setting.signedIn();
     const page = await setting.create(me);
     const secret = page.secret;
@@ -29,7 +29,7 @@ describe('a new token', () => {
     expect(setting.gatehouse.logged.join()).not.toContain(secret);
   });
 
-  it('reads, or does everything that the role of its owner does', async () => {
+  it('has read access, or all access of its owner’s role', async () => {
     const me = await setting.signedIn();
     await setting.create(me);
     await setting.create(me, { name: 'All', access: 'write' });
@@ -47,12 +47,12 @@ describe('a new token', () => {
     ['90', 90],
     ['365', 365],
     ['never', null],
-  ])('that is to expire after %s does', async (expires, days) => {
+  ])('expires after %s', async (expires, days) => {
     await setting.create(await setting.signedIn(), { expires });
     expect((await setting.stored()).map((row) => row.days)).toEqual([days]);
   });
 
-  it('enters the spaces that were ticked, or all', async () => {
+  it('may enter the ticked spaces, or all', async () => {
     const tenant = await setting.gatehouse.createTenant(
       `spaces-${createId('tnt').slice(-8).toLowerCase()}`,
     );
@@ -74,7 +74,7 @@ describe('a new token', () => {
   });
 });
 
-describe('what is wrong with the form', () => {
+describe('a fault of the form', () => {
   it.each([
     ['no name', { name: '' }, 'name', 'Give it a name of 1 to 100 characters.'],
     ['spaces for a name', { name: '  ' }, 'name', 'Give it a name of 1 to 100 characters.'],
@@ -83,7 +83,7 @@ describe('what is wrong with the form', () => {
     ['no access', { access: '' }, 'access', 'Choose what it may do.'],
     ['another access', { access: 'admin' }, 'access', 'Choose what it may do.'],
     ['another expiry', { expires: '10000' }, 'expires', 'Choose when it expires.'],
-  ])('stands beside its field: %s', async (_what, fields, field, sentence) => {
+  ])('is shown beside its field: %s', async (_what, fields, field, sentence) => {
     const page = await setting.create(await setting.signedIn(), fields);
     expect(page.status).toBe(422);
     const fault = new RegExp(`id="${field}-error">([^<]*)<`).exec(page.html)?.[1];
@@ -92,7 +92,7 @@ describe('what is wrong with the form', () => {
     expect(await setting.stored()).toEqual([]);
   });
 
-  it('leaves what was typed', async () => {
+  it('keeps the values of the fields', async () => {
     const page = await setting.create(await setting.signedIn(), {
       name: '"><i>',
       access: 'write',
@@ -102,7 +102,7 @@ describe('what is wrong with the form', () => {
     expect(page.html).toContain('value="write" required checked');
   });
 
-  it('is a space of somebody else, which no token enters', async () => {
+  it('is a space of another tenant', async () => {
     const [space] = await setting.gatehouse.database.query<{ id: string }>(
       'SELECT id FROM spaces WHERE tenant_id = $1',
       [setting.bolt.id],
@@ -115,7 +115,7 @@ describe('what is wrong with the form', () => {
 });
 
 describe('revoking a token', () => {
-  it('is asked for once more, and holds from the next request on', async () => {
+  it('needs a confirmation, and takes effect from the next request on', async () => {
     const me = await setting.signedIn();
     const secret = (await setting.create(me)).secret;
     const [row] = await setting.stored();
@@ -146,7 +146,7 @@ describe('revoking a token', () => {
     expect(new URL((await me.browser.open(link)).url).pathname).toBe(PAGE);
   });
 
-  it('is for its owner only: to everybody else it is not there', async () => {
+  it('answers 404 to everybody but its owner', async () => {
     const secret = (await setting.create(await setting.signedIn())).secret;
     const [row] = await setting.stored();
     const other = await setting.signedIn(setting.both);

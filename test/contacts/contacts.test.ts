@@ -72,7 +72,7 @@ describe('/api/v1/contacts', () => {
     gatehouse.http.delete(`/api/v1/contacts/${id}`).set(by.bearer);
 
   describe('POST', () => {
-    it('creates a contact with everything', async () => {
+    it('creates a contact with all members', async () => {
       const answer = await postContact(gatehouse, key, FULL);
 
       expect(answer.status).toBe(201);
@@ -88,14 +88,14 @@ describe('/api/v1/contacts', () => {
       expect((await show(answer.body.data.id)).body.data).toEqual(answer.body.data);
     });
 
-    it('needs nothing but the type: the rest is null', async () => {
+    it('needs only the type: the other members are null', async () => {
       expect(await create({ type: 'other', phone: null })).toMatchObject({
         ...{ firstName: null, lastName: null, companyName: null, email: null, phone: null },
         type: 'other',
       });
     });
 
-    it.each(TYPES)('knows the type %s', async (type) => {
+    it.each(TYPES)('accepts the type %s', async (type) => {
       expect(await create({ type })).toMatchObject({ type });
     });
 
@@ -133,7 +133,7 @@ describe('/api/v1/contacts', () => {
 
   describe('PATCH', () => {
     it.each(Object.keys(FULL).filter((member) => member !== 'type'))(
-      'clears %s with null, and leaves the rest alone',
+      'clears %s with null, and keeps the other members',
       async (member) => {
         const before = await create();
 
@@ -149,7 +149,7 @@ describe('/api/v1/contacts', () => {
       },
     );
 
-    it('sets what is given, and when it did', async () => {
+    it('sets the given members and updatedAt', async () => {
       const before = await create();
 
       const { data } = (await patch(before.id, { firstName: ' Eve ', type: 'vendor' })).body;
@@ -168,7 +168,7 @@ describe('/api/v1/contacts', () => {
   });
 
   describe('DELETE', () => {
-    it('is soft: nobody sees the contact any more, and its row stays', async () => {
+    it('is soft: the contact is not found, and its row stays', async () => {
       const { id } = await create();
 
       await remove(id).expect(204, '');
@@ -196,8 +196,8 @@ describe('/api/v1/contacts', () => {
     });
   });
 
-  describe('apart', () => {
-    it("are other tenants' contacts, and those of the other environment", async () => {
+  describe('isolation', () => {
+    it('hides contacts of other tenants and of the other environment', async () => {
       const { id } = await create();
       const stranger = await gatehouse.createKey(await gatehouse.createTenant('other'));
       const test = await gatehouse.createKey(tenant, { environment: 'test' });
@@ -211,7 +211,7 @@ describe('/api/v1/contacts', () => {
       await show(id).expect(200);
     });
 
-    it('are the spaces', async () => {
+    it('hides contacts of other spaces', async () => {
       const other = { 'X-Bwp-Space': await createSpace(gatehouse, tenant, 'Two') };
       const { id } = await create();
       const there = (await postContact(gatehouse, key, FULL, other)).body.data.id;

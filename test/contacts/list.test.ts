@@ -56,11 +56,11 @@ describe('GET /api/v1/contacts, filtered', () => {
     ['?dateFrom=2000-01-01&dateTo=9999-12-31&type=supplier', [3]],
     ['?dateTo=2000-01-01', []],
     ['?dateFrom=9999-01-01T00:00:00%2B02:00', []],
-  ])('%s lists what it says', async (query, expected) => {
+  ])('%s lists the matching contacts', async (query, expected) => {
     expect(await listed(query)).toEqual(expected);
   });
 
-  it('includes the day of dateFrom and of dateTo, and the very times', async () => {
+  it('includes the days or exact times of dateFrom and dateTo', async () => {
     const { createdAt } = (await list('')).body.data[1] as { createdAt: string };
     const day = createdAt.slice(0, 10);
 
@@ -102,12 +102,12 @@ describe('GET /api/v1/contacts, filtered', () => {
     expectInvalid(await list(query), [field]);
   });
 
-  it('refuses a filter that is given twice', async () => {
+  it('refuses a repeated filter', async () => {
     expectInvalid(await list('?type=vendor&type=customer'), ['type']);
   });
 
-  describe('in a space of more contacts than one page of a search looks at', () => {
-    it('says that there is more, and finds a match behind them by its cursor', async () => {
+  describe('in a space with more contacts than one page of a search reads', () => {
+    it('returns has_more, and finds a later match by its cursor', async () => {
       const tenant = await gatehouse.createTenant('large');
       const owner = await gatehouse.createKey(tenant);
       const needle = await postContact(gatehouse, owner, { firstName: 'Needle', type: 'other' });

@@ -37,7 +37,7 @@ describe('protected resource metadata (RFC 9728)', () => {
     });
   });
 
-  it('is where the challenge of the API points (RFC 9728 §5.1)', async () => {
+  it('is the target of the API’s challenge (RFC 9728 §5.1)', async () => {
     const gatehouse = await createTestApp();
     const refused = await gatehouse.http.get('/api/v1/me');
     const url = /resource_metadata="([^"]+)"/.exec(refused.headers['www-authenticate'] ?? '')?.[1];

@@ -10,7 +10,7 @@ describe('GET /docs/errors', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('is where the type of a problem leads', async () => {
+  it('is the target of a problem’s type', async () => {
     const { type } = (await gatehouse.http.get('/api/v1/me')).body as { type: string };
     const { pathname, hash, origin } = new URL(type);
     const page = await gatehouse.http.get(pathname);
@@ -25,7 +25,7 @@ describe('GET /docs/errors', () => {
     for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`<section id="${code}">`);
   });
 
-  it('runs nothing, is framed by nobody, and shows the brand as text', async () => {
+  it('runs no scripts, cannot be framed, and shows the brand as text', async () => {
     const { text, headers } = await gatehouse.http.get('/docs/errors');
 
     expect(headers['content-security-policy']).toContain("default-src 'none'");

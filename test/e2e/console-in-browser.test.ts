@@ -51,7 +51,7 @@ async function statusOf(token: string): Promise<number> {
 }
 
 describe('a person with a keyboard', () => {
-  it('signs in, makes a token, revokes it and signs out', async () => {
+  it('signs in, creates a token, revokes it and signs out', async () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');
     expect(await statusOf(token)).toBe(200);
@@ -71,7 +71,7 @@ describe('a person with a keyboard', () => {
     await page.waitForURL('**/login?return_to=*');
   });
 
-  it('is shown a token no second time by going back to it', async () => {
+  it('does not see a token again with the Back button', async () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');
     await page.getByRole('link', { name: 'I have copied it' }).click();
@@ -103,7 +103,7 @@ describe('the pages', () => {
     },
   );
 
-  it('break none of their own policy', async () => {
+  it('do not violate their own policy', async () => {
     const refused: string[] = [];
     context.on('console', (message) => refused.push(message.text()));
     const page = await signIn();
@@ -121,7 +121,7 @@ describe('another site', () => {
     await until(() => attacker.frames()[1]?.url().startsWith('chrome-error:') === true);
   });
 
-  it('cannot sign anybody in or out, or make a token, even with the token of a form', async () => {
+  it('cannot sign anybody in or out, or create a token, even with a CSRF token', async () => {
     const page = await signIn();
     const csrf = await page.locator('main input[name=csrf]').inputValue();
     const token = { name: 'Theirs', access: 'write', expires: 'never' };
@@ -156,7 +156,7 @@ describe('another site', () => {
     expect(await call(`{ 'X-CSRF-Token': 'x' }`)).toBe('refused by the browser');
   });
 
-  it('lacks what a page of ours holds for that', async () => {
+  it('lacks the CSRF proof of a page', async () => {
     const page = await signIn();
     const answer = await page.request.get(`${setting.issuer}/api/v1/session`, {
       headers: {

@@ -12,7 +12,7 @@ import { getTokens, PASSWORD, registerClient } from '../support/oauth.js';
 import { ONWARD } from '../support/static-site.js';
 import { until } from '../support/until.js';
 
-describe('signing out on an app’s request, in a browser', () => {
+describe('logout on an app’s request, in a browser', () => {
   let setting: BrowserApp;
   let context: BrowserContext;
   beforeAll(async () => {
@@ -46,7 +46,7 @@ describe('signing out on an app’s request, in a browser', () => {
     expect(new URL(page.url()).pathname).toBe('/login');
   }
 
-  it('asks whom another site sends here by a form, and leads back after the click', async () => {
+  it('asks after another site’s form, and leads back after the click', async () => {
     const { page, fields } = await openApp(`${setting.site.origin}/bye`);
     await inApp(page, 'submit', setting.issuer + END_SESSION, fields);
     await page.waitForURL(`**${END_SESSION}?**`);
@@ -56,7 +56,7 @@ describe('signing out on an app’s request, in a browser', () => {
     await expectSignedOut(page);
   });
 
-  it('leads on where the app’s own page redirects to another origin', async () => {
+  it('follows a redirect of the app’s own page to another origin', async () => {
     const target = `http://127.0.0.1:${new URL(setting.site.origin).port}/`;
     const { page, fields } = await openApp(
       `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`,
@@ -68,7 +68,7 @@ describe('signing out on an app’s request, in a browser', () => {
     await until(() => requested.includes(target));
   });
 
-  it('leaves who stays signed in where they were, and is framed by nobody', async () => {
+  it('keeps the session on cancel, and cannot be framed', async () => {
     const { page, fields } = await openApp(`${setting.site.origin}/bye`);
     const url = setting.issuer + endSessionUrl(fields);
     await inApp(page, 'frame', setting.issuer + END_SESSION);

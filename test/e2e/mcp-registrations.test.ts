@@ -160,21 +160,24 @@ describe('registrations as MCP clients send them', () => {
     expect(contacts.status).toBe(200);
   });
 
-  it.each(Object.keys(REGISTRATIONS))('%s reads in the answer what was kept', async (name) => {
-    const sent = REGISTRATIONS[name] as Metadata;
-    const kept = await register(sent);
-    expect(kept).toMatchObject({
-      client_name: sent['client_name'],
-      redirect_uris: sent.redirect_uris,
-      grant_types: CODE_AND_REFRESH,
-      response_types: ['code'],
-      token_endpoint_auth_method: sent['token_endpoint_auth_method'],
-    });
-    for (const value of Object.values(kept)) expect([null, '']).not.toContain(value);
-    expect(kept['scope'] ?? '').not.toMatch(/claudeai|vscode/);
-  });
+  it.each(Object.keys(REGISTRATIONS))(
+    '%s reads the stored metadata in the response',
+    async (name) => {
+      const sent = REGISTRATIONS[name] as Metadata;
+      const kept = await register(sent);
+      expect(kept).toMatchObject({
+        client_name: sent['client_name'],
+        redirect_uris: sent.redirect_uris,
+        grant_types: CODE_AND_REFRESH,
+        response_types: ['code'],
+        token_endpoint_auth_method: sent['token_endpoint_auth_method'],
+      });
+      for (const value of Object.values(kept)) expect([null, '']).not.toContain(value);
+      expect(kept['scope'] ?? '').not.toMatch(/claudeai|vscode/);
+    },
+  );
 
-  it('lets those without a secret have one client each, however often they register', async () => {
+  it('gives public apps one client each, for repeated registrations', async () => {
     const { Cursor: sent } = REGISTRATIONS;
     const first = await register(sent as Metadata);
     const again = await register({ ...(sent as Metadata), tos_uri: null, scope: undefined });
@@ -182,7 +185,7 @@ describe('registrations as MCP clients send them', () => {
     expect(again.client_id).toMatch(/^cli_[0-9a-f]{32}$/);
   });
 
-  it('answers on any port of the loopback address that was registered, and on no other', async () => {
+  it('redirects to any port of the registered loopback address, and to no other address', async () => {
     const { client_id: id } = await register(REGISTRATIONS['VS Code'] as Metadata);
     const authorize = (redirectUri: string) => {
       const parameters = { client_id: id, redirect_uri: redirectUri };

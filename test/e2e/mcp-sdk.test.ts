@@ -98,7 +98,7 @@ describe('the MCP SDK', () => {
     expect(await auth(installation, { ...options, authorizationCode })).toBe('AUTHORIZED');
   }
 
-  it('asks for what a 401 names, and for no more', async () => {
+  it('requests the scopes that a 401 names, and no more', async () => {
     expect(await refusalOf('/contacts')).toMatchObject({
       resourceMetadataUrl: new URL('/.well-known/oauth-protected-resource/api/v1', serverUrl),
       scope: 'contacts:read',
@@ -143,7 +143,7 @@ describe('the MCP SDK', () => {
     expect(installation.information).toMatchObject({ client_id: known });
   });
 
-  it('survives five calls that refresh at once, and a lost answer', async () => {
+  it('survives five concurrent refreshes, and a lost response', async () => {
     const installation = new Installation();
     await connect(installation);
     const before = installation.kept;

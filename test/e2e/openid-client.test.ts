@@ -50,7 +50,7 @@ describe('openid-client', () => {
     });
   }
 
-  it('goes the whole way as a public client', async () => {
+  it('completes the flow as a public client', async () => {
     const config = await register('Public', 'none', openid.None());
     openid.enableNonRepudiationChecks(config);
     expect(config.serverMetadata().supportsPKCE()).toBe(true);
@@ -88,7 +88,7 @@ describe('openid-client', () => {
   it.each([
     ['client_secret_post', openid.ClientSecretPost],
     ['client_secret_basic', openid.ClientSecretBasic],
-  ])('goes the whole way as a confidential client by %s', async (method, authentication) => {
+  ])('completes the flow as a confidential client by %s', async (method, authentication) => {
     const registered = await register(`Backend by ${method}`, method);
     const { client_id: id, client_secret: secret } = registered.clientMetadata();
     const config = await openid.discovery(issuer, id, undefined, authentication(secret), {
@@ -119,7 +119,7 @@ describe('openid-client', () => {
     ).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
-  it('is told by an error that the user refused, after the checks of state and issuer', async () => {
+  it('reports the user’s refusal, after the checks of state and issuer', async () => {
     const config = await register('Refused', 'none', openid.None());
     const expectedState = openid.randomState();
     const url = openid.buildAuthorizationUrl(config, {

@@ -68,7 +68,7 @@ const ONWARDS = [
   'http://127.0.0.1:33418/signed-in',
 ];
 
-describe('the way back to the app, after a form', () => {
+describe('the redirect to the app, after a form', () => {
   /** From a new authorization to the consent page. */
   async function openConsent(redirect: string) {
     const page = await openApp(context, setting, [redirect]);
@@ -85,14 +85,14 @@ describe('the way back to the app, after a form', () => {
     await untilAt(`${redirect}?code=bwp_ac_`);
   });
 
-  it.each(ONWARDS)('leads on from the callback to %s', async (target) => {
+  it.each(ONWARDS)('continues from the callback to %s', async (target) => {
     const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
     const { page, untilAt } = await openConsent(callback);
     await decide(page, 'Allow');
     await untilAt(target);
   });
 
-  it.each(ONWARDS)('leads on from the login page to %s', async (target) => {
+  it.each(ONWARDS)('continues from the login page to %s', async (target) => {
     const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
     const page = await openApp(context, setting, [callback]);
     const { untilAt } = watch(page);
@@ -103,7 +103,7 @@ describe('the way back to the app, after a form', () => {
     await untilAt(target);
   });
 
-  it.each([`${WEB}/never`, APP])('would be stopped on the way to %s by form-action', async (to) => {
+  it.each([`${WEB}/never`, APP])('would be blocked by form-action on the way to %s', async (to) => {
     const { page, refused } = await openConsent(to);
     await page.route('**/consent/*', async (route) => {
       if (route.request().method() !== 'GET') return route.continue();
@@ -121,7 +121,7 @@ describe('the way back to the app, after a form', () => {
     expect(refused[0]).toContain('form-action');
   });
 
-  it('leads straight there from the choice of a tenant and from the login page', async () => {
+  it('works directly from the choice of a tenant and from the login page', async () => {
     const { gatehouse } = setting;
     const tenants = [await gatehouse.createTenant('one'), await gatehouse.createTenant('two')];
     const user = await createUser(

@@ -117,7 +117,7 @@ async function plant(uid: string): Promise<void> {
 }
 
 describe('a sibling host that plants cookies', () => {
-  it('gets nobody signed in for itself', async () => {
+  it('cannot make a user sign in for the attacker', async () => {
     const attack = await begin(his);
     const own = await begin(hers);
     await plant(attack.uid);
@@ -137,7 +137,7 @@ describe('a sibling host that plants cookies', () => {
     expect(await whoIs(hers)).toBe(victim.email);
   });
 
-  it('gets nobody signed in as itself', async () => {
+  it('cannot make a user sign in as the attacker', async () => {
     const attack = await begin(his);
     const isHeld = hosts.holdNext(RESUME);
     await Promise.all([isHeld, signIn(attack.page, mallory, { noWaitAfter: true })]);
@@ -155,7 +155,7 @@ describe('a sibling host that plants cookies', () => {
 });
 
 describe('a form that is sent twice', () => {
-  it('leads where the first one led, whose answer never came', async () => {
+  it('leads where the first one led, after a lost response', async () => {
     const { page } = await begin(hers);
     await page.getByLabel('Email').fill(victim.email);
     await page.getByLabel('Password').fill(PASSWORD);

@@ -48,7 +48,7 @@ describe('a single-page app on another origin', () => {
     return { page, tokens: await tokensIn(page) };
   }
 
-  it('signs in by navigating, and lives on fetch', async () => {
+  it('signs in by navigation, and uses fetch afterwards', async () => {
     const { page, tokens } = await signedIn();
     const info = await inApp<Read>(page, 'userinfo', tokens.access_token);
     expect(info).toMatchObject({ status: 200, body: { email: setting.user.email } });
@@ -78,7 +78,7 @@ describe('a single-page app on another origin', () => {
     expect(await tokensIn(page, search)).toMatchObject({ token_type: 'Bearer' });
   });
 
-  it('is told when the user cancels', async () => {
+  it('gets access_denied when the user cancels', async () => {
     const page = await openApp(context, setting);
     await inApp(page, 'authorize');
     await signIn(page, setting.user);

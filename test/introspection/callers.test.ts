@@ -50,7 +50,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
   const issue = (of = client) => getTokens(gatehouse, { client: of, user });
 
   describe('by Basic, with the id of a key', () => {
-    it('answers a service credential as it does by Bearer, and a client by its own secret', async () => {
+    it('accepts a service credential as by Bearer, and a client by its secret', async () => {
       const key = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
       const { access_token: token } = await issue();
       for (const asked of [key.secret, token, 'garbage']) {
@@ -65,7 +65,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
       expect(await (await ask({ token }, asClient)).json()).toEqual(await see(token));
     });
 
-    it('refuses a key that is not the one that is named, or not good, as an unknown client', async () => {
+    it('refuses an invalid key, or one with another id, as an unknown client', async () => {
       const another = await createCredential(gatehouse, tenant, 'service', ['introspect']);
       for (const headers of [
         basicOf(service.id, another.secret),
@@ -94,7 +94,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
       }
     });
 
-    it('refuses two ways at once', async () => {
+    it('refuses two authentication methods at once', async () => {
       const token = service.secret;
       const secret = { client_id: client.client_id, client_secret: client.client_secret ?? '' };
       const header = basicOf(service.id, service.secret);
@@ -109,7 +109,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
     });
   });
 
-  it("holds the caller to its own key's allow-list and end", async () => {
+  it("applies the allow-list and expiry of the caller's own key", async () => {
     const make = async (fields: object) => {
       const common = { kind: 'service', scopes: ['introspect'] };
       const { id, secret, bearer } = await gatehouse.createKey(tenant, { ...common, ...fields });
@@ -129,7 +129,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
     }
   });
 
-  it('refuses an address that cannot be read', async () => {
+  it('refuses an invalid address', async () => {
     for (const address of [
       ...[
         '',
@@ -153,7 +153,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
     }
   });
 
-  it('refuses parameters that come twice', async () => {
+  it('refuses repeated parameters', async () => {
     for (const name of ['token', 'token_type_hint', 'address', 'client_id', 'x']) {
       const twice = `token=x&address=::1&${name}=a&${name}=a`;
       const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/introspect`, {
@@ -165,7 +165,7 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
     }
   });
 
-  it('is readable by no other origin, and reads 64 KiB at most', async () => {
+  it('has no CORS headers, and answers 413 to more than 64 KiB', async () => {
     const origin = { Origin: 'https://app.example.com' };
     const answers = [
       await ask({ token: 'x' }, { ...service.bearer, ...origin }),

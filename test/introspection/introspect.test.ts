@@ -76,7 +76,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(Math.abs(seen.iat - now)).toBeLessThan(30);
     });
 
-    it('describes a refresh token to its client, whatever the hint', async () => {
+    it('describes a refresh token to its client, for any hint', async () => {
       const { refresh_token: token = '' } = await issue();
       for (const hint of ['refresh_token', 'access_token', 'x']) {
         const answer = await ask({ token, token_type_hint: hint, ...authenticationOf(client) });
@@ -111,7 +111,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(await serve(service.secret)).toMatchObject({ active: true, key_id: service.id });
     });
 
-    it('tells nothing of what belongs to another tenant', async () => {
+    it('answers inactive for credentials of another tenant', async () => {
       const stranger = await gatehouse.createTenant('stranger');
       const theirs = await gatehouse.createKey(stranger);
       expect(await serve(theirs.secret)).toEqual(INACTIVE);
@@ -120,7 +120,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(await serve(token)).toEqual(INACTIVE);
     });
 
-    it("tells a client nothing of other clients' tokens, nor of keys", async () => {
+    it("answers inactive to a client for other clients' tokens and for keys", async () => {
       const tokens = await issue();
       const key = await gatehouse.createKey(tenant);
       for (const token of [tokens.access_token, tokens.refresh_token ?? '', key.secret]) {
@@ -129,7 +129,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(await see(key.secret)).toEqual(INACTIVE);
     });
 
-    it('says where a key may be used from, and judges that where an address is given', async () => {
+    it('returns allowed_ips, or applies the allow-list to a given address', async () => {
       const allowedIps = ['203.0.113.0/24', '2001:db8::/32'];
       const key = await gatehouse.createKey(tenant, { allowedIps });
       const at = async (address: string, token = key.secret) =>
@@ -155,7 +155,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(await byClient.json()).toMatchObject({ active: true });
     });
 
-    it('leaves out what has no value', async () => {
+    it('omits members without a value', async () => {
       const empty = await createCredential(gatehouse, tenant, 'secret', []);
       expect(Object.keys((await serve(empty.secret)) as object).toSorted()).toEqual([
         ...['active', 'environment', 'iat', 'iss', 'key_id', 'principal', 'sub', 'tenant_id'],
@@ -178,7 +178,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       });
     });
 
-    it('says nothing but inactive of what is not good', async () => {
+    it('answers only inactive for invalid credentials', async () => {
       const { format } = gatehouse;
       const garbage = ['garbage', '\0', 'bwp_at_', format.mint('at'), format.mint('rt')];
       for (const token of [...garbage, format.mint('ac'), format.mint('live')]) {
@@ -187,7 +187,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       }
     });
 
-    it('says so of what has expired', async () => {
+    it('answers inactive for expired credentials', async () => {
       const tokens = await issue();
       await gatehouse.database.shiftClock('3601 seconds');
       expect(await see(tokens.access_token)).toEqual(INACTIVE);
@@ -197,7 +197,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       await gatehouse.database.shiftClock('0 seconds');
     });
 
-    it('says so of what was revoked or used', async () => {
+    it('answers inactive for revoked and used credentials', async () => {
       const tokens = await issue();
       const revoke = (token: string) =>
         post(gatehouse, 'revoke', { token, ...authenticationOf(client) });
@@ -208,7 +208,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       expect(await see(tokens.refresh_token ?? '')).toEqual(INACTIVE);
     });
 
-    it('says so while the tenant is suspended', async () => {
+    it('answers inactive while the tenant is suspended', async () => {
       const tokens = await issue();
       const tenants = createTenantStore(gatehouse.dataSource.manager);
       await tenants.setSuspended(tenant.id, true);
@@ -234,7 +234,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       }
     });
 
-    it('is for a credential that is not good', async () => {
+    it('is for an invalid credential', async () => {
       const headers = { Authorization: `Bearer ${gatehouse.format.mint('svc')}` };
       const answer = await ask({ token: 'x' }, headers);
       expect(answer.headers.get('WWW-Authenticate')).toContain('Bearer');
@@ -254,7 +254,7 @@ describe('POST /api/v1/oauth/introspect', () => {
     });
   });
 
-  it('says so at once of a key that was revoked, expired or suspended', async () => {
+  it('is for a revoked, expired or suspended key from the next request on', async () => {
     const key = await gatehouse.createKey(tenant, {});
     expect(await serve(key.secret)).toMatchObject({ active: true });
     await post(gatehouse, 'revoke', { token: key.secret });
@@ -281,7 +281,7 @@ describe('POST /api/v1/oauth/introspect', () => {
     await expectOAuthError(json, 415, 'invalid_request');
   });
 
-  it('says 503 while the database cannot be asked', async () => {
+  it('answers 503 while the database is unavailable', async () => {
     const { access_token: token } = await issue();
     await gatehouse.database.lock();
     const answers = [

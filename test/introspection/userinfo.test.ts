@@ -27,7 +27,7 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
   const bearer = (raw: string) => ({ Authorization: `Bearer ${raw}` });
 
   describe('200', () => {
-    it('says who the user is, whatever the scopes, and nothing else', async () => {
+    it('returns the claims of the user for any scopes', async () => {
       for (const method of ['GET', 'POST']) {
         const answer = await ask(bearer(token), method);
         expect(answer.headers.get('Content-Type')).toMatch(/^application\/json/);
@@ -43,7 +43,7 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
       }
     });
 
-    it('leaves out the name of an account that has none', async () => {
+    it('omits the name of an account without one', async () => {
       await gatehouse.database.query('UPDATE accounts SET name = NULL WHERE id = $1', [user.id]);
       const said: unknown = await (await ask(bearer(token))).json();
       await gatehouse.database.query('UPDATE accounts SET name = $2 WHERE id = $1', [
@@ -54,7 +54,7 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
       expect(said).not.toHaveProperty('name');
     });
 
-    it('says which key it is, in all ways of presenting one', async () => {
+    it('returns the key, for every way to present it', async () => {
       const { id, secret } = await gatehouse.createKey(tenant, { scopes: ['leads:read'] });
       const said = { sub: id, tenant_id: tenant.id, scopes: ['leads:read'] };
       for (const headers of [
@@ -76,14 +76,14 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
   });
 
   describe('401', () => {
-    it('is for who presents nothing', async () => {
+    it('is for requests without a credential', async () => {
       const answer = await ask({});
       expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer realm=/);
       expect(answer.headers.get('WWW-Authenticate')).not.toContain('error=');
       expect(answer.status).toBe(401);
     });
 
-    it('is for what is not good, and says where to get better', async () => {
+    it('is for invalid credentials, with resource_metadata', async () => {
       const { format } = gatehouse;
       for (const raw of ['garbage', format.mint('at'), format.mint('rt'), format.mint('live')]) {
         const answer = await ask(bearer(raw));
@@ -114,7 +114,7 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
     await expectOAuthError(answer, 400, 'invalid_request');
   });
 
-  it('says that it is temporary while the tenant is suspended', async () => {
+  it('answers temporarily_unavailable while the tenant is suspended', async () => {
     const tenants = createTenantStore(gatehouse.dataSource.manager);
     await tenants.setSuspended(tenant.id, true);
     const answer = await ask(bearer(token));
@@ -123,13 +123,13 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
     expect((await ask(bearer(token))).status).toBe(200);
   });
 
-  it('answers no other method', async () => {
+  it('answers 405 to other methods', async () => {
     for (const method of ['PUT', 'DELETE', 'PATCH']) {
       await expectOAuthError(await ask(bearer(token), method), 405, 'invalid_request');
     }
   });
 
-  it('says 503 while the database cannot be asked', async () => {
+  it('answers 503 while the database is unavailable', async () => {
     await gatehouse.database.lock();
     const answer = await ask(bearer(token));
     await gatehouse.database.unlock();

@@ -9,7 +9,7 @@ describe('GET /api/v1/me', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('says what the key is and may do, scopes in the order of the catalogue', async () => {
+  it('describes the key, with scopes in the order of the catalogue', async () => {
     const tenant = await gatehouse.createTenant('acme');
     const scopes = ['leads:read', 'contacts:write', 'contacts:read'];
     const key = await gatehouse.createKey(tenant, { name: 'Sync', scopes, environment: 'test' });

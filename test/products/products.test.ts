@@ -32,7 +32,7 @@ describe('/api/v1/products', () => {
   const namesOf = (answer: { body: { data: { name: string }[] } }) =>
     answer.body.data.map(({ name }) => name);
 
-  it('lists the newest first, and shows one with everything, null where there is nothing', async () => {
+  it('lists the newest first, and shows one with all members, null for absent ones', async () => {
     const answer = await get();
 
     expect(answer.status).toBe(200);
@@ -53,7 +53,7 @@ describe('/api/v1/products', () => {
     }
   });
 
-  it('is read page by page', async () => {
+  it('is paginated', async () => {
     const first = await get('?limit=1');
     const second = await get(`?limit=1&cursor=${first.body.meta.pagination.cursor}`);
 
@@ -79,7 +79,7 @@ describe('/api/v1/products', () => {
     expect(namesOf(answer)).toHaveLength(2);
   });
 
-  it('is read in the space that a publishable key is confined to, which a page could not name', async () => {
+  it('is read in the one space that a publishable key is restricted to', async () => {
     const [one, two] = [
       await createSpace(gatehouse, tenant, 'Yard one'),
       await createSpace(gatehouse, tenant, 'Yard two'),
@@ -137,7 +137,7 @@ describe('/api/v1/products', () => {
     expect(namesOf(await get('', inTest))).toEqual([]);
   });
 
-  it('shows nothing that was deleted', async () => {
+  it('shows no deleted product', async () => {
     const gone = await gatehouse.createTenant('gone');
     await createProducts(gatehouse, gone, [BARE]);
     const by = await createCredential(gatehouse, gone, 'publishable', ['products:read']);

@@ -48,7 +48,7 @@ describe('POST /api/v1/oauth/revoke', () => {
   }
 
   describe('200', () => {
-    it('ends an access token and nothing else', async () => {
+    it('revokes an access token only', async () => {
       for (const client of [open, confidential]) {
         const tokens = await issue(client);
         const second = await refresh(gatehouse, client, tokens.refresh_token);
@@ -63,7 +63,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       }
     });
 
-    it('ends the whole family with its refresh token, also with a used one', async () => {
+    it('revokes the family of a refresh token, also of a used one', async () => {
       for (const isUsed of [false, true]) {
         const first = await issue(open);
         const other = await issue(open);
@@ -79,7 +79,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       }
     });
 
-    it('is the same again, whatever the hint', async () => {
+    it('is idempotent, for any hint', async () => {
       const { access_token: token } = await issue(open);
       for (const hint of ['access_token', 'refresh_token', 'x', '']) {
         const fields = { token, token_type_hint: hint, client_id: open.client_id };
@@ -88,7 +88,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       }
     });
 
-    it('is for what is unknown, expired or garbage', async () => {
+    it('is the answer for unknown, expired and malformed tokens', async () => {
       const { format, database } = gatehouse;
       const garbage = ['garbage', '\0', 'bwp_at_', format.mint('at'), format.mint('rt')];
       for (const token of [...garbage, format.mint('ac'), format.mint('cs')]) {
@@ -100,7 +100,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       await database.shiftClock('0 hours');
     });
 
-    it("leaves another client's tokens alone", async () => {
+    it("does not revoke another client's tokens", async () => {
       const tokens = await issue(open);
       for (const token of [tokens.access_token, tokens.refresh_token ?? '']) {
         await expectDone(await revoke({ token, ...authenticationOf(confidential) }));
@@ -119,14 +119,14 @@ describe('POST /api/v1/oauth/revoke', () => {
       await expectDone(await revoke({ token: gatehouse.format.mint('live') }));
     });
 
-    it('never ends a publishable key', async () => {
+    it('never revokes a publishable key', async () => {
       const key = await createCredential(gatehouse, tenant, 'publishable', ['products:read']);
       await expectDone(await revoke({ token: key.secret }));
       await expectDone(await revoke({ token: key.secret, ...authenticationOf(confidential) }));
       expect(await status(key.secret)).toBe(200);
     });
 
-    it('is noted in the audit log', async () => {
+    it('writes an audit entry', async () => {
       const { access_token: token } = await issue(open);
       const key = await gatehouse.createKey(tenant);
       await revoke({ token, client_id: open.client_id });
@@ -141,7 +141,7 @@ describe('POST /api/v1/oauth/revoke', () => {
   });
 
   describe('401', () => {
-    it('is for clients that fail to authenticate, and ends nothing', async () => {
+    it('is for clients that fail to authenticate, and revokes nothing', async () => {
       const { access_token: token } = await issue(confidential);
       const { client_id } = confidential;
       for (const who of [
@@ -159,7 +159,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       expect(await status(token)).toBe(200);
     });
 
-    it('is for what only looks like a key', async () => {
+    it('is for text that only looks like a key', async () => {
       const { secret } = await gatehouse.createKey(tenant);
       const mistyped = secret.slice(0, -1) + (secret.endsWith('a') ? 'b' : 'a');
       await expectOAuthError(await revoke({ token: mistyped }), 401, 'invalid_client');
@@ -179,7 +179,7 @@ describe('POST /api/v1/oauth/revoke', () => {
     await expectOAuthError(await fetch(url, { method: 'POST', body }), 400, 'invalid_request');
   });
 
-  it('says 503 while the database cannot be asked, and ends nothing', async () => {
+  it('answers 503 while the database is unavailable, and revokes nothing', async () => {
     const tokens = await issue(open);
     const key = await gatehouse.createKey(tenant);
     await gatehouse.database.lock();

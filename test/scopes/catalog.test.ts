@@ -6,7 +6,7 @@ import { createTestApp } from '../support/app.js';
 import { BEYOND, IDENTITY, META, RESOURCE, WORKFLOW } from './contract.js';
 
 describe('the catalogue of scopes (contract §3)', () => {
-  it('holds 30 resource, 4 workflow and 5 meta scopes, 39 in all, and 4 and 3 beyond', () => {
+  it('contains 30 resource, 4 workflow and 5 meta scopes, 39 in all, and 4 and 3 more', () => {
     expect([RESOURCE, WORKFLOW, META, BEYOND, IDENTITY].map(({ length }) => length)).toEqual([
       ...[30, 4, 5, 4, 3],
     ]);
@@ -29,14 +29,14 @@ describe('the catalogue of scopes (contract §3)', () => {
     expect(KEY_SCOPES).toEqual([...RESOURCE, ...WORKFLOW, ...META, ...BEYOND]);
   });
 
-  it('tells people what each is for', () => {
+  it('describes each in a sentence', () => {
     for (const scope of SCOPES) {
       expect(CATALOG[scope].description).toMatch(/^[A-Z].*\.$/);
       expect(CATALOG[scope].group).toMatch(/^[A-Z]/);
     }
   });
 
-  it('knows its own scopes and nothing else', () => {
+  it('recognizes its own scopes only', () => {
     expect(SCOPES.every(isScope)).toBe(true);
     for (const text of ['', 'contacts', 'contacts:*', 'Contacts:read', 'toString', '__proto__']) {
       expect(isScope(text)).toBe(false);
@@ -45,7 +45,7 @@ describe('the catalogue of scopes (contract §3)', () => {
 });
 
 describe('a set of scopes', () => {
-  it('is put into the order of the catalogue, once each, without what is unknown', () => {
+  it('is sorted in the order of the catalogue, without duplicates and unknown names', () => {
     const shuffled = ['email', 'leads:read', 'gone:read', 'contacts:delete', 'leads:read'];
 
     expect(inCatalogOrder(shuffled)).toEqual(['contacts:delete', 'leads:read', 'email']);
@@ -63,7 +63,7 @@ describe('a set of scopes', () => {
 });
 
 describe('GET /api/v1/scopes', () => {
-  it('lists all of it to anybody', async () => {
+  it('lists the whole catalogue without a credential', async () => {
     const gatehouse = await createTestApp();
 
     const answer = await gatehouse.http.get('/api/v1/scopes');

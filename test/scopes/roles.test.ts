@@ -21,7 +21,7 @@ const NEVER_THROUGH_OAUTH = ['api_keys:manage', 'spaces:manage', 'introspect'];
 const ORDER = [...RESOURCE, ...WORKFLOW, ...META, ...BEYOND, ...IDENTITY];
 
 describe('what a role can delegate (contract §3)', () => {
-  it('is told for these roles', () => {
+  it('covers these roles', () => {
     expect(ROLES).toEqual(Object.keys(TABLE));
   });
 
@@ -31,13 +31,13 @@ describe('what a role can delegate (contract §3)', () => {
     expect(delegableBy(role)).toEqual(ORDER.filter((scope) => expected.has(scope)));
   });
 
-  it.each(ROLES)('is the same through OAuth for %s, but for what is kept for keys', (role) => {
+  it.each(ROLES)('is the same through OAuth for %s, except scopes for keys only', (role) => {
     const expected = delegableBy(role).filter((scope) => !NEVER_THROUGH_OAUTH.includes(scope));
 
     expect(delegableThroughOauth(role)).toEqual(expected);
   });
 
-  it('counts as many as the contract says', () => {
+  it('has as many scopes as the contract states', () => {
     const counts = ROLES.map((role) => delegableBy(role).length - 4);
 
     expect(counts).toEqual([42, 37, 23, 9, 10]);

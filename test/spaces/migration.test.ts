@@ -18,7 +18,7 @@ afterAll(async () => {
   await database.drop();
 });
 
-it('keeps spaces that were there: their order, and their names as far as they are unique', async () => {
+it('keeps existing spaces: their order, and their unique names', async () => {
   const log = { info: () => undefined, warn: () => undefined };
   await migrateDownTo(dataSource, 'Oauth1763700000000', { log });
   const name = 'X'.repeat(100);

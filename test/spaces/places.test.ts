@@ -40,14 +40,14 @@ describe('X-Bwp-Space', () => {
     return answer.body.data.map(({ firstName }: { firstName: string }) => firstName);
   };
 
-  it('names the space that a request acts in; without it that is the default one', async () => {
+  it('names the space of a request, by default the default space', async () => {
     expect(await seen({})).toEqual(['first']);
     expect(await seen({ 'X-Bwp-Space': first })).toEqual(['first']);
     expect(await seen({ 'X-Bwp-Space': second })).toEqual(['second']);
     expect(await seen({ 'x-bwp-space': third })).toEqual(['third']);
   });
 
-  it('admits a confined credential to the spaces that are named in it', async () => {
+  it('admits a restricted credential to its spaces', async () => {
     expect(await seen({ 'X-Bwp-Space': second }, confined)).toEqual(['second']);
   });
 
@@ -55,7 +55,7 @@ describe('X-Bwp-Space', () => {
     ['another space of the tenant', () => ({ 'X-Bwp-Space': third })],
     ['the default space, named', () => ({ 'X-Bwp-Space': first })],
     ['the default space, not named', () => ({})],
-  ])('is 403 for a confined credential and %s: it says what to do', async (_what, headersOf) => {
+  ])('is 403 for a restricted credential and %s, with a hint', async (_what, headersOf) => {
     const headers: Record<string, string> = headersOf();
     const answers = [
       await get(headers, confined),
@@ -67,7 +67,7 @@ describe('X-Bwp-Space', () => {
     }
   });
 
-  it("is 404 for a space that there is not, and for another tenant's", async () => {
+  it("is 404 for an unknown space, and for another tenant's", async () => {
     const theirs = await createSpace(gatehouse, await gatehouse.createTenant('other'), 'Theirs');
     for (const space of ['spc_01ARZ3NDEKTSV4RRFFQ69G5FAV', theirs]) {
       for (const by of [key, confined]) {
@@ -83,7 +83,7 @@ describe('X-Bwp-Space', () => {
     },
   );
 
-  it('is 400 if it names two, in one line or in two, also twice the same', async () => {
+  it('is 400 if it is repeated or names two', async () => {
     expectProblem(await get({ 'X-Bwp-Space': `${first}, ${second}` }), 400, 'bad_request');
     const headers = [['X-API-Key', key.secret] as const, ['X-Bwp-Space', first] as const];
     const { status } = await sendRaw(gatehouse.origin, {

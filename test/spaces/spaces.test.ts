@@ -50,7 +50,7 @@ describe('/api/v1/spaces', () => {
     );
 
   describe('POST', () => {
-    it('creates a space, and says so in the audit log', async () => {
+    it('creates a space, with an audit entry', async () => {
       const answer = await post({ name: ' East yard ' });
 
       expect(answer.status).toBe(201);
@@ -75,12 +75,12 @@ describe('/api/v1/spaces', () => {
       expect(await namesIn()).toEqual(['Default']);
     });
 
-    it('takes a name, and nothing else', async () => {
+    it('accepts the member name only', async () => {
       expectInvalid(await post({}), ['name']);
       expectInvalid(await post({ name: 'x', isDefault: true, id: 'spc_x' }), ['id', 'isDefault']);
     });
 
-    it('is 409 for a name that is taken, in whatever case', async () => {
+    it('is 409 for a name that is taken, ignoring case', async () => {
       await post({ name: 'Zürich' }).expect(201);
 
       for (const name of ['Zürich', 'ZÜRICH', 'default']) {
@@ -93,7 +93,7 @@ describe('/api/v1/spaces', () => {
       expect(await audited()).toHaveLength(1);
     });
 
-    it('lets one of many that ask for a name at once have it', async () => {
+    it('lets one of many concurrent requests have a name', async () => {
       const answers = await Promise.all(Array.from({ length: 8 }, () => post({ name: 'Yard' })));
 
       const statuses = answers.map(({ status }) => status).toSorted();
@@ -101,7 +101,7 @@ describe('/api/v1/spaces', () => {
       expect(await namesIn()).toEqual(['Yard', 'Default']);
     });
 
-    it(`is 409 beyond ${MOST}, also for those that come at once`, async () => {
+    it(`is 409 beyond ${MOST}, also under concurrency`, async () => {
       await fillTo(MOST - 2);
 
       const answers = await Promise.all(
@@ -165,7 +165,7 @@ describe('/api/v1/spaces', () => {
   });
 
   describe('PATCH', () => {
-    it('renames a space, the default one too, and says so in the audit log', async () => {
+    it('renames a space, the default one too, with an audit entry', async () => {
       const id = await defaultSpaceOf(gatehouse, tenant);
 
       const answer = await rename(id, 'Head office');
@@ -181,7 +181,7 @@ describe('/api/v1/spaces', () => {
       ]);
     });
 
-    it('may change the case of a name, and leaves no trace of what changes nothing', async () => {
+    it('may change the case of a name, and writes no audit entry without a change', async () => {
       const id = await createSpace(gatehouse, tenant, 'Yard');
 
       expect((await rename(id, 'YARD')).body.data).toMatchObject({ name: 'YARD' });
@@ -197,14 +197,14 @@ describe('/api/v1/spaces', () => {
       expect(await namesIn()).toEqual(['Yard', 'Default']);
     });
 
-    it('is 409 for a name that is taken, in whatever case', async () => {
+    it('is 409 for a name that is taken, ignoring case', async () => {
       const id = await createSpace(gatehouse, tenant, 'Yard');
 
       expectProblem(await rename(id, 'DEFAULT'), 409, 'conflict');
       expect(await namesIn()).toEqual(['Yard', 'Default']);
     });
 
-    it('lets one of two that want a name at once have it', async () => {
+    it('lets one of two concurrent renames have a name', async () => {
       const [one, two] = [
         await createSpace(gatehouse, tenant, 'One'),
         await createSpace(gatehouse, tenant, 'Two'),
@@ -216,7 +216,7 @@ describe('/api/v1/spaces', () => {
     });
   });
 
-  describe('with a credential that is confined to some', () => {
+  describe('with a credential that is restricted to some', () => {
     let inside: string;
     let outside: string;
     let confined: TestKey;
@@ -239,12 +239,12 @@ describe('/api/v1/spaces', () => {
       expect(await namesIn()).toEqual(['Outside', 'Within', 'Default']);
     });
 
-    it('creates none', async () => {
+    it('creates no space', async () => {
       expectProblem(await post({ name: 'Another' }, confined), 403, 'forbidden');
       expect(await namesIn()).not.toContain('Another');
     });
 
-    it('shows none to one that is confined to none', async () => {
+    it('shows no space to a credential with an empty list', async () => {
       await confine(gatehouse, confined, []);
 
       expect(await namesIn(confined)).toEqual([]);
