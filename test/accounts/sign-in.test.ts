@@ -217,7 +217,7 @@ describe('a sign-in', () => {
     for (let n = 0; n < 2 * PER_ACCOUNT; n += 1) await wrong();
     expect(await signIn({ address: nextAddress() })).toMatchObject({ outcome: 'accepted' });
 
-    // The holder of one address of a /64 has all of them.
+    // The owner of an IPv6 /64 controls all of its addresses.
     const prefix = '2001:db8:0:7';
     expect(await tryAll(70, (n) => `${prefix}::${n + 1}`)).toBe(PER_ADDRESS);
     expect(await signIn({ address: `${prefix}:a::1` })).toMatchObject({ outcome: 'throttled' });

@@ -9,7 +9,7 @@ import { createSpace } from '../support/spaces.js';
 const NO_TENANT_LIMIT = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '0' };
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
 
-/** In each respect: what confines a manager, and what lies within and beyond that. */
+/** For each respect: a manager's restriction, and values within and beyond it. */
 const RESPECTS = {
   scopes: {
     confined: ['leads:read', 'api_keys:manage'],
@@ -29,10 +29,10 @@ const RESPECTS = {
 } as const;
 type Respect = keyof typeof RESPECTS;
 const ALL = Object.keys(RESPECTS) as Respect[];
-/** Beyond these nothing is found. */
+/** Respects beyond which keys are not found. */
 const HIDING: readonly Respect[] = ['environment', 'spaces'];
 
-/** Unconfined, confined in one respect, in two neighbouring ones, and in all. */
+/** Restricted in no respect, in one, in two neighbouring ones, and in all. */
 const MANAGERS: readonly (readonly Respect[])[] = [
   [],
   ...ALL.map((respect) => [respect]),
@@ -131,7 +131,7 @@ describe('the authority over keys', () => {
       const expected: Record<string, number> = {};
       for (const action of ACTIONS) {
         for (const target of TARGETS) {
-          // One each: the limit of a manager is not what is tested.
+          // One each, so that the rate limit of a manager is not reached.
           const by = await managerOf(respects);
           const cell = `${action} one that is wide in ${nameOf(target, 'nothing')}`;
           seen[cell] = await act(action, by, target);

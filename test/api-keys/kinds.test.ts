@@ -120,7 +120,7 @@ describe('kinds of keys', () => {
       expect(row?.keyId).toBe(rotated.currentId);
       const alone = createKeyring(['a newer secret key that is only for tests']);
       expect(alone.open(row ?? never(), `credential ${id}`).toString()).toBe(key);
-      // Put back, for the others.
+      // Restored for the other tests.
       await resealUnderCurrentKey(
         gatehouse.dataSource.manager,
         createKeyring([TEST_SECRET_KEY, 'a newer secret key that is only for tests']),

@@ -184,7 +184,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
 
   describe('two keys that rotate each other', () => {
     it('do not deadlock', async () => {
-      // Each rotation owes its key to the other's predecessor: locks in no common order would
+      // Each rotation locks the other's predecessor: locks without a common order would
       // end in deadlocks, which PostgreSQL resolves by failing one of them.
       for (let round = 0; round < 10; round += 1) {
         const [one, two] = [await gatehouse.createKey(tenant), await gatehouse.createKey(tenant)];

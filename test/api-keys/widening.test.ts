@@ -32,11 +32,11 @@ const WIDER: readonly (readonly [string, object, string])[] = [
   ['no limit', { rateLimitPerMinute: 0 }, 'rate limit'],
   ['a higher limit', { rateLimitPerMinute: 10_001 }, 'rate limit'],
 ];
-/** What `PATCH` can change. */
+/** The members that `PATCH` can change. */
 const ALTERABLE = WIDER.filter(([, fields]) =>
   ['allowedIps', 'expiresAt', 'rateLimitPerMinute'].some((member) => member in fields),
 );
-/** Managed by a test key, a live key does not exist. */
+/** A live key is not found by a test key. */
 const VISIBLE = WIDER.filter(([, fields]) => !('environment' in fields));
 
 describe('a key cannot exceed its own authority', () => {
@@ -232,6 +232,6 @@ describe('a key cannot exceed its own authority', () => {
   });
 });
 
-/** The most that `restricted` may set. */
+/** The maximum that `restricted` may set. */
 const { allowedIps, expiresAt, rateLimitPerMinute } = CEILING;
 const CEILING_CHANGE = { allowedIps, expiresAt, rateLimitPerMinute };

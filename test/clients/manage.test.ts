@@ -151,7 +151,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       expect(entry).toEqual({
         actor: client_id,
         tenant_id: null,
-        // Their names: the values are the client's, as many as it likes.
+        // Only the names: the values are unbounded.
         details: { changed: ['software_version'] },
       });
     });
@@ -216,7 +216,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       const { client_id } = confidential;
       const issuing = gatehouse.dataSource.createQueryRunner();
       await issuing.startTransaction();
-      // Something is just being issued under it: all deletions are admitted, and wait for that.
+      // A token is being issued under it: all deletions are admitted, and wait for that.
       await createRevocationStore(issuing.manager).drawIssueOrder([client_id as string]);
       const deleting = Promise.all(Array.from({ length: 4 }, () => of(confidential).delete()));
       await until(async () => {

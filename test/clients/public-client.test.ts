@@ -50,7 +50,7 @@ describe('POST /api/v1/oauth/register', () => {
         });
       }
       expect(await countClients(gatehouse)).toBe(before);
-      // Each is told its own port, and the row holds none.
+      // Each response has its own port, and the row has no port.
       expect(again[0]?.body.redirect_uris).toEqual(app(5000).redirect_uris);
       const { client_id, registration_access_token } = first.body;
       const shown = await managing(gatehouse, client_id, registration_access_token).get();
@@ -90,7 +90,7 @@ describe('POST /api/v1/oauth/register', () => {
     it('is one row if all its installations register at once', async () => {
       const before = await countClients(gatehouse);
       const body = (port: number) => app(port, { client_name: 'Raced' });
-      // More than the limit of their one address: only what is new counts.
+      // Above the limit of their address: only new clients count.
       const address = freshAddress();
       const answers = await Promise.all(
         Array.from({ length: 20 }, (_, n) => post(body(n + 1), address)),

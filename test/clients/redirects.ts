@@ -1,4 +1,4 @@
-/** Redirect URIs as applications in the field use them. */
+/** Redirect URIs of real applications. */
 export const REAL = [
   'https://claude.ai/api/mcp/auth_callback',
   'https://www.cursor.com/agents/mcp/oauth/callback',
@@ -24,7 +24,7 @@ export const REAL = [
   'claude://mcp-auth-callback/desktop',
 ];
 
-/** What must never be registered, by what is wrong with it. */
+/** Refused redirect URIs, by their fault. */
 export const HOSTILE = {
   'a scheme that runs, shows or fetches': [
     ...[

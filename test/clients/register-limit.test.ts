@@ -102,7 +102,7 @@ describe('POST /api/v1/oauth/register', () => {
       const refused = await post(fresh('One more'), address);
       expect(refused.status).toBe(429);
       expect(Number(refused.headers['retry-after'])).toBeGreaterThan(80_000);
-      // Refusing took none of the minute's attempts.
+      // Refused requests took no attempts of the minute.
       const failed = await Promise.all(Array.from({ length: 5 }, () => post('{', address)));
       expect(failed.map(({ status }) => status)).toEqual(Array(5).fill(400));
       expect((await post(fresh('Day 0 0'), address)).status).toBe(201);

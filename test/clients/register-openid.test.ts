@@ -42,7 +42,7 @@ describe('POST /api/v1/oauth/register, for OpenID Connect', () => {
     const other = ['http://127.0.0.1:9090/bye', ...uris.toReversed().toSpliced(1, 1)];
     const again = await post({ ...BASE, post_logout_redirect_uris: other });
 
-    // Ports on loopback and the order make no other client.
+    // Loopback ports and the order do not change the client.
     expect(again.body.client_id).toBe(answer.body.client_id);
     expect((await post(BASE)).body.client_id).not.toBe(answer.body.client_id);
   });

@@ -45,7 +45,7 @@ describe('POST /api/v1/oauth/register', () => {
       expect(answer.status).toBe(400);
       expect(answer.body).toEqual({
         error: 'invalid_redirect_uri',
-        // RFC 6749 §5.2 says of which characters.
+        // RFC 6749 §5.2 restricts the characters.
         error_description: expect.stringMatching(/^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/),
       });
       expect(answer.headers['cache-control']).toBe('no-store');

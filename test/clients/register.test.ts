@@ -144,7 +144,7 @@ describe('POST /api/v1/oauth/register', () => {
     });
   });
 
-  /** As these applications register themselves. */
+  /** Registrations of real applications. */
   const REAL_ONES = {
     Claude: {
       client_name: 'Claude',

@@ -82,7 +82,7 @@ describe('the secrets of clients', () => {
     expect(both.admits(client, both.derive(client.id))).toBe(true);
     expect(old.admits(client, both.derive(client.id))).toBe(false);
 
-    // As if the key of this server had come in front only now.
+    // Simulates a new first secret key.
     const past = createKeyring([newKey]).digest(token as string);
     await gatehouse.database.query(
       'UPDATE clients SET registration_digest = $2, registration_digest_key_id = $3 WHERE id = $1',

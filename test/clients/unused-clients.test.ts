@@ -39,7 +39,7 @@ describe('an unused client', () => {
     const make = async (name: string) => (await register(gatehouse, app(name))).body;
     const used = await make('Used');
     await getTokens(gatehouse, { client: used, user });
-    // The grant itself ends, and is forgotten.
+    // The grant ends, and cleanup deletes it.
     await gatehouse.database.query('DELETE FROM grants');
     const verified = await make('Verified');
     await store().setVerified(verified.client_id, true);

@@ -105,7 +105,7 @@ describe('secrets by file', () => {
         ...(name !== 'SECRET_KEYS' && { SECRET_KEYS: KEY }),
         [`${name}_FILE`]: path,
       });
-      // Nothing about SECRET_KEYS, which a DATABASE_URL requires: they are given.
+      // No fault about SECRET_KEYS, which DATABASE_URL requires: they are set.
       expect(fault).toMatch(
         new RegExp(`^Cannot start, the configuration has faults: ${name}_FILE names [^;\\n]+[.]$`),
       );

@@ -32,7 +32,7 @@ beforeEach(async () => {
 const tokens = () =>
   gatehouse.database.query('SELECT id FROM credentials WHERE principal_id = $1', [user.id]);
 
-/** Sends all but the end of a body, has the session ended once it was found good, and sends the rest. */
+/** Sends all but the end of a body, ends the session after its check, and sends the rest. */
 async function sendLate(
   path: string,
   headers: Readonly<Record<string, string>>,
@@ -41,7 +41,7 @@ async function sendLate(
 ): Promise<number | undefined> {
   const { database, dataSource, origin } = gatehouse;
   const cookie = [...browser.cookies].map(([name, value]) => `${name.split(' ')[0]}=${value}`);
-  // Who has signed in waits for this lock, once their session has been found good.
+  // The request waits for this lock after the check of its session.
   const lock = dataSource.createQueryRunner();
   await lock.startTransaction();
   await lock.query('LOCK TABLE memberships');

@@ -16,7 +16,7 @@ import {
 } from '../support/oauth.js';
 import { holdLock } from '../support/subject-lock.js';
 
-/** A password is replaced because somebody else may know it: nothing that was begun with the old one continues. */
+/** A replaced password may be known to an attacker: no sign-in begun with it may continue. */
 describe('replacing a password', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
@@ -39,7 +39,7 @@ describe('replacing a password', () => {
     });
   }
 
-  /** Submits the login form at a path, and goes no further. */
+  /** Submits the login form at a path, without following the redirect. */
   async function submit(path: string): Promise<Response> {
     const { html, url } = await browser.open(path);
     const { hidden } = readForm(html);
@@ -66,7 +66,7 @@ describe('replacing a password', () => {
       client_id,
       code_challenge: createPkce().challenge,
     });
-    // Signing in waits for this lock once the password was found right.
+    // The sign-in waits for this lock after the password check.
     const lock = await holdLock(gatehouse.database, user.id);
     const answer = submit(where === '/login' ? '/login' : app);
     if (where === '/login') await lock.awaited();

@@ -36,7 +36,7 @@ beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
 
 type Headers = Readonly<Record<string, string>>;
 
-/** A signed-in browser, and calls from a page of ours in it. */
+/** A signed-in browser, and API calls from a page in it. */
 async function signedIn(user = ada) {
   const browser = newBrowser(gatehouse);
   const csrf = csrfOf(await signIn(browser, user));

@@ -50,7 +50,7 @@ const auditOf = (action: string) =>
     [user.id, action],
   );
 
-/** Asks for an authorization without any page, and returns what the client is told. */
+/** Requests an authorization without pages, and returns the response to the client. */
 async function errorFor(browser: Browser, clientId: string): Promise<string | null> {
   const url = authorizeUrl(gatehouse.config.ISSUER, {
     client_id: clientId,

@@ -37,7 +37,7 @@ async function signedIn() {
   return { browser, csrf, call };
 }
 
-/** Tokens as the console would have made them, without its limits. */
+/** Inserts tokens as the console creates them, without its limits. */
 const addTokens = (count: number, fields: { expired?: boolean; age?: string } = {}) =>
   gatehouse.database.query(
     `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind, principal_id,

@@ -46,7 +46,7 @@ async function atLogin(browser: Browser = newBrowser(gatehouse)) {
   };
 }
 
-/** Others use up what all unknown browsers together may try on an account. */
+/** Uses up the attempts of all unknown browsers on an account. */
 async function attack(email = ada.email): Promise<void> {
   const attempt = await atLogin();
   for (let count = 0; count < 50; count += 1) await attempt({ email, ...WRONG });
@@ -199,7 +199,7 @@ describe('many passwords at once', () => {
       expect(answer.headers.get('Content-Type')).toBe('text/html; charset=utf-8');
       expect(mainOf({ html: await answer.text() })).toContain('Many people are signing in');
     }
-    // What was not looked at does not count.
+    // Attempts without a password check do not count.
     const [counted] = await gatehouse.database.query<{ count: number }>(
       `SELECT count(*)::int FROM attempts WHERE bucket LIKE 'sign-in account %' AND cardinality(times) > 0`,
     );

@@ -48,7 +48,7 @@ describe('the tenant of the page', () => {
     await store.setSuspended(setting.acme.id, true);
     expect((await me.browser.open(PAGE)).html).toContain('The organization is suspended.');
     expect((await setting.create(me)).status).toBe(403);
-    // Who has another one is shown that.
+    // An account with another tenant sees that one.
     const other = await (await setting.signedIn(setting.both)).browser.open(PAGE);
     expect(other.html).toContain('aria-current="page"><bdi>bolt</bdi>');
     expect(other.html).toContain('<bdi>acme</bdi> (suspended)');

@@ -35,7 +35,7 @@ describe('a page', () => {
   const get = async (path: string) =>
     (await gatehouse.http.get(`/api/v1/${path}`).set(key.bearer).expect(200)).body.data;
 
-  /** Fills the list again, oldest first, past the checks of the API. */
+  /** Fills the list again, oldest first, without the validation of the API. */
   async function fill(contacts: readonly object[]): Promise<void> {
     await gatehouse.database.query('DELETE FROM contacts', []);
     await gatehouse.database.query(

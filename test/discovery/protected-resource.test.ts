@@ -30,7 +30,7 @@ describe('protected resource metadata (RFC 9728)', () => {
     expect(answer.body).toEqual({
       resource,
       authorization_servers: ['https://auth.example.com'],
-      // Clients ask for all of it: nothing that changes data, and never `offline_access`.
+      // Clients request all of it: reads only, and never `offline_access`.
       scopes_supported: MINIMAL,
       bearer_methods_supported: ['header'],
       resource_name: 'Acme API',

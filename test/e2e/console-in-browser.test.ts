@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => context.close());
 
-/** From the settings to the login page and back, by keyboard alone. */
+/** Signs in from the settings page, by keyboard only. */
 async function signIn(): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${setting.issuer}/settings/tokens`);
@@ -128,7 +128,7 @@ describe('another site', () => {
     const attempts = [
       ['/login', 403, { email: setting.user.email, password: PASSWORD }],
       ['/logout', 403, {}],
-      // The browser sends no session along from there: one is asked to sign in.
+      // The browser sends no session cookie from there, so the login page is shown.
       ['/settings/tokens?tenant=acme', 303, token],
     ] as const;
     for (const [path, status, fields] of attempts) {

@@ -25,7 +25,7 @@ describe('logout on an app’s request, in a browser', () => {
   });
   afterEach(() => context.close());
 
-  /** Somebody is signed in here, and has a page of the app open. */
+  /** A signed-in browser with a page of the app open. */
   async function openApp(uri: string): Promise<{ page: Page; fields: Record<string, string> }> {
     const { gatehouse, user, issuer, site } = setting;
     const client = await registerClient(gatehouse, { post_logout_redirect_uris: [uri] });

@@ -8,7 +8,7 @@ type Metadata = Readonly<Record<string, unknown>> & { readonly redirect_uris: re
 
 const CODE_AND_REFRESH = ['authorization_code', 'refresh_token'];
 
-/** What MCP clients send, with the members that mean nothing here, or nothing at all. */
+/** Registrations of MCP clients, with their unknown and empty members. */
 const REGISTRATIONS: Readonly<Record<string, Metadata>> = {
   Claude: {
     client_name: 'Claude',
@@ -112,7 +112,7 @@ describe('registrations as MCP clients send them', () => {
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'manager']]);
   });
   afterAll(() => gatehouse.close());
-  // So many new clients of one address would meet its limit.
+  // One address would exceed its limit of new clients.
   beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
 
   async function register(metadata: Metadata) {

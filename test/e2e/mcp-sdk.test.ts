@@ -16,7 +16,7 @@ import { approve, createUser, type TestUser } from '../support/oauth.js';
 const STAYING = 'contacts:read offline_access';
 const REDIRECT = 'http://localhost:8090/callback';
 
-/** What an MCP client keeps, in memory. */
+/** The storage of an MCP client, in memory. */
 class Installation implements OAuthClientProvider {
   readonly redirectUrl = REDIRECT;
   readonly forgotten: string[] = [];
@@ -76,7 +76,7 @@ describe('the MCP SDK', () => {
       headers: token === undefined ? {} : { Authorization: `Bearer ${token}` },
     });
 
-  /** What a 401 says, in the form in which the SDK's transports hand it on. */
+  /** The challenge of a 401, in the form that the SDK's transports pass on. */
   async function refusalOf(path: string) {
     const refused = await call(path);
     expect(refused.status).toBe(401);
@@ -85,7 +85,7 @@ describe('the MCP SDK', () => {
   }
 
   /**
-   * From a 401 to tokens. Where that names no scope, the client asks to stay connected: the metadata of the
+   * Gets tokens after a 401. If it names no scope, the client requests `offline_access`: the metadata of the
    * authorization server lists `offline_access`, those of the API never do.
    */
   async function connect(installation: Installation, path = '/me') {

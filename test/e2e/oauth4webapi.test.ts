@@ -14,7 +14,7 @@ interface Signed {
   readonly tokens: oauth.TokenEndpointResponse;
 }
 
-/** A library that checks what RFCs say, step by step. */
+/** A library that checks the RFCs step by step. */
 describe('oauth4webapi', () => {
   let gatehouse: TestApp;
   let user: TestUser;

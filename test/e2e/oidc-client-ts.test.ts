@@ -34,7 +34,7 @@ async function load(page: Page, settings: UserManagerSettings): Promise<void> {
 }
 
 const call = (page: Page, method: keyof UserManager) => page.evaluate(`users.${method}()`);
-/** Calls a method that navigates away, so that its answer never arrives. */
+/** Calls a method that navigates away and never returns. */
 const leave = (page: Page, method: keyof UserManager) => page.evaluate(`void users.${method}()`);
 
 it('oidc-client-ts signs in from another origin, refreshes, revokes and signs out', async () => {

@@ -30,7 +30,7 @@ describe('openid-client', () => {
       { execute: [allowInsecureRequests] },
     );
 
-  /** Everything that the library checks by default, and that it does not: state and nonce. */
+  /** All checks that the library makes by default, and those of state and nonce. */
   async function signIn(config: openid.Configuration, more: Record<string, string> = {}) {
     const pkceCodeVerifier = openid.randomPKCECodeVerifier();
     const expectedState = openid.randomState();

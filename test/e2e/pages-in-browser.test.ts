@@ -60,7 +60,7 @@ const REDIRECTS = [
   'http://localhost:33418/callback',
   APP,
 ];
-/** Where callbacks of apps lead on to. */
+/** Targets of redirects after the callbacks of apps. */
 const ONWARDS = [
   'https://www.example.org/',
   'claude://claude.ai/oauth',
@@ -69,7 +69,7 @@ const ONWARDS = [
 ];
 
 describe('the redirect to the app, after a form', () => {
-  /** From a new authorization to the consent page. */
+  /** Opens the consent page of a new authorization. */
   async function openConsent(redirect: string) {
     const page = await openApp(context, setting, [redirect]);
     const watched = watch(page);
@@ -98,7 +98,7 @@ describe('the redirect to the app, after a form', () => {
     const { untilAt } = watch(page);
     const user = await createUser(setting.gatehouse, []);
     await inApp(page, 'authorize', callback);
-    // Somebody without a tenant is sent back at once.
+    // A user without a tenant is redirected at once.
     await signIn(page, user);
     await untilAt(target);
   });

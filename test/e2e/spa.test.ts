@@ -12,7 +12,7 @@ import {
 } from '../support/browser-app.js';
 import type { TokenResponse } from '../support/oauth.js';
 
-/** What the app's own code could read of an answer. */
+/** The part of a response that the app's code can read. */
 interface Read<Body = Readonly<Record<string, unknown>>> {
   readonly status: number;
   readonly challenge: string | null;
@@ -111,7 +111,7 @@ describe('a single-page app on another origin', () => {
       const reading = inApp(page, 'call', issuer + path, options);
       await expect(reading).rejects.toThrow('Failed to fetch');
     }
-    // What can be read, to be sure that the page works.
+    // A readable response proves that the page works.
     const readable = inApp(page, 'call', `${issuer}/.well-known/openid-configuration`);
     expect(await readable).toMatchObject({ status: 200 });
   });

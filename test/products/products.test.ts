@@ -146,7 +146,7 @@ describe('/api/v1/products', () => {
 
     expect((await get('', by)).body.data).toEqual([]);
     expectProblem(await get(`/${id}`, by), 404, 'not_found');
-    // Its number is free for another.
+    // Its `sku` is free for another product.
     await createProducts(gatehouse, gone, [{ ...BARE, name: 'Again' }]);
     expect(namesOf(await get('', by))).toEqual(['Again']);
   });

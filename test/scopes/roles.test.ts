@@ -5,7 +5,7 @@ import { BEYOND, IDENTITY, META, RESOURCE, RESOURCES, WORKFLOW } from './contrac
 
 const each = (action: string) => RESOURCES.map((resource) => `${resource}:${action}`);
 
-/** The table of contract §3, row by row; everyone has the OIDC scopes and `offline_access` beside. */
+/** The table of contract §3, row by row; every role also has the OIDC scopes and `offline_access`. */
 const TABLE = {
   company_admin: [...RESOURCE, ...WORKFLOW, ...META, ...BEYOND],
   manager: [...RESOURCE, ...WORKFLOW, 'users:read', 'jobs:read', 'jobs:write'],

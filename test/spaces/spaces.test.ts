@@ -41,7 +41,7 @@ describe('/api/v1/spaces', () => {
        WHERE tenant_id = $1 AND action LIKE 'space.%' ORDER BY id`,
       [tenant.id],
     );
-  /** Fills the tenant up to so many. */
+  /** Creates spaces up to a number. */
   const fillTo = (count: number) =>
     gatehouse.database.query(
       `INSERT INTO spaces (id, tenant_id, name, is_default)
