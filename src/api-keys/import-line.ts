@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DeclaredForms } from '../credentials/imported-prefixes.js';
 import { KEY_LENGTH } from '../credentials/key-pattern.js';
 import { factsOf, type KeyKind } from '../credentials/kinds.js';
-import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
+import { faultsOf, OUR_MESSAGES } from '../http/validation.js';
 import { newKey, type NewKey } from './key-schema.js';
 
 /** A refused line. The reason names members and never quotes their values. */
@@ -61,7 +61,7 @@ export function readLine(
   } catch {
     return { line, reason: 'not JSON' };
   }
-  const head = header.safeParse(value, IN_OUR_WORDS);
+  const head = header.safeParse(value, OUR_MESSAGES);
   if (!head.success) return { line, reason: reasonOf(head.error) };
   const { sha256, prefix, pattern, hint = null, length: _length, ...rest } = head.data;
   const form = formOf(forms, prefix, pattern);
@@ -70,7 +70,7 @@ export function readLine(
   if (hint !== null && declared?.mayEndIn(hint) === false) {
     return { line, reason: `hint: a key of the form ${declared.name} does not end so` };
   }
-  const fields = newKey.safeParse(rest, IN_OUR_WORDS);
+  const fields = newKey.safeParse(rest, OUR_MESSAGES);
   if (!fields.success) return { line, reason: reasonOf(fields.error) };
   if (!isImportable(fields.data.kind)) {
     return { line, reason: `kind: ${fields.data.kind} keys are made here` };

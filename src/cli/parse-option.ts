@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-import { faultsOf, IN_OUR_WORDS } from '../http/validation.js';
+import { faultsOf, OUR_MESSAGES } from '../http/validation.js';
 import { Misuse } from './command.js';
 
 /**
@@ -12,7 +12,7 @@ export function parseOption<Schema extends z.ZodType>(
   schema: Schema,
   value: unknown,
 ): z.output<Schema> {
-  const result = schema.safeParse(value, IN_OUR_WORDS);
+  const result = schema.safeParse(value, OUR_MESSAGES);
   if (result.success) return result.data;
   const reasons = faultsOf(result.error).map(({ message }) => message);
   throw new Misuse(`--${name}: ${reasons.join('; ')}`);

@@ -6,7 +6,7 @@ import {
   type SigningAlgorithm,
 } from '../credentials/signing-algorithms.js';
 import { OAuthError } from '../http/oauth-error.js';
-import { IN_OUR_WORDS } from '../http/validation.js';
+import { OUR_MESSAGES } from '../http/validation.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
 import {
   joinContacts,
@@ -71,7 +71,7 @@ export function createMetadataReader(isHostAllowed: IsHostAllowed): MetadataRead
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw refusal('The body must be a JSON object.');
     }
-    const result = members.safeParse(membersWithContent(value, names), IN_OUR_WORDS);
+    const result = members.safeParse(membersWithContent(value, names), OUR_MESSAGES);
     if (!result.success) throw toOAuthError(result.error);
     const { client_name, contact, contacts, ...given } = result.data;
     const isNative = given.redirect_uris.every(isNativeRedirect);

@@ -9,9 +9,9 @@ import { parseUrl } from './url.js';
 interface Dependencies {
   /** The origin that all pages belong to. */
   readonly issuer: string;
-  /** Below it errors are answered as the API does. */
+  /** Errors below this path are answered as problems. */
   readonly apiPrefix: string;
-  /** Beginnings of the paths that answer with pages. */
+  /** Prefixes of the paths that answer with pages. */
   readonly pages: readonly string[];
   /** The page that `/` leads to. */
   readonly home: string;
@@ -20,18 +20,17 @@ interface Dependencies {
   readonly renderError: Parameters<typeof answerPageErrors>[0];
 }
 
-/** Names of the machine itself, as `URL` writes them. */
+/** Matches host names of the machine itself, as `URL` writes them. */
 const LOOPBACK =
   /^(?:(?:[^.]+\.)*localhost\.?|127\.\d+\.\d+\.\d+|0\.0\.0\.0|\[::1?\]|\[::ffff:7f\w\w:\w+\])$/;
 
 /**
- * Serves people who open an address of the server in a browser, which asks for HTML. Other clients notice
- * nothing of this.
+ * Serves requests for HTML, as browsers send them. Other requests are passed on unchanged.
  *
- * - `/` leads to the home page.
+ * - `/` redirects to the home page.
  * - Errors are pages everywhere outside of the API.
- * - With an issuer on this machine, pages that are asked for by another name of this machine are at the issuer:
- *   cookies and forms work at one origin only.
+ * - With a loopback issuer, pages requested by another loopback name are redirected to the issuer, because cookies
+ *   and forms work at one origin only.
  */
 export function createBrowserSupport(dependencies: Dependencies): Middleware<RequestState> {
   const { apiPrefix, home, renderError } = dependencies;
@@ -42,12 +41,12 @@ export function createBrowserSupport(dependencies: Dependencies): Middleware<Req
       if (ctx.path === '/' && isReading(ctx)) return ctx.redirect(home);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) {
-        throw new Problem('not_found', 'There is nothing at this address.');
+        throw new Problem('not_found', 'No page has this address.');
       }
     },
   ]);
   return (ctx, next) => {
-    // Programs call the API, mostly: they ask for no page, and pay for no more than this.
+    // perf: most requests are API calls, for which only this is checked.
     if (ctx.headers.accept?.includes('html') !== true || !asksForPage(ctx)) return next();
     const target = toIssuer(ctx);
     if (target !== undefined) {
@@ -71,7 +70,7 @@ function isAt(path: string, beginning: string): boolean {
   return path === beginning || path.startsWith(`${beginning}/`);
 }
 
-/** @returns a function that finds the issuer's address of a page, if the request is for that page elsewhere */
+/** @returns finds the issuer's URL of a page, if the request is for the page at another loopback name */
 function createLoopbackRedirect({
   issuer,
   pages,
@@ -84,7 +83,7 @@ function createLoopbackRedirect({
     if (ctx.path !== '/' && !pages.some((page) => isAt(ctx.path, page))) return undefined;
     const asked = parseUrl(`${protocol}//${ctx.req.headers.host ?? ''}`);
     if (asked === undefined || asked.host === host) return undefined;
-    // Through a tunnel from another port, the issuer's own may lead anywhere.
+    // Another port may be a tunnel, in which case the issuer's port may belong to another program.
     if (asked.port !== port || !LOOPBACK.test(asked.hostname)) return undefined;
     const hasCredential =
       credentialHeaders.some((name) => ctx.get(name) !== '') || 'auth_token' in ctx.query;

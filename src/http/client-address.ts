@@ -7,41 +7,40 @@ import { canonicalAddress, compileNetworks } from './networks.js';
 import { referenceOf } from './request-facts.js';
 
 /**
- * Stands for an address that is not known (RFC 7239 §6.2). No allow-list matches it, and whatever is
- * counted by address counts all of these as one.
+ * The value for an unknown address (RFC 7239 §6.2). No allow-list matches it. Limits by address count all unknown
+ * addresses as one.
  */
 const UNKNOWN_ADDRESS = 'unknown';
 
 const FORWARDED_FOR = 'x-forwarded-for';
 
-/** `192.0.2.1:80`, `[2001:db8::1]`, `[2001:db8::1]:443`: the address that stands in it. */
+/** Matches the address in `192.0.2.1:80`, `[2001:db8::1]` and `[2001:db8::1]:443`. */
 const WITH_PORT = /^(?:([\d.]+):\d{1,5}|\[([^\]]+)\](?::\d{1,5})?)$/;
 
-/** A link-local address names an interface too (RFC 4007 §11). Allow-lists cannot hold these. */
+/** Matches a link-local address with its zone (RFC 4007 §11). Allow-lists cannot hold these. */
 const ZONED = /^([\da-f:.]+)(%[\w.-]{1,15})$/i;
 
-/** The longest is `"[…]:65535"` around an IPv6 address with a zone. */
+/** The longest form is `"[…]:65535"` around an IPv6 address with a zone. */
 const MAX_LENGTH = 75;
 
 /**
- * Makes the function that tells from which address a request comes.
+ * Makes the function that determines the client's address of a request.
  *
- * `X-Forwarded-For` is believed only as far as it was written by trusted proxies: read from the right, the
- * first address that is not one of theirs is the client's. Anyone can have made up what stands further left.
- * The address is `UNKNOWN_ADDRESS` when a trusted proxy forwards none, or a text that cannot be read stands
- * before it.
+ * `X-Forwarded-For` is trusted only as far as trusted proxies wrote it: read from the right, the first address that
+ * is not a trusted proxy is the client's. Entries further left can be forged. The address is `UNKNOWN_ADDRESS` if a
+ * trusted proxy forwards none, or if an unreadable entry comes first.
  *
- * @param trustedProxies `TRUST_PROXY`: addresses and networks; empty believes nobody
+ * @param trustedProxies `TRUST_PROXY`: addresses and networks; if empty, the header is ignored
  */
 export function createClientAddress(
   trustedProxies: readonly string[],
 ): (request: IncomingMessage) => string {
-  const believesNobody = trustedProxies.length === 0;
+  const ignoresHeader = trustedProxies.length === 0;
   const hopOf = createHopReader(trustedProxies);
   return (request) => {
     const peer = hopOf(request.socket.remoteAddress ?? '');
-    if (believesNobody || !peer.isTrusted) return peer.address;
-    // Node joins several lines by commas, in their order.
+    if (ignoresHeader || !peer.isTrusted) return peer.address;
+    // Node joins several header lines by commas, in order.
     return findClient(request.headers[FORWARDED_FOR]?.toString() ?? '', hopOf);
   };
 }
@@ -51,7 +50,7 @@ interface Hop {
   readonly isTrusted: boolean;
 }
 
-/** When all hops are trusted proxies, the first of them sent the request itself. */
+/** Finds the client in the chain. If all hops are trusted proxies, it is the first of them. */
 function findClient(chain: string, hopOf: (text: string) => Hop): string {
   let end = chain.length;
   for (;;) {
@@ -62,19 +61,19 @@ function findClient(chain: string, hopOf: (text: string) => Hop): string {
   }
 }
 
-const NOBODY: Hop = { address: UNKNOWN_ADDRESS, isTrusted: false };
+const UNREADABLE: Hop = { address: UNKNOWN_ADDRESS, isTrusted: false };
 const MAX_REMEMBERED = 1000;
 
-/** Reads hops; those that were read lately are remembered, for IPv6 takes some microseconds. */
+/** Makes a parser of hops with a cache. perf: parsing IPv6 takes some microseconds. */
 function createHopReader(trustedProxies: readonly string[]): (text: string) => Hop {
   const isTrusted = compileNetworks(trustedProxies);
   const known = new Map<string, Hop>();
   return (text) => {
-    if (text.length > MAX_LENGTH) return NOBODY;
+    if (text.length > MAX_LENGTH) return UNREADABLE;
     let hop = known.get(text);
     if (hop === undefined) {
       const address = readHop(text);
-      hop = address === undefined ? NOBODY : { address, isTrusted: isTrusted(address) };
+      hop = address === undefined ? UNREADABLE : { address, isTrusted: isTrusted(address) };
       if (known.size >= MAX_REMEMBERED) known.clear();
       known.set(text, hop);
     }
@@ -82,7 +81,7 @@ function createHopReader(trustedProxies: readonly string[]): (text: string) => H
   };
 }
 
-/** An address as proxies write it, with or without a port: the address alone, in one notation. */
+/** Parses an address as proxies write it, with or without a port. @returns it in canonical notation */
 function readHop(text: string): string | undefined {
   const plain = canonicalAddress(text);
   if (plain !== undefined) return plain;
@@ -96,8 +95,8 @@ function readHop(text: string): string | undefined {
 }
 
 /**
- * Says once in the log that requests come through a proxy that is not trusted: all of its clients share
- * one address then, in limits, allow-lists and logs.
+ * Logs once that requests come through a proxy although `TRUST_PROXY` is not set. All of its clients then share one
+ * address in limits, allow-lists and logs.
  */
 export function createProxyWarning(
   trustedProxies: readonly string[],

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { singleValue, type Form } from './form.js';
 import { OAuthError } from './oauth-error.js';
 
-/** How a client says who it is, before anybody looked at whether that is true. */
+/** The presented credentials of a client, not verified yet. */
 export interface ClientCredentials {
   readonly id: string | undefined;
   readonly secret: string | undefined;
@@ -12,7 +12,7 @@ export interface ClientCredentials {
 
 /**
  * Reads `client_secret_basic`, `client_secret_post` or a bare `client_id` (RFC 6749 §2.3.1).
- * @throws OAuthError 400 `invalid_request` for two ways at once
+ * @throws OAuthError 400 `invalid_request` for two authentication methods at once
  */
 export function readClientCredentials(ctx: Context, form: Form): ClientCredentials {
   const id = singleValue(form, 'client_id');
@@ -26,7 +26,7 @@ export function readClientCredentials(ctx: Context, form: Form): ClientCredentia
   return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
 }
 
-/** Why a client was not authenticated: for the log only. */
+/** The reason why a client was not authenticated, for the log only. */
 export type ClientRefusal =
   | 'unknown client'
   | 'blocked client'
@@ -37,7 +37,7 @@ export type ClientRefusal =
   | 'client_id is not the id of the key'
   | 'the key is not valid';
 
-/** The refusal of a client, in the scheme that it tried (RFC 6749 §5.2). */
+/** Makes the refusal of a client, with a challenge of the scheme that it used (RFC 6749 §5.2). */
 export function clientRefused(by: ClientCredentials['by'], reason: ClientRefusal): OAuthError {
   const challenge = { 'WWW-Authenticate': 'Basic realm="oauth", charset="UTF-8"' };
   return new OAuthError(
@@ -49,7 +49,7 @@ export function clientRefused(by: ClientCredentials['by'], reason: ClientRefusal
   );
 }
 
-/** Both parts are form-encoded before they are joined (RFC 6749 §2.3.1). */
+/** Reads Basic credentials. Both parts are form-encoded (RFC 6749 §2.3.1). */
 function readBasic(header: string): { id: string; secret: string } | undefined {
   const [, encoded] = /^basic +([\w+/]+={0,2})$/i.exec(header) ?? [];
   if (encoded === undefined) return undefined;

@@ -8,8 +8,8 @@ import {
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
 /**
- * Makes the class of responses that end their connection (`Connection: close`, RFC 9112 §9.6) once the server is
- * stopping, those to requests that arrived before included.
+ * Makes the class of responses that end their connection (`Connection: close`, RFC 9112 §9.6) while the server is
+ * stopping, including responses to earlier requests.
  */
 export function createClosingResponse(isStopping: () => boolean): typeof ServerResponse {
   return class<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {

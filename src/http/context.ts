@@ -4,32 +4,32 @@ import type { EntityManager } from 'typeorm';
 
 import type { RequestFacts } from './request-facts.js';
 
-/** What the transport kit keeps with a request. */
+/** The state of a request in the transport layer. */
 export interface RequestState {
   requestId: string;
-  /** The matched route's pattern, for logs and metrics; absent where none matched. */
+  /** The pattern of the matched route, for logs and metrics; absent if none matched. */
   route?: string;
-  /** Whether it changes nothing, although its method could; logged like other reads then. */
+  /** Whether the request is a read in spite of its method. It is logged like other reads. */
   isRead?: boolean;
-  /** Why an answer that was not thrown as a problem is an error: for the log only. */
+  /** The cause of an error answer that was not thrown as a problem, for the log only. */
   failure?: unknown;
   /** Ids for the log, noted as they become known; see `noteFacts`. */
   facts?: RequestFacts;
-  /** The error code of a refusal and the exact reason: for the log only. */
+  /** The error code of a refusal and its exact reason, for the log only. */
   refusal?: { readonly code: string; readonly reason: string };
   /**
-   * What a handler reads and writes the database with: for requests that change something, the
-   * one transaction that its work, its audit entries and its remembered answer commit in.
+   * The manager for database access. For requests that change something, it belongs to the transaction in which the
+   * work, its audit entries and the stored idempotent response commit together.
    */
   manager: EntityManager;
-  /** The body as it arrived; empty where there is none. */
+  /** The raw body; empty if there is none. */
   rawBody: Buffer;
-  /** Whether the body was still on its way when reading it began. */
+  /** Whether the body was incomplete when reading it began. */
   isBodyLate: boolean;
 }
 
-/** A request to a matched route; `State` is what earlier middleware put there. */
+/** A request to a matched route. `State` is set by earlier middleware. */
 export type RouteContext<State = RequestState> = RouterContext<State>;
 
-/** Koa middleware that relies on nothing but the transport kit's state. */
+/** Koa middleware that depends on the transport layer's state only. */
 export type RequestMiddleware = Middleware<RequestState>;

@@ -14,35 +14,35 @@ interface Exchange extends BrowserRequest {
 }
 
 /**
- * The verdict on a form: `ours`; of another origin (`foreign`); sent without the cookie that every page of ours
- * sets (`no_cookie`); or with the token of another cookie, as of a page that was open for too long (`stale`).
+ * The verdict on a form: valid (`ours`), sent by another origin (`foreign`), without the browser's cookie
+ * (`no_cookie`), or with the token of another cookie, as from a page that was open for too long (`stale`).
  */
 export type FormVerdict = 'ours' | 'foreign' | 'no_cookie' | 'stale';
 
-/** Keeps other sites from submitting our forms and calling our API in somebody's name, signed in or not. */
+/** Protects forms and calls with a session against cross-site request forgery, before and after sign-in. */
 export interface Csrf {
-  /** The token for a form; the browser gets the secret that it belongs to, unless it has one. */
+  /** Makes the token for a form. A browser without a secret gets one with the answer. */
   token(ctx: Exchange): string;
-  /** Judges a form, for a page that answers some verdicts with itself. */
+  /** Judges a form without throwing, for pages that show the verdict. */
   judge(ctx: Exchange, form: Form): FormVerdict;
   /**
-   * Checks that a form was on a page of ours, in this browser.
-   * @throws Problem `forbidden` if its token is missing, altered, or of another browser, or if the
-   *   browser says that another origin sent it
+   * Checks that a form was submitted from this server's page in this browser.
+   * @throws Problem `forbidden` if its token is missing, altered or of another browser, or if `Origin` or
+   *   `Sec-Fetch-Site` names another origin
    */
   check(ctx: Exchange, form: Form): void;
   /**
-   * Checks that a call comes from a page of ours, in this browser: by a header, which no form can send.
+   * Checks that a call comes from this server's page in this browser, by a header that no form can send.
    * @throws Problem `forbidden`, as for a form
    */
   checkCall(ctx: Exchange): void;
 }
 
 /**
- * Double submit: the form repeats, signed, what a cookie holds that no script can read. Nothing is
- * stored, so it works before anybody has signed in.
+ * Double-submit cookie: the form holds a signature of an HttpOnly cookie. Nothing is stored, so it works before
+ * sign-in.
  *
- * @param dependencies the keyring's `sign` and `isSigned`, our own origin, and the secrets of browsers
+ * @param dependencies the keyring's `sign` and `isSigned`, the server's origin, and the secrets of browsers
  */
 export function createCsrf(
   dependencies: Signer & { readonly issuer: string; readonly browsers: BrowserSecrets },
@@ -50,18 +50,18 @@ export function createCsrf(
   const { issuer, browsers } = dependencies;
   const signed = (value: string) => JSON.stringify([CSRF_FIELD, value]);
 
-  /** @param tokens all that came: two are one too many */
+  /** Whether exactly one token was sent and it is valid. */
   const isOurs = (ctx: Exchange, [token, ...others]: readonly string[]): boolean =>
     token !== undefined &&
     others.length === 0 &&
     browsers.received(ctx).some((secret) => dependencies.isSigned(signed(secret), token));
 
-  /** What browsers say of where a request comes from, as far as they say it. */
+  /** Whether `Origin` and `Sec-Fetch-Site`, if the browser sends them, name this server. */
   const isFromHere = (ctx: Exchange, sites: readonly string[]): boolean =>
     ['', issuer].includes(ctx.get('Origin')) && ['', ...sites].includes(ctx.get('Sec-Fetch-Site'));
 
   const judge = (ctx: Exchange, form: Form): FormVerdict => {
-    // `none`: its user reloads the answer to a form.
+    // `none`: the user reloads the answer to a form.
     if (!isFromHere(ctx, ['same-origin', 'none'])) return 'foreign';
     if (isOurs(ctx, form.getAll(CSRF_FIELD))) return 'ours';
     return browsers.received(ctx).length === 0 ? 'no_cookie' : 'stale';

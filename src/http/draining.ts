@@ -6,12 +6,12 @@ const LOOK_EVERY_MS = 50;
 const QUIET_WITHIN_MS = 1000;
 
 /**
- * Stops taking connections and waits until the requests under way are answered, 10 seconds at most.
+ * Stops accepting connections and waits until the pending requests are answered, for 10 seconds at most.
  */
 export async function drain(server: Server): Promise<void> {
   await untilAllAccepted(server);
   const closed = new Promise((resolve) => server.close(resolve));
-  // Connections that are kept alive become idle one after the other.
+  // Keep-alive connections become idle one after the other.
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
   await closed;
@@ -20,8 +20,8 @@ export async function drain(server: Server): Promise<void> {
 }
 
 /**
- * Waits for a turn of the event loop in which no connection arrived. The operating system completes connections
- * before they are accepted here, and resets those that are left when the listener closes.
+ * Waits for a turn of the event loop without a new connection. The operating system completes connections before
+ * they are accepted, and resets the remaining ones when the listener closes.
  */
 async function untilAllAccepted(server: Server): Promise<void> {
   const deadline = performance.now() + QUIET_WITHIN_MS;
@@ -30,7 +30,7 @@ async function untilAllAccepted(server: Server): Promise<void> {
     hasArrived = true;
   };
   server.on('connection', note);
-  // The turn that is under way may have accepted before this.
+  // The current turn may have accepted connections before this call.
   await nextTurn();
   while (hasArrived && performance.now() < deadline) {
     hasArrived = false;

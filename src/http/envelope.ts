@@ -1,7 +1,7 @@
 import type { Page } from './pagination.js';
 import type { RequestState } from './context.js';
 
-/** Set as it is: Koa would look it up for each answer. */
+/** perf: the full content type, since Koa would look up a short one for each answer. */
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 interface Answer {
@@ -16,7 +16,7 @@ export function sendData(ctx: Answer, data: unknown, status = 200): void {
   send(ctx, status, { data, meta: { request_id: ctx.state.requestId } });
 }
 
-/** Answers a page of a list, with what is needed to fetch the next. */
+/** Answers a page of a list, with the cursor of the next page. */
 export function sendPage<Item>(
   ctx: Answer,
   page: Page<Item>,

@@ -1,19 +1,19 @@
-/** Sources that are counted separately within a minute; beyond that, new ones share one count. */
+/** Sources with a count of their own within a minute. Further ones share one count. */
 const MAX_SOURCES = 100_000;
 const MINUTE_MS = 60_000;
 
 /**
  * Counts a request of a source.
- * @returns the seconds after which it may try again; `undefined` if this request may pass
+ * @returns the seconds after which it may retry; `undefined` if this request may pass
  */
 export type FloodGate = (source: string) => number | undefined;
 
 /**
- * A coarse limit for anonymous requests that cost more to read than to send: counted in memory, by
- * this process alone, before anything is read. The strict limit behind it asks the database.
+ * A coarse limit for anonymous requests that cost more to read than to send. It is counted in the memory of this
+ * process, before the body is read. The strict limit behind it uses the database.
  *
- * @param perMinute requests of one source; 0 = unlimited
- * @param now milliseconds of a clock that does not step back
+ * @param perMinute requests of one source; 0 is unlimited
+ * @param now milliseconds of a monotonic clock
  */
 export function createFloodGate(
   perMinute: number,

@@ -3,51 +3,51 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { Eta } from 'eta';
 
-/** Beside `src`, among the sources as in a build. */
+/** Beside `src`, both in the sources and in a build. */
 const VIEWS = new URL('../../views/', import.meta.url);
 
-/** What a page is sent through: any Koa context, also that of a mounted application. */
+/** The part of a Koa context that is needed to send a page, also that of a mounted application. */
 interface Answer {
   set(headers: Record<string, string>): unknown;
   status: number;
   body?: unknown;
 }
 
-/** A field of a form that nobody sees. */
+/** A hidden form field. */
 export interface HiddenField {
   readonly name: string;
   readonly value: string;
 }
 
-/** What stands around a page for somebody who has signed in. */
+/** The frame of a page for a signed-in user. */
 export interface SignedInFrame {
   /** Shown at the head of the page. */
   readonly email: string;
-  /** Where the form that signs out is posted to. */
+  /** The action of the sign-out form. */
   readonly signOut: string;
-  /** For that form, and for whatever calls the API from the page. */
+  /** The CSRF token, for that form and for API calls from the page. */
   readonly csrf: string;
 }
 
 interface PageOptions {
-  /** 200 unless said otherwise. */
+  /** 200 by default. */
   readonly status?: number;
   /**
-   * Leaves `form-action` out of the policy, for forms that end at a client. Chromium applies the directive to every
-   * redirect that follows a submission, also to those that the client answers with, which may lead to any scheme.
+   * Omits `form-action` from the policy, for forms that redirect to a client. Chromium applies the directive to every
+   * redirect that follows a submission, including the client's own, which may lead to any scheme.
    */
   readonly endsAtClient?: boolean;
   readonly signedIn?: SignedInFrame | undefined;
 }
 
-/** Sends pages; `Views` names the data of each. */
+/** Sends pages. `Views` maps each template to the type of its data. */
 export interface Pages<Views> {
   /**
-   * Answers with a page, and with the headers that keep it from being stored, framed or scripted.
+   * Answers with a page, and with headers that forbid storing, framing and scripts.
    *
    * @param view the template's name in `views/`
-   * @param page the title for the browser's tab, and the template's data
-   * @throws Error for a template that does not exist
+   * @param page the document title and the template's data
+   * @throws Error if the template does not exist
    */
   send<View extends keyof Views & string>(
     ctx: Answer,
@@ -60,20 +60,20 @@ export interface Pages<Views> {
 interface Dependencies {
   /** The product's name, in the head of every page. */
   readonly brandName: string;
-  /** Our own origin, named at the foot of every page. */
+  /** The server's origin, shown at the foot of every page. */
   readonly issuer: string;
 }
 
 /**
- * Reads and compiles all templates at once: a server outlives the folder that it was started from.
- * @throws Error when a template is missing or malformed
+ * Compiles all templates at start, because the folder of the sources may be removed while the server runs.
+ * @throws Error if a template is missing or malformed
  */
 export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<Views> {
   const eta = new Eta({ autoEscape: true });
   for (const file of readdirSync(VIEWS).filter((name) => name.endsWith('.eta'))) {
     eta.loadTemplate(`@${file.slice(0, -'.eta'.length)}`, read(file));
   }
-  // The only style is allowed by its hash, so that nothing injected could be styled or run.
+  // The stylesheet is allowed by its hash. No other style or script is allowed.
   const style = read('style.css');
   const styleHash = createHash('sha256').update(style).digest('base64');
   const site = { brandName, host: new URL(issuer).host, style };
@@ -86,8 +86,8 @@ export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<V
         'Content-Type': 'text/html; charset=utf-8',
         'Cache-Control': 'no-store',
         'Content-Security-Policy': policy(styleHash, endsAtClient),
-        // Not `no-referrer`: under it browsers send `Origin: null` with our own forms (Fetch §3.2),
-        // which could then not be told from foreign ones. No other origin learns our URLs either way.
+        // Not `no-referrer`: browsers would send `Origin: null` with same-origin forms (Fetch §3.2), as with
+        // cross-origin ones. Neither value sends URLs to other origins.
         'Referrer-Policy': 'same-origin',
         'X-Frame-Options': 'DENY',
       });

@@ -6,25 +6,25 @@ import { parseWith } from './validation.js';
 const DEFAULT_LIMIT = 25;
 const MAX_LIMIT = 100;
 
-/** What signs cursors, so that nobody can make or alter one. */
+/** Signs and verifies cursors. */
 export interface Signer {
   sign(text: string): string;
   isSigned(text: string, mac: string): boolean;
 }
 
-/** Which page is wanted: up to `limit` items that come after the position `after`. */
+/** A requested page: up to `limit` items after the position `after`. */
 export interface PageRequest {
   readonly limit: number;
   readonly after: number | undefined;
 }
 
-/** Some items of a list, newest first; `cursor` leads to the next ones, if there are any. */
+/** A page of a list, newest first. `cursor` leads to the next page, if there is one. */
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly cursor: string | null;
 }
 
-/** The query parameters by which every list is paged. */
+/** The query parameters of every list. */
 export const PAGE_QUERY = ['limit', 'cursor'] as const;
 
 const query = z.object({
@@ -35,18 +35,18 @@ const query = z.object({
     .pipe(z.number().min(1).max(MAX_LIMIT)),
 });
 
-/** Limits as they are usually written: looking one up costs less than checking it. */
+/** perf: limits in canonical notation, since looking one up costs less than parsing it. */
 const USUAL_LIMITS: ReadonlyMap<string | null, number> = new Map([
   [null, DEFAULT_LIMIT],
   ...Array.from({ length: MAX_LIMIT }, (_, index) => [String(index + 1), index + 1] as const),
 ]);
 
-/** Keyset pagination over lists that are ordered by a falling, unique number. */
+/** Keyset pagination of lists in descending order of a unique number. */
 export interface Pagination {
   /**
-   * Reads `limit` and `cursor`; the route's check of its query has refused repeated ones.
-   * @param list what the cursor must have been made for: the list, its owner and its filters
-   * @param former how earlier releases named the same list, whose cursors are in use during an upgrade
+   * Reads `limit` and `cursor`. The query check has refused repeated ones before.
+   * @param list the list, its owner and its filters, to which the cursor is bound
+   * @param former names of the same list in earlier releases, whose cursors are in use during an upgrade
    * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
    */
   read(
@@ -55,10 +55,10 @@ export interface Pagination {
     former?: readonly (readonly string[])[],
   ): PageRequest;
   /**
-   * Makes a page of what a store found.
-   * @param found up to `limit + 1` items: the one too many tells that there are more
-   * @param positionOf the number that a cursor holds
-   * @param resumeAfter where the next page begins although this one is short: a search stopped there
+   * Makes a page from the items of a store.
+   * @param found up to `limit + 1` items; the additional one indicates that there is a next page
+   * @param positionOf the number of an item, which a cursor holds
+   * @param resumeAfter the position at which a search stopped early; the next page continues there
    */
   page<Item>(
     found: readonly Item[],
@@ -69,7 +69,7 @@ export interface Pagination {
   ): Page<Item>;
 }
 
-/** @param signer makes cursors recognisable as our own */
+/** @param signer signs cursors, so that clients cannot make or alter them */
 export function createPagination(signer: Signer): Pagination {
   const signed = (position: string, list: readonly string[]) =>
     JSON.stringify(['cursor', ...list, position]);

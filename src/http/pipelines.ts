@@ -3,21 +3,21 @@ import type { Socket } from 'node:net';
 
 import { createPortionReader } from './portions.js';
 
-/** Requests of one connection that are worked on at once. */
-const MAX_UNDER_WAY = 16;
-/** The same over all connections that pipeline; each may have one more. */
-const MAX_UNDER_WAY_IN_ALL = 1000;
-/** Requests of one connection that wait their turn: more than one read from a socket (64 KiB) holds. */
+/** Limit of concurrently handled requests of one connection. */
+const MAX_PENDING = 16;
+/** The same for all pipelining connections together. Each may have one in addition. */
+const MAX_PENDING_IN_ALL = 1000;
+/** Limit of waiting requests of one connection. Higher than one read from a socket (64 KiB) can hold. */
 const MAX_WAITING = 3000;
-/** The same over all connections. A waiting request takes about 4 KB. */
+/** The same for all connections together. A waiting request takes about 4 KB. */
 const MAX_WAITING_IN_ALL = 4000;
 
-/** The requests of a connection that sent a further one before the last was answered. */
+/** The requests of a connection that sent one before the previous one was answered. */
 interface Pipeline {
-  /** The latest response that was begun while nothing else was under way. */
+  /** The latest response that was started while no other was pending. */
   last: ServerResponse;
-  /** Unanswered requests that were handed on; 0 unless the connection pipelines. */
-  underWay: number;
+  /** Requests that are being handled; 0 unless the connection pipelines. */
+  pending: number;
   readonly waiting: (readonly [IncomingMessage, ServerResponse])[];
   isWatched: boolean;
   isAdmitting: boolean;
@@ -25,34 +25,34 @@ interface Pipeline {
 }
 
 /**
- * Limits pipelining (RFC 9112 §9.3.2): Node parses whatever a connection sent, and begins to answer all
- * of it. Here 16 requests of a connection are under way at most. The others of the same read wait, and
- * nothing further is read from the socket until they had their turn. An answer is under way until the
- * operating system took all of it.
+ * Limits pipelining (RFC 9112 §9.3.2). Node parses everything that a connection sent and starts to handle all of it.
+ * Here at most 16 requests of a connection are handled at once. The other requests of the same read wait, and the
+ * socket is not read further until they are handled. A request counts until the operating system took its response.
  *
- * Connections are ended when they make the server hold too much: clients are prepared for that.
+ * A connection that exceeds the limits of waiting requests is ended. Clients must expect that.
  *
- * @param handle answers a request
- * @param maxReadByParser connections that are not read in portions
+ * @param handle handles a request
+ * @param maxReadByParser the number of connections that are not read in portions
  */
 export function limitPipelines(
   handle: RequestListener,
   maxReadByParser?: number,
 ): {
   readonly onRequest: RequestListener;
-  /** For each new connection, after Node has attached its parser. */
-  readonly onConnection: (socket: Socket) => void;
+  /** Called for each new connection, after Node has attached its parser. */ readonly onConnection: (
+    socket: Socket,
+  ) => void;
 } {
   const pipelines = new WeakMap<Socket, Pipeline>();
   let waitingInAll = 0;
-  let underWayInAll = 0;
+  let pendingInAll = 0;
   const portions = createPortionReader(
     (socket) => (pipelines.get(socket)?.waiting.length ?? 0) > 0,
     maxReadByParser,
   );
 
-  const hasRoom = ({ underWay }: Pipeline) =>
-    underWay === 0 || (underWay < MAX_UNDER_WAY && underWayInAll < MAX_UNDER_WAY_IN_ALL);
+  const hasRoom = ({ pending }: Pipeline) =>
+    pending === 0 || (pending < MAX_PENDING && pendingInAll < MAX_PENDING_IN_ALL);
 
   const run = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse) => {
     track(pipeline, request.socket, response);
@@ -61,16 +61,16 @@ export function limitPipelines(
 
   const track = (pipeline: Pipeline, socket: Socket, response: ServerResponse) => {
     watch(pipeline, socket);
-    pipeline.underWay += 1;
-    underWayInAll += 1;
+    pipeline.pending += 1;
+    pendingInAll += 1;
     pipeline.last = response;
     response.once('close', () => {
       if (pipeline.isClosed) return;
-      pipeline.underWay -= 1;
-      underWayInAll -= 1;
+      pipeline.pending -= 1;
+      pendingInAll -= 1;
       if (pipeline.waiting.length === 0 || pipeline.isAdmitting) return;
       pipeline.isAdmitting = true;
-      // Not at once: answers that need no database would keep the event loop from everybody else.
+      // Deferred: responses that need no database would otherwise block the event loop.
       setImmediate(() => admit(pipeline, socket));
     });
   };
@@ -86,15 +86,15 @@ export function limitPipelines(
     if (pipeline.waiting.length === 0) portions.resume(socket);
   };
 
-  /** Of a connection that pipelines. Responses that were not begun do not say when it is closed. */
+  /** Called when a pipelining connection closes, since responses that were not started emit no event then. */
   const watch = (pipeline: Pipeline, socket: Socket) => {
     if (pipeline.isWatched) return;
     pipeline.isWatched = true;
-    // Node resumes it too, for instance when answers were taken.
+    // Node may have resumed the socket, for example when responses were taken.
     socket.on('resume', () => pause(pipeline, socket));
     socket.once('close', () => {
       waitingInAll -= pipeline.waiting.length;
-      underWayInAll -= pipeline.underWay;
+      pendingInAll -= pipeline.pending;
       pipeline.waiting.length = 0;
       pipeline.isClosed = true;
     });
@@ -108,7 +108,7 @@ export function limitPipelines(
     if (pipeline.waiting.length > MAX_WAITING || waitingInAll > MAX_WAITING_IN_ALL) {
       socket.destroy();
     } else if (pipeline.waiting.length === 1) {
-      // After what was read is parsed: the end of each message resumes the socket.
+      // Deferred until everything read is parsed, because the end of each message resumes the socket.
       process.nextTick(pause, pipeline, socket);
     }
   };
@@ -119,13 +119,13 @@ export function limitPipelines(
     if (pipeline === undefined) {
       pipelines.set(socket, {
         last: response,
-        underWay: 0,
+        pending: 0,
         waiting: [],
         isWatched: false,
         isAdmitting: false,
         isClosed: false,
       });
-    } else if (pipeline.underWay === 0 && pipeline.waiting.length === 0) {
+    } else if (pipeline.pending === 0 && pipeline.waiting.length === 0) {
       if (!pipeline.last.writableFinished) {
         track(pipeline, socket, pipeline.last);
         onRequest(request, response);

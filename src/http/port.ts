@@ -2,13 +2,13 @@ import { connect } from 'node:net';
 
 import { StartupError } from '../db/startup-error.js';
 
-/** For hosts that stand for every address of the machine: one of them. */
+/** Maps hosts that stand for every address of the machine to a loopback address. */
 const LOOPBACK: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Finds out whether somebody listens at a port, without listening there.
+ * Checks that no program listens at a port, without listening there.
  *
- * @throws StartupError if so
+ * @throws StartupError if the port is in use
  */
 export async function assertPortIsFree(host: string, port: number): Promise<void> {
   if (port === 0) return;
@@ -18,7 +18,7 @@ export async function assertPortIsFree(host: string, port: number): Promise<void
       resolve(answer);
       socket.destroy();
     };
-    // From a port of the range that clients get, a connection may reach itself.
+    // A connection from an ephemeral port to the same port reaches itself.
     socket.once('connect', () => settle(socket.localPort !== port));
     socket.once('error', () => settle(false));
     socket.setTimeout(1000, () => settle(false));

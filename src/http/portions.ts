@@ -1,26 +1,25 @@
 import type { Socket } from 'node:net';
 
-/** Bytes that a parser is given at once: 41 requests at most. */
+/** Bytes given to a parser at once. They hold 41 requests at most. */
 const PORTION = 1024;
-/** Connections that the parser reads itself. Each can make it parse a read of 2,600 requests at once (5 MB). */
+/** Connections that the parser reads itself. Each can cause 2,600 requests to be parsed at once (5 MB). */
 const MAX_READ_BY_PARSER = 32;
-/** Bytes that connections leave unparsed, in all. */
+/** Limit of unparsed bytes of all connections. */
 const MAX_UNPARSED_IN_ALL = 16 * 1024 * 1024;
 
-/** Gives parsers what was read in portions, where there are many connections. */
+/** Feeds parsers in portions if there are many connections. */
 export interface PortionReader {
-  /** For a new connection, after Node has attached its parser. */
+  /** Called for a new connection, after Node has attached its parser. */
   watch(socket: Socket): void;
   /** Resumes a connection that was paused because it was full. */
   resume(socket: Socket): void;
 }
 
 /**
- * Node's parser reads from the socket itself, 64 KiB at once, which saves 2 microseconds a request. That is left
- * to the first connections; the others are read here, so that there is a limit to what all can make it parse
- * before anything is answered or ended.
+ * Node's parser reads 64 KiB from the socket at once, which saves 2 microseconds a request. The first connections
+ * keep that. The others are read here in portions, which bounds the memory for parsed requests.
  *
- * @param isFull whether no more requests of a connection should be parsed for now
+ * @param isFull whether parsing of a connection should pause
  */
 export function createPortionReader(
   isFull: (socket: Socket) => boolean,
@@ -74,15 +73,15 @@ export function createPortionReader(
     },
     resume(socket) {
       if (!isHeldByNode(socket)) socket.resume();
-      // It may not have been paused yet.
+      // The socket may not be paused yet.
       readers.get(socket)?.();
     },
   };
 }
 
 /**
- * Whether Node has paused the parser itself, because answers are not taken. It resumes it, and must not be
- * given anything in between. The property is not documented.
+ * Whether Node has paused the parser, because responses are not taken. The parser must not be fed until Node resumes
+ * it. The property is not documented.
  */
 function isHeldByNode(socket: Socket & { readonly _paused?: boolean }): boolean {
   return socket._paused === true;

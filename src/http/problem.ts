@@ -1,6 +1,6 @@
-/** Errors of the API as problem details (RFC 9457). The public part and the cause are kept apart. */
+/** Errors of the API as problem details (RFC 9457). */
 
-/** Every code that the API answers with: its status, its title, and advice for the client's developer. */
+/** Every error code of the API with its status, title, and advice for the client's developer. */
 export const PROBLEMS = {
   bad_request: {
     status: 400,
@@ -51,7 +51,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'Conflict',
     advice:
-      'What you ask for does not fit the present state, such as changing a revoked key. With Retry-After, an earlier request with the same Idempotency-Key is still running: try again.',
+      'The request conflicts with the current state, such as changing a revoked key. With Retry-After, an earlier request with the same Idempotency-Key is still running: try again.',
   },
   idempotency_key_reused: {
     status: 409,
@@ -61,7 +61,7 @@ export const PROBLEMS = {
   payload_too_large: {
     status: 413,
     title: 'Payload too large',
-    advice: 'A body may have 256 KiB.',
+    advice: 'The maximum size of a body is 256 KiB.',
   },
   unsupported_media_type: {
     status: 415,
@@ -83,13 +83,13 @@ export const PROBLEMS = {
   internal_error: {
     status: 500,
     title: 'Internal server error',
-    advice: 'The fault is ours and was logged. Tell us the request_id.',
+    advice: 'The error is internal and was logged. Report the request_id.',
   },
   service_unavailable: {
     status: 503,
     title: 'Service unavailable',
     advice:
-      'The service or its database is away for a moment. Whether it was done is not certain: repeat it with the same Idempotency-Key after Retry-After seconds.',
+      'The service or its database is temporarily unavailable. The operation may or may not have been done: repeat it with the same Idempotency-Key after Retry-After seconds.',
   },
 } as const;
 
@@ -103,7 +103,7 @@ export interface FieldError {
 }
 
 interface ProblemOptions {
-  /** Headers that belong to the answer, such as `Retry-After`. */
+  /** Headers of the answer, such as `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly errors?: readonly FieldError[];
   /** All scopes that the refused operation needs. */
@@ -112,14 +112,14 @@ interface ProblemOptions {
   readonly cause?: unknown;
 }
 
-/** An error that is meant for the client. `message` is the public detail. */
+/** An error that is answered to the client. `message` is the public detail. */
 export class Problem extends Error {
   readonly code: ProblemCode;
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[] | undefined;
   readonly requiredScopes: readonly string[] | undefined;
 
-  /** @param detail what the client is told: one or two sentences, nothing internal */
+  /** @param detail one or two sentences for the client, without internals */
   constructor(
     code: ProblemCode,
     detail: string,
@@ -142,8 +142,8 @@ export class Problem extends Error {
   }
 
   /**
-   * The answer's body.
-   * @param docsUrl where the codes are explained; the code becomes its fragment
+   * Makes the body of the answer.
+   * @param docsUrl the page that explains the codes; the code becomes its fragment
    */
   toBody(docsUrl: string, requestId: string): Record<string, unknown> {
     return {
@@ -159,7 +159,7 @@ export class Problem extends Error {
   }
 }
 
-/** A 503 that asks the client to come back in a second. */
+/** A 503 with a `Retry-After` of one second. */
 export function serviceUnavailable(cause?: unknown): Problem {
   return new Problem('service_unavailable', 'The service is not available right now. Try again.', {
     headers: { 'Retry-After': '1' },

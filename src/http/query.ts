@@ -5,15 +5,14 @@ import type { FieldError } from './problem.js';
 import type { RequestState } from './context.js';
 import { invalid } from './validation.js';
 
-/** More would not help, and answering must not cost more than asking. */
+/** Bounds the answer, which must not cost more than the request. */
 const MAX_ERRORS = 50;
 const MAX_NAME_LENGTH = 100;
 
 /**
- * Makes the middleware that refuses what a route does not read: a parameter that is ignored would look like
- * one that was obeyed.
+ * Makes the middleware that refuses unknown query parameters. Ignoring one would look as if it took effect.
  *
- * @param known the parameters that the route reads, each of which may be given once
+ * @param known the parameters that the route reads, each at most once
  * @throws Problem `validation_failed` with `unknown_member` or `repeated_member` for each other parameter
  */
 export function createQueryCheck<State extends RequestState>(

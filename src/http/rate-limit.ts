@@ -9,49 +9,49 @@ import type { Bucket, RateBuckets } from './rate-buckets.js';
 import type { Route } from './routes.js';
 import { secondsUntilMore } from './sliding-window.js';
 
-/** What requests are counted on, as a sort of buckets. */
+/** A kind of rate limit, with its buckets. */
 export interface Budget {
-  /** What metrics call it. */
+  /** Its name in metrics. */
   readonly label: string;
-  /** What headers call it: `RateLimit-<name>-Limit`. */
+  /** Its name in headers: `RateLimit-<name>-Limit`. */
   readonly name: string;
-  /** How a refusal calls it, as the beginning of a sentence. */
+  /** The subject of the sentence in a refusal. */
   readonly whose: string;
   readonly counts: 'units' | 'requests';
   readonly buckets: RateBuckets;
 }
 
-/** The part of a budget that one caller has; without a limit there is none. */
+/** The bucket and limit of one caller within a budget. Unlimited callers have none. */
 export interface Share {
   readonly budget: Budget;
   readonly bucket: Bucket;
   readonly limit: number;
 }
 
-/** How much of a share is used and left. */
+/** The used and remaining units of a share. */
 export interface Usage {
   readonly limit: number;
   readonly used: number;
   readonly remaining: number;
-  /** Until more is left; 0 if nothing is used. */
+  /** Seconds until more remains; 0 if nothing is used. */
   readonly resetSeconds: number;
   readonly windowSeconds: number;
 }
 
-/** What dear requests cost, told by how their path ends. */
+/** The units of expensive requests, by the last segment of the route. */
 const COST_BY_ENDING: ReadonlyMap<string, number> = new Map([
   ['exports', 20],
   ['pdf', 50],
   ['bulk', 100],
   ['imports', 200],
 ]);
-const COST_OF_READING = 1;
-const COST_OF_CHANGING = 5;
+const READ_COST = 1;
+const WRITE_COST = 5;
 
-/** What a request to a route costs, in units. By its pattern: what a parameter holds changes nothing. */
+/** The units of a request. The route's pattern is used, so that path parameters cannot change them. */
 function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
   const ending = path.slice(path.lastIndexOf('/') + 1);
-  return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? COST_OF_READING : COST_OF_CHANGING);
+  return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? READ_COST : WRITE_COST);
 }
 
 export function usageOf({ budget, bucket, limit }: Share, now: number): Usage {
@@ -66,11 +66,11 @@ export function usageOf({ budget, bucket, limit }: Share, now: number): Usage {
 }
 
 /**
- * Makes the middleware that counts a request on its caller's budgets, or refuses it. It is refused only
- * if nothing is left: one that costs more than what is left still completes. What is refused does not
- * count. Every answer says what is left.
+ * Makes the middleware that counts a request on its caller's budgets, or refuses it. A request is refused only if
+ * nothing is left: one that costs more than is left completes. Refused requests are not counted. Every answer has
+ * the `RateLimit-*` headers.
  *
- * @param sharesOf the shares that a request counts on, opened just now
+ * @param sharesOf the shares that a request counts on
  */
 export function createRateLimit<State extends RequestState>({
   sharesOf,
@@ -110,7 +110,7 @@ export function createRateLimit<State extends RequestState>({
 
 const REFUSALS = 'gatehouse_rate_limited_total';
 
-/** The one counter of a registry, whichever limit is created first. */
+/** Gets or creates the counter of a registry, since several limits share it. */
 function refusalsIn(register: Registry): Counter<'budget'> {
   const known = register.getSingleMetric(REFUSALS);
   if (known instanceof Counter) return known;
@@ -126,7 +126,7 @@ function hasNothingLeft({ bucket, limit }: Share): boolean {
   return bucket.used >= limit;
 }
 
-/** The spent budget that takes longest, so that a caller who waits is not refused again. */
+/** Chooses the spent share with the longest wait, so that a client that waits is not refused again. */
 function refusalBy(shares: readonly Share[], now: number): { budget: Budget; seconds: number } {
   const [longest] = shares
     .filter(hasNothingLeft)
@@ -137,7 +137,7 @@ function refusalBy(shares: readonly Share[], now: number): { budget: Budget; sec
 }
 
 function createHeaderWriter() {
-  // Joined once: that costs as much as setting them, and every answer has them.
+  // perf: the names are joined once, since every answer has them.
   const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
   return (response: ServerResponse, share: Share, now: number) => {
     const { name } = share.budget;

@@ -1,26 +1,26 @@
-/** Questions to the database, and what to tell where one is not answered in time or with an error. */
+/** Checks of the database, each with the word for a failure or timeout. */
 export type Questions<Name extends string> = Readonly<
   Record<Name, { readonly ask: () => Promise<string>; readonly otherwise: string }>
 >;
 
 interface Probe<Name extends string> {
-  /** A word for each question; known within `ANSWER_WITHIN_MS`. */
+  /** A word for each check, within `ANSWER_WITHIN_MS`. */
   readonly words: Promise<Readonly<Record<Name, string>>>;
-  /** Resolves when nothing of it is under way any more. */
+  /** Resolves when all checks have ended. */
   readonly settled: Promise<unknown>;
 }
 
-/** A balancer gives up after a second or two. */
+/** Below the usual timeout of load balancers, which is one or two seconds. */
 const ANSWER_WITHIN_MS = 900;
-/** Anybody may ask: so many probes a second are made, and then the latest words are told again. */
+/** Limits the cost of anonymous requests. Beyond it the latest result is repeated. */
 const PROBES_PER_SECOND = 10;
 
 /**
- * Shares probes among all who ask, so that asking costs the database little however often it is done. One probe is
- * under way at a time, also one that hangs: a database that does not answer is not asked more and more.
+ * Shares probes of the database among requests. One probe runs at a time, so that a database that hangs is not
+ * probed again and again.
  *
- * @param clock milliseconds, monotonic
- * @returns asks, and answers within a second
+ * @param clock milliseconds of a monotonic clock
+ * @returns runs or joins a probe, and returns its result within a second
  */
 export function createReadiness<Name extends string>(
   questions: Questions<Name>,

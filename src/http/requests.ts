@@ -14,16 +14,16 @@ interface Dependencies {
   readonly log: Logger;
   readonly register: Registry;
   readonly clientAddress: (request: Context['req']) => string;
-  /** Where the problem codes are explained. */
+  /** The page that explains the problem codes. */
   readonly docsUrl: string;
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 /**
- * The outermost layer: gives each request its id, turns whatever was thrown into a problem, and
- * logs and counts the answer. Neither the query string nor any header is logged, because both can hold a
- * credential. The ids of a valid `traceparent` cannot.
+ * The outermost middleware: gives each request its id, turns thrown errors into problems, and logs and counts the
+ * answer. Query strings and headers are not logged, since they can hold credentials. The ids of a valid `traceparent`
+ * are logged.
  */
 export function createRequests({
   log,
@@ -43,7 +43,7 @@ export function createRequests({
       assertReadable(ctx);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) {
-        throw new Problem('not_found', 'There is nothing at this path.');
+        throw new Problem('not_found', 'No resource has this path.');
       }
     } catch (error) {
       if (error instanceof TooManyHeaders) refuseHeaders(ctx);
@@ -56,7 +56,7 @@ export function createRequests({
       }
     }
     const seconds = (performance.now() - started) / 1000;
-    // Paths themselves would make the metrics grow without bound.
+    // The pattern of the route, because paths would make the metrics grow without bound.
     const route = ctx.state.route ?? 'unmatched';
     count(ctx.method, route, ctx.status, seconds);
     const code = failure?.code ?? ctx.state.refusal?.code;
@@ -68,7 +68,7 @@ export function createRequests({
         {
           ...referenceOf(ctx),
           method: ctx.method,
-          // An unmatched path is the client's own text and may hold anything, also a secret.
+          // Never an unmatched path, which may hold a secret.
           route,
           status: ctx.status,
           code,
@@ -76,7 +76,7 @@ export function createRequests({
           ...ctx.state.facts,
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
-          // While the database is away every request fails alike; a stack each would say nothing more.
+          // Without a stack, because every request fails alike while the database is unavailable.
           ...(ctx.status === 503 && { cause: errorMessage(cause) }),
           ...(ctx.status === 500 && { err: cause }),
         },
@@ -86,15 +86,15 @@ export function createRequests({
   };
 }
 
-/** More header lines than this are refused, before anybody reads them. */
+/** Requests with more header lines are refused before any of them is read. */
 const MAX_HEADER_LINES = 200;
 
-/** RFC 6585 §5. Node answers headers that are too large the same way, without a body. */
+/** Answered 431 without a body (RFC 6585 §5), as Node answers headers that are too large. */
 class TooManyHeaders extends Error {}
 
 /**
- * @throws Problem if the request says in two lines which host it is for (RFC 9112 §3.2), or has a target
- *   without a path to speak of, such as `http://[`
+ * @throws Problem if the request has several Host lines (RFC 9112 §3.2), or a target without a valid path, such as
+ *   `http://[`
  * @throws TooManyHeaders
  */
 function assertReadable(ctx: { readonly path: string; readonly req: IncomingMessage }): void {
@@ -146,7 +146,7 @@ function createRequestMetrics(register: Registry): CountRequest {
     buckets: SECONDS,
     registers: [register],
   });
-  // Resolving labels costs more than observing, and there are few combinations.
+  // perf: resolving labels costs more than observing, and there are few combinations.
   const series = new Map<string, { observe: (seconds: number) => void }>();
   return (method, route, status, seconds) => {
     const known = METHODS.has(method) ? method : 'other';

@@ -1,10 +1,9 @@
 import type { Middleware } from 'koa';
 
 /**
- * Headers that every answer carries. They say what is right for an API: not to be stored and not to
- * be taken for anything but JSON. What is public or a page says more for itself.
+ * Sets the security headers of every answer. Their values suit the API. Pages and public documents override them.
  *
- * @param issuer our own origin: over https it also asks browsers to stay there (RFC 6797)
+ * @param issuer the server's origin. With https, Strict-Transport-Security is set (RFC 6797)
  */
 export function createSecurityHeaders(issuer: string): Middleware {
   const headers = Object.entries({

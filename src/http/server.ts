@@ -5,8 +5,8 @@ import { createClosingResponse } from './closing-response.js';
 import { limitPipelines } from './pipelines.js';
 
 /**
- * A request may take its time to arrive, but not hold a connection for ever. An idle connection is
- * kept longer than load balancers keep theirs, so that it is they who close it.
+ * Timeouts for slow requests. An idle connection is kept longer than load balancers keep theirs, so that the balancer
+ * closes it: otherwise it could send a request on a connection that is being closed.
  */
 const SERVER_OPTIONS = {
   headersTimeout: 15_000,
@@ -16,24 +16,23 @@ const SERVER_OPTIONS = {
   maxHeaderSize: 16 * 1024,
 } as const;
 
-/** A connection on which nothing moves for this long, neither question nor answer, is ended. */
+/** A connection without traffic for this long is ended. */
 const STALLED_AFTER_MS = 30_000;
 
 interface Limits {
-  /** Those beyond are closed at once. */
+  /** Further connections are closed at once. */
   readonly maxConnections: number;
-  /** Of these, those that are not read in portions (`portions`). */
+  /** The number of connections that are not read in portions (`portions`). */
   readonly maxReadByParser?: number;
-  /** Whether answers end their connections. */
+  /** Whether responses end their connections. */
   readonly isStopping?: () => boolean;
 }
 
 /**
- * Makes a server that no client can make hold more than a bounded share of memory and time: requests under
- * way on a connection, the time that a request takes to arrive and its answer to be taken, and connections
- * are limited.
+ * Makes a server with bounded memory and time per client. It limits the connections, the pending requests of a
+ * connection, the time to receive a request, and the time to send a response.
  *
- * @param handle answers a request
+ * @param handle handles a request
  */
 export function createBoundedServer(
   handle: RequestListener,
@@ -47,14 +46,14 @@ export function createBoundedServer(
   );
   server.timeout = STALLED_AFTER_MS;
   server.maxConnections = maxConnections;
-  // Node drops header lines beyond a count without a word. Their size is limited, and `requests` limits their number.
+  // 0 disables Node's limit, beyond which it drops header lines silently. `requests` refuses too many lines.
   server.maxHeadersCount = 0;
   return server;
 }
 
 /**
- * Begins to listen.
- * @throws StartupError if it can't, for instance because the port is taken
+ * Starts to listen.
+ * @throws StartupError if it cannot, for example because the port is in use
  */
 export async function listen(server: Server, host: string, port: number): Promise<Server> {
   await new Promise<void>((resolve, reject) => {

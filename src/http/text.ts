@@ -1,17 +1,17 @@
 /**
- * Characters that change how the text around them is shown: control characters (C0, C1), line and paragraph
+ * Characters that change the display of the text around them: control characters (C0, C1), line and paragraph
  * separators, and direction marks, embeddings, overrides and isolates (UAX #9).
  */
 const UNSAFE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
-/** As `UNSAFE`, without the three control characters that lay out text of several lines. */
+/** As `UNSAFE`, except tab, line feed and carriage return. */
 const UNSAFE_IN_LINES =
   /(?![\t\n\r])[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
 /** Control, format, surrogate and private-use characters, and separators other than the space. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/gu;
 
-/** Whether a text can be shown on one line, anywhere, without changing what stands beside it. */
+/** Whether a text can be displayed on one line without changing the text around it. */
 export function isSingleLine(text: string): boolean {
   return text.isWellFormed() && !UNSAFE.test(text);
 }
@@ -21,12 +21,12 @@ export function isPlainText(text: string): boolean {
   return text.isWellFormed() && !UNSAFE_IN_LINES.test(text);
 }
 
-/** The text with each character that a terminal would act on, or not show, written as `\u{1b}`. */
+/** Escapes each character that a terminal would interpret or hide, as `\u{1b}`. */
 export function escapeUnprintable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => `\\u{${codeOf(character)}}`);
 }
 
-/** The same for JSON, in its own notation: the value stays what it was. */
+/** The same with JSON escapes, which do not change the value. */
 export function escapeUnprintableJson(json: string): string {
   return json.replaceAll(UNPRINTABLE, (character) =>
     character

@@ -7,14 +7,13 @@ import type { RequestState } from './context.js';
 import type { Caller, Idempotency } from './idempotency.js';
 
 /**
- * Runs a handler that changes something in one transaction, which commits before the answer
- * leaves: an answer that says it was done is true, also if the server dies right after. With an
- * `Idempotency-Key` it runs at most once. A transaction that the database undid because another one
- * got in its way is repeated.
+ * Runs a handler that changes something in one transaction. It commits before the answer is sent, so that an answered
+ * change survives a crash of the server. With an `Idempotency-Key` the handler takes effect at most once. The
+ * transaction is repeated after a serialization failure or deadlock.
  *
- * @param callerOf who asks, as far as remembered answers care
- * @returns makes the middleware for a route. It runs the route's handler itself: a chain of
- *   middleware could not be continued twice
+ * @param callerOf the caller to whom idempotency keys belong
+ * @returns makes the middleware for a route. It runs the route's handler itself, because `next()` cannot be called
+ *   twice
  */
 export function createUnitOfWork<State extends RequestState>({
   dataSource,
@@ -28,9 +27,9 @@ export function createUnitOfWork<State extends RequestState>({
   const end = () => Promise.resolve();
   return ({ handle }) =>
     (ctx) => {
-      const takeBackHeaders = rememberHeaders(ctx);
+      const resetHeaders = rememberHeaders(ctx);
       return repeatOnConflict(() => {
-        takeBackHeaders();
+        resetHeaders();
         return dataSource.transaction(async (manager) => {
           ctx.state.manager = manager;
           const perform = async () => {
@@ -45,7 +44,7 @@ export function createUnitOfWork<State extends RequestState>({
     };
 }
 
-/** @returns takes back the headers that were set since, such as `Location` by a try that came to nothing */
+/** @returns removes the headers that were set since, such as `Location` by a transaction that was repeated */
 function rememberHeaders({ res }: Pick<Context, 'res'>): () => void {
   const earlier = new Set(res.getHeaderNames());
   return () => {
@@ -53,7 +52,7 @@ function rememberHeaders({ res }: Pick<Context, 'res'>): () => void {
   };
 }
 
-/** Gives handlers that only read a manager outside of any transaction. */
+/** Gives read-only handlers a manager outside of any transaction. */
 export function createReader(dataSource: DataSource): Middleware<RequestState> {
   return (ctx, next) => {
     ctx.state.manager = dataSource.manager;

@@ -4,25 +4,25 @@ import { nearestTo } from './nearest.js';
 import { Problem, type FieldError } from './problem.js';
 import { isPlainText, isSingleLine } from './text.js';
 
-/** More would not help, and answering must not cost more than asking. */
+/** Bounds the answer, which must not cost more than the request. */
 const MAX_ERRORS = 50;
-/** Errors that the detail spells out; `errors` has all of them. */
+/** Errors in the detail. The member `errors` has all of them. */
 const IN_DETAIL = 3;
 const MAX_FIELD_LENGTH = 100;
-/** Faults for which the nearest known value is looked up, which is dear. */
+/** Errors for which the nearest known value is searched, which is expensive. */
 const MAX_NEAREST = 3;
-/** A longer choice is not listed in full. */
+/** Longer lists of values are not in the message. */
 const MAX_LISTED = 12;
 
-/** What a custom check says beside its message: the code of its error. */
+/** Options of a custom check: its message and the code of its error. */
 export function coded(code: string, message: string) {
   return { message, params: { code } };
 }
 
-/** Blanks around a text are taken away, so more may be sent than is kept. */
+/** Texts are trimmed, so more characters may be sent than are kept. */
 const SENT_PER_KEPT = 2;
 
-/** A text that is too long is not looked at further, also not by checks that are added to this one. */
+/** Aborts for a text that is too long, so that no later check runs on it. */
 const checkedText = (max: number, isAllowed: (value: string) => boolean) =>
   z
     .string()
@@ -53,7 +53,7 @@ export function textOfLines(max: number) {
 
 const [FIRST_YEAR, LAST_YEAR] = [1970, 9999];
 
-/** A time (RFC 3339, with its offset) of the years 1970 to 9999 in UTC. */
+/** A time (RFC 3339 with an offset) in the years 1970 to 9999 UTC. */
 export function timestamp() {
   return z.iso
     .datetime({ offset: true, error: 'must be a time such as 2030-01-31T12:00:00Z', abort: true })
@@ -64,15 +64,15 @@ export function timestamp() {
     );
 }
 
-/** A member that can be left out: it is `null` then. */
+/** A member that can be omitted. Its value is `null` then. */
 export function optional<Schema extends z.ZodType>(schema: Schema) {
   return schema.nullable().default(null);
 }
 
 /**
- * Checks a value from outside.
+ * Parses untrusted input.
  *
- * @returns the value as the schema makes it
+ * @returns the output of the schema
  * @throws Problem `validation_failed` that names every invalid member
  */
 export function parseWith<Schema extends z.ZodType>(
@@ -84,7 +84,7 @@ export function parseWith<Schema extends z.ZodType>(
   throw invalid(faultsOf(result.error));
 }
 
-/** What is wrong with a value, in the words of this project. */
+/** The field errors of a value, with this project's messages. */
 export function faultsOf(error: z.ZodError): readonly FieldError[] {
   return error.issues
     .slice(0, MAX_ERRORS)
@@ -92,10 +92,10 @@ export function faultsOf(error: z.ZodError): readonly FieldError[] {
     .slice(0, MAX_ERRORS);
 }
 
-/** For schemas that are used without `parseWith`: makes their messages those of this project. */
-export const IN_OUR_WORDS = { error: messageOf, reportInput: true } as const;
+/** Parse options that give this project's messages, for schemas that are used without `parseWith`. */
+export const OUR_MESSAGES = { error: messageOf, reportInput: true } as const;
 
-/** The problem for invalid members of a request; its detail spells out the first of them. */
+/** The problem for invalid members of a request. Its detail lists the first ones. */
 export function invalid(errors: readonly FieldError[]): Problem {
   const spelt = errors
     .slice(0, IN_DETAIL)
@@ -126,7 +126,7 @@ function fieldOf(path: readonly PropertyKey[]): string {
   return field.length > MAX_FIELD_LENGTH ? `${field.slice(0, MAX_FIELD_LENGTH)}…` : field;
 }
 
-/** A member of a body or query that was not sent. */
+/** Whether a member of a body or query is missing. */
 function isMissing({ code, path, input }: z.core.$ZodIssue): boolean {
   const isOfType = code === 'invalid_type' || code === 'invalid_value' || code === 'invalid_union';
   return isOfType && path.length > 0 && input === undefined;
