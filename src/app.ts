@@ -45,7 +45,7 @@ import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency.js';
 import { answerOAuthErrors } from './http/oauth-error.js';
 import { answerPageErrors } from './http/page-errors.js';
-import { believeIssuer } from './http/issuer.js';
+import { useIssuerOrigin } from './http/issuer.js';
 import { createPages } from './http/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createQueryCheck } from './http/query.js';
@@ -227,7 +227,7 @@ export function createApp(dependencies: AppDependencies): App {
 
   const koa = new Koa<RequestState>();
   koa.keys = oauth.cookieSigner as unknown as string[];
-  believeIssuer(koa, issuer);
+  useIssuerOrigin(koa, issuer);
   // Only connection errors arrive here. Koa would print them. Request errors are handled in the middleware.
   koa.on('error', (error, ctx?: Parameters<typeof referenceOf>[0]) =>
     log.debug({ ...(ctx && referenceOf(ctx)), cause: errorMessage(error) }, 'a connection broke'),

@@ -11,32 +11,32 @@ import {
 } from './sliding-window.js';
 
 const WINDOW_SECONDS = 60;
-/** At some 300 bytes each. Beyond that, the one that was used least recently gives way. */
+/** About 300 bytes each. Beyond the limit, the least recently used one is evicted. */
 const MAX_COUNTS = 100_000;
-/** One customer often has a /48: its 65,536 networks of 64 bits together are allowed ten times as much. */
+/** A customer often has a /48. All its /64 networks together may use ten times the limit of one. */
 const SITE_FACTOR = 10;
 
 /**
- * A limit for what strangers do, by their address (IPv6 by /64, and by /48 with ten times the limit), within
- * a sliding minute. It is counted in this process: a row for each request would be the very thing that it prevents.
+ * A limit for anonymous requests by address (IPv6 by /64, and by /48 with ten times the limit) within a sliding
+ * minute. It is counted in memory: a row for each request would itself be a load on the database.
  */
 export interface AddressLimit {
   /**
-   * Counts a request, unless the limit is reached: a refused one does not count.
-   * @param purpose what is limited; each has counts of its own
-   * @param perMinute 0 for no limit
+   * Counts a request unless the limit is reached. Refused requests are not counted.
+   * @param purpose separates the counts of different limits
+   * @param perMinute 0 is unlimited
    */
   take(purpose: string, address: string, perMinute: number): AttemptVerdict;
-  /** The same for a subject with an id of ours, such as an account or a grant. */
+  /** The same for a subject with an id, such as an account or a grant. */
   takeFor(purpose: string, id: string, perMinute: number): AttemptVerdict;
 }
 
-/** @param now milliseconds since the epoch; must not step back */
+/** @param now milliseconds since the epoch, of a monotonic clock */
 export function createAddressLimit(
   now: () => number,
   { maxCounts = MAX_COUNTS }: { readonly maxCounts?: number } = {},
 ): AddressLimit {
-  /** In the order of their last use. */
+  /** Ordered by last use. */
   const counts = new Map<string, SlidingCount>();
 
   function open(id: string, slot: number): SlidingCount {
@@ -47,7 +47,7 @@ export function createAddressLimit(
     return count;
   }
 
-  /** Forgets the counts that are over, and as many more as exceed the bound. */
+  /** Deletes the counts whose window is over, and the oldest ones beyond the maximum. */
   function trim(slot: number): void {
     for (const [id, { newest }] of counts) {
       if (!isOver(newest, slot) && counts.size <= maxCounts) return;

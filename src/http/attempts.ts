@@ -1,36 +1,36 @@
 import type { EntityManager } from 'typeorm';
 
-/** So many attempts within so many seconds, sliding. */
+/** A number of attempts within a sliding window of seconds. */
 export interface AttemptLimit {
   readonly count: number;
   readonly seconds: number;
 }
 
-/** Whether an attempt may continue; if not, when the next one may. */
+/** Whether an attempt is allowed; if not, the seconds until the next one is. */
 export type AttemptVerdict =
   { readonly isAllowed: true } | { readonly isAllowed: false; readonly retryAfterSeconds: number };
 
 /**
- * Strict limits for what is rare: counted in PostgreSQL, exact over all replicas and under
- * parallel attempts. Each keeps the times of the attempts within its window, so `count` is meant to be small.
+ * Strict limits for rare operations. They are counted in PostgreSQL, exactly over all replicas and under parallel
+ * attempts. Each bucket stores the times of the attempts within its window, so `count` must be small.
  */
 export interface AttemptStore {
-  /** Counts an attempt, unless the limit is reached: what is refused does not count. */
+  /** Counts an attempt unless the limit is reached. Refused attempts are not counted. */
   take(bucket: string, limit: AttemptLimit): Promise<AttemptVerdict>;
-  /** Takes the latest attempt back: it turned out not to be one of those that are limited. */
+  /** Removes the latest attempt, which turned out not to be subject to the limit. */
   giveBack(bucket: string): Promise<void>;
-  /** Forgets all buckets whose window is over. */
+  /** Deletes all buckets whose window is over. @returns their number */
   deleteExpired(): Promise<number>;
 }
 
 const RECENT = `array(SELECT time FROM unnest(known.times) AS time
   WHERE time > gatehouse_now() - make_interval(secs => $3) ORDER BY time)`;
 
-/** @param manager not a transaction's that may roll back: the attempt would not have counted */
+/** @param manager must not belong to a transaction, whose rollback would undo the count */
 export function createAttemptStore(manager: EntityManager): AttemptStore {
   return {
     async take(bucket, { count, seconds }) {
-      // One statement: the row's lock puts parallel attempts in order, and a refused one changes nothing.
+      // One statement: the row lock serialises parallel attempts, and a refused one changes nothing.
       const [taken] = await manager.query<object[]>(
         `INSERT INTO attempts AS known (bucket, times, expires_at)
          VALUES ($1, ARRAY[gatehouse_now()], gatehouse_now() + make_interval(secs => $3))

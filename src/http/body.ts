@@ -11,11 +11,11 @@ const MAX_BODY = 256 * 1024;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads the body, up to 256 KiB, into `state.rawBody`. Mounted behind the guard, so that nobody
- * without a credential makes the server read one.
+ * Reads the body, up to 256 KiB, into `state.rawBody`. It is mounted behind the guard, so that the server reads no
+ * bodies of requests without a valid credential.
  *
- * @throws Problem `payload_too_large`, `unsupported_media_type` for anything but plain JSON, or
- *   `bad_request` when the client stopped half-way
+ * @throws Problem `payload_too_large`, `unsupported_media_type` unless it is uncompressed JSON, or `bad_request` if
+ *   the body is incomplete
  */
 export const readBody: RequestMiddleware = async (ctx, next) => {
   ctx.state.isBodyLate = hasBody(ctx) && !ctx.req.complete;
@@ -24,10 +24,10 @@ export const readBody: RequestMiddleware = async (ctx, next) => {
 };
 
 /**
- * Reads a body of plain JSON as it is.
+ * Reads the bytes of an uncompressed JSON body without parsing them.
  *
  * @param limit in bytes
- * @returns the bytes; none if there is no body
+ * @returns the bytes; empty if there is no body
  * @throws Problem as `readBody` does
  */
 export async function readRawJson(ctx: Context, limit: number): Promise<Buffer> {
@@ -46,10 +46,9 @@ function hasBody(ctx: Pick<Context, 'get'>): boolean {
 }
 
 /**
- * The JSON body as the schema makes it. An absent body is read as `{}`, so that routes whose
- * members are all optional need none.
+ * Parses the JSON body by a schema. An absent body is read as `{}`, for routes whose members are all optional.
  *
- * @throws Problem `bad_request` for what isn't JSON, `validation_failed` for what doesn't fit
+ * @throws Problem `bad_request` if it is not JSON, `validation_failed` if it does not match the schema
  */
 export function readJson<Schema extends z.ZodType>(
   ctx: { state: Pick<RequestState, 'rawBody'> },
@@ -59,8 +58,8 @@ export function readJson<Schema extends z.ZodType>(
 }
 
 /**
- * The value that a body holds; an empty body is read as `{}`.
- * @throws Problem `bad_request` for what isn't JSON
+ * Parses a JSON body. An empty body is read as `{}`.
+ * @throws Problem `bad_request` if it is not JSON
  */
 export function parseJson(raw: Buffer): unknown {
   if (raw.length === 0) return {};
@@ -88,7 +87,7 @@ function toProblem(error: unknown, limit: number): Problem {
   const type = error instanceof Error && 'type' in error ? error.type : undefined;
   return type === 'entity.too.large'
     ? new Problem('payload_too_large', `The body may have ${limit / 1024} KiB at most.`, {
-        // What is still on its way is not worth reading.
+        // The rest of the body is not read.
         headers: { Connection: 'close' },
         cause: error,
       })

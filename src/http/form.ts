@@ -17,13 +17,13 @@ export async function readForm(ctx: Context): Promise<Form> {
   return parseForm(await readRawForm(ctx));
 }
 
-/** The fields that a form's bytes stand for. */
+/** Parses the fields of a form. */
 export function parseForm(raw: Buffer): Form {
   return new URLSearchParams(raw.toString('utf8'));
 }
 
 /**
- * As `readForm`, without looking at what is in it.
+ * Reads the bytes of a form without parsing them.
  *
  * @throws Problem as `readForm` does
  */
@@ -45,7 +45,7 @@ export async function readRawForm(ctx: Context): Promise<Buffer> {
 }
 
 /**
- * Makes sure that no parameter occurs twice (RFC 6749 §3.2): readers differ in which of the two counts.
+ * Refuses repeated parameters (RFC 6749 §3.2), because implementations differ in which occurrence they use.
  * @throws Problem `bad_request`
  */
 export function refuseRepeated(form: Form): void {
@@ -56,8 +56,8 @@ export function refuseRepeated(form: Form): void {
 }
 
 /**
- * A parameter that may occur once at most (RFC 6749 §3.2).
- * @returns `undefined` if it is absent or empty, which is the same there
+ * Reads a parameter that may occur once at most (RFC 6749 §3.2).
+ * @returns `undefined` if it is absent or empty, which RFC 6749 treats alike
  * @throws Problem `bad_request` if it was repeated
  */
 export function singleValue(form: Form, name: string): string | undefined {

@@ -5,16 +5,16 @@ import { probeWriting } from '../db/write-probe.js';
 import { createReadiness } from './readiness.js';
 import type { Route } from './routes.js';
 
-/** What `/readyz` depends on. */
+/** The dependencies of `/readyz`. */
 interface Dependencies {
   readonly dataSource: DataSource;
-  /** Asks the database as the verification of a credential does; throws if it could not. */
+  /** Queries the database as a verification does. Throws if the query fails. */
   readonly lookup: { probe(): Promise<void> };
-  /** Whether the server has begun to stop. */
+  /** Whether the server is stopping. */
   readonly isStopping: () => boolean;
 }
 
-/** `/healthz`: the process answers. `/readyz`: it can do its work, so send it requests. */
+/** `/healthz`: the process is alive. `/readyz`: it can serve requests. */
 export function createHealthRoutes({
   dataSource,
   lookup,
@@ -64,7 +64,7 @@ export function createHealthRoutes({
   ];
 }
 
-/** `newer`: another release migrated the database so that this one must not serve it any more. */
+/** Describes the migrations. `newer`: another release migrated the database, and this one must not serve it. */
 function describe(schema: SchemaState): string {
   if (schema.restricting.length > 0) return 'newer';
   return schema.pending.length > 0 ? 'pending' : 'current';

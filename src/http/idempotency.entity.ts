@@ -1,9 +1,9 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** The remembered answer to a request that carried an `Idempotency-Key`. */
+/** The stored response to a request with an `Idempotency-Key`. */
 @Entity('idempotency_records')
 export class IdempotencyRecord {
-  /** Within what the key is unique: the tenant. */
+  /** The tenant, within which the key is unique. */
   @PrimaryColumn({
     type: 'text',
     collation: 'C',
@@ -18,14 +18,14 @@ export class IdempotencyRecord {
   })
   key!: string;
 
-  /** Tells the request from any other (SHA-256). */
+  /** Identifies the request (SHA-256). */
   @Column('text')
   fingerprint!: string;
 
   @Column('integer')
   status!: number;
 
-  /** Encrypted: an answer can hold a secret that is shown only once. */
+  /** Encrypted, because a response can hold a secret that is shown only once. */
   @Column('bytea')
   body!: Buffer;
 

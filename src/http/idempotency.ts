@@ -6,32 +6,32 @@ import { inBatches } from '../db/batches.js';
 import { IdempotencyRecord } from './idempotency.entity.js';
 import { Problem } from './problem.js';
 
-/** What encrypts remembered answers. */
+/** Encrypts stored responses. */
 export interface Sealer {
   seal(plaintext: Buffer, context: string): { ciphertext: Buffer; keyId: string };
   open(sealed: { ciphertext: Buffer; keyId: string }, context: string): Buffer;
 }
 
-/** Who asks, as far as remembered answers care. */
+/** The caller to whom idempotency keys belong. */
 export interface Caller {
-  /** Within what keys are unique: the tenant. */
+  /** The tenant, within which keys are unique. */
   readonly scope: string;
-  /** Everything about the caller that makes a request another request: principal, environment. */
+  /** Parts of the fingerprint: principal and environment. */
   readonly identity: readonly string[];
 }
 
 const HOURS_KEPT = 24;
 const MAX_KEY_LENGTH = 255;
 
-/** Remembers the answers to requests with an `Idempotency-Key`. */
+/** Stores and replays the responses to requests with an `Idempotency-Key`. */
 export interface Idempotency {
   /**
-   * Does the work, or answers as the first time. Runs inside the transaction of the work, so that
-   * the answer is remembered if and only if the work was done.
+   * Performs the work, or replays the response of the first request. It runs in the transaction of the work, so that
+   * the response is stored if and only if the work was done.
    *
-   * @param perform does the work and sets the answer on `ctx`
-   * @throws Problem `bad_request` for an impossible key, `idempotency_key_reused` when it belongs
-   *   to another request, `conflict` while the first request is still running
+   * @param perform does the work and sets the response on `ctx`
+   * @throws Problem `bad_request` for a malformed key, `idempotency_key_reused` if the key belongs to another
+   *   request, `conflict` while the first request is running
    */
   once(
     ctx: Context,
@@ -42,7 +42,7 @@ export interface Idempotency {
   ): Promise<void>;
 }
 
-/** @param headers those of a request, beyond its target, that make another request of it */
+/** @param headers request headers that are part of the fingerprint */
 export function createIdempotency(sealer: Sealer, headers: readonly string[]): Idempotency {
   return {
     async once(ctx, manager, { scope, identity }, { key, body }, perform) {
@@ -92,10 +92,9 @@ export function createIdempotency(sealer: Sealer, headers: readonly string[]): I
 }
 
 /**
- * Forgets all that is older than a day, a bounded number of records at a time: each is a statement
- * of its own, so that none runs into the time limit.
+ * Deletes responses that are older than a day, in batches that stay within the statement timeout.
  *
- * @param signal ends it after the records that are just being forgotten
+ * @param signal stops after the current batch
  */
 export function deleteExpiredResponses(
   manager: EntityManager,
@@ -117,7 +116,7 @@ export function deleteExpiredResponses(
 }
 
 async function lockKey(manager: EntityManager, scope: string, key: string): Promise<void> {
-  // Held until the transaction ends, however it ends: also when the server dies.
+  // Released at the end of the transaction, also if the server dies.
   const [row] = await manager.query<[{ locked: boolean }]>(
     `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS locked`,
     [JSON.stringify([scope, key])],
@@ -142,7 +141,7 @@ function findRecord(
     .getOne();
 }
 
-/** Those headers that were sent, each with its value. */
+/** The sent headers among these, each with its value. */
 function sentOf(ctx: Context, headers: readonly string[]): readonly string[] {
   return headers.flatMap((name) => (ctx.get(name) === '' ? [] : [name, ctx.get(name)]));
 }

@@ -1,17 +1,17 @@
-/** A line of an input, counted from 1: its text, or why it has none. */
+/** A line of an input, counted from 1, with its text or the reason why it is unreadable. */
 export type InputLine =
   | { readonly line: number; readonly text: string }
   | { readonly line: number; readonly reason: string };
 
-/** Bytes of a line; of a longer one no more than these are ever held. */
+/** Maximum bytes of a line. Further bytes are not kept in memory. */
 const MAX_LINE = 16_384;
 
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * The lines of an input in UTF-8. Ends of lines are LF or CRLF; a byte-order mark before the first line is left
- * out. A line that is too long or not UTF-8 is reported, and the next is read as usual: nothing is replaced.
+ * Reads the lines of an input in UTF-8. Lines end with LF or CRLF. A leading byte-order mark is removed. A line that
+ * is too long or not UTF-8 is reported, and reading continues with the next.
  */
 export async function* readLines(
   chunks: AsyncIterable<Buffer | string>,
@@ -62,7 +62,7 @@ function decodeUtf8(bytes: Uint8Array): string {
 }
 
 /**
- * A whole input as text, without a byte-order mark.
+ * Decodes a whole input as text and removes a byte-order mark.
  * @returns `undefined` for bytes that are not UTF-8
  */
 export function readText(bytes: Uint8Array): string | undefined {

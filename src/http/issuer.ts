@@ -3,10 +3,9 @@ import type Koa from 'koa';
 import type { RequestState } from './context.js';
 
 /**
- * What a request says of the host and the scheme that it came to is never believed: both are the
- * issuer's, for cookies and addresses alike.
+ * Makes Koa take host and scheme from the issuer, for cookies and URLs. The `Host` header is not trusted.
  */
-export function believeIssuer(koa: Koa<RequestState>, issuer: string): void {
+export function useIssuerOrigin(koa: Koa<RequestState>, issuer: string): void {
   const { host, protocol } = new URL(issuer);
   Object.defineProperties(koa.request, {
     host: { get: () => host },

@@ -3,12 +3,12 @@ import type { Middleware } from 'koa';
 
 import type { RequestState } from './context.js';
 
-/** Middleware for paths that begin like these; what is mounted later runs outside of it. */
+/** Runs middleware for paths with one of these prefixes only. */
 export function mountAt(
-  beginnings: readonly string[],
+  prefixes: readonly string[],
   ...chain: Middleware<RequestState>[]
 ): Middleware<RequestState> {
   const composed = compose(chain);
   return (ctx, next) =>
-    beginnings.some((beginning) => ctx.path.startsWith(beginning)) ? composed(ctx, next) : next();
+    prefixes.some((prefix) => ctx.path.startsWith(prefix)) ? composed(ctx, next) : next();
 }

@@ -1,12 +1,12 @@
-/** Longer texts are not compared: the cost grows with the product of both lengths. */
+/** Longer texts are not compared, because the cost grows with the product of both lengths. */
 const MAX_LENGTH = 48;
 
 /**
- * The known word that a mistyped one was probably meant to be.
+ * Finds the known word that is most similar to a mistyped one.
  *
- * @param text anything from outside
- * @param maxChanges characters that may have to change; a third of the text by default
- * @returns `undefined` if none is near
+ * @param text untrusted input
+ * @param maxChanges the maximum distance; a third of the text's length by default
+ * @returns `undefined` if no word is similar
  */
 export function nearestTo(
   text: unknown,
@@ -18,7 +18,7 @@ export function nearestTo(
   let nearest: string | undefined;
   let least = (maxChanges ?? Math.max(1, Math.floor(wanted.length / 3))) + 1;
   for (const word of known) {
-    // Each character more or less is a change of its own.
+    // The difference in length is a lower bound of the distance.
     if (Math.abs(word.length - wanted.length) >= least) continue;
     const distance = distanceOf(wanted, word.toLowerCase(), least);
     if (distance >= least) continue;
@@ -29,10 +29,10 @@ export function nearestTo(
 }
 
 /**
- * Insertions, deletions, substitutions and swaps of neighbours that lead from one text to the other (optimal
- * string alignment).
+ * Counts the insertions, deletions, substitutions and transpositions between two texts (optimal string alignment
+ * distance).
  *
- * @param least where counting stops: a larger distance is not told from this one
+ * @param least the result for this distance and any larger one
  */
 function distanceOf(from: string, to: string, least: number): number {
   let beforePrevious: number[] = [];
@@ -51,7 +51,7 @@ function distanceOf(from: string, to: string, least: number): number {
         ),
       );
     }
-    // No later row has a smaller one.
+    // Later rows have no smaller values.
     if (Math.min(...current) >= least) return least;
     beforePrevious = previous;
     previous = current;

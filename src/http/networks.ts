@@ -3,26 +3,26 @@ import ipaddr from 'ipaddr.js';
 
 type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
-/** Bits that an IPv4 address is longer by when it is written as IPv6 (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
+/** Additional prefix bits of an IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
 const MAPPED_BITS = 96;
 const MAPPED = '::ffff:';
 
-/** Whether a text is an address: without a network's length, a port, brackets or a zone. */
+/** Whether a text is an address without prefix length, port, brackets or zone. */
 export function isAddress(text: string): boolean {
   return parseAddress(text) !== undefined;
 }
 
-/** Whether a text is an address or a network (CIDR) that an allow-list can hold. */
+/** Whether a text is an address or a network (CIDR), as in an allow-list. */
 export function isAddressOrNetwork(text: string): boolean {
   return parseNetwork(text) !== undefined;
 }
 
-/** Whether an address is in one of the networks that it was made of. */
+/** Tests whether an address is in one of the compiled networks. */
 export type NetworkMatcher = (address: string) => boolean;
 
 /**
- * Reads networks once, for many addresses. Fails closed: an address or a network that cannot be read
- * matches nothing. IPv4-mapped IPv6 addresses count as the IPv4 address that they hold.
+ * Compiles networks for matching many addresses. Fails closed: unreadable addresses and networks match nothing.
+ * IPv4-mapped IPv6 addresses are treated as IPv4.
  */
 export function compileNetworks(networks: readonly string[]): NetworkMatcher {
   const compiled = networks.flatMap((text) => {
@@ -37,17 +37,16 @@ export function compileNetworks(networks: readonly string[]): NetworkMatcher {
   };
 }
 
-/** The same for a list that is used once. */
+/** Matches an address against a list that is used once. */
 export function isInNetworks(address: string, networks: readonly string[]): boolean {
   return compileNetworks(networks)(address);
 }
 
-/** Lists that are kept compiled. */
+/** The maximum number of cached lists. */
 const MAX_LISTS = 1000;
 
 /**
- * Makes a matcher for stored lists, whose networks are separated by blanks. Each is read once, as long as
- * there are not too many of them.
+ * Makes a matcher for stored lists, whose networks are separated by spaces. Compiled lists are cached.
  */
 export function createListMatcher(): (address: string, list: string) => boolean {
   const known = new Map<string, NetworkMatcher>();
@@ -62,7 +61,7 @@ export function createListMatcher(): (address: string, list: string) => boolean 
   };
 }
 
-/** An address in pieces of 16 bits: 2 of IPv4, 8 of IPv6. */
+/** Splits an address into words of 16 bits: 2 for IPv4, 8 for IPv6. */
 function wordsOf(address: ipaddr.IPv4 | ipaddr.IPv6): readonly number[] {
   if (address instanceof ipaddr.IPv6) return address.parts;
   const [a = 0, b = 0, c = 0, d = 0] = address.octets;
@@ -77,7 +76,7 @@ function isPrefix(network: readonly number[], bits: number, words: readonly numb
   });
 }
 
-/** Whether every address that `inner` allows is allowed by `outer` too. */
+/** Whether `outer` allows every address that `inner` allows. */
 export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
   return inner.every((text) => {
     const network = parseNetwork(text);
@@ -92,8 +91,8 @@ export function areWithin(inner: readonly string[], outer: readonly string[]): b
 }
 
 /**
- * Whom an address stands for when attempts are counted: itself, but for IPv6 its /64, of which one
- * subscriber has all. What cannot be read counts as one.
+ * The subscriber to whom attempts from an address are attributed: the IPv4 address or the IPv6 /64. Unreadable
+ * addresses count as one subscriber.
  */
 export function subscriberOf(address: string): string {
   const parsed = parseAddress(address.replace(/%.*$/, ''));
@@ -104,11 +103,11 @@ export function subscriberOf(address: string): string {
 }
 
 /**
- * An address in one notation (RFC 5952), an IPv4-mapped one as IPv4.
+ * Writes an address in canonical notation (RFC 5952), and an IPv4-mapped one as IPv4.
  * @returns `undefined` if the text is not an address in plain notation
  */
 export function canonicalAddress(text: string): string | undefined {
-  // IPv4 has one notation only; the rest of the function is slow.
+  // perf: a valid IPv4 address is canonical already.
   if (isIPv4(text)) return text;
   if (text.startsWith(MAPPED) && isIPv4(text.slice(MAPPED.length)))
     return text.slice(MAPPED.length);
@@ -116,9 +115,8 @@ export function canonicalAddress(text: string): string | undefined {
 }
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  // ipaddr.js also reads octal, hexadecimal and shortened forms, which different readers
-  // understand differently; only the plain notation is accepted. And it takes the deprecated
-  // `::a.b.c.d` (RFC 4291 §2.5.5.1) for the mapped address that it isn't.
+  // ipaddr.js also accepts octal, hexadecimal and shortened forms, which implementations read differently. It also
+  // reads the deprecated `::a.b.c.d` (RFC 4291 §2.5.5.1) as a mapped address. Only plain notation is accepted.
   if (isIP(text) === 0 || text.includes('%') || /^::\d+\./.test(text)) return undefined;
   return ipaddr.process(text);
 }

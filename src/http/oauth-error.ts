@@ -4,19 +4,19 @@ import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { RequestState } from './context.js';
 import { Problem } from './problem.js';
 
-/** An answer of the form that OAuth's own endpoints use (RFC 6749 §5.2): `{error, error_description}`. */
+/** An error of an OAuth endpoint (RFC 6749 §5.2), answered as `{error, error_description}`. */
 export class OAuthError extends Error {
   readonly status: number;
-  /** One of the codes of the RFC that the endpoint follows. */
+  /** An error code of the endpoint's RFC. */
   readonly error: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** For the log; the answer says no more than the description. */
+  /** The exact reason, for the log only. */
   readonly reason: string;
 
   /**
-   * @param description for the developer of the client; never a secret, never what is internal
-   * @param internal for the log only: the cause, and the exact reason where the description hides it.
-   *   Neither holds a secret.
+   * @param description for the developer of the client, without secrets or internals
+   * @param internal for the log only: the cause, and the exact reason if the description hides it. Neither may hold
+   *   a secret.
    */
   constructor(
     status: number,
@@ -33,7 +33,7 @@ export class OAuthError extends Error {
   }
 }
 
-/** The codes that stand for problems raised by what is shared with the resource API. */
+/** Error codes for problems that are thrown by code shared with the resource API, by status. */
 const CODES: Readonly<Record<number, string>> = {
   400: 'invalid_request',
   401: 'invalid_token',
@@ -46,7 +46,7 @@ const CODES: Readonly<Record<number, string>> = {
   503: 'temporarily_unavailable',
 };
 
-/** Stands around OAuth's own endpoints: whatever is thrown further in is answered in OAuth's form. */
+/** Middleware around the OAuth endpoints: answers errors in OAuth's format. */
 export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => {
   try {
     await next();
@@ -66,7 +66,7 @@ export const answerOAuthErrors: Middleware<RequestState> = async (ctx, next) => 
 
 const MAX_REASON = 200;
 
-/** Has the reason of a refusal logged with the request, under its id. It never reaches the answer. */
+/** Notes the reason of a refusal for the request's log line. It is not part of the answer. */
 export function noteRefusal(ctx: { readonly state: object }, code: string, reason: string): void {
   const state = ctx.state as Pick<RequestState, 'refusal'>;
   state.refusal = { code, reason: reason.slice(0, MAX_REASON) };
@@ -93,7 +93,7 @@ function toOAuthError(error: unknown): OAuthError {
     );
   }
   if (error.code === 'tenant_suspended') {
-    // Not the client's fault, and over some day: whatever it holds stays good.
+    // Temporary and not the client's fault, so that the client keeps its tokens.
     return new OAuthError(503, 'temporarily_unavailable', error.message);
   }
   const code = CODES[error.status] ?? 'invalid_request';

@@ -4,7 +4,7 @@ import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { RequestState } from './context.js';
 import { Problem, serviceUnavailable } from './problem.js';
 
-/** What a page says when something went wrong. */
+/** The content of an error page. */
 export interface PageError {
   readonly status: number;
   readonly message: string;
@@ -13,8 +13,8 @@ export interface PageError {
 }
 
 /**
- * Stands around the routes that answer with pages: whatever is thrown further in becomes a page.
- * @param render sends it
+ * Makes middleware for routes that answer with pages: errors become pages.
+ * @param render sends the page
  */
 export function answerPageErrors(
   render: (ctx: Parameters<Middleware<RequestState>>[0], error: PageError) => void,

@@ -1,21 +1,20 @@
-/** Longer ones are not looked at. */
+/** Longer texts are refused. */
 const MAX_LENGTH = 2048;
 
-/** RFC 3986 §2: characters that no URI holds. A fragment is refused by RFC 8707 §2. */
+/** Characters that no URI holds (RFC 3986 §2), and the start of a fragment, which RFC 8707 §2 forbids. */
 const NOT_IN_RESOURCES = /[^\x21-\x7e]|["#<>\\^`{|}]/;
 
-/** Scheme, authority if there is one, and path; the query is not part of an identity here. */
+/** Matches scheme, optional authority, and path. The query is not compared. */
 const PARTS = /^([a-z][a-z0-9+.-]*):(?:\/\/([^/?]*))?([^?]*)/i;
 
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ':80', https: ':443' };
 
 /**
- * Writes the identifier of a resource (RFC 8707 §2) in the form in which identifiers are compared:
- * scheme and host in lower case, without a default port, a slash at the end, and a query. Path and port
- * stay as they are written. Dots and percent signs in a path are not resolved, unlike in `URL`:
- * `/x/../api` is another resource than `/api`.
+ * Writes the identifier of a resource (RFC 8707 §2) in canonical form: scheme and host in lower case, without default
+ * port, trailing slash and query. Path and other ports are not changed. Unlike in `URL`, dots and percent signs in a
+ * path are not resolved: `/x/../api` and `/api` are different resources.
  *
- * @returns `undefined` for a text that is not an absolute URI, has a fragment, or holds credentials
+ * @returns `undefined` if the text is not an absolute URI, has a fragment, or holds credentials
  */
 export function canonicalResource(text: string): string | undefined {
   if (text.length > MAX_LENGTH || NOT_IN_RESOURCES.test(text)) return undefined;
@@ -38,8 +37,8 @@ function hostOf(scheme: string, authority: string): string {
 /**
  * Finds the resource that an indicator names.
  *
- * @param resources identifiers, as they are registered
- * @returns the identifier as it is registered; `undefined` if the indicator names none of them
+ * @param resources registered identifiers
+ * @returns the registered identifier; `undefined` if the indicator matches none
  */
 export function findResource(resources: Iterable<string>, indicator: string): string | undefined {
   const canonical = canonicalResource(indicator);

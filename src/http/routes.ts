@@ -7,14 +7,14 @@ import { Problem } from './problem.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** A route as a feature declares it. `access` is whatever the guard understands. */
+/** A route as a feature declares it. The guard interprets `access`. */
 export interface Route<Access, State extends RequestState = RequestState> {
   readonly method: Method;
-  /** Below the prefix that the routes are mounted at, such as `/contacts/:id`. */
+  /** Relative to the prefix at which the routes are mounted, such as `/contacts/:id`. */
   readonly path: string;
-  /** Who may call it. A route without it admits nobody. */
+  /** The access rule. A route without one admits nobody. */
   readonly access: Access | undefined;
-  /** The query parameters that it reads; none if absent. The API refuses all others. */
+  /** The query parameters that it reads; none by default. The API refuses others. */
   readonly query?: readonly string[];
   readonly handle: RouterMiddleware<State>;
 }
@@ -22,14 +22,13 @@ export interface Route<Access, State extends RequestState = RequestState> {
 type Composed<State> = (ctx: RouterContext<State>, next: Next) => Promise<unknown>;
 
 /**
- * Makes middleware of routes. Paths match to the letter: another case or a trailing slash is
- * another path, so that no limit, guard or CORS rule can be dodged by spelling. GET routes answer
- * HEAD too.
+ * Makes the middleware that dispatches to routes. Paths match exactly: another case or a trailing slash is another
+ * path, so that spelling cannot circumvent limits, guards or CORS rules. GET routes answer HEAD too.
  *
- * Paths without parameters are found in a table; the router, which tries pattern after pattern, is
- * asked for the others only. It costs as much as a verification does.
+ * perf: paths without parameters are found in a table. The router, which tries each pattern, costs as much as a
+ * verification, and is used for the others only.
  *
- * @param before what stands before each handler, the guard first
+ * @param before the middleware before each handler, the guard first
  */
 export function createRoutes<Access, State extends RequestState>(
   prefix: string,
@@ -40,22 +39,20 @@ export function createRoutes<Access, State extends RequestState>(
   const table = new Map<string, Map<string, Composed<State>>>();
   for (const route of routes) {
     const path = prefix + route.path;
-    // Composed once: the router would compose a list for each request.
+    // perf: composed once. The router would compose the list for each request.
     const chain: Composed<State> = compose([...before(route), route.handle]);
     const composed: Composed<State> = (ctx, next) => {
       ctx.state.route = path;
       return chain(ctx, next);
     };
     const methods = route.method === 'GET' ? ['HEAD', 'GET'] : [route.method];
-    if (path.includes(':')) router.register(route.path, methods, composed);
-    else
-      table.set(
-        path,
-        new Map([
-          ...(table.get(path) ?? []),
-          ...methods.map((method) => [method, composed] as const),
-        ]),
-      );
+    if (path.includes(':')) {
+      router.register(route.path, methods, composed);
+      continue;
+    }
+    const handlers = table.get(path) ?? new Map<string, Composed<State>>();
+    for (const method of methods) handlers.set(method, composed);
+    table.set(path, handlers);
   }
   const dispatch = router.routes();
 
@@ -73,7 +70,7 @@ export function createRoutes<Access, State extends RequestState>(
 }
 
 /**
- * Answers a method that a known path does not have, and says which ones it has (RFC 9110 §15.5.6).
+ * Answers a method that a path does not support, with its methods in `Allow` (RFC 9110 §15.5.6).
  * @throws Problem `method_not_allowed`, except for OPTIONS
  */
 export function answerOtherMethod(ctx: Context, methods: readonly string[]): void {

@@ -1,8 +1,6 @@
 /**
- * Reads an absolute URL.
- *
- * `URL.canParse` would be shorter, but on Node 20 it says no to every text beyond ASCII once it was called
- * often enough to be optimized.
+ * Parses an absolute URL. `URL.canParse` is not used: on Node 20 it rejects every text with non-ASCII characters once
+ * it is optimised.
  *
  * @returns `undefined` if the text is not a URL
  */
