@@ -7,32 +7,32 @@ import { STATUS } from './verdict-sql.js';
 export const CREDENTIAL_STATUSES = ['active', 'revoked', 'expired'] as const;
 export type CredentialStatus = (typeof CREDENTIAL_STATUSES)[number];
 
-/** Which of a tenant's credentials are listed. */
+/** The filters of a list of a tenant's credentials. */
 export interface CredentialFilter {
   readonly kinds: readonly KeyKind[];
   readonly environments: readonly Environment[];
   /** Only those that speak for this account. */
   readonly accountId?: string | undefined;
-  /** Only those confined to some of these spaces; `null` for all. */
+  /** Only those confined to these spaces; `null` for all. */
   readonly spaces?: readonly string[] | null | undefined;
   readonly status?: CredentialStatus | undefined;
-  /** In the name, in any case; or the whole id; or the last four characters of the key. */
+  /** A part of the name in any case, the whole id, or the last four characters of the key. */
   readonly search?: string | undefined;
-  /** Not used within so many days, nor created within them. */
+  /** Neither used nor created within this number of days. */
   readonly unusedDays?: number | undefined;
 }
 
 /** The ids of a page, newest first, up to one more than asked for. */
 export interface FoundIds {
   readonly ids: readonly string[];
-  /** Where the next page begins although this one is short: the search stopped there. */
+  /** The position at which the search stopped early. The next page continues there. */
   readonly resumeAfter: number | undefined;
 }
 
-/** Credentials that one page examines at most where a filter is not part of the index: bounds its cost. */
+/** Bounds the credentials that one page examines for filters that the index does not cover. */
 export const MAX_EXAMINED = 5000;
 
-/** One short range of the index for each environment and kind: the same cost at any size of the tenant. */
+/** perf: reads one short index range for each environment and kind, so the tenant's size does not matter. */
 const OF_TENANT = `
   SELECT found.id, found.issue_seq
   FROM unnest($2::text[]) AS e (environment) CROSS JOIN unnest($3::text[]) AS k (kind)
@@ -70,7 +70,7 @@ const LIST_OF_ACCOUNT = idsAmong(OF_ACCOUNT);
 
 const LATEST = '9223372036854775807';
 
-/** The statement that finds a page of a tenant's credentials; for tests, which read its plan. */
+/** Builds the statement of a page. Exported for tests, which check its plan. */
 export function listStatement(
   tenantId: string,
   filter: CredentialFilter,
@@ -110,7 +110,7 @@ export async function findListed(
   return { ids, resumeAfter: isCutShort && last !== null ? Number(last) : undefined };
 }
 
-/** Whether a filter is judged credential by credential. */
+/** Whether a filter has a condition that the index does not cover. */
 function isNarrowed({ spaces, status, search, unusedDays }: CredentialFilter): boolean {
   return (
     (spaces ?? null) !== null ||

@@ -9,8 +9,8 @@ import { findListed, type CredentialFilter, type CredentialStatus } from './cred
 import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from './verdict-sql.js';
 
 /**
- * A stored credential with what has become of it. A personal token's scopes are those that the role of whose
- * it is delegates now.
+ * A stored credential with its current state. The scopes of a personal token are limited to those that its account's
+ * current role delegates.
  */
 export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
   readonly status: CredentialStatus;
@@ -21,34 +21,34 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
 /** A page of a list, newest first, up to one more than asked for. */
 export interface FoundCredentials {
   readonly found: readonly StoredCredential[];
-  /** Where the next page begins although this one is short: the search stopped there. */
+  /** The position at which the search stopped early. The next page continues there. */
   readonly resumeAfter: number | undefined;
 }
 
-/** What can be changed about a credential. */
+/** The changeable members of a credential. */
 export type CredentialChange = Partial<
   Pick<Credential, 'name' | 'allowedIps' | 'expiresAt' | 'rateLimitPerMinute'>
 >;
 
 export interface CredentialStore {
-  /** @param fields everything but what the database sets itself */
+  /** @param fields all columns without those that the database sets */
   insert(fields: Omit<Credential, 'createdAt' | 'tenant'>): Promise<void>;
   find(tenantId: string, id: string): Promise<StoredCredential | undefined>;
-  /** As `find`; nobody else can change it until the transaction ends. */
+  /** As `find`, with a lock on the row until the transaction ends. */
   findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   list(tenantId: string, filter: CredentialFilter, page: PageRequest): Promise<FoundCredentials>;
   update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
-  /** Lets it expire after so many seconds, if it does not expire earlier anyway. */
+  /** Makes it expire after this number of seconds, unless it expires earlier. */
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
-  /** Whether another credential has taken over from it. */
+  /** Whether another credential has replaced it. */
   isReplaced(tenantId: string, id: string): Promise<boolean>;
-  /** Whether an account is signed in at this moment, in this session. */
+  /** Whether a session of an account is valid now. */
   isSignedIn(accountId: string, sessionId: string): Promise<boolean>;
-  /** The role that an account has in the tenant now. */
+  /** The current role of an account in the tenant. */
   roleOf(tenantId: string, accountId: string): Promise<Role | undefined>;
   /** The ids among these that are not spaces of the tenant. */
   unknownSpaces(tenantId: string, ids: readonly string[]): Promise<readonly string[]>;
-  /** The database's time, by which everything is judged. */
+  /** The database's time, which decides about expiry. */
   now(): Promise<Date>;
 }
 

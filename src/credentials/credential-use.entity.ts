@@ -2,7 +2,7 @@ import { Column, Entity, JoinColumn, OneToOne, PrimaryColumn } from 'typeorm';
 
 import { Credential } from './credential.entity.js';
 
-/** When and from where a credential was last accepted; at most a few seconds behind. */
+/** The time and address of a credential's last use, at most a few seconds late. */
 @Entity('credential_uses')
 export class CredentialUse {
   @PrimaryColumn({

@@ -14,7 +14,7 @@ import type { Scope } from '../scopes/catalog.js';
 import type { Environment, KeyKind, PrincipalKind } from './kinds.js';
 import type { Binding } from './principal.js';
 
-/** A credential that does not live by a grant: every kind of key and personal token. */
+/** A credential that does not belong to a grant: a key or personal token. */
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
 @Index('credentials_listed', ['tenantId', 'environment', 'kind', 'issueSeq'])
@@ -61,15 +61,15 @@ export class Credential {
   @Column({ type: 'text', name: 'principal_id', collation: 'C' })
   principalId!: string;
 
-  /** What an agent is tied to; `null` for anything. */
+  /** The resources that an agent is bound to; `null` if it is unbound. */
   @Column({ type: 'jsonb', nullable: true })
   bindings!: readonly Binding[] | null;
 
-  /** The credential that it was exchanged from, and dies with. */
+  /** The credential that it was exchanged from and is revoked with. */
   @Column({ type: 'text', name: 'parent_id', collation: 'C', nullable: true })
   parentId!: string | null;
 
-  /** The credential that it took over from; that one's end is not its own. */
+  /** The credential that it replaced by rotation. Revoking that one does not revoke it. */
   @Index('credentials_replaced', { where: 'replaces IS NOT NULL' })
   @Column({ type: 'text', collation: 'C', nullable: true })
   replaces!: string | null;
@@ -90,18 +90,18 @@ export class Credential {
   @Column({ type: 'text', name: 'digest_key_id', collation: 'C' })
   digestKeyId!: string;
 
-  /** What it starts with, if it was issued elsewhere; its digest is then one of its SHA-256. */
+  /** The prefix of an imported key. The digest of an imported key is made of its SHA-256. */
   @Column({ type: 'text', name: 'imported_prefix', nullable: true })
   importedPrefix!: string | null;
 
   /**
-   * The form of a key that was issued elsewhere without a common prefix: `hex32` and the like. It is not read
-   * along: a key must be found and ended on a schema that lacks the column.
+   * The pattern of an imported key without a common prefix, such as `hex32`. It is not selected by default, so that
+   * keys can be found and revoked on a schema without the column.
    */
   @Column({ type: 'text', name: 'imported_pattern', nullable: true, select: false })
   importedPattern!: string | null;
 
-  /** The credential itself, encrypted, for the kinds that stay readable. */
+  /** The encrypted secret, for kinds that stay readable. */
   @Column({ type: 'bytea', nullable: true })
   ciphertext!: Buffer | null;
 
@@ -112,18 +112,18 @@ export class Credential {
   @Column({ type: 'text', name: 'masked_key' })
   maskedKey!: string;
 
-  /** Everything whose revocation ends it: itself, its parent, …, its tenant. */
+  /** The subjects whose revocation ends it: itself, its parent, …, its tenant. */
   @Column({ type: 'text', array: true, collation: 'C' })
   subjects!: string[];
 
-  /** Its place in the order of issues and revocations. */
+  /** Its position in the order of issues and revocations. */
   @Column({ type: 'bigint', name: 'issue_seq' })
   issueSeq!: string;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;
 
-  /** Who made it: a credential's or account's id, or `operator`. */
+  /** Its creator: the id of a credential or account, or `operator`. */
   @Column({ type: 'text', name: 'created_by' })
   createdBy!: string;
 }

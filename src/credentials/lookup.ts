@@ -17,12 +17,12 @@ interface Waiter<Family> extends Question<Family> {
 }
 
 /**
- * What the database says of one credential: its digest, and two more texts. One form for all families,
- * so that one query can ask of several.
+ * The row of one credential: its digest and two texts. All families have the same columns, so that one query can
+ * cover several.
  */
 export type LookupRow = readonly [digest: string, first: string | null, second: string];
 
-/** For each family of credentials its query, whose columns are those of a `LookupRow`. */
+/** The query of each family of credentials, whose columns are those of a `LookupRow`. */
 export type LookupQueries<Family extends string> = Readonly<
   Record<Family, (digests: string) => string>
 >;
@@ -30,12 +30,11 @@ export type LookupQueries<Family extends string> = Readonly<
 /** Finds credentials by their digests. */
 export interface Lookup<Family extends string> {
   /**
-   * What is stored under one of these digests, read after this call.
+   * Finds the row under one of these digests, read after this call.
    *
-   * @param family where to look
-   * @param digests the digests of one secret, one for each key it may be stored under
-   * @param onAsked told when the database is asked, by `performance.now()`: not before that it looked
-   * @throws whatever the database reports, after a second try; LookupOverload when too many wait
+   * @param digests the digests of one secret, one for each secret key
+   * @param onAsked called with `performance.now()` directly before the query is sent
+   * @throws the database's error after a second attempt; LookupOverload if too many lookups wait
    */
   find(
     family: Family,
@@ -44,18 +43,18 @@ export interface Lookup<Family extends string> {
   ): Promise<LookupRow | undefined>;
 }
 
-/** A lookup whose database can be tried out. */
+/** A lookup whose database can be probed. */
 export interface ProbedLookup<Family extends string> extends Lookup<Family> {
   /**
-   * Asks for nobody's credential, by the query that verification sends over connections that verification uses.
+   * Sends the query of a verification, for a digest that no credential has, over a connection of the verifier's pool.
    * Not counted in the metrics.
    *
-   * @throws whatever the database reports, after a second try
+   * @throws the database's error after a second attempt
    */
   probe(): Promise<void>;
 }
 
-/** So many lookups wait that answering late would be worse than not answering. */
+/** Too many lookups wait, or one has waited too long. */
 class LookupOverload extends Error {}
 
 interface Options<Family extends string> {
@@ -64,23 +63,22 @@ interface Options<Family extends string> {
   readonly register: Registry;
 }
 
-/** As many as the pool has connections. When all are busy, arrivals gather into larger batches. */
+/** The number of the pool's connections. While all are busy, waiting lookups form larger batches. */
 const MAX_IN_FLIGHT = 4;
 const MAX_BATCH = 256;
-/** Smaller parts cost more than waiting for one another does. */
+/** Smaller batches would cost more than they save in waiting. */
 const MIN_BATCH = 8;
 const MAX_WAITING = 10_000;
-/** The lookup waited so long that its answer may no longer be wanted. */
+/** A lookup that waits longer is rejected. */
 const MAX_WAIT_MS = 3000;
 const LOOK_EVERY_MS = 250;
-/** Has the form of a digest; no secret has it. */
-const NOBODYS_DIGEST = '0'.repeat(64);
+/** Has the form of a digest. No credential has it. */
+const UNUSED_DIGEST = '0'.repeat(64);
 
 /**
- * Lookups that arrive together travel together: those gathered in a turn of the event loop are shared
- * out over the free connections, as one prepared query each; while all are busy, arrivals gather. A
- * lookup never joins a query that was already sent, so whatever had been committed when it arrived is
- * seen.
+ * Batches lookups. Those of one turn of the event loop are divided among the free connections, one prepared query
+ * each. While all connections are busy, lookups wait. A lookup never joins a query that was already sent, so it sees
+ * everything committed before it was requested.
  */
 export function createBatchedLookup<Family extends string>({
   pool,
@@ -98,7 +96,7 @@ export function createBatchedLookup<Family extends string>({
     isScheduled = false;
     dropOverdue();
     while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
-      // Shared out over the free connections: while one part is answered, the next is looked up.
+      // Divided among the free connections, so that batches are processed in parallel.
       const share = Math.ceil(waiting.length / (MAX_IN_FLIGHT - inFlight));
       const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, share));
       const batch = waiting.slice(0, size);
@@ -111,7 +109,7 @@ export function createBatchedLookup<Family extends string>({
     }
   }
 
-  /** Those that waited through a database that hangs are told so, instead of one batch after another. */
+  /** Rejects lookups that waited too long, for example while the database hung. */
   function dropOverdue(): void {
     const limit = performance.now() - MAX_WAIT_MS;
     const overdue = waiting.findIndex(({ since }) => since > limit);
@@ -120,7 +118,7 @@ export function createBatchedLookup<Family extends string>({
     if (count > 0) waiting = waiting.slice(count);
   }
 
-  /** Rejects lookups that waited too long, also while every connection is busy. */
+  /** Checks for overdue lookups while every connection is busy and nothing is dispatched. */
   function watch(): void {
     if (timer !== undefined || waiting.length === 0) return;
     timer = setTimeout(() => {
@@ -153,8 +151,8 @@ export function createBatchedLookup<Family extends string>({
   async function ask(batch: readonly Question<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
     const statement = statements(batch);
     const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
-    // A connection may have died since it was last used; a second failure is the database's. What
-    // took too long is not asked again: it would take too long again, and pile up.
+    // Retried once, because a pooled connection may have died. A timeout is not retried, since it would likely
+    // time out again.
     const { rows } = await run().catch((error: unknown) => {
       if (isTimeout(error)) throw error;
       return run();
@@ -167,7 +165,7 @@ export function createBatchedLookup<Family extends string>({
   return {
     async probe() {
       const [family] = Object.keys(queries) as Family[];
-      if (family !== undefined) await ask([{ family, digests: [NOBODYS_DIGEST] }]);
+      if (family !== undefined) await ask([{ family, digests: [UNUSED_DIGEST] }]);
     },
     find: (family, digests, onAsked) =>
       new Promise((resolve, reject) => {
@@ -182,8 +180,7 @@ export function createBatchedLookup<Family extends string>({
 }
 
 /**
- * Makes the prepared statement for a batch: the queries of the families that occur in it, and of no
- * other, so that none pays for what it does not ask.
+ * Makes the prepared statement for a batch, from the queries of the families that occur in it only.
  */
 function createStatements<Family extends string>(queries: LookupQueries<Family>) {
   const families = Object.keys(queries) as Family[];

@@ -3,38 +3,35 @@ import type { EntityManager } from 'typeorm';
 import { inBatches } from '../db/batches.js';
 
 /**
- * The one place where anything is ended.
+ * Stores revocations. All revocations go through it.
  *
- * A subject is an identifier: of a credential, a grant, a client, a membership (`usr_…@tnt_…`), an
- * account or a tenant. A credential carries its subjects, and dies with any of them that is
- * revoked after it was issued. Before and after are the order of one sequence, drawn while holding
- * the subject's lock (shared to issue, exclusive to revoke): an issuing transaction is either seen by a
- * revocation, or comes after it and sees it. Clocks and transaction starts would not tell.
+ * A subject is the identifier of a credential, grant, client, membership (`usr_…@tnt_…`), account or tenant. A
+ * credential has several subjects. It is revoked if one of them is revoked after it was issued. The order is that of
+ * one sequence, whose values are drawn under the subject's lock (shared to issue, exclusive to revoke). So a
+ * revocation either covers a concurrent issue or precedes it. Clocks and transaction starts do not give this order.
  */
 export interface RevocationStore {
   /**
-   * Takes the locks to issue something, and to end something in the same transaction. They are held
-   * until it ends, and taken at once, in one order, so that two transactions cannot wait for each
-   * other.
+   * Takes the locks to issue a credential, and to revoke subjects in the same transaction. They are held until its
+   * end. They are taken together and in a fixed order, so that transactions do not deadlock.
    *
-   * @param under the subjects of what is issued, and of everybody it is owed to
+   * @param under the subjects of the new credential and of the authority that issues it
    * @param ending subjects that the transaction will revoke
-   * @returns the new credential's place in the order of issues and revocations
+   * @returns the new credential's position in the order of issues and revocations
    */
   drawIssueOrder(under: readonly string[], ending?: readonly string[]): Promise<string>;
   /**
-   * Waits for everything that is just being issued, and holds up what is to be issued until the transaction
-   * ends: for revocations of everything.
+   * Waits for all pending issues, and blocks new ones until the transaction ends. For revocations of everything.
    */
   lockEverything(): Promise<void>;
-  /** Ends a subject, with everything under it that was issued up to now. Repeating it is harmless. */
+  /** Revokes a subject, and with it everything issued under it so far. Idempotent. */
   revoke(subject: string, by: string, reason: string | null): Promise<void>;
 }
 
-/** What everything is issued under. No identifier is written like this. */
+/** The subject under which everything is issued. It cannot be an identifier. */
 const EVERYTHING = '*';
 
-/** @param manager must be a transaction's: the locks last as long as it does */
+/** @param manager must belong to a transaction, until whose end the locks are held */
 export function createRevocationStore(manager: EntityManager): RevocationStore {
   return {
     async drawIssueOrder(under, ending = []) {
@@ -57,14 +54,14 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
   };
 }
 
-/** Longer than any token or grant outlives its last refresh. */
-const FORGOTTEN_AFTER_DAYS = 32;
+/** Longer than the lifetime of any token or grant after its last refresh. */
+const RETENTION_DAYS = 32;
 
 /**
- * Forgets revocations of grants and tokens which have expired since, a bounded number at a time. All others
- * are kept permanently. A grant's is kept as long as the grant itself is, whatever its dates say.
+ * Deletes revocations of expired grants and tokens, a bounded number at a time. Other revocations are kept forever.
+ * The revocation of a grant is kept as long as the grant's row.
  *
- * @param signal ends it after those that are just being forgotten
+ * @param signal stops after the current batch
  */
 export function deleteExpiredRevocations(
   manager: EntityManager,
@@ -81,7 +78,7 @@ export function deleteExpiredRevocations(
            ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
          RETURNING 1)
        SELECT count(*)::int AS count FROM deleted`,
-      [FORGOTTEN_AFTER_DAYS, limit],
+      [RETENTION_DAYS, limit],
     );
     return count;
   }, signal);
@@ -92,7 +89,7 @@ async function lock(
   shared: readonly string[],
   exclusive: readonly string[],
 ): Promise<void> {
-  // In the order of the locks' own numbers; a subject that is wanted in both modes, in the stronger.
+  // Ordered by lock number. A subject requested in both modes is locked exclusively.
   await manager.query(
     `SELECT CASE WHEN is_exclusive THEN pg_advisory_xact_lock(number) IS NULL
                  ELSE pg_advisory_xact_lock_shared(number) IS NULL END
@@ -106,7 +103,7 @@ async function lock(
 }
 
 async function drawOrder(manager: EntityManager): Promise<string> {
-  // A statement of its own: drawn in the one above, it could be drawn before the locks are held.
+  // A separate statement, so that the value is drawn after the locks are held.
   const [row] = await manager.query<[{ seq: string }]>(`SELECT nextval('issue_order') AS seq`);
   return row.seq;
 }

@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** The permanent end of a subject. */
+/** The revocation of a subject. It is never undone. */
 @Entity('revocations')
 @Index('revocations_forgettable', ['revokedAt'], {
   where: `starts_with(subject, 'grt_') OR starts_with(subject, 'tok_')`,
@@ -9,7 +9,7 @@ export class Revocation {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'revocations_pkey' })
   subject!: string;
 
-  /** Its place in the order of issues and revocations. */
+  /** Its position in the order of issues and revocations. */
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'revocations_pkey' })
   seq!: string;
 

@@ -11,52 +11,52 @@ const SECRET_LENGTH = 43;
 const CHECKSUM_LENGTH = 6;
 const SECRET_AND_CHECKSUM = new RegExp(`^[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}$`);
 
-/** Of whatever brand: where no credential belongs, it need not be known which. */
+/** Matches a credential of any brand. */
 const ANY_CREDENTIAL = new RegExp(
   `[a-z][a-z0-9]{1,15}_[a-z_]{2,10}_[0-9A-Za-z]{${SECRET_LENGTH + CHECKSUM_LENGTH}}`,
 );
 
-/** What a text that is well formed claims to be. Only the database knows whether it is. */
+/** The kind that a well-formed credential claims. It is not verified yet. */
 export interface ParsedCredential {
   readonly kind: Kind;
 }
 
 /**
- * Credentials are written `<brand>_<prefix>_<secret><checksum>`: scanners recognise them by their
- * prefix, and the checksum tells a mistyped or made-up one without asking the database.
+ * The format of credentials: `<brand>_<prefix>_<secret><checksum>`. Secret scanners recognise the prefix. The checksum
+ * detects mistyped and invented credentials without a database query.
  */
 export interface SecretFormat {
-  /** What every credential starts with, such as `bwp_`. */
+  /** The common prefix of all credentials, such as `bwp_`. */
   readonly start: string;
-  /** A new credential: 256 random bits under the given prefix, such as `live`. */
+  /** Generates a credential with 256 random bits under a prefix such as `live`. */
   mint(prefix: string): string;
   /**
-   * Writes 256 bits in the form of a credential: for those that are derived, not drawn.
-   * @param secret 32 bytes, which nobody else can know or guess
+   * Formats 256 bits as a credential, for derived secrets.
+   * @param secret 32 unpredictable bytes
    */
   write(prefix: string, secret: Buffer): string;
   /**
-   * The 32 bytes of a presented text; `undefined` if it is not written like one of ours under this
-   * prefix. Never throws. Only who wrote it knows whether they mean anything.
+   * Reads the 32 bytes of a presented credential. Never throws.
+   * @returns `undefined` if it is not well-formed under this prefix
    */
   read(prefix: string, text: string): Buffer | undefined;
-  /** Reads a presented text; `undefined` if it cannot be a credential of ours. Never throws. */
+  /** Parses a presented text. Never throws. @returns `undefined` if it is malformed */
   parse(text: string): ParsedCredential | undefined;
-  /** In what a text differs from a credential of ours; only its form is judged, never whether it exists. */
+  /** Finds the fault in the form of a malformed text. Independent of stored data. */
   faultOf(text: string): FormFault;
-  /** A form that identifies a credential to its owner and gives nothing away. */
+  /** Masks a credential so that its owner can recognise it. */
   mask(raw: string): string;
 }
 
 /**
- * What is wrong with the form of a text. `other`: the kind of secret that it is written like, which is not a
- * credential of the API.
+ * The fault in the form of a text. `other`: the name of the secret that it looks like, which is not a credential of
+ * the API.
  */
 export type FormFault =
   | { readonly fault: 'brand' | 'prefix' | 'length' | 'checksum' }
   | { readonly fault: 'kind'; readonly other: string };
 
-/** Secrets that are written like credentials, and are presented elsewhere. */
+/** Secrets with the format of credentials that the API does not accept. */
 const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
   ['rt', 'refresh token'],
   ['ac', 'authorization code'],
@@ -65,12 +65,12 @@ const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
   ['dc', 'device code'],
 ]);
 
-/** Whether a text has a credential in it, such as a key that was put into the wrong field. */
+/** Whether a text contains a credential, such as a key in the wrong form field. */
 export function holdsCredential(text: string): boolean {
   return ANY_CREDENTIAL.test(text);
 }
 
-/** @param brand what every credential starts with, `TOKEN_BRAND` */
+/** @param brand `TOKEN_BRAND` */
 export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
   const start = brand.length + 1;
   const write = (prefix: string, secret: Buffer) => {
@@ -139,7 +139,7 @@ function base62(value: bigint, length: number): string {
   return text.padStart(length, ALPHABET.charAt(0));
 }
 
-/** @returns `undefined` for the few texts of this length that stand for more than 256 bits */
+/** @returns `undefined` for the few texts of this length whose value exceeds 256 bits */
 function bytesOf(digits: string): Buffer | undefined {
   let value = 0n;
   for (const digit of digits) value = value * BASE + BigInt(ALPHABET.indexOf(digit));

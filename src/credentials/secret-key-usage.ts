@@ -4,40 +4,40 @@ import { StartupError } from '../db/startup-error.js';
 import type { Keyring } from './keyring.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
-/** What is stored under secret keys, and how much of it. Only what is still good counts. */
+/** The number of valid records that depend on a secret key, by type. */
 export interface StoredUnder {
   /** API keys and personal tokens. Each moves to the current key when it is next used. */
   readonly digests: number;
-  /** Credentials that stay readable, encrypted under it. */
+  /** Encrypted secrets of credentials that stay readable. */
   readonly ciphertexts: number;
-  /** Remembered answers, encrypted under it; they are kept for a day at most. */
+  /** Encrypted idempotent responses, kept for a day at most. */
   readonly rememberedAnswers: number;
-  /** Access and refresh tokens of OAuth, with the answers of open grace windows. They expire, after 30 days at most. */
+  /** OAuth access and refresh tokens, with the answers of open grace windows. They expire after 30 days at most. */
   readonly tokens: number;
-  /** Codes and whatever else of OAuth lives for minutes. */
+  /** Authorization codes and other OAuth records that expire within minutes. */
   readonly artifacts: number;
   /** Client secrets and registration tokens. */
   readonly clients: number;
   readonly sessions: number;
-  /** Keys that sign id_tokens, encrypted under it. Servers move them within seconds. */
+  /** Encrypted signing keys of id_tokens. Servers reseal them within seconds. */
   readonly signingKeys: number;
 }
 
-/** How much depends on one key of `SECRET_KEYS`. */
+/** The usage of one key of `SECRET_KEYS`. */
 export interface SecretKeyUsage extends StoredUnder {
   readonly id: string;
-  /** `current` makes, `recognised` only recognises, `missing` is needed and not configured. */
+  /** `current` creates and verifies, `recognised` only verifies, `missing` is needed and not configured. */
   readonly state: 'current' | 'recognised' | 'missing';
 }
 
 interface Source {
   readonly counts: keyof StoredUnder;
   readonly table: string;
-  /** Holds the id of the key; there has to be an index on it, unless the loss would not matter. */
+  /** The column with the id of the key. It needs an index unless the source is expendable. */
   readonly column: string;
-  /** What is still good, of the rows that have such an id. */
+  /** The SQL condition for valid rows. */
   readonly condition: string;
-  /** Nobody would miss it: it is over before an operator could mend anything. */
+  /** Not required at start: the records expire within minutes. */
   readonly isExpendable?: true;
 }
 
@@ -94,7 +94,7 @@ const NONE: StoredUnder = {
   ...{ clients: 0, sessions: 0, signingKeys: 0 },
 };
 
-/** Counts what depends on each key: those configured, and those that are needed all the same. */
+/** Counts the records that depend on each key, both configured and missing ones. */
 export async function countSecretKeyUsage(
   dataSource: DataSource,
   keyring: Keyring,
@@ -118,10 +118,9 @@ export async function countSecretKeyUsage(
 }
 
 /**
- * Refuses to continue when something that is still good needs a key that isn't configured: its
- * holders would be turned away as if it had never existed.
+ * Checks that every valid record's key is configured. Otherwise valid credentials would be refused as unknown.
  *
- * @throws StartupError that names the missing keys
+ * @throws StartupError with the ids of the missing keys
  */
 export async function assertSecretKeysPresent(
   dataSource: DataSource,
@@ -146,7 +145,7 @@ export async function assertSecretKeysPresent(
   );
 }
 
-/** Hops from one value to the next along the index: the table may hold millions of rows. */
+/** Lists distinct values by a loose index scan, since the table may hold millions of rows. */
 async function distinctValues(
   dataSource: DataSource,
   table: string,

@@ -10,11 +10,11 @@ const NAME = 'secret-keys';
 const LEAST_LENGTH = 32;
 
 /**
- * The `SECRET_KEYS` of a server that was given none: made once and kept in its data directory,
- * readable by its owner only.
+ * Reads the generated `SECRET_KEYS` of a server without configured ones, or generates them. They are in a file in the
+ * data directory that only its owner can read.
  *
- * @param dataDir `DATA_DIR`, which exists
- * @throws StartupError if the file is there and does not hold keys that are good enough
+ * @param dataDir `DATA_DIR`, which must exist
+ * @throws StartupError if the file exists and does not hold acceptable keys
  */
 export async function readOrCreateSecretKeys(dataDir: string): Promise<readonly string[]> {
   const file = path.join(dataDir, NAME);
@@ -22,7 +22,7 @@ export async function readOrCreateSecretKeys(dataDir: string): Promise<readonly 
   if (existing !== undefined) return existing;
   const key = randomBytes(32).toString('base64url');
   if (await createFile(file, `${key}\n`)) return [key];
-  // Of two that start at once, both use the keys of the one that was first.
+  // Another process that started at the same time has created the file.
   return readOrCreateSecretKeys(dataDir);
 }
 
@@ -37,7 +37,7 @@ async function read(file: string): Promise<readonly string[] | undefined> {
     });
   }
   const keys = content.split(',').flatMap((key) => key.trim() || []);
-  // The same as of `SECRET_KEYS`. An emptied file must not become an empty key.
+  // The requirements of `SECRET_KEYS`. An empty file must not become an empty key.
   const areGood =
     keys.length > 0 &&
     keys.every((key) => key.length >= LEAST_LENGTH) &&

@@ -1,12 +1,12 @@
-/** How long a session lives, by the database's clock. */
+/** Lifetimes of a session, by the database's clock. */
 export const SESSION_LIFETIMES = {
   /** Without a request. */
   idleSeconds: 14 * 86_400,
-  /** From the sign-in on, whatever is done with it. */
+  /** From the sign-in, independent of use. */
   absoluteSeconds: 90 * 86_400,
-  /** A request writes down that the session is in use if none has done so for this long. */
+  /** The minimum interval between writes of a session's last use. */
   renewAfterSeconds: 300,
 } as const;
 
-/** Living sessions of one account. A further one ends the oldest. */
+/** The maximum of valid sessions of one account. A further one ends the oldest. */
 export const MAX_SESSIONS = 50;

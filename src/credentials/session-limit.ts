@@ -5,17 +5,17 @@ import type { RequestState } from '../http/context.js';
 import type { RateBuckets } from '../http/rate-buckets.js';
 import { createRateLimit, type Budget } from '../http/rate-limit.js';
 
-/** Requests of one session in a minute: more than a person makes. */
+/** Requests of one session in a minute, more than a person makes. */
 const REQUESTS_PER_MINUTE = 180;
 
-/** Makes the middleware for requests whose state names their session in one way or another. */
+/** Makes the middleware, given how to find the session's id in a request's state. */
 export type SessionLimit = <State extends RequestState>(
   sessionIdOf: (state: State) => string,
 ) => Middleware<State>;
 
 /**
  * Makes middleware that counts a request on the budget of its session, or refuses it with 429.
- * @param buckets those of a window of a minute
+ * @param buckets the buckets of the window of a minute
  */
 export function createSessionLimit({
   buckets,
@@ -42,7 +42,7 @@ export function createSessionLimit({
         return [{ budget, bucket, limit: REQUESTS_PER_MINUTE }];
       },
     });
-    // What a request costs depends on its route only for budgets that count in units.
+    // The route only matters for budgets that count units.
     return limitRate({ method: 'GET', path: '/' });
   };
 }

@@ -2,17 +2,16 @@ import pg from 'pg';
 
 import { connectionOptions, type DatabaseTarget } from '../db/connection.js';
 
-/** Short: a request that waits for its verdict is worth little. */
+/** Short, because a request waits for the verdict. */
 const CONNECT_TIMEOUT_MS = 1500;
 const QUERY_TIMEOUT_MS = 3000;
 const CONNECTIONS = 4;
 
 /**
- * The verifier's own connections, so that no other work can keep a verdict waiting. Their sessions end a statement
- * before `QUERY_TIMEOUT_MS`, so that abandoned work ends on the server too.
+ * Creates the verifier's own pool, so that verdicts do not wait for other work. The statement timeout of its sessions
+ * is below `QUERY_TIMEOUT_MS`, so that abandoned queries end on the server too.
  *
- * @param target where the database is
- * @param onError told of connections that broke while idle
+ * @param onError called for connections that broke while idle
  */
 export function createVerifierPool(
   target: DatabaseTarget,

@@ -14,31 +14,31 @@ import type { Binding, Principal, TokenFacts } from './principal.js';
 import type { SecretFormat } from './secret-format.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
-/** Why a credential was refused. */
+/** The reason why a credential was refused. */
 export type Refusal =
   'malformed' | 'unknown' | 'revoked' | 'address_not_allowed' | 'expired' | 'tenant_suspended';
 
-/** The answer to "who is this?". A refusal of a known credential says whose it is, for the log. */
+/** The result of a verification. The refusal of a known credential includes its principal, for the log. */
 export type Verdict =
   | { readonly outcome: 'accepted'; readonly principal: Principal }
   | { readonly outcome: 'refused'; readonly reason: Refusal; readonly principal?: Principal };
 
 export interface Verifier {
   /**
-   * Judges a presented credential by the database's state, read after this call.
+   * Verifies a presented credential by committed state that is read after this call.
    *
-   * @param raw the text as it was presented; anything
-   * @param address where the request comes from; `undefined` leaves allow-lists out of the verdict
-   * @throws Problem `service_unavailable` when the database cannot be asked
+   * @param raw the presented text, untrusted
+   * @param address the client's address; if `undefined`, allow-lists are not checked
+   * @throws Problem `service_unavailable` if the database cannot be queried
    */
   verify(raw: string, address: string | undefined): Promise<Verdict>;
 }
 
-/** What the verifier tells the background recorder. */
+/** Receives observations of the verifier, for the background recorder. */
 export interface DigestObserver {
   /**
-   * A credential is stored under an older key, and could be under the current one.
-   * @param digested the text that its digest is made of
+   * Reports a credential whose digest is under an older key and can be moved to the current one.
+   * @param digested the text from which its digest is made
    */
   noteOldDigest(credentialId: string, digested: string): void;
 }
@@ -51,12 +51,12 @@ interface Dependencies {
   readonly observer: DigestObserver;
 }
 
-/** What separates facts: none of them can hold it, since none is free text but the name. */
+/** Separates facts. None of them can contain it, since the name, the only free text, is a column of its own. */
 const SEPARATOR = '\u001f';
 
 const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
 
-/** The state of a credential of our own, with `isGone` for what else ends it. */
+/** The SQL for the state of a credential. `isGone` is an additional condition that ends it. */
 const stateOf = (isGone = 'false') => `
       CASE WHEN ${isGone} OR ${IS_REVOKED} THEN 'revoked'
            WHEN ${IS_EXPIRED} THEN 'expired'
@@ -66,7 +66,7 @@ const stateOf = (isGone = 'false') => `
 const list = (column: string) =>
   `CASE WHEN c.${column} IS NULL THEN '*' ELSE array_to_string(c.${column}, ' ') END`;
 
-/** What is read of a key, before what only some kinds have. */
+/** The facts of every key. Some families append more. */
 const keyFacts = (isGone?: string) => `
       c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
       ${stateOf(isGone)},
@@ -76,15 +76,15 @@ const keyFacts = (isGone?: string) => `
       coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*')`;
 
 /**
- * The lookup's queries, a family each: for each credential its digest, its name, and everything else
- * in one text, so that reading a row costs next to nothing.
+ * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
+ * perf: one text is cheaper to read than many columns.
  */
 export const VERIFICATION_QUERIES: LookupQueries<Family> = {
   keys: (digests) => `
     SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()})
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[])`,
-  // A membership that is gone takes its tokens along.
+  // The end of a membership revokes its tokens.
   personal: (digests) => `
     SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts('m.role IS NULL')},
       coalesce(m.role, ''))
@@ -97,7 +97,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[]) 
       AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
-  // A client or membership that is gone takes its tokens along.
+  // The deletion of a client and the end of a membership revoke their tokens.
   tokens: (digests) => `
     SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
@@ -111,7 +111,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
     WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
 };
 
-/** How a fact says that there is no restriction; an empty list restricts to nothing. */
+/** The fact for "no restriction". An empty list would admit nothing. */
 const UNRESTRICTED = '*';
 
 /** One verifier for every family of credentials. */
@@ -153,7 +153,7 @@ export function createVerifier({
         address === undefined || isAllowed(principal.allowedIps, address),
       );
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
-      // Tokens are gone before their key is.
+      // Access tokens are not moved, since they expire soon.
       if (digestKeyId !== keyring.currentId && principal.token === undefined) {
         observer.noteOldDigest(principal.credentialId, digested);
       }
@@ -165,8 +165,7 @@ export function createVerifier({
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /**
- * What the keyed digest of a key that was issued elsewhere is made of: of that key itself we know no
- * more than its SHA-256.
+ * The text from which the keyed digest of an imported key is made. Only the SHA-256 of such a key is known.
  *
  * @param digest 64 hexadecimal digits, in lower case
  */
@@ -174,12 +173,12 @@ export function digestedOfImported(digest: string): string {
   return `sha256:${digest}`;
 }
 
-/** A wrong address hides whether the key would still be good, but not that it was revoked. */
+/** Combines state and address. A disallowed address hides expiry and suspension, but not a revocation. */
 function judge(state: string, isAddressAllowed: boolean): Refusal | undefined {
   if (state === 'revoked') return state;
   if (!isAddressAllowed) return 'address_not_allowed';
   if (state === 'good') return undefined;
-  // Anything the query may come to say that isn't known here must not open a door.
+  // Fails closed: an unknown state counts as revoked.
   return state === 'expired' || state === 'tenant_suspended' ? state : 'revoked';
 }
 
@@ -224,15 +223,15 @@ function readToken(facts: readonly string[], clientName: string): TokenFacts {
 
 const MAX_SCOPE_SETS = 1000;
 
-/** Whose scopes are cut to the role that the user has now, and to what of it. */
+/** The families whose scopes are limited to those that the user's current role delegates. */
 const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
   tokens: delegableThroughOauth,
   personal: delegableBy,
 };
 
 /**
- * Reads stored scopes, those that the user's role still delegates where a user stands behind them.
- * Credentials share few combinations, so that each is put in order once.
+ * Reads stored scopes, limited by the user's current role where there is one. Results are cached, since credentials
+ * share few combinations.
  */
 function createScopeSets(): (stored: string, family: Family, role: string) => readonly Scope[] {
   const known = new Map<string, readonly Scope[]>();
@@ -242,7 +241,7 @@ function createScopeSets(): (stored: string, family: Family, role: string) => re
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
-      // A former member has no role, and nothing is delegated.
+      // Without a membership the role is empty, and nothing is delegated.
       if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
