@@ -7,13 +7,12 @@ import { createLastUse } from './last-use.js';
 import type { Principal } from './principal.js';
 
 /**
- * Everything that verification would write, gathered in memory and flushed in the background:
- * when a credential was last used, which known credentials were refused and why, and the digests
- * that move to the newest key.
+ * Collects the writes of verification in memory and flushes them in the background: last uses, refusals of known
+ * credentials with their reasons, and digests that move to the current key.
  */
 export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
-  /** How long ago a credential was last used here; `undefined` if that was not noticed or is forgotten. */
+  /** Seconds since the credential's last use in this process; `undefined` if none is recorded. */
   secondsSinceUse(credentialId: string): number | undefined;
   noteRefusal(
     principal: Pick<Principal, 'credentialId' | 'tenantId'>,
@@ -21,7 +20,7 @@ export interface ActivityRecorder {
     address: string,
   ): void;
   noteOldDigest(credentialId: string, digested: string): void;
-  /** Writes what was gathered. What cannot be written now is kept for the next time. */
+  /** Writes the collected activity. After an error it is kept for the next flush. */
   flush(): Promise<void>;
 }
 
@@ -35,7 +34,7 @@ interface Refused {
   occurrences: number;
 }
 
-/** Kinds of refusals that are kept between two flushes; beyond that, none is noted. */
+/** Maximum of distinct refusals between two flushes. Further ones are dropped. */
 const MAX_REFUSALS = 100_000;
 
 export function createActivityRecorder({
@@ -57,7 +56,7 @@ export function createActivityRecorder({
   work.watchPending('refused_uses', () => refusals.size);
   work.watchPending('moved_digests', () => digests.size);
 
-  /** One after the other, each for itself: what cannot be written must not hold up the rest. */
+  /** Writes each kind of activity separately, so that a failure does not prevent the others. */
   async function flushNow(): Promise<void> {
     const [refusalsNow, digestsNow] = [refusals, digests];
     [refusals, digests] = [new Map(), new Map()];
@@ -114,10 +113,10 @@ function addTo(refusals: Map<string, Refused>, id: string, refused: Refused): vo
   else known.occurrences += refused.occurrences;
 }
 
-/** Rows of one statement: it must stay well within the time that a statement may take. */
+/** Rows per statement. Small enough to stay well within the statement timeout. */
 const BATCH = 2000;
 
-/** In the order of their ids, so that two replicas cannot wait for each other; what is written is forgotten. */
+/** Writes batches in the order of ids, so that replicas do not deadlock, and removes what was written. */
 async function inBatches<Value>(
   values: Map<string, Value>,
   write: (batch: readonly (readonly [string, Value])[]) => Promise<unknown>,
@@ -133,7 +132,7 @@ async function inBatches<Value>(
 function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Promise<void> {
   return inBatches(digests, (batch) =>
     dataSource.query(
-      // Locked first: an UPDATE takes its rows in whatever order its plan finds them.
+      // Locked first in the order of ids. An UPDATE locks rows in the order of its plan.
       `WITH locked AS (SELECT id FROM credentials WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
        UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
        FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
@@ -149,8 +148,8 @@ function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Pro
 }
 
 /**
- * One entry a minute for the first day in which a credential is refused for a reason, then one an hour. The time of
- * an entry is the beginning of its minute or hour: the audit log is partitioned by it.
+ * Writes one audit entry a minute on the first day that a credential is refused for a reason, then one an hour. The
+ * time of an entry is the beginning of its minute or hour, by which the audit log is partitioned.
  */
 function writeRefusals(dataSource: DataSource, refusals: Map<string, Refused>): Promise<void> {
   return inBatches(refusals, (batch) =>
@@ -158,12 +157,12 @@ function writeRefusals(dataSource: DataSource, refusals: Map<string, Refused>): 
   );
 }
 
-// Minutes since the epoch have eight digits, so that their order as text is theirs as numbers.
+// Minutes since the epoch have eight digits, so that they sort as text like numbers.
 const WRITE_REFUSALS = `
   WITH refused AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS refused
       ("tenantId" text, "credentialId" text, reason text, minute int, address text, occurrences int)),
-  placed AS (
+  dated AS (
     SELECT *, CASE WHEN EXISTS (
         SELECT FROM audit_log earlier
         WHERE earlier.coalesced_by >= "credentialId" || ' ' || reason || ' '
@@ -175,7 +174,7 @@ const WRITE_REFUSALS = `
   SELECT min("tenantId"), "credentialId", 'credential.refused', "credentialId",
     jsonb_build_object('reason', reason), min(address), sum(occurrences),
     "credentialId" || ' ' || reason || ' ' || began, to_timestamp(began * 60.0)
-  FROM placed GROUP BY "credentialId", reason, began
+  FROM dated GROUP BY "credentialId", reason, began
   ORDER BY "credentialId", reason, began
   ON CONFLICT (coalesced_by, at)
     DO UPDATE SET occurrences = known.occurrences + excluded.occurrences`;

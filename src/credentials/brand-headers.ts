@@ -1,4 +1,4 @@
-/** The headers that carry the product's own brand, as in `X-Bwp-Api-Token`. */
+/** The names of headers with the product's brand, such as `X-Bwp-Api-Token`. */
 export function brandHeaders(brand: string) {
   const name = brand.charAt(0).toUpperCase() + brand.slice(1);
   return {

@@ -6,17 +6,17 @@ import { usageOf, type Budget, type Share, type Usage } from '../http/rate-limit
 import { KINDS, type BudgetKind } from './kinds.js';
 import type { Principal } from './principal.js';
 
-/** What requests of a principal count on. */
+/** The budgets on which requests of a principal count. */
 export interface Budgets {
-  /** Each window once, to be shared with other replicas. */
+  /** The buckets of each window, to be synchronised with other replicas. */
   readonly buckets: readonly RateBuckets[];
-  /** The one of a minute, for budgets of something else than a credential. */
+  /** The buckets of the window of a minute, for budgets of other subjects than credentials. */
   readonly perMinute: RateBuckets;
-  /** The shares of a request, opened; what has no limit is not among them. */
+  /** The shares on which a request counts, without unlimited ones. */
   sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
   /**
-   * The use of each budget and the rest. `apiKey` is `null` for credentials that are not keys; `share` is what a token's app or
-   * account has of the tenant's budget, and absent for keys.
+   * The usage of each budget. `apiKey` is `null` for credentials that are not keys. `share` is the part of the tenant's
+   * budget for a token's app or account, and absent for keys.
    */
   usageOf(
     principal: Principal,
@@ -29,33 +29,33 @@ export interface Budgets {
   };
 }
 
-/** What has no limit is not counted. */
+/** Usage without a limit is not counted. */
 type UsageOrNoLimit =
   Usage | (Omit<Usage, 'limit' | 'remaining'> & { readonly limit: null; readonly remaining: null });
 
 interface Limits {
   readonly tenantPerHour: number;
   readonly keyPerMinute: number;
-  /** How much of the tenant's budget one app, or one account by its personal tokens, may use. */
+  /** The part of the tenant's budget for one app, or for the personal tokens of one account. */
   readonly tokenSharePercent: number;
 }
 
 type BudgetName = 'tenant' | 'key' | 'share';
 
 interface BudgetFacts {
-  /** Which limit holds, and how answers call it. */
+  /** The limit that applies. */
   readonly of: BudgetName;
   readonly counts: Budget['counts'];
   idOf(principal: Principal, address: () => string): string;
 }
 
-/** Test has budgets of its own: an experiment must not use up the hour of the tenant's servers. */
+/** Separates the budgets of environments, so that tests do not use up the budget of live servers. */
 const ofEnvironment = (id: string, { environment }: Principal) =>
   environment === 'live' ? id : `${id} ${environment}`;
 
 /**
- * Holders of publishable keys, of one app's tokens and of one account's personal tokens must not be able to use
- * up what is meant for the tenant's servers.
+ * Publishable keys, tokens of one app, and personal tokens of one account have budgets that prevent them from using
+ * up the budget of the tenant's servers.
  */
 const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
   tenant: {
@@ -87,7 +87,7 @@ const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
   },
 };
 
-/** How headers and refusals call a budget. A token's share is in the place of a key's own budget. */
+/** Names of budgets in headers and refusals. Headers show a token's share as the key's budget. */
 const WORDS = {
   tenant: { name: 'Tenant', whose: "The tenant's budget" },
   key: { name: 'Key', whose: "The key's budget" },
@@ -99,7 +99,7 @@ const SECONDS = { hour: 3600, minute: 60 } as const;
 
 export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
 
-/** @param limits the defaults; 0 means no limit */
+/** @param limits the defaults; 0 is unlimited */
 export function createBudgets({
   limits,
   clientAddress,
@@ -117,7 +117,7 @@ export function createBudgets({
     ]),
   ) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
 
-  // Rounded up: a share of a small budget must not be 0, which means no limit.
+  // Rounded up, because a share of 0 would be unlimited.
   const share = Math.ceil((limits.tenantPerHour * limits.tokenSharePercent) / 100);
   const limitOf = (name: BudgetName, { rateLimitPerMinute }: Principal) => {
     if (name === 'key') return rateLimitPerMinute ?? limits.keyPerMinute;

@@ -2,14 +2,14 @@ import { createHmac, hash } from 'node:crypto';
 
 const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
-/** Longer texts take the ordinary way. */
+/** Longer texts use `createHmac`. */
 const MAX_TEXT_BYTES = 512;
 
 /**
- * Makes HMAC-SHA-256 (RFC 2104) under one key, to 64 hexadecimal digits.
+ * Makes the function that computes HMAC-SHA-256 (RFC 2104) under one key, as 64 hexadecimal digits.
  *
- * Written over two one-shot hashes: Node's `createHmac` makes a native object for every call, which
- * costs twice as much, and the collector as much again. It is done for every verification.
+ * perf: every verification computes it. Two one-shot hashes avoid the native object that `createHmac` allocates for
+ * every call, which costs twice as much, plus garbage collection.
  *
  * @param key at most 64 bytes
  */
@@ -20,13 +20,13 @@ export function createHmacSha256(key: Buffer): (text: string) => string {
     inner[index] = 0x36 ^ (key[index] ?? 0);
     outer[index] = 0x5c ^ (key[index] ?? 0);
   }
-  // Making a view costs as much as a hash, and texts have few lengths.
+  // perf: a view costs as much as a hash, and texts have few lengths.
   const views = Array.from({ length: MAX_TEXT_BYTES + 1 }, (_, length) =>
     inner.subarray(0, BLOCK_BYTES + length),
   );
 
   return (text) => {
-    // A character has three bytes in UTF-8 at most.
+    // A UTF-16 code unit has at most three bytes in UTF-8.
     if (text.length * 3 > MAX_TEXT_BYTES)
       return createHmac('sha256', key).update(text).digest('hex');
     const view = views[inner.write(text, BLOCK_BYTES)] ?? inner;

@@ -1,6 +1,6 @@
 import { CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** The exact form of keys that were issued elsewhere without a common prefix. */
+/** The pattern of imported keys without a common prefix. */
 @Entity('imported_patterns')
 export class ImportedPattern {
   @PrimaryColumn({

@@ -1,6 +1,6 @@
 import { CreateDateColumn, Entity, PrimaryColumn } from 'typeorm';
 
-/** What keys that were issued elsewhere start with. */
+/** The prefix of imported keys. */
 @Entity('imported_prefixes')
 export class ImportedPrefix {
   @PrimaryColumn({

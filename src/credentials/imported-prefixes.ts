@@ -5,26 +5,26 @@ import { ImportedPrefix } from './imported-prefix.entity.js';
 import { KEY_LENGTH, parsePattern, type KeyPattern } from './key-pattern.js';
 
 /**
- * Tells which texts may be keys that were issued elsewhere: those that start, or are written, as was declared when
- * keys were imported. Everything else that is not written like ours is refused without asking the database.
+ * The declared prefixes and patterns of imported keys. A text that matches none of them and is not a well-formed
+ * credential is refused without a database query.
  */
 export interface ImportedPrefixes {
   /** Whether a text could be such a key. Never throws. */
   covers(text: string): boolean;
   /**
-   * Reads them again: to be called every few seconds, as `REFRESHED_WITHIN_SECONDS` says. A prefix or pattern
-   * that was declared is known here then; none is ever taken back.
+   * Reads the declared prefixes and patterns. To be called every `REFRESHED_WITHIN_SECONDS`. Declarations are never
+   * removed.
    */
   refresh(): Promise<void>;
 }
 
-/** How long servers may take to know a new prefix or pattern. */
+/** The time within which servers know a new prefix or pattern. */
 export const REFRESHED_WITHIN_SECONDS = 5;
 
-/** One word of printable ASCII, long enough not to be guessed. */
+/** One word of printable ASCII, long enough to be unguessable. */
 const FOREIGN = new RegExp(`^[\\x21-\\x7e]{${KEY_LENGTH.min},${KEY_LENGTH.max}}$`);
 
-/** @param ours what every credential of this place starts with: such texts are never foreign */
+/** @param ours the prefix of this installation's credentials, which imported keys cannot have */
 export function createImportedPrefixes(manager: EntityManager, ours: string): ImportedPrefixes {
   let prefixes: readonly string[] = [];
   let patterns: readonly KeyPattern[] = [];
@@ -53,15 +53,15 @@ function patternOf(name: string): KeyPattern | undefined {
 }
 
 /**
- * Whether a text is written as its imported key was declared.
- * @param prefix empty if the key was declared by its pattern
+ * Whether a text has the declared form of its imported key.
+ * @param prefix empty if the key was declared by pattern
  */
 export function isWrittenAs(text: string, prefix: string, pattern: string): boolean {
   if (prefix !== '') return text.startsWith(prefix);
   return pattern !== '' && (patternOf(pattern)?.matches(text) ?? false);
 }
 
-/** What the keys of an import look like. */
+/** The declared forms of an import's keys. */
 export interface DeclaredForms {
   readonly prefixes: readonly string[];
   readonly patterns: readonly KeyPattern[];

@@ -1,16 +1,16 @@
-/** Characters of a key that was issued elsewhere: fewer can be guessed, more are not looked up. */
+/** Length of an imported key in characters. Shorter keys are guessable, longer ones are refused. */
 export const KEY_LENGTH = { min: 16, max: 512 } as const;
 
-/** The exact form of keys, such as `hex32`, `base62-40` or `uuid`. */
+/** A named form of keys, such as `hex32`, `base62-40` or `uuid`. */
 export interface KeyPattern {
   readonly name: string;
-  /** Whether a text is written in this form. Never throws. */
+  /** Whether a text has this form. Never throws. */
   readonly matches: (text: string) => boolean;
   /** Whether a text of this form can end in these characters. */
   readonly mayEndIn: (end: string) => boolean;
 }
 
-/** How patterns are written, for messages. */
+/** The notation of patterns, for messages. */
 export const PATTERN_FORMS = 'hexN, base62-N, base64url-N (N characters) or uuid';
 
 const ALPHABETS: Readonly<Record<string, string>> = {
@@ -23,8 +23,8 @@ const HEX = /^[0-9A-Fa-f]*$/;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Reads the name of a pattern.
- * @returns `undefined` if there is no such pattern; `too-short` and `too-long` for keys outside of `KEY_LENGTH`
+ * Parses the name of a pattern.
+ * @returns `undefined` if it is unknown; `too-short` or `too-long` if its keys are outside of `KEY_LENGTH`
  */
 export function parsePattern(name: string): KeyPattern | 'too-short' | 'too-long' | undefined {
   if (name === 'uuid') {

@@ -11,7 +11,7 @@ import {
 
 import { createHmacSha256 } from './hmac.js';
 
-/** A keyed digest, with the id of the key that it was made under. */
+/** A keyed digest, with the id of its key. */
 export interface Digest {
   readonly digest: string;
   readonly keyId: string;
@@ -24,28 +24,28 @@ export interface Sealed {
 }
 
 /**
- * Everything that is derived from `SECRET_KEYS`. The first key makes, all recognise, so that keys
+ * Cryptographic operations with keys derived from `SECRET_KEYS`. The first key creates, all keys verify, so that keys
  * can be rotated while both are in use.
  */
 export interface Keyring {
-  /** The id of the key that makes. */
+  /** The id of the current key. */
   readonly currentId: string;
-  /** The ids of all keys, the one that makes first. */
+  /** The ids of all keys, the current one first. */
   readonly ids: readonly string[];
   /** The digest under which a new secret is stored: HMAC-SHA-256, 64 hex digits. */
   digest(secret: string): Digest;
-  /** The digests under which a presented secret may be stored, one a key. */
+  /** The digests under which a presented secret may be stored, one for each key. */
   digests(secret: string): readonly string[];
   /**
-   * Encrypts what must be read again.
-   * @param context what the ciphertext is bound to (additional data): moved elsewhere, it won't open
+   * Encrypts a value under the current key.
+   * @param context the additional data (AES-GCM) to which the ciphertext is bound
    */
   seal(plaintext: Buffer, context: string): Sealed;
-  /** @throws Error if the key is missing, or the ciphertext was altered or moved */
+  /** @throws Error if the key is missing, the ciphertext was altered, or the context differs */
   open(sealed: Sealed, context: string): Buffer;
-  /** Authenticates a value that leaves the server and comes back, such as a page's cursor. */
+  /** Makes a MAC for a value that clients return, such as a cursor. */
   sign(text: string): string;
-  /** Whether `mac` was made by `sign` for this text, under any of the keys; in constant time. */
+  /** Verifies a MAC made by `sign` under any of the keys, in constant time. */
   isSigned(text: string, mac: string): boolean;
 }
 
@@ -59,7 +59,7 @@ interface DerivedKeys {
   readonly sign: (text: string) => string;
 }
 
-/** @param secretKeys `SECRET_KEYS`: the first makes, all recognise; at least one */
+/** @param secretKeys `SECRET_KEYS`, at least one */
 export function createKeyring(secretKeys: readonly string[]): Keyring {
   const keys = secretKeys.map(derive);
   const byId = new Map(keys.map((key) => [key.id, key]));
@@ -100,7 +100,7 @@ export function createKeyring(secretKeys: readonly string[]): Keyring {
 }
 
 function derive(secretKey: string): DerivedKeys {
-  // One derived key a purpose, so that a value made for one purpose is worthless for another.
+  // A derived key for each purpose, so that a value made for one cannot be used for another.
   const subkey = (purpose: string) =>
     Buffer.from(hkdfSync('sha256', secretKey, '', `gatehouse ${purpose} v1`, 32));
   return {
@@ -112,7 +112,7 @@ function derive(secretKey: string): DerivedKeys {
 }
 
 function isSame(a: string, b: string): boolean {
-  // Hashing first makes the lengths equal, so that nothing can be learnt from them.
+  // Hashed first, so that the lengths are equal.
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

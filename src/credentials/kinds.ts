@@ -1,17 +1,17 @@
 import { KEY_SCOPES, PUBLIC_SCOPES, RESOURCE_SCOPES, type Scope } from '../scopes/catalog.js';
 
 /**
- * The kinds of credentials, as data. What differs between kinds is read from here; code does not
- * branch on a kind's name.
+ * The kinds of credentials, as data. Code reads the differences between kinds from here and does not branch on a
+ * kind's name.
  */
 
-/** On whose behalf a credential speaks; every route names the kinds of principal that it admits. */
+/** The kind of principal that a credential represents. Every route declares the kinds that it admits. */
 export type PrincipalKind = 'tenant' | 'user' | 'service' | 'agent' | 'publishable';
 
 export const ENVIRONMENTS = ['live', 'test'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
-/** The environments that one reaches: live reaches test, not the other way. */
+/** The environments that a credential of one reaches. Live reaches test, but test does not reach live. */
 export function reachableFrom(environment: Environment): readonly Environment[] {
   return environment === 'live' ? ENVIRONMENTS : [environment];
 }
@@ -20,8 +20,8 @@ export function reachableFrom(environment: Environment): readonly Environment[] 
 export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-header' | 'query';
 
 /**
- * How credentials are looked up, a query each. Personal tokens are stored like keys, but cut to the
- * role of whose they are; imported keys are recognised by a digest that was made elsewhere.
+ * Families of credentials, each with a lookup query. Personal tokens are stored like keys, but limited by the role of
+ * their account. Imported keys are found by a digest of their SHA-256.
  */
 export type Family = 'keys' | 'personal' | 'imported' | 'tokens';
 
@@ -31,29 +31,29 @@ export type BudgetKind =
 
 interface KindFacts {
   readonly family: Family;
-  /** What stands between the brand and the secret; a kind may tell its environments apart there. */
+  /** The part between brand and secret, which may depend on the environment. */
   readonly prefix: Readonly<Record<Environment, string>>;
   readonly principal: PrincipalKind;
-  /** Whose id it speaks under: the tenant's, its maker's account's, or its own, which rotating keeps. */
+  /** The principal's id: the tenant's, the creator's account's, or its own, which rotation keeps. */
   readonly speaksAs: 'tenant' | 'account' | 'itself';
-  /** The scopes that it can carry. */
+  /** The scopes that it can have. */
   readonly carries: readonly Scope[];
-  /** What the keys that it makes may carry, where that is not simply what it carries itself. */
+  /** The scopes that it can grant to other keys; its own scopes if absent. */
   readonly grantableScopes?: readonly Scope[];
-  /** It may be public, so it can be read again at any time. */
+  /** Whether it may be public and can be read again at any time. */
   readonly isReadable: boolean;
-  /** It can be tied to single things, and then reaches no others of their type. */
+  /** Whether it can be bound to single resources, and then reaches no others of their type. */
   readonly takesBindings: boolean;
-  /** How `/api/v1/me` calls it. */
+  /** Its `type` at `/api/v1/me`. */
   readonly type: string;
   readonly presentations: readonly Presentation[];
-  /** The budgets that its requests count on. */
+  /** The budgets on which its requests count. */
   readonly limits: readonly BudgetKind[];
 }
 
 const inEither = (prefix: string) => ({ live: prefix, test: prefix });
 
-/** `dpop` is for tokens that are bound to a proof key (RFC 9449); keys never are. */
+/** Without `dpop`, which is for tokens bound to a proof key (RFC 9449). */
 const IN_A_HEADER = ['bearer', 'token', 'x-api-key', 'brand-header'] as const;
 
 export const KINDS = {
@@ -146,12 +146,12 @@ export const KINDS = {
 
 export type Kind = keyof typeof KINDS;
 
-/** What is known of a kind. */
+/** The facts of a kind. */
 export function factsOf(kind: Kind): KindFacts {
   return KINDS[kind];
 }
 
-/** The kinds that do not live by a grant: keys of every kind, and personal tokens. */
+/** The kinds that do not belong to a grant: keys and personal tokens. */
 export type KeyKind = {
   [K in Kind]: (typeof KINDS)[K]['family'] extends 'tokens' ? never : K;
 }[Kind];
@@ -160,10 +160,10 @@ export const KEY_KINDS = (Object.keys(KINDS) as Kind[]).filter(
   (kind): kind is KeyKind => KINDS[kind].family !== 'tokens',
 );
 
-/** The kinds that a tenant manages; personal tokens are their account's own. */
+/** The kinds that a tenant manages. Personal tokens are managed by their account. */
 export const TENANT_KINDS = KEY_KINDS.filter((kind) => KINDS[kind].speaksAs !== 'account');
 
-/** The kind whose credentials carry this prefix, if any does. */
+/** The kind of credentials with a prefix. */
 export const KIND_BY_PREFIX: ReadonlyMap<string, Kind> = new Map(
   (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
     Object.values(KINDS[kind].prefix).map((prefix) => [prefix, kind] as const),

@@ -1,39 +1,38 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 
-/** Remembers in memory when and from where credentials were last used, until it is written. */
+/** Records the last use of credentials in memory until it is written. */
 export interface LastUse {
   note(credentialId: string, address: string): void;
-  /** Seconds since it was last noted; `undefined` if it never was, or that is forgotten. */
+  /** Seconds since the last recorded use; `undefined` if there is none. */
   secondsSince(credentialId: string): number | undefined;
   /** How many wait to be written. */
   pending(): number;
-  /** Writes what was noted since the last time. What cannot be written is kept. */
+  /** Writes the uses since the previous flush. After an error they are kept. */
   flush(): Promise<void>;
 }
 
 interface Use {
   readonly credentialId: string;
-  /** When, in tenths of a second since the process started. */
+  /** The time, in tenths of a second since the process started. */
   at: number;
   address: string;
   isPending: boolean;
 }
 
-/** The most credentials that are kept in memory, and that wait to be written. */
+/** The maximum of recorded credentials, and of pending writes. */
 const MAX_REMEMBERED = 200_000;
 
-/** Rows of one statement: neither the event loop nor the database should be held up for long. */
+/** Rows per statement. Small enough to block neither the event loop nor the database for long. */
 const BATCH = 2000;
 
-/** A small integer: V8 would allocate a larger number each time, which lives too long. */
+/** perf: a small integer, because V8 allocates larger numbers on the heap. */
 function tenths(): number {
   return Math.trunc(performance.now() / 100);
 }
 
 export function createLastUse(dataSource: DataSource): LastUse {
-  // Entries stay and are changed in place: an object for each request would live just long enough
-  // to burden the collector.
+  // perf: entries are changed in place. An object for each request would burden the garbage collector.
   const uses = new Map<string, Use>();
   let pending: Use[] = [];
 
@@ -47,7 +46,7 @@ export function createLastUse(dataSource: DataSource): LastUse {
     note(credentialId, address) {
       let use = uses.get(credentialId);
       if (use === undefined) {
-        // What is forgotten here may still wait to be written, and then come twice: see `write`.
+        // Deleted entries may still be pending and then occur twice: see `write`.
         if (uses.size >= MAX_REMEMBERED) uses.clear();
         use = { credentialId, at: 0, address, isPending: false };
         uses.set(credentialId, use);
@@ -82,13 +81,13 @@ export function createLastUse(dataSource: DataSource): LastUse {
 
 async function write(dataSource: DataSource, uses: readonly Use[]): Promise<void> {
   const now = tenths();
-  // One statement cannot change a row twice. The later of two was noted later.
+  // One statement cannot change a row twice. The last entry of a credential is its latest use.
   const batch = [...new Map(uses.map((use) => [use.credentialId, use])).values()];
   const lines = (values: readonly (string | number)[]) => values.join('\n');
   await dataSource.query(
-    // Told as an age, so that only the database's clock is ever stored. In the order of their ids,
-    // so that two replicas cannot wait for each other. As lines, which cost little to write and read;
-    // no address holds a line break, since it came in a header or from the socket.
+    // Sent as an age, so that stored times are the database's. Ordered by id, so that replicas do not deadlock.
+    // perf: lines are cheap to write and read. No address holds a line break, since it came in a header or from
+    // the socket.
     `INSERT INTO credential_uses AS known (credential_id, used_at, address)
      SELECT id, gatehouse_now() - make_interval(secs => age), address
      FROM unnest(string_to_array($1, E'\\n'), string_to_array($2, E'\\n')::float8[],

@@ -3,13 +3,13 @@ import type { Scope } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
 import type { Environment, Kind, PrincipalKind } from './kinds.js';
 
-/** One thing that an agent is tied to: its type, such as `contacts`, and its id. */
+/** A resource to which an agent is bound: its type, such as `contacts`, and its id. */
 export interface Binding {
   readonly type: string;
   readonly id: string;
 }
 
-/** Who a verified credential speaks for, and what it may do. */
+/** The principal of a verified credential, and its authority. */
 export interface Principal {
   readonly credentialId: string;
   readonly credentialName: string;
@@ -22,29 +22,29 @@ export interface Principal {
   readonly spaces: readonly string[] | null;
   /** The networks it may be used from; `null` for anywhere. */
   readonly allowedIps: readonly string[] | null;
-  /** What it is tied to; `null` for nothing in particular. */
+  /** The resources that it is bound to; `null` if it is unbound. */
   readonly bindings: readonly Binding[] | null;
   readonly principalKind: PrincipalKind;
-  /** The tenant's, account's or machine's own id. */
+  /** The id of the tenant, account or machine. */
   readonly principalId: string;
   /** Milliseconds since the epoch. */
   readonly issuedAt: number;
   /** Milliseconds since the epoch; `null` if it does not expire. */
   readonly expiresAt: number | null;
-  /** Requests a minute: `null` for as many as keys have by default, 0 for any number. */
+  /** Requests a minute: `null` is the default, 0 is unlimited. */
   readonly rateLimitPerMinute: number | null;
-  /** What an OAuth access token has beyond that; keys have none. */
+  /** Further facts of an OAuth access token; `undefined` for keys. */
   readonly token: TokenFacts | undefined;
 }
 
-/** How an access token came about, and for whom it is. */
+/** The origin and audience of an access token. */
 export interface TokenFacts {
   readonly clientId: string;
   readonly clientName: string;
   readonly grantId: string;
-  /** The user's role in the tenant, as it is now; the scopes are cut to it. */
+  /** The user's current role in the tenant, which limits the scopes. */
   readonly role: Role;
-  /** The resource that it is for (RFC 8707). */
+  /** The resource for which it was issued (RFC 8707). */
   readonly audience: string;
 }
 

@@ -8,32 +8,32 @@ import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import type { Presentations } from './presentation.js';
 
 /**
- * The visitors that a route of the console's API admits: signed-in accounts, or members of one tenant.
- * Never a credential; and routes that admit credentials never look at the session.
+ * The access rule of a route of the console's API: a signed-in user, or a signed-in member of a tenant. These routes
+ * admit no credentials, and routes that admit credentials ignore the session.
  */
 export type SessionAccess = { readonly session: 'account' | 'member' };
 
-/** Somebody who has signed in with a browser. */
+/** A user who has signed in with a browser. */
 export interface SignedIn {
   readonly accountId: string;
   readonly sessionId: string;
 }
 
-/** Somebody who has signed in, in one of their tenants. */
+/** A signed-in user as a member of a tenant. */
 export interface Member extends SignedIn {
   readonly tenantId: string;
-  /** Their role as it is now. */
+  /** The current role. */
   readonly role: Role;
 }
 
-/** What a handler behind the session guard may rely on. */
+/** The state of a request behind the session guard. */
 export interface SessionState extends RequestState {
   signedIn: SignedIn;
   /** On routes that admit members. */
   member: Member;
 }
 
-/** A tenant that somebody belongs to. */
+/** A tenant of which an account is a member. */
 export interface TenantMembership {
   readonly tenantId: string;
   readonly tenantSlug: string;
@@ -46,18 +46,18 @@ interface Dependencies {
   readonly sessions: { find(ctx: Context): Promise<SignedIn | undefined> };
   readonly csrf: { checkCall(ctx: Context): void };
   readonly membershipsOf: (accountId: string) => Promise<readonly TenantMembership[]>;
-  /** By which a request names its tenant, `X-<Brand>-Tenant`. */
+  /** The header that names the tenant of a request, `X-<Brand>-Tenant`. */
   readonly tenantHeader: string;
-  /** What becomes of a credential that is presented: the guard of a route that admits none. */
+  /** Refuses a presented credential: the guard of a route that admits none. */
   readonly refuse: Middleware;
   readonly resourceMetadataUrl: string;
 }
 
 /**
- * Makes the guard of routes for a browser in which somebody has signed in. A cookie is sent by any page that
- * makes the browser send a request, so it takes the proof that a page of ours did.
+ * Makes the guard of routes for a browser session. Any site can make a browser send the cookie, so a CSRF token is
+ * required too.
  *
- * Like the other guard it admits nobody where nothing is declared.
+ * A route without an access rule admits nobody.
  */
 export function createSessionGuard(
   dependencies: Dependencies,
@@ -97,11 +97,11 @@ export function createSessionGuard(
 }
 
 /**
- * The tenant that is meant: the one that is named, or the only one there is.
+ * Chooses the named tenant, or the only one.
  *
  * @param named its id or slug; empty if none is named
- * @param how what to do where it has to be named
- * @throws Problem `forbidden` if they don't belong to it, or to none at all; `tenant_suspended`;
+ * @param how instructions for naming one, for the problem's detail
+ * @throws Problem `forbidden` if the account is not a member of it or of any tenant; `tenant_suspended`;
  *   `bad_request` if there are several and none is named
  */
 export function chooseTenant<Of extends TenantMembership>(

@@ -8,27 +8,27 @@ import { inBatches } from '../db/batches.js';
 import { repeatOnConflict } from '../db/repeat.js';
 import { MAX_SESSIONS, SESSION_LIFETIMES } from '../credentials/session-lifetimes.js';
 
-/** A session as it is to be stored. */
+/** A session to be stored. */
 export interface NewSession {
-  /** Its name towards the user and other records; stays when the secret changes. */
+  /** The public id, which is kept when the secret changes. */
   readonly id: string;
-  /** What the cookie holds. Only its digest is stored. */
+  /** The value of the cookie. Only its digest is stored. */
   readonly secret: string;
-  /** Who signed in, `null` before anybody has. */
+  /** The signed-in account; `null` before sign-in. */
   readonly accountId: string | null;
-  /** What the protocol keeps with it, without the secret. */
+  /** Data of the protocol library, without the secret. */
   readonly payload: object;
   readonly address: string | null;
   readonly userAgent: string | null;
-  /** The request that it is stored for; it is named in the audit log. */
+  /** The request for which it is stored, for the audit log. */
   readonly requestId?: string | null;
-  /** Until its end if no further request comes; cut to what is left of its absolute lifetime. */
+  /** The lifetime without further requests, limited by the rest of the absolute lifetime. */
   readonly ttlSeconds: number;
-  /** Its place in the order of issues if it continues under a new secret; absent if it begins. */
+  /** The position in the order of issues of a session that continues under a new secret; absent for a new one. */
   readonly issueSeq?: string | undefined;
 }
 
-/** A session that is still good. */
+/** A valid session. */
 export interface StoredSession {
   readonly id: string;
   readonly accountId: string | null;
@@ -37,7 +37,7 @@ export interface StoredSession {
   readonly remainingSeconds: number;
 }
 
-/** A session as it is shown to whom it belongs. */
+/** A session as shown to its account. */
 export interface ListedSession {
   readonly id: string;
   readonly address: string | null;
@@ -48,51 +48,51 @@ export interface ListedSession {
 }
 
 /**
- * Browsers that signed in. A session belongs to its account in the order of issues and revocations
- * from the moment of signing in: revoking the account (`usr_…`) ends it like any token.
+ * Stores browser sessions. From sign-in on, a session has a position in the order of issues and revocations.
+ * Revoking the account (`usr_…`) ends it like any token.
  */
 export interface SessionStore {
   /**
-   * Stores a session, or what has become of it. Its place in the order of issues is drawn when it is
-   * bound to an account, and kept as long as it lasts. Binding it leaves an audit entry, and ends the oldest
-   * session of an account that has more than `MAX_SESSIONS`.
+   * Creates or updates a session. Its position in the order of issues is drawn when it is bound to an account, and
+   * kept while it continues. Binding it writes an audit entry, and ends the oldest session of an account that has more
+   * than `MAX_SESSIONS`.
    *
-   * @returns false if it was ended meanwhile: a request that still had it must not revive it. A new
-   *   secret, as after signing in again, is a new beginning
-   * @throws Error if the payload holds the secret
+   * @returns false if it was ended meanwhile, since a concurrent request must not restore it. With a new secret, as
+   *   after a repeated sign-in, it starts again
+   * @throws Error if the payload contains the secret
    */
   save(session: NewSession): Promise<boolean>;
   findBySecret(secret: string): Promise<StoredSession | undefined>;
   findById(id: string): Promise<StoredSession | undefined>;
   /**
-   * Notes that a session is in use, at most once in `renewAfterSeconds`, which prolongs it.
-   * @returns the seconds that are left of it; `undefined` if nothing was written
+   * Records the use of a session, which extends it, at most once in `renewAfterSeconds`.
+   * @returns its remaining seconds; `undefined` if nothing was written
    */
   renew(secret: string): Promise<number | undefined>;
-  /** Ends a session without an audit entry: one that was never handed out. */
+  /** Ends a session that was never handed out, without an audit entry. */
   destroyBySecret(secret: string): Promise<void>;
-  /** Ends a session. If an account had signed in to it, that leaves an audit entry. */
+  /** Ends a session. Writes an audit entry if an account was signed in. */
   signOut(secret: string, request: Pick<Actor, 'address' | 'requestId'>): Promise<void>;
-  /** Those that are still good, the latest first. */
+  /** Lists the valid sessions, the latest first. */
   listOfAccount(accountId: string): Promise<readonly ListedSession[]>;
-  /** @returns how many were ended */
+  /** @returns the number of ended sessions */
   endAllOf(accountId: string, exceptId?: string): Promise<number>;
 }
 
-/** Ended sessions are remembered while a request that still had one may want to store it. */
-const REMEMBERED_HOURS = 1;
+/** Ended sessions are kept while a concurrent request may try to store one. */
+const RETENTION_HOURS = 1;
 
 const IS_ENDED = `c.expires_at <= gatehouse_now()`;
 const IS_GOOD = `NOT ${IS_ENDED} AND NOT ${IS_REVOKED}`;
 const END = `UPDATE sessions c SET expires_at = gatehouse_now(), payload = '{}'`;
 
-/** When a session ends unless a request comes, `seconds` from now at most. */
+/** The SQL for the end of a session: `seconds` from now, limited by the absolute lifetime. */
 const endIn = (seconds: string) => `least(gatehouse_now() + make_interval(secs => ${seconds}),
   c.created_at + make_interval(secs => ${SESSION_LIFETIMES.absoluteSeconds}))`;
 
 const REMAINING = 'ceil(extract(epoch FROM c.expires_at - gatehouse_now()))::int';
 
-/** @param manager a transaction's or not: what has to happen together does */
+/** @param manager may belong to a transaction; operations that need one start it */
 export function createSessionStore(manager: EntityManager, keyring: Keyring): SessionStore {
   const find = async (condition: string, value: unknown) => {
     const [found] = await manager.query<StoredSession[]>(
@@ -181,13 +181,13 @@ export function deleteExpiredSessions(
         `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions
            WHERE expires_at <= gatehouse_now() - make_interval(hours => $1)
            ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-        [REMEMBERED_HOURS, limit],
+        [RETENTION_HOURS, limit],
       ),
     signal,
   );
 }
 
-/** What changes from request to request: `$1` to `$6`, and the secret's digests as `$7`. */
+/** The changing values of a session: `$1` to `$6`, and the secret's digests as `$7`. */
 function valuesOf(keyring: Keyring, session: NewSession): readonly unknown[] {
   const { digest, keyId } = keyring.digest(session.secret);
   return [
@@ -196,7 +196,7 @@ function valuesOf(keyring: Keyring, session: NewSession): readonly unknown[] {
   ];
 }
 
-/** The same session of the same account continues, under the current secret key. */
+/** Updates a session that continues with the same account, under the current secret key. */
 async function update(
   manager: EntityManager,
   keyring: Keyring,
@@ -216,7 +216,7 @@ async function update(
   return updated > 0;
 }
 
-/** A session begins, or somebody signs in to it. */
+/** Creates a session, or binds it to an account. */
 async function bind(
   manager: EntityManager,
   keyring: Keyring,
@@ -225,7 +225,7 @@ async function bind(
   const { accountId } = session;
   const subjects = accountId === null ? [] : [accountId];
   const issueSeq = await createRevocationStore(manager).drawIssueOrder(subjects);
-  // Sign-ins of one account take turns, before they lock rows of each other.
+  // Serialises sign-ins of one account before they lock each other's rows.
   if (accountId !== null) await takeTurn(manager, accountId);
   const bound = await count(
     manager,
@@ -266,7 +266,7 @@ async function endOldest(manager: EntityManager, accountId: string): Promise<voi
   );
 }
 
-/** How many rows a statement changed. */
+/** Runs a statement and returns the number of changed rows. */
 async function count(
   manager: EntityManager,
   statement: string,

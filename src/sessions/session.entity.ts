@@ -9,14 +9,14 @@ import {
   Unique,
 } from 'typeorm';
 
-/** A browser that signed in. What its cookie holds is stored as a digest only. */
+/** A browser session. The secret in its cookie is stored as a digest only. */
 @Entity('sessions')
 @Unique('sessions_digest_key', ['digest'])
 @Index('sessions_of_account', ['accountId', 'createdAt'])
 @Index('sessions_by_end', ['expiresAt'])
 @Index('sessions_digest_keys', ['digestKeyId'])
 export class Session {
-  /** Its name towards the user and other records; worth nothing as a credential. */
+  /** The public id of the session. It is not a secret. */
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'sessions_pkey' })
   id!: string;
 
@@ -33,11 +33,11 @@ export class Session {
   @JoinColumn({ name: 'account_id', foreignKeyConstraintName: 'sessions_account_fkey' })
   account?: unknown;
 
-  /** What the protocol keeps with it. */
+  /** Data of the protocol library. */
   @Column('jsonb')
   payload!: object;
 
-  /** Everything whose revocation ends it. */
+  /** The subjects whose revocation ends it. */
   @Column({ type: 'text', array: true, collation: 'C' })
   subjects!: string[];
 

@@ -5,7 +5,7 @@ import type { Keyring, Sealed } from '../credentials/keyring.js';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../credentials/signing-algorithms.js';
 import { SigningKey } from './signing-key.entity.js';
 
-/** What a key does: `pending` is published and will sign, `active` signs, `retired` only verifies. */
+/** `pending` keys are published and will sign, `active` ones sign, `retired` ones only verify. */
 export type SigningKeyState = 'pending' | 'active' | 'retired';
 
 /** Both halves of a new key. */
@@ -22,48 +22,48 @@ export interface PublishedKey {
   readonly sealed: Sealed;
   readonly createdAt: Date;
   readonly signsFrom: Date;
-  /** No longer published from here on; `null` while it signs or is going to. */
+  /** The time at which it is unpublished; `null` while it signs or will sign. */
   readonly endsAt: Date | null;
 }
 
-/** What became of a rotation. `pending`: the last one has not taken effect, the key is that one's. */
+/** The result of a rotation. `pending`: nothing was done, because the key of the previous one does not sign yet. */
 export type Rotation =
   | { readonly outcome: 'rotated'; readonly key: PublishedKey }
   | { readonly outcome: 'pending'; readonly key: PublishedKey };
 
 export interface SigningKeyStore {
-  /** All published keys of all algorithms, the one that signs last (or will) first. */
+  /** All published keys of all algorithms, in descending order of the time from which they sign. */
   list(): Promise<readonly PublishedKey[]>;
   /**
-   * Makes a key that is published at once and signs after `PUBLISH_SECONDS`, when every cache of
-   * the JWKS knows it. The key that signs until then stays published until its last token has expired.
+   * Creates a key that is published at once and signs after `PUBLISH_SECONDS`, when every cache of the JWKS has it.
+   * The previous key stays published until its last token has expired.
    */
   rotate(algorithm: SigningAlgorithm): Promise<Rotation>;
   /**
-   * Makes a key for each algorithm that has none, which signs at once. Replicas may do it at once: one
-   * of them makes the key. The lock is taken after the keys are generated, so that none waits for that.
+   * Creates a key for each algorithm without one, which signs at once. Safe to run on several replicas at once: one of
+   * them creates the key. The lock is taken after the keys are generated, so that other replicas do not wait for that.
    */
   ensure(): Promise<void>;
-  /** Moves a private key under the current secret key, unless somebody else did meanwhile. */
+  /** Encrypts a private key under the current secret key, unless another replica has done so. */
   reseal(key: PublishedKey): Promise<void>;
 }
 
 /**
- * How long a new key is published before it signs. Must be longer than anybody may cache the JWKS
- * (its `max-age`) and replicas take to follow (seconds) together.
+ * The time for which a new key is published before it signs. Longer than the `max-age` of the JWKS plus the refresh
+ * interval of replicas.
  */
 const PUBLISH_SECONDS = 3600;
-/** How long an id_token lives. */
+/** The lifetime of an id_token. */
 const TOKEN_SECONDS = 3600;
-/** For replicas that still sign with the old key, and for clocks of relying parties. */
+/** A margin for replicas that still sign with the old key, and for clocks of relying parties. */
 const MARGIN_SECONDS = 300;
 
-/** Any number that nothing else locks. */
+/** The key of an advisory lock, used for nothing else. */
 const SIGNING_KEYS_LOCK = 7_305_804_387;
 
 /**
- * @param manager for `rotate` and `ensure` a transaction's: they take a lock that lasts as long
- * @param generate makes a key; replaced by tests, which share one
+ * @param manager must belong to a transaction for `rotate` and `ensure`, until whose end they hold a lock
+ * @param generate generates a key; tests replace it
  */
 export function createSigningKeyStore(
   manager: EntityManager,
@@ -91,7 +91,7 @@ export function createSigningKeyStore(
     return made;
   }
 
-  /** The algorithms that nothing can be signed with. */
+  /** The algorithms without an active key. */
   const missing = async () => {
     const keys = await list(manager);
     return SIGNING_ALGORITHMS.filter((algorithm) => activeOf(keys, algorithm) === undefined);
@@ -142,15 +142,15 @@ function activeOf(keys: readonly PublishedKey[], algorithm: SigningAlgorithm) {
 
 const SIGNS_AFTER = 'gatehouse_now() + make_interval(secs => $6)';
 /**
- * A replica of the release before knows one algorithm and signs with the latest key, whatever that is. A
- * key for another algorithm must not be it.
+ * Replicas of the first release know one algorithm and sign with the latest key. A key of another algorithm must not
+ * be the latest.
  */
 const SIGNS_BEFORE_OTHERS = `least(gatehouse_now(),
   (SELECT min(signs_from) FROM signing_keys) - make_interval(secs => $6))`;
 
 /**
- * The private JWK.
- * @throws Error if its secret key is missing, or the ciphertext was altered or moved
+ * Decrypts the private JWK.
+ * @throws Error if its secret key is missing, or the ciphertext was altered or belongs to another key
  */
 export function openKey(keyring: Keyring, { id, sealed }: PublishedKey): JWK {
   return JSON.parse(keyring.open(sealed, contextOf(id)).toString()) as JWK;
@@ -190,12 +190,12 @@ async function list(manager: EntityManager): Promise<readonly PublishedKey[]> {
   }));
 }
 
-/** Serialises replicas: of those that start at once, one makes the first keys. */
+/** Serialises replicas, so that one of several that start at once creates the first keys. */
 async function lock(manager: EntityManager): Promise<void> {
   await manager.query(`SELECT pg_advisory_xact_lock($1)`, [SIGNING_KEYS_LOCK]);
 }
 
-/** Runs on libuv's pool: an RSA key of 2048 bits takes about 80 ms of it, and nothing of the event loop. */
+/** Generates a key on libuv's thread pool. An RSA key of 2048 bits takes about 80 ms, without blocking the event loop. */
 export async function generateSigningKey(algorithm: SigningAlgorithm): Promise<SigningKeyPair> {
   const pair = await generateKeyPair(algorithm, { extractable: true, modulusLength: 2048 });
   return {
@@ -204,7 +204,7 @@ export async function generateSigningKey(algorithm: SigningAlgorithm): Promise<S
   };
 }
 
-/** What the ciphertext is bound to: one key's private half cannot be passed off as another's. */
+/** The additional data (AES-GCM) that binds the ciphertext to its key. */
 function contextOf(id: string): string {
   return `signing key ${id}`;
 }

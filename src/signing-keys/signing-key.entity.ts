@@ -23,11 +23,11 @@ export class SigningKey {
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;
 
-  /** Published before; from here on it signs, until a later key does. */
+  /** The time from which it signs, until a later key does. It is published before. */
   @Column({ type: 'timestamptz', name: 'signs_from' })
   signsFrom!: Date;
 
-  /** No longer published from here on; `null` while it signs or is going to. */
+  /** The time at which it is unpublished; `null` while it signs or will sign. */
   @Column({ type: 'timestamptz', name: 'ends_at', nullable: true })
   endsAt!: Date | null;
 }

@@ -5,32 +5,31 @@ import type { Keyring } from '../credentials/keyring.js';
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../credentials/signing-algorithms.js';
 import { createSigningKeyStore, openKey, type PublishedKey } from './signing-key-store.js';
 
-/** The signing keys as they were at one moment. Never changes; the next one is another object. */
+/** An immutable snapshot of the signing keys. */
 export interface SigningKeySnapshot {
-  /** Another whenever anything is: which keys there are, or which of them signs. */
+  /** Identifies the set of keys and their states. */
   readonly id: string;
-  /** What is published (RFC 7517 §5): those that will sign, do sign, and have signed. */
+  /** The published JWKS (RFC 7517 §5): pending, active and retired keys. */
   readonly jwks: { readonly keys: readonly JWK[] };
-  /** Private keys: of each algorithm the one that signs first, then those that signed before. */
+  /** The private keys; of each algorithm the active one first, then the retired ones. */
   readonly signing: readonly JWK[];
 }
 
-/** The signing keys that a running server works with. */
+/** The signing keys of a running server. */
 export interface SigningKeys {
   /**
-   * Reads them again, and moves private keys that are stored under a retiring secret key to the
-   * current one. To be called every few seconds: that is how replicas follow a rotation, and how a
-   * new key takes over when its time has come, by the database's clock. Makes a key for an algorithm
-   * that has none: a replica of an older release that rotates ends those that it does not know.
+   * Reads the keys, and encrypts private keys under the current secret key. To be called every few seconds, so that
+   * replicas notice rotations and pending keys become active, by the database's clock. Creates a key for an algorithm
+   * without one, because a rotation by an older release ends the keys of algorithms that it does not know.
    *
    * @returns whether anything changed
-   * @throws whatever the database reports, or Error if a key cannot be opened; `current` stays as it is
+   * @throws the database's error, or Error if a key cannot be decrypted; `current` is unchanged then
    */
   refresh(): Promise<boolean>;
   /** @throws Error before the first refresh */
   current(): SigningKeySnapshot;
   /**
-   * The key that signs with an algorithm: the same object as long as the snapshot is.
+   * The active key of an algorithm. The object is the same for the life of a snapshot.
    * @throws Error if there is none, and before the first refresh
    */
   signer(algorithm: SigningAlgorithm): { readonly key: JWK; readonly kid: string };
@@ -67,10 +66,10 @@ export function createSigningKeys({
       }
       const next = takeSnapshot(keyring, keys);
       for (const key of keys) {
-        // While SECRET_KEYS differ between replicas each moves them to its own: harmless, and soon over.
+        // While SECRET_KEYS differ between replicas, each moves the keys to its own, which is harmless.
         if (key.sealed.keyId !== keyring.currentId) await store.reseal(key);
       }
-      // A later refresh may have been answered earlier.
+      // A later refresh may have completed before this one.
       if (turn < applied) return false;
       applied = turn;
       if (next.id === snapshot?.id) return false;
@@ -87,7 +86,7 @@ export function createSigningKeys({
   };
 }
 
-/** Whether something can be signed with each algorithm. */
+/** Whether each algorithm has an active key. */
 function isComplete(keys: readonly PublishedKey[]): boolean {
   return SIGNING_ALGORITHMS.every((name) =>
     keys.some(({ algorithm, state }) => algorithm === name && state === 'active'),

@@ -3,7 +3,7 @@ import type { Access, GuardedState } from '../credentials/guard.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 
-/** `/usage`: the used and remaining budgets of the presented credential. */
+/** `/usage`: the usage of the budgets on which the presented credential counts. */
 export function createUsageRoutes({
   budgets,
   now,
