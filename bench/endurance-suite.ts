@@ -100,10 +100,11 @@ function print(samples: readonly Sample[], counts: Counts, minutes: number): voi
   console.log(
     `  memory in MB, every 10 s: ${samples.map(({ memory }) => memory.toFixed(0)).join(' ')}`,
   );
-  const half = samples.slice(Math.floor(samples.length / 2));
+  // The first third warms up.
+  const third = Math.ceil(samples.length / 3);
   const most = (of: readonly Sample[]) => Math.max(...of.map(({ memory }) => memory));
-  const growth = most(half) / most(samples.slice(0, samples.length - half.length));
-  console.log(`  second half against first half: ${growth.toFixed(2)}`);
+  const growth = most(samples.slice(-third)) / most(samples.slice(third, -third));
+  console.log(`  last third against the one before: ${growth.toFixed(2)}`);
   console.log(
     '  tables that grew:'.padEnd(40),
     'MB before',
