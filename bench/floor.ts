@@ -9,8 +9,15 @@ router.get('/api/v1/me', (ctx) => {
   ctx.body = { data: { ok: true } };
 });
 const contacts = Array.from({ length: 25 }, (_, id) => ({
-  ...{ id, firstName: 'Ada', lastName: 'Lovelace', companyName: null, email: 'ada@example.com' },
-  ...{ phone: null, type: 'customer', createdAt: new Date(), updatedAt: new Date() },
+  id,
+  firstName: 'Ada',
+  lastName: 'Lovelace',
+  companyName: null,
+  email: 'ada@example.com',
+  phone: null,
+  type: 'customer',
+  createdAt: new Date(),
+  updatedAt: new Date(),
 }));
 router.get('/api/v1/contacts', (ctx) => {
   ctx.body = { data: contacts };

@@ -36,8 +36,13 @@ async function measureWith(bench: Bench, count: number, withSingle: boolean): Pr
     { ...common, name: FLOOR, script: SERVERS.floor },
     { ...common, name: 'Gatehouse', script: SERVERS.gatehouse },
     {
-      ...{ ...common, name: 'Gatehouse, counting', script: SERVERS.gatehouse },
-      env: { ...common.env, ...NEVER_REACHED },
+      ...common,
+      name: 'Gatehouse, counting',
+      script: SERVERS.gatehouse,
+      env: {
+        ...common.env,
+        ...NEVER_REACHED,
+      },
     },
     ...(withSingle
       ? [{ ...common, name: 'one query a request', script: SERVERS.singleQuery }]

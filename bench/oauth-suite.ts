@@ -30,15 +30,24 @@ const ENDPOINTS: readonly Endpoint[] = [
   { ...ONCE, title: 'refresh', template: fixture.REFRESH, kind: 'refresh', target: 0.5 },
   {
     ...ONCE,
-    ...{ title: 'refresh with an id_token', template: fixture.REFRESH, kind: 'refresh-openid' },
+    title: 'refresh with an id_token',
+    template: fixture.REFRESH,
+    kind: 'refresh-openid',
   },
   {
-    ...{ title: 'introspect', template: fixture.INTROSPECT, kind: 'access', target: 2 },
-    ...{ isOneShot: false, expected: '"active":true' },
+    title: 'introspect',
+    template: fixture.INTROSPECT,
+    kind: 'access',
+    target: 2,
+    isOneShot: false,
+    expected: '"active":true',
   },
   {
-    ...{ title: 'userinfo', template: fixture.USERINFO, kind: 'access-openid' },
-    ...{ isOneShot: false, expected: '"email":' },
+    title: 'userinfo',
+    template: fixture.USERINFO,
+    kind: 'access-openid',
+    isOneShot: false,
+    expected: '"email":',
   },
 ];
 
@@ -80,8 +89,11 @@ export async function measureOauth(bench: Bench, only: string): Promise<void> {
 /** `/me` takes tokens and keys alike, at the same price. */
 async function measureMe(oauth: Oauth): Promise<void> {
   const asked: Endpoint = {
-    ...{ title: 'me', template: fixture.ME, kind: 'access-openid' },
-    ...{ isOneShot: false, expected: '{"data":{' },
+    title: 'me',
+    template: fixture.ME,
+    kind: 'access-openid',
+    isOneShot: false,
+    expected: '{"data":{',
   };
   const withToken = { ...gatehouse(oauth, asked), name: 'with a token' };
   const keys = path.join(oauth.folder, 'keys.txt');

@@ -47,8 +47,11 @@ export async function startServer(
   const output = openSync(SERVER_LOG, 'w');
   const child = spawn(program, args, {
     env: {
-      ...{ ...process.env, NODE_ENV: 'development', ...NO_LIMITS },
-      ...{ ...env, PORT: String(port) },
+      ...process.env,
+      NODE_ENV: 'development',
+      ...NO_LIMITS,
+      ...env,
+      PORT: String(port),
     },
     stdio: ['ignore', 'ignore', output],
   });

@@ -87,12 +87,20 @@ export async function seedTokens(
       }));
       const grants = rows.map(({ grantId }) => grantId);
       await client.query(INSERT_GRANTS, [
-        ...[grants, rows.map(({ accountId }) => accountId)],
-        ...[tenantId, clientId, scope.split(' '), [fixture.RESOURCE], fixture.REDIRECT],
+        grants,
+        rows.map(({ accountId }) => accountId),
+        tenantId,
+        clientId,
+        scope.split(' '),
+        [fixture.RESOURCE],
+        fixture.REDIRECT,
       ]);
       await client.query(insert, [
-        ...[grants, rows.map(({ digest }) => digest), keyring.currentId],
-        ...[rows.map(({ id }) => id), JSON.stringify(payloadOf(kind))],
+        grants,
+        rows.map(({ digest }) => digest),
+        keyring.currentId,
+        rows.map(({ id }) => id),
+        JSON.stringify(payloadOf(kind)),
       ]);
     }
     // All of it, as a database's own daemon does soon: the planner should know its tables.
@@ -145,14 +153,21 @@ function payloadOf(kind: fixture.TokenKind): object {
   const { scope } = fixture.TOKENS[kind];
   const now = Math.floor(Date.now() / 1000);
   const common = {
-    ...{ amr: ['pwd'], iat: now, exp: now + 3600, authTime: now, scope },
+    amr: ['pwd'],
+    iat: now,
+    exp: now + 3600,
+    authTime: now,
+    scope,
     resource: fixture.RESOURCE,
     sessionUid: 'epo8DDBz5wvfmjygKOWByi_7RdVQr_ynUfbqYSGFNVm',
   };
   if (kind !== 'code') {
     return {
       ...common,
-      ...{ kind: 'RefreshToken', gty: 'authorization_code', iiat: now, rotations: 0 },
+      kind: 'RefreshToken',
+      gty: 'authorization_code',
+      iiat: now,
+      rotations: 0,
     };
   }
   return {

@@ -28,20 +28,23 @@ const PRODUCTS = [
     sku: 'CON-4000',
     description: 'Delivered within 20 miles of the plant, 5 cubic yards at least.',
     unit: 'cubic yard',
-    ...{ priceCents: 16_850, currency: 'USD' },
+    priceCents: 16850,
+    currency: 'USD',
   },
   {
     name: 'Framing lumber 2 × 4 in, 8 ft',
     sku: 'LUM-2X4-8',
     description: 'Spruce, kiln-dried, stud grade.',
     unit: 'each',
-    ...{ priceCents: 425, currency: 'USD' },
+    priceCents: 425,
+    currency: 'USD',
   },
   {
     name: 'Gypsum board ½ in, 4 × 8 ft',
     sku: 'GYP-12-4X8',
     unit: 'sheet',
-    ...{ priceCents: 1_580, currency: 'USD' },
+    priceCents: 1580,
+    currency: 'USD',
   },
 ];
 
@@ -73,7 +76,9 @@ export async function createDemo(
 
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
     const keys = createKeyService({
-      ...{ manager, keyring, format },
+      manager,
+      keyring,
+      format,
       defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
     });
     const minted = await keys.create(

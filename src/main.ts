@@ -127,14 +127,26 @@ async function serve(
   const isStopping = () => stopped.aborted;
   const lookup = createBatchedLookup({ pool, queries: LOOKUP_QUERIES, register });
   const app = createApp({
-    ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
+    config,
+    dataSource,
+    lookup,
+    keyring,
+    signingKeys,
+    log,
+    register,
+    isStopping,
   });
   const server = createBoundedServer(app.koa.callback(), {
     maxConnections: config.MAX_CONNECTIONS,
     isStopping,
   });
   const endBackground = startBackground({
-    ...{ app, config, dataSource, keyring, signingKeys, log },
+    app,
+    config,
+    dataSource,
+    keyring,
+    signingKeys,
+    log,
     signal: stopped,
   });
   try {

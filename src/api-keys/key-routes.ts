@@ -87,8 +87,12 @@ export function createManagedRoutes<Guard, State extends RequestState>(
         const { tenantId, accountId } = by;
         const wanted = credentialFilterOf(given, { by, environments, spaces });
         const list = [
-          ...['credentials', tenantId, accountId ?? ''],
-          ...[...wanted.kinds, ...wanted.environments, ...(spaces ?? [])],
+          'credentials',
+          tenantId,
+          accountId ?? '',
+          ...wanted.kinds,
+          ...wanted.environments,
+          ...(spaces ?? []),
           ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
         ];
         const former = [

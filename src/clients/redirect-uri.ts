@@ -38,56 +38,17 @@ export function createHostRule(allowed: readonly string[]): IsHostAllowed {
 /**
  * Schemes that execute, show or fetch something, or that start an app which obeys the URI without asking.
  */
-const REFUSED_SCHEMES: ReadonlySet<string> = new Set([
-  ...['javascript', 'vbscript', 'livescript', 'jscript', 'mocha', 'data', 'blob', 'about'],
-  ...[
-    'file',
-    'filesystem',
-    'content',
-    'resource',
-    'res',
-    'jar',
-    'zip',
-    'mk',
-    'mhtml',
-    'cid',
-    'mid',
-  ],
-  ...['view-source', 'feed', 'wyciwyg', 'livemark', 'hcp', 'help', 'shell', 'search', 'search-ms'],
-  ...['browser', 'chrome', 'edge', 'opera', 'brave', 'vivaldi', 'safari', 'devtools', 'firefox'],
-  ...['ws', 'wss', 'ftp', 'ftps', 'sftp', 'tftp', 'gopher', 'ldap', 'ldaps', 'smb', 'cifs', 'nfs'],
-  ...['afp', 'dav', 'davs', 'webdav', 'webdavs', 'ssh', 'telnet', 'rlogin', 'tn3270', 'rdp', 'vnc'],
-  ...['dict', 'finger', 'whois', 'git', 'svn', 'rsync', 'imap', 'imaps', 'pop', 'pop3', 'smtp'],
-  ...['intent', 'android-app', 'market', 'prefs', 'app-prefs', 'app-settings', 'package', 'apt'],
-  ...[
-    'itms',
-    'itms-apps',
-    'itms-appss',
-    'itms-services',
-    'itmss',
-    'shortcuts',
-    'workflow',
-    'steam',
-  ],
-  ...['mailto', 'tel', 'sms', 'smsto', 'mms', 'mmsto', 'callto', 'facetime', 'facetime-audio'],
-  ...[
-    'sip',
-    'sips',
-    'xmpp',
-    'irc',
-    'ircs',
-    'news',
-    'nntp',
-    'snews',
-    'geo',
-    'maps',
-    'webcal',
-    'pkcs11',
-  ],
-  ...['rtsp', 'rtmp', 'magnet', 'ed2k', 'bitcoin', 'ethereum', 'lightning', 'wallet', 'payto'],
-  ...['urn', 'tag', 'doi', 'info', 'ipfs', 'ipns', 'ni', 'nih', 'did', 'openid', 'openid4vp'],
-  ...['acrobat', 'applescript', 'x-apple', 'x-man-page', 'x-help-action', 'message', 'vnd'],
-]);
+const REFUSED_SCHEMES: ReadonlySet<string> = new Set(
+  `javascript vbscript livescript jscript mocha data blob about file filesystem content resource res jar zip mk
+   mhtml cid mid view-source feed wyciwyg livemark hcp help shell search search-ms browser chrome edge opera
+   brave vivaldi safari devtools firefox ws wss ftp ftps sftp tftp gopher ldap ldaps smb cifs nfs afp dav davs
+   webdav webdavs ssh telnet rlogin tn3270 rdp vnc dict finger whois git svn rsync imap imaps pop pop3 smtp
+   intent android-app market prefs app-prefs app-settings package apt itms itms-apps itms-appss itms-services
+   itmss shortcuts workflow steam mailto tel sms smsto mms mmsto callto facetime facetime-audio sip sips xmpp
+   irc ircs news nntp snews geo maps webcal pkcs11 rtsp rtmp magnet ed2k bitcoin ethereum lightning wallet payto
+   urn tag doi info ipfs ipns ni nih did openid openid4vp acrobat applescript x-apple x-man-page x-help-action
+   message vnd`.split(/\s+/),
+);
 
 /** Families of schemes: `ms-word:`, `chrome-extension:`, `web+…` (any site can claim it), `http+unix:`. */
 const REFUSED_FAMILY =

@@ -57,7 +57,9 @@ export function readTokenForm(
     form: { name: typed, access, expires, spaces: choices(spaces, ticked), errors },
     fields: isGood
       ? {
-          ...{ name, access, expiresInDays: lifetime.days },
+          name,
+          access,
+          expiresInDays: lifetime.days,
           spaces: ticked.length === 0 ? null : [...new Set(ticked)],
         }
       : undefined,

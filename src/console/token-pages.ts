@@ -85,7 +85,9 @@ export function createTokenPages(dependencies: TokenPagesDependencies): TokenRou
     const action = addressIn(membership, REVOKE.replace(':id', token.id));
     const page = {
       title: `Revoke ${token.name}?`,
-      ...{ action, csrf: csrf.token(ctx), back: addressIn(membership, LIST) },
+      action,
+      csrf: csrf.token(ctx),
+      back: addressIn(membership, LIST),
       token: showToken(token, spaces, action),
     };
     return pages.send(ctx, 'revoke-token', page, frame(ctx));

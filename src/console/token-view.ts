@@ -4,7 +4,9 @@ import type { Space } from './token-form.js';
 
 const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
 const MINUTE = new Intl.DateTimeFormat('en-GB', {
-  ...{ dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' },
+  dateStyle: 'medium',
+  timeStyle: 'short',
+  timeZone: 'UTC',
 });
 
 /**
@@ -19,7 +21,9 @@ export function showToken(
   const { name, maskedKey, status, scopes, createdAt, expiresAt, lastUsedAt } = token;
   const nameOf = (id: string) => spaces.find((space) => space.id === id)?.name ?? id;
   return {
-    ...{ name, maskedKey, status },
+    name,
+    maskedKey,
+    status,
     access: scopes.every((scope) => scope.endsWith(':read')) ? 'Read' : 'Read and write',
     scopes: `${scopes.length} ${scopes.length === 1 ? 'scope' : 'scopes'}`,
     spaces: token.spaces?.map(nameOf),

@@ -141,7 +141,10 @@ export function createGuard({
         // The answer must not reveal anything about a secret that was sent in a URL.
         const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
         const refusal = refusalOf(reason ?? 'unknown', {
-          ...{ principal, challenge, scopes: access?.scopes ?? [], isHidden },
+          principal,
+          challenge,
+          scopes: access?.scopes ?? [],
+          isHidden,
           explainForm: () => presentations.explain(ctx.req, presented),
         });
         noteRefusal(ctx, refusal.code, reason ?? 'unknown');

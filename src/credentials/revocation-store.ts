@@ -48,7 +48,8 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
       );
       // The later one holds for all that earlier ones ended.
       await manager.query(`DELETE FROM revocations WHERE subject = $1 AND seq < $2::bigint`, [
-        ...[subject, seq],
+        subject,
+        seq,
       ]);
     },
   };

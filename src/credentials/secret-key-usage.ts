@@ -47,51 +47,77 @@ const IS_UNDER_GOOD_GRANT = `EXISTS (
 
 const SOURCES: readonly Source[] = [
   {
-    ...{ counts: 'digests', table: 'credentials c', column: 'digest_key_id' },
+    counts: 'digests',
+    table: 'credentials c',
+    column: 'digest_key_id',
     condition: IS_GOOD,
   },
   {
-    ...{ counts: 'ciphertexts', table: 'credentials c', column: 'ciphertext_key_id' },
+    counts: 'ciphertexts',
+    table: 'credentials c',
+    column: 'ciphertext_key_id',
     condition: IS_GOOD,
   },
   {
-    ...{ counts: 'rememberedAnswers', table: 'idempotency_records', column: 'body_key_id' },
+    counts: 'rememberedAnswers',
+    table: 'idempotency_records',
+    column: 'body_key_id',
     condition: `created_at > gatehouse_now() - interval '24 hours'`,
   },
   {
-    ...{ counts: 'tokens', table: 'access_tokens c', column: 'digest_key_id' },
+    counts: 'tokens',
+    table: 'access_tokens c',
+    column: 'digest_key_id',
     condition: IS_GOOD,
   },
   {
-    ...{ counts: 'tokens', table: 'refresh_tokens token', column: 'digest_key_id' },
+    counts: 'tokens',
+    table: 'refresh_tokens token',
+    column: 'digest_key_id',
     condition: `expires_at > gatehouse_now() AND consumed_at IS NULL AND ${IS_UNDER_GOOD_GRANT}`,
   },
   {
-    ...{ counts: 'artifacts', table: 'oauth_artifacts', column: 'digest_key_id' },
+    counts: 'artifacts',
+    table: 'oauth_artifacts',
+    column: 'digest_key_id',
     condition: `expires_at > gatehouse_now() AND consumed_at IS NULL`,
     isExpendable: true,
   },
   {
-    ...{ counts: 'clients', table: 'clients', column: 'secret_digest_key_id' },
+    counts: 'clients',
+    table: 'clients',
+    column: 'secret_digest_key_id',
     condition: 'true',
   },
   {
-    ...{ counts: 'clients', table: 'clients', column: 'registration_digest_key_id' },
+    counts: 'clients',
+    table: 'clients',
+    column: 'registration_digest_key_id',
     condition: 'true',
   },
   {
-    ...{ counts: 'sessions', table: 'sessions c', column: 'digest_key_id' },
+    counts: 'sessions',
+    table: 'sessions c',
+    column: 'digest_key_id',
     condition: IS_GOOD,
   },
   {
-    ...{ counts: 'signingKeys', table: 'signing_keys', column: 'ciphertext_key_id' },
+    counts: 'signingKeys',
+    table: 'signing_keys',
+    column: 'ciphertext_key_id',
     condition: `(ends_at IS NULL OR ends_at > gatehouse_now())`,
   },
 ];
 
 const NONE: StoredUnder = {
-  ...{ digests: 0, ciphertexts: 0, rememberedAnswers: 0, tokens: 0, artifacts: 0 },
-  ...{ clients: 0, sessions: 0, signingKeys: 0 },
+  digests: 0,
+  ciphertexts: 0,
+  rememberedAnswers: 0,
+  tokens: 0,
+  artifacts: 0,
+  clients: 0,
+  sessions: 0,
+  signingKeys: 0,
 };
 
 /** Counts the records that depend on each key, both configured and missing ones. */

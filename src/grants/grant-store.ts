@@ -89,8 +89,16 @@ export function createGrantStore(manager: EntityManager): GrantStore {
          FOR KEY SHARE OF client
          RETURNING 1`,
         [
-          ...[id, tenantId, accountId, clientId, scopes, resources],
-          ...[redirectUri, subjects, seq, KEEP_UNUSED],
+          id,
+          tenantId,
+          accountId,
+          clientId,
+          scopes,
+          resources,
+          redirectUri,
+          subjects,
+          seq,
+          KEEP_UNUSED,
         ],
       );
       return inserted === undefined ? undefined : id;

@@ -139,7 +139,9 @@ export function createSteadyClock(): () => number {
 
 function slotsOf({ bucket, from }: Pending, windowSeconds: number): SlotUnits[] {
   return ownSince(bucket, from).map(({ slot, units }) => ({
-    ...{ bucket: bucket.id, windowSeconds, units },
+    bucket: bucket.id,
+    windowSeconds,
+    units,
     endsAt: endOf(slot, windowSeconds),
   }));
 }

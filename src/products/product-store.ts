@@ -61,7 +61,9 @@ export function createProductStore(manager: EntityManager): ProductStore {
     find: (context, id) => findInSpace<Product>(manager, PRODUCTS, context, id),
     async upsert({ tenantId, environment, spaceId }, given) {
       const [counts] = await manager.query<[UpsertCounts]>(UPSERT, [
-        ...[tenantId, environment, spaceId],
+        tenantId,
+        environment,
+        spaceId,
         JSON.stringify(given),
       ]);
       return counts;

@@ -191,7 +191,12 @@ export function deleteExpiredSessions(
 function valuesOf(keyring: Keyring, session: NewSession): readonly unknown[] {
   const { digest, keyId } = keyring.digest(session.secret);
   return [
-    ...[session.id, digest, keyId, session.accountId, session.payload, session.ttlSeconds],
+    session.id,
+    digest,
+    keyId,
+    session.accountId,
+    session.payload,
+    session.ttlSeconds,
     keyring.digests(session.secret),
   ];
 }
@@ -208,10 +213,7 @@ async function update(
        expires_at = ${endIn('$6')}, address = $8, user_agent = $9
      WHERE c.id = $1 AND (c.digest = ANY ($7) OR c.issue_seq = $10)
        AND c.account_id IS NOT DISTINCT FROM $4 AND ${IS_GOOD}`,
-    [
-      ...valuesOf(keyring, session),
-      ...[session.address, session.userAgent, session.issueSeq ?? null],
-    ],
+    [...valuesOf(keyring, session), session.address, session.userAgent, session.issueSeq ?? null],
   );
   return updated > 0;
 }
@@ -237,7 +239,7 @@ async function bind(
        created_at = gatehouse_now(), seen_at = gatehouse_now(), address = excluded.address, user_agent = excluded.user_agent,
        subjects = excluded.subjects, issue_seq = excluded.issue_seq
      WHERE ${IS_GOOD} OR c.digest <> ALL ($7)`,
-    [...valuesOf(keyring, session), ...[session.address, session.userAgent, subjects, issueSeq]],
+    [...valuesOf(keyring, session), session.address, session.userAgent, subjects, issueSeq],
   );
   if (bound === 0) return false;
   if (accountId !== null) {

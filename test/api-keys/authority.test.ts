@@ -180,7 +180,8 @@ describe('the authority over keys', () => {
 
   it('of a personal token is that of any key, and it can revoke itself', async () => {
     const personal = await createCredential(gatehouse, tenant, 'personal', [
-      ...['api_keys:manage', 'leads:read'],
+      'api_keys:manage',
+      'leads:read',
     ] as never);
     const [wider, within] = [
       await gatehouse.createKey(tenant, { scopes: ['contacts:read'] }),

@@ -185,7 +185,10 @@ describe('POST /api/v1/api-keys', () => {
       const before = await count();
 
       expectInvalid(await post({ name: '', environment: 'x', more: 1 }), [
-        ...['name', 'environment', 'scopes', 'more'],
+        'name',
+        'environment',
+        'scopes',
+        'more',
       ]);
       expect(await count()).toBe(before);
     });

@@ -45,7 +45,10 @@ describe('filters of GET /api/v1/api-keys', () => {
 
   it('status selects active, revoked and expired keys', async () => {
     expect(await names('status=active')).toEqual([
-      ...['Site', 'EXPORT of 100%_\\ Müller', 'Nightly export', 'Admin'],
+      'Site',
+      'EXPORT of 100%_\\ Müller',
+      'Nightly export',
+      'Admin',
     ]);
     expect(await names('status=revoked')).toEqual(['Gone']);
     expect(await names('status=expired')).toEqual(['Over']);

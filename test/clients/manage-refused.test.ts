@@ -38,9 +38,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
     const refuseAll = async (client: Response['body'], token: string | undefined) => {
       const before = await rowOf(client);
       const endpoint = managing(gatehouse, client.client_id, token);
-      const answers = [
-        ...[await endpoint.get(), await endpoint.put(CHANGED), await endpoint.delete()],
-      ];
+      const answers = [await endpoint.get(), await endpoint.put(CHANGED), await endpoint.delete()];
       for (const answer of answers) {
         expect(answer.status).toBe(401);
         expect(answer.body.error).toBe('invalid_token');
@@ -95,7 +93,12 @@ describe('/api/v1/oauth/register/:clientId', () => {
     it.each([
       'cli_00000000000000000000000000000000',
       'cli_01ARZ3NDEKTSV4RRFFQ69G5FAV',
-      ...['cli_', 'x', '%00', '%E2%82%AC', "'", 'cli_%2e%2e'],
+      'cli_',
+      'x',
+      '%00',
+      '%E2%82%AC',
+      "'",
+      'cli_%2e%2e',
     ])('for a client that does not exist: %s', async (id) => {
       const { registration_access_token: token } = confidential;
       for (const answer of [

@@ -72,7 +72,10 @@ describe('/api/v1/oauth/register/:clientId', () => {
       const { client_id, client_id_issued_at } = confidential;
       const { registration_access_token, registration_client_uri } = confidential;
       expect(answer.body).toEqual({
-        ...{ client_id, client_id_issued_at, registration_access_token, registration_client_uri },
+        client_id,
+        client_id_issued_at,
+        registration_access_token,
+        registration_client_uri,
         ...CHANGED,
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
@@ -107,11 +110,14 @@ describe('/api/v1/oauth/register/:clientId', () => {
       const id = confidential.client_id as string;
       const tenant = await gatehouse.createTenant(`agreed-${id.slice(-6).toLowerCase()}`);
       const account = await createAccountStore(dataSource.manager).create({
-        ...{ email: `${id}@example.com`, name: null, password: 'correct horse battery staple' },
+        email: `${id}@example.com`,
+        name: null,
+        password: 'correct horse battery staple',
       });
       const key = { tenantId: tenant.id, accountId: account.id, clientId: id };
       await createConsentStore(dataSource.manager).remember(key, {
-        ...{ offered: ['leads:read'], granted: ['leads:read'] },
+        offered: ['leads:read'],
+        granted: ['leads:read'],
       });
       const count = async () =>
         (await database.query('SELECT FROM consents WHERE client_id = $1', [id])).length;
@@ -134,8 +140,10 @@ describe('/api/v1/oauth/register/:clientId', () => {
       await of(confidential).put({ ...same, software_version: '2' });
       expect(await rowOf(confidential)).toMatchObject({ is_verified: true });
       for (const shown of [
-        ...[{ client_name: 'Bank' }, { redirect_uris: ['https://evil.example/cb'] }],
-        ...[{ client_uri: 'https://bank.example/' }, { logo_uri: 'https://bank.example/logo' }],
+        { client_name: 'Bank' },
+        { redirect_uris: ['https://evil.example/cb'] },
+        { client_uri: 'https://bank.example/' },
+        { logo_uri: 'https://bank.example/logo' },
       ]) {
         await of(confidential).put(same);
         await verify();
@@ -229,7 +237,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       await issuing.release();
       const answers = await deleting;
 
-      expect(answers.map(({ status }) => status).toSorted()).toEqual([...[204, 401, 401, 401]]);
+      expect(answers.map(({ status }) => status).toSorted()).toEqual([204, 401, 401, 401]);
       const rows = await gatehouse.database.query('SELECT FROM revocations WHERE subject = $1', [
         confidential.client_id,
       ]);

@@ -55,20 +55,27 @@ describe('POST /api/v1/oauth/register', () => {
       const { client_id, registration_access_token } = first.body;
       const shown = await managing(gatehouse, client_id, registration_access_token).get();
       expect(shown.body.redirect_uris).toEqual([
-        ...['http://127.0.0.1/cb', 'http://localhost/cb', 'my-app://cb'],
+        'http://127.0.0.1/cb',
+        'http://localhost/cb',
+        'my-app://cb',
       ]);
     });
 
     it('is another client if any stored member differs', async () => {
       const others = [
-        ...[app(1), app(1, { client_name: 'installed' }), app(1, { scope: 'leads:read' })],
-        ...[app(1, { contacts: ['a@example.com'] }), app(1, { application_type: 'web' })],
-        ...[app(1, { client_uri: 'https://example.com/' }), app(1, { software_id: 'x' })],
-        ...[app(1, { logo_uri: 'https://example.com/' }), app(1, { software_version: 'x' })],
-        ...[app(1, { grant_types: ['authorization_code'] })],
-        ...[app(1, { redirect_uris: ['http://127.0.0.1:1/cb', 'my-app://cb'] })],
-        ...[app(1, { redirect_uris: ['https://example.com:1/cb'] })],
-        ...[app(1, { redirect_uris: ['https://example.com:2/cb'] })],
+        app(1),
+        app(1, { client_name: 'installed' }),
+        app(1, { scope: 'leads:read' }),
+        app(1, { contacts: ['a@example.com'] }),
+        app(1, { application_type: 'web' }),
+        app(1, { client_uri: 'https://example.com/' }),
+        app(1, { software_id: 'x' }),
+        app(1, { logo_uri: 'https://example.com/' }),
+        app(1, { software_version: 'x' }),
+        app(1, { grant_types: ['authorization_code'] }),
+        app(1, { redirect_uris: ['http://127.0.0.1:1/cb', 'my-app://cb'] }),
+        app(1, { redirect_uris: ['https://example.com:1/cb'] }),
+        app(1, { redirect_uris: ['https://example.com:2/cb'] }),
       ];
       const answers = await Promise.all(others.map((body) => post(body)));
 

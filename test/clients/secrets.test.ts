@@ -24,7 +24,8 @@ describe('the secrets of clients', () => {
     const confidential = (await registerConfidential(gatehouse)).body;
     const open = (await register(gatehouse, OPEN)).body;
     const secrets = [
-      ...[confidential.client_secret, confidential.registration_access_token],
+      confidential.client_secret,
+      confidential.registration_access_token,
       open.registration_access_token,
     ] as string[];
     for (const { client_id, registration_access_token } of [confidential, open]) {

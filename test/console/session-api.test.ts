@@ -41,9 +41,19 @@ async function signedIn(user = ada) {
   const browser = newBrowser(gatehouse);
   const csrf = csrfOf(await signIn(browser, user));
   return {
-    ...{ browser, csrf },
+    browser,
+    csrf,
     call: (method: string, path: string, headers: Headers = {}, body?: unknown) =>
-      callApi(browser, method, path, { 'X-CSRF-Token': csrf, ...headers }, body),
+      callApi(
+        browser,
+        method,
+        path,
+        {
+          'X-CSRF-Token': csrf,
+          ...headers,
+        },
+        body,
+      ),
   };
 }
 
@@ -123,7 +133,9 @@ describe('403', () => {
       for (const path of ['/api/v1/session', `/api/v1/session?csrf=${csrf}`]) {
         const answer = await callApi(browser, 'GET', path, headers);
         expect({ headers, status: answer.status, code: answer.code }).toEqual({
-          ...{ headers, status: 403, code: 'forbidden' },
+          headers,
+          status: 403,
+          code: 'forbidden',
         });
         expect(answer.data).toBeUndefined();
         expect(answer.headers.get('WWW-Authenticate')).toContain('error="insufficient_scope"');
@@ -144,7 +156,8 @@ describe('403', () => {
   ])('is for other origins, even with the CSRF proof: %j', async (headers) => {
     const { call: ask } = await signedIn();
     expect(await ask('GET', '/api/v1/session', headers)).toMatchObject({
-      ...{ status: 403, code: 'forbidden' },
+      status: 403,
+      code: 'forbidden',
     });
     expect((await ask('POST', TOKENS, headers, NEW)).status).toBe(403);
     expect(await tokensOf(ada)).toEqual([]);
@@ -170,7 +183,8 @@ describe('403', () => {
       const alone = await callApi(newBrowser(gatehouse), 'GET', '/api/v1/session', headers);
       expect(alone).toMatchObject({ status: 403, code: 'forbidden' });
       expect(await ask('GET', '/api/v1/session', headers)).toMatchObject({
-        ...{ status: 403, code: 'forbidden' },
+        status: 403,
+        code: 'forbidden',
       });
       expect((await callApi(browser, 'POST', TOKENS, headers, NEW)).status).toBe(403);
     }
@@ -220,7 +234,7 @@ describe('the tenant of a call', () => {
     expect(await statusIn('bolt')).toBe(200);
     await gatehouse.database.query(
       'DELETE FROM memberships WHERE account_id = $1 AND tenant_id = $2',
-      [...[user.id, bolt.id]],
+      [user.id, bolt.id],
     );
     expect(await statusIn('bolt')).toBe(403);
     await gatehouse.database.query('DELETE FROM memberships WHERE account_id = $1', [user.id]);

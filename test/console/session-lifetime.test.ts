@@ -142,8 +142,13 @@ describe('a session', () => {
     const first = await signedIn();
     const second = await signedIn();
     const fields = (n: number) => ({
-      ...{ id: `ses-${user.id}-${n}`, secret: `secret ${user.id} ${n}`, accountId: user.id },
-      ...{ payload: {}, address: null, userAgent: null, ttlSeconds: 3600 },
+      id: `ses-${user.id}-${n}`,
+      secret: `secret ${user.id} ${n}`,
+      accountId: user.id,
+      payload: {},
+      address: null,
+      userAgent: null,
+      ttlSeconds: 3600,
     });
     const { createSessionStore } = await import('../../src/sessions/session-store.js');
     const store = createSessionStore(gatehouse.dataSource.manager, gatehouse.keyring);
@@ -167,7 +172,9 @@ describe('the audit log', () => {
     const [entry, ...others] = await auditOf('account.sign_in');
     expect(others).toEqual([]);
     expect(entry).toEqual({
-      ...{ actor: user.id, details: { session: expect.any(String) }, address: '127.0.0.1' },
+      actor: user.id,
+      details: { session: expect.any(String) },
+      address: '127.0.0.1',
       request: expect.stringMatching(/^req_/),
     });
     expect(JSON.stringify(entry)).not.toContain(cookieOf(browser, SESSION));

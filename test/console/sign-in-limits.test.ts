@@ -73,12 +73,15 @@ describe('a browser that signed in to the account before', () => {
   it('signs in to an app then too', async () => {
     const { client_id } = await registerClient(gatehouse);
     const url = authorizeUrl(gatehouse.config.ISSUER, {
-      ...{ client_id, code_challenge: createPkce().challenge, prompt: 'login' },
+      client_id,
+      code_challenge: createPkce().challenge,
+      prompt: 'login',
     });
     const browser = await signedIn();
     await attack();
     const page = await browser.submit(await browser.open(url), {
-      ...{ email: ada.email, password: PASSWORD },
+      email: ada.email,
+      password: PASSWORD,
     });
     expect(new URL(page.url).pathname).toMatch(/^\/consent\//);
   });
@@ -177,7 +180,9 @@ describe('the cookie of a known browser', () => {
     const page = await browser.open('/login');
     const csrf = readForm(page.html).hidden[0]?.[1] ?? '';
     const answer = await postForm(browser, '/login', {
-      ...{ csrf, email: user.email, password: PASSWORD },
+      csrf,
+      email: user.email,
+      password: PASSWORD,
     });
     const line = answer.headers.getSetCookie().find((text) => text.includes(DEVICE));
     expect(line).toMatch(/^__Host-gatehouse_device=.*; path=\/; .*samesite=lax; secure; httponly$/);

@@ -82,7 +82,8 @@ describe('a sign-in', () => {
     const { browser } = await signedIn(ben);
     const { challenge } = createPkce();
     const url = authorizeUrl(gatehouse.config.ISSUER, {
-      ...{ client_id: client.client_id, code_challenge: challenge },
+      client_id: client.client_id,
+      code_challenge: challenge,
     });
     const consent = await browser.open(url);
     expect(new URL(consent.url).pathname).toMatch(/^\/consent\//);
@@ -190,7 +191,8 @@ describe('a browser without cookies', () => {
     const client = await registerClient(gatehouse);
     const { challenge } = createPkce();
     const url = authorizeUrl(gatehouse.config.ISSUER, {
-      ...{ client_id: client.client_id, code_challenge: challenge },
+      client_id: client.client_id,
+      code_challenge: challenge,
     });
     const browser = open();
     const location = (await browser.request(url)).headers.get('Location') ?? '';

@@ -21,8 +21,17 @@ const FULL = {
   type: 'general_contractor',
 };
 const TYPES = [
-  ...['customer', 'general_contractor', 'architect', 'city', 'hoa', 'vendor', 'subcontractor'],
-  ...['supplier', 'employee', 'partner', 'other'],
+  'customer',
+  'general_contractor',
+  'architect',
+  'city',
+  'hoa',
+  'vendor',
+  'subcontractor',
+  'supplier',
+  'employee',
+  'partner',
+  'other',
 ];
 const INVALID: readonly (readonly [string, unknown])[] = [
   ...(['firstName', 'lastName', 'companyName'] as const).flatMap(
@@ -90,7 +99,11 @@ describe('/api/v1/contacts', () => {
 
     it('needs only the type: the other members are null', async () => {
       expect(await create({ type: 'other', phone: null })).toMatchObject({
-        ...{ firstName: null, lastName: null, companyName: null, email: null, phone: null },
+        firstName: null,
+        lastName: null,
+        companyName: null,
+        email: null,
+        phone: null,
         type: 'other',
       });
     });

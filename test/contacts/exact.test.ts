@@ -4,9 +4,28 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 
 /** Texts that could be taken for what stands between values, or for no value. */
 const TEXTS = [
-  ...['plain', '', ' ', 'NULL', 'null', String.raw`\N`, '"quoted", (a,b) {c}', `it's`, 'a\\b'],
-  ...['\u001F', '\u001E', 'a\u001Fb', 'a\u001Eb', '\u001E\u001F\u001E', '\u001E'.repeat(9)],
-  ...['tab\tline\nreturn\r', '\u0001\u007F', 'Ünïcødé', '建設', '🏗️', '\u2028', '\uFFFF'],
+  'plain',
+  '',
+  ' ',
+  'NULL',
+  'null',
+  String.raw`\N`,
+  '"quoted", (a,b) {c}',
+  `it's`,
+  'a\\b',
+  '',
+  '',
+  'ab',
+  'ab',
+  '',
+  ''.repeat(9),
+  'tab	line\nreturn\r',
+  '',
+  'Ünïcødé',
+  '建設',
+  '🏗️',
+  '\u2028',
+  '￿',
 ];
 
 const TIMES = [
@@ -64,7 +83,9 @@ describe('a page', () => {
 
     expect(
       listed.map(({ firstName, lastName, email }: Record<string, string | null>) => ({
-        ...{ first_name: firstName, last_name: lastName, email },
+        first_name: firstName,
+        last_name: lastName,
+        email,
       })),
     ).toEqual(rows.toReversed());
     for (const contact of listed.slice(0, 3)) {

@@ -26,7 +26,9 @@ describe('what verification leaves to be written', () => {
   const createOldKey = () =>
     gatehouse.dataSource.transaction((manager) =>
       createKeyService({
-        ...{ manager, keyring: retiring, format: gatehouse.format },
+        manager,
+        keyring: retiring,
+        format: gatehouse.format,
         defaultRateLimit: 0,
       }).create(
         { actor: OPERATOR, tenantId: tenant.id },

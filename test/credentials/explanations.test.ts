@@ -198,7 +198,8 @@ describe('a refusal', () => {
         const answer = await http.get(`/api/v1${path.replace(':id', '1')}`).set(nobody.bearer);
 
         expect({ path, scopes: answer.body.required_scopes }).toEqual({
-          ...{ path, scopes: access.scopes },
+          path,
+          scopes: access.scopes,
         });
         for (const scope of access.scopes) expect(answer.body.detail).toContain(scope);
       }

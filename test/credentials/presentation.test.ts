@@ -30,7 +30,9 @@ describe('a credential is presented in exactly one way', () => {
       text,
       headers: answered,
     } = await sendRaw(gatehouse.origin, {
-      ...{ method, path, headers },
+      method,
+      path,
+      headers,
     });
     const body = text === '' ? {} : (JSON.parse(text) as { code?: string; data?: object });
     return { status, code: body.code, data: body.data, challenge: answered['www-authenticate'] };

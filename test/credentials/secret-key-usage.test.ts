@@ -87,7 +87,13 @@ describe('what depends on a secret key', () => {
     const [, ids = ''] = /\(id ([^)]+)\)/.exec(message) ?? [];
 
     expect(ids.split(', ').toSorted()).toEqual([
-      ...['access', 'answers', 'refresh', 'registrations', 'secrets', 'sessions', 'signing'],
+      'access',
+      'answers',
+      'refresh',
+      'registrations',
+      'secrets',
+      'sessions',
+      'signing',
     ]);
   });
 });

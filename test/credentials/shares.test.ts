@@ -114,7 +114,9 @@ describe('of what a tenant has in an hour', () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const token = await tokenOf(user, await registerClient(gatehouse));
     const key = await gatehouse.createKey(tenant, {
-      ...{ kind: 'publishable', scopes: ['products:read'], environment: 'test' },
+      kind: 'publishable',
+      scopes: ['products:read'],
+      environment: 'test',
     });
     await me(token);
 

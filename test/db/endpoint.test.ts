@@ -64,7 +64,13 @@ describe('where PostgreSQL listens if the path of its home is too long for a soc
     const binaries = await findBinaries();
     const data = join(home, 'data');
     return chooseEndpoint({
-      ...{ id, home, data, account, binaries, superuserPassword: '', settings: {} },
+      id,
+      home,
+      data,
+      account,
+      binaries,
+      superuserPassword: '',
+      settings: {},
     });
   };
 

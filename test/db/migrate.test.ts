@@ -154,9 +154,7 @@ describe('a migration that is not released yet', () => {
       await migrateOne(name);
       for (const found of await files()) {
         if (!found.isIndex && before.has(found.id)) {
-          expect([name, found.name, found.file]).toEqual([
-            ...[name, found.name, before.get(found.id)],
-          ]);
+          expect([name, found.name, found.file]).toEqual([name, found.name, before.get(found.id)]);
         }
         const isNew = found.isIndex && !before.has(found.id) && !indexes.has(found.id);
         if (isNew && before.has(found.table)) {
@@ -192,7 +190,8 @@ describe('what a newer release has migrated', () => {
   const addUnknown = async (declares?: 'compatible' | 'restricting') => {
     const name = `Newer1999999999999`;
     await dataSource.query('INSERT INTO migrations (timestamp, name) VALUES ($1, $2)', [
-      ...[1999999999999, name],
+      1999999999999,
+      name,
     ]);
     if (declares === undefined) return;
     await dataSource.query('INSERT INTO migration_declarations VALUES ($1, $2)', [name, declares]);

@@ -142,14 +142,18 @@ describe('registrations as MCP clients send them', () => {
     expect(callback.searchParams.get('state')).toBe('some-state');
 
     const exchange = await post(gatehouse, 'token', {
-      ...{ grant_type: 'authorization_code', ...authentication, code_verifier: verifier },
-      ...{ code: callback.searchParams.get('code') ?? '', redirect_uri: redirectUri },
+      grant_type: 'authorization_code',
+      ...authentication,
+      code_verifier: verifier,
+      code: callback.searchParams.get('code') ?? '',
+      redirect_uri: redirectUri,
     });
     expect(exchange.status).toBe(200);
     const tokens = (await exchange.json()) as TokenResponse;
     expect(tokens).toMatchObject({ scope: 'contacts:read offline_access' });
     const refresh = await post(gatehouse, 'token', {
-      ...{ grant_type: 'refresh_token', ...authentication },
+      grant_type: 'refresh_token',
+      ...authentication,
       refresh_token: tokens.refresh_token ?? '',
     });
     expect(refresh.status).toBe(200);

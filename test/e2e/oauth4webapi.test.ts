@@ -61,8 +61,13 @@ describe('oauth4webapi', () => {
     const nonce = oauth.generateRandomNonce();
     const url = new URL(as.authorization_endpoint ?? '');
     url.search = new URLSearchParams({
-      ...{ client_id: client.client_id, response_type: 'code', redirect_uri: REDIRECT },
-      ...{ scope: SCOPE, state, nonce, code_challenge_method: 'S256' },
+      client_id: client.client_id,
+      response_type: 'code',
+      redirect_uri: REDIRECT,
+      scope: SCOPE,
+      state,
+      nonce,
+      code_challenge_method: 'S256',
       code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
     }).toString();
     const callback = await approve(gatehouse, url.href, { user });

@@ -46,7 +46,10 @@ describe('openid-client', () => {
     });
     const callback = await approve(gatehouse, url.href, { user });
     return openid.authorizationCodeGrant(config, callback, {
-      ...{ pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true },
+      pkceCodeVerifier,
+      expectedState,
+      expectedNonce,
+      idTokenExpected: true,
     });
   }
 
@@ -102,8 +105,13 @@ describe('openid-client', () => {
     });
     expect(renewed.scope).toBe('contacts:read');
     expect(await openid.tokenIntrospection(config, renewed.access_token)).toMatchObject({
-      ...{ active: true, client_id: id, sub: user.id, scope: 'contacts:read' },
-      ...{ tenant_id: tenantId, iss: issuer.origin, aud: `${issuer.origin}/api/v1` },
+      active: true,
+      client_id: id,
+      sub: user.id,
+      scope: 'contacts:read',
+      tenant_id: tenantId,
+      iss: issuer.origin,
+      aud: `${issuer.origin}/api/v1`,
     });
     expect(await openid.tokenIntrospection(config, renewed.refresh_token ?? '')).toMatchObject({
       active: true,

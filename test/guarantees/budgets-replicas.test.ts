@@ -11,7 +11,8 @@ describe('budgets hold over all replicas', () => {
   beforeEach(async () => {
     gatehouse = await createTestApp();
     env = {
-      ...{ DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY },
+      DATABASE_URL: gatehouse.database.url,
+      SECRET_KEYS: TEST_SECRET_KEY,
       RATE_LIMIT_TENANT_PER_HOUR: '',
     };
   });

@@ -65,15 +65,27 @@ describe('expired rows are deleted', () => {
     expect(await column('SELECT bucket AS value FROM rate_windows')).toEqual(['new']);
     // Codes stay until their partition goes: a second use of one must be noticed.
     expect(await column('SELECT digest AS value FROM oauth_artifacts')).toEqual([
-      ...['newAuthorizationCode', 'newInteraction', 'oldAuthorizationCode'],
+      'newAuthorizationCode',
+      'newInteraction',
+      'oldAuthorizationCode',
     ]);
     expect(await column('SELECT id AS value FROM sessions')).toEqual(['new']);
     expect(await column('SELECT id AS value FROM signing_keys')).toEqual(['endless', 'new']);
     expect(await column('SELECT key AS value FROM idempotency_records')).toEqual(['new']);
     expect(await column('SELECT id AS value FROM grants')).toEqual(['grt_new']);
     expect(await column('SELECT subject AS value FROM revocations')).toEqual([
-      ...['cli_new', 'cli_old', 'grt_gone_new', 'grt_new', 'grt_new', 'key_new', 'key_old'],
-      ...['tnt_new', 'tnt_old', 'tok_new', 'usr_new', 'usr_old'],
+      'cli_new',
+      'cli_old',
+      'grt_gone_new',
+      'grt_new',
+      'grt_new',
+      'key_new',
+      'key_old',
+      'tnt_new',
+      'tnt_old',
+      'tok_new',
+      'usr_new',
+      'usr_old',
     ]);
   });
 

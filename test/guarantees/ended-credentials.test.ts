@@ -44,7 +44,10 @@ describe('the cleanup of ended credentials', () => {
 
   it('deletes a personal token 90 days after its end, and the token stays refused', async () => {
     const [alive, ended, expired, late] = [
-      ...[await createToken(), await createToken(), await createToken(), await createToken()],
+      await createToken(),
+      await createToken(),
+      await createToken(),
+      await createToken(),
     ] as const;
     await use(alive, ended, expired, late);
     await revoke(ended.id);

@@ -157,8 +157,14 @@ describe('a server whose primary has a standby', () => {
         { ...me, name: 'a good key', options: { key } },
         { ...me, name: 'a revoked key', options: { key: dead }, status: 401 },
         {
-          ...{ name: 'a new contact', method: 'POST', path: '/api/v1/contacts' },
-          ...{ options: { key, body: { type: 'customer' } }, status: 201 },
+          name: 'a new contact',
+          method: 'POST',
+          path: '/api/v1/contacts',
+          options: {
+            key,
+            body: { type: 'customer' },
+          },
+          status: 201,
         },
       ],
       2,

@@ -167,8 +167,12 @@ describe('nothing is issued into what has ended', () => {
     const create = ({ client, user }: Installer) =>
       gatehouse.dataSource.transaction((manager) =>
         createGrantStore(manager).create({
-          ...{ tenantId: tenant.id, accountId: user.id, clientId: client.client_id },
-          ...{ scopes: ['contacts:read'], resources: [], redirectUri: 'https://app.example.com' },
+          tenantId: tenant.id,
+          accountId: user.id,
+          clientId: client.client_id,
+          scopes: ['contacts:read'],
+          resources: [],
+          redirectUri: 'https://app.example.com',
         }),
       );
     const statusOfGrant = async (id: string) =>
@@ -224,8 +228,12 @@ describe('nothing is issued into what has ended', () => {
       const runner = gatehouse.dataSource.createQueryRunner();
       await runner.startTransaction();
       const second = await createGrantStore(runner.manager).create({
-        ...{ tenantId: tenant.id, accountId: other.user.id, clientId: other.client.client_id },
-        ...{ scopes: ['contacts:read'], resources: [], redirectUri: 'https://app.example.com' },
+        tenantId: tenant.id,
+        accountId: other.user.id,
+        clientId: other.client.client_id,
+        scopes: ['contacts:read'],
+        resources: [],
+        redirectUri: 'https://app.example.com',
       });
       const revoked = cli(['revoke', other.user.id, '--yes']);
       await waitersFor(gatehouse.database, other.user.id);

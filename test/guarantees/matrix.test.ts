@@ -110,7 +110,10 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cells = await everywhere(async (method, path) =>
       (await callersFor(method, path)).flatMap((caller) =>
         PRESENTATION_NAMES.map((by) => ({
-          ...{ method, path, caller, carried: PRESENTATIONS[by](caller.secret) },
+          method,
+          path,
+          caller,
+          carried: PRESENTATIONS[by](caller.secret),
           name: `${method} ${path} by ${nameOf(caller)} in ${by}`,
           expected: answerToCaller(method, path, caller, by),
         })),
@@ -125,7 +128,11 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cells = await everywhere(async (method, path) =>
       (path.includes(':id') ? await callersFor(method, path) : []).flatMap((caller) =>
         OWNERS.slice(1).map((owner) => ({
-          ...{ method, path, caller, owner, carried: PRESENTATIONS.Bearer(caller.secret) },
+          method,
+          path,
+          caller,
+          owner,
+          carried: PRESENTATIONS.Bearer(caller.secret),
           name: `${method} ${path}, ${owner}, by ${nameOf(caller)}`,
           expected: answerToCaller(method, path, caller, 'Bearer', owner),
         })),
@@ -141,7 +148,9 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cellsOf: CellsOf = (method, path) =>
       holders.flatMap((caller) =>
         (['Bearer', '?auth_token='] as const).map((by) => ({
-          ...{ method, path, carried: PRESENTATIONS[by](caller.secret) },
+          method,
+          path,
+          carried: PRESENTATIONS[by](caller.secret),
           name: `${method} ${path} by ${nameOf(caller)} in ${by}`,
           expected: answerToOtherMethod(method),
         })),
@@ -156,7 +165,9 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cells = await everywhere((method, path) =>
       Object.entries(strangers).flatMap(([who, secret]) =>
         PRESENTATION_NAMES.map((by) => ({
-          ...{ method, path, carried: PRESENTATIONS[by](secret) },
+          method,
+          path,
+          carried: PRESENTATIONS[by](secret),
           name: `${method} ${path} by ${who} in ${by}`,
           expected: answerToStranger(method, path),
         })),
@@ -178,7 +189,9 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cells = await everywhere((method, path) =>
       holders.flatMap((caller) =>
         ways.map(([by, carry]) => ({
-          ...{ method, path, carried: carry(caller.secret) },
+          method,
+          path,
+          carried: carry(caller.secret),
           name: `${method} ${path} by ${nameOf(caller)} in ${by}`,
           expected: answerToNobody(method, path, by.startsWith('?')),
         })),
@@ -200,7 +213,9 @@ describe('kinds, presentations, methods, principals and environments', () => {
     const cells = holders.flatMap((one) =>
       holders.flatMap((two) =>
         ways.map(([first, second]) => ({
-          ...{ method: 'GET', path: '/me', caller: actingBeside(one, two) },
+          method: 'GET',
+          path: '/me',
+          caller: actingBeside(one, two),
           carried: [PRESENTATIONS[first](one.secret), PRESENTATIONS[second](two.secret)],
           name: `GET /me by ${nameOf(one)} in ${first} beside ${nameOf(two)} in ${second}`,
           expected: answerToPair(one, first, two, second),

@@ -68,7 +68,9 @@ describe('no secret', () => {
     for (const { secret } of [...machines, imported, person]) await endByHolder(secret);
     await breakThings(admin);
     await createAccountStore(gatehouse.dataSource.manager).create({
-      ...{ email: 'ada@example.com', name: 'Ada', password: PASSWORD },
+      email: 'ada@example.com',
+      name: 'Ada',
+      password: PASSWORD,
     });
   }
 

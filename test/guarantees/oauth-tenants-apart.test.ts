@@ -28,9 +28,12 @@ describe('every store of OAuth keeps tenants apart', () => {
     const anyClient = async (): Promise<string> => {
       const id = `cli_${randomUUID().replaceAll('-', '')}`;
       await createClientStore(manager).insertPublic(id, {
-        ...{ client_name: 'App', redirect_uris: ['https://app.example.com/cb'] },
-        ...{ grant_types: ['authorization_code'], response_types: ['code'] },
-        ...{ token_endpoint_auth_method: 'none', application_type: 'web' },
+        client_name: 'App',
+        redirect_uris: ['https://app.example.com/cb'],
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+        token_endpoint_auth_method: 'none',
+        application_type: 'web',
       });
       return id;
     };
@@ -85,11 +88,17 @@ describe('every store of OAuth keeps tenants apart', () => {
     it('that somebody agreed to are forgotten in one tenant, or in all', async () => {
       const id = await anyClient();
       const account = await createAccountStore(manager).create({
-        ...{ email: `${randomUUID()}@example.com`, name: null, password: 'a long password' },
+        email: `${randomUUID()}@example.com`,
+        name: null,
+        password: 'a long password',
       });
       const agree = (tenantId: string) =>
         manager.insert(Consent, {
-          ...{ accountId: account.id, tenantId, clientId: id, offered: [], granted: [] },
+          accountId: account.id,
+          tenantId,
+          clientId: id,
+          offered: [],
+          granted: [],
         });
       await agree(ours.id);
       await agree(theirs.id);

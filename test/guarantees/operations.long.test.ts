@@ -82,8 +82,14 @@ async function issue(key: string): Promise<Issued> {
     },
   );
   return {
-    ...{ key, client, access: tokens.access_token, refresh: tokens.refresh_token ?? '' },
-    later: { id: String(data?.id), secret: data?.key ?? '' },
+    key,
+    client,
+    access: tokens.access_token,
+    refresh: tokens.refresh_token ?? '',
+    later: {
+      id: String(data?.id),
+      secret: data?.key ?? '',
+    },
   };
 }
 

@@ -39,7 +39,9 @@ describe('partitions', () => {
     for (let day = 1; day <= 14; day++) {
       await gatehouse.database.shiftClock(`${day} days`);
       await Promise.all([
-        ...[cleanUp(), cleanUp(), cleanUp()],
+        cleanUp(),
+        cleanUp(),
+        cleanUp(),
         ...families.map(async (family, index) => {
           const answer = await refresh(gatehouse, installer.client, family.refresh_token);
           expect(answer.status).toBe(200);

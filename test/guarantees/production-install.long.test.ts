@@ -34,9 +34,14 @@ describe('an installation without development dependencies', () => {
     const server = spawn('npm', ['start', '-s'], {
       cwd: folder,
       env: {
-        ...{ PATH, HOME, PORT: String(port), NODE_ENV: 'production' },
-        ...{ DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY },
-        ...{ ISSUER: 'https://auth.example.com', DRAIN_DELAY_SECONDS: '0' },
+        PATH,
+        HOME,
+        PORT: String(port),
+        NODE_ENV: 'production',
+        DATABASE_URL: database.url,
+        SECRET_KEYS: TEST_SECRET_KEY,
+        ISSUER: 'https://auth.example.com',
+        DRAIN_DELAY_SECONDS: '0',
       },
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,

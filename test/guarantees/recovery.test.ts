@@ -30,7 +30,8 @@ async function issue(): Promise<Issued> {
   return {
     key: await gatehouse.createKey(tenant),
     publishable: await gatehouse.createKey(tenant, {
-      ...{ kind: 'publishable', scopes: ['products:read'] },
+      kind: 'publishable',
+      scopes: ['products:read'],
     }),
     tokens: await installer.install(),
     browser,
@@ -70,12 +71,24 @@ describe('revoke --issued-before', () => {
     const after = await issue();
 
     const { code, stdout } = await both.cli([
-      ...['revoke', '--issued-before', time, '--reason', 'a leak', '--yes', '--json'],
+      'revoke',
+      '--issued-before',
+      time,
+      '--reason',
+      'a leak',
+      '--yes',
+      '--json',
     ]);
 
     expect({ code, ...JSON.parse(stdout) }).toEqual({
-      ...{ code: 0, issuedBefore: time, reason: 'a leak' },
-      ended: { keys: 2, grants: 1, sessions: expect.any(Number) },
+      code: 0,
+      issuedBefore: time,
+      reason: 'a leak',
+      ended: {
+        keys: 2,
+        grants: 1,
+        sessions: expect.any(Number),
+      },
     });
     expect(await stateOf(before)).toEqual(ENDED);
     expect(await stateOf(after)).toEqual(GOOD);

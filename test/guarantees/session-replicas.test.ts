@@ -55,7 +55,8 @@ describe('a session, on two server processes', () => {
         whoIs(copy),
         callApi(copy, 'GET', '/api/v1/session', headers).then(({ status }) => status),
         callApi(copy, 'POST', '/api/v1/personal-access-tokens', headers, {
-          ...{ name: 'Late', access: 'read' },
+          name: 'Late',
+          access: 'read',
         }).then(({ status }) => status),
       ]);
       expect(answers).toEqual([undefined, 401, 401]);

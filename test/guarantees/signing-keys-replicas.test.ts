@@ -31,7 +31,8 @@ describe('signing keys that are rotated under two servers', () => {
     const idToken = tokens.id_token ?? '';
     for (const replica of [a, b]) {
       const { payload } = await jwtVerify(idToken, createLocalJWKSet(await jwksOf(replica)), {
-        ...{ issuer: gatehouse.config.ISSUER, audience: installer.client.client_id },
+        issuer: gatehouse.config.ISSUER,
+        audience: installer.client.client_id,
       });
       expect(payload.sub).toBe(installer.user.id);
     }

@@ -31,7 +31,8 @@ describe('every store of a resource keeps tenants, environments and spaces apart
     const theirs = await gatehouse.createTenant(`theirs-${randomUUID()}`);
     const secondSpace = await createSpace(gatehouse, ours, 'Two');
     ownContext = {
-      ...{ tenantId: ours.id, environment: 'live' },
+      tenantId: ours.id,
+      environment: 'live',
       spaceId: await defaultSpaceOf(gatehouse, ours),
     };
     const theirSpace = await defaultSpaceOf(gatehouse, theirs);
@@ -46,12 +47,20 @@ describe('every store of a resource keeps tenants, environments and spaces apart
 
   describe('contacts', () => {
     const FIELDS: ContactFields = {
-      ...{ firstName: 'Ada', lastName: null, companyName: null, email: null, phone: null },
+      firstName: 'Ada',
+      lastName: null,
+      companyName: null,
+      email: null,
+      phone: null,
       type: 'customer',
     };
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createContactStore(manager)).toSorted()).toEqual([
-        ...['create', 'delete', 'find', 'list', 'update'],
+        'create',
+        'delete',
+        'find',
+        'list',
+        'update',
       ]);
     });
 
@@ -101,7 +110,9 @@ describe('every store of a resource keeps tenants, environments and spaces apart
 
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createProductStore(manager)).toSorted()).toEqual([
-        ...['find', 'list', 'upsert'],
+        'find',
+        'list',
+        'upsert',
       ]);
     });
 

@@ -35,7 +35,11 @@ describe('every store keeps tenants apart, and live from test', () => {
   describe('spaces', () => {
     it('has no operation that is not exercised here', () => {
       expect(Object.keys(createSpaceStore(manager)).toSorted()).toEqual([
-        ...['create', 'find', 'findDefault', 'list', 'rename'],
+        'create',
+        'find',
+        'findDefault',
+        'list',
+        'rename',
       ]);
     });
 
@@ -83,19 +87,17 @@ describe('every store keeps tenants apart, and live from test', () => {
       expect(Object.keys(createCredentialStore(manager)).toSorted()).toEqual([
         // `insert` takes the tenant in what it inserts; `isSignedIn` is about accounts, which are global; `now`
         // concerns nobody.
-        ...[
-          'expireWithin',
-          'find',
-          'findForUpdate',
-          'insert',
-          'isReplaced',
-          'isSignedIn',
-          'list',
-          'now',
-          'roleOf',
-          'unknownSpaces',
-          'update',
-        ],
+        'expireWithin',
+        'find',
+        'findForUpdate',
+        'insert',
+        'isReplaced',
+        'isSignedIn',
+        'list',
+        'now',
+        'roleOf',
+        'unknownSpaces',
+        'update',
       ]);
     });
 
@@ -165,29 +167,29 @@ describe('every store keeps tenants apart, and live from test', () => {
     it('have no operation that is not exercised here', () => {
       expect(Object.keys(createTenantStore(manager)).toSorted()).toEqual([
         // `create`, `find` and `list` are the operator's: they are about tenants themselves.
-        ...['create', 'find', 'list', 'setSuspended', 'update'],
+        'create',
+        'find',
+        'list',
+        'setSuspended',
+        'update',
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
         // Accounts are global: `confirmEmail`, `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`, `renewHash` and
         // `setPassword` know no tenant.
-        ...[
-          'confirmEmail',
-          'create',
-          'find',
-          'findByEmail',
-          'findMembership',
-          'findToSignIn',
-          'hasPassword',
-        ],
-        ...[
-          'join',
-          'leave',
-          'listMembers',
-          'listMemberships',
-          'renewHash',
-          'setPassword',
-          'setRole',
-        ],
+        'confirmEmail',
+        'create',
+        'find',
+        'findByEmail',
+        'findMembership',
+        'findToSignIn',
+        'hasPassword',
+        'join',
+        'leave',
+        'listMembers',
+        'listMemberships',
+        'renewHash',
+        'setPassword',
+        'setRole',
       ]);
     });
 
@@ -272,12 +274,20 @@ describe('every store keeps tenants apart, and live from test', () => {
       const createdAt = expect.any(Date);
       expect(await accounts.listMemberships(id)).toEqual([
         {
-          ...{ tenantId: theirs.id, tenantName: 'Aardvark', tenantSlug: theirs.slug },
-          ...{ isTenantSuspended: true, role: 'manager', createdAt },
+          tenantId: theirs.id,
+          tenantName: 'Aardvark',
+          tenantSlug: theirs.slug,
+          isTenantSuspended: true,
+          role: 'manager',
+          createdAt,
         },
         {
-          ...{ tenantId: ours.id, tenantName: 'Zebra', tenantSlug: ours.slug },
-          ...{ isTenantSuspended: false, role: 'viewer', createdAt },
+          tenantId: ours.id,
+          tenantName: 'Zebra',
+          tenantSlug: ours.slug,
+          isTenantSuspended: false,
+          role: 'viewer',
+          createdAt,
         },
       ]);
     });

@@ -68,8 +68,15 @@ describe('CORS for publishable keys', () => {
     });
 
     it.each([
-      ...['/api/v1/me', '/api/v1/scopes', '/api/v1/contacts', '/api/v1/contacts/1'],
-      ...['/api/v1/spaces', '/api/v1/api-keys', '/api/v1/unknown', '/products', '/'],
+      '/api/v1/me',
+      '/api/v1/scopes',
+      '/api/v1/contacts',
+      '/api/v1/contacts/1',
+      '/api/v1/spaces',
+      '/api/v1/api-keys',
+      '/api/v1/unknown',
+      '/products',
+      '/',
     ])('opens nothing that is not public, such as %s', async (path) => {
       expect(corsOf(await preflight(path, 'GET'))).toEqual(NOTHING);
     });
@@ -88,11 +95,18 @@ describe('CORS for publishable keys', () => {
 
   it.each([
     ...SHOWN.flatMap((path) => [
-      ...[`${path}/`, path.toUpperCase(), path.replace('products', 'Products'), `/${path}`],
-      ...[path.replace('/v1', '/V1'), path.replace('/products', '//products'), `${path}%2F`],
+      `${path}/`,
+      path.toUpperCase(),
+      path.replace('products', 'Products'),
+      `/${path}`,
+      path.replace('/v1', '/V1'),
+      path.replace('/products', '//products'),
+      `${path}%2F`,
       path.replace('products', 'product%73'),
     ]),
-    ...['/api/v1/products/1/2', '/api/v1/products/1/', '/api/v1/products//'],
+    '/api/v1/products/1/2',
+    '/api/v1/products/1/',
+    '/api/v1/products//',
   ])('another spelling gets nothing: %s', async (path) => {
     // Behind the slash is an id, and any text is one.
     if (/^\/api\/v1\/products\/[^/]+$/.test(path)) return;
@@ -175,8 +189,13 @@ describe('CORS for publishable keys', () => {
     it('is not readable with a token, or what only resembles such a key', async () => {
       for (const raw of [
         closed.format.mint('at'),
-        ...['bwp_pk_prod_x', 'bwp_pk_live', 'BWP_PK_LIVE_x', 'xbwp_pk_live_x', 'acme_pk_live_x'],
-        ...[`bwp_live_bwp_pk_live_x`, ''],
+        'bwp_pk_prod_x',
+        'bwp_pk_live',
+        'BWP_PK_LIVE_x',
+        'xbwp_pk_live_x',
+        'acme_pk_live_x',
+        `bwp_live_bwp_pk_live_x`,
+        '',
       ]) {
         const answer = await get('/api/v1/products', { 'X-API-Key': raw });
         expect([answer.status, corsOf(answer)]).toEqual([401, NOTHING]);
@@ -191,7 +210,10 @@ describe('CORS for publishable keys', () => {
       expect(corsOf(await get(path, {}))).toEqual(NOTHING);
       const secret = await closed.createKey(tenant);
       for (const more of [
-        ...[secret.bearer, key.bearer, { Authorization: 'Basic eDp5' }, { Authorization: 'x' }],
+        secret.bearer,
+        key.bearer,
+        { Authorization: 'Basic eDp5' },
+        { Authorization: 'x' },
         { Authorization: `Bearer ${closed.format.mint('at')}` },
         { 'X-Bwp-Api-Token': key.secret },
       ]) {

@@ -11,9 +11,16 @@ const DOCUMENTS = [
   '/docs/errors',
 ];
 const EXPOSED = [
-  ...['WWW-Authenticate', 'Retry-After', 'DPoP-Nonce', 'X-Request-Id'],
-  ...['RateLimit-Tenant-Limit', 'RateLimit-Tenant-Remaining', 'RateLimit-Tenant-Reset'],
-  ...['RateLimit-Key-Limit', 'RateLimit-Key-Remaining', 'RateLimit-Key-Reset'],
+  'WWW-Authenticate',
+  'Retry-After',
+  'DPoP-Nonce',
+  'X-Request-Id',
+  'RateLimit-Tenant-Limit',
+  'RateLimit-Tenant-Remaining',
+  'RateLimit-Tenant-Reset',
+  'RateLimit-Key-Limit',
+  'RateLimit-Key-Remaining',
+  'RateLimit-Key-Reset',
 ];
 const HEADERS = ['Authorization', 'Content-Type', 'DPoP', 'MCP-Protocol-Version'];
 
@@ -81,8 +88,17 @@ describe('CORS', () => {
 
   describe('for everything else', () => {
     it.each([
-      ...['/api/v1/me', '/api/v1/me/', '/API/v1/me', '/api/v1/ME', '/api/v1/contacts'],
-      ...['/api/v1/api-keys', '/api/v1/scopes', '/api/v1/unknown', '/healthz', '/readyz', '/'],
+      '/api/v1/me',
+      '/api/v1/me/',
+      '/API/v1/me',
+      '/api/v1/ME',
+      '/api/v1/contacts',
+      '/api/v1/api-keys',
+      '/api/v1/scopes',
+      '/api/v1/unknown',
+      '/healthz',
+      '/readyz',
+      '/',
     ])('gives strangers nothing at all on %s', async (path) => {
       for (const app of [closed, gatehouse]) {
         expect(corsOf(await preflight(app, path, STRANGER))).toEqual({});
@@ -92,8 +108,15 @@ describe('CORS', () => {
 
     it('opens nothing to origins that resemble a listed one', async () => {
       for (const origin of [
-        ...['null', 'http://app.example.com', `${LISTED}:8443`, `${LISTED}.evil.example`],
-        ...['https://APP.example.com', 'https://evil-app.example.com', `${LISTED}/`, '*', ''],
+        'null',
+        'http://app.example.com',
+        `${LISTED}:8443`,
+        `${LISTED}.evil.example`,
+        'https://APP.example.com',
+        'https://evil-app.example.com',
+        `${LISTED}/`,
+        '*',
+        '',
       ]) {
         expect(corsOf(await preflight(gatehouse, '/api/v1/me', origin))).toEqual({});
       }

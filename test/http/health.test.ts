@@ -27,8 +27,11 @@ describe('health', () => {
       expect((await ready().expect(200)).body).toEqual({
         status: 'ready',
         checks: {
-          ...{ database: 'reachable', migrations: 'current', stopping: false },
-          ...{ verification: 'possible', writing: 'possible' },
+          database: 'reachable',
+          migrations: 'current',
+          stopping: false,
+          verification: 'possible',
+          writing: 'possible',
         },
       });
     });
@@ -41,7 +44,8 @@ describe('health', () => {
       const answer = await ready();
 
       await gatehouse.database.query('INSERT INTO migrations (timestamp, name) VALUES ($1, $2)', [
-        ...[taken[0]?.timestamp, taken[0]?.name],
+        taken[0]?.timestamp,
+        taken[0]?.name,
       ]);
       expect(answer.status).toBe(503);
       expect(answer.headers['retry-after']).toBe('1');
@@ -59,8 +63,11 @@ describe('health', () => {
       expect(answer.body).toEqual({
         status: 'not ready',
         checks: {
-          ...{ database: 'unreachable', migrations: 'unknown', stopping: false },
-          ...{ verification: 'impossible', writing: 'impossible' },
+          database: 'unreachable',
+          migrations: 'unknown',
+          stopping: false,
+          verification: 'impossible',
+          writing: 'impossible',
         },
       });
       await ready().expect(200);

@@ -69,28 +69,69 @@ const consent: ConsentPage = {
   disclosed: [HOSTILE],
 };
 const error: ErrorPage = {
-  ...{ heading: HOSTILE, message: HOSTILE, code: HOSTILE, requestId: HOSTILE },
+  heading: HOSTILE,
+  message: HOSTILE,
+  code: HOSTILE,
+  requestId: HOSTILE,
   scopes: [HOSTILE],
 };
 
 const moment = { iso: HOSTILE, text: HOSTILE };
 const token: ShownToken = {
-  ...{ name: HOSTILE, maskedKey: HOSTILE, status: 'active', access: HOSTILE, scopes: HOSTILE },
-  ...{ spaces: [HOSTILE, HOSTILE], created: moment, expires: moment, lastUsed: moment },
+  name: HOSTILE,
+  maskedKey: HOSTILE,
+  status: 'active',
+  access: HOSTILE,
+  scopes: HOSTILE,
+  spaces: [HOSTILE, HOSTILE],
+  created: moment,
+  expires: moment,
+  lastUsed: moment,
   revoke: HOSTILE,
 };
 const tokens: ConsoleViews['tokens'] = {
-  ...{ action: HOSTILE, csrf: HOSTILE, tenantName: HOSTILE, notice: HOSTILE, tokens: [token] },
+  action: HOSTILE,
+  csrf: HOSTILE,
+  tenantName: HOSTILE,
+  notice: HOSTILE,
+  tokens: [token],
   tenants: [
-    { name: HOSTILE, href: HOSTILE, isCurrent: true, isSuspended: false },
-    { name: HOSTILE, href: HOSTILE, isCurrent: false, isSuspended: true },
+    {
+      name: HOSTILE,
+      href: HOSTILE,
+      isCurrent: true,
+      isSuspended: false,
+    },
+    {
+      name: HOSTILE,
+      href: HOSTILE,
+      isCurrent: false,
+      isSuspended: true,
+    },
   ],
-  lifetimes: [{ value: HOSTILE, text: HOSTILE }],
+  lifetimes: [
+    {
+      value: HOSTILE,
+      text: HOSTILE,
+    },
+  ],
   form: {
-    ...{ name: HOSTILE, access: 'read', expires: HOSTILE },
-    spaces: [{ id: HOSTILE, name: HOSTILE, isTicked: true }],
+    name: HOSTILE,
+    access: 'read',
+    expires: HOSTILE,
+    spaces: [
+      {
+        id: HOSTILE,
+        name: HOSTILE,
+        isTicked: true,
+      },
+    ],
     errors: {
-      ...{ form: HOSTILE, name: HOSTILE, access: HOSTILE, expires: HOSTILE, spaces: HOSTILE },
+      form: HOSTILE,
+      name: HOSTILE,
+      access: HOSTILE,
+      expires: HOSTILE,
+      spaces: HOSTILE,
     },
   },
 };
@@ -236,7 +277,7 @@ describe('the summary of many scopes', () => {
     expect(summarizeScopes(SCOPES)).toBe(
       `Read 10 kinds of records, change 10, delete 10 and use ${SCOPES.length - 30} other permissions.`,
     );
-    expect(summarizeScopes([...reading.slice(0, 7)])).toBe('Read 7 kinds of records.');
+    expect(summarizeScopes(reading.slice(0, 7))).toBe('Read 7 kinds of records.');
     expect(summarizeScopes([...reading.slice(0, 7), 'contacts:delete', 'bids:send'])).toBe(
       'Read 7 kinds of records, delete 1 and use 1 other permission.',
     );

@@ -89,7 +89,10 @@ describe('a query', () => {
       const { status, code } = await callApi(browser, method, url, { 'X-CSRF-Token': csrf });
 
       expect({ method, path, status, code }).toEqual({
-        ...{ method, path, status: 422, code: 'validation_failed' },
+        method,
+        path,
+        status: 422,
+        code: 'validation_failed',
       });
     }
   });

@@ -42,7 +42,9 @@ describe('what a request costs', () => {
     });
     const routes = METHODS.flatMap((method) =>
       PATHS.map((path): Route<'public'> => ({
-        ...{ method, path, access: 'public' },
+        method,
+        path,
+        access: 'public',
         handle(ctx) {
           ctx.status = 204;
         },

@@ -37,7 +37,9 @@ describe('the sync between replicas', () => {
     const { now, sync } = createReplicaSync({ store, buckets, clock, log, work });
     const of = (window: number) => buckets[window === HOUR ? 0 : 1];
     return {
-      ...{ buckets, now, sync },
+      buckets,
+      now,
+      sync,
       count: (units: number, name = id, window = MINUTE) =>
         of(window).add(of(window).open(name, now()), units),
       used: (name = id, window = MINUTE) => of(window).open(name, now()).used,
@@ -218,8 +220,10 @@ describe('the sync between replicas', () => {
     const replica = createReplica();
     replica.count(5, id, HOUR);
     const slots = Array.from({ length: 40 }, (_, ahead) => ({
-      ...{ bucket: id, windowSeconds: HOUR, units: 1 },
-      endsAt: (Math.floor(Date.now() / 180_000) + 20 + ahead) * 180_000,
+      bucket: id,
+      windowSeconds: HOUR,
+      units: 1,
+      endsAt: (Math.floor(Date.now() / 18e4) + 20 + ahead) * 18e4,
     }));
     await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).publish(slots);
     await replica.sync();

@@ -22,29 +22,25 @@ describe('the canonical form of a resource', () => {
   ])('of %s is %s', (text, canonical) => expect(canonicalResource(text)).toBe(canonical));
 
   it.each([
-    ...[
-      '',
-      'x',
-      '/api/v1',
-      '//auth.example.com',
-      'https://',
-      'https:',
-      'https:///x',
-      'https://:443',
-    ],
-    ...[
-      'https://a.example#x',
-      'https://a.example#',
-      'https://me@a.example',
-      'https://a.example\\x',
-    ],
-    ...[
-      'https://a.example/ x',
-      ' https://a.example',
-      'https://a.example\n',
-      'https://ä.example',
-      '\0',
-    ],
+    '',
+    'x',
+    '/api/v1',
+    '//auth.example.com',
+    'https://',
+    'https:',
+    'https:///x',
+    'https://:443',
+
+    'https://a.example#x',
+    'https://a.example#',
+    'https://me@a.example',
+    'https://a.example\\x',
+
+    'https://a.example/ x',
+    ' https://a.example',
+    'https://a.example\n',
+    'https://ä.example',
+    '\0',
     `https://a.example/${'x'.repeat(2048)}`,
   ])('does not exist for %j', (text) => {
     expect(canonicalResource(text)).toBeUndefined();

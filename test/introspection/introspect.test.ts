@@ -158,7 +158,14 @@ describe('POST /api/v1/oauth/introspect', () => {
     it('omits members without a value', async () => {
       const empty = await createCredential(gatehouse, tenant, 'secret', []);
       expect(Object.keys((await serve(empty.secret)) as object).toSorted()).toEqual([
-        ...['active', 'environment', 'iat', 'iss', 'key_id', 'principal', 'sub', 'tenant_id'],
+        'active',
+        'environment',
+        'iat',
+        'iss',
+        'key_id',
+        'principal',
+        'sub',
+        'tenant_id',
         'token_type',
       ]);
       const { refresh_token: refreshToken = '' } = await issue();

@@ -37,7 +37,8 @@ describe('the consent page', () => {
   const open = (parameters: Record<string, string>) =>
     browser.open(
       authorizeUrl(gatehouse.config.ISSUER, {
-        ...{ client_id: client.client_id, code_challenge: createPkce().challenge },
+        client_id: client.client_id,
+        code_challenge: createPkce().challenge,
         ...parameters,
       }),
     );
@@ -46,7 +47,8 @@ describe('the consent page', () => {
     const ben = await createUser(gatehouse, [[acme, 'viewer']]);
     const parameters = { scope: 'openid contacts:read', state: 'a&b=c é', nonce: 'n' };
     const page = await browser.submit(await open(parameters), {
-      ...{ email: user.email, password: PASSWORD },
+      email: user.email,
+      password: PASSWORD,
     });
     const login = await browser.submit(page, { decision: 'switch_account' });
     expect(new URL(login.url).pathname).toMatch(/^\/login\//);
@@ -67,7 +69,8 @@ describe('the consent page', () => {
 
     it('shows no tick for them, and lists what an app always sees', async () => {
       const page = await browser.submit(await open(parameters), {
-        ...{ email: user.email, password: PASSWORD },
+        email: user.email,
+        password: PASSWORD,
       });
       expect(readForm(page.html).boxes).toEqual(['contacts:read', 'offline_access']);
       expect(page.html).toContain('It will always see');
@@ -95,10 +98,12 @@ describe('the consent page', () => {
 
   it('summarizes many scopes in one sentence', async () => {
     const names = ['contacts', 'leads', 'projects', 'bids'].flatMap((name) => [
-      ...[`${name}:read`, `${name}:write`],
+      `${name}:read`,
+      `${name}:write`,
     ]);
     const page = await browser.submit(await open({ scope: names.join(' ') }), {
-      ...{ email: user.email, password: PASSWORD },
+      email: user.email,
+      password: PASSWORD,
     });
     expect(page.html).toContain('Read 4 kinds of records and change 4.');
   });
@@ -107,7 +112,8 @@ describe('the consent page', () => {
     const name = `Long ${'name '.repeat(30)}end`;
     client = await registerClient(gatehouse, { client_name: name });
     const page = await browser.submit(await open({}), {
-      ...{ email: user.email, password: PASSWORD },
+      email: user.email,
+      password: PASSWORD,
     });
     const [, heading = ''] = /<h1>(.*?)<\/h1>/s.exec(page.html) ?? [];
     expect(heading).toContain('…');

@@ -96,7 +96,9 @@ describe('consent', () => {
       expect(await ask({ ...parameters, prompt: 'none' })).toBe('consent_required');
       expect(await ask(parameters)).toBe('consent');
       expect(readForm((await open(parameters)).html).ticked).toEqual([
-        ...['contacts:read', 'contacts:write', 'leads:read'],
+        'contacts:read',
+        'contacts:write',
+        'leads:read',
       ]);
 
       const tokens = await getTokens(gatehouse, { client, user, browser, parameters });
@@ -160,11 +162,14 @@ describe('consent', () => {
         return gatehouse.http.get('/api/v1/me').set('Authorization', `Bearer ${token}`);
       };
       expect((await grantIn(acme)).body.data).toMatchObject({
-        ...{ tenantId: acme.id, role: 'company_admin' },
+        tenantId: acme.id,
+        role: 'company_admin',
         scopes: ['contacts:read', 'contacts:write'],
       });
       expect((await grantIn(other)).body.data).toMatchObject({
-        ...{ tenantId: other.id, role: 'viewer', scopes: ['contacts:read'] },
+        tenantId: other.id,
+        role: 'viewer',
+        scopes: ['contacts:read'],
       });
       expect(await ask()).toBe('choose');
       expect(await ask({ prompt: 'none' })).toBe('consent_required');
@@ -204,7 +209,9 @@ describe('consent', () => {
       expect(await ask()).toBe('consent');
       await suspend(other, false);
       await createClientStore(gatehouse.dataSource.manager).setBlocked(
-        ...[client.client_id, other.id, true],
+        client.client_id,
+        other.id,
+        true,
       );
       expect(await ask()).toBe('consent');
     });
@@ -242,7 +249,8 @@ describe('consent', () => {
   it('grants what a role that shrank since the page still delegates', async () => {
     const parameters = { scope: 'contacts:read contacts:write' };
     const page = await browser.submit(await open(parameters), {
-      ...{ email: user.email, password: PASSWORD },
+      email: user.email,
+      password: PASSWORD,
     });
     await accounts().setRole(acme.id, user.id, 'viewer');
     const stop = await browser.submit(page, { decision: 'approve' });

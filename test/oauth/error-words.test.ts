@@ -56,13 +56,18 @@ describe('a page of an authorization', () => {
   it('quotes nothing of the request', async () => {
     const client = await registerClient(gatehouse);
     for (const parameters of [
-      ...[{ error_description: LURE, error: LURE, scope: 'nonsense' }, { response_type: LURE }],
-      ...[{ response_mode: LURE }, { prompt: LURE }, { resource: LURE }, { code_challenge: LURE }],
-      ...[
-        { max_age: LURE, scope: 'openid' },
-        { id_token_hint: LURE, scope: 'openid' },
-      ],
-      ...[{ redirect_uri: LURE }, { client_id: LURE }, { scope: `"${LURE}"`, state: LURE }],
+      { error_description: LURE, error: LURE, scope: 'nonsense' },
+      { response_type: LURE },
+      { response_mode: LURE },
+      { prompt: LURE },
+      { resource: LURE },
+      { code_challenge: LURE },
+
+      { max_age: LURE, scope: 'openid' },
+      { id_token_hint: LURE, scope: 'openid' },
+      { redirect_uri: LURE },
+      { client_id: LURE },
+      { scope: `"${LURE}"`, state: LURE },
       { code_challenge_method: LURE },
     ]) {
       const page = await open(client, parameters as Record<string, string>);
@@ -119,7 +124,8 @@ describe('a page of an authorization', () => {
       const { client_id } = client;
       const url = authorizeUrl(issuer, { client_id, code_challenge: createPkce().challenge });
       const page = await browser.submit(await browser.open(url), {
-        ...{ email: user.email, password: PASSWORD },
+        email: user.email,
+        password: PASSWORD,
       });
       expect(page.html).toContain('name="tenant_id"');
       expect(mainOf(page)).toContain(warning);

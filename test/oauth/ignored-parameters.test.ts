@@ -36,8 +36,12 @@ describe('a parameter of an authorization request', () => {
     { scope: '', nonce: 'n' },
   ])('that is for OpenID Connect is ignored without the scope openid: %j', async (parameters) => {
     const tokens = await getTokens(gatehouse, {
-      ...{ client, user },
-      parameters: { scope: 'contacts:read', ...parameters },
+      client,
+      user,
+      parameters: {
+        scope: 'contacts:read',
+        ...parameters,
+      },
     });
     expect(tokens.scope).toContain('contacts:read');
     expect(tokens.id_token).toBeUndefined();
@@ -55,8 +59,12 @@ describe('a parameter of an authorization request', () => {
   ])('that is not known is ignored: %j', async (parameters) => {
     const scope = 'openid contacts:read';
     const tokens = await getTokens(gatehouse, {
-      ...{ client, user },
-      parameters: { scope, ...parameters },
+      client,
+      user,
+      parameters: {
+        scope,
+        ...parameters,
+      },
     });
     expect(tokens.scope).toBe('contacts:read openid');
   });

@@ -49,8 +49,11 @@ describe('a code whose form arrives late', () => {
     const { client } = installer;
     const issued = await installer.authorize();
     const form = new URLSearchParams({
-      ...{ grant_type: 'authorization_code', code: issued.code, client_id: client.client_id },
-      ...{ code_verifier: issued.verifier, redirect_uri: REDIRECT },
+      grant_type: 'authorization_code',
+      code: issued.code,
+      client_id: client.client_id,
+      code_verifier: issued.verifier,
+      redirect_uri: REDIRECT,
     });
     const late = await open(form);
     const first = await redeem(gatehouse, client, issued);

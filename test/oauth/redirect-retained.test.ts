@@ -73,7 +73,9 @@ describe('the location of an authorization response', () => {
     const { verifier, challenge } = createPkce();
     const parameters = { client_id, redirect_uri: uri, code_challenge: challenge, ...more };
     return {
-      ...{ client_id, verifier, page: await signedIn.open(authorizeUrl(issuer, parameters)) },
+      client_id,
+      verifier,
+      page: await signedIn.open(authorizeUrl(issuer, parameters)),
     };
   }
 

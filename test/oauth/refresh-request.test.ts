@@ -45,7 +45,8 @@ describe('a refresh request', () => {
       body,
     });
   const formOf = (client: TestClient, token: string): Record<string, string> => ({
-    ...{ grant_type: 'refresh_token', refresh_token: token },
+    grant_type: 'refresh_token',
+    refresh_token: token,
     ...authenticationOf(client),
   });
   const asBasic = ({ client_id, client_secret = '' }: TestClient) => ({
@@ -149,7 +150,8 @@ describe('a refresh request', () => {
     };
     const parameters = {
       scope: 'openid profile email contacts:read offline_access',
-      ...{ nonce: 'n-0S6_WzA2Mj', max_age: '600' },
+      nonce: 'n-0S6_WzA2Mj',
+      max_age: '600',
     };
     const first = await getTokens(gatehouse, { client: open, user, parameters });
     // No nonce: a refresh has no authorization request (OpenID Connect Core §12.2).

@@ -138,8 +138,10 @@ describe('resource (RFC 8707)', () => {
     }
     const first = (await (await postForm(form, [api, `${api}/`, ''])).json()) as Tokens;
     const again = {
-      ...{ grant_type: 'refresh_token', refresh_token: first.refresh_token },
-      ...{ client_id: client.client_id, client_secret: client.client_secret ?? '' },
+      grant_type: 'refresh_token',
+      refresh_token: first.refresh_token,
+      client_id: client.client_id,
+      client_secret: client.client_secret ?? '',
     };
     for (const resources of [
       [api, 'https://elsewhere.example'],

@@ -74,7 +74,8 @@ describe('an authorization request of an anonymous browser', () => {
     expect((await ask('2001:db8:7:7:ffff::1')).status).toBe(429);
     const browser = browserAt('2001:db8:7:7::1');
     const posted = await browser.request(`${issuer}/api/v1/oauth/authorize`, {
-      ...{ method: 'POST', body: new URL(urlFor()).searchParams },
+      method: 'POST',
+      body: new URL(urlFor()).searchParams,
     });
     expect(posted.status).toBe(303);
     expect((await browser.request(posted.headers.get('Location') ?? '')).status).toBe(429);
@@ -178,7 +179,8 @@ describe('an authorization request of an anonymous browser', () => {
       await refusedAsPage({ foo: 'x'.repeat(9000) });
       const body = new URLSearchParams({ state: 'x'.repeat(9000) });
       const posted = await fetch(`${gatehouse.origin}/api/v1/oauth/authorize`, {
-        ...{ method: 'POST', body },
+        method: 'POST',
+        body,
       });
       expect(posted.status).toBe(400);
       expect(await posted.text()).toContain('<code>invalid_request</code>');
@@ -193,9 +195,14 @@ describe('an authorization request of an anonymous browser', () => {
 
     it('stores at most 7 KB', async () => {
       const answer = await ask(freshAddress(), {
-        ...{ state: 'x'.repeat(2048), nonce: 'x'.repeat(1024), scope: 'openid offline_access' },
-        ...{ login_hint: 'x'.repeat(2000), ui_locales: 'x'.repeat(1000), display: 'x'.repeat(200) },
-        ...{ acr_values: 'x'.repeat(300), unknown: 'x'.repeat(300) },
+        state: 'x'.repeat(2048),
+        nonce: 'x'.repeat(1024),
+        scope: 'openid offline_access',
+        login_hint: 'x'.repeat(2e3),
+        ui_locales: 'x'.repeat(1e3),
+        display: 'x'.repeat(200),
+        acr_values: 'x'.repeat(300),
+        unknown: 'x'.repeat(300),
       });
       expect(answer.status).toBe(303);
       const { count, bytes } = await rows();

@@ -20,7 +20,9 @@ describe('the token endpoint across origins', () => {
     const client = await registerClient(gatehouse, metadata);
     const { refresh_token: token = '' } = await getTokens(gatehouse, { client, user });
     const fields = {
-      ...{ grant_type: 'refresh_token', refresh_token: token, client_id: client.client_id },
+      grant_type: 'refresh_token',
+      refresh_token: token,
+      client_id: client.client_id,
       ...(client.client_secret !== undefined && { client_secret: client.client_secret }),
     };
     const good = await post(gatehouse, 'token', fields, { Origin: origin });

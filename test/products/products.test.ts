@@ -9,8 +9,12 @@ import { createProducts } from '../support/products.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
 
 const FULL = {
-  ...{ name: 'Ready-mix concrete', sku: 'CON-1', description: 'Delivered.', unit: 'cubic yard' },
-  ...{ priceCents: 16_850, currency: 'USD' },
+  name: 'Ready-mix concrete',
+  sku: 'CON-1',
+  description: 'Delivered.',
+  unit: 'cubic yard',
+  priceCents: 16850,
+  currency: 'USD',
 };
 const BARE = { name: 'Gravel', sku: 'GRA-1' };
 

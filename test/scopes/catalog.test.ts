@@ -8,7 +8,7 @@ import { BEYOND, IDENTITY, META, RESOURCE, WORKFLOW } from './contract.js';
 describe('the catalogue of scopes (contract §3)', () => {
   it('contains 30 resource, 4 workflow and 5 meta scopes, 39 in all, and 4 and 3 more', () => {
     expect([RESOURCE, WORKFLOW, META, BEYOND, IDENTITY].map(({ length }) => length)).toEqual([
-      ...[30, 4, 5, 4, 3],
+      30, 4, 5, 4, 3,
     ]);
     expect(SCOPES).toEqual([...RESOURCE, ...WORKFLOW, ...META, ...BEYOND, ...IDENTITY]);
     expect(new Set(SCOPES).size).toBe(46);
@@ -16,7 +16,8 @@ describe('the catalogue of scopes (contract §3)', () => {
 
   it('lets publishable keys carry two of them', () => {
     expect(SCOPES.filter((scope) => CATALOG[scope].public)).toEqual([
-      ...['products:read', 'documents:read'],
+      'products:read',
+      'documents:read',
     ]);
   });
 

@@ -11,9 +11,15 @@ const TABLE = {
   manager: [...RESOURCE, ...WORKFLOW, 'users:read', 'jobs:read', 'jobs:write'],
   member: [...each('read'), ...each('write'), 'bids:send', 'users:read', 'jobs:read'],
   field_crew: [
-    ...['projects:read', 'contacts:read', 'documents:read', 'products:read'],
-    ...['site_logs:read', 'time_entries:read'],
-    ...['site_logs:write', 'time_entries:write', 'documents:write'],
+    'projects:read',
+    'contacts:read',
+    'documents:read',
+    'products:read',
+    'site_logs:read',
+    'time_entries:read',
+    'site_logs:write',
+    'time_entries:write',
+    'documents:write',
   ],
   viewer: each('read'),
 };

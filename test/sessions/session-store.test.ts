@@ -38,8 +38,13 @@ describe('sessions', () => {
   const store = (keyring = gatehouse.keyring) =>
     createSessionStore(gatehouse.dataSource.manager, keyring);
   const newSession = (accountId: string | null, fields: object = {}): NewSession => ({
-    ...{ id: `ses-${randomUUID()}`, secret: randomUUID(), accountId },
-    ...{ payload: { n: 1 }, address: '192.0.2.1', userAgent: 'A browser', ttlSeconds: 3600 },
+    id: `ses-${randomUUID()}`,
+    secret: randomUUID(),
+    accountId,
+    payload: { n: 1 },
+    address: '192.0.2.1',
+    userAgent: 'A browser',
+    ttlSeconds: 3600,
     ...fields,
   });
   async function saved(accountId: string | null, fields: object = {}): Promise<NewSession> {
@@ -62,7 +67,10 @@ describe('sessions', () => {
     const { id, secret } = session;
 
     const found = {
-      ...{ id, accountId: ann, payload: { n: 1 }, remainingSeconds: about(3600) },
+      id,
+      accountId: ann,
+      payload: { n: 1 },
+      remainingSeconds: about(3600),
       issueSeq: expect.stringMatching(/^\d+$/),
     };
     expect(await store().findBySecret(secret)).toEqual(found);
@@ -140,7 +148,12 @@ describe('sessions', () => {
 
     expect(listed.map(({ id }) => id)).toEqual([second.id, first.id]);
     expect(Object.keys(listed[0] ?? {}).toSorted()).toEqual([
-      ...['address', 'createdAt', 'expiresAt', 'id', 'seenAt', 'userAgent'],
+      'address',
+      'createdAt',
+      'expiresAt',
+      'id',
+      'seenAt',
+      'userAgent',
     ]);
   });
 

@@ -203,7 +203,8 @@ describe('bkend: managing API keys', () => {
       expectProblem(await get('/contacts', withKey(key)), 403, 'forbidden');
       await get('/contacts', headers).expect(200);
       expect((await get('/me', headers)).body.data).toMatchObject({
-        ...{ userId: user.id, environment: 'test' },
+        userId: user.id,
+        environment: 'test',
       });
       const body = { type: 'customer' };
       const created = await app.fetch('/api/v1/contacts', { method: 'POST', headers, body });

@@ -70,12 +70,25 @@ describe('Builder.io: personal access tokens', () => {
       return { status: answer.status, data };
     };
     return {
-      ...{ user, call },
+      user,
+      call,
       async create(fields = {}) {
-        const made = await call('POST', TOKENS, { name: 'Laptop', access: 'read', ...fields });
-        expect(made).toMatchObject({ status: 201, data: { key: expect.any(String) } });
+        const made = await call('POST', TOKENS, {
+          name: 'Laptop',
+          access: 'read',
+          ...fields,
+        });
+        expect(made).toMatchObject({
+          status: 201,
+          data: { key: expect.any(String) },
+        });
         const { id, key: secret = '' } = made.data;
-        return { id, secret, bearer: { Authorization: `Bearer ${secret}` }, shown: made.data };
+        return {
+          id,
+          secret,
+          bearer: { Authorization: `Bearer ${secret}` },
+          shown: made.data,
+        };
       },
     };
   }
@@ -99,8 +112,13 @@ describe('Builder.io: personal access tokens', () => {
       const token = await ada.create();
 
       expect((await get('/me', token).expect(200)).body.data).toMatchObject({
-        ...{ type: 'personal_access_token', keyId: token.id, tenantId: tenant.id },
-        principal: { kind: 'user', id: ada.user.id },
+        type: 'personal_access_token',
+        keyId: token.id,
+        tenantId: tenant.id,
+        principal: {
+          kind: 'user',
+          id: ada.user.id,
+        },
       });
     });
 
@@ -234,7 +252,8 @@ describe('Builder.io: personal access tokens', () => {
 
     it('public key: it reads, and may be seen in a page', async () => {
       const key = await desk(await ada.create({ access: 'write' })).issue({
-        ...{ kind: 'publishable', scopes: ['products:read'] },
+        kind: 'publishable',
+        scopes: ['products:read'],
       });
       const page = createForeignPage(gatehouse, 'https://shop.example');
 

@@ -113,7 +113,9 @@ describe('Buildspace: machine credentials in use', () => {
         'PATCH /contacts/:id': `admitted for ${own}`,
       });
       expect(tested.observed).toContainEqual({
-        ...{ path: '/api/v1/contacts', status: 403, code: 'forbidden' },
+        path: '/api/v1/contacts',
+        status: 403,
+        code: 'forbidden',
       });
     });
 

@@ -135,16 +135,24 @@ describe('Buildspace: machine credentials', () => {
     it('a service is an actor of its own, distinct from its tenant', async () => {
       expect(service.secret).toMatch(/^bwp_svc_/);
       expect(await me(service)).toMatchObject({
-        ...{ type: 'service', tenantId: tenant.id },
-        principal: { kind: 'service', id: service.id },
+        type: 'service',
+        tenantId: tenant.id,
+        principal: {
+          kind: 'service',
+          id: service.id,
+        },
       });
     });
 
     it('so is an agent, and it is clear that it is one', async () => {
       expect(agent.secret).toMatch(/^bwp_agt_/);
       expect(await me(agent)).toMatchObject({
-        ...{ type: 'agent', tenantId: tenant.id },
-        principal: { kind: 'agent', id: agent.id },
+        type: 'agent',
+        tenantId: tenant.id,
+        principal: {
+          kind: 'agent',
+          id: agent.id,
+        },
       });
     });
 

@@ -135,7 +135,10 @@ describe('BuildWorkPro: API keys', () => {
       const names = body.data.map(({ name }: { name: string }) => name);
       expect(names).toEqual(
         expect.arrayContaining([
-          ...['contacts:read', 'contacts:write', 'contacts:delete', 'pay_apps:approve'],
+          'contacts:read',
+          'contacts:write',
+          'contacts:delete',
+          'pay_apps:approve',
         ]),
       );
 
@@ -170,9 +173,16 @@ describe('BuildWorkPro: API keys', () => {
 
       expect(answer.body).toEqual({
         data: {
-          ...{ keyId: key.id, keyName: 'Internal sync script', tenantId: tenant.id },
+          keyId: key.id,
+          keyName: 'Internal sync script',
+          tenantId: tenant.id,
           scopes: SCOPES,
-          ...{ type: 'api_key', environment: 'live', principal: { kind: 'tenant', id: tenant.id } },
+          type: 'api_key',
+          environment: 'live',
+          principal: {
+            kind: 'tenant',
+            id: tenant.id,
+          },
         },
         meta: { request_id: answer.headers['x-request-id'] },
       });

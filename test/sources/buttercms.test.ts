@@ -246,7 +246,9 @@ describe('ButterCMS: read and write tokens', () => {
       });
 
       expect((await Promise.all(open)).flat()).toEqual([
-        ...['GET /me', 'GET /products', 'GET /products/:id'],
+        'GET /me',
+        'GET /products',
+        'GET /products/:id',
       ]);
     });
 

@@ -105,9 +105,14 @@ describe('X-Bwp-Space', () => {
     });
 
     expect(statements.map(({ name }) => name)).toEqual([
-      ...['verify-keys', 'verify-default_spaces', 'list-contacts-26'],
-      ...['verify-keys', 'list-contacts-26'],
-      ...['verify-keys', 'verify-spaces', 'list-contacts-26'],
+      'verify-keys',
+      'verify-default_spaces',
+      'list-contacts-26',
+      'verify-keys',
+      'list-contacts-26',
+      'verify-keys',
+      'verify-spaces',
+      'list-contacts-26',
     ]);
   });
 });

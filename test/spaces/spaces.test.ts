@@ -9,7 +9,13 @@ import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
 
 const MOST = 1000;
 const INVALID: readonly unknown[] = [
-  ...['', '  ', 5, null, 'x'.repeat(101), 'a\0b', '\ud800'],
+  '',
+  '  ',
+  5,
+  null,
+  'x'.repeat(101),
+  'a\0b',
+  '\ud800',
   `bwp_live_${'a'.repeat(49)}`,
 ];
 
@@ -64,8 +70,11 @@ describe('/api/v1/spaces', () => {
       expect((await show(id)).body.data).toEqual(answer.body.data);
       expect(await audited()).toEqual([
         {
-          ...{ action: 'space.create', actor: key.id, subject: id },
-          ...{ details: { name: 'East yard' }, request_id: answer.headers['x-request-id'] },
+          action: 'space.create',
+          actor: key.id,
+          subject: id,
+          details: { name: 'East yard' },
+          request_id: answer.headers['x-request-id'],
         },
       ]);
     });
@@ -175,8 +184,13 @@ describe('/api/v1/spaces', () => {
       expect((await show(id)).body.data).toEqual(answer.body.data);
       expect(await audited()).toMatchObject([
         {
-          ...{ action: 'space.rename', actor: key.id, subject: id },
-          details: { before: 'Default', after: 'Head office' },
+          action: 'space.rename',
+          actor: key.id,
+          subject: id,
+          details: {
+            before: 'Default',
+            after: 'Head office',
+          },
         },
       ]);
     });

@@ -80,7 +80,10 @@ export async function createTestApp(
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const config = readConfig(
     {
-      ...{ SECRET_KEYS: TEST_SECRET_KEY, LOG_LEVEL: 'debug', ...NO_LIMITS, ...env },
+      SECRET_KEYS: TEST_SECRET_KEY,
+      LOG_LEVEL: 'debug',
+      ...NO_LIMITS,
+      ...env,
       ...(env['ISSUER'] === ITSELF && { ISSUER: origin }),
     },
     '/',
@@ -112,42 +115,63 @@ export async function createTestApp(
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();
   const app = createApp({
-    ...{ config, dataSource, lookup, keyring, signingKeys, log, register, isStopping },
+    config,
+    dataSource,
+    lookup,
+    keyring,
+    signingKeys,
+    log,
+    register,
+    isStopping,
     ...(clock && { clock }),
   });
   server.on('request', app.koa.callback());
 
   return {
-    ...{
-      app,
-      config,
-      database,
-      dataSource,
-      verifierPool,
-      keyring,
-      format,
-      register,
-      signingKeys,
-      logged,
-      origin,
-    },
+    app,
+    config,
+    database,
+    dataSource,
+    verifierPool,
+    keyring,
+    format,
+    register,
+    signingKeys,
+    logged,
+    origin,
     http: request.agent(server),
     createTenant: (slug) =>
       dataSource.transaction(async (manager) => {
-        const tenant = await createTenantStore(manager).create({ slug, name: slug });
+        const tenant = await createTenantStore(manager).create({
+          slug,
+          name: slug,
+        });
         if (tenant === undefined) throw new Error(`the slug ${slug} is taken`);
         return tenant;
       }),
     createKey: (tenant, fields = {}) =>
       dataSource.transaction(async (manager) => {
         const keys = createKeyService({
-          ...{ manager, keyring, format },
+          manager,
+          keyring,
+          format,
           defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
         });
-        const by = { actor: OPERATOR, tenantId: tenant.id };
-        const parsed = newKey.parse({ name: 'A key', scopes: KEY_SCOPES, ...fields });
+        const by = {
+          actor: OPERATOR,
+          tenantId: tenant.id,
+        };
+        const parsed = newKey.parse({
+          name: 'A key',
+          scopes: KEY_SCOPES,
+          ...fields,
+        });
         const { key, secret } = await keys.create(by, parsed);
-        return { id: key.id, secret, bearer: { Authorization: `Bearer ${secret}` } };
+        return {
+          id: key.id,
+          secret,
+          bearer: { Authorization: `Bearer ${secret}` },
+        };
       }),
     async close() {
       await new Promise((resolve) => server.close(resolve));

@@ -89,8 +89,11 @@ async function findPackaged(home: string): Promise<readonly LaunchOptions[]> {
     {
       executablePath: join(folder, 'chromium'),
       env: {
-        ...{ PATH, HOME: home, TMPDIR: home },
-        ...{ FONTCONFIG_FILE: fonts, LD_LIBRARY_PATH: libraries },
+        PATH,
+        HOME: home,
+        TMPDIR: home,
+        FONTCONFIG_FILE: fonts,
+        LD_LIBRARY_PATH: libraries,
       },
     },
   ];

@@ -13,7 +13,8 @@ export async function createProducts(
   elsewhere: Partial<SpaceContext> = {},
 ): Promise<void> {
   const context: SpaceContext = {
-    ...{ tenantId: tenant.id, environment: 'live' },
+    tenantId: tenant.id,
+    environment: 'live',
     spaceId: await defaultSpaceOf(gatehouse, tenant),
     ...elsewhere,
   };

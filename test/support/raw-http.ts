@@ -29,7 +29,11 @@ export function sendRaw(origin: string, raw: RawRequest): Promise<RawAnswer> {
   const { method = 'GET', path, headers = [], body, agent } = raw;
   return new Promise((resolve, reject) => {
     const sent = request({
-      ...{ hostname, port, method, path, ...(agent && { agent }) },
+      hostname,
+      port,
+      method,
+      path,
+      ...(agent && { agent }),
       headers: ['Host', raw.host ?? host, ...headers.flat()],
     });
     sent.on('response', (response) => {

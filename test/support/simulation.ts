@@ -180,7 +180,10 @@ async function checkStorage(gatehouse: TestApp, forever: readonly string[], day:
     refresh: 20 * (LIVES + 36),
     artifacts: 20 * 3,
     grants: 16 + 3 * (LIVES + 2),
-    ...{ over: 0, empty: 0, sessions: 3 * 15, forgettable: 2 * 33 },
+    over: 0,
+    empty: 0,
+    sessions: 3 * 15,
+    forgettable: 2 * 33,
   };
   for (const [name, bound] of Object.entries(bounds)) {
     expect([name, day, Math.max(rows?.[name] ?? 0, bound)]).toEqual([name, day, bound]);

@@ -47,7 +47,9 @@ function send(
   const body = new URLSearchParams(fields).toString();
   const headers = { 'Content-Type': 'application/x-www-form-urlencoded' };
   const outgoing = request(`${origin}/api/v1/oauth/${endpoint}`, {
-    ...{ method: 'POST', agent, headers },
+    method: 'POST',
+    agent,
+    headers,
   });
   const flushed = new Promise<void>((resolve) => outgoing.once('finish', resolve));
   const answer = new Promise<TokenAnswer>((resolve, reject) => {
@@ -69,7 +71,9 @@ function send(
 
 export function startRefresh(server: Replica, client: TestClient, token: string | undefined): Sent {
   return send(server, 'token', {
-    ...{ grant_type: 'refresh_token', refresh_token: token ?? '', client_id: client.client_id },
+    grant_type: 'refresh_token',
+    refresh_token: token ?? '',
+    client_id: client.client_id,
     ...secretOf(client),
   });
 }
@@ -80,8 +84,12 @@ export const refresh: (...args: Parameters<typeof startRefresh>) => Promise<Toke
 
 export function startRedemption(server: Replica, client: TestClient, issued: IssuedCode): Sent {
   return send(server, 'token', {
-    ...{ grant_type: 'authorization_code', code: issued.code, client_id: client.client_id },
-    ...{ code_verifier: issued.verifier, redirect_uri: REDIRECT, ...secretOf(client) },
+    grant_type: 'authorization_code',
+    code: issued.code,
+    client_id: client.client_id,
+    code_verifier: issued.verifier,
+    redirect_uri: REDIRECT,
+    ...secretOf(client),
   });
 }
 
@@ -132,7 +140,8 @@ export function createInstaller(
     return { code, verifier };
   };
   return {
-    ...{ client, user },
+    client,
+    user,
     authorize: begin,
     async install() {
       const { status, error, tokens } = await redeem(server, client, await begin());

@@ -60,25 +60,40 @@ export async function createTokenPage(): Promise<TokenPage> {
     [bolt, 'manager'],
   ]);
   return {
-    ...{ gatehouse, acme, bolt, ada, both },
+    gatehouse,
+    acme,
+    bolt,
+    ada,
+    both,
     async signedIn(user = ada) {
       const browser = newBrowser(gatehouse);
-      return { browser, csrf: csrfOf(await signIn(browser, user)) };
+      return {
+        browser,
+        csrf: csrfOf(await signIn(browser, user)),
+      };
     },
     async create({ browser, csrf }, fields = {}, tenant = 'acme') {
-      const sent = { csrf, ...NEW, ...fields };
+      const sent = {
+        csrf,
+        ...NEW,
+        ...fields,
+      };
       const { status, headers, ...answer } = await read(
         await postForm(browser, `${PAGE}?tenant=${tenant}`, sent),
       );
       const secret = /readonly value="([^"]+)"/.exec(answer.html)?.[1] ?? '';
-      return { status, headers, ...answer, text: mainOf(answer), secret };
+      return {
+        status,
+        headers,
+        ...answer,
+        text: mainOf(answer),
+        secret,
+      };
     },
     stored: () =>
-      gatehouse.database.query<StoredToken>(
-        `SELECT id, tenant_id, scopes, spaces,
+      gatehouse.database.query<StoredToken>(`SELECT id, tenant_id, scopes, spaces,
            round(extract(epoch FROM expires_at - created_at) / 86400)::int AS days
-         FROM credentials ORDER BY issue_seq`,
-      ),
+         FROM credentials ORDER BY issue_seq`),
     async statusOf(secret) {
       const headers = { Authorization: `Bearer ${secret}` };
       return (await gatehouse.http.get('/api/v1/me').set(headers)).status;

@@ -50,11 +50,18 @@ export async function startTwoReplicas(
     return createInstaller(gatehouse, { client, user, ...(scope !== undefined && { scope }) });
   };
   return {
-    ...{ gatehouse, tenant, a, b, newUser, newInstaller },
+    gatehouse,
+    tenant,
+    a,
+    b,
+    newUser,
+    newInstaller,
     installer: await newInstaller(),
     cli: createCli(database),
     async grantOf(secret = '') {
-      const [row] = await database.query<{ id: string }>(
+      const [row] = await database.query<{
+        id: string;
+      }>(
         `SELECT grant_id AS id FROM refresh_tokens WHERE digest = ANY ($1)
          UNION SELECT grant_id FROM oauth_artifacts WHERE digest = ANY ($1)`,
         [keyring.digests(secret)],

@@ -55,7 +55,11 @@ describe('GET /api/v1/usage', () => {
     const { body } = await usage(key);
 
     expect(body.data.apiKey).toEqual({
-      ...{ limit: null, used: 0, remaining: null, resetSeconds: 0, windowSeconds: 60 },
+      limit: null,
+      used: 0,
+      remaining: null,
+      resetSeconds: 0,
+      windowSeconds: 60,
     });
   });
 
@@ -70,12 +74,18 @@ describe('GET /api/v1/usage', () => {
     expect(body.data.apiKey).toBeNull();
     expect(body.data.tenant).toMatchObject({ limit: 10_000, used: 1, remaining: 9999 });
     expect(body.data.share).toEqual({
-      ...{ limit: 2000, used: 1, remaining: 1999, resetSeconds: 3600, windowSeconds: 3600 },
+      limit: 2e3,
+      used: 1,
+      remaining: 1999,
+      resetSeconds: 3600,
+      windowSeconds: 3600,
     });
 
     const personal = await createCredential(gatehouse, tenant, 'personal', ['audit:read']);
     expect((await usage(personal)).body.data).toMatchObject({
-      ...{ tenant: { used: 2 }, apiKey: null, share: { used: 1 } },
+      tenant: { used: 2 },
+      apiKey: null,
+      share: { used: 1 },
     });
   });
 

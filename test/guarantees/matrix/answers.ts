@@ -17,7 +17,12 @@ const METADATA = 'http://localhost:3000/.well-known/oauth-protected-resource/api
 const UNAUTHORIZED: Answer = [401, 'unauthorized', 'invalid_token'];
 const FORBIDDEN: Answer = [403, 'forbidden', 'insufficient_scope'];
 const SUCCESS: Readonly<Record<string, number>> = {
-  ...{ GET: 200, HEAD: 200, POST: 201, PUT: 200, PATCH: 200, DELETE: 204 },
+  GET: 200,
+  HEAD: 200,
+  POST: 201,
+  PUT: 200,
+  PATCH: 200,
+  DELETE: 204,
 };
 
 /** The answer where the method is not one of the path's, for every caller. */

@@ -121,7 +121,12 @@ const NO_STRANGERS = ['tenant', 'user', 'service', 'agent'] as const;
 /** Machines never manage. */
 const MANAGERS = ['tenant', 'user'] as const;
 const ACTIONS: Readonly<Record<string, string>> = {
-  ...{ GET: 'read', HEAD: 'read', POST: 'write', PUT: 'write', PATCH: 'write', DELETE: 'delete' },
+  GET: 'read',
+  HEAD: 'read',
+  POST: 'write',
+  PUT: 'write',
+  PATCH: 'write',
+  DELETE: 'delete',
 };
 
 /** Whom a route of the API admits, by its path; `undefined` for a route that nothing is promised of. */
@@ -150,10 +155,22 @@ export function admissionTo(method: string, path: string): Admission | 'public' 
 
 /** Routes that have to be there; others may be. */
 export const ROUTES = [
-  ...['GET /me', 'GET /scopes', 'GET /usage'],
-  ...['GET /contacts', 'POST /contacts'],
-  ...['GET /contacts/:id', 'PATCH /contacts/:id', 'DELETE /contacts/:id'],
-  ...['GET /products', 'GET /products/:id', 'GET /spaces', 'POST /spaces'],
-  ...['GET /api-keys', 'POST /api-keys', 'POST /api-keys/:id/rotate'],
-  ...['GET /api-keys/:id', 'PATCH /api-keys/:id', 'DELETE /api-keys/:id'],
+  'GET /me',
+  'GET /scopes',
+  'GET /usage',
+  'GET /contacts',
+  'POST /contacts',
+  'GET /contacts/:id',
+  'PATCH /contacts/:id',
+  'DELETE /contacts/:id',
+  'GET /products',
+  'GET /products/:id',
+  'GET /spaces',
+  'POST /spaces',
+  'GET /api-keys',
+  'POST /api-keys',
+  'POST /api-keys/:id/rotate',
+  'GET /api-keys/:id',
+  'PATCH /api-keys/:id',
+  'DELETE /api-keys/:id',
 ];

@@ -42,7 +42,9 @@ export function createObserver(origin: string, targets: Targets): Observer {
     if (method === 'GET' && LISTS.has(path)) search.push('limit=100');
     const body = method.startsWith('P') ? JSON.stringify(targets.bodyOf(request)) : undefined;
     return sendRaw(origin, {
-      ...{ method, agent, ...(body !== undefined && { body }) },
+      method,
+      agent,
+      ...(body !== undefined && { body }),
       path: `/api/v1${path.replace(':id', target || '1')}${search.length > 0 ? `?${search.join('&')}` : ''}`,
       headers: [
         ...all.flatMap(({ headers }) => Object.entries(headers)),

@@ -54,7 +54,9 @@ export async function createTargets(
         `INSERT INTO contacts (tenant_id, environment, space_id, type, first_name)
          VALUES ($1, $2, $3, 'customer', $4) RETURNING id`,
         [
-          ...[of.id, environment, await defaultSpaceOf(gatehouse, of)],
+          of.id,
+          environment,
+          await defaultSpaceOf(gatehouse, of),
           of === tenant ? environment : FOREIGN,
         ],
       );
