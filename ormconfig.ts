@@ -1,6 +1,6 @@
 import { readSecretFiles } from './src/config/secret-files.js';
 import { createDataSource } from './src/db/data-source.js';
-import { ENTITIES } from './src/entities.js';
+import { ENTITIES } from './src/server/entities.js';
 
 const { env } = readSecretFiles(process.env, process.cwd());
 

@@ -27,7 +27,16 @@ if (seen.length < files.length) {
 }
 
 // app.ts introduces features to each other: one may know the types of another, never its code.
-const LAYERS_BELOW = ['scopes', 'credentials', 'audit', 'http', 'db', 'cli'];
+const LAYERS_BELOW = [
+  'scopes',
+  'credentials',
+  'rate-limits',
+  'audit',
+  'http',
+  'db',
+  'server',
+  'cli',
+];
 const featureOf = (path) => {
   const [, folder] = /^src\/([^/]+)\//.exec(path) ?? [];
   return LAYERS_BELOW.includes(folder) ? undefined : folder;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { createKeyring } from '../src/credentials/keyring.js';
-import { createSecretFormat } from '../src/credentials/secret-format.js';
+import { createKeyring } from '../src/credentials/secrets/keyring.js';
+import { createSecretFormat } from '../src/credentials/secrets/format.js';
 import { startTemporaryPostgres } from '../test/support/temporary-postgres.js';
 import { pinDatabase } from './database.js';
 import { measureEndurance } from './endurance-suite.js';

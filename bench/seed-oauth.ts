@@ -1,7 +1,7 @@
 import pg from 'pg';
 
-import type { Keyring } from '../src/credentials/keyring.js';
-import type { SecretFormat } from '../src/credentials/secret-format.js';
+import type { Keyring } from '../src/credentials/secrets/keyring.js';
+import type { SecretFormat } from '../src/credentials/secrets/format.js';
 import { createId } from '../src/db/id.js';
 import * as fixture from './oauth-fixture.js';
 

@@ -2,16 +2,16 @@ import { createServer } from 'node:http';
 import { Registry } from 'prom-client';
 
 import { createApp } from '../src/app.js';
-import { LOOKUP_QUERIES } from '../src/lookup-queries.js';
+import { LOOKUP_QUERIES } from '../src/server/lookup-queries.js';
 import { readConfig } from '../src/config.js';
-import { createKeyring } from '../src/credentials/keyring.js';
-import type { LookupRow, ProbedLookup } from '../src/credentials/lookup.js';
-import { createVerifierPool } from '../src/credentials/verifier-pool.js';
+import { createKeyring } from '../src/credentials/secrets/keyring.js';
+import type { LookupRow, ProbedLookup } from '../src/credentials/verification/lookup.js';
+import { createVerifierPool } from '../src/credentials/verification/pool.js';
 import { createDataSource } from '../src/db/data-source.js';
-import { ENTITIES } from '../src/entities.js';
-import { listen } from '../src/http/server.js';
+import { ENTITIES } from '../src/server/entities.js';
+import { listen } from '../src/http/connections/server.js';
 import { createSigningKeys } from '../src/signing-keys/signing-keys.js';
-import { createLog } from '../src/log.js';
+import { createLog } from '../src/server/log.js';
 
 /** The same application with one query a request instead of batches: what the batches are worth. */
 const config = readConfig(process.env, process.cwd());

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import type { Keyring } from '../src/credentials/keyring.js';
-import type { SecretFormat } from '../src/credentials/secret-format.js';
+import type { Keyring } from '../src/credentials/secrets/keyring.js';
+import type { SecretFormat } from '../src/credentials/secrets/format.js';
 import type { TemporaryPostgres } from '../test/support/temporary-postgres.js';
 import type { Pace } from './measure.js';
 

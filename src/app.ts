@@ -10,66 +10,74 @@ import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsoleApp, type ConsoleApp } from './console-app.js';
 import type { ConsoleViews } from './console/page-data.js';
-import { createContactRoutes } from './contacts/contact-routes.js';
-import { API_PREFIX, createCorsRules } from './cors-rules.js';
-import { createActivityRecorder, type ActivityRecorder } from './credentials/activity.js';
-import { brandHeaders } from './credentials/brand-headers.js';
-import { BUDGET_WINDOWS, createBudgets } from './credentials/budgets.js';
+import { createContactRoutes } from './resources/contacts/contact-routes.js';
+import { API_PREFIX, createCorsRules } from './server/cors-rules.js';
+import { createActivityRecorder, type ActivityRecorder } from './credentials/store/activity.js';
+import { brandHeaders } from './credentials/guard/brand-headers.js';
+import { BUDGET_WINDOWS, createBudgets } from './rate-limits/budgets.js';
 import {
   ANY_PRINCIPAL,
   createGuard,
   guardLateBody,
   type Access,
   type GuardedState,
-} from './credentials/guard.js';
-import { createImportedPrefixes, type ImportedPrefixes } from './credentials/imported-prefixes.js';
-import type { Keyring } from './credentials/keyring.js';
-import type { ProbedLookup } from './credentials/lookup.js';
-import { createPresentations } from './credentials/presentation.js';
-import { createSecretFormat } from './credentials/secret-format.js';
-import { createSessionLimit } from './credentials/session-limit.js';
-import { createVerifier } from './credentials/verifier.js';
+} from './credentials/guard/guard.js';
+import {
+  createImportedPrefixes,
+  type ImportedPrefixes,
+} from './credentials/verification/prefixes.js';
+import type { Keyring } from './credentials/secrets/keyring.js';
+import type { ProbedLookup } from './credentials/verification/lookup.js';
+import { createPresentations } from './credentials/verification/presentation.js';
+import { createSecretFormat } from './credentials/secrets/format.js';
+import { createSessionLimit } from './rate-limits/session-limit.js';
+import { createVerifier } from './credentials/verification/verifier.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createBackgroundWork, type BackgroundWork } from './db/background-work.js';
 import { registerPoolMetrics } from './db/pool-metrics.js';
-import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './docs/error-page.js';
+import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './discovery/error-page.js';
 import { errorMessage } from './db/errors.js';
-import { readBody } from './http/body.js';
-import { createBrowserSecrets } from './http/browser-secret.js';
-import { createBrowserSupport } from './http/browser.js';
+import { readBody } from './http/body/body.js';
+import { createBrowserSecrets } from './http/pages/browser-secret.js';
+import { createBrowserSupport } from './http/pages/browser.js';
 import { createClientAddress, createProxyWarning } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
-import { createCsrf } from './http/csrf.js';
+import { createCsrf } from './http/pages/csrf.js';
 import { createHealthRoutes } from './http/health.js';
-import { createIdempotency } from './http/idempotency.js';
-import { answerOAuthErrors } from './http/oauth-error.js';
-import { answerPageErrors } from './http/page-errors.js';
+import { createIdempotency } from './http/idempotency/idempotency.js';
+import { answerOAuthErrors } from './http/errors/oauth-error.js';
+import { answerPageErrors } from './http/errors/page-errors.js';
 import { useIssuerOrigin } from './http/issuer.js';
-import { createPages } from './http/pages.js';
+import { createPages } from './http/pages/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createQueryCheck } from './http/query.js';
 import { mountAt } from './http/mount-at.js';
-import { createReplicaSync, createSteadyClock, type ReplicaSync } from './http/replica-sync.js';
-import { createRateLimit } from './http/rate-limit.js';
-import { createRateWindowStore } from './http/rate-window-store.js';
+import {
+  createReplicaSync,
+  createSteadyClock,
+  type ReplicaSync,
+} from './rate-limits/replica-sync.js';
+import { createRateLimit } from './rate-limits/middleware.js';
+import { createRateWindowStore } from './rate-limits/window-store.js';
 import { referenceOf } from './http/request-facts.js';
 import { createRequests } from './http/requests.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
-import { createReader, createUnitOfWork } from './http/unit-of-work.js';
-import { createMeRoutes } from './me/me-routes.js';
-import { createScopeRoutes } from './me/scope-routes.js';
-import type { LOOKUP_QUERIES } from './lookup-queries.js';
-import type { OAuthViews } from './oauth/page-data.js';
+import { createReader, createUnitOfWork } from './http/idempotency/unit-of-work.js';
+import { createMeRoutes } from './introspection/me-routes.js';
+import { createScopeRoutes } from './discovery/scope-routes.js';
+import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
+import { PAGE_PATHS } from './server/page-paths.js';
+import type { OAuthViews } from './oauth/authorize/views.js';
 import { createOAuthApp } from './oauth-app.js';
-import { renderPageError } from './oauth/authorization-endpoint.js';
+import { renderPageError } from './oauth/authorize/endpoint.js';
 import { OAUTH_PATHS } from './oauth/paths.js';
-import { createProductRoutes } from './products/product-routes.js';
+import { createProductRoutes } from './resources/products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
-import { createUsageRoutes } from './usage/usage-routes.js';
+import { createUsageRoutes } from './rate-limits/usage-routes.js';
 
 export interface AppDependencies {
   readonly config: Config;
@@ -105,16 +113,6 @@ export interface App {
 
 /** The query parameter for publishable keys. The guard validates it before the route's schema. */
 const KEY_QUERY = ['auth_token'];
-
-/** Path prefixes of pages. */
-const PAGES = [
-  OAUTH_PATHS.authorize,
-  OAUTH_PATHS.endSession,
-  '/login',
-  '/logout',
-  '/consent',
-  '/settings',
-];
 
 /** Composes the server. Middleware runs in the order in which it is mounted here. */
 export function createApp(dependencies: AppDependencies): App {
@@ -237,7 +235,7 @@ export function createApp(dependencies: AppDependencies): App {
   koa.use(createProxyWarning(config.TRUST_PROXY, log));
   koa.use(
     createBrowserSupport({
-      ...{ issuer, apiPrefix: '/api', pages: [...PAGES, '/docs'], home: '/settings' },
+      ...{ issuer, apiPrefix: '/api', pages: [...PAGE_PATHS, '/docs'], home: '/settings' },
       credentialHeaders: ['Authorization', ...keyHeaders],
       renderError: (ctx, error) => renderPageError(pages, ctx, error),
     }),
@@ -275,7 +273,7 @@ export function createApp(dependencies: AppDependencies): App {
   );
   koa.use(
     mountAt(
-      PAGES,
+      PAGE_PATHS,
       answerPageErrors((ctx, error) => renderPageError(pages, ctx, error)),
       createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
     ),

@@ -21,12 +21,12 @@ import { SPACE_COMMANDS } from './cli/space-commands.js';
 import { TENANT_COMMANDS } from './cli/tenant-commands.js';
 import { VERIFY_COMMAND } from './cli/verify-command.js';
 import { readConfig } from './config.js';
-import { createSecretFormat } from './credentials/secret-format.js';
+import { createSecretFormat } from './credentials/secrets/format.js';
 import { errorCode } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
-import { Problem } from './http/problem.js';
-import { shareInstance, lacksMigrations } from './instance.js';
-import { createLog } from './log.js';
+import { Problem } from './http/errors/problem.js';
+import { shareInstance, lacksMigrations } from './server/instance.js';
+import { createLog } from './server/log.js';
 
 const COMMANDS = [
   ...TENANT_COMMANDS,

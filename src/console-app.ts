@@ -7,35 +7,35 @@ import type { KeyRouteDependencies } from './api-keys/key-routes.js';
 import { newPersonalToken } from './api-keys/key-schema.js';
 import { createPersonalTokenRoutes, createPersonalTokens } from './api-keys/personal-tokens.js';
 import type { ConsoleViews } from './console/page-data.js';
-import type { PersonalTokens } from './console/personal-tokens.js';
+import type { PersonalTokens } from './console/tokens/personal-tokens.js';
 import { createSessionRoutes } from './console/session-routes.js';
 import { createSignInRoutes } from './console/sign-in-routes.js';
-import { createTokenPages } from './console/token-pages.js';
+import { createTokenPages } from './console/tokens/token-pages.js';
 import { createVisitorGate, frameOf, type VisitorState } from './console/visitor.js';
-import { createCredentialStore } from './credentials/credential-store.js';
-import { guardLateBody } from './credentials/guard.js';
-import type { Presentations } from './credentials/presentation.js';
+import { createCredentialStore } from './credentials/store/credential-store.js';
+import { guardLateBody } from './credentials/guard/guard.js';
+import type { Presentations } from './credentials/verification/presentation.js';
 import {
   createSessionGuard,
   type SessionAccess,
   type SessionState,
-} from './credentials/session-guard.js';
-import type { SessionLimit } from './credentials/session-limit.js';
+} from './credentials/guard/session-guard.js';
+import type { SessionLimit } from './rate-limits/session-limit.js';
 import type { RequestState } from './http/context.js';
-import type { Csrf } from './http/csrf.js';
-import { readBody } from './http/body.js';
-import type { Caller, Idempotency } from './http/idempotency.js';
-import { createReader, createUnitOfWork } from './http/unit-of-work.js';
-import { answerPageErrors } from './http/page-errors.js';
-import type { Pages } from './http/pages.js';
-import { Problem } from './http/problem.js';
+import type { Csrf } from './http/pages/csrf.js';
+import { readBody } from './http/body/body.js';
+import type { Caller, Idempotency } from './http/idempotency/idempotency.js';
+import { createReader, createUnitOfWork } from './http/idempotency/unit-of-work.js';
+import { answerPageErrors } from './http/errors/page-errors.js';
+import type { Pages } from './http/pages/pages.js';
+import { Problem } from './http/errors/problem.js';
 import { createQueryCheck } from './http/query.js';
 import { createRoutes, type Route } from './http/routes.js';
 import { parseWith } from './http/validation.js';
-import { renderPageError } from './oauth/authorization-endpoint.js';
-import type { ConsoleSessions } from './oauth/console-sessions.js';
-import type { OAuthViews } from './oauth/page-data.js';
-import type { SignInPage } from './oauth/sign-in-page.js';
+import { renderPageError } from './oauth/authorize/endpoint.js';
+import type { ConsoleSessions } from './oauth/library/browser-sessions.js';
+import type { OAuthViews } from './oauth/authorize/views.js';
+import type { SignInPage } from './oauth/authorize/sign-in-page.js';
 import { createSpaceStore, MAX_SPACES } from './spaces/space-store.js';
 
 interface Dependencies {

@@ -4,12 +4,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 
-import { startBackground } from './background.js';
-import { registerBuildInfo } from './build-info.js';
+import { startBackground } from './server/background.js';
+import { registerBuildInfo } from './server/build-info.js';
 import { misspelledSettings, readConfig, type Config } from './config.js';
 import { describeNearMiss } from './config/near-misses.js';
-import { createBatchedLookup } from './credentials/lookup.js';
-import { createVerifierPool } from './credentials/verifier-pool.js';
+import { createBatchedLookup } from './credentials/verification/lookup.js';
+import { createVerifierPool } from './credentials/verification/pool.js';
 import { StartupError } from './db/startup-error.js';
 import {
   createDemo,
@@ -19,12 +19,12 @@ import {
   reminder,
   type Demo,
   type Unshown,
-} from './demo.js';
-import { drain } from './http/draining.js';
-import { assertPortIsFree } from './http/port.js';
-import { createBoundedServer, listen } from './http/server.js';
-import { openInstance, type ServerInstance } from './instance.js';
-import { createLog } from './log.js';
+} from './server/demo.js';
+import { drain } from './http/connections/draining.js';
+import { assertPortIsFree } from './http/connections/port.js';
+import { createBoundedServer, listen } from './http/connections/server.js';
+import { openInstance, type ServerInstance } from './server/instance.js';
+import { createLog } from './server/log.js';
 import { createSigningKeyStore } from './signing-keys/signing-key-store.js';
 import { createSigningKeys } from './signing-keys/signing-keys.js';
 
@@ -118,7 +118,7 @@ async function serve(
   // Output of libraries becomes log lines. The app is loaded afterwards, and once a start can succeed.
   console.warn = (text: unknown) => log.warn({}, String(text));
   const { createApp } = await import('./app.js');
-  const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
+  const { LOOKUP_QUERIES } = await import('./server/lookup-queries.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();
   const pool = createVerifierPool(target, (error) =>

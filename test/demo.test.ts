@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
-import { createDemo, greeting } from '../src/demo.js';
+import { createDemo, greeting } from '../src/server/demo.js';
 import { createTestApp, type TestApp } from './support/app.js';
 
 let gatehouse: TestApp;

@@ -1,5 +1,5 @@
-import type { Lookup, LookupQueries } from '../credentials/lookup.js';
-import { serviceUnavailable } from '../http/problem.js';
+import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
+import { serviceUnavailable } from '../http/errors/problem.js';
 
 /** The account's members that userinfo shows. */
 export interface AccountFacts {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
 import type { RefusedSignIns } from '../audit/refused-sign-ins.js';
-import { createAttemptStore, type AttemptLimit } from '../http/attempts.js';
+import { createAttemptStore, type AttemptLimit } from '../rate-limits/attempts.js';
 import { subscriberOf } from '../http/networks.js';
 import type { Signer } from '../http/pagination.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';

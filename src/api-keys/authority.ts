@@ -1,5 +1,5 @@
 import type { Actor } from '../audit/audit-log.js';
-import type { CredentialStore } from '../credentials/credential-store.js';
+import type { CredentialStore } from '../credentials/store/credential-store.js';
 import {
   factsOf,
   KEY_KINDS,
@@ -9,7 +9,7 @@ import {
   type KeyKind,
 } from '../credentials/kinds.js';
 import { areWithin } from '../http/networks.js';
-import { Problem } from '../http/problem.js';
+import { Problem } from '../http/errors/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableBy } from '../scopes/roles.js';
 import { missingFrom } from '../scopes/scope-set.js';

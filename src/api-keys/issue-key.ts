@@ -1,9 +1,9 @@
-import type { CredentialStore, StoredCredential } from '../credentials/credential-store.js';
-import type { Keyring } from '../credentials/keyring.js';
+import type { CredentialStore, StoredCredential } from '../credentials/store/credential-store.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/sealed-secret.js';
-import type { RevocationStore } from '../credentials/revocation-store.js';
-import type { SecretFormat } from '../credentials/secret-format.js';
+import { sealingContextOf } from '../credentials/store/sealed-secret.js';
+import type { RevocationStore } from '../credentials/revocation/revocation-store.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
 import { createId } from '../db/id.js';
 import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-import { CREDENTIAL_STATUSES, type CredentialFilter } from '../credentials/credential-list.js';
+import {
+  CREDENTIAL_STATUSES,
+  type CredentialFilter,
+} from '../credentials/store/credential-list.js';
 import { ENVIRONMENTS, KEY_KINDS, type Environment } from '../credentials/kinds.js';
 import { text } from '../http/validation.js';
 import { managedKinds, type KeyManager } from './authority.js';

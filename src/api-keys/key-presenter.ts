@@ -1,7 +1,7 @@
-import type { StoredCredential } from '../credentials/credential-store.js';
-import type { Keyring } from '../credentials/keyring.js';
+import type { StoredCredential } from '../credentials/store/credential-store.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/sealed-secret.js';
+import { sealingContextOf } from '../credentials/store/sealed-secret.js';
 
 /** Presents a key to clients and operators. */
 export type KeyPresenter = ReturnType<typeof createKeyPresenter>;

@@ -1,9 +1,12 @@
 import type { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/guard.js';
-import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
+import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import {
+  createCredentialStore,
+  type StoredCredential,
+} from '../credentials/store/credential-store.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
-import { readJson } from '../http/body.js';
+import { readJson } from '../http/body/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credentials/kinds.js';
-import { holdsCredential } from '../credentials/secret-format.js';
+import { holdsCredential } from '../credentials/secrets/format.js';
 import { isId } from '../db/id.js';
-import { boundedList } from '../http/bounded.js';
+import { boundedList } from '../http/body/bounded.js';
 import { isAddressOrNetwork } from '../http/networks.js';
 import { coded, text, timestamp } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';

@@ -5,12 +5,12 @@ import {
   createCredentialStore,
   type CredentialChange,
   type StoredCredential,
-} from '../credentials/credential-store.js';
-import type { Keyring } from '../credentials/keyring.js';
-import { createRevocationStore } from '../credentials/revocation-store.js';
-import type { SecretFormat } from '../credentials/secret-format.js';
+} from '../credentials/store/credential-store.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
 import { isId } from '../db/id.js';
-import { Problem } from '../http/problem.js';
+import { Problem } from '../http/errors/problem.js';
 import { invalid } from '../http/validation.js';
 import {
   authorityOf,

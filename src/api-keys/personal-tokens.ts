@@ -1,6 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
+import {
+  createCredentialStore,
+  type StoredCredential,
+} from '../credentials/store/credential-store.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
-import { Problem } from '../http/problem.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { Problem } from '../http/errors/problem.js';
 
 /** Maximum active personal tokens of an account in a tenant. */
 const MAX_ACTIVE = 100;

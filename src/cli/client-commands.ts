@@ -6,9 +6,9 @@ import {
   type ClientPosition,
   type ListedClient,
 } from '../clients/client-store.js';
-import { isPublicClientId } from '../clients/client-id.js';
+import { isPublicClientId } from '../clients/registration/client-id.js';
 import type { Client } from '../clients/client.entity.js';
-import { createRevocationStore } from '../credentials/revocation-store.js';
+import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
 import { createConsentStore } from '../grants/consent-store.js';
 import { Refused, type Arguments, type Command } from './command.js';
 import { listCommand, pageOf } from './listing.js';

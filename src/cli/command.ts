@@ -4,10 +4,10 @@ import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import type { Config } from '../config.js';
-import type { Keyring } from '../credentials/keyring.js';
-import type { SecretFormat } from '../credentials/secret-format.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
 import type { DatabaseTarget } from '../db/data-source.js';
-import type { NeededSchema } from '../instance.js';
+import type { NeededSchema } from '../server/instance.js';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 

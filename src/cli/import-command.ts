@@ -9,14 +9,14 @@ import {
   declareForms,
   REFRESHED_WITHIN_SECONDS,
   type DeclaredForms,
-} from '../credentials/imported-prefixes.js';
+} from '../credentials/verification/prefixes.js';
 import {
   KEY_LENGTH,
   parsePattern,
   PATTERN_FORMS,
   type KeyPattern,
-} from '../credentials/key-pattern.js';
-import { readLines } from '../http/input-lines.js';
+} from '../credentials/verification/key-pattern.js';
+import { readLines } from '../http/body/input-lines.js';
 import { Misuse, type Arguments, type Command } from './command.js';
 import { getTenant } from './tenant-commands.js';
 

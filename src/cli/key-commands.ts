@@ -6,8 +6,11 @@ import { createKeyPresenter } from '../api-keys/key-presenter.js';
 import { keyRotation, newKey } from '../api-keys/key-schema.js';
 import { createKeyService, type KeyService } from '../api-keys/key-service.js';
 import { OPERATOR } from '../audit/audit-log.js';
-import { createCredentialStore, type StoredCredential } from '../credentials/credential-store.js';
-import { Credential } from '../credentials/credential.entity.js';
+import {
+  createCredentialStore,
+  type StoredCredential,
+} from '../credentials/store/credential-store.js';
+import { Credential } from '../credentials/store/credential.entity.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import { parseWith } from '../http/validation.js';
 import {

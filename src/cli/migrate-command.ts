@@ -2,7 +2,7 @@ import { createDataSource } from '../db/data-source.js';
 import { migrate, migrateDownTo, takeMigrationLock } from '../db/migrate.js';
 import { makePartitions } from '../db/partitions.js';
 import { assertNotRestricted, readSchemaState } from '../db/schema-state.js';
-import { ENTITIES } from '../entities.js';
+import { ENTITIES } from '../server/entities.js';
 import { Misuse, type Command } from './command.js';
 
 /** Migrates without starting a server. Beside `npm start`, nothing else does. */

@@ -1,4 +1,4 @@
-import { escapeUnprintable, escapeUnprintableJson } from '../http/text.js';
+import { escapeUnprintable, escapeUnprintableJson } from '../http/body/text.js';
 
 /**
  * A command's result as it is printed. Characters that a terminal would act on are escaped: names, addresses

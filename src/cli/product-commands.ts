@@ -4,10 +4,10 @@ import { z } from 'zod';
 
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
-import { readLines } from '../http/input-lines.js';
-import { importProducts, type ImportReport } from '../products/product-import.js';
-import { presentProduct } from '../products/product-presenter.js';
-import { createProductStore } from '../products/product-store.js';
+import { readLines } from '../http/body/input-lines.js';
+import { importProducts, type ImportReport } from '../resources/products/product-import.js';
+import { presentProduct } from '../resources/products/product-presenter.js';
+import { createProductStore } from '../resources/products/product-store.js';
 import type { SpaceContext } from '../spaces/space-context.js';
 import { createSpaceStore } from '../spaces/space-store.js';
 import { Refused, type Arguments, type Command } from './command.js';

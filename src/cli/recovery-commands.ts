@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 import { skipSequences } from '../db/sequences.js';
 import { timestamp } from '../http/validation.js';
 import { endIssuedBefore, type EndedCounts } from '../revocation/issued-before.js';

@@ -1,5 +1,8 @@
 import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../credentials/signing-algorithms.js';
+import {
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from '../credentials/secrets/signing-algorithms.js';
 import {
   createSigningKeyStore,
   type PublishedKey,

@@ -1,16 +1,20 @@
 import { Registry } from 'prom-client';
 
 import type { App } from '../app.js';
-import { denialReason, type Access } from '../credentials/guard.js';
-import { createImportedPrefixes } from '../credentials/imported-prefixes.js';
-import { createBatchedLookup } from '../credentials/lookup.js';
+import { denialReason, type Access } from '../credentials/guard/guard.js';
+import { createImportedPrefixes } from '../credentials/verification/prefixes.js';
+import { createBatchedLookup } from '../credentials/verification/lookup.js';
 import type { Principal } from '../credentials/principal.js';
-import { createVerifierPool } from '../credentials/verifier-pool.js';
-import { createVerifier, VERIFICATION_QUERIES, type Verdict } from '../credentials/verifier.js';
+import { createVerifierPool } from '../credentials/verification/pool.js';
+import {
+  createVerifier,
+  VERIFICATION_QUERIES,
+  type Verdict,
+} from '../credentials/verification/verifier.js';
 import { errorMessage } from '../db/errors.js';
-import { readText } from '../http/input-lines.js';
+import { readText } from '../http/body/input-lines.js';
 import { parseUrl } from '../http/url.js';
-import { createLog } from '../log.js';
+import { createLog } from '../server/log.js';
 import { createSigningKeys } from '../signing-keys/signing-keys.js';
 import { Misuse, type Command, type CommandContext } from './command.js';
 

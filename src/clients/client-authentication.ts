@@ -1,11 +1,11 @@
 import type { Context } from 'koa';
 
-import type { Keyring } from '../credentials/keyring.js';
-import type { Lookup, LookupQueries } from '../credentials/lookup.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
 import {
   FORMER_SIGNING_ALGORITHM,
   type SigningAlgorithm,
-} from '../credentials/signing-algorithms.js';
+} from '../credentials/secrets/signing-algorithms.js';
 import { originsOf, type Readers } from '../http/cors.js';
 import {
   clientRefused,
@@ -13,11 +13,11 @@ import {
   type ClientCredentials,
   type ClientRefusal,
 } from '../http/client-credentials.js';
-import type { Form } from '../http/form.js';
-import { serviceUnavailable } from '../http/problem.js';
+import type { Form } from '../http/body/form.js';
+import { serviceUnavailable } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { ClientSecrets } from './client-secrets.js';
-import { isClientId } from './client-id.js';
+import { isClientId } from './registration/client-id.js';
 
 const FACTS = `
   metadata->>'redirect_uris',

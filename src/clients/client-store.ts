@@ -1,9 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import type { Digest } from '../credentials/keyring.js';
+import type { Digest } from '../credentials/secrets/keyring.js';
 import { ClientBlock } from './client-block.entity.js';
-import { isClientId } from './client-id.js';
-import type { ClientMetadata } from './client-metadata.js';
+import { isClientId } from './registration/client-id.js';
+import type { ClientMetadata } from './registration/client-metadata.js';
 import { Client } from './client.entity.js';
 
 /** A position in the list of clients. It stays valid after its client was deleted. */

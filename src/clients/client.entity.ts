@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
-import type { ClientMetadata } from './client-metadata.js';
+import type { ClientMetadata } from './registration/client-metadata.js';
 
 /** A registered client (RFC 7591). Installations of a public client share a row, because its id derives from the metadata. */
 @Entity('clients')

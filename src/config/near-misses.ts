@@ -1,4 +1,4 @@
-import { nearestTo } from '../http/nearest.js';
+import { nearestTo } from '../http/errors/nearest.js';
 
 /** An unknown variable, and the setting that was probably meant. */
 export interface NearMiss {

@@ -1,4 +1,4 @@
-import type { TOKEN_ACCESS } from './personal-tokens.js';
+import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
 
 /** A time as pages show it. */
 export interface Moment {

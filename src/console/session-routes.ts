@@ -1,6 +1,6 @@
-import type { SessionAccess, SessionState } from '../credentials/session-guard.js';
+import type { SessionAccess, SessionState } from '../credentials/guard/session-guard.js';
 import { sendData } from '../http/envelope.js';
-import { Problem } from '../http/problem.js';
+import { Problem } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleAccounts } from './visitor.js';
 

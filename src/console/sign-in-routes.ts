@@ -1,9 +1,9 @@
 import type { RequestState, RouteContext } from '../http/context.js';
-import type { Csrf } from '../http/csrf.js';
-import { readForm, singleValue } from '../http/form.js';
+import type { Csrf } from '../http/pages/csrf.js';
+import { readForm, singleValue } from '../http/body/form.js';
 import type { Route } from '../http/routes.js';
-import type { ConsoleSessions } from '../oauth/console-sessions.js';
-import type { SignInPage } from '../oauth/sign-in-page.js';
+import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
+import type { SignInPage } from '../oauth/authorize/sign-in-page.js';
 import { HOME, loginFor, returnPath } from './return-to.js';
 import { seeOther } from './visitor.js';
 

@@ -1,12 +1,12 @@
 import type { Middleware } from 'koa';
 
 import type { AccountMembership } from '../accounts/account-store.js';
-import type { SignedIn } from '../credentials/session-guard.js';
+import type { SignedIn } from '../credentials/guard/session-guard.js';
 import type { RequestState, RouteContext } from '../http/context.js';
-import type { Csrf } from '../http/csrf.js';
-import type { SignedInFrame } from '../http/pages.js';
-import type { ConsoleSessions } from '../oauth/console-sessions.js';
-import type { PageAccount } from '../oauth/pending-authorization.js';
+import type { Csrf } from '../http/pages/csrf.js';
+import type { SignedInFrame } from '../http/pages/pages.js';
+import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
+import type { PageAccount } from '../oauth/authorize/pending-authorization.js';
 import { loginFor } from './return-to.js';
 
 /** Lookups of accounts that the console needs. */

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { createRevocationStore } from '../credentials/revocation-store.js';
-import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
+import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 import { createId } from '../db/id.js';
 import type { Scope } from '../scopes/catalog.js';
 import { Grant } from './grant.entity.js';

@@ -1,10 +1,10 @@
 import type { Actor } from '../audit/audit-log.js';
-import type { Keyring } from '../credentials/keyring.js';
-import type { Lookup, LookupQueries } from '../credentials/lookup.js';
-import type { SecretFormat } from '../credentials/secret-format.js';
-import { IS_REVOKED } from '../credentials/verdict-sql.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
+import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 import { expiresAroundNow } from '../db/partitions.js';
-import { serviceUnavailable } from '../http/problem.js';
+import { serviceUnavailable } from '../http/errors/problem.js';
 import { delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 

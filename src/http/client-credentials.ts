@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 
-import { singleValue, type Form } from './form.js';
-import { OAuthError } from './oauth-error.js';
+import { singleValue, type Form } from './body/form.js';
+import { OAuthError } from './errors/oauth-error.js';
 
 /** The presented credentials of a client, not verified yet. */
 export interface ClientCredentials {

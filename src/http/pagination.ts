@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { Problem } from './problem.js';
+import { Problem } from './errors/problem.js';
 import { parseWith } from './validation.js';
 
 const DEFAULT_LIMIT = 25;

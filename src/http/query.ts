@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 
-import { nearestTo } from './nearest.js';
-import type { FieldError } from './problem.js';
+import { nearestTo } from './errors/nearest.js';
+import type { FieldError } from './errors/problem.js';
 import type { RequestState } from './context.js';
 import { invalid } from './validation.js';
 

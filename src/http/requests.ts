@@ -7,7 +7,7 @@ import { errorMessage } from '../db/errors.js';
 import { createId } from '../db/id.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
 import type { RequestState } from './context.js';
-import { Problem, serviceUnavailable } from './problem.js';
+import { Problem, serviceUnavailable } from './errors/problem.js';
 import { referenceOf } from './request-facts.js';
 
 interface Dependencies {

@@ -3,7 +3,7 @@ import type { Context, Middleware, Next } from 'koa';
 import compose from 'koa-compose';
 
 import type { RequestState } from './context.js';
-import { Problem } from './problem.js';
+import { Problem } from './errors/problem.js';
 
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

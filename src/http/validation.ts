@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-import { nearestTo } from './nearest.js';
-import { Problem, type FieldError } from './problem.js';
-import { isPlainText, isSingleLine } from './text.js';
+import { nearestTo } from './errors/nearest.js';
+import { Problem, type FieldError } from './errors/problem.js';
+import { isPlainText, isSingleLine } from './body/text.js';
 
 /** Bounds the answer, which must not cost more than the request. */
 const MAX_ERRORS = 50;

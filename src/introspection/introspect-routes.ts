@@ -1,18 +1,18 @@
 import type { Middleware } from 'koa';
 
-import type { GuardedState } from '../credentials/guard.js';
-import type { Presentations } from '../credentials/presentation.js';
+import type { GuardedState } from '../credentials/guard/guard.js';
+import type { Presentations } from '../credentials/verification/presentation.js';
 import type { Principal } from '../credentials/principal.js';
-import type { Verdict, Verifier } from '../credentials/verifier.js';
+import type { Verdict, Verifier } from '../credentials/verification/verifier.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/refresh-tokens.js';
 import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
-import { readForm, refuseRepeated, singleValue, type Form } from '../http/form.js';
+import { readForm, refuseRepeated, singleValue, type Form } from '../http/body/form.js';
 import { isAddress } from '../http/networks.js';
-import { OAuthError } from '../http/oauth-error.js';
-import { Problem } from '../http/problem.js';
+import { OAuthError } from '../http/errors/oauth-error.js';
+import { Problem } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
 
 interface Dependencies {

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
-import { createAddressLimit } from '../http/address-limit.js';
-import type { AttemptVerdict } from '../http/attempts.js';
+import { createAddressLimit } from '../rate-limits/address-limit.js';
+import type { AttemptVerdict } from '../rate-limits/attempts.js';
 
 /** Resumed requests per started authorization: one after each page. */
 const RESUMES = 5;

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { createRevocationStore } from '../credentials/revocation-store.js';
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verdict-sql.js';
+import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 
 /** Numbers of active credentials that were revoked. */
 export interface EndedCounts {

@@ -1,8 +1,11 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { EntityManager } from 'typeorm';
 
-import type { Keyring, Sealed } from '../credentials/keyring.js';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../credentials/signing-algorithms.js';
+import type { Keyring, Sealed } from '../credentials/secrets/keyring.js';
+import {
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from '../credentials/secrets/signing-algorithms.js';
 import { SigningKey } from './signing-key.entity.js';
 
 /** `pending` keys are published and will sign, `active` ones sign, `retired` ones only verify. */

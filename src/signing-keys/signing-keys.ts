@@ -1,8 +1,11 @@
 import type { JWK } from 'jose';
 import type { DataSource } from 'typeorm';
 
-import type { Keyring } from '../credentials/keyring.js';
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from '../credentials/signing-algorithms.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import {
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from '../credentials/secrets/signing-algorithms.js';
 import { createSigningKeyStore, openKey, type PublishedKey } from './signing-key-store.js';
 
 /** An immutable snapshot of the signing keys. */

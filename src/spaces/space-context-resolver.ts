@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/guard.js';
+import type { Access, GuardedState } from '../credentials/guard/guard.js';
 import type { Principal } from '../credentials/principal.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
-import { Problem } from '../http/problem.js';
+import { Problem } from '../http/errors/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';

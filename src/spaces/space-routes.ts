@@ -1,5 +1,5 @@
-import type { Access, GuardedState } from '../credentials/guard.js';
-import { readJson } from '../http/body.js';
+import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import { readJson } from '../http/body/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';

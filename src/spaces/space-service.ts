@@ -4,7 +4,7 @@ import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import type { Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { PageRequest } from '../http/pagination.js';
-import { Problem } from '../http/problem.js';
+import { Problem } from '../http/errors/problem.js';
 import { createSpaceStore, MAX_SPACES } from './space-store.js';
 import type { Space } from './space.entity.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { resealUnderCurrentKey } from '../../src/credentials/sealed-secret.js';
-import { createKeyring } from '../../src/credentials/keyring.js';
+import { resealUnderCurrentKey } from '../../src/credentials/store/sealed-secret.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { PUBLIC_SCOPES } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createSignIn } from '../../src/accounts/sign-in.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
-import { IS_REVOKED } from '../../src/credentials/verdict-sql.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
+import { IS_REVOKED } from '../../src/credentials/verification/verdict-sql.js';
 import { createSessionStore } from '../../src/sessions/session-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { Response } from 'supertest';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createConsentStore } from '../../src/grants/consent-store.js';
 import { OAUTH_SCOPES } from '../../src/scopes/catalog.js';
 import type { TestApp } from '../support/app.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createKeyring } from '../../src/credentials/keyring.js';
-import { createRegistrationTokens } from '../../src/clients/registration-token.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
+import { createRegistrationTokens } from '../../src/clients/registration/token.js';
 import type { Client } from '../../src/clients/client.entity.js';
 import { TEST_SECRET_KEY, type TestApp } from '../support/app.js';
 import {

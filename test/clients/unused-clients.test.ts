@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import { runCleanup } from '../../src/cleanup.js';
+import { runCleanup } from '../../src/server/cleanup.js';
 import { createClientStore } from '../../src/clients/client-store.js';
 import type { TestApp } from '../support/app.js';
 import {

@@ -99,7 +99,8 @@ describe('a session', () => {
   it('ends when its account is revoked', async () => {
     const carol = await createUser(gatehouse, [[tenant, 'member']]);
     const { browser } = await signedIn(carol);
-    const { createRevocationStore } = await import('../../src/credentials/revocation-store.js');
+    const { createRevocationStore } =
+      await import('../../src/credentials/revocation/revocation-store.js');
     await gatehouse.dataSource.transaction((manager) =>
       createRevocationStore(manager).revoke(carol.id, 'operator', null),
     );

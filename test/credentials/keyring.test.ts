@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createHmac, hkdfSync } from 'node:crypto';
 
-import { createKeyring } from '../../src/credentials/keyring.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 
 const OLD = 'the old secret key, thirty-two characters or more';
 const NEW = 'the new secret key, thirty-two characters or more';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createLastUse } from '../../src/credentials/last-use.js';
+import { createLastUse } from '../../src/credentials/store/last-use.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 /** More than are remembered at once. */

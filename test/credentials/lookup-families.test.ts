@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 
-import { LOOKUP_QUERIES } from '../../src/lookup-queries.js';
-import { createBatchedLookup } from '../../src/credentials/lookup.js';
+import { LOOKUP_QUERIES } from '../../src/server/lookup-queries.js';
+import { createBatchedLookup } from '../../src/credentials/verification/lookup.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { registerClient } from '../support/oauth.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 

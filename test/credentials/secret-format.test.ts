@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { KINDS, type Kind } from '../../src/credentials/kinds.js';
-import { createSecretFormat } from '../../src/credentials/secret-format.js';
+import { createSecretFormat } from '../../src/credentials/secrets/format.js';
 
 const format = createSecretFormat({ brand: 'bwp' });
 

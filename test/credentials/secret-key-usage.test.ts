@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   assertSecretKeysPresent,
   countSecretKeyUsage,
-} from '../../src/credentials/secret-key-usage.js';
+} from '../../src/credentials/secrets/secret-key-usage.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 const SOON = `gatehouse_now() + interval '30 minutes'`;

@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { createDataSource } from '../../src/db/data-source.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
-import { ENTITIES } from '../../src/entities.js';
+import { ENTITIES } from '../../src/server/entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 /** Everything that a migration makes, as PostgreSQL describes it. */

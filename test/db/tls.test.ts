@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 
-import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
+import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { findAccount } from '../../src/db/embedded/account.js';
 import { createAuthority } from '../support/certificates.js';
 import { createOwnDatabase } from '../support/postgres-processes.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { PROBLEMS } from '../../src/http/problem.js';
+import { PROBLEMS } from '../../src/http/errors/problem.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 describe('GET /docs/errors', () => {

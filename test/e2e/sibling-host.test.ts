@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 
-import { createCookieSigner } from '../../src/oauth/provider.js';
+import { createCookieSigner } from '../../src/oauth/library/provider.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { BROWSER_TIMEOUT_MS, decide, signIn } from '../support/browser-app.js';
 import {

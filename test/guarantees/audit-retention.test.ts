@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Registry } from 'prom-client';
 
-import { runCleanup } from '../../src/cleanup.js';
-import { createActivityRecorder } from '../../src/credentials/activity.js';
+import { runCleanup } from '../../src/server/cleanup.js';
+import { createActivityRecorder } from '../../src/credentials/store/activity.js';
 import { createBackgroundWork } from '../../src/db/background-work.js';
 import { migrate } from '../../src/db/migrate.js';
-import { createLog } from '../../src/log.js';
+import { createLog } from '../../src/server/log.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { downTo, openForMigrating, QUIET } from '../support/releases.js';

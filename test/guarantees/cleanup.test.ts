@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { runCleanup } from '../../src/cleanup.js';
+import { runCleanup } from '../../src/server/cleanup.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 /** Two of everything: `old` is over by now, `new` is not. */

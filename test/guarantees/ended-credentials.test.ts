@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { runCleanup } from '../../src/cleanup.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { runCleanup } from '../../src/server/cleanup.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { createCredential } from '../support/credentials.js';
 import { createUser, getTokens, registerClient } from '../support/oauth.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { Access, GuardedState } from '../../src/credentials/guard.js';
-import type { SessionAccess, SessionState } from '../../src/credentials/session-guard.js';
+import type { Access, GuardedState } from '../../src/credentials/guard/guard.js';
+import type { SessionAccess, SessionState } from '../../src/credentials/guard/session-guard.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';
 import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
@@ -184,7 +184,7 @@ describe('every route', () => {
 describe('a route that declares nothing', () => {
   it('admits nobody, whatever they hold', async () => {
     const gatehouse = await createTestApp();
-    const { createGuard } = await import('../../src/credentials/guard.js');
+    const { createGuard } = await import('../../src/credentials/guard/guard.js');
     const principal = { principalKind: 'tenant', scopes: KEY_SCOPES, kind: 'secret' };
     const guard = createGuard({
       presentations: { find: () => ({ raw: 'good', by: 'bearer' }), explain: () => '' },

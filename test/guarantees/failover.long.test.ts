@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
+import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { TEST_SECRET_KEY } from '../support/app.js';
 import { findPort } from '../support/ports.js';

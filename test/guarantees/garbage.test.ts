@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import type pg from 'pg';
 
 import { KIND_BY_PREFIX } from '../../src/credentials/kinds.js';
-import { createSecretFormat } from '../../src/credentials/secret-format.js';
+import { createSecretFormat } from '../../src/credentials/secrets/format.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { sendRaw, type RawRequest } from '../support/raw-http.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
-import { createRateWindowStore } from '../../src/http/rate-window-store.js';
-import { endOf, slotAt } from '../../src/http/sliding-window.js';
+import { createRateWindowStore } from '../../src/rate-limits/window-store.js';
+import { endOf, slotAt } from '../../src/rate-limits/sliding-window.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { until } from '../support/until.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { runCleanup } from '../../src/cleanup.js';
+import { runCleanup } from '../../src/server/cleanup.js';
 import type { TokenResponse } from '../support/oauth.js';
 import { refresh, revoke, statusOf } from '../support/token-families.js';
 import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { listStatement, MAX_EXAMINED } from '../../src/credentials/credential-list.js';
-import type { CredentialFilter } from '../../src/credentials/credential-list.js';
+import { listStatement, MAX_EXAMINED } from '../../src/credentials/store/credential-list.js';
+import type { CredentialFilter } from '../../src/credentials/store/credential-list.js';
 import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { runCleanup } from '../../src/cleanup.js';
+import { runCleanup } from '../../src/server/cleanup.js';
 import type { TestApp } from '../support/app.js';
 import { createTestAppBehindProxy } from '../support/clients.js';
 import { newBrowser, signIn } from '../support/console.js';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { runCleanup } from '../../src/cleanup.js';
+import { runCleanup } from '../../src/server/cleanup.js';
 import { PARTITIONED_TABLES } from '../../src/db/partitions.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
 import { createUser, registerClient, type TokenResponse } from '../support/oauth.js';

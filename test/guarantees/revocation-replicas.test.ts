@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
 
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createCli } from '../support/cli.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';

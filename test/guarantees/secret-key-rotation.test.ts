@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createKeyring } from '../../src/credentials/keyring.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { Answer } from '../support/http-client.js';
 import {

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
-import { createContactStore } from '../../src/contacts/contact-store.js';
-import type { ContactFields } from '../../src/contacts/contact.js';
-import { newProduct } from '../../src/products/product-schema.js';
-import { createProductStore } from '../../src/products/product-store.js';
+import { createContactStore } from '../../src/resources/contacts/contact-store.js';
+import type { ContactFields } from '../../src/resources/contacts/contact.js';
+import { newProduct } from '../../src/resources/products/product-schema.js';
+import { createProductStore } from '../../src/resources/products/product-store.js';
 import type { SpaceContext } from '../../src/spaces/space-context.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { createSpace, defaultSpaceOf } from '../support/spaces.js';

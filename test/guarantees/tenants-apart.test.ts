@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import { createCredentialStore } from '../../src/credentials/credential-store.js';
+import { createCredentialStore } from '../../src/credentials/store/credential-store.js';
 import { createSpaceStore } from '../../src/spaces/space-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';

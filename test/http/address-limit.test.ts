@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { createAddressLimit } from '../../src/http/address-limit.js';
+import { createAddressLimit } from '../../src/rate-limits/address-limit.js';
 
 describe('a limit by address', () => {
   const setUp = (options?: { maxCounts: number }) => {

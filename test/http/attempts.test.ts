@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
-import { createAttemptStore } from '../../src/http/attempts.js';
+import { createAttemptStore } from '../../src/rate-limits/attempts.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 const LIMIT = { count: 3, seconds: 60 };

@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
 import request from 'supertest';
 
-import { createKeyring } from '../../src/credentials/keyring.js';
-import { createBrowserSecrets } from '../../src/http/browser-secret.js';
-import { createCsrf } from '../../src/http/csrf.js';
-import { readForm } from '../../src/http/form.js';
-import { Problem } from '../../src/http/problem.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
+import { createBrowserSecrets } from '../../src/http/pages/browser-secret.js';
+import { createCsrf } from '../../src/http/pages/csrf.js';
+import { readForm } from '../../src/http/body/form.js';
+import { Problem } from '../../src/http/errors/problem.js';
 import { TEST_SECRET_KEY } from '../support/app.js';
 
 const ISSUER = 'http://localhost:3000';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'supertest';
 
-import { deleteExpiredResponses } from '../../src/http/idempotency.js';
+import { deleteExpiredResponses } from '../../src/http/idempotency/idempotency.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { countContacts, postContact } from '../support/contacts.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Test } from 'supertest';
 
-import { newProduct } from '../../src/products/product-schema.js';
+import { newProduct } from '../../src/resources/products/product-schema.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { expectInvalid } from '../support/problems.js';

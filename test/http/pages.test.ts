@@ -6,8 +6,8 @@ import Koa from 'koa';
 import request from 'supertest';
 
 import type { ConsoleViews, ShownToken } from '../../src/console/page-data.js';
-import { createPages } from '../../src/http/pages.js';
-import { consentGroups, summarizeScopes } from '../../src/oauth/consent-scopes.js';
+import { createPages } from '../../src/http/pages/pages.js';
+import { consentGroups, summarizeScopes } from '../../src/oauth/authorize/consent-scopes.js';
 import {
   describeRedirect,
   type ChooseTenantPage,
@@ -15,7 +15,7 @@ import {
   type ErrorPage,
   type LoginPage,
   type OAuthViews,
-} from '../../src/oauth/page-data.js';
+} from '../../src/oauth/authorize/views.js';
 import { SCOPES } from '../../src/scopes/catalog.js';
 
 const VIEWS = new URL('../../views/', import.meta.url);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { RequestListener, Server, ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 
-import { createBoundedServer } from '../../src/http/server.js';
+import { createBoundedServer } from '../../src/http/connections/server.js';
 import { until } from '../support/until.js';
 
 const BOUND = 16;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { createRateBuckets } from '../../src/http/rate-buckets.js';
+import { createRateBuckets } from '../../src/rate-limits/buckets.js';
 
 const START = 1_800_000_000_000;
 

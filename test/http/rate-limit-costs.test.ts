@@ -6,8 +6,8 @@ import Koa from 'koa';
 import { Registry } from 'prom-client';
 
 import type { RequestState } from '../../src/http/context.js';
-import { createRateBuckets } from '../../src/http/rate-buckets.js';
-import { createRateLimit } from '../../src/http/rate-limit.js';
+import { createRateBuckets } from '../../src/rate-limits/buckets.js';
+import { createRateLimit } from '../../src/rate-limits/middleware.js';
 import { createRoutes, type Route } from '../../src/http/routes.js';
 import { START } from '../support/limits.js';
 

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 
 import { createBackgroundWork } from '../../src/db/background-work.js';
-import { createRateBuckets } from '../../src/http/rate-buckets.js';
-import { createReplicaSync } from '../../src/http/replica-sync.js';
-import { createRateWindowStore, type RateWindowStore } from '../../src/http/rate-window-store.js';
-import { createLog } from '../../src/log.js';
+import { createRateBuckets } from '../../src/rate-limits/buckets.js';
+import { createReplicaSync } from '../../src/rate-limits/replica-sync.js';
+import { createRateWindowStore, type RateWindowStore } from '../../src/rate-limits/window-store.js';
+import { createLog } from '../../src/server/log.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 
 const MINUTE = 60;

@@ -9,7 +9,7 @@ import {
   ownSince,
   secondsUntilMore,
   slotAt,
-} from '../../src/http/sliding-window.js';
+} from '../../src/rate-limits/sliding-window.js';
 
 const WINDOW_SECONDS = 60;
 const WINDOW = WINDOW_SECONDS * 1000;

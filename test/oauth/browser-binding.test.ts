@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createCookieSigner } from '../../src/oauth/provider.js';
+import { createCookieSigner } from '../../src/oauth/library/provider.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app.js';
 import { csrfOfForm, postForm, whoIs } from '../support/console.js';

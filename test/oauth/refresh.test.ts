@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from '../support/app.js';

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import { createKeyring } from '../../src/credentials/keyring.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import {
   createSessionStore,
   deleteExpiredSessions,

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { calculateJwkThumbprint, importJWK, jwtVerify, SignJWT, type JWK } from 'jose';
 
-import { createKeyring } from '../../src/credentials/keyring.js';
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import {
   SIGNING_ALGORITHMS,
   type SigningAlgorithm,
-} from '../../src/credentials/signing-algorithms.js';
+} from '../../src/credentials/secrets/signing-algorithms.js';
 import {
   createSigningKeyStore,
   deleteEndedKeys,

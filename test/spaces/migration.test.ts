@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 
 import { createDataSource } from '../../src/db/data-source.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
-import { ENTITIES } from '../../src/entities.js';
+import { ENTITIES } from '../../src/server/entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 let database: TestDatabase;

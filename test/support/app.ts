@@ -11,16 +11,16 @@ import type { DataSource } from 'typeorm';
 import { createKeyService } from '../../src/api-keys/key-service.js';
 import { newKey } from '../../src/api-keys/key-schema.js';
 import { createApp, type App } from '../../src/app.js';
-import { LOOKUP_QUERIES } from '../../src/lookup-queries.js';
+import { LOOKUP_QUERIES } from '../../src/server/lookup-queries.js';
 import { OPERATOR } from '../../src/audit/audit-log.js';
 import { readConfig, type Config } from '../../src/config.js';
-import { createKeyring, type Keyring } from '../../src/credentials/keyring.js';
-import { createBatchedLookup } from '../../src/credentials/lookup.js';
-import { createSecretFormat, type SecretFormat } from '../../src/credentials/secret-format.js';
-import { createVerifierPool } from '../../src/credentials/verifier-pool.js';
+import { createKeyring, type Keyring } from '../../src/credentials/secrets/keyring.js';
+import { createBatchedLookup } from '../../src/credentials/verification/lookup.js';
+import { createSecretFormat, type SecretFormat } from '../../src/credentials/secrets/format.js';
+import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
-import { ENTITIES } from '../../src/entities.js';
-import { createLog } from '../../src/log.js';
+import { ENTITIES } from '../../src/server/entities.js';
+import { createLog } from '../../src/server/log.js';
 import { KEY_SCOPES } from '../../src/scopes/catalog.js';
 import {
   createSigningKeyStore,

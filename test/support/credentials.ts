@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import { createCredentialStore } from '../../src/credentials/credential-store.js';
+import { createCredentialStore } from '../../src/credentials/store/credential-store.js';
 import { KINDS, type Environment, type KeyKind } from '../../src/credentials/kinds.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createId } from '../../src/db/id.js';
 import type { Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { createDataSource } from '../../src/db/data-source.js';
 import { migrate } from '../../src/db/migrate.js';
 import { maintainPartitions } from '../../src/db/partitions.js';
-import { ENTITIES } from '../../src/entities.js';
+import { ENTITIES } from '../../src/server/entities.js';
 import {
   generateSigningKey,
   type SigningKeyPair,

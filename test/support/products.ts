@@ -1,5 +1,5 @@
-import { newProduct } from '../../src/products/product-schema.js';
-import { createProductStore } from '../../src/products/product-store.js';
+import { newProduct } from '../../src/resources/products/product-schema.js';
+import { createProductStore } from '../../src/resources/products/product-store.js';
 import type { SpaceContext } from '../../src/spaces/space-context.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp } from './app.js';

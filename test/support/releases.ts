@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 
 import { createDataSource } from '../../src/db/data-source.js';
 import { migrateDownTo } from '../../src/db/migrate.js';
-import { ENTITIES } from '../../src/entities.js';
+import { ENTITIES } from '../../src/server/entities.js';
 import type { TestDatabase } from './database.js';
 
 /** The last migration of the release before migrations declared anything. */

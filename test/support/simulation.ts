@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 
-import { runCleanup } from '../../src/cleanup.js';
-import { createRevocationStore } from '../../src/credentials/revocation-store.js';
+import { runCleanup } from '../../src/server/cleanup.js';
+import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTestApp, type TestApp } from './app.js';
 import {
   authorizeUrl,

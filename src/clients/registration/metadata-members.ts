@@ -1,0 +1,139 @@
+import { z } from 'zod';
+
+import { SIGNING_ALGORITHMS } from '../../credentials/secrets/signing-algorithms.js';
+import { boundedList, boundedText } from '../../http/body/bounded.js';
+import { OAUTH_SCOPES } from '../../scopes/catalog.js';
+import { displayText } from '../display-text.js';
+import { publicHttpsFault, redirectUriFault, type IsHostAllowed } from '../redirect-uri.js';
+
+export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
+
+const AUTH_METHODS: readonly AuthMethod[] = ['none', 'client_secret_basic', 'client_secret_post'];
+const GRANT_TYPES = ['authorization_code', 'refresh_token'];
+const MAX_REDIRECTS = 10;
+const MAX_CONTACTS = 10;
+
+/** Limits of the input, before anything is dropped. */
+const MAX_ITEMS = 100;
+const MAX_TEXT = 4000;
+/** Including empty and repeated ones. Parsing a URL is expensive. */
+const MAX_SENT_REDIRECTS = 2 * MAX_REDIRECTS;
+
+export const MAX_NAME = 200;
+
+/** The given values that are in `known`, in its order. */
+const anyOf = (known: readonly string[]) =>
+  boundedList(MAX_ITEMS, z.string()).transform((given) =>
+    known.filter((value) => given.includes(value)),
+  );
+
+const redirectUris = (isHostAllowed: IsHostAllowed) =>
+  boundedList(
+    MAX_SENT_REDIRECTS,
+    z.string().superRefine((uri, context) => {
+      const fault = redirectUriFault(uri, isHostAllowed);
+      if (fault !== undefined) context.addIssue({ code: 'custom', message: fault });
+    }),
+    `must be a list of 1 to ${MAX_REDIRECTS} URIs`,
+  )
+    .transform(unique)
+    .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`));
+
+/** A link for users. An invalid one is dropped. */
+const link = boundedText(
+  MAX_TEXT,
+  z
+    .string()
+    .trim()
+    .refine((uri) => publicHttpsFault(uri) === undefined),
+)
+  .optional()
+  .catch(undefined);
+
+const email = boundedText(254, z.string().trim().pipe(z.email()));
+
+/** The email addresses in one value or a list. Everything else is dropped. */
+const emails = z
+  .unknown()
+  .transform((value): string[] => {
+    const given: unknown[] = Array.isArray(value) ? value : [value];
+    if (given.length > MAX_ITEMS) return [];
+    return given.flatMap((item) => email.safeParse(item).data ?? []);
+  })
+  .default([]);
+
+/**
+ * Schemas of the members of a registration (RFC 7591 §2). Other members are dropped.
+ *
+ * @param isHostAllowed whether the operator allows a private host in redirect URIs
+ */
+export function registrationMembers(isHostAllowed: IsHostAllowed) {
+  return z.object({
+    client_name: displayText(MAX_NAME).optional(),
+    redirect_uris: redirectUris(isHostAllowed),
+    grant_types: anyOf(GRANT_TYPES)
+      .refine((kept) => kept.includes('authorization_code'), 'must include authorization_code')
+      .default(GRANT_TYPES),
+    response_types: anyOf(['code'])
+      .refine((kept) => kept.length > 0, 'must include code')
+      .default(['code']),
+    token_endpoint_auth_method: z
+      .enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`)
+      .optional(),
+    application_type: z.enum(['web', 'native'], 'must be web or native').optional(),
+    // An unknown algorithm is replaced by the default (RFC 7591 §3.2.1).
+    id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS).optional().catch(undefined),
+    post_logout_redirect_uris: redirectUris(isHostAllowed).optional(),
+    scope: boundedText(MAX_TEXT, z.string().transform(requestable)).optional(),
+    contact: emails,
+    contacts: emails,
+    client_uri: link,
+    logo_uri: link,
+    software_id: displayText(200).optional(),
+    software_version: displayText(200).optional(),
+  });
+}
+
+/** The addresses of both members, `contact` first, up to the maximum. */
+export function joinContacts(contact: readonly string[], contacts: readonly string[]) {
+  return unique([...contact, ...contacts]).slice(0, MAX_CONTACTS);
+}
+
+/**
+ * The schema's members of an object, without null and empty values, which count as absent. Applies to list items too.
+ */
+export function membersWithContent(
+  value: object,
+  names: readonly string[],
+): Record<string, unknown> {
+  const own = value as Readonly<Record<string, unknown>>;
+  const given = names.map((name) => {
+    const member = Object.hasOwn(own, name) ? own[name] : undefined;
+    return [name, withoutEmptyItems(member)] as const;
+  });
+  return Object.fromEntries(given.filter(([, member]) => !isEmpty(member)));
+}
+
+function withoutEmptyItems(member: unknown): unknown {
+  if (!Array.isArray(member) || member.length > MAX_ITEMS) return member;
+  return member.filter((item) => !isEmpty(item));
+}
+
+function isEmpty(value: unknown): boolean {
+  if (typeof value === 'string') return value.length <= MAX_TEXT && value.trim() === '';
+  return value === null || value === undefined || (Array.isArray(value) && value.length === 0);
+}
+
+/**
+ * The scopes that a client can request, in the catalogue's order. Empty if it can request any, because it named all of
+ * them or no known one.
+ */
+function requestable(scope: string): string {
+  const given = new Set(scope.split(/\s+/));
+  const known = OAUTH_SCOPES.filter((name) => given.has(name));
+  return known.length === OAUTH_SCOPES.length ? '' : known.join(' ');
+}
+
+function unique(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

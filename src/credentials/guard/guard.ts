@@ -1,0 +1,248 @@
+import type { IncomingMessage } from 'node:http';
+import type { Middleware } from 'koa';
+import { Counter, type Registry } from 'prom-client';
+
+import type { RequestState } from '../../http/context.js';
+import { noteRefusal } from '../../http/errors/oauth-error.js';
+import { Problem } from '../../http/errors/problem.js';
+import { noteFacts } from '../../http/request-facts.js';
+import { findResource } from '../../http/resource-uri.js';
+import type { Scope } from '../../scopes/catalog.js';
+import { missingFrom } from '../../scopes/scope-set.js';
+import type { ActivityRecorder } from '../store/activity.js';
+import { reachesBoundResource } from './bindings.js';
+import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
+import { KINDS, type PrincipalKind } from '../kinds.js';
+import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
+import type { Presentations, Presented } from '../verification/presentation.js';
+import { factsOf, type Principal } from '../principal.js';
+import { REASONS, refusalOf, type Reason } from './refusals.js';
+import type { Verdict, Verifier } from '../verification/verifier.js';
+
+/** The access rule of a route: everybody, or these kinds of principal if they hold all of the scopes. */
+export type Access =
+  | 'public'
+  | {
+      readonly scopes: readonly Scope[];
+      readonly principals: readonly PrincipalKind[];
+      /** The resource type in `Binding.type`. The path parameter `id` names the resource. */
+      readonly resource?: string;
+      /** Whether the key that the path parameter `id` names is admitted too, whatever its kind and scopes. */
+      readonly orItself?: boolean;
+    };
+
+export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
+  'tenant',
+  'user',
+  'service',
+  'agent',
+  'publishable',
+];
+
+/** The state of a request behind the guard. A public route has no principal. */
+export interface GuardedState extends RequestState {
+  principal: Principal;
+  /** A credential that the endpoint read itself, such as Basic authentication at introspection. */
+  presented?: Presented;
+}
+
+interface Dependencies {
+  readonly verifier: Verifier;
+  readonly presentations: Presentations;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  readonly activity: ActivityRecorder;
+  readonly register: Registry;
+  /** The address of the protected resource metadata (RFC 9728 §5.1). */
+  readonly resourceMetadataUrl: string;
+  /** The resources served here. Tokens for another audience are refused (RFC 8707 §2.2). */
+  readonly audiences: readonly string[];
+}
+
+/**
+ * Makes the guard: middleware that admits a request to a route or refuses it with a Problem.
+ *
+ * A route without an access rule admits nobody. The order follows RFC 6750 §3.1: the credential (401), the
+ * kind of principal (403), the scopes (403).
+ */
+export function createGuard({
+  verifier,
+  presentations,
+  clientAddress,
+  activity,
+  register,
+  resourceMetadataUrl,
+  audiences,
+}: Dependencies): (access: Access | undefined) => Middleware<GuardedState> {
+  const countVerdict = createVerdictCounter(register);
+
+  interface Judged {
+    readonly verdict: Verdict;
+    readonly reason: Reason | undefined;
+  }
+
+  /** The reason to refuse a credential at any route. */
+  const reasonOf = (verdict: Verdict, presented: Presented, method: string) =>
+    reasonAgainst(verdict, presented, method) ?? reasonOfAudience(verdict, audiences);
+
+  /** Verifies a publishable key and a token by one query. The answer describes the first that is refused. */
+  async function judgePair(
+    presented: Presented,
+    publishableKey: string,
+    address: string,
+    method: string,
+  ): Promise<Judged> {
+    const pair = [{ raw: publishableKey, by: 'x-api-key' } as const, presented];
+    const verdicts = await Promise.all(pair.map(({ raw }) => verifier.verify(raw, address)));
+    const [ofKey, ofUser] = verdicts.map((verdict, index) => ({
+      verdict,
+      reason: reasonOf(verdict, pair[index] ?? presented, method),
+    }));
+    const refused = [ofKey, ofUser].find((judged) => judged?.reason !== undefined);
+    if (refused !== undefined) return refused;
+    const [key, user] = [ofKey?.verdict.principal, ofUser?.verdict.principal];
+    if (key === undefined || user?.principalKind !== 'user') {
+      throw new Problem('bad_request', 'Present one credential, in one way.');
+    }
+    activity.noteUse(key.credentialId, address);
+    const principal = withPublishableKey(user, key);
+    const reason = reasonAgainstPair(user, key);
+    return { verdict: { outcome: 'accepted', principal }, reason };
+  }
+
+  return (access) => {
+    if (access === 'public') return (_ctx, next) => next();
+    const challenge = createChallenge(resourceMetadataUrl, access?.scopes ?? []);
+
+    return async (ctx, next) => {
+      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
+      if (presented === undefined) {
+        const detail = presentations.explain(ctx.req, undefined);
+        throw new Problem('unauthorized', detail, { headers: challenge() });
+      }
+      const address = clientAddress(ctx.req);
+      let verdict: Verdict;
+      let ownReason: Reason | undefined;
+      if (presented.publishableKey === undefined) {
+        verdict = await verifier.verify(presented.raw, address);
+        ownReason = reasonOf(verdict, presented, ctx.method);
+      } else {
+        const pair = await judgePair(presented, presented.publishableKey, address, ctx.method);
+        ({ verdict, reason: ownReason } = pair);
+      }
+      const { principal } = verdict;
+      const reason = ownReason ?? denialReason(principal, access, ctx.params);
+      countVerdict(reason ?? 'accepted');
+      if (principal !== undefined) noteFacts(ctx, factsOf(principal));
+
+      if (reason !== undefined || principal === undefined) {
+        if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
+          activity.noteRefusal(principal, reason ?? 'unknown', address);
+        }
+        // The answer must not reveal anything about a secret that was sent in a URL.
+        const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
+        const refusal = refusalOf(reason ?? 'unknown', {
+          principal,
+          challenge,
+          scopes: access?.scopes ?? [],
+          isHidden,
+          explainForm: () => presentations.explain(ctx.req, presented),
+        });
+        noteRefusal(ctx, refusal.code, reason ?? 'unknown');
+        throw refusal;
+      }
+      if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
+      ctx.state.principal = principal;
+      try {
+        await next();
+      } catch (error) {
+        if (!isOpenDenial(error)) throw error;
+        if (error.status === 403) activity.noteRefusal(principal, error.code, address);
+        throw withChallenge(error, challenge);
+      }
+    };
+  };
+}
+
+/**
+ * Runs the guard again after a body that arrived late. Otherwise a request could be opened, its credential
+ * revoked, and the body sent afterwards.
+ */
+export function guardLateBody<State extends RequestState>(
+  guard: Middleware<State>,
+): Middleware<State> {
+  return (ctx, next) => (ctx.state.isBodyLate ? guard(ctx, next) : next());
+}
+
+/**
+ * The reason to refuse a credential as it was presented. A secret in a URL is `exposed`, even if it is also
+ * invalid.
+ */
+function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Reason | undefined {
+  const { principal } = verdict;
+  if (principal !== undefined) {
+    const allowed: readonly string[] = KINDS[principal.kind].presentations;
+    if (!allowed.includes(by)) return by === 'query' ? 'exposed' : 'presentation_not_allowed';
+    if (by === 'query' && method !== 'GET' && method !== 'HEAD') return 'presentation_not_allowed';
+  }
+  return verdict.outcome === 'refused' ? verdict.reason : undefined;
+}
+
+function reasonOfAudience(
+  { principal }: Verdict,
+  audiences: readonly string[],
+): Reason | undefined {
+  const audience = principal?.token?.audience;
+  if (audience === undefined || audiences.includes(audience)) return undefined;
+  return findResource(audiences, audience) === undefined ? 'audience_not_served' : undefined;
+}
+
+function mayBeInUrl(principal: Principal | undefined): boolean {
+  const allowed: readonly string[] = principal ? KINDS[principal.kind].presentations : [];
+  return allowed.includes('query');
+}
+
+/** Whether a refusal is an access token's expiry, which is too common for the audit log. */
+function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolean {
+  return principal.token !== undefined && reason === 'expired';
+}
+
+/**
+ * The reason why a route does not admit a valid credential.
+ *
+ * @param parameters the path parameters
+ * @returns `undefined` if it is admitted
+ */
+export function denialReason(
+  principal: Principal | undefined,
+  access: Exclude<Access, 'public'> | undefined,
+  parameters: Readonly<Record<string, string>> | undefined,
+): Reason | undefined {
+  if (principal === undefined) return undefined;
+  if (access?.orItself === true && isItself(principal, parameters?.['id'])) return undefined;
+  if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
+  if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
+  return reachesBoundResource(principal, access.resource, parameters?.['id'])
+    ? undefined
+    : 'not_bound';
+}
+
+/** Whether the path names the presented key. A publishable key is public, so presenting it proves nothing. */
+function isItself({ kind, token, credentialId }: Principal, id: string | undefined): boolean {
+  return token === undefined && !KINDS[kind].isReadable && credentialId === id;
+}
+
+function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {
+  // perf: counted in a map and copied on collection, because resolving a label costs more than counting.
+  const counts = new Map<string, number>(['accepted', ...REASONS].map((v) => [v, 0]));
+  const counter = new Counter({
+    name: 'gatehouse_verdicts_total',
+    help: 'Credentials judged, by outcome: accepted, or the reason of the refusal.',
+    labelNames: ['verdict'] as const,
+    registers: [register],
+    collect() {
+      counter.reset();
+      for (const [verdict, count] of counts) counter.inc({ verdict }, count);
+    },
+  });
+  return (verdict) => void counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+}

@@ -1,0 +1,58 @@
+import type { EntityManager } from 'typeorm';
+
+import { inRanges, type Range } from '../../db/batches.js';
+
+/** Longer than a session lives after its account was revoked, and any token. */
+const REVOCATION_KEPT_DAYS = 100;
+
+/** Revocations of keys are deleted with the key, those of grants and tokens by their age. */
+const WIDE_SUBJECTS = ['cli_', 'tnt_', 'usr_'] as const;
+
+/** Whether the thing that a revocation `r` ended exists, or anything that was issued under it before. */
+const EXISTS = `(
+  EXISTS (SELECT FROM clients WHERE id = split_part(r.subject, '@', 1))
+  OR EXISTS (SELECT FROM tenants WHERE id = r.subject)
+  OR EXISTS (SELECT FROM accounts WHERE id = r.subject)
+  OR EXISTS (SELECT FROM memberships WHERE account_id = split_part(r.subject, '@', 1)
+    AND tenant_id = split_part(r.subject, '@', 2))
+  OR EXISTS (SELECT FROM credentials c WHERE c.principal_kind = 'user'
+    AND c.principal_id = split_part(r.subject, '@', 1) AND c.tenant_id = split_part(r.subject, '@', 2)
+    AND c.issue_seq < r.seq))`;
+
+/**
+ * Deletes revocations of clients, memberships, accounts and tenants that hold for nothing any more: a later one of the
+ * same subject holds for all that they ended, or nothing that they ended exists. The database refuses to delete
+ * others (`keep_needed_revocations`). Looks at all of them: to be called every hour.
+ *
+ * @param signal stops after the current range
+ */
+export async function deleteNeedlessRevocations(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<number> {
+  let total = 0;
+  for (const prefix of WIDE_SUBJECTS) {
+    total += await inRanges(async (from, limit) => {
+      const [subject = prefix, seq = '-1'] = from?.split(' ') ?? [];
+      const [range] = await manager.query<[Range]>(
+        `WITH range AS (
+           SELECT subject, seq, revoked_at FROM revocations
+           WHERE (subject, seq) > ($1, $2::bigint) AND subject < $3
+           ORDER BY subject, seq LIMIT $4),
+         deleted AS (
+           DELETE FROM revocations WHERE (subject, seq) IN (
+             SELECT r.subject, r.seq FROM range r
+             WHERE r.revoked_at <= gatehouse_now() - make_interval(days => $5)
+               AND (EXISTS (SELECT FROM revocations later
+                   WHERE later.subject = r.subject AND later.seq > r.seq)
+                 OR NOT ${EXISTS}))
+           RETURNING 1)
+         SELECT (SELECT subject || ' ' || seq FROM range ORDER BY subject DESC, range.seq DESC LIMIT 1)
+             AS last, (SELECT count(*)::int FROM deleted) AS deleted`,
+        [subject, seq, `${prefix}~`, limit, REVOCATION_KEPT_DAYS],
+      );
+      return range;
+    }, signal);
+  }
+  return total;
+}

@@ -1,0 +1,110 @@
+import type { EntityManager } from 'typeorm';
+
+import { inBatches } from '../../db/batches.js';
+
+/**
+ * Stores revocations. All revocations go through it.
+ *
+ * A subject is the identifier of a credential, grant, client, membership (`usr_…@tnt_…`), account or tenant. A
+ * credential has several subjects. It is revoked if one of them is revoked after it was issued. The order is that of
+ * one sequence, whose values are drawn under the subject's lock (shared to issue, exclusive to revoke). So a
+ * revocation either covers a concurrent issue or precedes it. Clocks and transaction starts do not give this order.
+ */
+export interface RevocationStore {
+  /**
+   * Takes the locks to issue a credential, and to revoke subjects in the same transaction. They are held until its
+   * end. They are taken together and in a fixed order, so that transactions do not deadlock.
+   *
+   * @param under the subjects of the new credential and of the authority that issues it
+   * @param ending subjects that the transaction will revoke
+   * @returns the new credential's position in the order of issues and revocations
+   */
+  drawIssueOrder(under: readonly string[], ending?: readonly string[]): Promise<string>;
+  /**
+   * Waits for all pending issues, and blocks new ones until the transaction ends. For revocations of everything.
+   */
+  lockEverything(): Promise<void>;
+  /** Revokes a subject, and with it everything issued under it so far. Idempotent. */
+  revoke(subject: string, by: string, reason: string | null): Promise<void>;
+}
+
+/** The subject under which everything is issued. It cannot be an identifier. */
+const EVERYTHING = '*';
+
+/** @param manager must belong to a transaction, until whose end the locks are held */
+export function createRevocationStore(manager: EntityManager): RevocationStore {
+  return {
+    async drawIssueOrder(under, ending = []) {
+      await lock(manager, [EVERYTHING, ...under], ending);
+      return drawOrder(manager);
+    },
+    lockEverything: () => lock(manager, [], [EVERYTHING]),
+    async revoke(subject, by, reason) {
+      await lock(manager, [], [subject]);
+      const seq = await drawOrder(manager);
+      await manager.query(
+        `INSERT INTO revocations (subject, seq, reason, revoked_by) VALUES ($1, $2, $3, $4)`,
+        [subject, seq, reason, by],
+      );
+      // The later one holds for all that earlier ones ended.
+      await manager.query(`DELETE FROM revocations WHERE subject = $1 AND seq < $2::bigint`, [
+        subject,
+        seq,
+      ]);
+    },
+  };
+}
+
+/** Longer than the lifetime of any token or grant after its last refresh. */
+const RETENTION_DAYS = 32;
+
+/**
+ * Deletes revocations of expired grants and tokens, a bounded number at a time. Other revocations are kept forever.
+ * The revocation of a grant is kept as long as the grant's row.
+ *
+ * @param signal stops after the current batch
+ */
+export function deleteExpiredRevocations(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<number> {
+  return inBatches(async (limit) => {
+    const [{ count }] = await manager.query<[{ count: number }]>(
+      `WITH deleted AS (
+         DELETE FROM revocations WHERE (subject, seq) IN (
+           SELECT r.subject, r.seq FROM revocations r
+           WHERE (starts_with(r.subject, 'grt_') OR starts_with(r.subject, 'tok_'))
+             AND r.revoked_at <= gatehouse_now() - make_interval(days => $1)
+             AND NOT EXISTS (SELECT FROM grants g WHERE g.id = r.subject)
+           ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM deleted`,
+      [RETENTION_DAYS, limit],
+    );
+    return count;
+  }, signal);
+}
+
+async function lock(
+  manager: EntityManager,
+  shared: readonly string[],
+  exclusive: readonly string[],
+): Promise<void> {
+  // Ordered by lock number. A subject requested in both modes is locked exclusively.
+  await manager.query(
+    `SELECT CASE WHEN is_exclusive THEN pg_advisory_xact_lock(number) IS NULL
+                 ELSE pg_advisory_xact_lock_shared(number) IS NULL END
+     FROM (
+       SELECT hashtextextended(subject, 0) AS number, bool_or(is_exclusive) AS is_exclusive
+       FROM (SELECT unnest($1::text[]), false UNION ALL SELECT unnest($2::text[]), true)
+         AS wanted (subject, is_exclusive)
+       GROUP BY 1 ORDER BY 1) AS ordered`,
+    [shared, exclusive],
+  );
+}
+
+async function drawOrder(manager: EntityManager): Promise<string> {
+  // A separate statement, so that the value is drawn after the locks are held.
+  const [row] = await manager.query<[{ seq: string }]>(`SELECT nextval('issue_order') AS seq`);
+  return row.seq;
+}

@@ -1,0 +1,152 @@
+import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+
+import type { PageRequest } from '../../http/pagination.js';
+import { delegableBy, type Role } from '../../scopes/roles.js';
+import { commonTo } from '../../scopes/scope-set.js';
+import { CredentialUse } from './credential-use.entity.js';
+import { Credential } from './credential.entity.js';
+import { findListed, type CredentialFilter, type CredentialStatus } from './credential-list.js';
+import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';
+
+/**
+ * A stored credential with its current state. The scopes of a personal token are limited to those that its account's
+ * current role delegates.
+ */
+export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
+  readonly status: CredentialStatus;
+  readonly lastUsedAt: Date | null;
+  readonly lastUsedAddress: string | null;
+}
+
+/** A page of a list, newest first, up to one more than asked for. */
+export interface FoundCredentials {
+  readonly found: readonly StoredCredential[];
+  /** The position at which the search stopped early. The next page continues there. */
+  readonly resumeAfter: number | undefined;
+}
+
+/** The changeable members of a credential. */
+export type CredentialChange = Partial<
+  Pick<Credential, 'name' | 'allowedIps' | 'expiresAt' | 'rateLimitPerMinute'>
+>;
+
+export interface CredentialStore {
+  /** @param fields all columns without those that the database sets */
+  insert(fields: Omit<Credential, 'createdAt' | 'tenant'>): Promise<void>;
+  find(tenantId: string, id: string): Promise<StoredCredential | undefined>;
+  /** As `find`, with a lock on the row until the transaction ends. */
+  findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;
+  list(tenantId: string, filter: CredentialFilter, page: PageRequest): Promise<FoundCredentials>;
+  update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
+  /** Makes it expire after this number of seconds, unless it expires earlier. */
+  expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
+  /** Whether another credential has replaced it. */
+  isReplaced(tenantId: string, id: string): Promise<boolean>;
+  /** Whether a session of an account is valid now. */
+  isSignedIn(accountId: string, sessionId: string): Promise<boolean>;
+  /** The current role of an account in the tenant. */
+  roleOf(tenantId: string, accountId: string): Promise<Role | undefined>;
+  /** The ids among these that are not spaces of the tenant. */
+  unknownSpaces(tenantId: string, ids: readonly string[]): Promise<readonly string[]>;
+  /** The database's time, which decides about expiry. */
+  now(): Promise<Date>;
+}
+
+export function createCredentialStore(manager: EntityManager): CredentialStore {
+  const credentials = manager.getRepository(Credential);
+  const select = (tenantId: string) =>
+    credentials
+      .createQueryBuilder('c')
+      .leftJoin(CredentialUse, 'use', 'use.credentialId = c.id')
+      .addSelect('use.usedAt', 'last_used_at')
+      .addSelect('use.address', 'last_used_address')
+      .addSelect(STATUS, 'status')
+      .addSelect(ROLE, 'role')
+      .where('c.tenantId = :tenantId', { tenantId });
+
+  const find = async (tenantId: string, id: string) =>
+    (await read(select(tenantId).andWhere('c.id = :id', { id })))[0];
+
+  return {
+    async insert(fields) {
+      await credentials.insert(fields);
+    },
+    find,
+    async findForUpdate(tenantId, id) {
+      await credentials
+        .createQueryBuilder('c')
+        .select('c.id')
+        .where({ tenantId, id })
+        .setLock('pessimistic_write')
+        .getOne();
+      return find(tenantId, id);
+    },
+    async list(tenantId, filter, page) {
+      const { ids, resumeAfter } = await findListed(manager, tenantId, filter, page);
+      if (ids.length === 0) return { found: [], resumeAfter };
+      const query = select(tenantId).andWhere('c.id IN (:...ids)', { ids });
+      return { found: await read(query.orderBy('c.issueSeq', 'DESC')), resumeAfter };
+    },
+    async update(tenantId, id, change) {
+      if (Object.keys(change).length > 0) await credentials.update({ tenantId, id }, change);
+    },
+    async expireWithin(tenantId, id, seconds) {
+      await credentials
+        .createQueryBuilder()
+        .update()
+        .set({
+          expiresAt: () => 'least(expires_at, gatehouse_now() + make_interval(secs => :seconds))',
+        })
+        .where({ tenantId, id })
+        .setParameters({ seconds })
+        .execute();
+    },
+    isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
+    async isSignedIn(accountId, sessionId) {
+      const [row] = await manager.query<[{ isGood: boolean }]>(
+        `SELECT EXISTS (SELECT FROM sessions c WHERE c.id = $1 AND c.account_id = $2
+           AND NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}) AS "isGood"`,
+        [sessionId, accountId],
+      );
+      return row.isGood;
+    },
+    async roleOf(tenantId, accountId) {
+      const [member] = await manager.query<{ role: Role }[]>(
+        'SELECT role FROM memberships WHERE tenant_id = $1 AND account_id = $2',
+        [tenantId, accountId],
+      );
+      return member?.role;
+    },
+    async unknownSpaces(tenantId, ids) {
+      const rows = await manager.query<{ id: string }[]>(
+        `SELECT id FROM unnest($2::text[]) AS wanted (id)
+         WHERE NOT EXISTS (SELECT FROM spaces s WHERE s.id = wanted.id AND s.tenant_id = $1)`,
+        [tenantId, ids],
+      );
+      return rows.map(({ id }) => id);
+    },
+    async now() {
+      const [row] = await manager.query<[{ now: Date }]>('SELECT gatehouse_now() AS now');
+      return row.now;
+    },
+  };
+}
+
+interface RawState {
+  readonly status: StoredCredential['status'];
+  readonly role: Role | null;
+  readonly last_used_at: Date | null;
+  readonly last_used_address: string | null;
+}
+
+async function read(query: SelectQueryBuilder<Credential>): Promise<readonly StoredCredential[]> {
+  const { entities, raw } = await query.getRawAndEntities<RawState>();
+  return entities.flatMap((credential, index) => {
+    const state = raw[index];
+    if (state === undefined) return [];
+    const { status, role, last_used_at: lastUsedAt, last_used_address: lastUsedAddress } = state;
+    const scopes =
+      role === null ? credential.scopes : [...commonTo(credential.scopes, delegableBy(role))];
+    return [Object.assign({}, credential, { scopes, status, lastUsedAt, lastUsedAddress })];
+  });
+}

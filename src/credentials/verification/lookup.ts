@@ -1,0 +1,253 @@
+import type pg from 'pg';
+import { Gauge, Histogram, type Registry } from 'prom-client';
+
+import { errorCode, errorMessage } from '../../db/errors.js';
+
+interface Question<Family> {
+  readonly family: Family;
+  readonly digests: readonly string[];
+}
+
+interface Waiter<Family> extends Question<Family> {
+  /** When it began to wait, in milliseconds. */
+  readonly since: number;
+  readonly onAsked: ((at: number) => void) | undefined;
+  readonly resolve: (row: LookupRow | undefined) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * The row of one credential: its digest and two texts. All families have the same columns, so that one query can
+ * cover several.
+ */
+export type LookupRow = readonly [digest: string, first: string | null, second: string];
+
+/** The query of each family of credentials, whose columns are those of a `LookupRow`. */
+export type LookupQueries<Family extends string> = Readonly<
+  Record<Family, (digests: string) => string>
+>;
+
+/** Finds credentials by their digests. */
+export interface Lookup<Family extends string> {
+  /**
+   * Finds the row under one of these digests, read after this call.
+   *
+   * @param digests the digests of one secret, one for each secret key
+   * @param onAsked called with `performance.now()` directly before the query is sent
+   * @throws the database's error after a second attempt; LookupOverload if too many lookups wait
+   */
+  find(
+    family: Family,
+    digests: readonly string[],
+    onAsked?: (at: number) => void,
+  ): Promise<LookupRow | undefined>;
+}
+
+/** A lookup whose database can be probed. */
+export interface ProbedLookup<Family extends string> extends Lookup<Family> {
+  /**
+   * Sends the query of a verification, for a digest that no credential has, over a connection of the verifier's pool.
+   * Not counted in the metrics.
+   *
+   * @throws the database's error after a second attempt
+   */
+  probe(): Promise<void>;
+}
+
+/** Too many lookups wait, or one has waited too long. */
+class LookupOverload extends Error {}
+
+interface Options<Family extends string> {
+  readonly pool: pg.Pool;
+  readonly queries: LookupQueries<Family>;
+  readonly register: Registry;
+}
+
+/** The number of the pool's connections. While all are busy, waiting lookups form larger batches. */
+const MAX_IN_FLIGHT = 4;
+const MAX_BATCH = 256;
+/** Smaller batches would cost more than they save in waiting. */
+const MIN_BATCH = 8;
+const MAX_WAITING = 10_000;
+/** A lookup that waits longer is rejected. */
+const MAX_WAIT_MS = 3000;
+const LOOK_EVERY_MS = 250;
+/** Has the form of a digest. No credential has it. */
+const UNUSED_DIGEST = '0'.repeat(64);
+
+/**
+ * Batches lookups. Those of one turn of the event loop are divided among the free connections, one prepared query
+ * each. While all connections are busy, lookups wait. A lookup never joins a query that was already sent, so it sees
+ * everything committed before it was requested.
+ */
+export function createBatchedLookup<Family extends string>({
+  pool,
+  queries,
+  register,
+}: Options<Family>): ProbedLookup<Family> {
+  const metrics = createLookupMetrics(pool, register, () => waiting.length);
+  const statements = createStatements(queries);
+  let waiting: Waiter<Family>[] = [];
+  let inFlight = 0;
+  let isScheduled = false;
+  let timer: NodeJS.Timeout | undefined;
+
+  function dispatch(): void {
+    isScheduled = false;
+    dropOverdue();
+    while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
+      // Divided among the free connections, so that batches are processed in parallel.
+      const share = Math.ceil(waiting.length / (MAX_IN_FLIGHT - inFlight));
+      const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, share));
+      const batch = waiting.slice(0, size);
+      waiting = waiting.slice(size);
+      inFlight += 1;
+      void send(batch).finally(() => {
+        inFlight -= 1;
+        schedule();
+      });
+    }
+  }
+
+  /** Rejects lookups that waited too long, for example while the database hung. */
+  function dropOverdue(): void {
+    const limit = performance.now() - MAX_WAIT_MS;
+    const overdue = waiting.findIndex(({ since }) => since > limit);
+    const count = overdue === -1 ? waiting.length : overdue;
+    for (const { reject } of waiting.slice(0, count)) reject(new LookupOverload('waited too long'));
+    if (count > 0) waiting = waiting.slice(count);
+  }
+
+  /** Checks for overdue lookups while every connection is busy and nothing is dispatched. */
+  function watch(): void {
+    if (timer !== undefined || waiting.length === 0) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      dropOverdue();
+      watch();
+    }, LOOK_EVERY_MS).unref();
+  }
+
+  function schedule(): void {
+    if (inFlight >= MAX_IN_FLIGHT) watch();
+    if (isScheduled || waiting.length === 0 || inFlight >= MAX_IN_FLIGHT) return;
+    isScheduled = true;
+    setImmediate(dispatch);
+  }
+
+  async function send(batch: readonly Waiter<Family>[]): Promise<void> {
+    const started = performance.now();
+    for (const { onAsked } of batch) onAsked?.(started);
+    try {
+      const rows = await ask(batch);
+      for (const { digests, resolve } of batch) resolve(firstOf(rows, digests));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+    metrics.size.observe(batch.length);
+    metrics.seconds.observe((performance.now() - started) / 1000);
+  }
+
+  async function ask(batch: readonly Question<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
+    const statement = statements(batch);
+    const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
+    // Retried once, because a pooled connection may have died. A timeout is not retried, since it would likely
+    // time out again.
+    const { rows } = await run().catch((error: unknown) => {
+      if (isTimeout(error)) throw error;
+      return run();
+    });
+    const byDigest = new Map<string, LookupRow>();
+    for (const row of rows) byDigest.set(row[0], row);
+    return byDigest;
+  }
+
+  return {
+    async probe() {
+      const [family] = Object.keys(queries) as Family[];
+      if (family !== undefined) await ask([{ family, digests: [UNUSED_DIGEST] }]);
+    },
+    find: (family, digests, onAsked) =>
+      new Promise((resolve, reject) => {
+        if (waiting.length >= MAX_WAITING) {
+          reject(new LookupOverload('too many credentials are waiting to be looked up'));
+          return;
+        }
+        waiting.push({ family, since: performance.now(), digests, onAsked, resolve, reject });
+        schedule();
+      }),
+  };
+}
+
+/**
+ * Makes the prepared statement for a batch, from the queries of the families that occur in it only.
+ */
+function createStatements<Family extends string>(queries: LookupQueries<Family>) {
+  const families = Object.keys(queries) as Family[];
+  const texts = new Map<string, string>();
+
+  return (batch: readonly Question<Family>[]) => {
+    const occurring = families.filter((family) => batch.some((waiter) => waiter.family === family));
+    const name = `verify-${occurring.join('-')}`;
+    let text = texts.get(name);
+    if (text === undefined) {
+      text = occurring.map((family, index) => queries[family](`$${index + 1}`)).join(' UNION ALL ');
+      texts.set(name, text);
+    }
+    // Digests are hexadecimal, so the array needs no quoting.
+    const values = occurring.map((family) => {
+      const own = batch.filter((waiter) => waiter.family === family);
+      return `{${own.flatMap(({ digests }) => digests).join(',')}}`;
+    });
+    return { name, text, values };
+  };
+}
+
+function isTimeout(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  return ['57014', '55P03'].includes(code) || errorMessage(error).includes('timeout');
+}
+
+function firstOf(
+  rows: ReadonlyMap<string, LookupRow>,
+  digests: readonly string[],
+): LookupRow | undefined {
+  for (const digest of digests) {
+    const row = rows.get(digest);
+    if (row !== undefined) return row;
+  }
+  return undefined;
+}
+
+function createLookupMetrics(pool: pg.Pool, register: Registry, waiting: () => number) {
+  const connections = new Gauge({
+    name: 'gatehouse_verifier_pool_connections',
+    help: "Connections of the verifier's pool; lookups that wait for one.",
+    labelNames: ['state'] as const,
+    registers: [register],
+    collect() {
+      connections.set({ state: 'idle' }, pool.idleCount);
+      connections.set({ state: 'busy' }, pool.totalCount - pool.idleCount);
+      connections.set({ state: 'waiting' }, waiting());
+    },
+  });
+  new Gauge({
+    name: 'gatehouse_verifier_pool_max_connections',
+    help: "Connections of the verifier's pool, at most.",
+    registers: [register],
+  }).set(pool.options.max);
+  return {
+    size: new Histogram({
+      name: 'gatehouse_lookup_batch_size',
+      help: 'Credentials looked up by one query.',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers: [register],
+    }),
+    seconds: new Histogram({
+      name: 'gatehouse_lookup_batch_duration_seconds',
+      help: 'Time that one lookup query took.',
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers: [register],
+    }),
+  };
+}

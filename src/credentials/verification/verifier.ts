@@ -1,0 +1,251 @@
+import { createHash } from 'node:crypto';
+
+import { expiresAroundNow } from '../../db/partitions.js';
+import { createListMatcher } from '../../http/networks.js';
+import { serviceUnavailable } from '../../http/errors/problem.js';
+import type { Scope } from '../../scopes/catalog.js';
+import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
+import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
+import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
+import type { Keyring } from '../secrets/keyring.js';
+import { KINDS, type Environment, type Family, type Kind } from '../kinds.js';
+import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
+import type { Binding, Principal, TokenFacts } from '../principal.js';
+import type { SecretFormat } from '../secrets/format.js';
+import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
+
+/** The reason why a credential was refused. */
+export type Refusal =
+  'malformed' | 'unknown' | 'revoked' | 'address_not_allowed' | 'expired' | 'tenant_suspended';
+
+/** The result of a verification. The refusal of a known credential includes its principal, for the log. */
+export type Verdict =
+  | { readonly outcome: 'accepted'; readonly principal: Principal }
+  | { readonly outcome: 'refused'; readonly reason: Refusal; readonly principal?: Principal };
+
+export interface Verifier {
+  /**
+   * Verifies a presented credential by committed state that is read after this call.
+   *
+   * @param raw the presented text, untrusted
+   * @param address the client's address; if `undefined`, allow-lists are not checked
+   * @throws Problem `service_unavailable` if the database cannot be queried
+   */
+  verify(raw: string, address: string | undefined): Promise<Verdict>;
+}
+
+/** Receives observations of the verifier, for the background recorder. */
+export interface DigestObserver {
+  /**
+   * Reports a credential whose digest is under an older key and can be moved to the current one.
+   * @param digested the text from which its digest is made
+   */
+  noteOldDigest(credentialId: string, digested: string): void;
+}
+
+interface Dependencies {
+  readonly lookup: Lookup<Family>;
+  readonly format: SecretFormat;
+  readonly prefixes: Pick<ImportedPrefixes, 'covers'>;
+  readonly keyring: Keyring;
+  readonly observer: DigestObserver;
+}
+
+/** Separates facts. None of them can contain it, since the name, the only free text, is a column of its own. */
+const SEPARATOR = '\u001f';
+
+const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
+
+/** The SQL for the state of a credential. `isGone` is an additional condition that ends it. */
+const stateOf = (isGone = 'false') => `
+      CASE WHEN ${isGone} OR ${IS_REVOKED} THEN 'revoked'
+           WHEN ${IS_EXPIRED} THEN 'expired'
+           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
+           ELSE 'good' END`;
+
+const list = (column: string) =>
+  `CASE WHEN c.${column} IS NULL THEN '*' ELSE array_to_string(c.${column}, ' ') END`;
+
+/** The facts of every key. Some families append more. */
+const keyFacts = (isGone?: string) => `
+      c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
+      ${stateOf(isGone)},
+      array_to_string(c.scopes, ' '), ${list('spaces')}, ${list('allowed_ips')},
+      ${IN_MS('c.created_at')},
+      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
+      coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*')`;
+
+/**
+ * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
+ * perf: one text is cheaper to read than many columns.
+ */
+export const VERIFICATION_QUERIES: LookupQueries<Family> = {
+  keys: (digests) => `
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()})
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[])`,
+  // The end of a membership revokes its tokens.
+  personal: (digests) => `
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts('m.role IS NULL')},
+      coalesce(m.role, ''))
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+      LEFT JOIN memberships m ON m.account_id = c.principal_id AND m.tenant_id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[])`,
+  imported: (digests) => `
+    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()},
+      coalesce(c.imported_prefix, ''), coalesce(c.imported_pattern, ''))
+    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[]) 
+      AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
+  // The deletion of a client and the end of a membership revoke their tokens.
+  tokens: (digests) => `
+    SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
+      c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
+      ${stateOf('client.id IS NULL OR m.role IS NULL')},
+      array_to_string(c.scopes, ' '), '*', '*',
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*',
+      coalesce(m.role, ''), c.client_id, c.grant_id, c.audience)
+    FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
+      LEFT JOIN clients client ON client.id = c.client_id
+      LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
+    WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
+};
+
+/** The fact for "no restriction". An empty list would admit nothing. */
+const UNRESTRICTED = '*';
+
+/** One verifier for every family of credentials. */
+export function createVerifier({
+  lookup,
+  format,
+  prefixes,
+  keyring,
+  observer,
+}: Dependencies): Verifier {
+  const readRow = createRowReader();
+  const isInList = createListMatcher();
+  const isAllowed = (list: readonly string[] | null, address: string) =>
+    list === null || isInList(address, list.join(' '));
+
+  return {
+    async verify(raw, address) {
+      const kind = format.parse(raw)?.kind;
+      const isForeign = kind === undefined && prefixes.covers(raw);
+      if (kind === undefined && !isForeign) return { outcome: 'refused', reason: 'malformed' };
+
+      const family = kind === undefined ? 'imported' : KINDS[kind].family;
+      const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
+      let row: LookupRow | undefined;
+      try {
+        row = await lookup.find(family, keyring.digests(digested));
+      } catch (error) {
+        throw serviceUnavailable(error);
+      }
+      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
+      const { principal, digestKeyId, state, importedAs } = readRow(row, family);
+      const isWhatItSays = isForeign
+        ? isWrittenAs(raw, importedAs.prefix, importedAs.pattern)
+        : principal.kind === kind;
+      if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
+
+      const reason = judge(
+        state,
+        address === undefined || isAllowed(principal.allowedIps, address),
+      );
+      if (reason !== undefined) return { outcome: 'refused', reason, principal };
+      // Access tokens are not moved, since they expire soon.
+      if (digestKeyId !== keyring.currentId && principal.token === undefined) {
+        observer.noteOldDigest(principal.credentialId, digested);
+      }
+      return { outcome: 'accepted', principal };
+    },
+  };
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/**
+ * The text from which the keyed digest of an imported key is made. Only the SHA-256 of such a key is known.
+ *
+ * @param digest 64 hexadecimal digits, in lower case
+ */
+export function digestedOfImported(digest: string): string {
+  return `sha256:${digest}`;
+}
+
+/** Combines state and address. A disallowed address hides expiry and suspension, but not a revocation. */
+function judge(state: string, isAddressAllowed: boolean): Refusal | undefined {
+  if (state === 'revoked') return state;
+  if (!isAddressAllowed) return 'address_not_allowed';
+  if (state === 'good') return undefined;
+  // Fails closed: an unknown state counts as revoked.
+  return state === 'expired' || state === 'tenant_suspended' ? state : 'revoked';
+}
+
+function createRowReader() {
+  const scopeSets = createScopeSets();
+  return (row: LookupRow, family: Family) => {
+    const facts = row[2].split(SEPARATOR);
+    const fact = (index: number) => facts[index] ?? '';
+    const kind = fact(1) as Kind;
+    const token = family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
+    const bindings = fact(12);
+    const principal: Principal = {
+      credentialId: fact(0),
+      credentialName: row[1] ?? '',
+      kind,
+      tenantId: fact(2),
+      environment: fact(3) as Environment,
+      scopes: scopeSets(fact(7), family, fact(14)),
+      spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
+      allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
+      bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
+      principalKind: KINDS[kind].principal,
+      principalId: fact(4),
+      issuedAt: Number(fact(10)),
+      expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
+      rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
+      token,
+    };
+    return {
+      principal,
+      digestKeyId: fact(5),
+      state: fact(6),
+      importedAs: { prefix: fact(14), pattern: fact(15) },
+    };
+  };
+}
+
+function readToken(facts: readonly string[], clientName: string): TokenFacts {
+  const [role = '', clientId = '', grantId = '', audience = ''] = facts.slice(14);
+  return { clientId, clientName, grantId, role: role as Role, audience };
+}
+
+const MAX_SCOPE_SETS = 1000;
+
+/** The families whose scopes are limited to those that the user's current role delegates. */
+const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
+  tokens: delegableThroughOauth,
+  personal: delegableBy,
+};
+
+/**
+ * Reads stored scopes, limited by the user's current role where there is one. Results are cached, since credentials
+ * share few combinations.
+ */
+function createScopeSets(): (stored: string, family: Family, role: string) => readonly Scope[] {
+  const known = new Map<string, readonly Scope[]>();
+  return (stored, family, role) => {
+    const delegable = DELEGABLE[family];
+    const id = delegable === undefined ? stored : `${family} ${role} ${stored}`;
+    let scopes = known.get(id);
+    if (scopes === undefined) {
+      scopes = inCatalogOrder(stored.split(' '));
+      // Without a membership the role is empty, and nothing is delegated.
+      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
+      if (known.size >= MAX_SCOPE_SETS) known.clear();
+      known.set(id, scopes);
+    }
+    return scopes;
+  };
+}

@@ -1,0 +1,134 @@
+import type { AccountMembership } from '../../accounts/account-store.js';
+import type { Actor, AuditLog } from '../../audit/audit-log.js';
+import type { ConsentStore } from '../../grants/consent-store.js';
+import type { GrantStore, StoredGrant } from '../../grants/grant-store.js';
+import { CATALOG, type Scope } from '../../scopes/catalog.js';
+import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
+import { commonTo, missingFrom } from '../../scopes/scope-set.js';
+
+/** A tenant in which a user can authorize a client. */
+export interface TenantChoice {
+  readonly id: string;
+  readonly name: string;
+  readonly role: Role;
+}
+
+interface UserAndClient {
+  readonly accountId: string;
+  readonly clientId: string;
+}
+
+/** A request for a user's consent in one tenant. */
+export interface ConsentRequest extends UserAndClient {
+  readonly tenant: TenantChoice;
+  /** The requested scopes, in the catalogue's order. */
+  readonly scopes: readonly Scope[];
+  readonly resources: readonly string[];
+  readonly redirectUri: string;
+}
+
+/** The stores that consent uses, in one transaction. */
+export interface ConsentStores {
+  readonly grants: GrantStore;
+  readonly consents: ConsentStore;
+  readonly audit: AuditLog;
+  readonly memberships: (accountId: string) => Promise<readonly AccountMembership[]>;
+  /** The tenants that block a client. */
+  readonly blockedIn: (clientId: string) => Promise<readonly string[]>;
+}
+
+/** Users' consent, and the grants created from it. */
+export type Consents = ReturnType<typeof createConsents>;
+
+export function createConsents({
+  transaction,
+}: {
+  transaction: <Result>(work: (stores: ConsentStores) => Promise<Result>) => Promise<Result>;
+}) {
+  /** Every authorization creates its own grant, so that revoking one installation leaves the others alone. */
+  async function createGrant(
+    { grants, audit }: ConsentStores,
+    actor: Actor,
+    request: ConsentRequest,
+    scopes: readonly Scope[],
+  ): Promise<StoredGrant | undefined> {
+    const { accountId, clientId, tenant, resources, redirectUri } = request;
+    const fields = { accountId, clientId, tenantId: tenant.id, scopes, resources, redirectUri };
+    const id = await grants.create(fields);
+    if (id === undefined) return undefined;
+    await audit.record(actor, {
+      tenantId: tenant.id,
+      action: 'grant.create',
+      subject: id,
+      details: { clientId, scopes },
+    });
+    return grants.find(tenant.id, id);
+  }
+
+  return {
+    /** The tenants in which an account can authorize a client, and the number of suspended ones. */
+    tenantsFor: ({ accountId, clientId }: UserAndClient) =>
+      transaction(async ({ memberships, blockedIn }) => {
+        const blocked = await blockedIn(clientId);
+        const all = (await memberships(accountId)).filter(
+          ({ tenantId }) => !blocked.includes(tenantId),
+        );
+        const usable: readonly TenantChoice[] = all
+          .filter(({ isTenantSuspended }) => !isTenantSuspended)
+          .map(({ tenantId, tenantName, role }) => ({ id: tenantId, name: tenantName, role }));
+        return { usable, suspended: all.length - usable.length };
+      }),
+
+    findGrant: (tenantId: string, id: string) =>
+      transaction(async ({ grants }) => {
+        const grant = await grants.find(tenantId, id);
+        return grant?.status === 'active' ? grant : undefined;
+      }),
+
+    /**
+     * Creates a grant without asking, if every grantable scope of the request was granted before. A scope that was
+     * unticked then is asked for again: the app may have explained why it needs it.
+     */
+    grantAsRemembered: (request: ConsentRequest) =>
+      transaction(async (stores) => {
+        const { accountId, clientId, tenant } = request;
+        const known = await stores.consents.find({ accountId, clientId, tenantId: tenant.id });
+        const offer = offeredScopes(request);
+        const missing = missingFrom((known?.granted ?? []) as Scope[], offer);
+        if (offer.length === 0 || missing.length > 0) return undefined;
+        const actor = { id: accountId, address: null, requestId: null };
+        return createGrant(stores, actor, request, offer);
+      }),
+
+    /**
+     * Creates a grant from the consent page's form, and remembers the decision.
+     * @param ticked the ticked scopes; scopes that were not offered are ignored, and OpenID Connect's need no tick
+     * @returns `undefined` if no scope is left, or the client or membership has ended
+     */
+    grant: (request: ConsentRequest, ticked: readonly string[], actor: Actor) =>
+      transaction(async (stores) => {
+        const { accountId, clientId, tenant } = request;
+        const offered = offeredScopes(request);
+        const granted = offered.filter((scope) => isIdentity(scope) || ticked.includes(scope));
+        if (granted.length === 0) return undefined;
+        const grant = await createGrant(stores, actor, request, granted);
+        if (grant !== undefined) {
+          await stores.consents.remember(
+            { accountId, clientId, tenantId: tenant.id },
+            { offered, granted },
+          );
+        }
+        return grant;
+      }),
+  };
+}
+
+/** The requested scopes that the user's role can grant. */
+export function offeredScopes({ scopes, tenant }: ConsentRequest): readonly Scope[] {
+  return commonTo(scopes, delegableThroughOauth(tenant.role));
+}
+
+/** Whether a scope belongs to OpenID Connect. Such scopes show a client nothing beyond userinfo. */
+export function isIdentity(scope: Scope): boolean {
+  return CATALOG[scope].grantedTo === 'oauth';
+}

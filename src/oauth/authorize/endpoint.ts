@@ -1,0 +1,159 @@
+import type { Context, Middleware } from 'koa';
+import { errors } from 'oidc-provider';
+
+import { readForm } from '../../http/body/form.js';
+import type { PageError } from '../../http/errors/page-errors.js';
+import type { Pages, SignedInFrame } from '../../http/pages/pages.js';
+import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
+import { noteFacts } from '../../http/request-facts.js';
+import { answerOtherMethod } from '../../http/routes.js';
+import { isDatabaseUnavailable } from '../../db/unavailable.js';
+import { describeError, headingOf } from './authorization-error-words.js';
+import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
+import type { OAuthViews } from './views.js';
+import { authorizationResponseOf, handleByPath, oidcOf } from '../library/library-internals.js';
+
+/**
+ * The authorization endpoint (RFC 6749 §3.1). Anyone can register a client. Before the user has signed in, nothing is
+ * redirected to a client, errors included: otherwise every registered URI would be an open redirect on this origin
+ * (RFC 9700 §4.11.2). `prompt=none` is the exception, because its response is never shown to a user.
+ */
+export function createAuthorizationEndpoint({
+  resources,
+  protocol,
+  pages,
+  handles,
+}: {
+  /** The resources that tokens can be for (RFC 8707). */
+  resources: readonly string[];
+  /** oidc-provider's response to an authorization request. */
+  protocol: Middleware;
+  pages: Pages<OAuthViews>;
+  /** The cookies by which oidc-provider would find the request to resume. */
+  handles: Parameters<typeof handleByPath>[1];
+}): Middleware {
+  return async (ctx, next) => {
+    // HEAD would have the effects of GET, such as a code from remembered consent.
+    if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
+    if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
+    const query = normalizeRequest(ctx.query, resources);
+    Object.defineProperty(ctx, 'query', { value: query });
+    // oidc-provider would render some errors as JSON. Requests here come from people.
+    ctx.req.headers.accept = 'text/html';
+    handleByPath(ctx, handles, (ctx as { params?: Record<string, string> }).params?.['uid']);
+    await protocol(ctx, next);
+    noteAuthorization(ctx);
+    const { failure, authorizationError } = ctx.state as AuthorizationState;
+    if (isDatabaseUnavailable(failure)) throw serviceUnavailable(failure);
+
+    assertNoLibraryPage(ctx);
+    const response = authorizationResponseOf(ctx);
+    if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
+    // The error is not read from the location, whose query can begin with the client's own parameters.
+    ctx.remove('Location');
+    renderAuthorizationError(pages, ctx, authorizationError ?? failure);
+  };
+}
+
+/** Notes the client, the account and the grant, as far as oidc-provider found them. */
+function noteAuthorization(ctx: Context): void {
+  const { client, session, entities } = oidcOf(ctx) ?? {};
+  noteFacts(ctx, {
+    clientId: client?.clientId,
+    accountId: session?.accountId,
+    grantId: entities?.Grant?.jti,
+  });
+}
+
+/** @throws Problem `bad_request` for a request that is too long to be stored */
+export function assertShort(query: string): void {
+  if (query.length <= MAX_REQUEST) return;
+  throw new Problem('bad_request', `The app’s request is longer than ${MAX_REQUEST} characters.`);
+}
+
+/**
+ * Redirects a POST request (OpenID Connect Core §3.1.2.1) to the same request by GET. Browsers send `SameSite=Lax`
+ * cookies with that GET, but not with a cross-site POST.
+ */
+export async function repeatByGet(ctx: Context): Promise<void> {
+  const query = (await readForm(ctx)).toString();
+  assertShort(query);
+  redirectToQuery(ctx, query);
+}
+
+/** As `repeatByGet`, for an authorization request, whose errors have OAuth's codes. */
+export async function repeatAuthorizationByGet(
+  pages: Pages<OAuthViews>,
+  ctx: Context,
+): Promise<void> {
+  const query = (await readForm(ctx)).toString();
+  if (query.length > MAX_REQUEST) renderTooLong(pages, ctx);
+  else redirectToQuery(ctx, query);
+}
+
+function redirectToQuery(ctx: Context, query: string): void {
+  ctx.redirect(`${ctx.path}?${query}`);
+  ctx.status = 303;
+}
+
+/** Errors that oidc-provider reported: one for the client, or an internal failure. */
+interface AuthorizationState {
+  readonly failure?: unknown;
+  readonly authorizationError?: Error;
+}
+
+function renderTooLong(pages: Pages<OAuthViews>, ctx: Context): void {
+  const error = new errors.InvalidRequest(`the request is longer than ${MAX_REQUEST} characters`);
+  renderAuthorizationError(pages, ctx, error);
+}
+
+/**
+ * Shows an error that cannot be sent to the client.
+ * @param error of oidc-provider; any other error is shown as an internal failure
+ */
+export function renderAuthorizationError(
+  pages: Pages<OAuthViews>,
+  ctx: Context,
+  error: unknown,
+): void {
+  const { requestId } = ctx.state as { requestId: string };
+  const { status, code, heading, message, scopes } = describeError(error);
+  pages.send(
+    ctx,
+    'error',
+    { title: 'Sign-in failed', heading, message, code, scopes, requestId },
+    { status },
+  );
+}
+
+/** Shows an error of a page. */
+export function renderPageError(
+  pages: Pages<OAuthViews>,
+  ctx: Parameters<Pages<OAuthViews>['send']>[0],
+  { status, message, code, requestId }: PageError,
+  signedIn?: SignedInFrame,
+): void {
+  // Not the problem's title: "Not found" does not help with a page that was left open for too long.
+  const heading = headingOf(code);
+  const page = { title: heading, heading, message, code, requestId };
+  pages.send(ctx, 'error', page, { status, signedIn });
+}
+
+/**
+ * oidc-provider has pages with scripts and without a Content-Security-Policy. They are never sent.
+ * @throws Error for a response that is neither a redirect nor a page of this server
+ */
+function assertNoLibraryPage(ctx: Context): void {
+  const isSet = (header: string) => ctx.res.hasHeader(header);
+  if (ctx.body === undefined || isSet('Location') || isSet('Content-Security-Policy')) return;
+  throw new Error('oidc-provider answered with a page of its own');
+}
+
+function hasSignedIn(ctx: Context): boolean {
+  return oidcOf(ctx)?.session?.accountId !== undefined;
+}
+
+function promptOf(ctx: Context): unknown {
+  const oidc = oidcOf(ctx);
+  return (oidc?.params ?? ctx.query)?.['prompt'];
+}

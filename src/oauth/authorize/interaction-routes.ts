@@ -1,0 +1,131 @@
+import { readForm, singleValue, type Form } from '../../http/body/form.js';
+import type { Route } from '../../http/routes.js';
+import type { SessionStore } from '../../sessions/session-store.js';
+import { decide, showConsent } from './consent-page.js';
+import { shownClient } from './views.js';
+import { textOf } from '../parameters.js';
+import {
+  alreadyAnswered,
+  findAuthorization,
+  finish,
+  resume,
+  type InteractionDependencies,
+  type PageContext,
+  type PendingAuthorization,
+} from './pending-authorization.js';
+import type { SignedInAccount, SignInPage } from './sign-in-page.js';
+
+interface Dependencies extends InteractionDependencies {
+  readonly signInPage: SignInPage;
+  readonly sessions: () => Pick<SessionStore, 'signOut'>;
+  readonly normalizeEmail: (email: string) => string;
+}
+
+type Handle = (ctx: PageContext, form: Form) => Promise<void>;
+
+/**
+ * The sign-in and consent pages of a pending authorization. The path names the authorization. Only the browser that began
+ * it may see its pages and send its forms.
+ *
+ * A form that is sent again gets the response of the first one.
+ */
+export function createInteractionRoutes(dependencies: Dependencies): Route<'public'>[] {
+  const { csrf } = dependencies;
+  const page = (method: 'GET' | 'POST', path: string, handle: Handle): Route<'public'> => ({
+    method,
+    path,
+    access: 'public',
+    async handle(ctx) {
+      const form = method === 'POST' ? await readForm(ctx) : new URLSearchParams();
+      if (method === 'POST') csrf.check(ctx, form);
+      await handle(ctx, form);
+    },
+  });
+  const consent =
+    (handle: (ctx: PageContext, pending: PendingAuthorization, form: Form) => unknown): Handle =>
+    (ctx, form) =>
+      // Under the interaction's lock, so that exactly one of concurrent "Allow" and "Cancel" takes effect.
+      dependencies.transaction(async () => {
+        const found = await findAuthorization(ctx, dependencies, 'lock');
+        // The browser's Back button must not send the same code again.
+        if (found.isAnswered && ctx.method === 'GET') throw alreadyAnswered();
+        if (found.isAnswered || isDecided(found.pending)) resume(ctx, dependencies.issuer);
+        else await handle(ctx, found.pending, form);
+      });
+  return [
+    page('GET', '/login/:uid', (ctx) => showSignIn(ctx, dependencies)),
+    page('POST', '/login/:uid', (ctx, form) => signIn(ctx, form, dependencies)),
+    page(
+      'GET',
+      '/consent/:uid',
+      consent((ctx, pending) => showConsent(ctx, pending, dependencies)),
+    ),
+    page(
+      'POST',
+      '/consent/:uid',
+      consent((ctx, pending, form) => decide(ctx, pending, form, dependencies)),
+    ),
+  ];
+}
+
+function isDecided({ interaction: { result } }: PendingAuthorization): boolean {
+  return result?.consent !== undefined || result?.error !== undefined;
+}
+
+function viewOf({ uid, interaction, client }: PendingAuthorization) {
+  return {
+    action: `/login/${uid}`,
+    client: shownClient(client),
+    hint: textOf(interaction.params, 'login_hint'),
+  };
+}
+
+async function showSignIn(ctx: PageContext, dependencies: Dependencies): Promise<void> {
+  const found = await findAuthorization(ctx, dependencies);
+  if (found.isAnswered) throw alreadyAnswered();
+  dependencies.signInPage.show(ctx, viewOf(found.pending));
+}
+
+async function signIn(ctx: PageContext, form: Form, dependencies: Dependencies): Promise<void> {
+  const found = await findAuthorization(ctx, dependencies);
+  if (found.isAnswered) {
+    const account = await dependencies.findAccount(found.answer.accountId ?? '');
+    const email = dependencies.normalizeEmail(singleValue(form, 'email') ?? '');
+    if (account?.email !== email) throw alreadyAnswered();
+    return resume(ctx, dependencies.issuer);
+  }
+  // Outside of the transaction, because hashing a password is slow.
+  const account = await dependencies.signInPage.submit(ctx, form, viewOf(found.pending));
+  if (account !== undefined) await continueAs(ctx, account, dependencies);
+}
+
+async function continueAs(
+  ctx: PageContext,
+  { id: accountId, passwordMark }: SignedInAccount,
+  dependencies: Dependencies,
+): Promise<void> {
+  const { provider, sessions, issuer, transaction, clientAddress } = dependencies;
+  await transaction(async () => {
+    const found = await findAuthorization(ctx, dependencies, 'lock');
+    if (found.isAnswered) {
+      if (found.answer.accountId !== accountId) throw alreadyAnswered();
+      return resume(ctx, issuer);
+    }
+    // Read again: another account may have signed in in another tab.
+    const session = await provider().Session.get(ctx);
+    const isOtherAccount = session.accountId !== undefined && session.accountId !== accountId;
+    if (isOtherAccount) {
+      // A session of another account is never continued.
+      const { requestId } = ctx.state;
+      await sessions().signOut(session.jti, { address: clientAddress(ctx.req), requestId });
+    }
+    const login = { accountId, amr: ['pwd'], passwordMark, ts: Math.floor(Date.now() / 1000) };
+    await finish(
+      ctx,
+      found.pending,
+      dependencies,
+      { login, select_account: {} },
+      { forgetsSession: isOtherAccount },
+    );
+  });
+}

@@ -1,0 +1,157 @@
+import type { Csrf } from '../../http/pages/csrf.js';
+import type { RequestState, RouteContext } from '../../http/context.js';
+import { singleValue, type Form } from '../../http/body/form.js';
+import { noteRefusal } from '../../http/errors/oauth-error.js';
+import type { Pages } from '../../http/pages/pages.js';
+import { noteFacts } from '../../http/request-facts.js';
+import type { OAuthViews, ShownClient } from './views.js';
+
+/** A signed-in account, and a mark of the password, which may be replaced before the session is saved. */
+export interface SignedInAccount {
+  readonly id: string;
+  readonly passwordMark: string;
+}
+
+/** @returns whether the account still has the password of the mark */
+export type HasPassword = (accountId: string, passwordMark: string) => Promise<boolean>;
+
+/** The outcome of a sign-in attempt. */
+export type SignInOutcome =
+  | {
+      readonly outcome: 'accepted';
+      readonly account: SignedInAccount;
+      /** Marks the browser as known to the account. */
+      readonly deviceCookie: DeviceCookie;
+    }
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'throttled' | 'busy'; readonly retryAfterSeconds: number };
+
+/** The cookie of a browser that has signed in before. */
+export interface DeviceCookie {
+  readonly value: string;
+  readonly lifetimeSeconds: number;
+}
+
+interface Dependencies {
+  readonly pages: Pages<OAuthViews>;
+  readonly csrf: Csrf;
+  readonly clientAddress: (request: PageContext['req']) => string;
+  readonly signIn: (attempt: {
+    email: string;
+    password: string;
+    address: string;
+    deviceCookie: string | undefined;
+  }) => Promise<SignInOutcome>;
+  readonly countSignIn: (outcome: SignInOutcome['outcome']) => void;
+  readonly deviceCookieName: string;
+  readonly issuer: string;
+}
+
+type PageContext = RouteContext<RequestState>;
+
+/** The form's target and texts. */
+interface SignInView {
+  readonly action: string;
+  /** The client that the user continues to. */
+  readonly client?: ShownClient | undefined;
+  /** The initial value of the email field. */
+  readonly hint?: string | undefined;
+  /** The reason for the sign-in. */
+  readonly notice?: string | undefined;
+}
+
+/** The login form, of authorizations and of the console. */
+export interface SignInPage {
+  show(ctx: PageContext, view: SignInView): undefined;
+  /**
+   * Signs in, and marks the browser as known to the account.
+   * @returns the account; `undefined` if the form was shown again
+   * @throws Problem `forbidden` if another origin sent the form
+   */
+  submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
+}
+
+/** The same for an unknown email and a wrong password: it must not reveal which accounts exist. */
+const REFUSED = 'The email address or the password is incorrect.';
+const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
+const STALE = 'This page was open for too long. Enter your password again.';
+
+export function createSignInPage(dependencies: Dependencies): SignInPage {
+  const { pages, csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer } =
+    dependencies;
+  const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
+  const send = (
+    ctx: PageContext,
+    view: SignInView,
+    said: { email?: string | undefined; error?: string; status?: number } = {},
+  ) => {
+    const { status = 200, error, email = view.hint } = said;
+    pages.send(
+      ctx,
+      'login',
+      {
+        title: 'Sign in',
+        action: view.action,
+        csrf: csrf.token(ctx),
+        hidden: [],
+        client: view.client,
+        email,
+        notice: error === undefined ? view.notice : undefined,
+        error,
+        isInvalid: status === 422,
+      },
+      { status, endsAtClient: true },
+    );
+    return undefined;
+  };
+
+  const attempt = async (ctx: PageContext, form: Form, email: string) => {
+    const result = await signIn({
+      email,
+      password: singleValue(form, 'password') ?? '',
+      address: clientAddress(ctx.req),
+      deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
+    });
+    countSignIn(result.outcome);
+    if (result.outcome === 'accepted') {
+      const { value, lifetimeSeconds } = result.deviceCookie;
+      ctx.cookies.set(deviceCookieName, value, {
+        httpOnly: true,
+        maxAge: lifetimeSeconds * 1000,
+        overwrite: true,
+        path: '/',
+        sameSite: 'lax',
+        signed: false,
+      });
+    }
+    return result;
+  };
+
+  return {
+    show: (ctx, view) => send(ctx, view),
+    async submit(ctx, form, view) {
+      const email = singleValue(form, 'email') ?? '';
+      const verdict = csrf.judge(ctx, form);
+      if (verdict === 'no_cookie') return send(ctx, view, { email, error: noCookie, status: 403 });
+      if (verdict === 'stale') return send(ctx, view, { email, error: STALE, status: 403 });
+      csrf.check(ctx, form);
+      const result = await attempt(ctx, form, email);
+      if (result.outcome === 'accepted') {
+        noteFacts(ctx, { accountId: result.account.id });
+        return result.account;
+      }
+      noteRefusal(ctx, 'sign_in', result.outcome);
+      if (result.outcome === 'refused')
+        return send(ctx, view, { email, error: REFUSED, status: 422 });
+      const { retryAfterSeconds } = result;
+      ctx.set('Retry-After', String(retryAfterSeconds));
+      if (result.outcome === 'busy') return send(ctx, view, { email, error: BUSY, status: 503 });
+      return send(ctx, view, { email, error: throttledFor(retryAfterSeconds), status: 429 });
+    },
+  };
+}
+
+function throttledFor(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  return `Too many attempts. Try again in ${minutes} ${minutes === 1 ? 'minute' : 'minutes'}.`;
+}

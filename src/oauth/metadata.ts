@@ -1,0 +1,85 @@
+import type { Route } from '../http/routes.js';
+import { SIGNING_ALGORITHMS } from '../credentials/secrets/signing-algorithms.js';
+import type { SigningKeys } from '../signing-keys/signing-keys.js';
+import { OAUTH_PATHS } from './paths.js';
+import { OAUTH_SCOPES } from '../scopes/catalog.js';
+
+/** Keys are published for longer than this before they sign. */
+const CACHE = 'public, max-age=300';
+
+interface Dependencies {
+  readonly issuer: string;
+  readonly docsUrl: string;
+  readonly signingKeys: SigningKeys;
+}
+
+/**
+ * Authorization server metadata (RFC 8414), which is OpenID Connect's discovery document too, and the
+ * keys that id_tokens are verified with (RFC 7517).
+ */
+export function createMetadataRoutes({
+  issuer,
+  docsUrl,
+  signingKeys,
+}: Dependencies): Route<'public'>[] {
+  const metadata = JSON.stringify(describe(issuer, docsUrl));
+  const route = (path: string, body: () => string, type = 'application/json'): Route<'public'> => ({
+    method: 'GET',
+    path,
+    access: 'public',
+    handle(ctx) {
+      ctx.set('Cache-Control', CACHE);
+      ctx.type = type;
+      ctx.body = body();
+    },
+  });
+  return [
+    ...OAUTH_PATHS.metadata.map((path) => route(path, () => metadata)),
+    route(
+      OAUTH_PATHS.jwks,
+      () => JSON.stringify(signingKeys.current().jwks),
+      'application/jwk-set+json',
+    ),
+  ];
+}
+
+const CLIENT_AUTHENTICATION = ['client_secret_basic', 'client_secret_post'];
+
+const ID_TOKEN_CLAIMS = 'sub iss aud exp iat auth_time nonce amr name email email_verified'.split(
+  ' ',
+);
+const CLAIMS = [...ID_TOKEN_CLAIMS, 'tenant_id', 'role', 'scopes'];
+
+function describe(issuer: string, docsUrl: string) {
+  return {
+    issuer,
+    authorization_endpoint: issuer + OAUTH_PATHS.authorize,
+    token_endpoint: issuer + OAUTH_PATHS.token,
+    jwks_uri: issuer + OAUTH_PATHS.jwks,
+    registration_endpoint: issuer + OAUTH_PATHS.register,
+    revocation_endpoint: issuer + OAUTH_PATHS.revoke,
+    introspection_endpoint: issuer + OAUTH_PATHS.introspect,
+    userinfo_endpoint: issuer + OAUTH_PATHS.userinfo,
+    end_session_endpoint: issuer + OAUTH_PATHS.endSession,
+    service_documentation: docsUrl,
+    scopes_supported: OAUTH_SCOPES,
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
+    grant_types_supported: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
+    revocation_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
+    introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+    code_challenge_methods_supported: ['S256'],
+    authorization_response_iss_parameter_supported: true,
+    prompt_values_supported: ['none', 'login', 'select_account', 'consent'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    claim_types_supported: ['normal'],
+    claims_supported: CLAIMS,
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    // RFC 9728 §4
+    protected_resources: [issuer, `${issuer}/api/v1`],
+  };
+}

@@ -1,0 +1,244 @@
+import type { Context, Middleware, Next } from 'koa';
+
+import { createId } from '../../db/id.js';
+import { originsOf, type Readers } from '../../http/cors.js';
+import type { Form } from '../../http/body/form.js';
+import { noteRefusal } from '../../http/errors/oauth-error.js';
+import { noteFacts } from '../../http/request-facts.js';
+import { findResource } from '../../http/resource-uri.js';
+import { inCatalogOrder } from '../../scopes/scope-set.js';
+import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
+import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
+import { giveBody, oidcOf } from '../library/library-internals.js';
+import { secondsLeft, type Lifetimes } from '../library/lifetimes.js';
+import { textOf } from '../parameters.js';
+import type { CodeRow, TokenStore } from './token-store.js';
+
+interface Dependencies {
+  readonly store: TokenStore;
+  readonly inFlight: InFlightRedemptions;
+  readonly issueTokens: IssueTokens;
+  readonly lifetimes: Lifetimes;
+  /** The resources that tokens can be for (RFC 8707). */
+  readonly resources: readonly string[];
+  /** oidc-provider's response to a token request. */
+  readonly protocol: Middleware;
+  /** Ends a grant because its code was used twice. */
+  readonly endReusedGrant: (ctx: Context, row: CodeRow) => Promise<void>;
+}
+
+interface ExchangeState {
+  exchange?: Exchange;
+  /** The error that oidc-provider answered as `server_error`. */
+  failure?: unknown;
+  readers?: Readers;
+}
+
+/** A parsed token request. */
+export interface TokenRequest {
+  readonly body: Buffer;
+  readonly form: Form;
+  /** When it was received, by `performance.now()`. */
+  readonly since: number;
+}
+
+/** A token that oidc-provider asked to have stored. */
+export interface IssuedToken {
+  readonly secret: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly seconds: number;
+}
+
+/**
+ * The unit of work of one code exchange. oidc-provider reads and writes one model at a time. All reads are answered by
+ * one query, sent when the client is looked up. All writes are collected here and committed together.
+ */
+export interface Exchange {
+  /** `undefined` before the client was looked up, and for an unknown client. */
+  row: CodeRow | undefined;
+  access: IssuedToken | undefined;
+  refresh: IssuedToken | undefined;
+  isConsumed: boolean;
+  load(clientId: string): Promise<CodeRow | undefined>;
+  /** Set once the client was looked up. */
+  attempt: Attempt | undefined;
+}
+
+/** The form of client ids. Other values are not looked up. */
+const CLIENT_ID = /^cli_[0-9A-Za-z]{1,64}$/;
+
+/**
+ * @param code as presented; `null` if none was
+ * @param since when the request was received, by `performance.now()`
+ */
+function createExchange(
+  { store, inFlight }: Dependencies,
+  code: string | null,
+  since: number,
+): Exchange {
+  const exchange: Exchange = {
+    row: undefined,
+    access: undefined,
+    refresh: undefined,
+    isConsumed: false,
+    attempt: undefined,
+    async load(clientId) {
+      if (!CLIENT_ID.test(clientId)) return undefined;
+      if (code !== null) exchange.attempt = inFlight.begin(code);
+      exchange.row = await store.loadCode(clientId, code, since);
+      return exchange.row;
+    },
+  };
+  return exchange;
+}
+
+export type CodeGrant = (ctx: Context, next: Next, request: TokenRequest) => Promise<void>;
+
+/**
+ * Exchanges an authorization code (RFC 6749 §4.1.3), and refuses every other grant type except a refresh. oidc-provider
+ * validates the request. Its writes are committed in one statement before the response is sent.
+ *
+ * @throws OAuthError
+ */
+export function createCodeGrant(dependencies: Dependencies): CodeGrant {
+  const { protocol, resources } = dependencies;
+  return async (ctx, next, { body, form, since }) => {
+    const exchange = createExchange(dependencies, form.get('code'), since);
+    (ctx.state as ExchangeState).exchange = exchange;
+    try {
+      await runLibrary(ctx, asRegistered(form, body, resources), () => protocol(ctx, next));
+      noteExchange(ctx, exchange);
+      await conclude(ctx, exchange, dependencies);
+    } finally {
+      exchange.attempt?.end();
+    }
+  };
+}
+
+/** The request's body with each resource in its registered spelling, because oidc-provider compares exactly. */
+function asRegistered(form: Form, body: Buffer, resources: readonly string[]): Buffer {
+  if (!form.has('resource')) return body;
+  const written = new URLSearchParams(form);
+  written.delete('resource');
+  for (const resource of form.getAll('resource').filter((text) => text !== '')) {
+    written.append('resource', findResource(resources, resource) ?? resource);
+  }
+  return Buffer.from(written.toString());
+}
+
+/** Notes the client and, where the code is known, its grant. */
+function noteExchange(ctx: Context, { row }: Exchange): void {
+  if (row === undefined) return;
+  noteFacts(ctx, { clientId: row.client_id });
+  if (row.digest === null) return;
+  noteFacts(ctx, {
+    tenantId: row.tenant_id,
+    accountId: row.account_id,
+    grantId: row.grant_id,
+  });
+}
+
+/** Commits what oidc-provider issued, or ends the grant of a code that was used before. */
+async function conclude(
+  ctx: Context,
+  exchange: Exchange,
+  dependencies: Dependencies,
+): Promise<void> {
+  const state = ctx.state as ExchangeState;
+  state.readers = readersOf(ctx);
+  if (state.failure !== undefined) throw state.failure;
+  if (ctx.status === 200) {
+    await commit(exchange, dependencies);
+    return;
+  }
+  const { row } = exchange;
+  const refusal = row && refusalOf(ctx, row);
+  if (refusal === undefined) return;
+  if (refusal === REUSE) await dependencies.endReusedGrant(ctx, row as CodeRow);
+  noteRefusal(ctx, 'invalid_grant', refusal);
+}
+
+const REUSE = 'already consumed: its grant was ended';
+
+/**
+ * Determines the exact reason of a refusal. Once the client is authenticated, a second use of a code ends its grant, even
+ * with a wrong verifier or after the code expired (RFC 6749 §4.1.2).
+ *
+ * @returns `undefined` if oidc-provider's own reason is exact
+ */
+function refusalOf(ctx: Context, row: CodeRow): GrantRefusal | undefined {
+  const { error } = (ctx.body ?? {}) as { readonly error?: unknown };
+  // oidc-provider raises `invalid_grant` only after client authentication.
+  if (error !== 'invalid_grant' || row.digest === null) return undefined;
+  // Another client's code is not ended, even if it was used before.
+  if (row.grant_client_id !== row.client_id) return 'issued to another client';
+  if (row.is_dead) return 'grant ended';
+  if (row.is_consumed) return REUSE;
+  return row.role === null ? 'membership ended' : undefined;
+}
+
+/**
+ * Runs oidc-provider on the request. `Accept` is set to JSON, because it would render errors as HTML. `Origin` is hidden
+ * and its CORS headers are removed, because `http/cors` decides who may read the response.
+ */
+async function runLibrary(ctx: Context, body: Buffer, run: () => Promise<unknown>): Promise<void> {
+  const { req } = ctx;
+  const { origin } = req.headers;
+  req.headers.accept = 'application/json';
+  if (req.headers['content-length'] !== undefined) {
+    req.headers['content-length'] = String(body.length);
+  }
+  delete req.headers.origin;
+  giveBody(ctx, body);
+  try {
+    await run();
+  } finally {
+    ctx.req = req;
+    if (origin !== undefined) req.headers.origin = origin;
+    const names = ctx.res.getHeaderNames().filter((name) => name.startsWith('access-control-'));
+    for (const name of names) ctx.remove(name);
+  }
+}
+
+/**
+ * Origins that may read the response: for a confidential client the origins of its redirect URIs, for a public client
+ * any. The error for an unknown client is readable from any origin, so that the client can register again.
+ */
+function readersOf(ctx: Context): Readers {
+  const client = oidcOf(ctx)?.client;
+  if (client === undefined || client.clientAuthMethod === 'none') return '*';
+  return originsOf(client.redirectUris ?? []);
+}
+
+/** @throws OAuthError `invalid_grant` if a concurrent request won, or the grant has ended */
+async function commit(exchange: Exchange, { issueTokens, lifetimes }: Dependencies): Promise<void> {
+  const { row, attempt, access, refresh, isConsumed } = exchange;
+  if (row === undefined || attempt === undefined || access === undefined || !isConsumed) {
+    throw new Error('oidc-provider answered a token request without exchanging a code');
+  }
+  const left = secondsLeft(lifetimes, row);
+  const outcome = await issueTokens(
+    {
+      source: 'code',
+      row,
+      access: {
+        id: createId('tok'),
+        secret: access.secret,
+        // No cut to the grant's end: a code lives a minute and a grant at least a day.
+        seconds: access.seconds,
+        scopes: inCatalogOrder(textOf(access.payload, 'scope').split(' ')),
+        audience: textOf(access.payload, 'aud'),
+      },
+      refresh: refresh && {
+        ...refresh,
+        id: createId('tok'),
+        seconds: Math.min(refresh.seconds, left),
+      },
+      // Codes have no grace window (RFC 6749 §4.1.2).
+      answer: undefined,
+    },
+    attempt,
+  );
+  if (outcome === 'dead') throw invalidGrant('grant ended');
+  if (outcome === 'lost') throw invalidGrant('lost to a concurrent request');
+}

@@ -1,0 +1,93 @@
+import type { Context, Middleware } from 'koa';
+
+import type { ClientAuthentication } from '../../clients/client-authentication.js';
+import type { Keyring } from '../../credentials/secrets/keyring.js';
+import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { RunPrepared } from '../../db/prepared.js';
+import type { FindRefreshRow, RefreshRow } from '../../grants/refresh-tokens.js';
+import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { Readers } from '../../http/cors.js';
+import { parseForm, readRawForm } from '../../http/body/form.js';
+import { receivedAt } from '../../http/received-at.js';
+import type { SigningKeys } from '../../signing-keys/signing-keys.js';
+import { createCodeGrant } from './code-grant.js';
+import { createGraceWindow } from './grace-window.js';
+import { createIdTokens } from './id-token.js';
+import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
+import { createLifetimes } from '../library/lifetimes.js';
+import { createRefreshGrant } from './refresh-grant.js';
+import type { OAuthMetrics } from '../oauth-metrics.js';
+import { createTokenStore, type CodeRow } from './token-store.js';
+
+interface Dependencies {
+  readonly issuer: string;
+  /** The resources that tokens can be for (RFC 8707). */
+  readonly resources: readonly string[];
+  readonly clients: ClientAuthentication;
+  readonly findRefreshRow: FindRefreshRow;
+  readonly run: RunPrepared;
+  readonly signingKeys: SigningKeys;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  /** oidc-provider's response to a token request. */
+  readonly protocol: Middleware;
+  /** `REFRESH_GRACE_SECONDS`; 0 for none. */
+  readonly graceSeconds: number;
+  /** Counts a refresh of a grant. */
+  readonly admitRefresh: (grantId: string) => AttemptVerdict;
+  /** `GRANT_MAX_DAYS` */
+  readonly grantMaxDays: number;
+  /** Ends a grant because its code or refresh token was used twice. */
+  readonly endReusedGrant: (ctx: Context, row: CodeRow | RefreshRow) => Promise<void>;
+  readonly metrics: Pick<OAuthMetrics, 'countIssued' | 'countReuse'>;
+}
+
+/**
+ * The token endpoint (RFC 6749 §3.2). Refreshes, the most frequent requests, do not use oidc-provider (perf: decision
+ * 7). oidc-provider exchanges codes and refuses unknown grant types. Exactly one of several requests with the same code
+ * or refresh token commits. Nothing is consumed while the database is unavailable.
+ *
+ * @throws OAuthError, Problem
+ */
+export function createTokenEndpoint(dependencies: Dependencies): Middleware {
+  const { issuer, signingKeys, run, keyring, graceSeconds, metrics, endReusedGrant } = dependencies;
+  const store = createTokenStore(run, keyring);
+  const inFlight = createInFlightRedemptions();
+  const issueTokens = createIssueTokens(store, metrics.countIssued);
+  const lifetimes = createLifetimes(dependencies.grantMaxDays);
+  const exchangeCode = createCodeGrant({
+    ...dependencies,
+    endReusedGrant: (ctx, row) => {
+      metrics.countReuse('authorization_code');
+      return endReusedGrant(ctx, row);
+    },
+    store,
+    inFlight,
+    issueTokens,
+    lifetimes,
+  });
+  const refresh = createRefreshGrant({
+    ...dependencies,
+    endReusedGrant: (ctx, row) => {
+      metrics.countReuse('refresh_token');
+      return endReusedGrant(ctx, row);
+    },
+    inFlight,
+    issueTokens,
+    lifetimes,
+    findRow: dependencies.findRefreshRow,
+    mintIdToken: createIdTokens(issuer, signingKeys),
+    graceWindow: graceSeconds === 0 ? undefined : createGraceWindow(run, keyring, graceSeconds),
+  });
+
+  return async (ctx, next) => {
+    // Until the client is authenticated, any origin may read the error.
+    (ctx.state as { readers?: Readers }).readers = '*';
+    const body = await readRawForm(ctx);
+    // Taken after the body: a request that was begun early and sent late must not count as concurrent.
+    const since = receivedAt();
+    const form = parseForm(body);
+    if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
+    else await exchangeCode(ctx, next, { body, form, since });
+  };
+}

@@ -1,0 +1,163 @@
+import type { IncomingMessage } from 'node:http';
+
+import { subscriberOf } from '../http/networks.js';
+import { createRateBuckets, type RateBuckets } from './buckets.js';
+import { usageOf, type Budget, type Share, type Usage } from './middleware.js';
+import { KINDS, type BudgetKind } from '../credentials/kinds.js';
+import type { Principal } from '../credentials/principal.js';
+
+/** The budgets on which requests of a principal count. */
+export interface Budgets {
+  /** The buckets of each window, to be synchronised with other replicas. */
+  readonly buckets: readonly RateBuckets[];
+  /** The buckets of the window of a minute, for budgets of other subjects than credentials. */
+  readonly perMinute: RateBuckets;
+  /** The shares on which a request counts, without unlimited ones. */
+  sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
+  /**
+   * The usage of each budget. `apiKey` is `null` for credentials that are not keys. `share` is the part of the tenant's
+   * budget for a token's app or account, and absent for keys.
+   */
+  usageOf(
+    principal: Principal,
+    request: IncomingMessage,
+    now: number,
+  ): {
+    readonly tenant: UsageOrNoLimit;
+    readonly apiKey: UsageOrNoLimit | null;
+    readonly share?: UsageOrNoLimit;
+  };
+}
+
+/** Usage without a limit is not counted. */
+type UsageOrNoLimit =
+  Usage | (Omit<Usage, 'limit' | 'remaining'> & { readonly limit: null; readonly remaining: null });
+
+interface Limits {
+  readonly tenantPerHour: number;
+  readonly keyPerMinute: number;
+  /** The part of the tenant's budget for one app, or for the personal tokens of one account. */
+  readonly tokenSharePercent: number;
+}
+
+type BudgetName = 'tenant' | 'key' | 'share';
+
+interface BudgetFacts {
+  /** The limit that applies. */
+  readonly of: BudgetName;
+  readonly counts: Budget['counts'];
+  idOf(principal: Principal, address: () => string): string;
+}
+
+/** Separates the budgets of environments, so that tests do not use up the budget of live servers. */
+const ofEnvironment = (id: string, { environment }: Principal) =>
+  environment === 'live' ? id : `${id} ${environment}`;
+
+/**
+ * Publishable keys, tokens of one app, and personal tokens of one account have budgets that prevent them from using
+ * up the budget of the tenant's servers.
+ */
+const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
+  tenant: {
+    of: 'tenant',
+    counts: 'units',
+    idOf: (principal) => ofEnvironment(principal.tenantId, principal),
+  },
+  publishable_tenant: {
+    of: 'tenant',
+    counts: 'units',
+    idOf: (principal) => ofEnvironment(`${principal.tenantId} publishable`, principal),
+  },
+  client_share: {
+    of: 'share',
+    counts: 'units',
+    idOf: (principal) =>
+      ofEnvironment(`${principal.tenantId} ${principal.token?.clientId}`, principal),
+  },
+  account_share: {
+    of: 'share',
+    counts: 'units',
+    idOf: (principal) => ofEnvironment(`${principal.tenantId} ${principal.principalId}`, principal),
+  },
+  key: { of: 'key', counts: 'requests', idOf: ({ credentialId }) => credentialId },
+  key_and_address: {
+    of: 'key',
+    counts: 'requests',
+    idOf: ({ credentialId }, address) => `${credentialId} ${subscriberOf(address())}`,
+  },
+};
+
+/** Names of budgets in headers and refusals. Headers show a token's share as the key's budget. */
+const WORDS = {
+  tenant: { name: 'Tenant', whose: "The tenant's budget" },
+  key: { name: 'Key', whose: "The key's budget" },
+  share: { name: 'Key', whose: "The share of this app or account in the tenant's budget" },
+} as const;
+
+/** The windows that budgets slide over, in seconds. */
+const SECONDS = { hour: 3600, minute: 60 } as const;
+
+export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
+
+/** @param limits the defaults; 0 is unlimited */
+export function createBudgets({
+  limits,
+  clientAddress,
+}: {
+  limits: Limits;
+  clientAddress: (request: IncomingMessage) => string;
+}): Budgets {
+  const hour = createRateBuckets(SECONDS.hour);
+  const minute = createRateBuckets(SECONDS.minute);
+  const windows = { tenant: hour, share: hour, key: minute };
+  const budgets = Object.fromEntries(
+    Object.entries(BUDGETS).map(([label, facts]) => [
+      label,
+      { ...facts, ...WORDS[facts.of], label, buckets: windows[facts.of] },
+    ]),
+  ) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
+
+  // Rounded up, because a share of 0 would be unlimited.
+  const share = Math.ceil((limits.tenantPerHour * limits.tokenSharePercent) / 100);
+  const limitOf = (name: BudgetName, { rateLimitPerMinute }: Principal) => {
+    if (name === 'key') return rateLimitPerMinute ?? limits.keyPerMinute;
+    return name === 'tenant' ? limits.tenantPerHour : share;
+  };
+
+  const sharesOf: Budgets['sharesOf'] = (principal, request, now) => {
+    const shares: Share[] = [];
+    for (const kind of KINDS[principal.kind].limits) {
+      const budget = budgets[kind];
+      const limit = limitOf(budget.of, principal);
+      if (limit === 0) continue;
+      const id = budget.idOf(principal, () => clientAddress(request));
+      shares.push({ budget, limit, bucket: budget.buckets.open(id, now) });
+    }
+    return shares;
+  };
+
+  return {
+    buckets: [hour, minute],
+    perMinute: minute,
+    sharesOf,
+    usageOf(principal, request, now) {
+      const shares = sharesOf(principal, request, now);
+      const kinds: readonly BudgetKind[] = KINDS[principal.kind].limits;
+      const kindOf = (name: BudgetName) => kinds.find((kind) => BUDGETS[kind].of === name);
+      const usage = (name: BudgetName) => {
+        const kind = kindOf(name);
+        const counted = shares.find(({ budget }) => kind && budget === budgets[kind]);
+        return counted ? usageOf(counted, now) : withoutLimit(windows[name]);
+      };
+      return {
+        tenant: usage('tenant'),
+        apiKey: kindOf('key') ? usage('key') : null,
+        ...(kindOf('share') && { share: usage('share') }),
+      };
+    },
+  };
+}
+
+function withoutLimit({ windowSeconds }: RateBuckets): UsageOrNoLimit {
+  return { limit: null, used: 0, remaining: null, resetSeconds: 0, windowSeconds };
+}

@@ -1,0 +1,155 @@
+import type { ServerResponse } from 'node:http';
+import type { Middleware } from 'koa';
+import { Counter, type Registry } from 'prom-client';
+
+import type { RequestState } from '../http/context.js';
+import { noteRefusal } from '../http/errors/oauth-error.js';
+import { Problem } from '../http/errors/problem.js';
+import type { Bucket, RateBuckets } from './buckets.js';
+import type { Route } from '../http/routes.js';
+import { secondsUntilMore } from './sliding-window.js';
+
+/** A kind of rate limit, with its buckets. */
+export interface Budget {
+  /** Its name in metrics. */
+  readonly label: string;
+  /** Its name in headers: `RateLimit-<name>-Limit`. */
+  readonly name: string;
+  /** The subject of the sentence in a refusal. */
+  readonly whose: string;
+  readonly counts: 'units' | 'requests';
+  readonly buckets: RateBuckets;
+}
+
+/** The bucket and limit of one caller within a budget. Unlimited callers have none. */
+export interface Share {
+  readonly budget: Budget;
+  readonly bucket: Bucket;
+  readonly limit: number;
+}
+
+/** The used and remaining units of a share. */
+export interface Usage {
+  readonly limit: number;
+  readonly used: number;
+  readonly remaining: number;
+  /** Seconds until more remains; 0 if nothing is used. */
+  readonly resetSeconds: number;
+  readonly windowSeconds: number;
+}
+
+/** The units of expensive requests, by the last segment of the route. */
+const COST_BY_ENDING: ReadonlyMap<string, number> = new Map([
+  ['exports', 20],
+  ['pdf', 50],
+  ['bulk', 100],
+  ['imports', 200],
+]);
+const READ_COST = 1;
+const WRITE_COST = 5;
+
+/** The units of a request. The route's pattern is used, so that path parameters cannot change them. */
+function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
+  const ending = path.slice(path.lastIndexOf('/') + 1);
+  return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? READ_COST : WRITE_COST);
+}
+
+export function usageOf({ budget, bucket, limit }: Share, now: number): Usage {
+  const { windowSeconds } = budget.buckets;
+  return {
+    limit,
+    used: bucket.used,
+    remaining: Math.max(0, limit - bucket.used),
+    resetSeconds: secondsUntilMore(bucket, { limit, windowSeconds, now }),
+    windowSeconds,
+  };
+}
+
+/**
+ * Makes the middleware that counts a request on its caller's budgets, or refuses it. A request is refused only if
+ * nothing is left: one that costs more than is left completes. Refused requests are not counted. Every answer has
+ * the `RateLimit-*` headers.
+ *
+ * @param sharesOf the shares that a request counts on
+ */
+export function createRateLimit<State extends RequestState>({
+  sharesOf,
+  now,
+  register,
+}: {
+  sharesOf: (ctx: Parameters<Middleware<State>>[0], now: number) => readonly Share[];
+  now: () => number;
+  register: Registry;
+}): (route: Pick<Route<unknown>, 'method' | 'path'>) => Middleware<State> {
+  const refusals = refusalsIn(register);
+  const writeHeaders = createHeaderWriter();
+
+  return (route) => {
+    const cost = costOf(route);
+    return (ctx, next) => {
+      const time = now();
+      const shares = sharesOf(ctx, time);
+      const isSpent = shares.some(hasNothingLeft);
+      for (const share of shares) {
+        const { budget, bucket } = share;
+        if (!isSpent) budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
+        writeHeaders(ctx.res, share, time);
+      }
+      if (!isSpent) return next();
+      const { budget, seconds } = refusalBy(shares, time);
+      refusals.inc({ budget: budget.label });
+      noteRefusal(ctx, 'rate_limited', `budget: ${budget.label}`);
+      throw new Problem(
+        'rate_limited',
+        `${budget.whose} is used up for now. Try again in ${seconds} s.`,
+        { headers: { 'Retry-After': String(seconds) } },
+      );
+    };
+  };
+}
+
+const REFUSALS = 'gatehouse_rate_limited_total';
+
+/** Gets or creates the counter of a registry, since several limits share it. */
+function refusalsIn(register: Registry): Counter<'budget'> {
+  const known = register.getSingleMetric(REFUSALS);
+  if (known instanceof Counter) return known;
+  return new Counter({
+    name: REFUSALS,
+    help: 'Requests refused because a budget was spent, by budget.',
+    labelNames: ['budget'] as const,
+    registers: [register],
+  });
+}
+
+function hasNothingLeft({ bucket, limit }: Share): boolean {
+  return bucket.used >= limit;
+}
+
+/** Chooses the spent share with the longest wait, so that a client that waits is not refused again. */
+function refusalBy(shares: readonly Share[], now: number): { budget: Budget; seconds: number } {
+  const [longest] = shares
+    .filter(hasNothingLeft)
+    .map((share) => ({ budget: share.budget, seconds: usageOf(share, now).resetSeconds }))
+    .toSorted((a, b) => b.seconds - a.seconds);
+  if (longest === undefined) throw new Error('no budget is spent');
+  return longest;
+}
+
+function createHeaderWriter() {
+  // perf: the names are joined once, since every answer has them.
+  const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
+  return (response: ServerResponse, share: Share, now: number) => {
+    const { name } = share.budget;
+    let known = names.get(name);
+    if (known === undefined) {
+      const prefix = `RateLimit-${name}`;
+      known = [`${prefix}-Limit`, `${prefix}-Remaining`, `${prefix}-Reset`];
+      names.set(name, known);
+    }
+    const { limit, remaining, resetSeconds } = usageOf(share, now);
+    response.setHeader(known[0], String(limit));
+    response.setHeader(known[1], String(remaining));
+    response.setHeader(known[2], String(resetSeconds));
+  };
+}

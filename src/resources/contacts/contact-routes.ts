@@ -1,0 +1,122 @@
+import { z } from 'zod';
+
+import { ANY_PRINCIPAL, type Access, type GuardedState } from '../../credentials/guard/guard.js';
+import { readJson } from '../../http/body/body.js';
+import type { RouteContext } from '../../http/context.js';
+import { sendData } from '../../http/envelope.js';
+import { Problem } from '../../http/errors/problem.js';
+import { readRowId } from '../../http/row-id.js';
+import type { Route } from '../../http/routes.js';
+import { optional, text } from '../../http/validation.js';
+import type { SpaceContextResolver } from '../../spaces/space-context-resolver.js';
+import { contactFilters } from './contact-filters.js';
+import { createContactStore } from './contact-store.js';
+import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';
+
+type ContactContext = RouteContext<GuardedState>;
+
+const PRINCIPALS = ANY_PRINCIPAL.filter((kind) => kind !== 'publishable');
+
+const newContact = z.strictObject({
+  firstName: optional(text(200)),
+  lastName: optional(text(200)),
+  companyName: optional(text(200)),
+  email: optional(text(320).pipe(z.email())),
+  phone: optional(text(50)),
+  type: z.enum(CONTACT_TYPES),
+});
+
+/** The same members, all optional. `null` clears a member, absent ones are not changed. */
+const contactChange = z.strictObject({
+  firstName: text(200).nullish(),
+  lastName: text(200).nullish(),
+  companyName: text(200).nullish(),
+  email: text(320).pipe(z.email()).nullish(),
+  phone: text(50).nullish(),
+  type: z.enum(CONTACT_TYPES).optional(),
+});
+
+/** `/contacts`, the reference resource of the API. */
+export function createContactRoutes({
+  spaceContext,
+}: {
+  readonly spaceContext: SpaceContextResolver;
+}): Route<Access, GuardedState>[] {
+  const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
+  const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
+    scopes: [scope],
+    principals: PRINCIPALS,
+    resource: 'contacts',
+  });
+
+  return [
+    ...spaceContext.readRoutes({
+      path: '/contacts',
+      access: access('contacts:read'),
+      storeOf: createContactStore,
+      filters: contactFilters,
+      present,
+      notFound,
+    }),
+    {
+      method: 'POST',
+      path: '/contacts',
+      access: access('contacts:write'),
+      async handle(ctx) {
+        const fields = readJson(ctx, newContact);
+        sendData(
+          ctx,
+          present(await storeOf(ctx).create(await spaceContext.resolve(ctx), fields)),
+          201,
+        );
+      },
+    },
+    {
+      method: 'PATCH',
+      path: '/contacts/:id',
+      access: access('contacts:write'),
+      async handle(ctx) {
+        const id = idOf(ctx);
+        const fields = given(readJson(ctx, contactChange));
+        const contact = await storeOf(ctx).update(await spaceContext.resolve(ctx), id, fields);
+        sendData(ctx, present(contact ?? notFound()));
+      },
+    },
+    {
+      method: 'DELETE',
+      path: '/contacts/:id',
+      access: access('contacts:delete'),
+      async handle(ctx) {
+        if (!(await storeOf(ctx).delete(await spaceContext.resolve(ctx), idOf(ctx)))) notFound();
+        ctx.status = 204;
+      },
+    },
+  ];
+}
+
+function idOf(ctx: ContactContext): number {
+  return readRowId(ctx.params['id']) ?? notFound();
+}
+
+function notFound(): never {
+  throw new Problem('not_found', 'Contact not found.');
+}
+
+/** Drops members that were not sent. */
+function given(change: z.output<typeof contactChange>): Partial<ContactFields> {
+  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+}
+
+function present(contact: Contact) {
+  return {
+    id: Number(contact.id),
+    firstName: contact.firstName,
+    lastName: contact.lastName,
+    companyName: contact.companyName,
+    email: contact.email,
+    phone: contact.phone,
+    type: contact.type,
+    createdAt: contact.createdAt,
+    updatedAt: contact.updatedAt,
+  };
+}

@@ -1,0 +1,73 @@
+import type { DataSource } from 'typeorm';
+
+import { deleteUnusedClients } from '../clients/client-cleanup.js';
+import { BUDGET_WINDOWS } from '../rate-limits/budgets.js';
+import {
+  deleteEndedPersonalTokens,
+  deleteOldUses,
+} from '../credentials/store/credential-cleanup.js';
+import { deleteNeedlessRevocations } from '../credentials/revocation/revocation-cleanup.js';
+import { deleteExpiredRevocations } from '../credentials/revocation/revocation-store.js';
+import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
+import { eraseExpiredAnswers, deleteEndedGrants } from '../grants/grant-cleanup.js';
+import { createAttemptStore } from '../rate-limits/attempts.js';
+import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
+import { deleteExpiredRateWindows } from '../rate-limits/window-store.js';
+import { deleteExpiredInteractions } from '../oauth/authorize/interaction-store.js';
+import { deleteExpiredSessions } from '../sessions/session-store.js';
+import { deleteEndedKeys } from '../signing-keys/signing-key-store.js';
+
+/** @returns how many rows were deleted */
+type Step = (dataSource: DataSource, signal: AbortSignal) => Promise<number>;
+
+/** Deletes expired rows of a table each. Safe to run on several replicas at once. */
+const STEPS: readonly (readonly [table: string, step: Step])[] = [
+  ['idempotency_records', ({ manager }, signal) => deleteExpiredResponses(manager, signal)],
+  // Only the answers that the rows hold for the grace window.
+  ['refresh_tokens', ({ manager }, signal) => eraseExpiredAnswers(manager, signal)],
+  ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
+  ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
+  ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
+  ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
+  [
+    'rate_windows',
+    ({ manager }, signal) => deleteExpiredRateWindows(manager, BUDGET_WINDOWS, signal),
+  ],
+  // Grants first, because a revocation is kept as long as its grant.
+  ['grants', ({ manager }, signal) => deleteEndedGrants(manager, signal)],
+  ['revocations', ({ manager }, signal) => deleteExpiredRevocations(manager, signal)],
+  ['clients', ({ manager }, signal) => deleteUnusedClients(manager, signal)],
+];
+
+/** Steps that look at every row of a table. */
+const HOURLY_STEPS: typeof STEPS = [
+  ['credentials', (dataSource, signal) => deleteEndedPersonalTokens(dataSource, signal)],
+  ['credential_uses', ({ manager }, signal) => deleteOldUses(manager, signal)],
+  ['revocations', ({ manager }, signal) => deleteNeedlessRevocations(manager, signal)],
+];
+
+/**
+ * Runs every step, also after one has failed. To be called every minute.
+ *
+ * @param signal stops after the current statement
+ * @param retention how long the audit log is kept
+ * @param onDeleted receives how many rows of a table were deleted
+ * @param isHourly whether to run the steps that look at every row of a table
+ * @throws AggregateError with the errors of all steps that failed
+ */
+export async function runCleanup(
+  dataSource: DataSource,
+  signal: AbortSignal,
+  retention: Retention = DEFAULT_RETENTION,
+  onDeleted: (table: string, rows: number) => void = () => undefined,
+  isHourly = true,
+): Promise<void> {
+  const errors: unknown[] = [];
+  const note = (error: unknown) => void errors.push(error);
+  if (!signal.aborted) await maintainPartitions(dataSource, retention).catch(note);
+  for (const [table, step] of isHourly ? [...STEPS, ...HOURLY_STEPS] : STEPS) {
+    if (signal.aborted) break;
+    await step(dataSource, signal).then((rows) => onDeleted(table, rows), note);
+  }
+  if (errors.length > 0) throw new AggregateError(errors, 'some cleanup steps failed');
+}

@@ -1,0 +1,11 @@
+import { OAUTH_PATHS } from '../oauth/paths.js';
+
+/** Path prefixes of pages. */
+export const PAGE_PATHS = [
+  OAUTH_PATHS.authorize,
+  OAUTH_PATHS.endSession,
+  '/login',
+  '/logout',
+  '/consent',
+  '/settings',
+];
