@@ -45,7 +45,7 @@ export async function measureEndurance(
     const counts = await sendMixedLoad(server.port, credentials, minutes * MINUTE);
     clearInterval(timer);
     await look();
-    print(samples, counts, minutes);
+    print(samples, counts);
   } finally {
     await client.end();
     await server.stop();
@@ -91,7 +91,7 @@ async function sample(client: pg.Client, memory: number): Promise<Sample> {
   return { memory, tables: new Map(tables) };
 }
 
-function print(samples: readonly Sample[], counts: Counts, minutes: number): void {
+function print(samples: readonly Sample[], counts: Counts): void {
   const total = [...counts.values()].reduce((a, b) => a + b, 0);
   console.log(`  ${total.toLocaleString('en')} requests:`);
   for (const [kind, count] of [...counts].toSorted()) {
@@ -105,21 +105,24 @@ function print(samples: readonly Sample[], counts: Counts, minutes: number): voi
   const most = (of: readonly Sample[]) => Math.max(...of.map(({ memory }) => memory));
   const growth = most(samples.slice(-third)) / most(samples.slice(third, -third));
   console.log(`  last third against the one before: ${growth.toFixed(2)}`);
+  // A table that reached its bound grows less in the second half.
+  const [first, middle, last] = [
+    samples[0],
+    samples[Math.floor(samples.length / 2)],
+    samples.at(-1),
+  ];
+  const sizeOf = (name: string, of?: Sample) => of?.tables.get(name)?.megabytes ?? 0;
   console.log(
-    '  tables that grew:'.padEnd(40),
-    'MB before',
-    'MB after',
-    'MB a minute',
-    'dead rows',
+    '  tables that grew, in MB:'.padEnd(40),
+    '  at first   at half    at last  dead rows',
   );
-  const [first, last] = [samples[0], samples.at(-1)];
   for (const [name, { megabytes, dead }] of last?.tables ?? []) {
-    const before = first?.tables.get(name)?.megabytes ?? 0;
+    const before = sizeOf(name, first);
     if (megabytes - before < 0.5) continue;
-    const figures = [before, megabytes, (megabytes - before) / minutes, dead];
+    const figures = [before, sizeOf(name, middle), megabytes].map((figure) => figure.toFixed(1));
     console.log(
       `    ${name}`.padEnd(40),
-      ...figures.map((figure) => figure.toFixed(1).padStart(10)),
+      ...[...figures, dead].map((text) => String(text).padStart(10)),
     );
   }
 }

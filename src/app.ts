@@ -72,7 +72,6 @@ import { PAGE_PATHS } from './server/page-paths.js';
 import type { OAuthViews } from './oauth/authorize/views.js';
 import { createOAuthApp } from './oauth-app.js';
 import { renderPageError } from './oauth/authorize/endpoint.js';
-import { OAUTH_PATHS } from './oauth/paths.js';
 import { createProductRoutes } from './resources/products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
