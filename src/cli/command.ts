@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { ParseArgsConfig } from 'node:util';
+import type { Command as Program } from 'commander';
 import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 
@@ -8,10 +8,9 @@ import type { Keyring } from '../credentials/secrets/keyring.js';
 import type { SecretFormat } from '../credentials/secrets/format.js';
 import type { DatabaseTarget } from '../db/data-source.js';
 import type { NeededSchema } from '../server/instance.js';
+import type { ValueType } from './value-types.js';
 
-type Options = NonNullable<ParseArgsConfig['options']>;
-
-/** What a command works with. */
+/** The surroundings in which a command that uses the database runs. */
 export interface CommandContext {
   readonly config: Config;
   readonly dataSource: DataSource;
@@ -27,40 +26,89 @@ export interface CommandContext {
   readonly stream: Readable;
   /** Standard error: progress, and hints to the person who waits. */
   readonly messages: Writable;
-  /** What was typed in answer to a question that wants more than a yes; `undefined` if it was not asked. */
+  /** The typed answer to a question that asks for more than a yes; `undefined` if it was not asked. */
   readonly typed: string | undefined;
   /** Standard error. */
   readonly log: Logger;
 }
 
-/** The words after noun and verb. */
-export interface Arguments {
-  readonly positionals: readonly string[];
-  /** An option's value, `undefined` if it wasn't given. */
-  option(name: string): string | undefined;
-  /** @throws Misuse if it wasn't given */
-  required(name: string): string;
-  /** All values of an option that can be repeated. */
-  all(name: string): readonly string[];
-  flag(name: string): boolean;
+export interface ArgumentDeclaration {
+  readonly summary: string;
+  /** Text, unless another type is named. */
+  readonly type?: ValueType<unknown>;
+  readonly required?: true;
+  /** It can be given as an option of the same name instead; one of both is required. */
+  readonly orOption?: true;
 }
 
-/** One command of the operator's command line. */
-export interface Command {
+export interface OptionDeclaration {
+  readonly summary: string;
+  /** The word for its value in help. Without one it is a flag. */
+  readonly value?: string;
+  /** Text, unless another type is named. */
+  readonly type?: ValueType<unknown>;
+  readonly required?: true;
+  /** It can be given several times: its value is a list, empty by default. */
+  readonly repeatable?: true;
+  readonly default?: string | number;
+}
+
+export type ArgumentDeclarations = Readonly<Record<string, ArgumentDeclaration>>;
+export type OptionDeclarations = Readonly<Record<string, OptionDeclaration>>;
+
+type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+type Always = { readonly required: true } | { readonly default: string | number };
+
+type ReadAs<Option> = Option extends { readonly type: ValueType<infer Value> } ? Value : string;
+
+type OptionValue<Option> = Option extends { readonly value: string }
+  ? Option extends { readonly repeatable: true }
+    ? readonly ReadAs<Option>[]
+    : Option extends Always
+      ? ReadAs<Option>
+      : ReadAs<Option> | undefined
+  : boolean;
+
+type ArgumentValue<Argument> = Argument extends
+  { readonly required: true } | { readonly orOption: true }
+  ? ReadAs<Argument>
+  : ReadAs<Argument> | undefined;
+
+/** The values of a command's arguments and options: `--allow-ip` as `allowIp`. */
+export type ValuesOf<Arguments, Options> = {
+  readonly [Name in keyof Arguments & string as CamelCase<Name>]: ArgumentValue<Arguments[Name]>;
+} & {
+  readonly [Name in keyof Options & string as CamelCase<Name>]: OptionValue<Options[Name]>;
+};
+
+/** The parts of a declaration from which help, completion and the documentation are made. */
+interface Described<Arguments, Options> {
   /** As it is called, such as `tenants create`. */
   readonly name: string;
-  /** What follows the name, for the usage text. */
-  readonly usage: string;
+  /** One sentence, for lists of commands. */
   readonly summary: string;
-  readonly options: Options;
-  /** How many words without a dash it takes: at least, at most. */
-  readonly positionals: readonly [number, number];
-  /** What is asked before anything is done; without it, or where it is `undefined`, nothing is asked. */
-  readonly question?: (args: Arguments) => string | undefined;
+  /** Further paragraphs of its help. */
+  readonly details?: string;
+  /** In their order. */
+  readonly arguments?: Arguments;
+  readonly options?: Options;
+  /** Complete calls, without the program's name. */
+  readonly examples: readonly string[];
+  /** The columns of its table that a terminal shows unless `--wide` is given; all by default. */
+  readonly columns?: readonly string[];
+}
+
+/** A command that uses the database. */
+interface DatabaseDeclaration<Arguments, Options, Values> extends Described<Arguments, Options> {
+  /** Asked before anything is done; without it, or where it is `undefined`, nothing is asked. */
+  question?(values: Values): string | undefined;
   /** Whether the answer is something to type, which the command judges, and not a mere yes. */
   readonly isTyped?: true;
-  /** Whether it wants standard input, which is read before anything is opened: it can take long. */
-  readonly readsInput?: (args: Arguments) => boolean;
+  /** Whether it reads standard input, which is done before anything is opened: it can take long. */
+  readsInput?(values: Values): boolean;
   /** It takes too long for one transaction, and commits piece by piece: `manager` is in none then. */
   readonly commitsItself?: true;
   /**
@@ -69,55 +117,55 @@ export interface Command {
    */
   readonly schema?: NeededSchema;
   /** @returns what is printed: one JSON value, or a `Listing` */
-  readonly run: (context: CommandContext, args: Arguments) => Promise<unknown>;
-  /** Whether what was printed is a refusal. */
-  readonly isRefusal?: (result: unknown) => boolean;
+  run(context: CommandContext, values: Values): Promise<unknown>;
+  /** Whether the printed result is a refusal. */
+  isRefusal?(result: unknown): boolean;
+  /** Said on standard error beside the result, except with `--json`. */
+  remark?(result: unknown): string | undefined;
 }
 
-/** The command was called in a way that cannot work; exit code 2. */
-export class Misuse extends Error {
-  /** @param usage how it is called, in lines of our own */
-  constructor(
-    message: string,
-    readonly usage?: string,
-  ) {
-    super(message);
-  }
+/** A command that needs neither settings nor a database. */
+interface LocalDeclaration<Arguments, Options, Values> extends Described<Arguments, Options> {
+  /** @returns what is printed: one JSON value, or `PlainText` */
+  runLocally(values: Values, program: Program): Promise<unknown>;
 }
 
-/** The command was understood and refused; exit code 1. */
-export class Refused extends Error {}
+type AnyValues = Readonly<Record<string, unknown>>;
 
-const UNITS: Readonly<Record<string, number>> = {
-  s: 1,
-  m: 60,
-  h: 3600,
-  d: 86_400,
-  w: 604_800,
-  y: 31_536_000,
-};
+export type DatabaseCommand = DatabaseDeclaration<
+  ArgumentDeclarations,
+  OptionDeclarations,
+  AnyValues
+>;
+type LocalCommand = LocalDeclaration<ArgumentDeclarations, OptionDeclarations, AnyValues>;
 
-/** A hundred years; beyond, times leave what JavaScript and PostgreSQL can hold. */
-const MAX_SECONDS = 100 * 31_536_000;
+/** One command of the operator's command line. */
+export type Command = DatabaseCommand | LocalCommand;
 
-/**
- * A duration such as `90d` or `12h`, up to 100 years. The unit is required: a bare number is as likely to be
- * meant in days as in seconds.
- * @param option the option that it is the value of
- * @returns seconds
- * @throws Misuse for anything else, and for 0
- */
-export function parseDuration(option: string, text: string): number {
-  const [, amount = '', unit = ''] = /^(\d{1,9})([smhdwy])$/.exec(text) ?? [];
-  const seconds = Number(amount) * (UNITS[unit] ?? 0);
-  if (/^\d+$/.test(text)) {
-    throw new Misuse(
-      `--${option}: "${text}" lacks its unit, such as ${text}d, ${text}h or ${text}m.`,
-    );
-  }
-  if (seconds === 0) {
-    throw new Misuse(`--${option}: "${text}" is not a duration such as 90d, 12h or 30m.`);
-  }
-  if (seconds > MAX_SECONDS) throw new Misuse(`--${option}: "${text}" is longer than 100 years.`);
-  return seconds;
+/** Declares a command; the types of its values follow from its arguments and options. */
+export function defineCommand<
+  const Arguments extends ArgumentDeclarations = Record<never, never>,
+  const Options extends OptionDeclarations = Record<never, never>,
+>(
+  declaration: DatabaseDeclaration<Arguments, Options, ValuesOf<Arguments, Options>>,
+): DatabaseCommand {
+  return declaration as unknown as DatabaseCommand;
+}
+
+/** As `defineCommand`, for one that works without a database. */
+export function defineLocalCommand<
+  const Arguments extends ArgumentDeclarations = Record<never, never>,
+  const Options extends OptionDeclarations = Record<never, never>,
+>(declaration: LocalDeclaration<Arguments, Options, ValuesOf<Arguments, Options>>): LocalCommand {
+  return declaration as unknown as LocalCommand;
+}
+
+/** A command as it was called. */
+export interface Call {
+  readonly command: Command;
+  readonly values: AnyValues;
+  readonly isJson: boolean;
+  /** Whether questions are answered with yes. */
+  readonly isYes: boolean;
+  readonly isWide: boolean;
 }

@@ -1,9 +1,12 @@
-import type { Writable } from 'node:stream';
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { finished } from 'node:stream/promises';
-
-import { createTableRenderer, renderJson } from './output.js';
-import { Misuse, type Arguments, type Command, type CommandContext } from './command.js';
+import {
+  defineCommand,
+  type CommandContext,
+  type DatabaseCommand,
+  type OptionDeclarations,
+  type ValuesOf,
+} from './command.js';
+import { Misuse } from './errors.js';
+import { wholeNumber } from './value-types.js';
 
 /** Rows of one page of the database. */
 const PAGE = 500;
@@ -23,6 +26,12 @@ export type ReadPage<Item, Position> = (request: {
   readonly after: Position | undefined;
 }) => Promise<ListPage<Item, Position>>;
 
+/** A list that can be read: its pages, and how an item is shown. */
+export interface OpenList<Item, Position> {
+  readonly read: ReadPage<Item, Position>;
+  readonly present: (item: Item) => object;
+}
+
 /** The result of a command that lists: read page by page while it is printed, so that memory stays flat. */
 export class Listing {
   /**
@@ -35,69 +44,70 @@ export class Listing {
   ) {}
 }
 
-interface ListCommand<Item, Position> extends Pick<
-  Command,
-  'name' | 'usage' | 'summary' | 'options'
-> {
-  /** @returns the function that reads the pages of the list that the arguments mean */
-  readonly open: (
+interface ListDeclaration<Options, Item, Position> {
+  readonly name: string;
+  readonly summary: string;
+  readonly details?: string;
+  readonly options?: Options;
+  readonly examples: readonly string[];
+  readonly columns?: readonly string[];
+  open(
     context: CommandContext,
-    args: Arguments,
-  ) => Promise<{
-    readonly read: ReadPage<Item, Position>;
-    readonly present: (item: Item) => object;
-  }>;
+    values: ValuesOf<unknown, Options>,
+  ): Promise<OpenList<Item, Position>>;
 }
+
+const LIMITS = {
+  limit: {
+    value: 'N',
+    type: wholeNumber(1, MAX_LIMIT),
+    summary: `list up to N (${DEFAULT_LIMIT} by default)`,
+  },
+  all: { summary: 'list all' },
+} as const;
 
 /**
  * A command that lists: `--limit` items, 50 by default, or `--all`. It holds no transaction open while its
  * output is taken.
  */
-export function listCommand<Item, Position>({
-  open,
-  ...command
-}: ListCommand<Item, Position>): Command {
-  return {
-    ...command,
-    usage: `${command.usage} [--limit N | --all]`.trimStart(),
-    options: { ...command.options, limit: { type: 'string' }, all: { type: 'boolean' } },
-    positionals: [0, 0],
+export function defineList<
+  Item,
+  Position,
+  const Options extends OptionDeclarations = Record<never, never>,
+>(list: ListDeclaration<Options, Item, Position>): DatabaseCommand {
+  return defineCommand({
+    ...list,
+    options: { ...list.options, ...LIMITS } as Options & typeof LIMITS,
     commitsItself: true,
-    async run(context, args) {
-      const limit = limitOf(args);
-      const { read, present } = await open(context, args);
-      let hasMore = false;
-      async function* pages() {
-        let left = limit;
-        for (let after: Position | undefined; ;) {
-          const { items, next } = await read({ limit: Math.min(PAGE, left), after });
-          left -= items.length;
-          yield items.map(present);
-          if (next === undefined) return;
-          if (left <= 0) {
-            hasMore = true;
-            return;
-          }
-          after = next;
-        }
-      }
-      return new Listing(pages(), () => hasMore);
+    async run(context, values) {
+      const { limit, all } = values as ValuesOf<unknown, typeof LIMITS>;
+      if (all && limit !== undefined) throw new Misuse('Give --limit or --all, not both.');
+      const most = all ? Infinity : (limit ?? DEFAULT_LIMIT);
+      return listingOf(await list.open(context, values as ValuesOf<unknown, Options>), most);
     },
-  };
+  });
 }
 
-/** @throws Misuse for anything but a whole number above 0, and for both options at once */
-function limitOf(args: Arguments): number {
-  const text = args.option('limit');
-  if (args.flag('all')) {
-    if (text !== undefined) throw new Misuse('Give --limit or --all, not both.');
-    return Infinity;
+function listingOf<Item, Position>(
+  { read, present }: OpenList<Item, Position>,
+  limit: number,
+): Listing {
+  let hasMore = false;
+  async function* pages() {
+    let left = limit;
+    for (let after: Position | undefined; ;) {
+      const { items, next } = await read({ limit: Math.min(PAGE, left), after });
+      left -= items.length;
+      yield items.map(present);
+      if (next === undefined) return;
+      if (left <= 0) {
+        hasMore = true;
+        return;
+      }
+      after = next;
+    }
   }
-  const limit = text === undefined ? DEFAULT_LIMIT : Number(text);
-  if (text !== undefined && (!/^\d{1,10}$/.test(text) || limit < 1 || limit > MAX_LIMIT)) {
-    throw new Misuse(`--limit must be a whole number from 1 to ${MAX_LIMIT}; --all lists all.`);
-  }
-  return limit;
+  return new Listing(pages(), () => hasMore);
 }
 
 /**
@@ -114,40 +124,4 @@ export function pageOf<Item, Position>(
   const last = items.at(-1);
   const next = found.length > limit && last !== undefined ? positionOf(last) : resumeAfter;
   return { items, next };
-}
-
-/** The reader stopped taking the output, as `head` does. */
-export class OutputClosed extends Error {}
-
-/**
- * Prints a list: with `isJson` one JSON array, otherwise a table. Waits for the reader after each page.
- * @throws OutputClosed if nobody takes the output any more
- */
-export async function writeListing(
-  { pages, hasMore }: Listing,
-  { output, messages, isJson }: { output: Writable; messages: Writable; isJson: boolean },
-): Promise<void> {
-  const closed = finished(output, { readable: false, cleanup: true }).catch(() => undefined);
-  let isClosed = false;
-  void closed.then(() => {
-    isClosed = true;
-  });
-  const write = async (text: string) => {
-    if (isClosed || output.destroyed) throw new OutputClosed();
-    if (text === '' || output.write(text)) return nextTurn();
-    await Promise.race([new Promise<void>((resolve) => output.once('drain', resolve)), closed]);
-  };
-  const table = createTableRenderer();
-  let isFirst = true;
-  for await (const page of pages) {
-    if (page.length === 0) continue;
-    const lead = isFirst ? '[' : ',';
-    await write(isJson ? lead + page.map(renderJson).join(',') : `${table(page)}\n`);
-    isFirst = false;
-  }
-  if (isJson) await write(isFirst ? '[]\n' : ']\n');
-  else if (isFirst) await write('None.\n');
-  if (hasMore()) {
-    messages.write('There is more: --limit N lists up to N, --all lists all.\n');
-  }
 }

@@ -1,87 +1,63 @@
 import { escapeUnprintable, escapeUnprintableJson } from '../http/body/text.js';
+import { cell, createTableRenderer } from './table.js';
+import { paint, paintState, type Layout } from './terminal.js';
 
-/**
- * A command's result as it is printed. Characters that a terminal would act on are escaped: names, addresses
- * and reasons come from strangers, and rows may be older than the rules for them.
- *
- * @param isJson whether it is one JSON value, or text for a person
- */
-export function render(result: unknown, isJson: boolean): string {
-  return isJson ? renderJson(result) : renderText(result);
+/** The result of a command that is printed as it is, such as a script. */
+export class PlainText {
+  constructor(readonly text: string) {}
 }
 
-/** A value as JSON on one line. */
+/**
+ * A value as JSON on one line. Characters that a terminal would act on are escaped: names, addresses and reasons
+ * come from strangers, and rows may be older than the rules for them.
+ */
 export function renderJson(value: unknown): string {
   return escapeUnprintableJson(JSON.stringify(value) ?? 'null');
 }
 
-/** Why a command failed, on one line, as it is printed. */
+/** The same for a message, on one line. */
 export function renderMessage(message: string): string {
   return escapeUnprintable(message);
 }
 
-/** The same for what has several lines, such as a stack. */
+/** The same for a text that has several lines. */
 export function renderLines(text: string): string {
   return text.split('\n').map(escapeUnprintable).join('\n');
 }
 
 /**
- * A command's result for a person: a table for a list, a line a member for a single thing, and below
+ * A command's result for a person: a table for a list; for a single thing a line per member, and below
  * those a table for each list of things in it.
- * @param result what the command printed as JSON otherwise
+ * @param result the value that `--json` prints
  */
-function renderText(result: unknown): string {
+export function renderText(
+  result: unknown,
+  layout: Layout,
+): { readonly text: string; readonly isShortened: boolean } {
   const plain: unknown = JSON.parse(JSON.stringify(result) ?? 'null');
-  if (Array.isArray(plain)) return renderTable(plain.filter(isRecord));
-  if (!isRecord(plain)) return cell(plain);
+  if (Array.isArray(plain)) return renderTable(plain.filter(isRecord), layout);
+  if (!isRecord(plain)) return { text: cell(plain), isShortened: false };
   const members = Object.entries(plain);
   const single = members.filter(([, value]) => !isTable(value));
   const width = single.reduce((widest, [key]) => Math.max(widest, key.length), 0);
-  return [
-    ...single.map(([key, value]) => `${escapeUnprintable(key).padEnd(width)}  ${cell(value)}`),
-    ...members.flatMap(([key, value]) =>
-      isTable(value) ? [`\n${escapeUnprintable(key)}\n${renderTable(value)}`] : [],
-    ),
-  ].join('\n');
+  const lines = single.map(([key, value]) => {
+    const label = paint('bold', escapeUnprintable(key).padEnd(width), layout.hasColors);
+    return `${label}  ${paintState(cell(value), layout.hasColors)}`;
+  });
+  let isShortened = false;
+  for (const [key, value] of members) {
+    if (!isTable(value)) continue;
+    const table = renderTable(value, { ...layout, columns: undefined });
+    lines.push(`\n${paint('bold', escapeUnprintable(key), layout.hasColors)}\n${table.text}`);
+    isShortened ||= table.isShortened;
+  }
+  return { text: lines.join('\n'), isShortened };
 }
 
-function renderTable(rows: readonly Record<string, unknown>[]): string {
-  return rows.length === 0 ? 'None.' : createTableRenderer()(rows);
-}
-
-/**
- * Renders a table piece by piece, with a heading above the first. Columns only ever grow: a later piece may
- * be wider than an earlier one.
- */
-export function createTableRenderer(): (rows: readonly object[]) => string {
-  let columns: readonly string[] | undefined;
-  const widths: number[] = [];
-  return (rows) => {
-    const plain = rows.map((row) => JSON.parse(JSON.stringify(row)) as Record<string, unknown>);
-    const heading = columns === undefined;
-    const names = (columns ??= Object.keys(plain[0] ?? {}));
-    const cells = plain.map((row) => names.map((name) => cell(row[name])));
-    if (heading) cells.unshift([...names]);
-    for (const line of cells) {
-      for (const [index, text] of line.entries()) {
-        widths[index] = Math.max(widths[index] ?? 0, text.length);
-      }
-    }
-    return cells
-      .map((line) =>
-        line
-          .map((text, index) => text.padEnd(widths[index] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      )
-      .join('\n');
-  };
-}
-
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return '-';
-  if (Array.isArray(value)) return value.map(cell).join(' ');
-  return escapeUnprintable(typeof value === 'string' ? value : JSON.stringify(value));
+function renderTable(rows: readonly Record<string, unknown>[], layout: Layout) {
+  if (rows.length === 0) return { text: 'None.', isShortened: false };
+  const table = createTableRenderer(layout);
+  return { text: table.render(rows), isShortened: table.isShortened() };
 }
 
 function isTable(value: unknown): value is readonly Record<string, unknown>[] {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 
 import { faultsOf, OUR_MESSAGES } from '../http/validation.js';
-import { Misuse } from './command.js';
+import { Misuse } from './errors.js';
 
 /**
  * Checks the value of an option.

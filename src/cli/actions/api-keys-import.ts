@@ -3,73 +3,68 @@ import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import type { RefusedLine } from '../api-keys/import-line.js';
-import { importKeys, type ImportReport } from '../api-keys/key-import.js';
+import type { RefusedLine } from '../../api-keys/import-line.js';
+import { importKeys, type ImportReport } from '../../api-keys/key-import.js';
 import {
   declareForms,
   REFRESHED_WITHIN_SECONDS,
   type DeclaredForms,
-} from '../credentials/verification/prefixes.js';
+} from '../../credentials/verification/prefixes.js';
 import {
   KEY_LENGTH,
   parsePattern,
   PATTERN_FORMS,
   type KeyPattern,
-} from '../credentials/verification/key-pattern.js';
-import { readLines } from '../http/body/input-lines.js';
-import { Misuse, type Arguments, type Command } from './command.js';
-import { getTenant } from './tenant-commands.js';
+} from '../../credentials/verification/key-pattern.js';
+import { readLines } from '../../http/body/input-lines.js';
+import type { CommandContext } from '../command.js';
+import { Misuse } from '../errors.js';
+import { getTenant } from './tenants.js';
 
 const PROGRESS_EVERY_MS = 2000;
 /** As many refused lines are in the report itself; all are in the file, if one is named. */
 const SHOWN = 20;
 
-export const IMPORT_COMMAND: Command = {
-  name: 'api-keys import',
-  usage:
-    '--tenant TENANT (--prefix PREFIX | --pattern PATTERN)… [--file FILE] [--refused FILE] [--no-wait]',
-  summary:
-    'Imports keys issued elsewhere by their SHA-256: a JSON object a line, {"sha256", "name", "scopes", "hint", …}. Can be repeated. Keys start with a prefix, or are written in a pattern: hexN, base62-N, base64url-N (N characters) or uuid. "hint" is the last four characters. Keys of fewer than 16 characters are never accepted: "length" lets them be refused by line.',
-  options: {
-    tenant: { type: 'string' },
-    prefix: { type: 'string', multiple: true },
-    pattern: { type: 'string', multiple: true },
-    file: { type: 'string' },
-    refused: { type: 'string' },
-    'no-wait': { type: 'boolean' },
-  },
-  positionals: [0, 0],
-  commitsItself: true,
-  async run({ dataSource, keyring, config, stream: standardInput, messages }, args) {
-    const forms = readForms(args, config.TOKEN_BRAND);
-    const tenant = await getTenant(dataSource.manager, args.required('tenant'));
-    const input = args.option('file');
-    const stream = input === undefined ? standardInput : createReadStream(input);
-    const failure = new Promise<never>((_resolve, reject) => stream.once('error', reject));
-    failure.catch(() => undefined);
-    const refusals = await createRefusals(args.option('refused'));
-    const started = performance.now();
-    const isNew = await declareForms(dataSource.manager, forms);
-    messages.write(LENGTHS);
-    try {
-      const work = importKeys(readLines(stream), {
-        dataSource,
-        keyring,
-        tenantId: tenant.id,
-        forms,
-        onRefused: (refused) => refusals.note(refused),
-        onProgress: createProgress(messages),
-      });
-      const report = await Promise.race([work, failure]);
-      const seconds = Math.round((performance.now() - started) / 100) / 10;
-      if (isNew && !args.flag('no-wait')) await untilFollowed(started, messages);
-      return { tenantId: tenant.id, ...report, seconds, refusals: refusals.shown };
-    } finally {
-      await refusals.close();
-    }
-  },
-  isRefusal: (result) => (result as ImportReport).refused > 0,
-};
+interface ImportValues {
+  readonly tenant: string;
+  readonly prefix: readonly string[];
+  readonly pattern: readonly string[];
+  readonly file: string | undefined;
+  readonly refused: string | undefined;
+  readonly noWait: boolean;
+}
+
+/** Reads keys from a file or standard input, line by line, and stores them in batches. */
+export async function importKeysFrom(
+  { dataSource, keyring, config, stream: standardInput, messages }: CommandContext,
+  values: ImportValues,
+) {
+  const forms = readForms(values, config.TOKEN_BRAND);
+  const tenant = await getTenant(dataSource.manager, values.tenant);
+  const stream = values.file === undefined ? standardInput : createReadStream(values.file);
+  const failure = new Promise<never>((_resolve, reject) => stream.once('error', reject));
+  failure.catch(() => undefined);
+  const refusals = await createRefusals(values.refused);
+  const started = performance.now();
+  const isNew = await declareForms(dataSource.manager, forms);
+  messages.write(LENGTHS);
+  try {
+    const work = importKeys(readLines(stream), {
+      dataSource,
+      keyring,
+      tenantId: tenant.id,
+      forms,
+      onRefused: (refused) => refusals.note(refused),
+      onProgress: createProgress(messages),
+    });
+    const report = await Promise.race([work, failure]);
+    const seconds = Math.round((performance.now() - started) / 100) / 10;
+    if (isNew && !values.noWait) await untilFollowed(started, messages);
+    return { tenantId: tenant.id, ...report, seconds, refusals: refusals.shown };
+  } finally {
+    await refusals.close();
+  }
+}
 
 /** Until every running server knows a prefix or pattern that was new then. */
 async function untilFollowed(since: number, messages: Writable): Promise<void> {
@@ -83,9 +78,11 @@ async function untilFollowed(since: number, messages: Writable): Promise<void> {
 const LENGTHS = `Keys of fewer than ${KEY_LENGTH.min} characters can be guessed, and are never accepted, imported or not.\n`;
 
 /** @throws Misuse unless at least one prefix or pattern is given, and all are good */
-function readForms(args: Arguments, brand: string): DeclaredForms {
-  const prefixes = args.all('prefix');
-  const patterns = args.all('pattern').map(readPattern);
+function readForms(
+  { prefix: prefixes, pattern }: Pick<ImportValues, 'prefix' | 'pattern'>,
+  brand: string,
+): DeclaredForms {
+  const patterns = pattern.map(readPattern);
   if (prefixes.length + patterns.length === 0) {
     throw new Misuse('--prefix or --pattern is missing: what do the keys look like?');
   }

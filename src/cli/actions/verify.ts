@@ -1,22 +1,23 @@
 import { Registry } from 'prom-client';
 
-import type { App } from '../app.js';
-import { denialReason, type Access } from '../credentials/guard/guard.js';
-import { createImportedPrefixes } from '../credentials/verification/prefixes.js';
-import { createBatchedLookup } from '../credentials/verification/lookup.js';
-import type { Principal } from '../credentials/principal.js';
-import { createVerifierPool } from '../credentials/verification/pool.js';
+import type { App } from '../../app.js';
+import { denialReason, type Access } from '../../credentials/guard/guard.js';
+import { createImportedPrefixes } from '../../credentials/verification/prefixes.js';
+import { createBatchedLookup } from '../../credentials/verification/lookup.js';
+import type { Principal } from '../../credentials/principal.js';
+import { createVerifierPool } from '../../credentials/verification/pool.js';
 import {
   createVerifier,
   VERIFICATION_QUERIES,
   type Verdict,
-} from '../credentials/verification/verifier.js';
-import { errorMessage } from '../db/errors.js';
-import { readText } from '../http/body/input-lines.js';
-import { parseUrl } from '../http/url.js';
-import { createLog } from '../server/log.js';
-import { createSigningKeys } from '../signing-keys/signing-keys.js';
-import { Misuse, type Command, type CommandContext } from './command.js';
+} from '../../credentials/verification/verifier.js';
+import { errorMessage } from '../../db/errors.js';
+import { readText } from '../../http/body/input-lines.js';
+import { parseUrl } from '../../http/url.js';
+import { createLog } from '../../server/log.js';
+import { createSigningKeys } from '../../signing-keys/signing-keys.js';
+import type { CommandContext } from '../command.js';
+import { Misuse } from '../errors.js';
 
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   malformed:
@@ -33,36 +34,30 @@ type Headers = Readonly<Record<string, string>>;
 /** A request of the smoke test that is not answered by then has failed. */
 const PATIENCE_MS = 5000;
 
-export const VERIFY_COMMAND: Command = {
-  name: 'verify',
-  usage: '[--address ADDRESS] [--routes] [--against URL] < credential',
-  summary:
-    'Reads a credential from standard input and says the verdict and why; with --routes what it opens, with --against what a running server answers it.',
-  options: {
-    address: { type: 'string' },
-    routes: { type: 'boolean' },
-    against: { type: 'string' },
+/** Judges the credential on standard input, as the server's guard does. */
+export async function verifyCredential(
+  context: CommandContext,
+  values: {
+    readonly address: string | undefined;
+    readonly routes: boolean;
+    readonly against: string | undefined;
   },
-  positionals: [0, 0],
-  readsInput: () => true,
-  async run(context, args) {
-    const credential = (readText(context.input) ?? '').trim();
-    const against = originOf(args.option('against'));
-    const verdict = await judge(context, credential, args.option('address'));
-    const presented = presentVerdict(verdict);
-    if (!args.flag('routes') && against === undefined) return presented;
-    const declared = await declaredRoutes(context);
-    const routes = coverageOf(verdict, declared);
-    if (against === undefined) return { ...presented, routes };
-    const headers = {
-      Authorization: `Bearer ${credential}`,
-      ...spaceOf(verdict, `X-${context.config.TOKEN_BRAND}-Space`),
-    };
-    const paths = readablePaths(verdict, declared);
-    return { ...presented, routes, observed: await observe(against, paths, headers) };
-  },
-  isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
-};
+) {
+  const credential = (readText(context.input) ?? '').trim();
+  const against = originOf(values.against);
+  const verdict = await judge(context, credential, values.address);
+  const presented = presentVerdict(verdict);
+  if (!values.routes && against === undefined) return presented;
+  const declared = await declaredRoutes(context);
+  const routes = coverageOf(verdict, declared);
+  if (against === undefined) return { ...presented, routes };
+  const headers = {
+    Authorization: `Bearer ${credential}`,
+    ...spaceOf(verdict, `X-${context.config.TOKEN_BRAND}-Space`),
+  };
+  const paths = readablePaths(verdict, declared);
+  return { ...presented, routes, observed: await observe(against, paths, headers) };
+}
 
 async function judge(
   { target, format, keyring, manager }: CommandContext,
@@ -89,7 +84,7 @@ async function declaredRoutes({
   dataSource,
   keyring,
 }: CommandContext): Promise<App['apiRoutes']> {
-  const { createApp } = await import('../app.js');
+  const { createApp } = await import('../../app.js');
   const refuse = () => Promise.reject(new Error('this is not a server'));
   return createApp({
     ...{ config, dataSource, keyring, register: new Registry(), isStopping: () => false },

@@ -1,0 +1,133 @@
+import type { EntityManager } from 'typeorm';
+
+import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import {
+  createClientStore,
+  type ClientPosition,
+  type ListedClient,
+} from '../../clients/client-store.js';
+import { isPublicClientId } from '../../clients/registration/client-id.js';
+import type { Client } from '../../clients/client.entity.js';
+import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
+import { createConsentStore } from '../../grants/consent-store.js';
+import type { CommandContext } from '../command.js';
+import { Refused } from '../errors.js';
+import { pageOf, type OpenList } from '../listing.js';
+import { getTenant } from './tenants.js';
+
+interface ClientValues {
+  readonly id: string;
+}
+
+export async function listClients({
+  manager,
+}: CommandContext): Promise<OpenList<ListedClient, ClientPosition>> {
+  const store = createClientStore(manager);
+  return {
+    async read({ limit, after }) {
+      const found = await store.list({ limit: limit + 1, after });
+      return pageOf(found, limit, ({ id, position }) => ({ createdAt: position, id }));
+    },
+    present,
+  };
+}
+
+export async function showClient({ manager }: CommandContext, values: ClientValues) {
+  return presentDetails(manager, await clientOf(manager, values));
+}
+
+export async function revokeClient(
+  { manager }: CommandContext,
+  values: ClientValues & { readonly reason: string | undefined },
+) {
+  const client = await clientOf(manager, values);
+  const reason = values.reason ?? null;
+  await endIssued(manager, client.id, null, reason);
+  await createAuditLog(manager).record(OPERATOR, {
+    tenantId: null,
+    action: 'client.revoke',
+    subject: client.id,
+    details: { name: client.name, reason },
+  });
+  return { ...present(client), revoked: true, reason };
+}
+
+/** Blocks or unblocks a client, in one tenant or in all. Only a change leaves a trace. */
+export async function setBlocked(
+  { manager }: CommandContext,
+  values: ClientValues & {
+    readonly tenant: string | undefined;
+    readonly reason?: string | undefined;
+  },
+  isBlocked: boolean,
+) {
+  const { tenant, reason = null } = values;
+  const { id } = await clientOf(manager, values);
+  const tenantId = tenant === undefined ? null : (await getTenant(manager, tenant)).id;
+  // First: it waits for everything that is being issued without having seen the block.
+  if (isBlocked) await endIssued(manager, id, tenantId, reason);
+  if (await createClientStore(manager).setBlocked(id, tenantId, isBlocked)) {
+    await createAuditLog(manager).record(OPERATOR, {
+      tenantId,
+      action: isBlocked ? 'client.block' : 'client.unblock',
+      subject: id,
+      ...(isBlocked && { details: { reason } }),
+    });
+  }
+  return presentDetails(manager, await clientOf(manager, values));
+}
+
+/** Vouches for a client, or takes that back. Only a change leaves a trace. */
+export async function setVerified(
+  { manager }: CommandContext,
+  values: ClientValues,
+  isVerified: boolean,
+) {
+  const { id, name } = await clientOf(manager, values);
+  if (await createClientStore(manager).setVerified(id, isVerified)) {
+    await createAuditLog(manager).record(OPERATOR, {
+      tenantId: null,
+      action: isVerified ? 'client.verify' : 'client.unverify',
+      subject: id,
+      details: { name },
+    });
+  }
+  return presentDetails(manager, await clientOf(manager, values));
+}
+
+/**
+ * Ends everything issued through a client so far, to one tenant or to all. Users are asked again
+ * before anything else is issued.
+ */
+async function endIssued(
+  manager: EntityManager,
+  clientId: string,
+  tenantId: string | null,
+  reason: string | null,
+): Promise<void> {
+  const subject = tenantId === null ? clientId : `${clientId}@${tenantId}`;
+  await createRevocationStore(manager).revoke(subject, OPERATOR.id, reason);
+  await createConsentStore(manager).deleteOfClient(tenantId, clientId);
+}
+
+/** @throws Refused if there is no such client */
+async function clientOf(manager: EntityManager, { id }: ClientValues): Promise<Client> {
+  const client = await createClientStore(manager).find(id);
+  if (client === undefined) throw new Refused(`There is no client ${id}.`);
+  return client;
+}
+
+function present({ id, name, isVerified, blockedAt, createdAt }: Omit<ListedClient, 'position'>) {
+  const type = isPublicClientId(id) ? 'public' : 'confidential';
+  const status = blockedAt === null ? 'active' : 'blocked';
+  return { id, name, type, status, verified: isVerified, createdAt };
+}
+
+async function presentDetails(manager: EntityManager, client: Client) {
+  return {
+    ...present(client),
+    blockedAt: client.blockedAt,
+    blockedInTenants: await createClientStore(manager).listBlockingTenants(client.id),
+    metadata: client.metadata,
+  };
+}

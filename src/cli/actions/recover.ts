@@ -1,0 +1,93 @@
+import type { EntityManager } from 'typeorm';
+
+import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { IS_EXPIRED, IS_REVOKED } from '../../credentials/verification/verdict-sql.js';
+import { skipSequences } from '../../db/sequences.js';
+import { timestamp } from '../../http/validation.js';
+import { endIssuedBefore, type EndedCounts } from '../../revocation/issued-before.js';
+import type { CommandContext } from '../command.js';
+import { Refused } from '../errors.js';
+import { parseOption } from '../parse-option.js';
+
+/** Keys that are listed for the operator to decide on. */
+const MAX_LISTED = 1000;
+
+/**
+ * The time that an option names.
+ * @throws Refused if it lies ahead: credentials issued until then would be ended before they exist
+ */
+async function pastTime(manager: EntityManager, name: string, text: string): Promise<Date> {
+  const time = parseOption(name, timestamp(), text);
+  const [{ isAhead }] = await manager.query<[{ isAhead: boolean }]>(
+    `SELECT $1::timestamptz > gatehouse_now() AS "isAhead"`,
+    [time],
+  );
+  if (isAhead) throw new Refused(`--${name}: ${time.toISOString()} lies ahead.`);
+  return time;
+}
+
+/** `revoke --issued-before`: ends everything, of every kind. */
+export async function revokeIssuedBefore(
+  manager: EntityManager,
+  issuedBefore: string,
+  reason: string | null,
+): Promise<object> {
+  const time = await pastTime(manager, 'issued-before', issuedBefore);
+  const ended = await end(manager, { time, withKeys: true, reason }, 'everything.revoke');
+  return { issuedBefore: time, ended, reason };
+}
+
+/** Ends grants, tokens and sessions that were issued before a restored state, and keys if they are meant too. */
+export async function recover(
+  { manager }: CommandContext,
+  { since, keys: withKeys }: { readonly since: string; readonly keys: boolean },
+) {
+  const time = await pastTime(manager, 'since', since);
+  const reason = `recovery of what was lost since ${time.toISOString()}`;
+  const ended = await end(manager, { time, withKeys, reason }, 'everything.recover');
+  await skipSequences(manager, time);
+  return {
+    since: time,
+    ended,
+    issuedSince: await countIssuedSince(manager, time),
+    keysToDecideOn: withKeys ? [] : await listKeys(manager, time),
+  };
+}
+
+async function end(
+  manager: EntityManager,
+  what: { readonly time: Date; readonly withKeys: boolean; readonly reason: string | null },
+  action: string,
+): Promise<EndedCounts> {
+  const ended = await endIssuedBefore(manager, { ...what, by: OPERATOR.id });
+  await createAuditLog(manager).record(OPERATOR, {
+    tenantId: null,
+    action,
+    subject: '*',
+    details: { issuedBefore: what.time, keys: what.withKeys, ended, reason: what.reason },
+  });
+  return ended;
+}
+
+/** Counts credentials that stay valid. If some were issued before the servers were back, the time was too early. */
+async function countIssuedSince(manager: EntityManager, time: Date): Promise<object> {
+  const [counts] = await manager.query<[object]>(
+    `SELECT (SELECT count(*)::int FROM grants WHERE created_at >= $1) AS grants,
+       (SELECT count(account_id)::int FROM sessions WHERE created_at >= $1) AS sessions,
+       (SELECT count(*)::int FROM credentials WHERE created_at >= $1) AS keys`,
+    [time],
+  );
+  return counts;
+}
+
+/** Keys that stay valid although their end may have been lost, those that were used last first. */
+async function listKeys(manager: EntityManager, time: Date): Promise<readonly object[]> {
+  return manager.query<object[]>(
+    `SELECT c.id, c.tenant_id AS "tenantId", c.kind, c.name, c.created_at AS "createdAt",
+       u.used_at AS "lastUsedAt"
+     FROM credentials c LEFT JOIN credential_uses u ON u.credential_id = c.id
+     WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}
+     ORDER BY u.used_at DESC NULLS LAST, c.id LIMIT ${MAX_LISTED}`,
+    [time],
+  );
+}

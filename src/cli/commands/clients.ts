@@ -1,0 +1,69 @@
+import { defineCommand, type Command } from '../command.js';
+import { defineList } from '../listing.js';
+
+const actions = () => import('../actions/clients.js');
+
+const id = { required: true, summary: 'id of the client (cli_…)' } as const;
+const reason = { value: 'TEXT', summary: 'reason for the audit log' } as const;
+const tenant = { value: 'TENANT', summary: 'id or slug of the tenant (all tenants)' } as const;
+
+export const CLIENT_COMMANDS: readonly Command[] = [
+  defineList({
+    name: 'clients list',
+    summary: 'Lists the registered clients, newest first.',
+    examples: ['cli clients list --limit 100'],
+    open: async (context) => (await actions()).listClients(context),
+  }),
+  defineCommand({
+    name: 'clients show',
+    summary: 'Shows a client with its registered metadata.',
+    arguments: { id },
+    examples: ['cli clients show cli_… --json'],
+    run: async (context, values) => (await actions()).showClient(context, values),
+  }),
+  defineCommand({
+    name: 'clients revoke',
+    summary: 'Ends everything issued through a client so far. It can be authorized again.',
+    arguments: { id },
+    options: { reason },
+    examples: ['cli clients revoke cli_… --reason "its secret leaked"'],
+    schema: 'any',
+    question: ({ id: client }) =>
+      `Revoke everything issued through ${client} so far? None of it ever works again.`,
+    run: async (context, values) => (await actions()).revokeClient(context, values),
+  }),
+  defineCommand({
+    name: 'clients block',
+    summary:
+      'Ends everything issued through a client, and admits it nowhere, or not in one tenant.',
+    arguments: { id },
+    options: { tenant, reason },
+    examples: ['cli clients block cli_… --tenant acme --reason "not approved"'],
+    schema: 'any',
+    question: ({ id: client, tenant: named }) =>
+      `Block ${client} for ${named ?? 'all tenants'}? Everything issued through it there ends and never works again.`,
+    run: async (context, values) => (await actions()).setBlocked(context, values, true),
+  }),
+  defineCommand({
+    name: 'clients unblock',
+    summary: 'Admits a blocked client again. Ended credentials stay ended.',
+    arguments: { id },
+    options: { tenant },
+    examples: ['cli clients unblock cli_…'],
+    run: async (context, values) => (await actions()).setBlocked(context, values, false),
+  }),
+  defineCommand({
+    name: 'clients verify',
+    summary: 'Vouches for a client: the consent page no longer warns about it.',
+    arguments: { id },
+    examples: ['cli clients verify cli_…'],
+    run: async (context, values) => (await actions()).setVerified(context, values, true),
+  }),
+  defineCommand({
+    name: 'clients unverify',
+    summary: 'Takes the verification back: the consent page warns again.',
+    arguments: { id },
+    examples: ['cli clients unverify cli_…'],
+    run: async (context, values) => (await actions()).setVerified(context, values, false),
+  }),
+];

@@ -1,0 +1,54 @@
+import { defineCommand, type Command } from '../command.js';
+import { defineList } from '../listing.js';
+
+const actions = () => import('../actions/tenants.js');
+
+const tenant = { orOption: true, summary: 'id or slug of the tenant' } as const;
+const NAMES = {
+  name: { value: 'NAME', summary: 'new name' },
+  slug: { value: 'SLUG', summary: 'new slug: lower-case letters, digits and dashes' },
+} as const;
+
+export const TENANT_COMMANDS: readonly Command[] = [
+  defineCommand({
+    name: 'tenants create',
+    summary: 'Creates a tenant with its default space.',
+    arguments: { name: { orOption: true, summary: 'name of the tenant' } },
+    options: {
+      slug: { value: 'SLUG', summary: 'short name for URLs and commands (from the name)' },
+    },
+    examples: ['cli tenants create "Acme"', 'cli tenants create "Acme Ltd" --slug acme'],
+    run: async (context, values) => (await actions()).createTenant(context, values),
+  }),
+  defineList({
+    name: 'tenants list',
+    summary: 'Lists the tenants, by slug.',
+    examples: ['cli tenants list --all'],
+    open: async (context) => (await actions()).listTenants(context),
+  }),
+  defineCommand({
+    name: 'tenants update',
+    summary: 'Changes the name or the slug of a tenant.',
+    arguments: { tenant },
+    options: NAMES,
+    examples: ['cli tenants update acme --name "Acme Ltd"'],
+    run: async (context, values) => (await actions()).updateTenant(context, values),
+  }),
+  defineCommand({
+    name: 'tenants suspend',
+    summary: 'Stops all credentials of a tenant until it is resumed.',
+    arguments: { tenant },
+    examples: ['cli tenants suspend acme --yes'],
+    schema: 'any',
+    question: ({ tenant: named }) =>
+      `Suspend ${named}? Its credentials stop working until you resume it.`,
+    run: async (context, values) => (await actions()).setSuspended(context, values, true),
+  }),
+  defineCommand({
+    name: 'tenants resume',
+    summary: 'Ends a suspension.',
+    arguments: { tenant },
+    examples: ['cli tenants resume acme'],
+    run: async (context, values) => (await actions()).setSuspended(context, values, false),
+  }),
+];
