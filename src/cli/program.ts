@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import { Argument, Command as Program, Option, type CommanderError } from 'commander';
 
 import type {
@@ -9,6 +8,7 @@ import type {
   OptionDeclarations,
 } from './command.js';
 import { Misuse } from './errors.js';
+import { paint } from './terminal.js';
 import type { ValueType } from './value-types.js';
 import { readVersion } from './version.js';
 
@@ -67,7 +67,7 @@ export function createProgram(
     .helpCommand('help [command]', 'print help for a command')
     .enablePositionalOptions()
     .configureHelp({
-      styleTitle: (title) => styleText('bold', title),
+      styleTitle: (title) => paint('bold', title, hasColors),
       subcommandTerm: (command) =>
         [command.name(), ...command.registeredArguments.map(termOf)].join(' '),
       optionDescription: describe,
@@ -196,7 +196,7 @@ function optionOf(name: string, declaration: OptionDeclaration): Option {
     const read = type === undefined ? text : readValue(`--${name}`, type, text);
     return repeatable ? [...(Array.isArray(before) ? before : []), read] : read;
   });
-  return option.makeOptionMandatory(required ?? false);
+  return option;
 }
 
 /** @throws Misuse that names the option or argument */
@@ -215,7 +215,7 @@ function addCommonOptions(program: Program): void {
   program.addHelpOption(new Option('-h, --help', 'print help').helpGroup(COMMON_HEADING));
 }
 
-/** @throws Misuse where neither the argument nor its option was given, or both were */
+/** @throws Misuse where a required option is missing, or an argument was given neither or both ways */
 function valuesOf(
   program: Program,
   { arguments: args = {}, options = {} }: Command,
@@ -233,8 +233,12 @@ function valuesOf(
     }
     values[camelCase(label)] = word ?? named;
   }
-  for (const [name, { value, repeatable }] of Object.entries(options)) {
+  for (const [name, { value, repeatable, required }] of Object.entries(options)) {
     const key = camelCase(name);
+    // Not left to the parser, which would report it before an unknown option that was meant.
+    if (required && given[key] === undefined) {
+      throw new Misuse(`--${name} is missing.`, usageLine(program));
+    }
     // The parser turns --no-x into x: false.
     if (value === undefined && name.startsWith('no-')) {
       values[key] = given[camelCase(name.slice('no-'.length))] === false;
@@ -271,10 +275,7 @@ function sentence(text: string): string {
 }
 
 /** The parser's message as a sentence, without its "error: ". */
-function messageOf({ code, message }: CommanderError): string {
-  if (code === 'commander.missingMandatoryOptionValue') {
-    return `${/--[a-z-]+/.exec(message)?.[0]} is missing.`;
-  }
+function messageOf({ message }: CommanderError): string {
   const [, said = message, hint = ''] =
     /^error: ([\s\S]*?)(?:\n\((Did you mean [^\n]*)\))?$/.exec(message) ?? [];
   const sentence = said.charAt(0).toUpperCase() + said.slice(1).replace(/\.$/, '');
