@@ -67,6 +67,7 @@ export function createProgram(
     .helpCommand('help [command]', 'print help for a command')
     .enablePositionalOptions()
     .configureHelp({
+      minWidthToWrap: 20,
       styleTitle: (title) => paint('bold', title, hasColors),
       subcommandTerm: (command) =>
         [command.name(), ...command.registeredArguments.map(termOf)].join(' '),
