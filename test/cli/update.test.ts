@@ -46,7 +46,7 @@ describe('api-keys update', () => {
   it.each([
     ['nothing', []],
     ['an empty name', ['--name', '']],
-    ['an address that is none', ['--allow-ip', 'nowhere']],
+    ['a word for an address', ['--allow-ip', 'nowhere']],
     ['any beside an address', ['--allow-ip', 'any', '--allow-ip', '10.0.0.1']],
     ['a lifetime without unit', ['--expires-in', '90']],
     ['a rate below 0', ['--rate-limit=-1']],
