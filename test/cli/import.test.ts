@@ -223,7 +223,7 @@ describe('api-keys import', () => {
       [lineOf(oldKey(), { kind: 'personal' }), 'kind'],
       [lineOf(oldKey(), { prefix: 'sk_new_' }), 'prefix: was not declared'],
       [lineOf(oldKey(), { spaces: ['spc_01ARZ3NDEKTSV4RRFFQ69G5FAV'] }), 'spaces'],
-      [lineOf(oldKey(), { key: 'sk_old_this_is_secret' }), 'not known here'],
+      [lineOf(oldKey(), { key: 'sk_old_this_is_secret' }), 'has unknown members'],
       [lineOf(known), "another tenant's"],
     ];
 
