@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, type Dirent } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
@@ -12,6 +12,41 @@ const PAGES = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
 ];
+
+const isFolder = (entry: Dirent) => entry.isDirectory() && entry.name !== 'node_modules';
+const namesOfFolders = (folder: string) =>
+  readdirSync(folder, { withFileTypes: true })
+    .filter(isFolder)
+    .map(({ name }) => name);
+
+/** Where a path that the text names can begin: a folder of the repository, or of `src`. */
+const FOLDERS = new Set([...namesOfFolders('.'), ...namesOfFolders('src')]);
+const SOURCES = ['.ci', 'bench', 'migrations', 'src', 'test', 'views'].flatMap((folder) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }),
+);
+
+/** The files that a reader of docs/contributing.md creates. */
+const EXAMPLES = /(^|\/)(permits?(-[a-z]+)?|account(-page)?)\b/;
+
+/** Paths and file names between backticks; `src/` and `.ts` may be left out of a path. */
+function pathsNamedIn(page: string): string[] {
+  const quotes = readFileSync(page, 'utf8').matchAll(/`([^`\n]+)`/g);
+  const words = [...quotes].flatMap(([, quote = '']) => quote.split(' '));
+  return words.filter(
+    (word) =>
+      /^[\w-]+([.][\w-]+)*[.](ts|mjs|mts|eta|css)$/.test(word) ||
+      (/^[\w.-]+(\/[\w.-]+)*\/?$/.test(word) &&
+        word.includes('/') &&
+        FOLDERS.has(word.split('/')[0] ?? '')),
+  );
+}
+
+function isMissing(path: string): boolean {
+  const found = path.includes('/')
+    ? [path, `src/${path}`, `src/${path}.ts`].some((candidate) => existsSync(candidate))
+    : SOURCES.some((file) => file === path || file.endsWith(`/${path}`)) || existsSync(path);
+  return !found && !EXAMPLES.test(path);
+}
 
 /** The anchor that GitHub gives to a heading. */
 function anchorOf(heading: string): string {
@@ -56,6 +91,10 @@ describe('the documentation', () => {
 
   it.each(PAGES)('%s has links that lead somewhere', (page) => {
     expect(brokenLinksOf(page)).toEqual([]);
+  });
+
+  it.each(PAGES)('%s names paths that exist', (page) => {
+    expect(pathsNamedIn(page).filter(isMissing)).toEqual([]);
   });
 
   it.each(DECISIONS)('%s states number, status, date, context, decision, consequences', (page) => {

@@ -44,7 +44,7 @@ interface Dependencies {
 
 /**
  * Refreshes tokens (RFC 6749 §6) without oidc-provider. Client and token are looked up in the shared batches of
- * `credentials/lookup`. One statement commits the outcome.
+ * `credentials/verification/lookup`. One statement commits the outcome.
  *
  * @param since when the request was received, by `performance.now()`
  * @throws OAuthError, Problem
