@@ -1,6 +1,6 @@
 /**
  * The only list of scopes. Guards, key forms, consent, metadata and schemas derive from it, so that a misspelt scope does
- * not compile. No scope implies another.
+ * not compile. No scope implies another. `docs/contributing.md` lists the steps to add one.
  */
 
 interface ScopeFacts {

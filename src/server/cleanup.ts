@@ -6,8 +6,10 @@ import {
   deleteEndedPersonalTokens,
   deleteOldUses,
 } from '../credentials/store/credential-cleanup.js';
-import { deleteNeedlessRevocations } from '../credentials/revocation/revocation-cleanup.js';
-import { deleteExpiredRevocations } from '../credentials/revocation/revocation-store.js';
+import {
+  deleteExpiredRevocations,
+  deleteNeedlessRevocations,
+} from '../credentials/revocation/revocation-cleanup.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
 import { eraseExpiredAnswers, deleteEndedGrants } from '../grants/grant-cleanup.js';
 import { createAttemptStore } from '../rate-limits/attempts.js';

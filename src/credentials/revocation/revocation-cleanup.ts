@@ -1,14 +1,44 @@
 import type { EntityManager } from 'typeorm';
 
-import { inRanges, type Range } from '../../db/batches.js';
+import { inBatches, inRanges, type Range } from '../../db/batches.js';
+
+/** Longer than the lifetime of any token or grant after its last refresh. */
+const NARROW_KEPT_DAYS = 32;
+
+/**
+ * Deletes revocations of expired grants and tokens, a bounded number at a time. The revocation of a grant is kept as
+ * long as the grant's row.
+ *
+ * @param signal stops after the current batch
+ */
+export function deleteExpiredRevocations(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<number> {
+  return inBatches(async (limit) => {
+    const [{ count }] = await manager.query<[{ count: number }]>(
+      `WITH deleted AS (
+         DELETE FROM revocations WHERE (subject, seq) IN (
+           SELECT r.subject, r.seq FROM revocations r
+           WHERE (starts_with(r.subject, 'grt_') OR starts_with(r.subject, 'tok_'))
+             AND r.revoked_at <= gatehouse_now() - make_interval(days => $1)
+             AND NOT EXISTS (SELECT FROM grants g WHERE g.id = r.subject)
+           ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+         RETURNING 1)
+       SELECT count(*)::int AS count FROM deleted`,
+      [NARROW_KEPT_DAYS, limit],
+    );
+    return count;
+  }, signal);
+}
 
 /** Longer than a session lives after its account was revoked, and any token. */
-const REVOCATION_KEPT_DAYS = 100;
+const WIDE_KEPT_DAYS = 100;
 
 /** Revocations of keys are deleted with the key, those of grants and tokens by their age. */
 const WIDE_SUBJECTS = ['cli_', 'tnt_', 'usr_'] as const;
 
-/** Whether the thing that a revocation `r` ended exists, or anything that was issued under it before. */
+/** Whether the subject of a revocation `r` exists, or a personal token that was issued under it before. */
 const EXISTS = `(
   EXISTS (SELECT FROM clients WHERE id = split_part(r.subject, '@', 1))
   OR EXISTS (SELECT FROM tenants WHERE id = r.subject)
@@ -20,9 +50,9 @@ const EXISTS = `(
     AND c.issue_seq < r.seq))`;
 
 /**
- * Deletes revocations of clients, memberships, accounts and tenants that hold for nothing any more: a later one of the
- * same subject holds for all that they ended, or nothing that they ended exists. The database refuses to delete
- * others (`keep_needed_revocations`). Looks at all of them: to be called every hour.
+ * Deletes revocations of clients, memberships, accounts and tenants that end nothing: a later one of the same subject
+ * covers them, or nothing that they ended exists. The database refuses to delete others (`keep_needed_revocations`).
+ * Looks at all of them: to be called every hour.
  *
  * @param signal stops after the current range
  */
@@ -49,7 +79,7 @@ export async function deleteNeedlessRevocations(
            RETURNING 1)
          SELECT (SELECT subject || ' ' || seq FROM range ORDER BY subject DESC, range.seq DESC LIMIT 1)
              AS last, (SELECT count(*)::int FROM deleted) AS deleted`,
-        [subject, seq, `${prefix}~`, limit, REVOCATION_KEPT_DAYS],
+        [subject, seq, `${prefix}~`, limit, WIDE_KEPT_DAYS],
       );
       return range;
     }, signal);

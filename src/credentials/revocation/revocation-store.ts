@@ -1,9 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { inBatches } from '../../db/batches.js';
-
 /**
- * Stores revocations. All revocations go through it.
+ * Stores revocations. All revocations go through it (decisions 3 and 9). Verdicts read them by `IS_REVOKED`.
  *
  * A subject is the identifier of a credential, grant, client, membership (`usr_…@tnt_…`), account or tenant. A
  * credential has several subjects. It is revoked if one of them is revoked after it was issued. The order is that of
@@ -53,36 +51,6 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
       ]);
     },
   };
-}
-
-/** Longer than the lifetime of any token or grant after its last refresh. */
-const RETENTION_DAYS = 32;
-
-/**
- * Deletes revocations of expired grants and tokens, a bounded number at a time. Other revocations are kept forever.
- * The revocation of a grant is kept as long as the grant's row.
- *
- * @param signal stops after the current batch
- */
-export function deleteExpiredRevocations(
-  manager: EntityManager,
-  signal?: AbortSignal,
-): Promise<number> {
-  return inBatches(async (limit) => {
-    const [{ count }] = await manager.query<[{ count: number }]>(
-      `WITH deleted AS (
-         DELETE FROM revocations WHERE (subject, seq) IN (
-           SELECT r.subject, r.seq FROM revocations r
-           WHERE (starts_with(r.subject, 'grt_') OR starts_with(r.subject, 'tok_'))
-             AND r.revoked_at <= gatehouse_now() - make_interval(days => $1)
-             AND NOT EXISTS (SELECT FROM grants g WHERE g.id = r.subject)
-           ORDER BY r.revoked_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-         RETURNING 1)
-       SELECT count(*)::int AS count FROM deleted`,
-      [RETENTION_DAYS, limit],
-    );
-    return count;
-  }, signal);
 }
 
 async function lock(

@@ -1,10 +1,11 @@
 /**
- * SQL conditions for the state of a credential, over `credentials c`. The guard, lists and the command line share
- * them, so that their verdicts agree.
+ * SQL conditions for the state of a credential `c`: a row of `credentials`, `access_tokens` or `grants`. Verification,
+ * refreshes, lists and the command line share them, so that their verdicts agree.
  */
 
 /**
- * One of its subjects was revoked after it was issued, in the order of one sequence. See `revocation-store.ts`.
+ * One of its subjects was revoked after it was issued. The order is that of the sequence from which
+ * `credentials/revocation/revocation-store` draws, never that of clocks.
  */
 export const IS_REVOKED = `EXISTS (
   SELECT FROM revocations r WHERE r.subject = ANY (c.subjects) AND r.seq > c.issue_seq)`;

@@ -132,6 +132,11 @@ function placeholders(count: number): string {
   return Array.from({ length: count }, (_, index) => `$${index + 3}`).join(', ') || 'NULL';
 }
 
+/**
+ * Consumes and issues in one transaction. `migrations/1764030000000-grace-window.ts` creates the function. Under the
+ * grant's lock it checks that the grant is not revoked, sets `consumed_at` of the code or refresh token if it is not set
+ * (else `lost`), and inserts the new tokens.
+ */
 const REDEEM = {
   name: 'exchange-redeem',
   text: `SELECT redeem_and_issue($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
