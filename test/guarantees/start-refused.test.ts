@@ -15,7 +15,9 @@ describe('a start that cannot succeed', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    other = createServer().listen(0, '127.0.0.1');
+    // Reads and never answers: a connection that is not read would stay open after its peer is gone.
+    other = createServer((socket) => socket.on('error', () => undefined).resume());
+    other.listen(0, '127.0.0.1');
     await once(other, 'listening');
     busyPort = String((other.address() as AddressInfo).port);
   });
