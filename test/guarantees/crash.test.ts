@@ -6,7 +6,8 @@ import { createOwnDatabase, postgresProcessesOf } from '../support/postgres-proc
 import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
 import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
 
-const CRASHES = 3;
+/** `crash.long.test.ts` crashes more often. */
+const CRASHES = 2;
 
 describe('a server that is killed with -9 under load', () => {
   const processes = createServerProcesses();

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -15,24 +15,31 @@ const OLD = 'the old secret key that is to be retired';
 const NEW = 'the new secret key that takes its place';
 const [OLD_ID, NEW_ID] = [idOf(OLD), idOf(NEW)];
 const MOVED_WITHIN_MS = 10_000;
-const WORKERS = 4;
+const WORKERS = 2;
 
 describe('SECRET_KEYS that are being rotated', () => {
   const processes = createServerProcesses();
+  /** As the first start leaves it; each test gets a copy. */
+  let template: TestDatabase;
   let database: TestDatabase;
   /** The key that the first start made. It manages others, so it is always used. */
   let admin: string;
 
-  beforeEach(async () => {
-    database = await createTestDatabase();
+  beforeAll(async () => {
+    template = await createTestDatabase();
+    database = template;
     const server = await start(OLD);
     admin = keyInGreeting(server);
     await server.end('SIGTERM');
+  });
+  beforeEach(async () => {
+    database = await createTestDatabase(template.target.database);
   });
   afterEach(async () => {
     await processes.killAll();
     await database.drop();
   });
+  afterAll(() => template.drop());
 
   function start(...secretKeys: string[]): Promise<ServerProcess> {
     return processes.start(envOf(secretKeys));

@@ -23,17 +23,24 @@ const processes = createServerProcesses();
 let database: TestDatabase;
 let env: Record<string, string>;
 
-beforeEach(async () => {
-  // Nothing in it at all, as a new installation's.
-  database = await createTestDatabase('template0');
-  env = { DATABASE_URL: database.url, SECRET_KEYS };
-});
-afterEach(async () => {
-  await processes.killAll();
-  await database.drop();
-});
+/**
+ * Gives each test of the surrounding block a new database.
+ * @param template `template0` for a database without tables, as a new installation's
+ */
+function useNewDatabase(template?: string): void {
+  beforeEach(async () => {
+    database = await createTestDatabase(template);
+    env = { DATABASE_URL: database.url, SECRET_KEYS };
+  });
+  afterEach(async () => {
+    await processes.killAll();
+    await database.drop();
+  });
+}
 
 describe('the first start on an empty database', () => {
+  useNewDatabase('template0');
+
   it('greets once with a curl line that works as it is pasted; the second start is silent', async () => {
     const first = await processes.start({ ...env, ADMIN_EMAIL: 'owner@example.com' });
     const greeting = first.stdout();
@@ -86,6 +93,7 @@ describe('the first start on an empty database', () => {
       ...env,
       NODE_ENV: 'production',
       ISSUER: 'https://auth.example.com',
+      DRAIN_DELAY_SECONDS: '0',
     });
     expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
     expect(server.stdout()).toBe('');
@@ -120,9 +128,21 @@ describe('the first start on an empty database', () => {
     expect(server.stdout()).toContain('the one from ADMIN_PASSWORD');
     expect(server.stdout()).not.toContain(ADMIN_PASSWORD);
   }, 30_000);
+
+  it('stops at once while it waits for another to migrate, having done nothing', async () => {
+    const release = await holdMigrationLock();
+    const server = processes.launch(env);
+    await until(async () => (await countAtMigrationLock()) === 1);
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    await release();
+    expect(server.stdout()).toBe('');
+    expect(await database.query(`SELECT FROM pg_tables WHERE schemaname = 'public'`)).toEqual([]);
+  }, 30_000);
 });
 
 describe('a server that is told to stop', () => {
+  useNewDatabase();
+
   it('answers the request under way first, also when it is told again and again', async () => {
     const server = await processes.start(env);
     const key = keyInGreeting(server);
@@ -177,16 +197,6 @@ describe('a server that is told to stop', () => {
     expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
     await database.unlock();
     expect(server.stderr()).toContain('activity could not be written');
-  }, 30_000);
-
-  it('stops at once while it waits for another to migrate, having done nothing', async () => {
-    const release = await holdMigrationLock();
-    const server = processes.launch(env);
-    await until(async () => (await countAtMigrationLock()) === 1);
-    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
-    await release();
-    expect(server.stdout()).toBe('');
-    expect(await database.query(`SELECT FROM pg_tables WHERE schemaname = 'public'`)).toEqual([]);
   }, 30_000);
 
   /** A request that waits for a lock in the database until `release`. */
