@@ -6,7 +6,7 @@ import { createSecretFormat } from '../../src/credentials/secrets/format.js';
 
 const format = createSecretFormat({ brand: 'bwp' });
 
-/** The prefixes of contract §2, written out. */
+/** The prefix and kind of every credential, apart from the source. */
 const PREFIXES = [
   ['live', 'secret'],
   ['test', 'secret'],
@@ -31,7 +31,7 @@ function crc32(text: string): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** The checksum of contract §2, by a way of its own. */
+/** The checksum: the CRC-32 of what precedes it, in base 62. */
 function checksumOf(body: string): string {
   const value = crc32(body);
   return [5, 4, 3, 2, 1, 0].map((place) => ALPHABET[Math.floor(value / 62 ** place) % 62]).join('');
@@ -42,7 +42,7 @@ const base62 = (length: number) =>
   fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: length, maxLength: length });
 
 describe('a minted credential', () => {
-  it('is what the contract says: brand, prefix, 43 characters and a checksum of 6', () => {
+  it('consists of brand, prefix, 43 characters and a checksum of 6', () => {
     fc.assert(
       fc.property(anyPrefix, ([prefix]) => {
         const minted = format.mint(prefix);
@@ -219,7 +219,7 @@ describe('what is written from given bytes', () => {
 });
 
 describe('the prefixes', () => {
-  it('are those of the contract, one kind each', () => {
+  it('name one kind each, and no kind is left out', () => {
     const declared = (Object.keys(KINDS) as Kind[]).flatMap((kind) =>
       [...new Set(Object.values(KINDS[kind].prefix))].map((prefix) => [prefix, kind]),
     );

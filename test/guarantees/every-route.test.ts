@@ -14,7 +14,7 @@ type ApiRoute = Route<Access, GuardedState>;
 type SessionRoute = Route<SessionAccess, SessionState>;
 type AnyRoute = Pick<ApiRoute, 'method' | 'path'>;
 
-/** The routes of the API that need no credential. Adding one is a decision: contract §2 names them. */
+/** The routes of the API that need no credential. Adding one is a decision. */
 const PUBLIC = ['GET /scopes'];
 /** What stands outside the API and needs none. */
 const OPEN_PATHS = [

@@ -8,7 +8,7 @@ import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
 import { postContact } from '../support/contacts.js';
 import { expectProblem } from '../support/problems.js';
 
-/** The table of contract §4. */
+/** The status of every error code, apart from the source. */
 const STATUS = {
   bad_request: 400,
   unauthorized: 401,
@@ -99,7 +99,7 @@ describe('problems (RFC 9457)', () => {
     },
   };
 
-  it('are those of the contract', () => {
+  it('have these codes, each with this status', () => {
     const declared = Object.entries(PROBLEMS).map(([code, { status }]) => [code, status]);
 
     expect(Object.fromEntries(declared)).toEqual(STATUS);

@@ -5,7 +5,7 @@ import { inCatalogOrder, missingFrom } from '../../src/scopes/scope-set.js';
 import { createTestApp } from '../support/app.js';
 import { BEYOND, IDENTITY, META, RESOURCE, WORKFLOW } from './contract.js';
 
-describe('the catalogue of scopes (contract §3)', () => {
+describe('the catalogue of scopes', () => {
   it('contains 30 resource, 4 workflow and 5 meta scopes, 39 in all, and 4 and 3 more', () => {
     expect([RESOURCE, WORKFLOW, META, BEYOND, IDENTITY].map(({ length }) => length)).toEqual([
       30, 4, 5, 4, 3,

@@ -1,4 +1,4 @@
-/** The scopes as contract §3 lists them, written out apart from the source. */
+/** All scopes, written out apart from the source: an accidental change of `CATALOG` fails. */
 export const RESOURCES = [
   'contacts',
   'leads',

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { Response } from 'supertest';
 
-/** Checks that an answer is this problem, in the form that all problems have (contract §4). */
+/** Checks that an answer is this problem, in the form that all problems have (RFC 9457). */
 export function expectProblem(answer: Response, status: number, code: string): void {
   expect({ status: answer.status, code: answer.body?.code }).toEqual({ status, code });
   expect(answer.headers['content-type']).toBe('application/problem+json');
