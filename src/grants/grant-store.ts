@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
+import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
 import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 import { createId } from '../db/id.js';
@@ -116,6 +117,25 @@ export function createGrantStore(manager: EntityManager): GrantStore {
       ),
     revoke: (id, by, reason) => createRevocationStore(manager).revoke(id, by, reason),
   };
+}
+
+/** The members of a code or refresh token that revoking its grant needs. */
+export type EndedGrant = Readonly<Record<'grant_id' | 'tenant_id' | 'client_id', string>>;
+
+/** Revokes a grant and records it in the audit log, in the manager's transaction. */
+export async function endGrantIn(
+  manager: EntityManager,
+  { grant_id: grantId, tenant_id: tenantId, client_id: clientId }: EndedGrant,
+  actor: Actor,
+  reason: string | null,
+): Promise<void> {
+  await createGrantStore(manager).revoke(grantId, actor.id, reason);
+  await createAuditLog(manager).record(actor, {
+    tenantId,
+    action: 'grant.revoke',
+    subject: grantId,
+    details: { clientId, reason },
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import { ACCOUNT_QUERIES } from '../accounts/account-lookup.js';
 import { CLIENT_QUERIES } from '../clients/client-authentication.js';
 import { VERIFICATION_QUERIES } from '../credentials/verification/verifier.js';
 import { REFRESH_QUERIES } from '../grants/refresh-tokens.js';
-import { SPACE_QUERIES } from '../spaces/space-lookup.js';
+import { SPACE_QUERIES } from '../spaces/space-context-resolver.js';
 
 /** The queries of batched lookups, one per family. */
 export const LOOKUP_QUERIES = {

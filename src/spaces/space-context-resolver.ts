@@ -3,17 +3,26 @@ import type { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard/guard.js';
 import type { Principal } from '../credentials/principal.js';
+import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
-import { Problem } from '../http/errors/problem.js';
+import { Problem, serviceUnavailable } from '../http/errors/problem.js';
 import { readRowId } from '../http/row-id.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';
 import type { SpaceContext } from './space-context.js';
 import type { Found } from '../db/space-rows.js';
-import { createSpaceLookup } from './space-lookup.js';
+
+type Family = 'spaces' | 'default_spaces';
+
+/** Batched lookups of spaces. Ids need no quoting in an array literal. */
+export const SPACE_QUERIES: LookupQueries<Family> = {
+  spaces: (ids) => `SELECT id, NULL, tenant_id FROM spaces WHERE id = ANY (${ids}::text[])`,
+  default_spaces: (ids) =>
+    `SELECT tenant_id, NULL, id FROM spaces WHERE tenant_id = ANY (${ids}::text[]) AND is_default`,
+};
 
 type SpaceRouteContext = RouteContext<GuardedState>;
 
@@ -51,7 +60,7 @@ export interface SpaceContextResolver {
 
 interface Dependencies {
   readonly pagination: Pagination;
-  readonly lookup: Parameters<typeof createSpaceLookup>[0];
+  readonly lookup: Lookup<Family>;
   /** The header that names a space. */
   readonly header: string;
 }
@@ -144,4 +153,37 @@ function namedSpace(lines: readonly string[] | undefined, header: string): strin
   const [id = '', ...more] = lines;
   if (more.length === 0 && isId('spc', id)) return id;
   throw new Problem('bad_request', `${header} must name one space, by its id (spc_…).`);
+}
+
+/** Finds the id of a space; throws Problem `service_unavailable`. */
+interface SpaceLookup {
+  find(tenantId: string, id: string): Promise<string | undefined>;
+  findDefault(tenantId: string): Promise<string | undefined>;
+}
+
+/** Some 100 bytes each. */
+const MAX_REMEMBERED = 10_000;
+
+function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
+  const find = async (family: Family, id: string) => {
+    try {
+      return (await lookup.find(family, [id]))?.[2];
+    } catch (error) {
+      throw serviceUnavailable(error);
+    }
+  };
+  // A tenant is created with its default space, and keeps it: nothing makes another one the default.
+  const defaults = new Map<string, string>();
+  return {
+    find: async (tenantId, id) => ((await find('spaces', id)) === tenantId ? id : undefined),
+    async findDefault(tenantId) {
+      const known = defaults.get(tenantId);
+      if (known !== undefined) return known;
+      const id = await find('default_spaces', tenantId);
+      if (id === undefined) return undefined;
+      if (defaults.size >= MAX_REMEMBERED) defaults.clear();
+      defaults.set(tenantId, id);
+      return id;
+    },
+  };
 }

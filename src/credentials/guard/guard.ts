@@ -10,12 +10,11 @@ import { findResource } from '../../http/resource-uri.js';
 import type { Scope } from '../../scopes/catalog.js';
 import { missingFrom } from '../../scopes/scope-set.js';
 import type { ActivityRecorder } from '../store/activity.js';
-import { reachesBoundResource } from './bindings.js';
 import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from '../kinds.js';
 import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
-import { factsOf, type Principal } from '../principal.js';
+import { factsOf, reachesBoundResource, type Principal } from '../principal.js';
 import { REASONS, refusalOf, type Reason } from './refusals.js';
 import type { Verdict, Verifier } from '../verification/verifier.js';
 

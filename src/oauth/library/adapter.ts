@@ -182,8 +182,8 @@ function accessTokenAdapter(): Partial<Adapter> {
 }
 
 /**
- * oidc-provider creates and reads interactions. Pages store their results and `resume.ts` their responses, in their own
- * transactions: see `interaction-store.ts`.
+ * oidc-provider creates and reads interactions. Pages store their results and `oauth/authorize/resume` their responses,
+ * in their own transactions: see `oauth/authorize/interaction-store`.
  */
 function interactionAdapter({ interactions }: Dependencies): Partial<Adapter> {
   return {
