@@ -22,15 +22,17 @@ const namesOfFolders = (folder: string) =>
 /** Where a path that the text names can begin: a folder of the repository, or of `src`. */
 const FOLDERS = new Set([...namesOfFolders('.'), ...namesOfFolders('src')]);
 const SOURCES = ['.ci', 'bench', 'migrations', 'src', 'test', 'views'].flatMap((folder) =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }),
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name)),
 );
+/** Released migrations are frozen, comments included. */
+const COMMENTED = SOURCES.filter((file) => /^(?!migrations).*[.](ts|mjs|mts)$/.test(file));
 
 /** The files that a reader of docs/contributing.md creates. */
 const EXAMPLES = /(^|\/)(permits?(-[a-z]+)?|account(-page)?)\b/;
 
 /** Paths and file names between backticks; `src/` and `.ts` may be left out of a path. */
-function pathsNamedIn(page: string): string[] {
-  const quotes = readFileSync(page, 'utf8').matchAll(/`([^`\n]+)`/g);
+function pathsNamedIn(text: string): string[] {
+  const quotes = text.matchAll(/`([^`\n]+)`/g);
   const words = [...quotes].flatMap(([, quote = '']) => quote.split(' '));
   return words.filter(
     (word) =>
@@ -41,10 +43,14 @@ function pathsNamedIn(page: string): string[] {
   );
 }
 
+function commentsOf(file: string): string {
+  return [...readFileSync(file, 'utf8').matchAll(/(?:^|\s)(?:\/\/|\/?\*\*?) .*$/gm)].join('\n');
+}
+
 function isMissing(path: string): boolean {
   const found = path.includes('/')
     ? [path, `src/${path}`, `src/${path}.ts`].some((candidate) => existsSync(candidate))
-    : SOURCES.some((file) => file === path || file.endsWith(`/${path}`)) || existsSync(path);
+    : SOURCES.some((file) => file.endsWith(`/${path}`)) || existsSync(path);
   return !found && !EXAMPLES.test(path);
 }
 
@@ -94,7 +100,17 @@ describe('the documentation', () => {
   });
 
   it.each(PAGES)('%s names paths that exist', (page) => {
-    expect(pathsNamedIn(page).filter(isMissing)).toEqual([]);
+    expect(pathsNamedIn(readFileSync(page, 'utf8')).filter(isMissing)).toEqual([]);
+  });
+
+  it('names paths that exist in comments of the sources', () => {
+    const missing = COMMENTED.flatMap((file) =>
+      pathsNamedIn(commentsOf(file))
+        .filter(isMissing)
+        .map((path) => `${file}: ${path}`),
+    );
+
+    expect(missing).toEqual([]);
   });
 
   it.each(DECISIONS)('%s states number, status, date, context, decision, consequences', (page) => {
