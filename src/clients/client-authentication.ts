@@ -17,7 +17,7 @@ import type { Form } from '../http/body/form.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { ClientSecrets } from './client-secrets.js';
-import { isClientId } from './registration/client-id.js';
+import { isClientId } from './client-id.js';
 
 const FACTS = `
   metadata->>'redirect_uris',

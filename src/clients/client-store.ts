@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { Digest } from '../credentials/secrets/keyring.js';
 import { ClientBlock } from './client-block.entity.js';
-import { isClientId } from './registration/client-id.js';
+import { isClientId } from './client-id.js';
 import type { ClientMetadata } from './registration/client-metadata.js';
 import { Client } from './client.entity.js';
 

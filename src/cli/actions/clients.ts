@@ -6,7 +6,7 @@ import {
   type ClientPosition,
   type ListedClient,
 } from '../../clients/client-store.js';
-import { isPublicClientId } from '../../clients/registration/client-id.js';
+import { isPublicClientId } from '../../clients/client-id.js';
 import type { Client } from '../../clients/client.entity.js';
 import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
 import { createConsentStore } from '../../grants/consent-store.js';

@@ -8,7 +8,7 @@ import { FORMER_SIGNING_ALGORITHM } from '../../credentials/secrets/signing-algo
 import { createId } from '../../db/id.js';
 import { repeatOnConflict } from '../../db/repeat.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
-import { isPublicClientId, publicClientId, publicForm } from './client-id.js';
+import { isPublicClientId, publicClientId, publicForm } from '../client-id.js';
 import {
   changedMembers,
   isShownOtherwise,

@@ -1,6 +1,6 @@
 import type { Digest, Keyring } from '../../credentials/secrets/keyring.js';
 import type { SecretFormat } from '../../credentials/secrets/format.js';
-import { isPublicClientId } from './client-id.js';
+import { isPublicClientId } from '../client-id.js';
 import type { Client } from '../client.entity.js';
 
 /** `bwp_rat_…` */

@@ -6,7 +6,7 @@ import { inBatches } from '../../db/batches.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import type { BrowserRequest, BrowserSecrets } from '../../http/pages/browser-secret.js';
-import { LIFETIMES } from '../library/lifetimes.js';
+import { LIFETIMES } from '../lifetimes.js';
 import type { Parameters } from '../parameters.js';
 import type { HasPassword } from './sign-in-page.js';
 

@@ -6,7 +6,7 @@ import { noteFacts } from '../../http/request-facts.js';
 import { SESSION_LIFETIMES } from '../../credentials/guard/session-lifetimes.js';
 import type { SessionStore } from '../../sessions/session-store.js';
 import { onBehalfOf } from './library-internals.js';
-import { LIFETIMES } from './lifetimes.js';
+import { LIFETIMES } from '../lifetimes.js';
 import type { cookiesOf } from './provider.js';
 import type { HasPassword, SignedInAccount } from '../authorize/sign-in-page.js';
 

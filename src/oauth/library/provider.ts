@@ -15,7 +15,7 @@ import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from '../authorize/authorization.js';
 import { claimsOf } from './claims.js';
 import type { Exchange } from '../token/code-grant.js';
-import { LIFETIMES } from './lifetimes.js';
+import { LIFETIMES } from '../lifetimes.js';
 import {
   answerInTheQueryOnly,
   replaceClientChecks,

@@ -10,7 +10,7 @@ import { inCatalogOrder } from '../../scopes/scope-set.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
 import { giveBody, oidcOf } from '../library/library-internals.js';
-import { secondsLeft, type Lifetimes } from '../library/lifetimes.js';
+import { secondsLeft, type Lifetimes } from '../lifetimes.js';
 import { textOf } from '../parameters.js';
 import type { CodeRow, TokenStore } from './token-store.js';
 

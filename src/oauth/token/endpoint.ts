@@ -14,7 +14,7 @@ import { createCodeGrant } from './code-grant.js';
 import { createGraceWindow } from './grace-window.js';
 import { createIdTokens } from './id-token.js';
 import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
-import { createLifetimes } from '../library/lifetimes.js';
+import { createLifetimes } from '../lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
 import { createTokenStore, type CodeRow } from './token-store.js';

@@ -5,7 +5,7 @@ import type { RefreshRow } from '../../grants/refresh-tokens.js';
 import type { Scope } from '../../scopes/catalog.js';
 import type { SigningKeys } from '../../signing-keys/signing-keys.js';
 import { claimsOf } from '../library/claims.js';
-import { LIFETIMES } from '../library/lifetimes.js';
+import { LIFETIMES } from '../lifetimes.js';
 
 /** The scope that each claim needs (OpenID Connect Core §5.4). */
 const SHOWN_BY = { email: 'email', email_verified: 'email', name: 'profile' } as const;

@@ -16,7 +16,7 @@ import type { GraceWindow } from './grace-window.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { MintIdToken } from './id-token.js';
 import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
-import { secondsLeft, type Lifetimes } from '../library/lifetimes.js';
+import { secondsLeft, type Lifetimes } from '../lifetimes.js';
 import {
   interpret,
   issuableScopes,

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import { isId } from '../../db/id.js';
-import type { ClientMetadata } from './client-metadata.js';
-import { withoutLoopbackPort } from '../redirect-uri.js';
+import { isId } from '../db/id.js';
+import type { ClientMetadata } from './registration/client-metadata.js';
+import { withoutLoopbackPort } from './redirect-uri.js';
 
 const HEX_DIGITS_OF_128_BITS = 32;
 
