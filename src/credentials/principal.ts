@@ -49,7 +49,7 @@ export interface TokenFacts {
 }
 
 /** The ids by which the log names a principal. */
-export function factsOf(principal: Principal): RequestFacts {
+export function requestFactsOf(principal: Principal): RequestFacts {
   const { tenantId, credentialId, kind, principalKind, principalId, token } = principal;
   return {
     tenantId,

@@ -5,7 +5,7 @@ import { createAuditLog, type Actor } from '../audit/audit-log.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
 import { KINDS } from '../credentials/kinds.js';
 import type { ImportedPrefixes } from '../credentials/verification/prefixes.js';
-import { factsOf, type Principal } from '../credentials/principal.js';
+import { requestFactsOf, type Principal } from '../credentials/principal.js';
 import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
 import type { SecretFormat } from '../credentials/secrets/format.js';
 import type { Verifier } from '../credentials/verification/verifier.js';
@@ -64,7 +64,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     const verdict = await verifier.verify(key, undefined);
     const { principal } = verdict;
     if (principal === undefined) return isOurs;
-    noteFacts(ctx, factsOf(principal));
+    noteFacts(ctx, requestFactsOf(principal));
     // Possession of a publishable key proves nothing. A revoked key is not revoked again, so that repeated requests do not
     // fill the audit log.
     const isOver = verdict.outcome === 'refused' && verdict.reason === 'revoked';
@@ -81,7 +81,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     if (verdict.outcome === 'refused' && verdict.reason !== 'tenant_suspended') return;
     const { principal } = verdict;
     if (principal?.token?.clientId !== clientId) return;
-    noteFacts(ctx, factsOf(principal));
+    noteFacts(ctx, requestFactsOf(principal));
     await end(principal, actor);
   }
 

@@ -14,7 +14,7 @@ import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from '../kinds.js';
 import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
-import { factsOf, reachesBoundResource, type Principal } from '../principal.js';
+import { requestFactsOf, reachesBoundResource, type Principal } from '../principal.js';
 import { REASONS, refusalOf, type Reason } from './refusals.js';
 import type { Verdict, Verifier } from '../verification/verifier.js';
 
@@ -131,7 +131,7 @@ export function createGuard({
       const { principal } = verdict;
       const reason = ownReason ?? denialReason(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
-      if (principal !== undefined) noteFacts(ctx, factsOf(principal));
+      if (principal !== undefined) noteFacts(ctx, requestFactsOf(principal));
 
       if (reason !== undefined || principal === undefined) {
         if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
