@@ -1,4 +1,4 @@
-import type { StoredCredential } from '../credentials/store/credential-store.js';
+import type { ListedCredential } from '../credentials/store/credential-list.js';
 import type { Keyring } from '../credentials/secrets/keyring.js';
 import { factsOf } from '../credentials/kinds.js';
 import { sealingContextOf } from '../credentials/store/sealed-secret.js';
@@ -9,19 +9,19 @@ export type KeyPresenter = ReturnType<typeof createKeyPresenter>;
 /** @param keyring decrypts publishable keys, which every response shows */
 export function createKeyPresenter(keyring: Keyring) {
   /** @param secret the key itself, shown once, in the response that created it */
-  return (key: StoredCredential, secret?: string) => {
+  return (key: ListedCredential, secret?: string) => {
     const shown = secret ?? reveal(keyring, key);
     return { ...presentKey(key), ...(shown !== undefined && { key: shown }) };
   };
 }
 
-function reveal(keyring: Keyring, key: StoredCredential): string | undefined {
+function reveal(keyring: Keyring, key: ListedCredential): string | undefined {
   const { ciphertext, ciphertextKeyId: keyId } = key;
   if (!factsOf(key.kind).isReadable || ciphertext === null || keyId === null) return undefined;
   return keyring.open({ ciphertext, keyId }, sealingContextOf(key.id)).toString();
 }
 
-function presentKey(key: StoredCredential) {
+function presentKey(key: ListedCredential) {
   return {
     id: key.id,
     name: key.name,

@@ -1,10 +1,8 @@
 import type { z } from 'zod';
 
 import type { Access, GuardedState } from '../credentials/guard/guard.js';
-import {
-  createCredentialStore,
-  type StoredCredential,
-} from '../credentials/store/credential-store.js';
+import type { ListedCredential } from '../credentials/store/credential-list.js';
+import { createCredentialStore } from '../credentials/store/credential-store.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
 import { readJson } from '../http/body/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';
@@ -105,7 +103,7 @@ export function createManagedRoutes<Guard, State extends RequestState>(
         const request = pagination.read(search, list, former);
         const store = createCredentialStore(ctx.state.manager);
         const { found, resumeAfter } = await store.list(tenantId, wanted, request);
-        const positionOf = ({ issueSeq }: StoredCredential) => Number(issueSeq);
+        const positionOf = ({ issueSeq }: ListedCredential) => Number(issueSeq);
         const page = pagination.page(found, request, list, positionOf, resumeAfter);
         sendPage(ctx, page, (key) => present(key));
       },

@@ -1,9 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import {
-  createCredentialStore,
-  type StoredCredential,
-} from '../credentials/store/credential-store.js';
+import type { ListedCredential } from '../credentials/store/credential-list.js';
+import { createCredentialStore } from '../credentials/store/credential-store.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';
@@ -49,7 +47,7 @@ export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
 /** The same operations for pages. */
 export interface PersonalTokens {
   /** Newest first, up to one more than requested. */
-  list(owner: TokenOwner, page: PageRequest): Promise<readonly StoredCredential[]>;
+  list(owner: TokenOwner, page: PageRequest): Promise<readonly ListedCredential[]>;
   /** @throws Problem as the route does */
   create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
   /**

@@ -53,6 +53,16 @@ const SEARCHED_ROWS = 10_000;
 const FETCHED = [26, 51, 101, 1001] as const;
 
 /**
+ * The LIMIT of the statement that reads a page of `limit` rows and at least one more.
+ * @throws RangeError for a limit above 1,000
+ */
+export function rowsToFetch(limit: number): number {
+  const fetched = FETCHED.find((rows) => rows > limit);
+  if (fetched === undefined) throw new RangeError(`a page of ${limit} rows is too large`);
+  return fetched;
+}
+
+/**
  * Lists rows of one space, newest first. Every page reads one range of the index
  * `(tenant_id, environment, space_id, …, created_at, id) WHERE deleted_at IS NULL`, so its cost depends neither on
  * its depth nor on other rows. The order is not the primary key's: the planner would otherwise walk the primary key
@@ -71,8 +81,7 @@ export async function listInSpace<Row extends { readonly id: string }>(
   const conditions = indexed.map(({ sql, value }) => sql(parameter(value)));
   if (after !== undefined) conditions.push(isAfter(table, parameter(after)));
   const range = `FROM ${table.name} WHERE ${[IN_SPACE, ...conditions].join(' AND ')} ${ORDER}`;
-  const fetched = FETCHED.find((rows) => rows > limit);
-  if (fetched === undefined) throw new RangeError(`a page of ${limit} rows is too large`);
+  const fetched = rowsToFetch(limit);
   const names = [table.name, ...indexed.map(({ name }) => name)];
   if (after !== undefined) names.push('after');
   if (scanned === undefined) {

@@ -30,6 +30,12 @@ const FILL = {
       CASE WHEN n > $2::int / 10 THEN gatehouse_now() END,
       gatehouse_now() - interval '1 second' * ($2::int - n)
     FROM spaces s, generate_series(1, $2::int) n WHERE s.tenant_id = $1`,
+  keys: `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
+      principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by)
+    SELECT 'key_' || s.id || n, s.tenant_id, 'secret', CASE WHEN n % 100 = 0 THEN 'test' ELSE 'live' END,
+      'Key ' || n, '{leads:read}', 'tenant', s.tenant_id, s.id || n, 'none', 'x',
+      ARRAY['key_' || s.id || n, s.tenant_id], nextval('issue_order'), 'test'
+    FROM spaces s, generate_series(1, $2::int) n WHERE s.tenant_id = $1`,
 };
 
 describe('a page of a list in a hostile table', () => {
@@ -60,6 +66,30 @@ describe('a page of a list in a hostile table', () => {
     }
     return cursor;
   };
+
+  it.each(['fifth', 'half', 'small', 'newer'])(
+    'GET /api-keys of the tenant %s is one statement over index ranges of the size of the page',
+    async (slug) => {
+      for (const filter of ['', 'environment=test&', 'kind=secret&', 'kind=publishable&']) {
+        const path = filter === '' ? 'api-keys' : `api-keys?${filter.slice(0, -1)}`;
+        for (const after of new Set(['', await deep(slug, path)])) {
+          const query = `api-keys?${filter}limit=25${after}`;
+          const statements = await recordStatements('list-', () => read(slug, query));
+          expect(statements).toHaveLength(1);
+          for (const statement of statements) {
+            for (const scan of await scansOf(gatehouse.database, statement)) {
+              if (scan.of !== 'credentials') continue;
+              expect({ query, ...scan }).toMatchObject({
+                by: expect.stringMatching(/_listed|_pkey$/),
+              });
+              // One range for each kind that has keys, in each environment.
+              expect(scan.rows).toBeLessThanOrEqual(PAGE * 2);
+            }
+          }
+        }
+      }
+    },
+  );
 
   describe.each(['fifth', 'half', 'small', 'newer'])('of the tenant %s', (slug) => {
     it.each([

@@ -6,10 +6,8 @@ import { createKeyPresenter } from '../../api-keys/key-presenter.js';
 import { keyChange, keyRotation, newKey } from '../../api-keys/key-schema.js';
 import { createKeyService, type KeyService } from '../../api-keys/key-service.js';
 import { OPERATOR } from '../../audit/audit-log.js';
-import {
-  createCredentialStore,
-  type StoredCredential,
-} from '../../credentials/store/credential-store.js';
+import type { ListedCredential } from '../../credentials/store/credential-list.js';
+import { createCredentialStore } from '../../credentials/store/credential-store.js';
 import { Credential } from '../../credentials/store/credential.entity.js';
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
 import { parseWith } from '../../http/validation.js';
@@ -67,7 +65,7 @@ export async function listKeys(
     readonly search: string | undefined;
     readonly unusedDays: string | undefined;
   },
-): Promise<OpenList<StoredCredential, number>> {
+): Promise<OpenList<ListedCredential, number>> {
   const { shape } = keyFilter;
   const given = {
     environment: parseOption('env', shape.environment, values.env),

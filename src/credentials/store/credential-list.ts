@@ -1,8 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
+import { prepared, type PreparedStatement } from '../../db/prepared.js';
+import { rowsToFetch } from '../../db/space-rows.js';
 import type { PageRequest } from '../../http/pagination.js';
+import { delegableBy, type Role } from '../../scopes/roles.js';
+import { commonTo } from '../../scopes/scope-set.js';
 import type { Environment, KeyKind } from '../kinds.js';
-import { STATUS } from '../verification/verdict-sql.js';
+import { ROLE, STATUS } from '../verification/verdict-sql.js';
+import type { Credential } from './credential.entity.js';
 
 export const CREDENTIAL_STATUSES = ['active', 'revoked', 'expired'] as const;
 export type CredentialStatus = (typeof CREDENTIAL_STATUSES)[number];
@@ -22,9 +27,37 @@ export interface CredentialFilter {
   readonly unusedDays?: number | undefined;
 }
 
-/** The ids of a page, newest first, up to one more than asked for. */
-export interface FoundIds {
-  readonly ids: readonly string[];
+/** A credential as lists show it, with its current state. */
+export interface ListedCredential extends Readonly<
+  Pick<
+    Credential,
+    | 'id'
+    | 'name'
+    | 'kind'
+    | 'environment'
+    | 'scopes'
+    | 'spaces'
+    | 'bindings'
+    | 'allowedIps'
+    | 'expiresAt'
+    | 'rateLimitPerMinute'
+    | 'ciphertext'
+    | 'ciphertextKeyId'
+    | 'maskedKey'
+    | 'issueSeq'
+    | 'createdAt'
+    | 'createdBy'
+    | 'replaces'
+  >
+> {
+  readonly status: CredentialStatus;
+  readonly lastUsedAt: Date | null;
+  readonly lastUsedAddress: string | null;
+}
+
+/** A page of a list, newest first, up to one more than asked for. */
+export interface FoundCredentials {
+  readonly found: readonly ListedCredential[];
   /** The position at which the search stopped early. The next page continues there. */
   readonly resumeAfter: number | undefined;
 }
@@ -33,65 +66,107 @@ export interface FoundIds {
 export const MAX_EXAMINED = 5000;
 
 /** perf: reads one short index range for each environment and kind, so the tenant's size does not matter. */
-const OF_TENANT = `
+const ofTenant = (limit: number) => `
   SELECT found.id, found.issue_seq
   FROM unnest($2::text[]) AS e (environment) CROSS JOIN unnest($3::text[]) AS k (kind)
     CROSS JOIN LATERAL (
       SELECT c.id, c.issue_seq FROM credentials c
       WHERE c.tenant_id = $1 AND c.environment = e.environment AND c.kind = k.kind
         AND c.issue_seq < $4::bigint
-      ORDER BY c.issue_seq DESC LIMIT $5) AS found
-  WHERE $11::text IS NULL
-  ORDER BY found.issue_seq DESC LIMIT $5`;
+      ORDER BY c.issue_seq DESC LIMIT ${limit}) AS found
+  ORDER BY found.issue_seq DESC LIMIT ${limit}`;
 
-const OF_ACCOUNT = `
+/** @param account the placeholder that stands for the account */
+const ofAccount = (limit: number, account: string) => `
   SELECT c.id, c.issue_seq FROM credentials c
-  WHERE c.principal_kind = 'user' AND c.principal_id = $11 AND c.tenant_id = $1
+  WHERE c.principal_kind = 'user' AND c.principal_id = ${account} AND c.tenant_id = $1
     AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
-  ORDER BY c.issue_seq DESC LIMIT $5`;
+  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
 
-const idsAmong = (candidates: string) => `
+/** The conditions that no index covers. */
+const NARROWED = `($5::text[] IS NULL OR c.spaces <@ $5)
+  AND ($6::text IS NULL OR ${STATUS} = $6)
+  AND ($7::text IS NULL OR c.id = $7 OR strpos(lower(c.name), lower($7)) > 0
+    OR (length($7) = 4 AND right(c.masked_key, 5) = '…' || $7))
+  AND ($8::int IS NULL
+    OR coalesce(u.used_at, c.created_at) <= gatehouse_now() - make_interval(days => $8))`;
+
+/** Milliseconds since 1970, as `Date` takes them. */
+const millis = (time: string) => `floor(extract(epoch FROM ${time}) * 1000)`;
+
+/** The order of the members in `ListedRow`. Arrays, since the names would be most of the text. */
+const ROW = `json_build_array(c.id, c.name, c.kind, c.environment, c.scopes, c.spaces, c.bindings, c.allowed_ips,
+  ${millis('c.expires_at')}, c.rate_limit_per_minute, encode(c.ciphertext, 'hex'), c.ciphertext_key_id, c.masked_key,
+  c.issue_seq::text, ${millis('c.created_at')}, c.created_by, c.replaces, ${STATUS}, ${ROLE}, ${millis('u.used_at')},
+  u.address)`;
+
+type ListedRow = readonly [
+  id: string,
+  name: string,
+  kind: KeyKind,
+  environment: Environment,
+  scopes: Credential['scopes'],
+  spaces: string[] | null,
+  bindings: Credential['bindings'],
+  allowedIps: string[] | null,
+  expiresAt: number | null,
+  rateLimitPerMinute: number | null,
+  ciphertext: string | null,
+  ciphertextKeyId: string | null,
+  maskedKey: string,
+  issueSeq: string,
+  createdAt: number,
+  createdBy: string,
+  replaces: string | null,
+  status: CredentialStatus,
+  role: Role | null,
+  lastUsedAt: number | null,
+  lastUsedAddress: string | null,
+];
+
+/** The page as one JSON text, which costs the driver less than values of their own (perf: decision 15). */
+const pageOf = (candidates: string, condition: string, limit: number) => `
   WITH candidates AS MATERIALIZED (${candidates})
   SELECT (SELECT count(*)::int FROM candidates) AS examined,
     (SELECT min(issue_seq)::text FROM candidates) AS last,
-    ARRAY (
-      SELECT c.id FROM candidates JOIN credentials c ON c.id = candidates.id
+    (SELECT coalesce(json_agg(listed.item), '[]') FROM (
+      SELECT ${ROW} AS item FROM candidates JOIN credentials c ON c.id = candidates.id
         LEFT JOIN credential_uses u ON u.credential_id = c.id
-      WHERE ($6::text[] IS NULL OR c.spaces <@ $6)
-        AND ($7::text IS NULL OR ${STATUS} = $7)
-        AND ($8::text IS NULL OR c.id = $8 OR strpos(lower(c.name), lower($8)) > 0
-          OR (length($8) = 4 AND right(c.masked_key, 5) = '…' || $8))
-        AND ($9::int IS NULL
-          OR coalesce(u.used_at, c.created_at) <= gatehouse_now() - make_interval(days => $9))
-      ORDER BY candidates.issue_seq DESC LIMIT $10) AS ids`;
-
-const LIST_OF_TENANT = idsAmong(OF_TENANT);
-const LIST_OF_ACCOUNT = idsAmong(OF_ACCOUNT);
+      WHERE ${condition}
+      ORDER BY candidates.issue_seq DESC LIMIT ${limit}) AS listed) AS page`;
 
 const LATEST = '9223372036854775807';
 
-/** Builds the statement of a page. Exported for tests, which check its plan. */
+/**
+ * Builds the statement of a page. Its limits are literals, so that the generic plan knows them. Exported for tests,
+ * which check its plan.
+ * @throws RangeError for a limit above 1,000
+ */
 export function listStatement(
   tenantId: string,
   filter: CredentialFilter,
   { limit, after }: PageRequest,
-): { readonly text: string; readonly values: readonly unknown[] } {
+): PreparedStatement & { readonly values: readonly unknown[] } {
   const { kinds, environments, accountId, spaces, status, search, unusedDays } = filter;
+  const fetched = rowsToFetch(limit);
+  const narrowed = isNarrowed(filter);
+  const values: unknown[] = [
+    tenantId,
+    environments,
+    kinds,
+    after === undefined ? LATEST : String(after),
+  ];
+  if (narrowed) values.push(spaces ?? null, status ?? null, search ?? null, unusedDays ?? null);
+  const examined = narrowed ? MAX_EXAMINED : fetched;
+  const candidates =
+    accountId === undefined
+      ? ofTenant(examined)
+      : ofAccount(examined, `$${values.push(accountId)}`);
+  const owner = accountId === undefined ? 'tenant' : 'account';
   return {
-    text: accountId === undefined ? LIST_OF_TENANT : LIST_OF_ACCOUNT,
-    values: [
-      tenantId,
-      environments,
-      kinds,
-      after === undefined ? LATEST : String(after),
-      isNarrowed(filter) ? Math.max(MAX_EXAMINED, limit + 1) : limit + 1,
-      spaces ?? null,
-      status ?? null,
-      search ?? null,
-      unusedDays ?? null,
-      limit + 1,
-      accountId ?? null,
-    ],
+    name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${fetched}`,
+    text: pageOf(candidates, narrowed ? NARROWED : 'true', fetched),
+    values,
   };
 }
 
@@ -101,13 +176,56 @@ export async function findListed(
   tenantId: string,
   filter: CredentialFilter,
   page: PageRequest,
-): Promise<FoundIds> {
-  const { text, values } = listStatement(tenantId, filter, page);
-  const [{ ids, examined, last }] = await manager.query<
-    [{ ids: string[]; examined: number; last: string | null }]
-  >(text, [...values]);
-  const isCutShort = isNarrowed(filter) && ids.length <= page.limit && examined >= MAX_EXAMINED;
-  return { ids, resumeAfter: isCutShort && last !== null ? Number(last) : undefined };
+): Promise<FoundCredentials> {
+  const { values, ...statement } = listStatement(tenantId, filter, page);
+  const [row] = await prepared(manager)<{
+    page: readonly ListedRow[];
+    examined: number;
+    last: string | null;
+  }>(statement, values);
+  if (row === undefined) return { found: [], resumeAfter: undefined };
+  const found = row.page.slice(0, page.limit + 1).map(read);
+  const isCutShort =
+    isNarrowed(filter) && found.length <= page.limit && row.examined >= MAX_EXAMINED;
+  return { found, resumeAfter: isCutShort && row.last !== null ? Number(row.last) : undefined };
+}
+
+function read(row: ListedRow): ListedCredential {
+  const [id, name, kind, environment, scopes, spaces, bindings, allowedIps, expiresAt, ...more] =
+    row;
+  const [rateLimitPerMinute, ciphertext, ciphertextKeyId, maskedKey, issueSeq, ...rest] = more;
+  const [createdAt, createdBy, replaces, status, role, lastUsedAt, lastUsedAddress] = rest;
+  return {
+    id,
+    name,
+    kind,
+    environment,
+    scopes: currentScopes(scopes, role),
+    spaces,
+    bindings,
+    allowedIps,
+    expiresAt: dateOf(expiresAt),
+    rateLimitPerMinute,
+    ciphertext: ciphertext === null ? null : Buffer.from(ciphertext, 'hex'),
+    ciphertextKeyId,
+    maskedKey,
+    issueSeq,
+    createdAt: new Date(createdAt),
+    createdBy,
+    replaces,
+    status,
+    lastUsedAt: dateOf(lastUsedAt),
+    lastUsedAddress,
+  };
+}
+
+function dateOf(time: number | null): Date | null {
+  return time === null ? null : new Date(time);
+}
+
+/** @param role the current role of a personal token's account, which limits its scopes; `null` for other kinds */
+export function currentScopes(scopes: Credential['scopes'], role: Role | null) {
+  return role === null ? scopes : [...commonTo(scopes, delegableBy(role))];
 }
 
 /** Whether a filter has a condition that the index does not cover. */

@@ -1,11 +1,16 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 
 import type { PageRequest } from '../../http/pagination.js';
-import { delegableBy, type Role } from '../../scopes/roles.js';
-import { commonTo } from '../../scopes/scope-set.js';
+import type { Role } from '../../scopes/roles.js';
 import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
-import { findListed, type CredentialFilter, type CredentialStatus } from './credential-list.js';
+import {
+  currentScopes,
+  findListed,
+  type CredentialFilter,
+  type CredentialStatus,
+  type FoundCredentials,
+} from './credential-list.js';
 import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';
 
 /**
@@ -16,13 +21,6 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
   readonly status: CredentialStatus;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
-}
-
-/** A page of a list, newest first, up to one more than asked for. */
-export interface FoundCredentials {
-  readonly found: readonly StoredCredential[];
-  /** The position at which the search stopped early. The next page continues there. */
-  readonly resumeAfter: number | undefined;
 }
 
 /** The changeable members of a credential. */
@@ -81,12 +79,7 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .getOne();
       return find(tenantId, id);
     },
-    async list(tenantId, filter, page) {
-      const { ids, resumeAfter } = await findListed(manager, tenantId, filter, page);
-      if (ids.length === 0) return { found: [], resumeAfter };
-      const query = select(tenantId).andWhere('c.id IN (:...ids)', { ids });
-      return { found: await read(query.orderBy('c.issueSeq', 'DESC')), resumeAfter };
-    },
+    list: (tenantId, filter, page) => findListed(manager, tenantId, filter, page),
     async update(tenantId, id, change) {
       if (Object.keys(change).length > 0) await credentials.update({ tenantId, id }, change);
     },
@@ -145,8 +138,7 @@ async function read(query: SelectQueryBuilder<Credential>): Promise<readonly Sto
     const state = raw[index];
     if (state === undefined) return [];
     const { status, role, last_used_at: lastUsedAt, last_used_address: lastUsedAddress } = state;
-    const scopes =
-      role === null ? credential.scopes : [...commonTo(credential.scopes, delegableBy(role))];
+    const scopes = currentScopes(credential.scopes, role);
     return [Object.assign({}, credential, { scopes, status, lastUsedAt, lastUsedAddress })];
   });
 }
