@@ -1,6 +1,8 @@
-import { In, LessThan, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';
 import { Space } from './space.entity.js';
 
@@ -53,16 +55,7 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
 
   return {
     find,
-    list: (tenantId, spaceIds, { limit, after }) =>
-      spaces.find({
-        where: {
-          tenantId,
-          ...(spaceIds !== null && { id: In(spaceIds) }),
-          ...(after !== undefined && { seq: LessThan(String(after)) }),
-        },
-        order: { seq: 'DESC' },
-        take: limit + 1,
-      }),
+    list: (tenantId, spaceIds, page) => list(manager, tenantId, spaceIds, page),
     async findDefault(tenantId) {
       return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
     },
@@ -81,4 +74,29 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
       return find(tenantId, id);
     },
   };
+}
+
+/** The largest bigint. The first page begins before it. */
+const LATEST = '9223372036854775807';
+
+async function list(
+  manager: EntityManager,
+  tenantId: string,
+  spaceIds: readonly string[] | null,
+  { limit, after }: PageRequest,
+): Promise<readonly Space[]> {
+  const fetched = rowsToFetch(limit);
+  const values: unknown[] = [tenantId, after === undefined ? LATEST : String(after)];
+  if (spaceIds !== null) values.push(spaceIds);
+  const rows = await prepared(manager)<Space>(
+    {
+      name: `list-spaces-${spaceIds === null ? 'all' : 'some'}-${fetched}`,
+      text: `SELECT id, tenant_id AS "tenantId", name, is_default AS "isDefault", seq, created_at AS "createdAt"
+        FROM spaces
+        WHERE tenant_id = $1 AND seq < $2::bigint ${spaceIds === null ? '' : 'AND id = ANY ($3::text[])'}
+        ORDER BY seq DESC LIMIT ${fetched}`,
+    },
+    values,
+  );
+  return rows.slice(0, limit + 1);
 }

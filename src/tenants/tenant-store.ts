@@ -1,4 +1,4 @@
-import { MoreThan, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
 import type { Space } from '../spaces/space.entity.js';
@@ -40,11 +40,11 @@ export function createTenantStore(manager: EntityManager): TenantStore {
       return (await tenants.findOneBy([{ id: idOrSlug }, { slug: idOrSlug }])) ?? undefined;
     },
     list: ({ limit, after }) =>
-      tenants.find({
-        ...(after !== undefined && { where: { slug: MoreThan(after) } }),
-        order: { slug: 'ASC' },
-        take: limit,
-      }),
+      manager.query<Tenant[]>(
+        `SELECT id, slug, name, suspended_at AS "suspendedAt", created_at AS "createdAt"
+         FROM tenants ${after === undefined ? '' : 'WHERE slug > $2'} ORDER BY slug LIMIT $1`,
+        after === undefined ? [limit] : [limit, after],
+      ),
     async update(id, fields) {
       if (Object.keys(fields).length > 0) await tenants.update({ id }, fields);
     },
