@@ -5,7 +5,7 @@ import { createDataSource } from '../src/db/data-source.js';
 import { migrate } from '../src/db/migrate.js';
 import { maintainPartitions } from '../src/db/partitions.js';
 import { ENTITIES } from '../src/server/entities.js';
-import type { TemporaryPostgres } from '../test/support/temporary-postgres.js';
+import type { TemporaryPostgres } from '../test/support/database/temporary-postgres.js';
 import { CORES } from './processes.js';
 
 /** Where a benchmark's database is. */

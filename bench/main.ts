@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 
 import { createKeyring } from '../src/credentials/secrets/keyring.js';
 import { createSecretFormat } from '../src/credentials/secrets/format.js';
-import { startTemporaryPostgres } from '../test/support/temporary-postgres.js';
+import { startTemporaryPostgres } from '../test/support/database/temporary-postgres.js';
 import { pinDatabase } from './database.js';
 import { measureEndurance } from './endurance-suite.js';
 import { measureKeys } from './keys-suite.js';

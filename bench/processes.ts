@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { NO_LIMITS } from '../test/support/no-limits.js';
+import { NO_LIMITS } from '../test/support/app/no-limits.js';
 
 /** Servers get one core, load and database the other, where the system can pin processes. */
 export const CORES = { server: '0', rest: '1' } as const;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { Keyring } from '../src/credentials/secrets/keyring.js';
 import type { SecretFormat } from '../src/credentials/secrets/format.js';
-import type { TemporaryPostgres } from '../test/support/temporary-postgres.js';
+import type { TemporaryPostgres } from '../test/support/database/temporary-postgres.js';
 import type { Pace } from './measure.js';
 
 /** What a suite measures with. */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createSignIn, type SignInOutcome } from '../../src/accounts/sign-in.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 
 const PASSWORD = 'correct horse battery staple';
 /** Of one address at one account, and of all addresses at one account. */

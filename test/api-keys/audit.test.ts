@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
 interface Entry {
   readonly tenant_id: string;

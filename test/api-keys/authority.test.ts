@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { DEFAULT_LIMITS } from '../support/limits.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { DEFAULT_LIMITS } from '../support/app/limits.js';
+import { createSpace } from '../support/app/spaces.js';
 
 const NO_TENANT_LIMIT = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '0' };
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 describe('PATCH /api/v1/api-keys/:id', () => {
   let gatehouse: TestApp;

@@ -4,8 +4,8 @@ import { resealUnderCurrentKey } from '../../src/credentials/store/sealed-secret
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { PUBLIC_SCOPES } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 const PREFIXES = [
   ['secret', 'live', 'bwp_live_', 'api_key', 'tenant'],

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { createSpace } from '../support/app/spaces.js';
 
 const DAY = 24 * 3600 * 1000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();

@@ -7,8 +7,8 @@ import { createRevocationStore } from '../../src/credentials/revocation/revocati
 import { IS_REVOKED } from '../../src/credentials/verification/verdict-sql.js';
 import { createSessionStore } from '../../src/sessions/session-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
 
 const PASSWORD = 'correct horse battery staple';
 

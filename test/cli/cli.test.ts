@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli, type CliResult } from '../support/cli.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli, type CliResult } from '../support/app/cli.js';
 
 interface Tenant {
   id: string;

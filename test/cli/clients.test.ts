@@ -2,9 +2,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createTestAppBehindProxy, register, registerConfidential } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import {
+  createTestAppBehindProxy,
+  register,
+  registerConfidential,
+} from '../support/app/clients.js';
 
 interface Shown {
   id: string;

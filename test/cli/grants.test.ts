@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
 import {
   createUser,
   getTokens,
@@ -10,7 +10,7 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 interface Shown {
   readonly id: string;

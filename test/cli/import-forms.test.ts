@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { runCommandLine } from '../../src/command-line.js';
 import { createImportedPrefixes } from '../../src/credentials/verification/prefixes.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { expectProblem } from '../support/app/problems.js';
 
 interface Report {
   imported: number;

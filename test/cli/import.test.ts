@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { expectProblem } from '../support/problems.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { expectProblem } from '../support/app/problems.js';
+import { createSpace } from '../support/app/spaces.js';
 
 interface Report {
   read: number;

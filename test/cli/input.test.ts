@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { testServer } from '../support/database.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { testServer } from '../support/database/database.js';
 
 /** More than a pipe holds, so that it is taken only by a command that reads. */
 const MUCH = 'x'.repeat(1_000_000);

@@ -6,9 +6,9 @@ import { EntityManager } from 'typeorm';
 
 import { runCommandLine } from '../../src/command-line.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { defaultSpaceOf } from '../support/app/spaces.js';
 
 /** More than one page of the database, and more than a pipe holds. */
 const MANY = 2203;

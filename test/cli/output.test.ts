@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { defaultSpaceOf } from '../support/app/spaces.js';
 
 /** A terminal sequence, C1 controls, newlines, direction characters, and a tag from beyond the BMP. */
 const HOSTILE = 'a\u001b]0;owned\u0007\u009b31m\r\n\u2028\u202eb\u2066\u200e\u061c\u{e0041}c';

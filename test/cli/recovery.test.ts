@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createCli } from '../support/cli.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createCli } from '../support/app/cli.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
 
 describe('what revoke and recover refuse', () => {
   let database: TestDatabase;

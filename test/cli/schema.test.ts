@@ -5,12 +5,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { MIGRATION_LOCK } from '../../src/db/migrate.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createTestDatabase } from '../support/database.js';
-import { downTo, EARLIER_RELEASE, readLikeDump } from '../support/releases.js';
-import { createServerProcesses } from '../support/server-process.js';
-import { until } from '../support/until.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createTestDatabase } from '../support/database/database.js';
+import { downTo, EARLIER_RELEASE, readLikeDump } from '../support/process/releases.js';
+import { createServerProcesses } from '../support/process/server-process.js';
+import { until } from '../support/app/until.js';
 
 let gatehouse: TestApp;
 let cli: ReturnType<typeof createCli>;

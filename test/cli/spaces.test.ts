@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createSpace } from '../support/app/spaces.js';
 
 describe('spaces', () => {
   let gatehouse: TestApp;

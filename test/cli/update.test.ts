@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
 
 describe('api-keys update', () => {
   let gatehouse: TestApp;

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import type { TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app/app.js';
 import {
   createTestAppBehindProxy,
   managing,
   register,
   registerConfidential,
-} from '../support/clients.js';
-import { sendRaw } from '../support/raw-http.js';
+} from '../support/app/clients.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 const PUBLIC = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 const OTHER = { ...PUBLIC, client_name: 'Other' };

@@ -5,14 +5,14 @@ import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createConsentStore } from '../../src/grants/consent-store.js';
 import { OAUTH_SCOPES } from '../../src/scopes/catalog.js';
-import type { TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app/app.js';
 import {
   createTestAppBehindProxy,
   managing,
   register,
   registerConfidential,
-} from '../support/clients.js';
-import { until } from '../support/until.js';
+} from '../support/app/clients.js';
+import { until } from '../support/app/until.js';
 
 const PUBLIC = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 const CHANGED = { client_name: 'Changed', redirect_uris: ['https://changed.example.com/cb'] };

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app/app.js';
 import {
   countClients,
   createTestAppBehindProxy,
   freshAddress,
   managing,
   register,
-} from '../support/clients.js';
+} from '../support/app/clients.js';
 
 describe('POST /api/v1/oauth/register', () => {
   let gatehouse: TestApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy, register } from '../support/clients.js';
-import { authorizeUrl, createBrowser, createPkce } from '../support/oauth.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { authorizeUrl, createBrowser, createPkce } from '../support/oauth/oauth.js';
 
 const ALLOWED = 'N8N.lan,.internal,intranet';
 

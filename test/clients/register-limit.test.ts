@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app/app.js';
 import {
   countClients,
   createTestAppBehindProxy,
   freshAddress,
   register,
-} from '../support/clients.js';
-import { until } from '../support/until.js';
+} from '../support/app/clients.js';
+import { until } from '../support/app/until.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { OAUTH_SCOPES } from '../../src/scopes/catalog.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy, freshAddress, managing, register } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import {
+  createTestAppBehindProxy,
+  freshAddress,
+  managing,
+  register,
+} from '../support/app/clients.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };

@@ -3,13 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createRegistrationTokens } from '../../src/clients/registration/token.js';
 import type { Client } from '../../src/clients/client.entity.js';
-import { TEST_SECRET_KEY, type TestApp } from '../support/app.js';
+import { TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 import {
   createTestAppBehindProxy,
   managing,
   register,
   registerConfidential,
-} from '../support/clients.js';
+} from '../support/app/clients.js';
 
 const OPEN = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 

@@ -3,15 +3,15 @@ import type { Response } from 'supertest';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import { createClientStore } from '../../src/clients/client-store.js';
-import type { TestApp } from '../support/app.js';
+import type { TestApp } from '../support/app/app.js';
 import {
   createTestAppBehindProxy,
   managing,
   register,
   registerConfidential,
-} from '../support/clients.js';
-import { createUser, getTokens } from '../support/oauth.js';
-import { until } from '../support/until.js';
+} from '../support/app/clients.js';
+import { createUser, getTokens } from '../support/oauth/oauth.js';
+import { until } from '../support/app/until.js';
 
 const app = (name: string) => ({
   client_name: name,

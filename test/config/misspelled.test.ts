@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { misspelledSettings, readConfig } from '../../src/config.js';
-import { USUAL_VARIABLES } from '../support/usual-variables.js';
+import { USUAL_VARIABLES } from '../support/app/usual-variables.js';
 
 const KEY = 'a secret key of at least 32 characters';
 

@@ -3,11 +3,11 @@ import { request, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
-import { createUser, type Browser, type TestUser } from '../support/oauth.js';
-import { holdLock, revokeUnder } from '../support/subject-lock.js';
-import { until } from '../support/until.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
+import { createUser, type Browser, type TestUser } from '../support/oauth/oauth.js';
+import { holdLock, revokeUnder } from '../support/oauth/subject-lock.js';
+import { until } from '../support/app/until.js';
 
 const API = '/api/v1/personal-access-tokens';
 const PAGE = '/settings/tokens?tenant=acme';

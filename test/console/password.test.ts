@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { newBrowser, postForm, signIn, whoIs } from '../support/console.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { newBrowser, postForm, signIn, whoIs } from '../support/browser/console.js';
 import {
   authorizeUrl,
   createPkce,
@@ -13,8 +13,8 @@ import {
   registerClient,
   type Browser,
   type TestUser,
-} from '../support/oauth.js';
-import { holdLock } from '../support/subject-lock.js';
+} from '../support/oauth/oauth.js';
+import { holdLock } from '../support/oauth/subject-lock.js';
 
 /** A replaced password may be known to an attacker: no sign-in begun with it may continue. */
 describe('replacing a password', () => {

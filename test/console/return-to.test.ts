@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { returnPath } from '../../src/console/return-to.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { newBrowser, signIn } from '../support/console.js';
-import { createUser, type TestUser } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { newBrowser, signIn } from '../support/browser/console.js';
+import { createUser, type TestUser } from '../support/oauth/oauth.js';
 
 const ISSUER = 'https://auth.example.com';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   callApi,
   copyOf,
@@ -11,8 +11,8 @@ import {
   postForm,
   secretOf,
   signIn,
-} from '../support/console.js';
-import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth.js';
+} from '../support/browser/console.js';
+import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
 
 const TOKENS = '/api/v1/personal-access-tokens';
 

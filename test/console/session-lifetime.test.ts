@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   cookieOf,
   copyOf,
@@ -10,7 +10,7 @@ import {
   postForm,
   signIn,
   whoIs,
-} from '../support/console.js';
+} from '../support/browser/console.js';
 import {
   authorize,
   authorizeUrl,
@@ -19,7 +19,7 @@ import {
   registerClient,
   type Browser,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const SESSION = 'gatehouse_session';
 const DAY_MS = 86_400_000;

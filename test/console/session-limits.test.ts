@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/console.js';
-import { createUser, mainOf, type TestUser } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
+import { createUser, mainOf, type TestUser } from '../support/oauth/oauth.js';
 
 const TOKENS = '/api/v1/personal-access-tokens';
 const NEW = { name: 'Laptop', access: 'read' };

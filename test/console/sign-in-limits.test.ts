@@ -1,9 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { cookieOf, csrfOf, newBrowser, postForm, signIn, whoIs } from '../support/console.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import {
+  cookieOf,
+  csrfOf,
+  newBrowser,
+  postForm,
+  signIn,
+  whoIs,
+} from '../support/browser/console.js';
 import {
   authorizeUrl,
   createPkce,
@@ -14,7 +21,7 @@ import {
   registerClient,
   type Browser,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const DEVICE = 'gatehouse_device';
 const WRONG = { password: 'not the password' };

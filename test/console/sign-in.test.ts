@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { cookieOf, csrfOf, newBrowser, postForm, signIn, whoIs } from '../support/console.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import {
+  cookieOf,
+  csrfOf,
+  newBrowser,
+  postForm,
+  signIn,
+  whoIs,
+} from '../support/browser/console.js';
 import {
   authorize,
   authorizeUrl,
@@ -13,7 +20,7 @@ import {
   readForm,
   registerClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const SESSION = 'gatehouse_session';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createId } from '../../src/db/id.js';
-import { postForm } from '../support/console.js';
-import { createUser, mainOf } from '../support/oauth.js';
-import { createTokenPage, PAGE, type TokenPage } from '../support/token-page.js';
+import { postForm } from '../support/browser/console.js';
+import { createUser, mainOf } from '../support/oauth/oauth.js';
+import { createTokenPage, PAGE, type TokenPage } from '../support/browser/token-page.js';
 
 let setting: TokenPage;
 beforeAll(async () => {

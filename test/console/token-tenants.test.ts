@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { newBrowser, postForm, signIn } from '../support/console.js';
-import { createUser, mainOf, readForm } from '../support/oauth.js';
-import { createTokenPage, NEW, PAGE, type TokenPage } from '../support/token-page.js';
+import { newBrowser, postForm, signIn } from '../support/browser/console.js';
+import { createUser, mainOf, readForm } from '../support/oauth/oauth.js';
+import { createTokenPage, NEW, PAGE, type TokenPage } from '../support/browser/token-page.js';
 
 let setting: TokenPage;
 beforeAll(async () => {

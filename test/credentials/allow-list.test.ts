@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { expectProblem } from '../support/problems.js';
-import { sendRaw } from '../support/raw-http.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { expectProblem } from '../support/app/problems.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 /** Tests reach the server from here. */
 const PEER = '127.0.0.1';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { expectProblem } from '../support/app/problems.js';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -4,12 +4,12 @@ import { randomUUID } from 'node:crypto';
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { csrfOf, newBrowser, signIn } from '../support/console.js';
-import { createCredential } from '../support/credentials.js';
-import { createUser } from '../support/oauth.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { createCredential } from '../support/app/credentials.js';
+import { createUser } from '../support/oauth/oauth.js';
+import { expectProblem } from '../support/app/problems.js';
 
 const SCOPES = ['contacts:read', 'contacts:write', 'contacts:delete', 'api_keys:manage'] as const;
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { DEFAULT_LIMITS, START, told } from '../support/limits.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { DEFAULT_LIMITS, START, told } from '../support/app/limits.js';
+import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { expectProblem } from '../support/app/problems.js';
 
 type Holder = Pick<TestKey, 'bearer'>;
 

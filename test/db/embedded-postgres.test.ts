@@ -14,7 +14,7 @@ import {
 import type { Mode } from '../../src/db/embedded/lease.js';
 import { StartupError } from '../../src/db/startup-error.js';
 import { build } from '../../src/launch.mjs';
-import { removeDataDir } from '../support/temporary-postgres.js';
+import { removeDataDir } from '../support/database/temporary-postgres.js';
 
 const DEADLINE_MS = 15_000;
 const TEST_TIMEOUT_MS = 60_000;

@@ -5,15 +5,15 @@ import { MIGRATIONS } from '../../migrations/index.js';
 import type { Migration } from '../../migrations/migration.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 import {
   downTo,
   EARLIER_RELEASE,
   openForMigrating,
   QUIET,
   readLikeDump,
-} from '../support/releases.js';
-import { until } from '../support/until.js';
+} from '../support/process/releases.js';
+import { until } from '../support/app/until.js';
 
 /** Longer than a lock may be waited for, and less than the verifier's own limit. */
 const ANSWERED_WITHIN_MS = 2900;

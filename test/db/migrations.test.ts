@@ -5,7 +5,7 @@ import { createDataSource } from '../../src/db/data-source.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
 import { ENTITIES } from '../../src/server/entities.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
 
 /** Everything that a migration makes, as PostgreSQL describes it. */
 const SCHEMA = `

@@ -6,11 +6,14 @@ import type pg from 'pg';
 
 import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { findAccount } from '../../src/db/embedded/account.js';
-import { createAuthority } from '../support/certificates.js';
-import { createOwnDatabase } from '../support/postgres-processes.js';
-import { findPort } from '../support/ports.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
-import { codeOf } from '../support/until.js';
+import { createAuthority } from '../support/browser/certificates.js';
+import { createOwnDatabase } from '../support/database/postgres-processes.js';
+import { findPort } from '../support/process/ports.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
+import { codeOf } from '../support/app/until.js';
 
 describe('a database with a certificate of a private authority', () => {
   let postgres: TemporaryPostgres;

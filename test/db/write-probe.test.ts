@@ -4,8 +4,11 @@ import type { DataSource } from 'typeorm';
 
 import { createDataSource } from '../../src/db/data-source.js';
 import { probeWriting } from '../../src/db/write-probe.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
-import { until } from '../support/until.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
+import { until } from '../support/app/until.js';
 
 describe('probeWriting', () => {
   let postgres: TemporaryPostgres;

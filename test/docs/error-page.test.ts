@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { PROBLEMS } from '../../src/http/errors/problem.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 
 describe('GET /docs/errors', () => {
   let gatehouse: TestApp;

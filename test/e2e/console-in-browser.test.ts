@@ -7,9 +7,9 @@ import {
   inApp,
   openApp,
   type BrowserApp,
-} from '../support/browser-app.js';
-import { PASSWORD } from '../support/oauth.js';
-import { until } from '../support/until.js';
+} from '../support/browser/browser-app.js';
+import { PASSWORD } from '../support/oauth/oauth.js';
+import { until } from '../support/app/until.js';
 
 const LONG = 'W'.repeat(100);
 

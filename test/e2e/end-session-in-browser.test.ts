@@ -6,11 +6,11 @@ import {
   createBrowserApp,
   inApp,
   type BrowserApp,
-} from '../support/browser-app.js';
-import { END_SESSION, endSessionUrl } from '../support/end-session.js';
-import { getTokens, PASSWORD, registerClient } from '../support/oauth.js';
-import { ONWARD } from '../support/static-site.js';
-import { until } from '../support/until.js';
+} from '../support/browser/browser-app.js';
+import { END_SESSION, endSessionUrl } from '../support/oauth/end-session.js';
+import { getTokens, PASSWORD, registerClient } from '../support/oauth/oauth.js';
+import { ONWARD } from '../support/browser/static-site.js';
+import { until } from '../support/app/until.js';
 
 describe('logout on an app’s request, in a browser', () => {
   let setting: BrowserApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { approve, authorizeUrl, createPkce, createUser, post } from '../support/oauth.js';
-import type { TestUser, TokenResponse } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { approve, authorizeUrl, createPkce, createUser, post } from '../support/oauth/oauth.js';
+import type { TestUser, TokenResponse } from '../support/oauth/oauth.js';
 
 type Metadata = Readonly<Record<string, unknown>> & { readonly redirect_uris: readonly string[] };
 

@@ -10,8 +10,8 @@ import type {
   OAuthTokens,
 } from '@modelcontextprotocol/sdk/shared/auth.js';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
-import { approve, createUser, type TestUser } from '../support/oauth.js';
+import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { approve, createUser, type TestUser } from '../support/oauth/oauth.js';
 
 const STAYING = 'contacts:read offline_access';
 const REDIRECT = 'http://localhost:8090/callback';

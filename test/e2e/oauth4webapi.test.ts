@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as oauth from 'oauth4webapi';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
-import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth.js';
+import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth/oauth.js';
 
 const SCOPE = 'contacts:read offline_access openid email';
 const INSECURE = { [oauth.allowInsecureRequests]: true };

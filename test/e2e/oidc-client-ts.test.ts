@@ -10,8 +10,8 @@ import {
   decide,
   signIn,
   type BrowserApp,
-} from '../support/browser-app.js';
-import { registerClient } from '../support/oauth.js';
+} from '../support/browser/browser-app.js';
+import { registerClient } from '../support/oauth/oauth.js';
 
 const LIBRARY = path.join(
   path.dirname(createRequire(import.meta.url).resolve('oidc-client-ts')),

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import * as openid from 'openid-client';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
-import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth.js';
+import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth/oauth.js';
 
 const { allowInsecureRequests } = openid;
 const SCOPE = 'contacts:read contacts:write offline_access openid profile email';

@@ -10,10 +10,10 @@ import {
   openApp,
   signIn,
   type BrowserApp,
-} from '../support/browser-app.js';
-import { createUser, PASSWORD } from '../support/oauth.js';
-import { ONWARD } from '../support/static-site.js';
-import { until } from '../support/until.js';
+} from '../support/browser/browser-app.js';
+import { createUser, PASSWORD } from '../support/oauth/oauth.js';
+import { ONWARD } from '../support/browser/static-site.js';
+import { until } from '../support/app/until.js';
 
 let setting: BrowserApp;
 let context: BrowserContext;

@@ -6,8 +6,8 @@ import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { Issuer, custom, generators } from 'openid-client-5';
 import { AuthorizationCode } from 'simple-oauth2';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app.js';
-import { approve, createUser, registerClient, type TestUser } from '../support/oauth.js';
+import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { approve, createUser, registerClient, type TestUser } from '../support/oauth/oauth.js';
 
 const SITE = 'https://app.example.com';
 const SCOPE = 'openid profile email contacts:read offline_access';

@@ -3,7 +3,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 
 import { createCookieSigner } from '../../src/oauth/library/provider.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { BROWSER_TIMEOUT_MS, decide, signIn } from '../support/browser-app.js';
+import { BROWSER_TIMEOUT_MS, decide, signIn } from '../support/browser/browser-app.js';
 import {
   authorizeUrl,
   createPkce,
@@ -12,9 +12,9 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { createTlsHosts, type TlsHosts } from '../support/tls-hosts.js';
-import { until } from '../support/until.js';
+} from '../support/oauth/oauth.js';
+import { createTlsHosts, type TlsHosts } from '../support/browser/tls-hosts.js';
+import { until } from '../support/app/until.js';
 
 const RESUME = '/api/v1/oauth/authorize/';
 

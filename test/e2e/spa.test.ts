@@ -9,8 +9,8 @@ import {
   openApp,
   signIn,
   type BrowserApp,
-} from '../support/browser-app.js';
-import type { TokenResponse } from '../support/oauth.js';
+} from '../support/browser/browser-app.js';
+import type { TokenResponse } from '../support/oauth/oauth.js';
 
 /** The part of a response that the app's code can read. */
 interface Read<Body = Readonly<Record<string, unknown>>> {

@@ -7,8 +7,8 @@ import { createBackgroundWork } from '../../src/db/background-work.js';
 import { migrate } from '../../src/db/migrate.js';
 import { createLog } from '../../src/server/log.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { downTo, openForMigrating, QUIET } from '../support/releases.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { downTo, openForMigrating, QUIET } from '../support/process/releases.js';
 
 const DAY_MINUTES = 24 * 60;
 

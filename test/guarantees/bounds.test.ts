@@ -2,9 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { readFileSync } from 'node:fs';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { callApi, csrfOf, newBrowser, signIn } from '../support/console.js';
-import { refresh } from '../support/oauth-requests.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { refresh } from '../support/oauth/oauth-requests.js';
 import {
   authorize,
   authorizeUrl,
@@ -15,7 +15,7 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const AUTHORIZATIONS = 5;
 const REGISTRATIONS = 4;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { createServerProcesses } from '../support/server-process.js';
-import { until } from '../support/until.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { createServerProcesses } from '../support/process/server-process.js';
+import { until } from '../support/app/until.js';
 
 describe('budgets hold over all replicas', () => {
   const processes = createServerProcesses();

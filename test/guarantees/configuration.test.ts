@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createServerProcesses } from '../support/server-process.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { createServerProcesses } from '../support/process/server-process.js';
 
 const KEY = 'a secret key that no log may ever show';
 

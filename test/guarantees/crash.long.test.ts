@@ -3,10 +3,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-import { crashRepeatedly } from '../support/crash.js';
-import { postgresProcessesOf, type PostgresProcesses } from '../support/postgres-processes.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
-import { removeDataDir } from '../support/temporary-postgres.js';
+import { crashRepeatedly } from '../support/faults/crash.js';
+import {
+  postgresProcessesOf,
+  type PostgresProcesses,
+} from '../support/database/postgres-processes.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
+import { removeDataDir } from '../support/database/temporary-postgres.js';
 
 const CRASHES = 8;
 

@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { crashRepeatedly } from '../support/crash.js';
-import { createOwnDatabase, postgresProcessesOf } from '../support/postgres-processes.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { crashRepeatedly } from '../support/faults/crash.js';
+import { createOwnDatabase, postgresProcessesOf } from '../support/database/postgres-processes.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
 
 /** `crash.long.test.ts` crashes more often. */
 const CRASHES = 2;

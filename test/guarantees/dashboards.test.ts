@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { documentedMetrics } from '../support/metrics-table.js';
+import { documentedMetrics } from '../support/app/metrics-table.js';
 
 interface Panel {
   readonly title: string;

@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import type { Answer } from '../support/http-client.js';
-import { createOwnDatabase, postgresProcessesOf } from '../support/postgres-processes.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import type { Answer } from '../support/app/http-client.js';
+import { createOwnDatabase, postgresProcessesOf } from '../support/database/postgres-processes.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
-} from '../support/server-process.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
-import { until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
+import { until } from '../support/app/until.js';
 
 const FREEZES = 2;
 const WORKERS = 20;

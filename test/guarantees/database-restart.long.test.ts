@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createOwnDatabase } from '../support/postgres-processes.js';
-import { expectRecovery, prepareErrands } from '../support/restarts.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
-import type { Errand } from '../support/traffic.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createOwnDatabase } from '../support/database/postgres-processes.js';
+import { expectRecovery, prepareErrands } from '../support/replicas/restarts.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
+import type { Errand } from '../support/faults/traffic.js';
 
 const RESTARTS = 5;
 

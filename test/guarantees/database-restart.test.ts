@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createOwnDatabase, postgresProcessesOf } from '../support/postgres-processes.js';
-import { expectRecovery, prepareErrands, RECOVERS_WITHIN_MS } from '../support/restarts.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createOwnDatabase, postgresProcessesOf } from '../support/database/postgres-processes.js';
+import {
+  expectRecovery,
+  prepareErrands,
+  RECOVERS_WITHIN_MS,
+} from '../support/replicas/restarts.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
 import {
   findWrong,
   isRight,
@@ -12,8 +19,8 @@ import {
   run,
   type Errand,
   type Outcome,
-} from '../support/traffic.js';
-import { until } from '../support/until.js';
+} from '../support/faults/traffic.js';
+import { until } from '../support/app/until.js';
 
 /** `database-restart.long.test.ts` does five. */
 const RESTARTS = 2;

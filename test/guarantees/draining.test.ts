@@ -5,11 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { MIGRATION_LOCK } from '../../src/db/migrate.js';
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { findFreePort } from '../support/free-port.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
-import { codeOf, until } from '../support/until.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { findFreePort } from '../support/process/free-port.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
+import { codeOf, until } from '../support/app/until.js';
 
 const CLEAN_EXIT = { code: 0, signal: null };
 

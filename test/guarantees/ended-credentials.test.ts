@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
-import { statusOf as tokenStatus } from '../support/token-families.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { statusOf as tokenStatus } from '../support/oauth/token-families.js';
 
 type Tenant = Awaited<ReturnType<TestApp['createTenant']>>;
 

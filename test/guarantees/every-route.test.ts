@@ -6,9 +6,9 @@ import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';
 import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { expectProblem } from '../support/app/problems.js';
 
 type ApiRoute = Route<Access, GuardedState>;
 type SessionRoute = Route<SessionAccess, SessionState>;

@@ -3,18 +3,21 @@ import pg from 'pg';
 
 import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { findPort } from '../support/ports.js';
-import { createOwnDatabase } from '../support/postgres-processes.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { findPort } from '../support/process/ports.js';
+import { createOwnDatabase } from '../support/database/postgres-processes.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
-} from '../support/server-process.js';
-import { startStandby, STANDBY_NAME, type Standby } from '../support/standby.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
-import { findWrong, isRight, startTraffic } from '../support/traffic.js';
-import { until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import { startStandby, STANDBY_NAME, type Standby } from '../support/database/standby.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
+import { findWrong, isRight, startTraffic } from '../support/faults/traffic.js';
+import { until } from '../support/app/until.js';
 
 const POOL_SIZE = 4;
 const FOLLOWS_WITHIN_MS = 5000;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
-import { until } from '../support/until.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
+import { until } from '../support/app/until.js';
 
 const SECRET_KEYS = 'a secret key that no log may ever show';
 

@@ -1,6 +1,6 @@
 import { describe, it } from '@jest/globals';
 
-import { head, useFloodTarget } from '../support/flood.js';
+import { head, useFloodTarget } from '../support/faults/flood.js';
 
 describe('a server that is sent more than it can hold', () => {
   const target = useFloodTarget({ bytes: 240_000_000, honestRequests: 100 });

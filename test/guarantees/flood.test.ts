@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { head, useFloodTarget } from '../support/flood.js';
-import { until } from '../support/until.js';
+import { head, useFloodTarget } from '../support/faults/flood.js';
+import { until } from '../support/app/until.js';
 
 // `flood.long.test.ts` sends six times as much, and more kinds of requests.
 describe('a server that is sent more than it can hold', () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/fuzz.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/faults/fuzz.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
 
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 200_000);
 /** Another one finds other things. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/fuzz.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/faults/fuzz.js';
 
 const REQUESTS = 4000;
 const SEED = 20_261_126;

@@ -5,8 +5,8 @@ import type pg from 'pg';
 
 import { KIND_BY_PREFIX } from '../../src/credentials/kinds.js';
 import { createSecretFormat } from '../../src/credentials/secrets/format.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { sendRaw, type RawRequest } from '../support/raw-http.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { sendRaw, type RawRequest } from '../support/app/raw-http.js';
 
 const COUNT = 10_000;
 const AT_ONCE = 100;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
 const DAY_MS = 86_400_000;
 

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 
 import { createRateWindowStore } from '../../src/rate-limits/window-store.js';
 import { endOf, slotAt } from '../../src/rate-limits/sliding-window.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { until } from '../support/until.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { until } from '../support/app/until.js';
 
 const HOUR = 3600;
 const BUCKETS = 500;

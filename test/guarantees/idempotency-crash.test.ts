@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import type { Answer } from '../support/http-client.js';
-import { inParallel } from '../support/parallel.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
-import { codeOf, until } from '../support/until.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import type { Answer } from '../support/app/http-client.js';
+import { inParallel } from '../support/app/parallel.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import { codeOf, until } from '../support/app/until.js';
 
 const CRASHES = 5;
 const CLIENTS = 8;

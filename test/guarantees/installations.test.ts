@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TokenResponse } from '../support/oauth.js';
-import { refresh, revoke, statusOf } from '../support/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+import type { TokenResponse } from '../support/oauth/oauth.js';
+import { refresh, revoke, statusOf } from '../support/oauth/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
 
 describe('two installations of one app by one user', () => {
   let both: TwoReplicas;

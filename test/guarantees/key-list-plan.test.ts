@@ -4,7 +4,7 @@ import { listStatement, MAX_EXAMINED } from '../../src/credentials/store/credent
 import type { CredentialFilter } from '../../src/credentials/store/credential-list.js';
 import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
 interface Plan {
   readonly 'Node Type': string;

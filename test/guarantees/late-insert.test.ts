@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createGrantStore } from '../../src/grants/grant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createUser, registerClient } from '../support/oauth.js';
-import { holdLock, revokeUnder, waitersFor } from '../support/subject-lock.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createUser, registerClient } from '../support/oauth/oauth.js';
+import { holdLock, revokeUnder, waitersFor } from '../support/oauth/subject-lock.js';
 import {
   createInstaller,
   redeem,
@@ -13,7 +13,7 @@ import {
   revoke,
   statusOf,
   type Installer,
-} from '../support/token-families.js';
+} from '../support/oauth/token-families.js';
 
 describe('nothing is issued into what has ended', () => {
   let gatehouse: TestApp;

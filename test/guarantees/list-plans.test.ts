@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { recordStatements, scansOf } from '../support/plans.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { recordStatements, scansOf } from '../support/database/plans.js';
 
 /** More than a page of 25 and the one row that tells of more, in each of two plans. */
 const PAGE = 26;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { maintainPartitions } from '../../src/db/partitions.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   createUser,
   getTokens,
@@ -10,9 +10,9 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
-import { probesOf, recordStatements } from '../support/plans.js';
-import { refresh, statusOf } from '../support/token-families.js';
+} from '../support/oauth/oauth.js';
+import { probesOf, recordStatements } from '../support/database/plans.js';
+import { refresh, statusOf } from '../support/oauth/token-families.js';
 
 /** As many partitions as a lookup may probe (decision 16). */
 const PROBED = 2;

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { findFreePort } from '../support/free-port.js';
-import { documentedMetrics, exposedMetrics } from '../support/metrics-table.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { findFreePort } from '../support/process/free-port.js';
+import { documentedMetrics, exposedMetrics } from '../support/app/metrics-table.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
 
 describe('/metrics', () => {
   const processes = createServerProcesses();

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -13,8 +13,8 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { authenticationOf, getCodeForm, refresh } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { authenticationOf, getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
 
 /** Every way in which a secret could be written. */
 function traces(secret: string): readonly string[] {

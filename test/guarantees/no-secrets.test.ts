@@ -4,10 +4,10 @@ import type { Response } from 'supertest';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createCredential } from '../support/credentials.js';
-import { sendRaw } from '../support/raw-http.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createCredential } from '../support/app/credentials.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 const PASSWORD = 'correct horse battery staple';
 

@@ -7,7 +7,7 @@ import { createClientStore } from '../../src/clients/client-store.js';
 import { Consent } from '../../src/grants/consent.entity.js';
 import { createConsentStore } from '../../src/grants/consent-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 
 describe('every store of OAuth keeps tenants apart', () => {
   let gatehouse: TestApp;

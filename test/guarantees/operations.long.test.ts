@@ -3,16 +3,16 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { commandsOf } from '../support/commands-of.js';
-import { getTokens, PASSWORD, registerClient, type TestClient } from '../support/oauth.js';
+import { commandsOf } from '../support/app/commands-of.js';
+import { getTokens, PASSWORD, registerClient, type TestClient } from '../support/oauth/oauth.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
-} from '../support/server-process.js';
-import { createSystemPostgres, type SystemPostgres } from '../support/system-postgres.js';
-import { refresh } from '../support/token-families.js';
-import { until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import { createSystemPostgres, type SystemPostgres } from '../support/database/system-postgres.js';
+import { refresh } from '../support/oauth/token-families.js';
+import { until } from '../support/app/until.js';
 
 const EMAIL = 'owner@example.com';
 const ISSUER = 'http://localhost:3000';

@@ -3,10 +3,10 @@ import pg from 'pg';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import { PARTITIONED_TABLES } from '../../src/db/partitions.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { createUser, registerClient, type TokenResponse } from '../support/oauth.js';
-import { createServerProcesses } from '../support/server-process.js';
-import { createInstaller, refresh, type Installer } from '../support/token-families.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { createUser, registerClient, type TokenResponse } from '../support/oauth/oauth.js';
+import { createServerProcesses } from '../support/process/server-process.js';
+import { createInstaller, refresh, type Installer } from '../support/oauth/token-families.js';
 
 describe('partitions', () => {
   const processes = createServerProcesses();

@@ -1,10 +1,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { startPgBouncer, type PgBouncer } from '../support/pgbouncer.js';
-import { createOwnDatabase } from '../support/postgres-processes.js';
-import { createServerProcesses, keyInGreeting } from '../support/server-process.js';
-import { startTemporaryPostgres, type TemporaryPostgres } from '../support/temporary-postgres.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { startPgBouncer, type PgBouncer } from '../support/database/pgbouncer.js';
+import { createOwnDatabase } from '../support/database/postgres-processes.js';
+import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
 
 describe('a server that reaches its database through PgBouncer', () => {
   const processes = createServerProcesses();

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { findFreePort } from '../support/free-port.js';
-import { until } from '../support/until.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { findFreePort } from '../support/process/free-port.js';
+import { until } from '../support/app/until.js';
 
 const run = promisify(execFile);
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { TestKey } from '../support/app.js';
-import { newBrowser, signIn, whoIs } from '../support/console.js';
-import { type Browser, type TestUser, type TokenResponse } from '../support/oauth.js';
-import { refresh, statusOf } from '../support/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+import type { TestKey } from '../support/app/app.js';
+import { newBrowser, signIn, whoIs } from '../support/browser/console.js';
+import { type Browser, type TestUser, type TokenResponse } from '../support/oauth/oauth.js';
+import { refresh, statusOf } from '../support/oauth/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
 
 /** One of each kind. */
 interface Issued {

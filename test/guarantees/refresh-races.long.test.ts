@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 
-import { expectReplayEnds, raceForRounds } from '../support/refresh-rounds.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+import { expectReplayEnds, raceForRounds } from '../support/oauth/refresh-rounds.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
 
 /** A grant is refreshed 60 times a minute at most, by all racers together on one replica. */
 const GRANTS = 10;

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { expectReplayEnds, raceForRounds } from '../support/refresh-rounds.js';
-import { holdLock } from '../support/subject-lock.js';
-import { refresh, startRefresh, statusOf, tally } from '../support/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
+import { expectReplayEnds, raceForRounds } from '../support/oauth/refresh-rounds.js';
+import { holdLock } from '../support/oauth/subject-lock.js';
+import { refresh, startRefresh, statusOf, tally } from '../support/oauth/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
 
 const ROUNDS = 12;
 /** How often a grace window gives its answer again. */

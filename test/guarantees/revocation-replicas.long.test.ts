@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { revokeInRounds } from '../support/revocation-rounds.js';
-import { createServerProcesses } from '../support/server-process.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { revokeInRounds } from '../support/replicas/revocation-rounds.js';
+import { createServerProcesses } from '../support/process/server-process.js';
 
 const ROUNDS = 1000;
 

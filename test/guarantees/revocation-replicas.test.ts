@@ -3,11 +3,16 @@ import { createHash, randomUUID } from 'node:crypto';
 
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createCli } from '../support/cli.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app.js';
-import { ONE_KEY, revokeInRounds, statusOf, type Minted } from '../support/revocation-rounds.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
-import { until } from '../support/until.js';
+import { createCli } from '../support/app/cli.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import {
+  ONE_KEY,
+  revokeInRounds,
+  statusOf,
+  type Minted,
+} from '../support/replicas/revocation-rounds.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import { until } from '../support/app/until.js';
 
 /** `revocation-replicas.long.test.ts` does 1000. */
 const ROUNDS = 200;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { startHaproxy, startNginx, type Balancer } from '../support/balancers.js';
-import { findFreePort } from '../support/free-port.js';
-import { createHttpClient } from '../support/http-client.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { startHaproxy, startNginx, type Balancer } from '../support/replicas/balancers.js';
+import { findFreePort } from '../support/process/free-port.js';
+import { createHttpClient } from '../support/app/http-client.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
 
 const REQUESTS = 25_000;
 const RESTARTS = 6;

@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import type { Answer } from '../support/http-client.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import type { Answer } from '../support/app/http-client.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
-} from '../support/server-process.js';
-import { isRight, startTraffic } from '../support/traffic.js';
-import { until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import { isRight, startTraffic } from '../support/faults/traffic.js';
+import { until } from '../support/app/until.js';
 
 const OLD = 'the old secret key that is to be retired';
 const NEW = 'the new secret key that takes its place';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 import {
   callApi,
   copyOf,
@@ -10,10 +10,10 @@ import {
   postForm,
   signIn,
   whoIs,
-} from '../support/console.js';
-import { END_SESSION } from '../support/end-session.js';
-import { createUser } from '../support/oauth.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
+} from '../support/browser/console.js';
+import { END_SESSION } from '../support/oauth/end-session.js';
+import { createUser } from '../support/oauth/oauth.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
 
 const ROUNDS = 20;
 

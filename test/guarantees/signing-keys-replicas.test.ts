@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 
-import type { ServerProcess } from '../support/server-process.js';
-import { redeem } from '../support/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
-import { until } from '../support/until.js';
+import type { ServerProcess } from '../support/process/server-process.js';
+import { redeem } from '../support/oauth/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { until } from '../support/app/until.js';
 
 /** Replicas look every five seconds. */
 const SOON = { withinMs: 15_000 };

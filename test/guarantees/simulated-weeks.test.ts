@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals';
 
-import { createSimulated, simulate, type Simulated } from '../support/simulation.js';
+import { createSimulated, simulate, type Simulated } from '../support/faults/simulation.js';
 
 describe('storage', () => {
   let simulated: Simulated;

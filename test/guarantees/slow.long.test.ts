@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type Socket } from 'node:net';
 
-import { TEST_SECRET_KEY } from '../support/app.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createServerProcesses, type ServerProcess } from '../support/server-process.js';
-import { until } from '../support/until.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import { until } from '../support/app/until.js';
 
 const PIECE_EVERY_MS = 200;
 /** The limit that applies, and the time until it is looked at. */

@@ -7,8 +7,8 @@ import type { ContactFields } from '../../src/resources/contacts/contact.js';
 import { newProduct } from '../../src/resources/products/product-schema.js';
 import { createProductStore } from '../../src/resources/products/product-store.js';
 import type { SpaceContext } from '../../src/spaces/space-context.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createSpace, defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 const ALL = { limit: 100, after: undefined };
 

@@ -2,8 +2,8 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { asAdmin, createTestDatabase, type TestDatabase } from '../support/database.js';
-import { createServerProcesses } from '../support/server-process.js';
+import { asAdmin, createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { createServerProcesses } from '../support/process/server-process.js';
 
 const SECRET_KEYS = 'a secret key that no log may ever show';
 

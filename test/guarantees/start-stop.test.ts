@@ -7,14 +7,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
 import { MIGRATION_LOCK } from '../../src/db/migrate.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
-} from '../support/server-process.js';
-import { removeDataDir } from '../support/temporary-postgres.js';
-import { codeOf, until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import { removeDataDir } from '../support/database/temporary-postgres.js';
+import { codeOf, until } from '../support/app/until.js';
 
 const SECRET_KEYS = 'a secret key that no log may ever show';
 const CLEAN_EXIT = { code: 0, signal: null };

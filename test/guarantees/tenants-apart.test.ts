@@ -7,9 +7,9 @@ import { createCredentialStore } from '../../src/credentials/store/credential-st
 import { createSpaceStore } from '../../src/spaces/space-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { createSpace, defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 const ALL = { limit: 100, after: undefined };
 

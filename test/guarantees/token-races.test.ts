@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { holdLock } from '../support/subject-lock.js';
+import { holdLock } from '../support/oauth/subject-lock.js';
 import {
   redeem,
   refresh,
@@ -11,9 +11,9 @@ import {
   tally,
   type Sent,
   type TokenAnswer,
-} from '../support/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/two-replicas.js';
-import type { ServerProcess } from '../support/server-process.js';
+} from '../support/oauth/token-families.js';
+import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import type { ServerProcess } from '../support/process/server-process.js';
 
 const AT_ONCE = 50;
 const ROUNDS = 6;

@@ -1,17 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { buildEarlierRelease, type EarlierRelease } from '../support/earlier-release.js';
-import { getTokens, PASSWORD, registerClient, type TestClient } from '../support/oauth.js';
-import { readLikeDump } from '../support/releases.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
+import { buildEarlierRelease, type EarlierRelease } from '../support/process/earlier-release.js';
+import { getTokens, PASSWORD, registerClient, type TestClient } from '../support/oauth/oauth.js';
+import { readLikeDump } from '../support/process/releases.js';
 import {
   createServerProcesses,
   keyInGreeting,
   type ServerProcess,
   type ServerProcesses,
-} from '../support/server-process.js';
-import { refresh } from '../support/token-families.js';
-import { until } from '../support/until.js';
+} from '../support/process/server-process.js';
+import { refresh } from '../support/oauth/token-families.js';
+import { until } from '../support/app/until.js';
 
 const EMAIL = 'owner@example.com';
 const KEYS = 200_000;

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { maintainPartitions } from '../../src/db/partitions.js';
 import { migrate } from '../../src/db/migrate.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createUser, registerClient, type TestClient } from '../support/oauth.js';
-import { probesOf, recordStatements } from '../support/plans.js';
-import { downTo, openForMigrating, QUIET } from '../support/releases.js';
-import { createInstaller, refresh } from '../support/token-families.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createUser, registerClient, type TestClient } from '../support/oauth/oauth.js';
+import { probesOf, recordStatements } from '../support/database/plans.js';
+import { downTo, openForMigrating, QUIET } from '../support/process/releases.js';
+import { createInstaller, refresh } from '../support/oauth/token-families.js';
 
 /** The last migration of a release that makes partitions of refresh tokens of 7 days, 44 days ahead. */
 const NARROW = 'ListIndexes1764144000000';

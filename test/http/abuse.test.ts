@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
 describe('a request that wants to cost more than it is worth', () => {
   let gatehouse: TestApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createCredential } from '../support/credentials.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import { createCredential } from '../support/app/credentials.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createPkce,
@@ -11,8 +11,8 @@ import {
   post,
   registerClient,
   type TestClient,
-} from '../support/oauth.js';
-import { authenticationOf, getCodeForm } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { authenticationOf, getCodeForm } from '../support/oauth/oauth-requests.js';
 
 const APP = 'https://app.example.com';
 const STRANGER = 'https://evil.example';

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { KEY_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { createProducts } from '../support/products.js';
-import { expectProblem } from '../support/problems.js';
-import { sendRaw } from '../support/raw-http.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { createProducts } from '../support/app/products.js';
+import { expectProblem } from '../support/app/problems.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 const LISTED = 'https://app.example.com';
 const STRANGER = 'https://shop.example';

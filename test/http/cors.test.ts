@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
 const LISTED = 'https://app.example.com';
 const STRANGER = 'https://evil.example';

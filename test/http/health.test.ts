@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { until } from '../support/until.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { until } from '../support/app/until.js';
 
 describe('health', () => {
   let gatehouse: TestApp;

@@ -4,9 +4,9 @@ import type { Test } from 'supertest';
 
 import { newProduct } from '../../src/resources/products/product-schema.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectInvalid } from '../support/problems.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectInvalid } from '../support/app/problems.js';
+import { createSpace } from '../support/app/spaces.js';
 
 const REFUSED: readonly (readonly [string, string])[] = [
   ['NUL', 'a\0b'],

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { postContact } from '../support/contacts.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { postContact } from '../support/app/contacts.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 interface ContactPage {
   readonly data: { readonly id: number }[];

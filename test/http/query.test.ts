@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, ITSELF, type TestApp, type TestKey } from '../support/app.js';
-import { callApi, csrfOf, newBrowser, signIn } from '../support/console.js';
-import { createUser } from '../support/oauth.js';
-import { expectInvalid } from '../support/problems.js';
+import { createTestApp, ITSELF, type TestApp, type TestKey } from '../support/app/app.js';
+import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { createUser } from '../support/oauth/oauth.js';
+import { expectInvalid } from '../support/app/problems.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 

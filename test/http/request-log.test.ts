@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp, TestKey } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { newBrowser, signIn } from '../support/console.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { newBrowser, signIn } from '../support/browser/console.js';
 import {
   createUser,
   getTokens,
@@ -11,7 +11,7 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 
 type Line = Readonly<Record<string, unknown>>;

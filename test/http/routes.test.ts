@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectProblem } from '../support/problems.js';
-import { sendRaw } from '../support/raw-http.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectProblem } from '../support/app/problems.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 describe('paths and methods', () => {
   let gatehouse: TestApp;

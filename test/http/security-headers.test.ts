@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { createTestApp } from '../support/app.js';
+import { createTestApp } from '../support/app/app.js';
 
 const ALWAYS = {
   'x-content-type-options': 'nosniff',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 const KEY = { name: 'A key', scopes: ['contacts:read'] };
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { createCredential } from '../support/credentials.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createCredential } from '../support/app/credentials.js';
 import {
   createUser,
   getTokens,
@@ -11,8 +11,8 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { authenticationOf, expectOAuthError } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { authenticationOf, expectOAuthError } from '../support/oauth/oauth-requests.js';
 
 function basicOf(id: string, secret: string) {
   return { Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };

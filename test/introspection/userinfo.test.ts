@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { createCredential } from '../support/credentials.js';
-import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth.js';
-import { expectOAuthError } from '../support/oauth-requests.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createCredential } from '../support/app/credentials.js';
+import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
+import { expectOAuthError } from '../support/oauth/oauth-requests.js';
 
 describe('GET and POST /api/v1/oauth/userinfo', () => {
   let gatehouse: TestApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { copyOf, newBrowser, signIn, whoIs } from '../support/console.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { copyOf, newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import {
   createPkce,
   createUser,
@@ -15,8 +15,13 @@ import {
   type BrowserStop,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { beginAuthorization, credentialsOf, locationOf, sendForm } from '../support/pages.js';
+} from '../support/oauth/oauth.js';
+import {
+  beginAuthorization,
+  credentialsOf,
+  locationOf,
+  sendForm,
+} from '../support/browser/pages.js';
 
 let gatehouse: TestApp;
 let acme: Tenant;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy, freshAddress } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -16,9 +16,9 @@ import {
   type BrowserStop,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { expectOAuthError, getCodeForm } from '../support/oauth-requests.js';
-import { sendRaw } from '../support/raw-http.js';
+} from '../support/oauth/oauth.js';
+import { expectOAuthError, getCodeForm } from '../support/oauth/oauth-requests.js';
+import { sendRaw } from '../support/app/raw-http.js';
 
 describe('an attacker', () => {
   let gatehouse: TestApp;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -14,7 +14,7 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 /** Invalid requests with a valid client and redirect URI, and their errors. */
 const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = [

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -18,8 +18,8 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { getCodeForm, refresh } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
 
 const pathOf = (stop: { url: string }) => new URL(stop.url).pathname.split('/')[1];
 

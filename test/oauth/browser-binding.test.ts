@@ -2,8 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { createCookieSigner } from '../../src/oauth/library/provider.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { csrfOfForm, postForm, whoIs } from '../support/console.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { csrfOfForm, postForm, whoIs } from '../support/browser/console.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -16,7 +16,7 @@ import {
   type BrowserStop,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const ISSUER = 'https://auth.example.com';
 const AUTHORIZE = '/api/v1/oauth/authorize';

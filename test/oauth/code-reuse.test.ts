@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createPkce,
   createUser,
@@ -10,14 +10,14 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 import {
   authenticationOf,
   expectOAuthError,
   getCodeForm,
   refresh,
   statusOfToken,
-} from '../support/oauth-requests.js';
+} from '../support/oauth/oauth-requests.js';
 
 type Fields = Readonly<Record<string, string>>;
 

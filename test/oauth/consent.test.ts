@@ -4,8 +4,8 @@ import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createClientStore } from '../../src/clients/client-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -20,8 +20,8 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { getCodeForm, statusOfToken } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { getCodeForm, statusOfToken } from '../support/oauth/oauth-requests.js';
 
 describe('consent', () => {
   let gatehouse: TestApp;

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { newBrowser, postForm, whoIs } from '../support/console.js';
-import { endSessionUrl, END_SESSION } from '../support/end-session.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { newBrowser, postForm, whoIs } from '../support/browser/console.js';
+import { endSessionUrl, END_SESSION } from '../support/oauth/end-session.js';
 import {
   createUser,
   getTokens,
@@ -14,7 +14,7 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const BYE = 'https://app.example.com/bye';
 const EVIL = 'https://evil.example/bye';

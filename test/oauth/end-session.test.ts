@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { copyOf, newBrowser, signIn, whoIs } from '../support/console.js';
-import { endSessionUrl, END_SESSION } from '../support/end-session.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { copyOf, newBrowser, signIn, whoIs } from '../support/browser/console.js';
+import { endSessionUrl, END_SESSION } from '../support/oauth/end-session.js';
 import {
   createUser,
   getTokens,
@@ -15,7 +15,7 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const BYE = 'https://app.example.com/bye?a=%2F&b=';
 const SCOPE = { scope: 'openid' };

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createClientStore } from '../../src/clients/client-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -13,7 +13,7 @@ import {
   PASSWORD,
   registerClient,
   type TestClient,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const LURE = 'Your account is locked. Call +1 555 0100 now';
 const LOCATION =

@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createUser, getTokens, post, registerClient, type TestUser } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import {
+  createUser,
+  getTokens,
+  post,
+  registerClient,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 
 describe('the whole flow', () => {
   let gatehouse: TestApp;

@@ -2,8 +2,8 @@ import { request } from 'node:http';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -16,8 +16,8 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { authenticationOf, getCodeForm } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { authenticationOf, getCodeForm } from '../support/oauth/oauth-requests.js';
 
 const AUTHORIZE = [
   'client_id',

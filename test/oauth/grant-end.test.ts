@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -10,8 +10,8 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
-import { expectOAuthError, refresh, statusOfToken } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
 
 const DAYS = 20;
 const HOUR = 3600;

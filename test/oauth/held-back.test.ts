@@ -3,10 +3,10 @@ import { request, type IncomingMessage } from 'node:http';
 
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestAppBehindProxy } from '../support/clients.js';
-import type { TestApp } from '../support/app.js';
-import { createUser, registerClient } from '../support/oauth.js';
-import { holdLock } from '../support/subject-lock.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createUser, registerClient } from '../support/oauth/oauth.js';
+import { holdLock } from '../support/oauth/subject-lock.js';
 import {
   createInstaller,
   refresh,
@@ -14,7 +14,7 @@ import {
   statusOf,
   tally,
   type Installer,
-} from '../support/token-families.js';
+} from '../support/oauth/token-families.js';
 
 /** Responses that are delayed for the full time at once. */
 const FULLY = 8;

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { refresh } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { refresh } from '../support/oauth/oauth-requests.js';
 
 describe('an id_token', () => {
   let gatehouse: TestApp;

@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 /** RFC 6749 §3.1: the server must ignore unrecognized parameters. */
 describe('a parameter of an authorization request', () => {

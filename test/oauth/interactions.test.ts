@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   authorize,
   authorizeUrl,
@@ -15,7 +15,7 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 describe('a pending authorization', () => {
   let gatehouse: TestApp;

@@ -3,10 +3,15 @@ import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestAppBehindProxy } from '../support/clients.js';
-import type { TestApp } from '../support/app.js';
-import { createUser, registerClient, REDIRECT } from '../support/oauth.js';
-import { createInstaller, redeem, statusOf, type Installer } from '../support/token-families.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createUser, registerClient, REDIRECT } from '../support/oauth/oauth.js';
+import {
+  createInstaller,
+  redeem,
+  statusOf,
+  type Installer,
+} from '../support/oauth/token-families.js';
 
 /**
  * A request competes with what comes while it waits for us. How long it takes to say what it wants is its own

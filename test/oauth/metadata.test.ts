@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createUser, getTokens, post, registerClient } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
 
 const DOCUMENTS = [
   '/.well-known/oauth-authorization-server',

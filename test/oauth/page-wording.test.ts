@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { authorizeUrl, createBrowser, createPkce, registerClient } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { authorizeUrl, createBrowser, createPkce, registerClient } from '../support/oauth/oauth.js';
 
 /** Texts of failed sign-ins. */
 describe('the pages of an authorization', () => {

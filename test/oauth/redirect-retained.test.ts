@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   approve,
   authorizeUrl,
@@ -15,7 +15,7 @@ import {
   type Browser,
   type BrowserStop,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 /** Redirect URIs that a URL parser would normalize, with the separator that follows. */
 const URIS: readonly (readonly [uri: string, separator: string])[] = [

@@ -1,9 +1,14 @@
 import { expect, it } from '@jest/globals';
 
 import { maintainPartitions } from '../../src/db/partitions.js';
-import { createTestApp } from '../support/app.js';
-import { createUser, getTokens, registerClient, type TokenResponse } from '../support/oauth.js';
-import { expectOAuthError, refresh } from '../support/oauth-requests.js';
+import { createTestApp } from '../support/app/app.js';
+import {
+  createUser,
+  getTokens,
+  registerClient,
+  type TokenResponse,
+} from '../support/oauth/oauth.js';
+import { expectOAuthError, refresh } from '../support/oauth/oauth-requests.js';
 
 it('a refresh token and each successor expire after thirty days', async () => {
   const gatehouse = await createTestApp();

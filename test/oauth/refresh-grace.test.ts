@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { eraseExpiredAnswers } from '../../src/grants/grant-cleanup.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -12,8 +12,8 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
-import { expectOAuthError, refresh, statusOfToken } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
 
 describe('a refresh within REFRESH_GRACE_SECONDS', () => {
   let gatehouse: TestApp;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -11,13 +11,13 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 import {
   authenticationOf,
   expectOAuthError,
   getCodeForm,
   refresh,
-} from '../support/oauth-requests.js';
+} from '../support/oauth/oauth-requests.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 

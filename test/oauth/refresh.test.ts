@@ -4,8 +4,8 @@ import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -14,13 +14,13 @@ import {
   type TestClient,
   type TestUser,
   type TokenResponse,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 import {
   expectOAuthError,
   getCodeForm,
   refresh,
   statusOfToken,
-} from '../support/oauth-requests.js';
+} from '../support/oauth/oauth-requests.js';
 
 async function read(answer: Response): Promise<TokenResponse> {
   if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createPkce,
@@ -12,8 +12,8 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { authenticationOf, getCodeForm, refresh } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { authenticationOf, getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 
 type Fields = Readonly<Record<string, string>>;

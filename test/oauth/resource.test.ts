@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -14,8 +14,8 @@ import {
   type Browser,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
-import { expectOAuthError, refresh, statusOfToken } from '../support/oauth-requests.js';
+} from '../support/oauth/oauth.js';
+import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
 
 interface Tokens {
   readonly access_token: string;

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy, freshAddress } from '../support/clients.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -13,7 +13,7 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 
 const LIMIT = 6;
 

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app.js';
-import { createUser, getTokens, post, registerClient, type TestUser } from '../support/oauth.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import {
+  createUser,
+  getTokens,
+  post,
+  registerClient,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 
 const CLIENTS_OWN = 'https://app.example.com';
 const FOREIGN = 'https://elsewhere.example';

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { createCredential } from '../support/credentials.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createCredential } from '../support/app/credentials.js';
 import {
   createUser,
   getTokens,
@@ -11,13 +11,13 @@ import {
   registerClient,
   type TestClient,
   type TestUser,
-} from '../support/oauth.js';
+} from '../support/oauth/oauth.js';
 import {
   authenticationOf,
   expectOAuthError,
   refresh,
   statusOfToken,
-} from '../support/oauth-requests.js';
+} from '../support/oauth/oauth-requests.js';
 
 describe('POST /api/v1/oauth/revoke', () => {
   let gatehouse: TestApp;

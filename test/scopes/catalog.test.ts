@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { CATALOG, isScope, KEY_SCOPES, SCOPES } from '../../src/scopes/catalog.js';
 import { inCatalogOrder, missingFrom } from '../../src/scopes/scope-set.js';
-import { createTestApp } from '../support/app.js';
+import { createTestApp } from '../support/app/app.js';
 import { BEYOND, IDENTITY, META, RESOURCE, WORKFLOW } from './contract.js';
 
 describe('the catalogue of scopes', () => {

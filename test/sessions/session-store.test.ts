@@ -9,7 +9,7 @@ import {
   deleteExpiredSessions,
   type NewSession,
 } from '../../src/sessions/session-store.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 
 const NEWER = 'a newer secret key that is only for tests';
 

@@ -12,8 +12,8 @@ import {
   type Rotation,
 } from '../../src/signing-keys/signing-key-store.js';
 import { createSigningKeys, type SigningKeys } from '../../src/signing-keys/signing-keys.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app.js';
-import { until } from '../support/until.js';
+import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { until } from '../support/app/until.js';
 
 const OTHER_SECRET_KEY = 'another secret key that is only for tests';
 

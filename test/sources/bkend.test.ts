@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createForeignPage, type ForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
-import { createProducts } from '../support/products.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createForeignPage, type ForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { createProducts } from '../support/app/products.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 /*
  * bkend's page on managing API keys, from its top to its end.

@@ -2,15 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { csrfOf, newBrowser, signIn } from '../support/console.js';
-import { createForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type ShownKey } from '../support/key-desk.js';
-import { createUser, type TestUser } from '../support/oauth.js';
-import { createProducts } from '../support/products.js';
-import { expectProblem } from '../support/problems.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { createForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type ShownKey } from '../support/app/key-desk.js';
+import { createUser, type TestUser } from '../support/oauth/oauth.js';
+import { createProducts } from '../support/app/products.js';
+import { expectProblem } from '../support/app/problems.js';
+import { createSpace } from '../support/app/spaces.js';
 
 /*
  * Builder.io's page on API keys, from personal access tokens to its end; public and private keys are in

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { post } from '../support/oauth.js';
-import { createProducts } from '../support/products.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
-import { createSpace, defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { post } from '../support/oauth/oauth.js';
+import { createProducts } from '../support/app/products.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 /*
  * Builder.io's page on API keys, from its top to the keys of an organization; personal access tokens and the choice

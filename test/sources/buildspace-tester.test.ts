@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { createForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { expectProblem } from '../support/problems.js';
-import { createSpace } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { createForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { expectProblem } from '../support/app/problems.js';
+import { createSpace } from '../support/app/spaces.js';
 
 /*
  * Buildspace's page on machine credentials, from its example request to its end; what comes before is in

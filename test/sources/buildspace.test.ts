@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCli } from '../support/cli.js';
-import { csrfOf, newBrowser, signIn } from '../support/console.js';
-import { createKeyDesk, type KeyDesk, type ShownKey } from '../support/key-desk.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCli } from '../support/app/cli.js';
+import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { createKeyDesk, type KeyDesk, type ShownKey } from '../support/app/key-desk.js';
+import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { expectProblem } from '../support/app/problems.js';
 
 /*
  * Buildspace's page on machine credentials, from its top to its advice on secrets; the rest is in

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { createForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { finishRequest, openRequest } from '../support/late-body.js';
-import { createUser, getTokens, post, registerClient } from '../support/oauth.js';
-import { expectProblem } from '../support/problems.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { finishRequest, openRequest } from '../support/app/late-body.js';
+import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
+import { expectProblem } from '../support/app/problems.js';
 
 /*
  * BuildWorkPro's page on API keys, from its advice to its end; what comes before is in buildworkpro.test.ts.

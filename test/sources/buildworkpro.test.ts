@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app.js';
-import { createTestAppBehindProxy } from '../support/clients.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { createUser, getTokens, registerClient } from '../support/oauth.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
+import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
 
 /*
  * BuildWorkPro's page on API keys, from its top to the list of addresses; the rest is in buildworkpro-practice.test.ts.

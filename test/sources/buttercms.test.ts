@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createForeignPage } from '../support/foreign-page.js';
-import { createKeyDesk, type KeyDesk } from '../support/key-desk.js';
-import { createProducts } from '../support/products.js';
-import { expectProblem } from '../support/problems.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createForeignPage } from '../support/browser/foreign-page.js';
+import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
+import { createProducts } from '../support/app/products.js';
+import { expectProblem } from '../support/app/problems.js';
 
 /*
  * ButterCMS's page on authentication, from its top to its end.

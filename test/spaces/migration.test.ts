@@ -4,7 +4,7 @@ import type { DataSource } from 'typeorm';
 import { createDataSource } from '../../src/db/data-source.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { ENTITIES } from '../../src/server/entities.js';
-import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
 
 let database: TestDatabase;
 let dataSource: DataSource;

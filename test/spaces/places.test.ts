@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { postContact } from '../support/contacts.js';
-import { recordStatements } from '../support/plans.js';
-import { expectProblem } from '../support/problems.js';
-import { sendRaw } from '../support/raw-http.js';
-import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { postContact } from '../support/app/contacts.js';
+import { recordStatements } from '../support/database/plans.js';
+import { expectProblem } from '../support/app/problems.js';
+import { sendRaw } from '../support/app/raw-http.js';
+import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 describe('X-Bwp-Space', () => {
   let gatehouse: TestApp;

@@ -2,10 +2,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomUUID } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app.js';
-import { createCredential } from '../support/credentials.js';
-import { expectInvalid, expectProblem } from '../support/problems.js';
-import { confine, createSpace, defaultSpaceOf } from '../support/spaces.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
+import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 const MOST = 1000;
 const INVALID: readonly unknown[] = [

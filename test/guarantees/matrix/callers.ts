@@ -1,14 +1,14 @@
 import type { Scope } from '../../../src/scopes/catalog.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../../support/app.js';
-import { createCredential } from '../../support/credentials.js';
+import type { TestApp } from '../../support/app/app.js';
+import { createCredential } from '../../support/app/credentials.js';
 import {
   authorize,
   createBrowser,
   createUser,
   getTokens,
   registerClient,
-} from '../../support/oauth.js';
+} from '../../support/oauth/oauth.js';
 import { factsOf, SCOPES, type Environment, type Kind } from './contract.js';
 import { createOnce } from './made-once.js';
 

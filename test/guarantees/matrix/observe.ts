@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 
-import { inParallel } from '../../support/parallel.js';
-import { sendRaw } from '../../support/raw-http.js';
+import { inParallel } from '../../support/app/parallel.js';
+import { sendRaw } from '../../support/app/raw-http.js';
 import type { Caller } from './callers.js';
 import type { Carried } from './contract.js';
 import type { Owner, Targets } from './targets.js';

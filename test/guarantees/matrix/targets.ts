@@ -1,7 +1,7 @@
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../../support/app.js';
-import { createProducts } from '../../support/products.js';
-import { createSpace, defaultSpaceOf } from '../../support/spaces.js';
+import type { TestApp } from '../../support/app/app.js';
+import { createProducts } from '../../support/app/products.js';
+import { createSpace, defaultSpaceOf } from '../../support/app/spaces.js';
 import type { Environment, Kind } from './contract.js';
 import { createOnce } from './made-once.js';
 

@@ -1,0 +1,40 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { createLastUse } from '../../../src/credentials/store/last-use.js';
+import { createTestApp, type TestApp } from '../../support/app/app.js';
+
+/** More than are remembered at once. */
+const MANY = 200_500;
+
+describe('last use', () => {
+  let gatehouse: TestApp;
+  beforeAll(async () => {
+    gatehouse = await createTestApp();
+    await gatehouse.createTenant('acme');
+    await gatehouse.database.query(
+      `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
+         principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by)
+       SELECT 'key_' || n, t.id, 'secret', 'live', 'x', '{}', 'tenant', t.id, n::text, 'x', 'x', '{}', n, 'x'
+       FROM generate_series(1, ${MANY}) AS n, tenants t`,
+    );
+  });
+  afterAll(() => gatehouse.close());
+
+  it('is written for more credentials than are remembered, also for those that were forgotten meanwhile', async () => {
+    const lastUse = createLastUse(gatehouse.dataSource);
+    for (let n = 1; n <= MANY - 500; n += 1) lastUse.note(`key_${n}`, '192.0.2.1');
+    await lastUse.flush();
+    // The first of these make the memory overflow; the hot ones are noted before and after.
+    for (let n = MANY - 499; n <= MANY; n += 1) {
+      lastUse.note('key_1', '192.0.2.2');
+      lastUse.note(`key_${n}`, '192.0.2.2');
+    }
+    await lastUse.flush();
+
+    const [row] = await gatehouse.database.query<{ all: string; last: string }>(
+      `SELECT count(*) AS all, count(*) FILTER (WHERE credential_id = 'key_${MANY}') AS last
+       FROM credential_uses`,
+    );
+    expect(row).toEqual({ all: String(MANY), last: '1' });
+  });
+});

@@ -1,0 +1,298 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { describe, expect, it } from '@jest/globals';
+import Koa from 'koa';
+import request from 'supertest';
+
+import type { ConsoleViews, ShownToken } from '../../../src/console/page-data.js';
+import { createPages } from '../../../src/http/pages/pages.js';
+import { consentGroups, summarizeScopes } from '../../../src/oauth/authorize/consent-scopes.js';
+import {
+  describeRedirect,
+  type ChooseTenantPage,
+  type ConsentPage,
+  type ErrorPage,
+  type LoginPage,
+  type OAuthViews,
+} from '../../../src/oauth/authorize/views.js';
+import { SCOPES } from '../../../src/scopes/catalog.js';
+
+const VIEWS = new URL('../../../views/', import.meta.url);
+const BRAND = 'Brand & <Co>';
+const HOSTILE = `</title></style></bdi>'"><script>alert(1)</script>&amp;<img src=x onerror=alert(1)>`;
+const ESCAPED =
+  '&lt;/title&gt;&lt;/style&gt;&lt;/bdi&gt;&#39;&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;&lt;img src=x onerror=alert(1)&gt;';
+
+const pages = createPages<OAuthViews & ConsoleViews>({
+  brandName: BRAND,
+  issuer: 'https://auth.example.com:8443',
+});
+
+/** What a browser would get. */
+function get(send: (ctx: Koa.Context) => void) {
+  const app = new Koa();
+  app.silent = true;
+  app.use(send);
+  return request(app.callback()).get('/');
+}
+
+const form = { action: HOSTILE, csrf: HOSTILE, hidden: [{ name: HOSTILE, value: HOSTILE }] };
+const shown = { name: HOSTILE, isVerified: false };
+const login: LoginPage = { ...form, email: HOSTILE, error: HOSTILE, client: shown };
+const chooseTenant: ChooseTenantPage = {
+  ...form,
+  client: shown,
+  accountEmail: HOSTILE,
+  tenants: [{ id: HOSTILE, name: HOSTILE, role: HOSTILE }],
+};
+const consent: ConsentPage = {
+  ...form,
+  client: {
+    name: HOSTILE,
+    shortName: HOSTILE,
+    clientUri: HOSTILE,
+    isVerified: false,
+    redirectKind: 'app',
+    redirectHost: HOSTILE,
+  },
+  account: { name: HOSTILE, email: HOSTILE },
+  tenantName: HOSTILE,
+  canChooseAnother: true,
+  summary: HOSTILE,
+  groups: [
+    {
+      title: HOSTILE,
+      scopes: [{ name: HOSTILE, sentence: HOSTILE, isGrave: true }],
+    },
+  ],
+  disclosed: [HOSTILE],
+};
+const error: ErrorPage = {
+  heading: HOSTILE,
+  message: HOSTILE,
+  code: HOSTILE,
+  requestId: HOSTILE,
+  scopes: [HOSTILE],
+};
+
+const moment = { iso: HOSTILE, text: HOSTILE };
+const token: ShownToken = {
+  name: HOSTILE,
+  maskedKey: HOSTILE,
+  status: 'active',
+  access: HOSTILE,
+  scopes: HOSTILE,
+  spaces: [HOSTILE, HOSTILE],
+  created: moment,
+  expires: moment,
+  lastUsed: moment,
+  revoke: HOSTILE,
+};
+const tokens: ConsoleViews['tokens'] = {
+  action: HOSTILE,
+  csrf: HOSTILE,
+  tenantName: HOSTILE,
+  notice: HOSTILE,
+  tokens: [token],
+  tenants: [
+    {
+      name: HOSTILE,
+      href: HOSTILE,
+      isCurrent: true,
+      isSuspended: false,
+    },
+    {
+      name: HOSTILE,
+      href: HOSTILE,
+      isCurrent: false,
+      isSuspended: true,
+    },
+  ],
+  lifetimes: [
+    {
+      value: HOSTILE,
+      text: HOSTILE,
+    },
+  ],
+  form: {
+    name: HOSTILE,
+    access: 'read',
+    expires: HOSTILE,
+    spaces: [
+      {
+        id: HOSTILE,
+        name: HOSTILE,
+        isTicked: true,
+      },
+    ],
+    errors: {
+      form: HOSTILE,
+      name: HOSTILE,
+      access: HOSTILE,
+      expires: HOSTILE,
+      spaces: HOSTILE,
+    },
+  },
+};
+const newToken = { name: HOSTILE, secret: HOSTILE, back: HOSTILE };
+const revokeToken = { action: HOSTILE, csrf: HOSTILE, back: HOSTILE, token };
+const signedIn = { email: HOSTILE, signOut: HOSTILE, csrf: HOSTILE };
+
+describe('a page', () => {
+  // How often the text occurs, the title included: a place that left it out would go unnoticed.
+  it.each([
+    ['login', 8, (ctx: Koa.Context) => pages.send(ctx, 'login', { title: HOSTILE, ...login })],
+    [
+      'choose-tenant',
+      10,
+      (ctx: Koa.Context) => pages.send(ctx, 'choose-tenant', { title: HOSTILE, ...chooseTenant }),
+    ],
+    [
+      'consent',
+      19,
+      (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
+    ],
+    ['error', 6, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
+    ['tokens', 32, (ctx: Koa.Context) => pages.send(ctx, 'tokens', { title: HOSTILE, ...tokens })],
+    [
+      'new-token',
+      4,
+      (ctx: Koa.Context) => pages.send(ctx, 'new-token', { title: HOSTILE, ...newToken }),
+    ],
+    [
+      'revoke-token',
+      16,
+      (ctx: Koa.Context) => pages.send(ctx, 'revoke-token', { title: HOSTILE, ...revokeToken }),
+    ],
+    [
+      'any, for somebody who has signed in',
+      10,
+      (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error }, { signedIn }),
+    ],
+  ])('shows whatever it is given as text: %s', async (_view, times, send) => {
+    const { text } = await get(send);
+
+    expect(text).not.toContain('<script');
+    expect(text).not.toContain('<img');
+    expect(text.split(ESCAPED)).toHaveLength(times + 1);
+    expect(text).toContain('<p class="brand">Brand &amp; &lt;Co&gt;</p>');
+    expect(text).toContain('<footer><p>auth.example.com:8443</p></footer>');
+  });
+
+  it('inserts nothing unescaped but the stylesheet and the page into the layout', () => {
+    const raw = readdirSync(VIEWS)
+      .filter((file) => file.endsWith('.eta'))
+      .flatMap((file) => {
+        const template = readFileSync(new URL(file, VIEWS), 'utf8');
+        return (template.match(/<%[-_]?\s*~[^%]*%>/g) ?? []).map((tag) => `${file} ${tag}`);
+      });
+    // What is included is a template like the others.
+    const isPart = (tag: string) =>
+      /^[\w-]+\.eta <%~ include\('@[\w-]+', \{[\w:. ]+\}\) %>$/.test(tag);
+    expect(raw.filter((tag) => !isPart(tag))).toEqual([
+      'layout.eta <%~ it.style %>',
+      'layout.eta <%~ it.body %>',
+    ]);
+  });
+
+  it('cannot replace the stylesheet, the brand or the page by its data', async () => {
+    const data = { style: HOSTILE, brandName: 'Other', host: 'other', body: HOSTILE };
+    const page = { title: 'T', ...consent, ...data };
+    const { text } = await get((ctx) => pages.send(ctx, 'consent', page));
+
+    expect(text).toContain('<strong>Brand &amp; &lt;Co&gt; has not verified');
+    expect(text).toContain(readFileSync(new URL('style.css', VIEWS), 'utf8'));
+    expect(text).not.toMatch(/<script|Other\b|>other/);
+  });
+
+  it('is not stored, framed or run, and tells other sites nothing', async () => {
+    const answer = await get((ctx) => pages.send(ctx, 'error', { title: 'T', ...error }));
+    const [, style = ''] = /<style>(.*)<\/style>/s.exec(answer.text) ?? [];
+    const hash = createHash('sha256').update(style).digest('base64');
+
+    expect(answer.status).toBe(200);
+    expect(answer.headers).toMatchObject({
+      'content-type': 'text/html; charset=utf-8',
+      'cache-control': 'no-store',
+      'referrer-policy': 'same-origin',
+      'x-frame-options': 'DENY',
+      'content-security-policy': `default-src 'none'; style-src 'sha256-${hash}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    });
+    // Popups of clients must be able to tell their opener that they are done.
+    expect(answer.headers).not.toHaveProperty('cross-origin-opener-policy');
+    expect(answer.text).not.toMatch(/<script|<link|\sstyle=|\son\w+="/);
+  });
+
+  it('says its status', async () => {
+    const send = (ctx: Koa.Context) =>
+      pages.send(ctx, 'error', { title: 'T', ...error }, { status: 400 });
+    expect((await get(send)).status).toBe(400);
+  });
+
+  it.each(['login', 'consent', 'choose-tenant'] as const)(
+    'names no form-action where its form ends at a client: %s',
+    async (view) => {
+      const data = { ...login, ...chooseTenant, ...consent };
+      const answer = await get((ctx) =>
+        pages.send(ctx, view, { title: 'T', ...data }, { endsAtClient: true }),
+      );
+      const policy = answer.headers['content-security-policy'] ?? '';
+      expect(policy.replace(/sha256-[^']+/, 'sha256-')).toBe(
+        "default-src 'none'; style-src 'sha256-'; base-uri 'none'; frame-ancestors 'none'",
+      );
+    },
+  );
+});
+
+describe('the consent page', () => {
+  const show = async (changes: Partial<ConsentPage> = {}) => {
+    const page = { title: 'T', ...consent, groups: consentGroups(SCOPES), ...changes };
+    return (await get((ctx) => pages.send(ctx, 'consent', page))).text;
+  };
+
+  it('starts with every scope ticked, each with its sentence', async () => {
+    const text = await show();
+    for (const scope of SCOPES) {
+      expect(text).toContain(`<input type="checkbox" name="scope" value="${scope}" checked>`);
+    }
+    expect(text).toContain('Stay connected while you are away, until you revoke the access.');
+    expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
+  });
+
+  it('warns of apps that nobody has verified, and of redirects that anyone could receive', async () => {
+    const verified = { ...consent.client, isVerified: true };
+    const at = (uri: string) => show({ client: { ...verified, ...describeRedirect(uri) } });
+
+    expect(await show()).toContain('has not verified who runs this app');
+    expect(await at('https://app.example/cb')).not.toContain('class="notice');
+    expect(await at('http://127.0.0.1:1/cb')).toContain('a program on this device (127.0.0.1)');
+    expect(await at('cursor://x/cb')).toContain('<bdi>cursor://</bdi> links');
+  });
+});
+
+describe('the summary of many scopes', () => {
+  it('counts what can be done with records, and names the rest', () => {
+    const reading = SCOPES.filter((scope) => scope.endsWith(':read') && scope !== 'audit:read');
+    expect(summarizeScopes(SCOPES)).toBe(
+      `Read 10 kinds of records, change 10, delete 10 and use ${SCOPES.length - 30} other permissions.`,
+    );
+    expect(summarizeScopes(reading.slice(0, 7))).toBe('Read 7 kinds of records.');
+    expect(summarizeScopes([...reading.slice(0, 7), 'contacts:delete', 'bids:send'])).toBe(
+      'Read 7 kinds of records, delete 1 and use 1 other permission.',
+    );
+    expect(summarizeScopes(reading.slice(0, 6))).toBeUndefined();
+  });
+});
+
+describe('describeRedirect', () => {
+  it.each([
+    ['https://app.example:8443/cb', 'web', 'app.example:8443'],
+    ['http://localhost:1/cb', 'device', 'this device (localhost)'],
+    ['http://[::1]:1/cb', 'device', 'this device ([::1])'],
+    ['https://127.0.0.1.example/cb', 'web', '127.0.0.1.example'],
+    ['com.example.app:/cb', 'app', 'com.example.app://'],
+  ])('of %s', (uri, redirectKind, redirectHost) => {
+    expect(describeRedirect(uri)).toEqual({ redirectKind, redirectHost });
+  });
+});

@@ -1,0 +1,23 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+
+import { createDemo, greeting } from '../../src/server/demo.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+
+let gatehouse: TestApp;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+});
+afterAll(() => gatehouse.close());
+
+it('the first start creates three products that its key reads, and does not mention them', async () => {
+  const { dataSource, keyring, config, http } = gatehouse;
+  const demo = await createDemo(dataSource, keyring, config);
+  if (demo === undefined) throw new Error('there was something already');
+
+  const answer = await http.get('/api/v1/products').set('X-API-Key', demo.key);
+
+  expect(answer.status).toBe(200);
+  const priced = { name: expect.any(String), priceCents: expect.any(Number), currency: 'USD' };
+  expect(answer.body.data).toMatchObject([priced, priced, priced]);
+  expect(greeting(demo, gatehouse.origin)).not.toMatch(/product/i);
+});
