@@ -126,8 +126,11 @@ describe('a migration beside a reader that holds locks as pg_dump does', () => {
   }, 60_000);
 });
 
+/** Unlogged, at most an hour of counts, and no request waits for it. */
+const MAY_BE_REWRITTEN = ['rate_windows'];
+
 describe('a migration that is not released yet', () => {
-  it('rewrites no table, and builds no index inside of a transaction', async () => {
+  it('rewrites no table that a request waits for, and builds no index inside of a transaction', async () => {
     await downTo(gatehouse.database, EARLIER_RELEASE);
     const files = () =>
       gatehouse.database.query<{
@@ -147,7 +150,8 @@ describe('a migration that is not released yet', () => {
     for (const migration of dataSource.migrations) {
       if (migration.transaction !== false) atOnce.push(migration.constructor.name);
     }
-    const before = new Map(earlier.map(({ id, file }) => [id, file]));
+    const requested = earlier.filter(({ name }) => !MAY_BE_REWRITTEN.includes(name));
+    const before = new Map(requested.map(({ id, file }) => [id, file]));
     const indexes = new Map<string, string>();
     for (const { name } of MIGRATIONS) {
       if ((await readSchemaState(dataSource)).pending[0] !== name) continue;
