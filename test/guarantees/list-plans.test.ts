@@ -38,6 +38,14 @@ const FILL = {
       'Key ' || n, '{leads:read}', 'tenant', s.tenant_id, s.id || n, 'none', 'x',
       ARRAY['key_' || s.id || n, s.tenant_id], nextval('issue_order'), 'test'
     FROM spaces s, generate_series(1, $2::int) n WHERE s.tenant_id = $1 AND s.is_default`,
+  uses: `INSERT INTO credential_uses (credential_id, used_at)
+    SELECT id, gatehouse_now() FROM credentials WHERE tenant_id = $1 LIMIT $2`,
+  revocations: `INSERT INTO revocations (subject, seq, revoked_by)
+    SELECT $1 || '_ended_' || n, nextval('issue_order'), 'test' FROM generate_series(1, $2::int) n`,
+  accounts: `INSERT INTO accounts (id, email, name, password_hash)
+    SELECT 'usr_' || $1 || n, lower($1) || n || '@example.com', 'Ada', 'none' FROM generate_series(1, $2::int / 10) n`,
+  memberships: `INSERT INTO memberships (account_id, tenant_id, role)
+    SELECT 'usr_' || $1 || n, $1, 'manager' FROM generate_series(1, $2::int / 10) n`,
 };
 
 describe('a page of a list in a hostile table', () => {
@@ -80,7 +88,6 @@ describe('a page of a list in a hostile table', () => {
           expect(statements).toHaveLength(1);
           for (const statement of statements) {
             for (const scan of await scansOf(gatehouse.database, statement)) {
-              if (scan.of !== 'credentials') continue;
               expect({ query, ...scan }).toMatchObject({
                 by: expect.stringMatching(/_listed|_pkey$/),
               });

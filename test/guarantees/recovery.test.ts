@@ -141,7 +141,7 @@ describe('recover --since', () => {
   it('ends the keys too with --keys', async () => {
     const before = await issue();
 
-    const { keysToDecideOn } = await recover('--since', await now(), '--keys');
+    const { keysToDecideOn } = await recover('--since', 'now', '--keys');
 
     expect(keysToDecideOn).toEqual([]);
     expect(await stateOf(before)).toEqual(ENDED);

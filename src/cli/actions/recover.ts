@@ -13,10 +13,15 @@ import { parseOption } from '../parse-option.js';
 const MAX_LISTED = 1000;
 
 /**
- * The time that an option names.
+ * The time that an option names. `now` is the time of the database, to the millisecond: `date` of a shell drops the
+ * fraction of a second, and what was issued in it would stay valid.
  * @throws Refused if it lies ahead: credentials issued until then would be ended before they exist
  */
 async function pastTime(manager: EntityManager, name: string, text: string): Promise<Date> {
+  if (text === 'now') {
+    const [{ now }] = await manager.query<[{ now: Date }]>('SELECT gatehouse_now() AS now');
+    return now;
+  }
   const time = parseOption(name, timestamp(), text);
   const [{ isAhead }] = await manager.query<[{ isAhead: boolean }]>(
     `SELECT $1::timestamptz > gatehouse_now() AS "isAhead"`,

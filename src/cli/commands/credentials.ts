@@ -59,11 +59,11 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       since: {
         value: 'TIME',
         required: true,
-        summary: 'time of the restored state, such as 2030-01-31T12:00:00Z',
+        summary: 'time of the restored state, such as 2030-01-31T12:00:00Z, or now',
       },
       keys: { summary: 'end keys as well' },
     },
-    examples: ['cli recover --since 2030-01-31T12:00:00Z'],
+    examples: ['cli recover --since now', 'cli recover --since 2030-01-31T12:00:00Z'],
     question: ({ since, keys }) =>
       `End every grant, token and session issued before ${since}${keys ? ', and every key' : ''}? Users have to sign in again.`,
     run: async (context, values) =>
