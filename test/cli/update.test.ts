@@ -35,10 +35,18 @@ describe('api-keys update', () => {
     expect((await gatehouse.http.get('/api/v1/me').set(key.bearer)).status).toBe(401);
 
     const back = await update(
-      ...['--allow-ip', 'any', '--rate-limit', 'default', '--expires-in', 'never'],
+      '--allow-ip',
+      'any',
+      '--rate-limit',
+      'default',
+      '--expires-in',
+      'never',
     );
     expect(JSON.parse(back.stdout)).toMatchObject({
-      ...{ name: 'Renamed', allowedIps: null, rateLimitPerMinute: null, expiresAt: null },
+      name: 'Renamed',
+      allowedIps: null,
+      rateLimitPerMinute: null,
+      expiresAt: null,
     });
     expect((await gatehouse.http.get('/api/v1/me').set(key.bearer)).status).toBe(200);
   });
@@ -94,7 +102,10 @@ describe('a secret', () => {
 
     const made = await createCli(gatehouse.database)([...words, 'leads:read']);
     const open = await createCli(gatehouse.database)([
-      ...[...words, 'products:read', '--kind', 'publishable'],
+      ...words,
+      'products:read',
+      '--kind',
+      'publishable',
     ]);
 
     expect(made.stdout.match(/bwp_live_\w{20,}/g)).toHaveLength(1);

@@ -87,7 +87,11 @@ async function declaredRoutes({
   const { createApp } = await import('../../app.js');
   const refuse = () => Promise.reject(new Error('this is not a server'));
   return createApp({
-    ...{ config, dataSource, keyring, register: new Registry(), isStopping: () => false },
+    config,
+    dataSource,
+    keyring,
+    register: new Registry(),
+    isStopping: () => false,
     signingKeys: createSigningKeys({ dataSource, keyring }),
     log: createLog({ level: 'silent', brand: config.TOKEN_BRAND }),
     // Nothing is looked up: the routes are only read.
