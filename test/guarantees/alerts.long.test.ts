@@ -26,7 +26,7 @@ describe('promtool', () => {
     expect(await promtool('check', 'rules', 'docs/dashboards/alerts.yml')).toContain('SUCCESS');
   });
 
-  it('sees each alert fire when it should, and not otherwise', async () => {
+  it('sees each alert fire under its condition only', async () => {
     const tests = 'test/guarantees/alerts.promtool.yml';
     expect(await promtool('test', 'rules', tests)).toContain('SUCCESS');
     const names = (text: string, pattern: RegExp) =>

@@ -38,7 +38,7 @@ describe('the audit log', () => {
   const cleanUp = (auditRetentionDays: number) =>
     runCleanup(gatehouse.dataSource, new AbortController().signal, { auditRetentionDays });
 
-  it('keeps its rows, ids and rules when it becomes partitioned, and going back', async () => {
+  it('keeps its rows, ids and rules when it is partitioned and back', async () => {
     await downTo(gatehouse.database, 'ImportedPatterns1764140000000');
     await write('before');
     await gatehouse.database.query(
@@ -85,7 +85,7 @@ describe('the audit log', () => {
     await expect(gatehouse.database.query('TRUNCATE audit_log')).rejects.toThrow();
   });
 
-  it('has one entry a minute, and after a day one an hour, of a credential that is refused on and on', async () => {
+  it('gets one entry a minute, after a day one an hour, for a credential that is refused repeatedly', async () => {
     const { id } = await gatehouse.createKey(tenant);
     const recorder = createActivityRecorder({
       dataSource: gatehouse.dataSource,
@@ -117,7 +117,7 @@ describe('the audit log', () => {
     ).toBe(true);
   });
 
-  it('drops what is older than its retention, and nothing else', async () => {
+  it('drops entries older than its retention only', async () => {
     await write('day 0');
     for (let day = 20; day <= 240; day += 20) {
       await gatehouse.database.shiftClock(`${day} days`);

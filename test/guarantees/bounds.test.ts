@@ -45,7 +45,7 @@ const times = async (count: number, run: (index: number) => Promise<unknown>) =>
   for (let index = 0; index < count; index += 1) await run(index);
 };
 
-describe('a request leaves no more than the threat model says', () => {
+describe('the rows that a request leaves', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let user: TestUser;
@@ -274,7 +274,7 @@ describe('a request leaves no more than the threat model says', () => {
     },
   };
 
-  it('has an exercise for each row of the threat model', () => {
+  it('are exercised for each row of the threat model', () => {
     expect(requestsOfThreatModel().toSorted()).toEqual(Object.keys(exercises).toSorted());
   });
 

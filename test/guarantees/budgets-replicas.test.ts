@@ -4,7 +4,7 @@ import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app
 import { createServerProcesses } from '../support/process/server-process.js';
 import { until } from '../support/app/until.js';
 
-describe('budgets hold over all replicas', () => {
+describe('the budgets of several replicas', () => {
   const processes = createServerProcesses();
   let gatehouse: TestApp;
   let env: Record<string, string>;
@@ -27,7 +27,7 @@ describe('budgets hold over all replicas', () => {
   };
   const me = '/api/v1/me';
 
-  it('within a second or so: what is spent at one is refused by another', async () => {
+  it('refuse at one replica within a second what was spent at another', async () => {
     const limit = 500;
     const key = await createKey(limit);
     const [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
@@ -46,7 +46,7 @@ describe('budgets hold over all replicas', () => {
     expect(admitted).toBeLessThan(limit / 2);
   }, 60_000);
 
-  it('also for one that starts later, and after those that counted have stopped', async () => {
+  it('hold for a replica that starts after the counting ones stopped', async () => {
     const key = await createKey(0);
     const a = await processes.start(env);
     for (let n = 0; n < 7; n += 1) await a.send('GET', me, { key });
@@ -59,7 +59,7 @@ describe('budgets hold over all replicas', () => {
     });
   }, 60_000);
 
-  it('while the database is away each counts alone, and they agree afterwards', async () => {
+  it('are counted per replica while the database is away, and merged afterwards', async () => {
     const key = await createKey(0);
     const [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
     await a.send('GET', me, { key });

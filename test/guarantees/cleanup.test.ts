@@ -39,7 +39,7 @@ const AGES = `CREATE TEMP TABLE ages ON COMMIT DROP AS
   SELECT * FROM (VALUES ('old', gatehouse_now() - interval '1 minute'),
     ('new', gatehouse_now() + interval '10 minutes')) AS age (name, until)`;
 
-describe('expired rows are deleted', () => {
+describe('the cleanup of expired rows', () => {
   let gatehouse: TestApp;
   beforeAll(async () => {
     gatehouse = await createTestApp();
@@ -54,7 +54,7 @@ describe('expired rows are deleted', () => {
     return rows.map(({ value }) => value);
   };
 
-  it('and nothing else is', async () => {
+  it('deletes expired rows and no others', async () => {
     await gatehouse.dataSource.transaction(async (manager) => {
       await manager.query(AGES);
       await manager.query(ROWS);
@@ -89,7 +89,7 @@ describe('expired rows are deleted', () => {
     ]);
   });
 
-  it('with the answers of a grace window only the answer goes', async () => {
+  it('erases the answer of a grace window and keeps its token', async () => {
     const rows = await gatehouse.database.query(
       `SELECT digest, answer::text, answer_key_id, request_hash, successor_digest FROM refresh_tokens ORDER BY 1`,
     );
@@ -100,7 +100,7 @@ describe('expired rows are deleted', () => {
     ]);
   });
 
-  it('however much there is', async () => {
+  it('deletes more rows than one batch holds', async () => {
     await gatehouse.database.query(
       `INSERT INTO revocations (subject, seq, revoked_by, revoked_at)
        SELECT 'tok_' || n, n, '', gatehouse_now() - interval '33 days' FROM generate_series(1, 2500) n`,
@@ -111,7 +111,7 @@ describe('expired rows are deleted', () => {
     ).toEqual(['1']);
   });
 
-  it('by all replicas at once without a fault', async () => {
+  it('runs on all replicas at once without an error', async () => {
     await gatehouse.database.query(
       `INSERT INTO sessions (id, digest, digest_key_id, payload, subjects, issue_seq, expires_at)
        SELECT n, n, '', '{}', '{}', 0, gatehouse_now() - interval '2 hours' FROM generate_series(1, 2500) n`,
@@ -121,7 +121,7 @@ describe('expired rows are deleted', () => {
     expect(await column('SELECT id AS value FROM sessions')).toEqual(['new']);
   });
 
-  it('even if some of it cannot be', async () => {
+  it('deletes the rest when one table fails', async () => {
     await gatehouse.database.shiftClock('20 minutes');
     await gatehouse.database.query('ALTER TABLE idempotency_records RENAME TO elsewhere');
     await expect(cleanUp()).rejects.toMatchObject({ errors: [expect.anything()] });
@@ -131,7 +131,7 @@ describe('expired rows are deleted', () => {
     expect(await column('SELECT id AS value FROM grants')).toEqual([]);
   });
 
-  it('until it is told to stop', async () => {
+  it('stops when it is aborted', async () => {
     const before = await gatehouse.database.dump();
     await gatehouse.database.shiftClock('2 days');
     await cleanUp(AbortSignal.abort());

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
-describe('a transaction that the database undoes because of another one', () => {
+describe('a transaction that the database rolls back because of another one', () => {
   let gatehouse: TestApp;
   let admin: TestKey;
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describe('a transaction that the database undoes because of another one', () => 
     expect(await countContacts()).toBe(1);
   });
 
-  it('is given up after that, and has left nothing', async () => {
+  it('fails after the last attempt without a trace', async () => {
     const answer = await create(4, '40001');
     expect(answer.status).toBe(503);
     expect(answer.headers['retry-after']).toBeDefined();
@@ -62,7 +62,7 @@ describe('a transaction that the database undoes because of another one', () => 
     expect(await countContacts()).toBe(0);
   });
 
-  it('is not repeated for any other fault', async () => {
+  it('is not repeated after any other error', async () => {
     const answer = await create(1, '22000');
     expect(answer.status).toBe(500);
     expect(await countContacts()).toBe(0);

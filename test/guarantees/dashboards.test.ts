@@ -68,7 +68,7 @@ describe('the dashboard and the alert rules', () => {
     expect([...metrics.keys()].filter((name) => !shown.has(name))).toEqual([]);
   });
 
-  it('have a row for each concern, and a query in each panel', () => {
+  it('have a row for each topic and a query in each panel', () => {
     const rows = panels.filter(({ type }) => type === 'row');
     expect(rows.map(({ title }) => title)).toEqual([
       'Traffic',
@@ -93,7 +93,7 @@ describe('the dashboard and the alert rules', () => {
     }
   });
 
-  it('lead from each alert to a heading, and to a row of "At 3 a.m."', () => {
+  it('link each alert to a heading and to a row of "At 3 a.m."', () => {
     expect(alerts.length).toBeGreaterThan(8);
     const section = sectionOf('At 3 a.m.');
     for (const { name, text } of alerts) {
@@ -109,7 +109,7 @@ describe('the dashboard and the alert rules', () => {
     }
   });
 
-  it('have an "At 3 a.m." whose metrics and log lines exist', () => {
+  it('name existing metrics and log lines in "At 3 a.m."', () => {
     const section = sectionOf('At 3 a.m.');
     for (const [name] of seriesIn(section)) expect([...metrics.keys()]).toContain(name);
     const files = readdirSync('src', { recursive: true, encoding: 'utf8' });

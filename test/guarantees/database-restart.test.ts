@@ -55,7 +55,7 @@ describe('a server whose database goes away', () => {
     60_000,
   );
 
-  it('recovers when all its connections broke while nothing used them', async () => {
+  it('recovers when all its idle connections broke', async () => {
     await Promise.all(errands.flatMap((errand) => [run(server, errand), run(server, errand)]));
     await postgres.restart('immediate');
     const back = performance.now();

@@ -53,7 +53,7 @@ describe('a server that drains', () => {
     30_000,
   );
 
-  it('ends the connection of a request that was under way, and of one that was kept alive', async () => {
+  it('closes connections after the request in flight, and idle ones', async () => {
     const server = await processes.start({ ...env, DRAIN_DELAY_SECONDS: '300' });
     const key = keyInGreeting(server);
     // Kept alive, and used again below.
@@ -73,7 +73,7 @@ describe('a server that drains', () => {
     expect(await server.end('SIGINT')).toEqual(CLEAN_EXIT);
   }, 30_000);
 
-  it('finishes requests that are under way when the delay is over', async () => {
+  it('finishes requests in flight after the delay', async () => {
     const server = await processes.start({ ...env, DRAIN_DELAY_SECONDS: '1' });
     const key = keyInGreeting(server);
     const lock = await lockContacts();
@@ -86,7 +86,7 @@ describe('a server that drains', () => {
     expect(await ended).toEqual(CLEAN_EXIT);
   }, 30_000);
 
-  it('does not delay after SIGINT, by which a person waits', async () => {
+  it('stops without a delay on SIGINT', async () => {
     const server = await processes.start({ ...env, DRAIN_DELAY_SECONDS: '300' });
     expect(await server.end('SIGINT')).toEqual(CLEAN_EXIT);
     expect(server.stderr()).toContain('"delaySeconds":0');
@@ -111,7 +111,7 @@ describe('a server that starts', () => {
     expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
   }, 30_000);
 
-  it('finds a busy port before it touches the database, also on every address', async () => {
+  it('detects a port in use before it opens the database', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;

@@ -62,7 +62,7 @@ describe('every route', () => {
     return gatehouse.http[method](pathOf(route)).set(headers);
   };
 
-  it('declares who may call it', () => {
+  it('declares its access', () => {
     expect(routes.length).toBeGreaterThan(10);
     for (const route of routes) {
       expect({ route: nameOf(route), access: route.access }).toEqual({
@@ -80,13 +80,13 @@ describe('every route', () => {
     }
   });
 
-  it('needs a scope, except for the one that says who is asking', () => {
+  it('needs a scope, except for /me', () => {
     const free = guarded.filter(({ access }) => access.scopes.length === 0);
 
     expect(free.map(nameOf)).toEqual(['GET /me']);
   });
 
-  it('is mounted as it was declared, and nothing else is', async () => {
+  it('is mounted as declared, and no other path is', async () => {
     const declared = new Map<string, Set<string>>();
     for (const route of [...routes, ...sessionRoutes]) {
       const methods = declared.get(pathOf(route)) ?? new Set();
@@ -160,7 +160,7 @@ describe('every route', () => {
     }
   });
 
-  it('admits publishable keys only where all scopes are public, and to who they are', () => {
+  it('admits publishable keys only where all scopes are public, and at /me', () => {
     const admitting = guarded.filter(({ access }) => access.principals.includes('publishable'));
     expect(admitting.map(nameOf)).toEqual(['GET /me', 'GET /products', 'GET /products/:id']);
     for (const { access } of admitting) {
@@ -168,7 +168,7 @@ describe('every route', () => {
     }
   });
 
-  it('answers without a credential where it was declared public, and nowhere else', async () => {
+  it('answers without a credential only where it is declared public', async () => {
     for (const path of [...OPEN_PATHS, ...PUBLIC.map((name) => `/api/v1${name.slice(4)}`)]) {
       expect({ path, status: (await gatehouse.http.get(path)).status }).toEqual({
         path,

@@ -99,7 +99,7 @@ describe('a server whose primary has a standby', () => {
     }
   });
 
-  it('bounds the commits that wait for a synchronous standby which is gone, and says so', async () => {
+  it('limits the wait for a synchronous standby that is gone, and logs it', async () => {
     await setSynchronous(STANDBY_NAME);
     await until(async () => (await createContact()).status === 201);
     await standby.pause();

@@ -32,7 +32,7 @@ describe('a first start that is killed between its commit and its greeting', () 
     expect(server.stdout()).toBe('');
   }
 
-  it('is made up for by the next start, which says once how to get a password and a key', async () => {
+  it('is followed by a start that prints once how to get a password and a key', async () => {
     await killBeforeGreeting();
 
     const second = await processes.start(env);
@@ -49,7 +49,7 @@ describe('a first start that is killed between its commit and its greeting', () 
     expect(third.stdout()).toBe('');
   }, 60_000);
 
-  it('speaks of the key alone where the password was given', async () => {
+  it('prints the key alone when the password was given', async () => {
     await killBeforeGreeting({ ADMIN_PASSWORD: 'a password of the administrator' });
 
     const second = await processes.start(env);
@@ -60,7 +60,7 @@ describe('a first start that is killed between its commit and its greeting', () 
   }, 60_000);
 });
 
-it('a greeting that was shown is not made up for', async () => {
+it('prints nothing at the start after a greeting that was shown', async () => {
   const first = await processes.start(env);
   const isNoted = () => database.query('SELECT FROM first_start WHERE shown_at IS NOT NULL');
   await until(async () => (await isNoted()).length > 0);

@@ -11,7 +11,7 @@ const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_126);
 const GROWTH_MB = 80;
 const HALF = Math.floor(REQUESTS / 2);
 
-describe('whatever is sent to a server process', () => {
+describe('random requests to a server process', () => {
   const processes = createServerProcesses();
   let gatehouse: TestApp;
   let seeds: Seeds;
@@ -32,7 +32,7 @@ describe('whatever is sent to a server process', () => {
     await gatehouse.close();
   });
 
-  it(`causes no fault of the server, ${REQUESTS} times (FUZZ_SEED=${SEED})`, async () => {
+  it(`cause no internal error, ${REQUESTS} times (FUZZ_SEED=${SEED})`, async () => {
     const next = createFuzzer(seeds, SEED);
     const first = await fuzz(server.origin, next, HALF);
     const before = megabytesOf(server);

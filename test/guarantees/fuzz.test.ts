@@ -6,7 +6,7 @@ import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/faults/fu
 const REQUESTS = 4000;
 const SEED = 20_261_126;
 
-describe('whatever is sent', () => {
+describe('random requests', () => {
   let gatehouse: TestApp;
   let seeds: Seeds;
   beforeAll(async () => {
@@ -15,7 +15,7 @@ describe('whatever is sent', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('is to every route', () => {
+  it('reach every route', () => {
     const paths = seeds.routes.map(({ path }) => path);
     expect(paths).toEqual(
       expect.arrayContaining(['/api/v1/me', '/api/v1/oauth/token', '/login', '/healthz']),
@@ -23,7 +23,7 @@ describe('whatever is sent', () => {
     expect(paths.length).toBeGreaterThan(40);
   });
 
-  it('causes no fault of the server', async () => {
+  it('cause no internal error', async () => {
     const next = createFuzzer(seeds, SEED);
     const { statuses, failed } = await fuzz(gatehouse.origin, next, REQUESTS);
 

@@ -45,7 +45,7 @@ describe('a database whose sessions have other defaults', () => {
     return Object.fromEntries(rows.map(({ name, setting }) => [name, setting]));
   }
 
-  it('has them, for a session that pins nothing', async () => {
+  it('applies them to a session that pins nothing', async () => {
     const [row] = await gatehouse.database.query<{ count: string }>(
       `SELECT count(*) FROM pg_db_role_setting, unnest(setconfig)
        WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database())`,
@@ -53,7 +53,7 @@ describe('a database whose sessions have other defaults', () => {
     expect(Number(row?.count)).toBeGreaterThanOrEqual(Object.keys(PINNED).length);
   });
 
-  it('is used with our own, by every pool', async () => {
+  it('gives every pool of the server the pinned settings', async () => {
     const { master } = gatehouse.dataSource.driver as unknown as { master: pg.Pool };
     expect(await settingsOf(master)).toEqual({
       ...PINNED,
@@ -67,7 +67,7 @@ describe('a database whose sessions have other defaults', () => {
     });
   });
 
-  it('tells times as they are, and keeps the end of a key', async () => {
+  it('reports correct times and keeps the expiry of a key', async () => {
     const expiresAt = new Date(Date.now() + 28 * DAY_MS).toISOString();
     const { body, status } = await gatehouse.http
       .post('/api/v1/api-keys')

@@ -56,7 +56,7 @@ describe('a POST with an Idempotency-Key', () => {
     );
   }
 
-  it('is done once, and answered the same, however often its server is killed meanwhile', async () => {
+  it('takes effect once and gets the same answer when its server is killed meanwhile', async () => {
     const names: string[] = [];
     let lost = 0;
     let isOver = false;
@@ -91,7 +91,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await findNotOnce(names)).toEqual([]);
   }, 60_000);
 
-  it(`is done once if ${IDENTICAL} of it arrive together at two servers`, async () => {
+  it(`takes effect once when ${IDENTICAL} copies arrive at two servers at once`, async () => {
     const name = randomUUID();
     const answers: Answer[] = [];
     await inParallel(IDENTICAL, IDENTICAL, async (index) => {

@@ -36,7 +36,7 @@ describe('two installations of one app by one user', () => {
     }
   }
 
-  it('are one client with a grant each', async () => {
+  it('share a client and have a grant each', async () => {
     await installBoth();
     const grants = await Promise.all([laptop, phone].map((at) => both.grantOf(at.refresh_token)));
     expect(new Set(grants).size).toBe(2);
@@ -66,7 +66,7 @@ describe('two installations of one app by one user', () => {
     await expectPhoneWorks();
   });
 
-  it('one keeps working when the other has not been used until it expired', async () => {
+  it('end apart: one works after the other has expired', async () => {
     const shiftClock = async (by: string) => {
       await both.gatehouse.database.shiftClock(by);
       // What servers do every minute: the partitions for that time.

@@ -19,7 +19,7 @@ interface Plan {
 /** As many keys lie before those that are asked for. */
 const CROWD = 60_000;
 
-describe('a page of keys, in a tenant that has many of another sort', () => {
+describe('a page of keys in a tenant with many keys of another kind', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let test: TestKey;
@@ -70,7 +70,7 @@ describe('a page of keys, in a tenant that has many of another sort', () => {
     expect(blocksOf(plan)).toBeLessThan(600);
   });
 
-  it('of one account reads no more than its own', async () => {
+  it('reads only the rows of the account', async () => {
     const filter = { kinds: ['personal'], accountId: 'usr_3' } as const;
 
     for (const scan of scansOf(await planOf(filter))) {
@@ -90,7 +90,7 @@ describe('a page of keys, in a tenant that has many of another sort', () => {
     }
   });
 
-  it('leads on where it stopped, so that everything is found in the end', async () => {
+  it('continues after its last key until every key was listed', async () => {
     const admin = await gatehouse.createKey(tenant, { name: 'Admin' });
     const found: string[] = [];
     let [cursor, pages] = ['', 0];

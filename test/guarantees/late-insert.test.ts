@@ -15,7 +15,7 @@ import {
   type Installer,
 } from '../support/oauth/token-families.js';
 
-describe('nothing is issued into what has ended', () => {
+describe('issuing beside a revocation', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let installer: Installer;
@@ -55,7 +55,7 @@ describe('nothing is issued into what has ended', () => {
     return row?.count ?? 0;
   }
 
-  it('a refresh that waits while its family is ended issues and consumes nothing', async () => {
+  it('issues and consumes nothing for a refresh that waits while its family ends', async () => {
     const { access_token: access, refresh_token: token } = await installer.install();
     const { grant_id: grant } = await rowOf(token);
     const before = await countTokens(grant);
@@ -73,7 +73,7 @@ describe('nothing is issued into what has ended', () => {
     expect((await refresh(gatehouse, installer.client, token)).error).toBe('invalid_grant');
   });
 
-  it('a code that waits while its grant is ended issues and consumes nothing', async () => {
+  it('issues and consumes nothing for a code that waits while its grant ends', async () => {
     const code = await installer.authorize();
     const { grant_id: grant } = await rowOf(code.code);
     const lock = await holdLock(gatehouse.database, grant);
@@ -87,7 +87,7 @@ describe('nothing is issued into what has ended', () => {
     expect(await rowOf(code.code)).toMatchObject({ consumed_at: null });
   });
 
-  it('a revocation that waits for a refresh ends what that has issued', async () => {
+  it('ends what a refresh has issued when the revocation waited for it', async () => {
     const { refresh_token: token = '' } = await installer.install();
     const { grant_id: grant } = await rowOf(token);
     // As a refresh holds it that is under way: others can continue, a revocation cannot.
@@ -163,7 +163,7 @@ describe('nothing is issued into what has ended', () => {
     }
   });
 
-  describe('a grant that is just being made', () => {
+  describe('a grant that is being created', () => {
     const create = ({ client, user }: Installer) =>
       gatehouse.dataSource.transaction((manager) =>
         createGrantStore(manager).create({
@@ -214,7 +214,7 @@ describe('nothing is issued into what has ended', () => {
       expect(await made).toBeUndefined();
     });
 
-    it('comes after a revocation that it waited for, and dies of one that waited for it', async () => {
+    it('survives a revocation that it waited for, and ends with one that waited for it', async () => {
       const other = await newInstaller();
       const lock = await holdLock(gatehouse.database, other.user.id);
       const made = create(other);

@@ -87,7 +87,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
       ),
     );
 
-  it('are settled for every route that is declared, and every settled route is there', () => {
+  it('have an expected answer for exactly the declared routes', () => {
     const unsettled = [...declared].filter((name) => {
       const [method = '', path = ''] = name.split(' ');
       return admissionTo(method, path) === undefined;
@@ -97,7 +97,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(ROUTES.filter((name) => !declared.has(name))).toEqual([]);
   });
 
-  it('can be told, as far as it was promised, by what a credential starts with', async () => {
+  it('show in the prefix of a credential', async () => {
     const wrong = (await holdersIn('live', 'test')).filter(({ kind, environment, secret }) => {
       const start = factsOf(kind).prefix[environment] ?? '';
       return !secret.startsWith(start) || secret.length !== start.length + 49;
@@ -106,7 +106,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(wrong.map(({ secret, ...caller }) => [secret.slice(0, 13), nameOf(caller)])).toEqual([]);
   });
 
-  it('decide together who gets through, and what everybody else is told', async () => {
+  it('decide together about admission and the answer to a refusal', async () => {
     const cells = await everywhere(async (method, path) =>
       (await callersFor(method, path)).flatMap((caller) =>
         PRESENTATION_NAMES.map((by) => ({
@@ -124,7 +124,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(3000);
   }, 120_000);
 
-  it('never let anybody at what belongs to another environment or tenant', async () => {
+  it('never reach another environment or tenant', async () => {
     const cells = await everywhere(async (method, path) =>
       (path.includes(':id') ? await callersFor(method, path) : []).flatMap((caller) =>
         OWNERS.slice(1).map((owner) => ({
@@ -143,7 +143,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(500);
   }, 120_000);
 
-  it('bring no path to answer a method that it does not have', async () => {
+  it('answer 405 for undeclared methods', async () => {
     const holders = await holdersIn('live');
     const cellsOf: CellsOf = (method, path) =>
       holders.flatMap((caller) =>
@@ -161,7 +161,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(500);
   }, 120_000);
 
-  it('mean nothing for text that is not a credential of the API, however it comes', async () => {
+  it('refuse text that is not a credential of the API in every presentation', async () => {
     const cells = await everywhere((method, path) =>
       Object.entries(strangers).flatMap(([who, secret]) =>
         PRESENTATION_NAMES.map((by) => ({
@@ -178,7 +178,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(1000);
   }, 120_000);
 
-  it('mean nothing where credentials are not presented: there, anybody is nobody', async () => {
+  it('ignore credentials in places that are not presentations', async () => {
     // Which of the kinds makes no difference where none is looked for.
     const holders = await Promise.all(
       (['secret', 'publishable', 'access_token'] as const).map((kind) =>
@@ -202,7 +202,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(500);
   }, 120_000);
 
-  it("go together only as a publishable key in X-API-Key beside a user's token", async () => {
+  it("combine only as a publishable key in X-API-Key beside a user's token", async () => {
     const holders = (await holdersIn('live', 'test')).filter(
       ({ kind, environment }) =>
         environment === 'live' || kind === 'publishable' || kind === 'personal',
@@ -227,7 +227,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(cells.length).toBeGreaterThan(1500);
   }, 120_000);
 
-  it('left everything alone that was not theirs', async () => {
+  it('changed nothing of others', async () => {
     expect(await targets.untouchable()).toEqual(untouched);
   });
 });

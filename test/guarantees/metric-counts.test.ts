@@ -86,7 +86,7 @@ describe('the metrics count', () => {
     expect(grown).toEqual([1, 1]);
   });
 
-  it('flushes, their failures, and how much waits', async () => {
+  it('flushes, failed flushes and pending entries', async () => {
     const tenant = await gatehouse.createTenant('umbrella');
     const key = await gatehouse.createKey(tenant);
     await gatehouse.app.activity.flush();

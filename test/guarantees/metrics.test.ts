@@ -20,7 +20,7 @@ describe('/metrics', () => {
     await database.drop();
   });
 
-  it('is on its own port only, and tells of requests, verdicts, batches, the pool and the event loop', async () => {
+  it('reports requests, verdicts, batches, the pool and the event loop on its own port only', async () => {
     const port = await findFreePort();
     const server = await processes.start({ ...env, METRICS_PORT: String(port) });
     await server.send('GET', '/api/v1/me', { key: keyInGreeting(server) });
@@ -74,7 +74,7 @@ describe('/metrics', () => {
     );
   }, 30_000);
 
-  it('is nowhere without METRICS_PORT', async () => {
+  it('is absent without METRICS_PORT', async () => {
     const server = await processes.start(env);
     expect((await server.send('GET', '/metrics')).status).toBe(404);
   }, 30_000);

@@ -127,7 +127,7 @@ describe('no secret of OAuth', () => {
     await redeem(form);
   }
 
-  it('was missing from the exercise', () => {
+  it('is left out of the scenario', () => {
     const kinds = secrets.map((secret) => /^bwp_([a-z]+)_/.exec(secret)?.[1] ?? 'cookie');
     expect(new Set(kinds)).toEqual(new Set(['ac', 'at', 'rt', 'cs', 'rat', 'cookie']));
     for (const table of ['oauth_artifacts', 'sessions', 'grants', 'clients', 'refresh_tokens']) {
@@ -149,7 +149,7 @@ describe('no secret of OAuth', () => {
     for (const text of [PASSWORD, 'the wrong password']) expect(log.includes(text)).toBe(false);
   });
 
-  it('is in any answer that was not meant to hold it', () => {
+  it('is in any answer outside the declared ones', () => {
     for (const secret of secrets) {
       const found = places.filter((text) => text.includes(secret.slice(-30)));
       expect(found).toEqual([]);

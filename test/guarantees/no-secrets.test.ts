@@ -246,7 +246,7 @@ describe('no secret', () => {
     await database.query('ALTER TABLE gone RENAME TO credentials');
   }
 
-  it('was missing from the exercise', () => {
+  it('is left out of the scenario', () => {
     const starts = ['live', 'test', 'pk_live', 'pk_test', 'pat', 'svc', 'agt', 'org'];
     for (const start of [...starts.map((kind) => `bwp_${kind}_`), 'sk_old_']) {
       expect(secrets.filter((secret) => secret.startsWith(start))).not.toEqual([]);
@@ -283,13 +283,13 @@ describe('no secret', () => {
     }
   });
 
-  it('is in any answer to who manages no keys, or in what a command writes', () => {
+  it('is in any answer to a caller without api_keys:manage, or in the output of a command', () => {
     for (const trace of allTraces()) {
       expect(answers.filter((text) => text.includes(trace))).toEqual([]);
     }
   });
 
-  it('is stored as anything but a keyed digest; what may be public is encrypted beside', async () => {
+  it('is stored except as a keyed digest; publishable keys are also encrypted', async () => {
     const rows = await gatehouse.database.query<{ kind: string; digest: string; sealed: boolean }>(
       'SELECT kind, digest, ciphertext IS NOT NULL AS sealed FROM credentials',
     );

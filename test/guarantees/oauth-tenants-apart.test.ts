@@ -38,7 +38,7 @@ describe('every store of OAuth keeps tenants apart', () => {
       return id;
     };
 
-    it('have no operation that is not exercised here', () => {
+    it('have no operation without a case here', () => {
       expect(Object.keys(createClientStore(manager)).toSorted()).toEqual([
         // Clients are global: but for blocks, no operation knows a tenant.
         'delete',
@@ -85,7 +85,7 @@ describe('every store of OAuth keeps tenants apart', () => {
       expect(await store.listBlockingTenants(other)).toEqual([]);
     });
 
-    it('that somebody agreed to are forgotten in one tenant, or in all', async () => {
+    it('lose their consents in one tenant or in all', async () => {
       const id = await anyClient();
       const account = await createAccountStore(manager).create({
         email: `${randomUUID()}@example.com`,

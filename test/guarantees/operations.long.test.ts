@@ -178,7 +178,7 @@ describe('the documented commands', () => {
     await expectRecovery(OTHER);
   }, 120_000);
 
-  it('fail over to a synchronous standby, which has forgotten nothing', async () => {
+  it('fail over to a synchronous standby without loss', async () => {
     await run('Replication', 0, OTHER);
     await run('Replication', 1, PRIMARY);
     await until(

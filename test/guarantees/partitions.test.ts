@@ -33,7 +33,7 @@ describe('partitions', () => {
     return rows.map(({ name }) => name);
   };
 
-  it('are made and dropped by several replicas at once, while tokens are refreshed', async () => {
+  it('are created and dropped by several replicas at once while tokens are refreshed', async () => {
     const families: TokenResponse[] = [];
     for (let count = 0; count < 3; count++) families.push(await installer.install());
     for (let day = 1; day <= 14; day++) {
@@ -53,7 +53,7 @@ describe('partitions', () => {
     expect(await gatehouse.database.query('SELECT FROM refresh_tokens')).toHaveLength(3 * 15);
   });
 
-  it('are there when a server starts after a long standstill', async () => {
+  it('exist when a server starts after a long standstill', async () => {
     await gatehouse.database.shiftClock('114 days');
     const before = await newest();
     const env = { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY };
@@ -63,7 +63,7 @@ describe('partitions', () => {
     expect((await refresh(gatehouse, installer.client, tokens.refresh_token)).status).toBe(200);
   });
 
-  it('are made, at a start too, while a backup is reading everything; what is in use is dropped later', async () => {
+  it('are created while a backup holds locks, and dropped once it has ended', async () => {
     await gatehouse.database.shiftClock('130 days');
     const backup = new pg.Client(gatehouse.database.client);
     backup.on('error', () => undefined);

@@ -22,7 +22,7 @@ describe('refreshes of one token over two server processes, with the default gra
     await expectReplayEnds(both, { replayed, youngest: tokens.at(-1) ?? '' });
   }, 60_000);
 
-  it('get the same pair while the winner commits, as many as the window allows', async () => {
+  it('get the same pair while the winner commits, up to the limit of the window', async () => {
     const { a, b, installer, gatehouse } = both;
     const racers = REPEATS + 1;
     const { refresh_token: token } = await installer.install();
@@ -48,7 +48,7 @@ describe('refreshes of one token over two server processes, with the default gra
     expect((await refresh(a, installer.client, good[0]?.refresh_token)).status).toBe(200);
   }, 30_000);
 
-  it('are reuse once the window is over', async () => {
+  it('count as reuse after the window', async () => {
     const { a, installer, gatehouse } = both;
     const { refresh_token: replayed = '' } = await installer.install();
     const { tokens } = await refresh(a, installer.client, replayed);

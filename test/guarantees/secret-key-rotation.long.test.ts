@@ -82,7 +82,7 @@ describe('SECRET_KEYS that are being rotated', () => {
     return refusal;
   }
 
-  it('lose no key: each moves to the new one when it is used, and then the old one can go', async () => {
+  it('move each key to the new secret key at its next use, after which the old one can be removed', async () => {
     const before = await start(OLD, NEW);
     const keys = [await createKey(before, 'A'), await createKey(before, 'B')];
     expect(await storedUnder()).toEqual({ 'First key': OLD_ID, A: OLD_ID, B: OLD_ID });
@@ -114,7 +114,7 @@ describe('SECRET_KEYS that are being rotated', () => {
     expect(await use(last, [admin, ...all])).toEqual([200, 200, 200, 200]);
   }, 60_000);
 
-  it('refuse a start without the old one while a key was never used since, and name its id', async () => {
+  it('refuse a start without the old one while a key depends on it, and name its id', async () => {
     const before = await start(OLD);
     const unused = await createKey(before, 'Unused');
     await before.end('SIGTERM');
@@ -132,14 +132,14 @@ describe('SECRET_KEYS that are being rotated', () => {
     expect(await use(await start(NEW), [admin, unused])).toEqual([200, 200]);
   }, 60_000);
 
-  it('refuse a start without the old one while a signing key was never moved', async () => {
+  it('refuse a start without the old one while a signing key depends on it', async () => {
     await database.query(`UPDATE credentials SET digest_key_id = $1`, [NEW_ID]);
     expect(await refusalOf(NEW)).toContain(OLD_ID);
     await (await start(NEW, OLD)).end('SIGTERM');
     await (await start(NEW)).end('SIGTERM');
   }, 60_000);
 
-  it('leave remembered answers readable, and hold the old one until those are forgotten', async () => {
+  it('keep stored answers readable, and need the old one until those expire', async () => {
     const before = await start(OLD);
     const first = await post(before);
     expect(first.status).toBe(201);
@@ -157,7 +157,7 @@ describe('SECRET_KEYS that are being rotated', () => {
     expect((await post(after)).json.data?.id).not.toBe(first.json.data?.id);
   }, 60_000);
 
-  it('refuse everything that was made under another key', async () => {
+  it('refuse every credential that was made under another key', async () => {
     const server = await start(OLD, NEW);
     await server.send('DELETE', `/api/v1/api-keys/${await ownId(server)}`, { key: admin });
     await server.end('SIGTERM');

@@ -38,7 +38,7 @@ describe('a session, on two server processes', () => {
 
   const at = ({ origin }: ServerProcess) => ({ origin, config: gatehouse.config });
 
-  it(`is dead on the other the moment it is signed out, ${ROUNDS} times out of ${ROUNDS}`, async () => {
+  it(`ends on the other with the sign-out, ${ROUNDS} times out of ${ROUNDS}`, async () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     for (let round = 0; round < ROUNDS; round += 1) {
       const browser = newBrowser(at(a));
@@ -67,7 +67,7 @@ describe('a session, on two server processes', () => {
     expect(made).toEqual([]);
   });
 
-  it('continues there under its renewed secret, and under no other', async () => {
+  it('continues on the other under its renewed secret only', async () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const browser = newBrowser(at(a));
     await signIn(browser, user);

@@ -32,7 +32,7 @@ const SLOW: readonly (readonly [name: string, beginning: string, piece: string])
   ],
 ];
 
-describe('a connection', () => {
+describe('a slow connection', () => {
   const processes = createServerProcesses();
   let database: TestDatabase;
   let server: ServerProcess;
@@ -50,7 +50,7 @@ describe('a connection', () => {
   const untilClosed = (socket: Socket, what: string) =>
     until(() => socket.closed, { withinMs: ENDED_WITHIN_MS, what });
 
-  it('that sends slowly and for ever is ended', async () => {
+  it('is closed when it sends without an end', async () => {
     await Promise.all(
       SLOW.map(async ([name, beginning, piece]) => {
         const socket = open();
@@ -63,7 +63,7 @@ describe('a connection', () => {
     expect((await server.send('GET', '/healthz')).status).toBe(200);
   }, 90_000);
 
-  it('that does not take its answers is ended', async () => {
+  it('is closed when it does not read its answers', async () => {
     const request = 'GET /api/v1/scopes HTTP/1.1\r\nHost: x\r\n\r\n';
     const sockets = Array.from({ length: 20 }, () => {
       const socket = open();

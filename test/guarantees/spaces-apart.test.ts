@@ -54,7 +54,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       phone: null,
       type: 'customer',
     };
-    it('has no operation that is not exercised here', () => {
+    it('has no operation without a case here', () => {
       expect(Object.keys(createContactStore(manager)).toSorted()).toEqual([
         'create',
         'delete',
@@ -108,7 +108,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
     const namesIn = async (context: SpaceContext) =>
       (await createProductStore(manager).list(context, ALL)).rows.map(({ name }) => name);
 
-    it('has no operation that is not exercised here', () => {
+    it('has no operation without a case here', () => {
       expect(Object.keys(createProductStore(manager)).toSorted()).toEqual([
         'find',
         'list',

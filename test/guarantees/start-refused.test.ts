@@ -7,7 +7,7 @@ import { createServerProcesses } from '../support/process/server-process.js';
 
 const SECRET_KEYS = 'a secret key that no log may ever show';
 
-describe('a start that cannot succeed', () => {
+describe('a start fails with one sentence', () => {
   const processes = createServerProcesses();
   let database: TestDatabase;
   let other: Server;
@@ -36,19 +36,19 @@ describe('a start that cannot succeed', () => {
     return refusal;
   }
 
-  it('because the port is busy', async () => {
+  it('when the port is in use', async () => {
     expect(await refusalOf({ PORT: busyPort })).toBe(
       `Cannot listen on 127.0.0.1:${busyPort}: the port is in use.\n`,
     );
   });
 
-  it('because the port of the metrics is busy', async () => {
+  it('when the port of the metrics is in use', async () => {
     expect(await refusalOf({ METRICS_PORT: busyPort })).toBe(
       `Cannot listen on 127.0.0.1:${busyPort}: the port is in use.\n`,
     );
   });
 
-  it('because nobody listens where the database should be', async () => {
+  it('when nothing listens at the address of the database', async () => {
     const DATABASE_URL = 'postgres://someone:their-password@127.0.0.1:1/theirs';
     const refusal = await refusalOf({ DATABASE_URL });
     expect(refusal).toMatch(
@@ -57,24 +57,24 @@ describe('a start that cannot succeed', () => {
     expect(refusal).not.toContain('their-password');
   });
 
-  it('because what listens there never answers', async () => {
+  it('when the database never answers', async () => {
     const DATABASE_URL = `postgres://someone:their-password@127.0.0.1:${busyPort}/theirs`;
     expect(await refusalOf({ DATABASE_URL })).toMatch(/cannot be used: .*timeout/);
   });
 
-  it('because the password of the database is wrong', async () => {
+  it('when the password of the database is wrong', async () => {
     const DATABASE_URL = database.url.replace(database.target.password, 'mistyped');
     const refusal = await refusalOf({ DATABASE_URL });
     expect(refusal).toContain('password authentication failed');
     expect(refusal).not.toContain('mistyped');
   });
 
-  it('because there is no such database', async () => {
+  it('when the database does not exist', async () => {
     const DATABASE_URL = database.url.replace(database.target.database, 'nowhere');
     expect(await refusalOf({ DATABASE_URL })).toContain('database "nowhere" does not exist');
   });
 
-  it('because the role may not make tables', async () => {
+  it('when the role may not create tables', async () => {
     await database.query('REVOKE CREATE ON SCHEMA public FROM pg_database_owner');
     expect(await refusalOf({})).toBe(
       `The role "tester" may not make tables in the schema "public" of the database "${database.target.database}" (GRANT CREATE ON SCHEMA public TO "tester").\n`,
@@ -82,7 +82,7 @@ describe('a start that cannot succeed', () => {
     await database.query('GRANT CREATE ON SCHEMA public TO pg_database_owner');
   });
 
-  it('because the database is read-only', async () => {
+  it('when the database is read-only', async () => {
     const { database: name } = database.target;
     await database.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`);
     expect(await refusalOf({})).toBe(
@@ -93,7 +93,7 @@ describe('a start that cannot succeed', () => {
     );
   });
 
-  it('because the database has another encoding than UTF8', async () => {
+  it('when the encoding of the database is not UTF8', async () => {
     const name = `latin_${database.target.database}`;
     await asAdmin(
       `CREATE DATABASE ${name} OWNER tester ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`,
@@ -104,13 +104,13 @@ describe('a start that cannot succeed', () => {
     await asAdmin(`DROP DATABASE ${name}`);
   });
 
-  it('because no connection is left', async () => {
+  it('when the database has no free connection', async () => {
     await database.lock();
     expect(await refusalOf({})).toMatch(/cannot be used: too many connections for database/);
     await database.unlock();
   });
 
-  it('because an earlier release made its tables in another schema', async () => {
+  it('when an earlier release created its tables in another schema', async () => {
     const DATABASE_URL = database.url;
     await database.query('ALTER SCHEMA public RENAME TO tester');
     await database.query('CREATE SCHEMA public');
@@ -121,7 +121,7 @@ describe('a start that cannot succeed', () => {
     await database.query('ALTER SCHEMA tester RENAME TO public');
   });
 
-  it('because none of several servers takes writes', async () => {
+  it('when none of several database servers accepts writes', async () => {
     const DATABASE_URL = 'postgres://someone:their-password@127.0.0.1:1,127.0.0.1:2/theirs';
     const refusal = await refusalOf({ DATABASE_URL });
     expect(refusal).toMatch(/no server takes writes \(127\.0\.0\.1:1: .*ECONNREFUSED/);
@@ -129,26 +129,26 @@ describe('a start that cannot succeed', () => {
     expect(refusal).not.toContain('their-password');
   });
 
-  it('because DATABASE_URL is of something else', async () => {
+  it('when DATABASE_URL is not a PostgreSQL address', async () => {
     const DATABASE_URL = 'mysql://someone:their-password@localhost/theirs';
     const refusal = await refusalOf({ DATABASE_URL });
     expect(refusal).toContain('DATABASE_URL must be a postgres:// URL');
     expect(refusal).not.toContain('their-password');
   });
 
-  it('because production lacks what it needs, all of which is named at once', async () => {
+  it('when settings for production are missing, and names all of them', async () => {
     const refusal = await refusalOf({ NODE_ENV: 'production', DATABASE_URL: '', SECRET_KEYS: '' });
     for (const name of ['DATABASE_URL', 'SECRET_KEYS', 'ISSUER']) {
       expect(refusal).toContain(`${name} is required in production`);
     }
   });
 
-  it('because the issuer is not https in production', async () => {
+  it('when the issuer is not https in production', async () => {
     const env = { NODE_ENV: 'production', ISSUER: 'http://auth.example.com' };
     expect(await refusalOf(env)).toContain('ISSUER must be https in production');
   });
 
-  it('because DATABASE_URL comes without SECRET_KEYS', async () => {
+  it('when DATABASE_URL is set without SECRET_KEYS', async () => {
     expect(await refusalOf({ SECRET_KEYS: '' })).toContain('SECRET_KEYS is required');
   });
 });

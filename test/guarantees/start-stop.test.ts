@@ -41,7 +41,7 @@ function useNewDatabase(template?: string): void {
 describe('the first start on an empty database', () => {
   useNewDatabase('template0');
 
-  it('greets once with a curl line that works as it is pasted; the second start is silent', async () => {
+  it('prints a working curl command, once', async () => {
     const first = await processes.start({ ...env, ADMIN_EMAIL: 'owner@example.com' });
     const greeting = first.stdout();
     expect(greeting).toContain('owner@example.com');
@@ -60,13 +60,13 @@ describe('the first start on an empty database', () => {
     expect(second.stdout()).toBe('');
   }, 30_000);
 
-  it('greets with the issuer, where alone signing in works', async () => {
+  it('prints the address of the issuer, where sign-in works', async () => {
     const server = await processes.start({ ...env, ISSUER: 'https://auth.example.com' });
     expect(server.stdout()).toContain('ready at https://auth.example.com\n');
     expect(server.stdout()).not.toContain('127.0.0.1');
   }, 30_000);
 
-  it('makes one demo tenant when several servers start at the same instant, and one of them greets', async () => {
+  it('creates one demo tenant when several servers start at once, and one of them prints it', async () => {
     const release = await holdMigrationLock();
     const starting = Promise.all([1, 2, 3, 4].map(() => processes.start(env)));
     await until(async () => (await countAtMigrationLock()) === 4);
@@ -88,7 +88,7 @@ describe('the first start on an empty database', () => {
     ).toEqual([{ tenants: ['demo'], accounts: 1, keys: 1 }]);
   }, 30_000);
 
-  it('makes nothing and says nothing in production', async () => {
+  it('creates and prints nothing in production', async () => {
     const server = await processes.start({
       ...env,
       NODE_ENV: 'production',
@@ -100,7 +100,7 @@ describe('the first start on an empty database', () => {
     expect(await database.query('SELECT FROM tenants')).toEqual([]);
   }, 30_000);
 
-  it('writes no secret to its log, whatever it is asked', async () => {
+  it('writes no secret to its log', async () => {
     const ADMIN_PASSWORD = 'a password of the administrator';
     const server = await processes.start({ ...env, LOG_LEVEL: 'trace', ADMIN_PASSWORD });
     const key = keyInGreeting(server);
@@ -129,7 +129,7 @@ describe('the first start on an empty database', () => {
     expect(server.stdout()).not.toContain(ADMIN_PASSWORD);
   }, 30_000);
 
-  it('stops at once while it waits for another to migrate, having done nothing', async () => {
+  it('stops at once while it waits for another server to migrate', async () => {
     const release = await holdMigrationLock();
     const server = processes.launch(env);
     await until(async () => (await countAtMigrationLock()) === 1);
@@ -140,10 +140,10 @@ describe('the first start on an empty database', () => {
   }, 30_000);
 });
 
-describe('a server that is told to stop', () => {
+describe('a server that receives a stop signal', () => {
   useNewDatabase();
 
-  it('answers the request under way first, also when it is told again and again', async () => {
+  it('finishes the request in flight, also after repeated signals', async () => {
     const server = await processes.start(env);
     const key = keyInGreeting(server);
     const { answer, release } = await sendBlocked(server, key);
@@ -161,13 +161,13 @@ describe('a server that is told to stop', () => {
     expect(await database.query('SELECT FROM contacts')).toHaveLength(1);
   }, 30_000);
 
-  it('stops the same when its terminal is closed', async () => {
+  it('stops the same way on SIGHUP', async () => {
     const server = await processes.start(env);
     expect(await server.end('SIGHUP')).toEqual(CLEAN_EXIT);
     expect(server.stderr()).toContain('"msg":"stopped"');
   }, 30_000);
 
-  it('stops the same when its whole process group is told, as by a terminal', async () => {
+  it('stops the same way when its process group is signalled, as by a terminal', async () => {
     const server = await processes.start(env);
     const { answer, release } = await sendBlocked(server, keyInGreeting(server));
     process.kill(-server.pid, 'SIGINT');
@@ -178,7 +178,7 @@ describe('a server that is told to stop', () => {
     expect(await server.exited).toEqual(CLEAN_EXIT);
   }, 30_000);
 
-  it('writes down when keys were last used before it goes', async () => {
+  it('stores the last uses of keys before it exits', async () => {
     const server = await processes.start(env);
     const key = keyInGreeting(server);
     expect((await server.send('GET', '/api/v1/me', { key })).status).toBe(200);
@@ -190,7 +190,7 @@ describe('a server that is told to stop', () => {
     ).toEqual([{ address: '127.0.0.1', recent: true }]);
   }, 30_000);
 
-  it('stops at once when its database is gone, and says in the log what it could not write', async () => {
+  it('stops at once when its database is gone, and logs what it could not write', async () => {
     const server = await processes.start(env);
     await server.send('GET', '/api/v1/me', { key: keyInGreeting(server) });
     await database.lock();
@@ -219,7 +219,7 @@ describe('a server with the embedded database', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('stops with its process group, and finds everything as it was', async () => {
+  it('stops with its process group and keeps its data', async () => {
     const own = { DATA_DIR: join(folder, 'data') };
     const first = await processes.start(own);
     const key = keyInGreeting(first);
@@ -232,13 +232,13 @@ describe('a server with the embedded database', () => {
     expect(second.stdout()).toBe('');
   }, 60_000);
 
-  it('stops it when its terminal is closed', async () => {
+  it('stops the database on SIGHUP', async () => {
     const server = await processes.start({ DATA_DIR: join(folder, 'data') });
     expect(await server.end('SIGHUP')).toEqual(CLEAN_EXIT);
     await expectNoPostgres();
   }, 60_000);
 
-  it('stops it again when it is told to stop while starting', async () => {
+  it('stops the database when it is signalled while starting', async () => {
     const server = processes.launch({ DATA_DIR: join(folder, 'data') });
     await until(() => server.stderr().includes('embedded PostgreSQL is running'));
     expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);

@@ -33,7 +33,7 @@ describe('every store keeps tenants apart, and live from test', () => {
     gatehouse.database.query(`SELECT * FROM ${table} ORDER BY 1, 2`);
 
   describe('spaces', () => {
-    it('has no operation that is not exercised here', () => {
+    it('has no operation without a case here', () => {
       expect(Object.keys(createSpaceStore(manager)).toSorted()).toEqual([
         'create',
         'find',
@@ -83,7 +83,7 @@ describe('every store keeps tenants apart, and live from test', () => {
     const LIVE = { kinds: ['secret'], environments: ['live'] } as const;
     const TEST = { kinds: ['secret'], environments: ['test'] } as const;
 
-    it('has no operation that is not exercised here', () => {
+    it('has no operation without a case here', () => {
       expect(Object.keys(createCredentialStore(manager)).toSorted()).toEqual([
         // `insert` takes the tenant in what it inserts; `isSignedIn` is about accounts, which are global; `now`
         // concerns nobody.
@@ -164,7 +164,7 @@ describe('every store keeps tenants apart, and live from test', () => {
   });
 
   describe('tenants and accounts', () => {
-    it('have no operation that is not exercised here', () => {
+    it('have no operation without a case here', () => {
       expect(Object.keys(createTenantStore(manager)).toSorted()).toEqual([
         // `create`, `find` and `list` are the operator's: they are about tenants themselves.
         'create',
@@ -260,7 +260,7 @@ describe('every store keeps tenants apart, and live from test', () => {
       expect(await rolesIn(theirs)).toEqual(['both viewer', 'other member']);
     });
 
-    it('are listed for a member by name, with what has become of them', async () => {
+    it('are listed for a member by name with their status', async () => {
       const accounts = createAccountStore(manager);
       const tenants = createTenantStore(manager);
       const email = `${randomUUID()}@example.com`;

@@ -56,7 +56,7 @@ describe('tokens on two server processes without a grace window', () => {
   const statuses = (accessToken: string) =>
     Promise.all([statusOf(a, accessToken), statusOf(b, accessToken)]);
 
-  it(`of ${AT_ONCE} refreshes at once one wins, the family lives, and a true reuse ends it`, async () => {
+  it(`let one of ${AT_ONCE} concurrent refreshes win, keep the family, and end it at reuse`, async () => {
     const { installer } = both;
     for (let round = 0; round < ROUNDS; round++) {
       const old = (await installer.install()).refresh_token;
@@ -77,7 +77,7 @@ describe('tokens on two server processes without a grace window', () => {
     }
   }, 60_000);
 
-  it(`of ${AT_ONCE} redemptions of one code one wins, and using it again ends what it issued`, async () => {
+  it(`let one of ${AT_ONCE} concurrent redemptions of a code win, and end its tokens at a later use`, async () => {
     const { installer } = both;
     for (let round = 0; round < ROUNDS; round++) {
       const code = await installer.authorize();
@@ -96,7 +96,7 @@ describe('tokens on two server processes without a grace window', () => {
     }
   }, 60_000);
 
-  it('a token used again by a client that was just answered is reuse, however fast', async () => {
+  it('treat a token that is used again after its answer as reuse, at any speed', async () => {
     const { installer } = both;
     for (let round = 0; round < 20; round++) {
       const { refresh_token: old } = await installer.install();
@@ -120,7 +120,7 @@ describe('tokens on two server processes without a grace window', () => {
     }
   }
 
-  it('nothing survives a revocation that was asked for together with refreshes', async () => {
+  it('end with a revocation that runs beside refreshes', async () => {
     const { installer } = both;
     for (let round = 0; round < ROUNDS; round++) {
       const { refresh_token: token = '' } = await installer.install();
@@ -134,7 +134,7 @@ describe('tokens on two server processes without a grace window', () => {
     }
   }, 60_000);
 
-  it('nothing survives the revocation of its grant by the operator, asked for together with refreshes', async () => {
+  it('end with the revocation of their grant by the operator beside refreshes', async () => {
     const { installer, cli } = both;
     const installed = await installer.install();
     const grant = await both.grantOf(installed.refresh_token);

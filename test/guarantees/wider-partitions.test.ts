@@ -62,7 +62,7 @@ describe('partitions of refresh tokens', () => {
     expect(new Set((await partitions()).map(daysOf))).toEqual(new Set([7]));
   };
 
-  it('go back to weeks with every token in its place, for the earlier release', async () => {
+  it('become weeks again for the earlier release, with every token in its partition', async () => {
     const tokens = await install();
     await makeNarrow();
     const names = (await partitions()).map(({ name, from }) => [name, from.toISOString()]);
@@ -72,7 +72,7 @@ describe('partitions of refresh tokens', () => {
     expect((await refresh(gatehouse, client, tokens.refresh_token)).status).toBe(200);
   });
 
-  it('grow wider behind those of the earlier release, and no token is lost on the way', async () => {
+  it('grow wider after those of the earlier release without losing a token', async () => {
     await makeNarrow();
     let often = await install();
     let seldom = await install();
@@ -110,7 +110,7 @@ describe('partitions of refresh tokens', () => {
     expect(probed).toBeLessThanOrEqual(2);
   }, 60_000);
 
-  it('are made where the clock is put back to, and never over one another', async () => {
+  it('are created without overlap after the clock was set back', async () => {
     await gatehouse.database.shiftClock('300 days');
     await maintainPartitions(gatehouse.dataSource);
     await gatehouse.database.shiftClock('250 days');
