@@ -139,14 +139,14 @@ describe('the allow-list of a key', () => {
       expectProblem(await use(proxied, list, forwardedFor), 401, 'unauthorized');
     });
 
-    it('knows no address where the proxy forwards nothing: no list matches', async () => {
+    it('matches no list when the proxy forwards no address', async () => {
       for (const list of [[PEER], ['127.0.0.0/8', '10.0.0.0/8'], ['0.0.0.0/0', '::/0']]) {
         expectProblem(await use(proxied, list), 401, 'unauthorized');
       }
       expect((await use(proxied, null)).status).toBe(200);
     });
 
-    it('reads several lines as one, the last one last', async () => {
+    it('joins several header lines in their order', async () => {
       const key = await proxied.createKey(tenants.get(proxied) as Tenant, { allowedIps: [client] });
       const send = (...lines: string[]) =>
         sendRaw(proxied.origin, {
@@ -177,11 +177,11 @@ describe('the allow-list of a key', () => {
       },
     );
 
-    it('leaves keys without a list alone, whatever is forwarded', async () => {
+    it('ignores forwarded addresses for keys without a list', async () => {
       expect((await use(proxied, null, 'garbage')).status).toBe(200);
     });
 
-    it('believes only whom it was told to', async () => {
+    it('believes trusted proxies only', async () => {
       const other = await createTestApp({ TRUST_PROXY: '192.0.2.0/24' });
       tenants.set(other, await other.createTenant('acme'));
 

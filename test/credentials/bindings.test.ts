@@ -43,7 +43,7 @@ describe('an agent that is bound to single things', () => {
     expect(answer.body.data).toMatchObject({ firstName: 'Ada' });
   });
 
-  it('reaches no others of their type, and neither lists nor creates any', async () => {
+  it('reaches no others of their type, lists none and creates none', async () => {
     for (const answer of [
       await send('get', `/${other}`),
       await send('patch', `/${other}`),
@@ -81,7 +81,7 @@ describe('an agent that is bound to single things', () => {
     await send('get', '', free).expect(200);
   });
 
-  it('opens no thing of another type with the same id', async () => {
+  it('reaches no resource of another type with the same id', async () => {
     const bindings = [{ type: 'projects', id: own }];
     const elsewhere = await gatehouse.createKey(tenant, {
       kind: 'agent',
@@ -92,7 +92,7 @@ describe('an agent that is bound to single things', () => {
     expectProblem(await send('get', `/${own}`, elsewhere), 403, 'forbidden');
   });
 
-  it('is told to services that introspect', async () => {
+  it('is described in introspection', async () => {
     const service = await gatehouse.createKey(tenant, { kind: 'service', scopes: ['introspect'] });
     const answer = await gatehouse.http
       .post('/api/v1/oauth/introspect')

@@ -154,7 +154,7 @@ describe('a refusal', () => {
     expect(answer.body.detail).toContain(`is written like a ${name}`);
   });
 
-  it('tells a key that was never issued, revoked or used elsewhere apart from nothing', async () => {
+  it('is the same for keys that were never issued, revoked or used elsewhere', async () => {
     const [revoked, elsewhere] = [
       await gatehouse.createKey(tenant, { name: 'Revoked' }),
       await gatehouse.createKey(tenant, { allowedIps: ['192.0.2.1'] }),
@@ -169,7 +169,7 @@ describe('a refusal', () => {
     expect(new Set(details)).toEqual(new Set(['The credential is not valid.']));
   });
 
-  it('of a credential in a URL tells nothing but that it must not be there', async () => {
+  it('states only that a credential must not be in a URL', async () => {
     for (const secret of [key.secret, mistyped(key.secret), 'nonsense', '']) {
       const answer = await gatehouse.http.get(`/api/v1/me?auth_token=${secret}`);
       expectProblem(answer, 401, 'unauthorized');
@@ -216,7 +216,7 @@ describe('a refusal', () => {
     });
   });
 
-  it('of another sort has no required_scopes', async () => {
+  it('has required_scopes only for a missing scope', async () => {
     expect((await me({})).body).not.toHaveProperty('required_scopes');
   });
 });

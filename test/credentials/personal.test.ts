@@ -60,7 +60,7 @@ describe('a personal access token', () => {
     expect(await scopes()).toEqual(['contacts:read']);
   });
 
-  it('does not grow with the role beyond what it was made for', async () => {
+  it('does not grow with the role beyond its own scopes', async () => {
     await become('viewer');
     await become('company_admin');
 
@@ -92,7 +92,7 @@ describe('a personal access token', () => {
     expectProblem(await me(), 401, 'unauthorized');
   });
 
-  it('is refused the moment that there is no membership, whatever was revoked', async () => {
+  it('is refused without a membership, independently of revocations', async () => {
     await accounts().leave(tenant.id, token.principalId);
 
     expectProblem(await me(), 401, 'unauthorized');
@@ -110,7 +110,7 @@ describe('a personal access token', () => {
     expectProblem(answer, 401, 'unauthorized');
   });
 
-  it('made through the API ends like that too, also if the member joins again', async () => {
+  it('ends the same way when it was made through the API', async () => {
     const user = await createUser(gatehouse, [[tenant, 'manager']]);
     const browser = newBrowser(gatehouse);
     const csrf = csrfOf(await signIn(browser, user));

@@ -12,7 +12,7 @@ type Holder = Pick<TestKey, 'bearer'>;
 /** Of 20 units an hour a share is 4. */
 const LIMITS = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '20' };
 
-describe('of what a tenant has in an hour', () => {
+describe('the hourly budget of a tenant', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let now = START;
@@ -43,7 +43,7 @@ describe('of what a tenant has in an hour', () => {
     return { bearer: { Authorization: `Bearer ${access_token}` } };
   };
 
-  it('one app uses a fifth at most, with the tokens of all its users', async () => {
+  it('gives one app a fifth at most, with the tokens of all its users', async () => {
     const [ann, bob] = [
       await createUser(gatehouse, [[tenant, 'member']]),
       await createUser(gatehouse, [[tenant, 'member']]),
@@ -67,7 +67,7 @@ describe('of what a tenant has in an hour', () => {
     expect(await useUp(await gatehouse.createKey(tenant))).toBe(12);
   });
 
-  it('one account uses a fifth at most by its personal tokens, apart from its apps', async () => {
+  it('gives the personal tokens of one account a fifth at most, apart from its apps', async () => {
     const one = await createCredential(gatehouse, tenant, 'personal', ['leads:read']);
     const two = await createCredential(gatehouse, tenant, 'personal', ['leads:read']);
     await gatehouse.database.query('UPDATE credentials SET principal_id = $1 WHERE id = $2', [
@@ -80,7 +80,7 @@ describe('of what a tenant has in an hour', () => {
     expect(told(await me(await gatehouse.createKey(tenant)), 'tenant')?.[1]).toBe(11);
   });
 
-  it('other tenants have theirs: an app has a share in each', async () => {
+  it('gives an app a share in each tenant', async () => {
     const elsewhere = await gatehouse.createTenant(`elsewhere-${tenants}`);
     const app = await registerClient(gatehouse);
     const [here, there] = [
@@ -91,7 +91,7 @@ describe('of what a tenant has in an hour', () => {
     expect([await useUp(here), await useUp(there)]).toEqual([4, 4]);
   });
 
-  it('test uses nothing: it has a budget of its own', async () => {
+  it('does not count the test environment, which has its own budget', async () => {
     const fields = { rateLimitPerMinute: 0 };
     const test = await gatehouse.createKey(tenant, { ...fields, environment: 'test' });
     const live = await gatehouse.createKey(tenant, fields);
@@ -101,7 +101,7 @@ describe('of what a tenant has in an hour', () => {
     expect(await useUp(live)).toBe(19);
   });
 
-  it('publishable keys use nothing, and those of test nothing of theirs', async () => {
+  it('does not count publishable keys, whose live and test budgets are separate', async () => {
     const fields = { kind: 'publishable', scopes: ['products:read'], rateLimitPerMinute: 0 };
     const live = await gatehouse.createKey(tenant, fields);
     const test = await gatehouse.createKey(tenant, { ...fields, environment: 'test' });
@@ -110,7 +110,7 @@ describe('of what a tenant has in an hour', () => {
     expect(await useUp(await gatehouse.createKey(tenant, { rateLimitPerMinute: 0 }))).toBe(20);
   });
 
-  it("a token beside a test publishable key counts on test's", async () => {
+  it('counts a token beside a test publishable key on the test budget', async () => {
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const token = await tokenOf(user, await registerClient(gatehouse));
     const key = await gatehouse.createKey(tenant, {
@@ -125,7 +125,7 @@ describe('of what a tenant has in an hour', () => {
     expect(told(beside, 'key')).toEqual([4, 3, 3600]);
   });
 
-  it('a request that is larger than what is left of a share still completes', async () => {
+  it('completes a request that is larger than the rest of a share', async () => {
     const token = await createCredential(gatehouse, tenant, 'personal', ['contacts:write']);
     const post = () =>
       gatehouse.http.post('/api/v1/contacts').set(token.bearer).send({ type: 'other' });

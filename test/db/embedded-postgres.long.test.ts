@@ -208,7 +208,7 @@ describe('the embedded PostgreSQL', () => {
     TEST_TIMEOUT_MS,
   );
 
-  it("refuses a folder with somebody else's files, and leaves its mode alone", async () => {
+  it('refuses a folder with other files, and keeps its mode', async () => {
     await mkdir(dataDir, { mode: 0o755 });
     await writeFile(join(dataDir, 'letter.txt'), '');
     await expect(start()).rejects.toThrow(StartupError);

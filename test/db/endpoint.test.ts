@@ -20,14 +20,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const modeOf = async (file: string) => (await stat(file)).mode & 0o777;
 
-describe('a folder where anybody may put something', () => {
-  it('is made for us alone, and used again', async () => {
+describe('a folder that others may write to', () => {
+  it('is created for its owner only, and reused', async () => {
     expect(await makeFolderAmongStrangers(path)).toBe(true);
     expect(await modeOf(path)).toBe(0o700);
     expect(await makeFolderAmongStrangers(path)).toBe(true);
   });
 
-  it('is not used through a link, whose target is left as it is', async () => {
+  it('is not used through a link, whose target stays unchanged', async () => {
     const target = join(folder, 'target');
     await mkdir(target, { mode: 0o755 });
     await symlink(target, path);
@@ -36,7 +36,7 @@ describe('a folder where anybody may put something', () => {
     expect(await modeOf(target)).toBe(0o755);
   });
 
-  it('is not used if it is not a folder, or open to others', async () => {
+  it('is not used if it is a file or open to others', async () => {
     await writeFile(path, '', { mode: 0o600 });
     expect(await makeFolderAmongStrangers(path)).toBe(false);
     await rm(path);
@@ -46,7 +46,7 @@ describe('a folder where anybody may put something', () => {
     expect(await modeOf(path)).toBe(0o770);
   });
 
-  it("is not used if it is another's", async () => {
+  it('is not used if another account owns it', async () => {
     await mkdir(path, { mode: 0o700 });
     // Only root can give a folder away; to anybody else, root's home is another's.
     if (isRoot) await chown(path, 12_345, 12_345);
@@ -54,7 +54,7 @@ describe('a folder where anybody may put something', () => {
   });
 });
 
-describe('where PostgreSQL listens if the path of its home is too long for a socket', () => {
+describe('the address of PostgreSQL when its path is too long for a socket', () => {
   const id = 'test0123456789ab';
   const inTemporary = join(tmpdir(), `gatehouse-${id}`);
   afterEach(() => rm(inTemporary, { recursive: true, force: true }));
@@ -74,12 +74,12 @@ describe('where PostgreSQL listens if the path of its home is too long for a soc
     });
   };
 
-  it('is a folder of ours among the temporary ones', async () => {
+  it('is an own folder below the temporary one', async () => {
     expect((await choose(undefined)).host).toBe(inTemporary);
     expect(await modeOf(inTemporary)).toBe(0o700);
   });
 
-  it('is loopback if somebody has put a link there', async () => {
+  it('is loopback if a link is in its place', async () => {
     await mkdir(path, { mode: 0o755 });
     await symlink(path, inTemporary);
 
@@ -87,7 +87,7 @@ describe('where PostgreSQL listens if the path of its home is too long for a soc
     expect(await modeOf(path)).toBe(0o755);
   });
 
-  it('is loopback for an account that is not ours, and nothing is handed over to it', async () => {
+  it('is loopback for another account, to which no folder is handed over', async () => {
     expect((await choose({ uid: 12_345, gid: 12_345 })).host).toBe('127.0.0.1');
     await expect(stat(inTemporary)).rejects.toThrow('ENOENT');
   });

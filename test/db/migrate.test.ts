@@ -61,7 +61,7 @@ async function verifyOnce(): Promise<number> {
 }
 
 describe('a migration beside a reader that holds locks as pg_dump does', () => {
-  it('lets verification continue, says whom it waits for, and is done when the reader ends', async () => {
+  it('lets verification continue, names the blocking reader, and ends after it', async () => {
     await downTo(gatehouse.database, EARLIER_RELEASE);
     const endReading = await readLikeDump(gatehouse.database);
     const { lines, log } = createLog();
@@ -89,7 +89,7 @@ describe('a migration beside a reader that holds locks as pg_dump does', () => {
     await verifyOnce();
   }, 60_000);
 
-  it('ends its waiting when it is told to stop, and finishes the next time', async () => {
+  it('stops waiting at a signal, and finishes at the next run', async () => {
     await downTo(gatehouse.database, EARLIER_RELEASE);
     const endReading = await readLikeDump(gatehouse.database);
     const { lines, log } = createLog();
@@ -105,7 +105,7 @@ describe('a migration beside a reader that holds locks as pg_dump does', () => {
     expect(await readSchemaState(dataSource)).toMatchObject({ pending: [] });
   }, 60_000);
 
-  it('holds what it has locked no longer when it waits for one table after the other', async () => {
+  it('holds no lock while it waits for the next table', async () => {
     await dataSource.query('CREATE TABLE one (id int); CREATE TABLE two (id int)');
     const [endFirst, endSecond] = [
       await readLikeDump(gatehouse.database, ['one']),
@@ -130,7 +130,7 @@ describe('a migration beside a reader that holds locks as pg_dump does', () => {
 const MAY_BE_REWRITTEN = ['rate_windows'];
 
 describe('a migration that is not released yet', () => {
-  it('rewrites no table that a request waits for, and builds no index inside of a transaction', async () => {
+  it('rewrites no table that requests wait for, and builds no index inside a transaction', async () => {
     await downTo(gatehouse.database, EARLIER_RELEASE);
     const files = () =>
       gatehouse.database.query<{
@@ -190,7 +190,7 @@ describe('a migration that is not released yet', () => {
   });
 });
 
-describe('what a newer release has migrated', () => {
+describe('the schema of a newer release', () => {
   const addUnknown = async (declares?: 'compatible' | 'restricting') => {
     const name = `Newer1999999999999`;
     await dataSource.query('INSERT INTO migrations (timestamp, name) VALUES ($1, $2)', [
@@ -205,7 +205,7 @@ describe('what a newer release has migrated', () => {
     return { status, migrations: body.checks.migrations };
   };
 
-  it('leaves this one ready if it declares itself compatible', async () => {
+  it('leaves this release ready if it declares itself compatible', async () => {
     await addUnknown('compatible');
 
     expect(await readiness()).toEqual({ status: 200, migrations: 'current' });

@@ -52,7 +52,7 @@ describe('migrations', () => {
     await dataSource.undoLastMigration();
   };
 
-  it('go up, down and up again, and leave nothing behind', async () => {
+  it('run up, down and up again without a trace', async () => {
     await migrate(dataSource, { log });
     const first = await schema();
     expect(first.length).toBeGreaterThan(100);
@@ -66,13 +66,13 @@ describe('migrations', () => {
     expect(await schema()).toEqual(first);
   });
 
-  it('may be run again: there is nothing left to do', async () => {
+  it('change nothing when they are run again', async () => {
     await migrate(dataSource, { log });
 
     expect(await migrate(dataSource, { log })).toEqual([]);
   });
 
-  it('make what the entities describe', async () => {
+  it('create the schema that the entities describe', async () => {
     const { upQueries } = await dataSource.driver.createSchemaBuilder().log();
 
     expect(upQueries.map(({ query }) => query)).toEqual([]);

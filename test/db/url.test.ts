@@ -37,7 +37,7 @@ describe('parseDatabaseUrl', () => {
     expect(parseDatabaseUrl(url)).toMatchObject({ user, password, database });
   });
 
-  it('names no secret in a fault', () => {
+  it('names no secret in an error', () => {
     for (const url of ['postgres://u:hunter2@h:x/d', 'postgres://u:hunter2@h/d?sslmode=hunter2']) {
       expect(() => parseDatabaseUrl(url)).toThrow(/^(?!.*hunter2)/s);
     }

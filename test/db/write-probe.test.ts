@@ -38,11 +38,11 @@ describe('probeWriting', () => {
       () => false,
     );
 
-  it('succeeds where a commit is acknowledged, and leaves no row anywhere', async () => {
+  it('succeeds where a commit is acknowledged, without leaving a row', async () => {
     await probeWriting(dataSource);
   });
 
-  it('fails while the synchronous standby is gone, and leaves no commit that waits for it', async () => {
+  it('fails while the synchronous standby is gone, without leaving a waiting commit', async () => {
     await admin.query(`ALTER SYSTEM SET synchronous_standby_names = 'gone'`);
     await admin.query('SELECT pg_reload_conf()');
     // The server's processes follow a reload one after the other.

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 
-describe('a request that wants to cost more than it is worth', () => {
+describe('an expensive request', () => {
   let gatehouse: TestApp;
   let admin: TestKey;
   beforeAll(async () => {

@@ -137,7 +137,7 @@ describe('CORS of OAuth', () => {
     const call = (fields: Record<string, string>, origin: string) =>
       post(gatehouse, endpoint, { token: 'x', ...fields }, { Origin: origin });
 
-    it('are read by anybody if the client is public, or not known', async () => {
+    it('are readable by any origin if the client is public or unknown', async () => {
       for (const who of [authenticationOf(open), { client_id: 'cli_x' }, {}]) {
         const answer = await call({ grant_type: 'refresh_token', ...who }, STRANGER);
         expect(readersOf(answer)).toBe('*');
@@ -148,7 +148,7 @@ describe('CORS of OAuth', () => {
       }
     });
 
-    it('are read from where a confidential client redirects to, and from nowhere else', async () => {
+    it('are readable by the redirect origins of a confidential client only', async () => {
       const who = { grant_type: 'refresh_token', ...authenticationOf(confidential) };
       for (const origin of [APP, 'http://127.0.0.1:4000']) {
         const answer = await call(who, origin);
@@ -181,7 +181,7 @@ describe('CORS of OAuth', () => {
     expect(readersOf(answer)).toBe('*');
   });
 
-  it('lets nobody read what became of a key', async () => {
+  it('makes the answer to the revocation of a key unreadable', async () => {
     const { secret } = await gatehouse.createKey(await gatehouse.createTenant('keys'));
     const answer = await post(gatehouse, 'revoke', { token: secret }, { Origin: STRANGER });
     expect(answer.status).toBe(200);
@@ -193,7 +193,7 @@ describe('CORS of OAuth', () => {
     const ask = (headers: Record<string, string>, method = 'GET') =>
       get(path, { Origin: STRANGER, ...headers }, method);
 
-    it('are read by anybody for whatever looks like a token', async () => {
+    it('are readable by any origin for text that looks like a token', async () => {
       const { format } = gatehouse;
       for (const raw of [token, format.mint('at'), 'bwp_at_garbage']) {
         for (const method of ['GET', 'POST', 'HEAD']) {
@@ -204,7 +204,7 @@ describe('CORS of OAuth', () => {
       }
     });
 
-    it('are read by anybody for an expired token', async () => {
+    it('are readable by any origin for an expired token', async () => {
       await gatehouse.database.shiftClock('2 hours');
       const answer = await ask({ Authorization: `Bearer ${token}` });
       await gatehouse.database.shiftClock('0 hours');
@@ -212,7 +212,7 @@ describe('CORS of OAuth', () => {
       expect(readersOf(answer)).toBe('*');
     });
 
-    it('are read by nobody for keys, and without any credential', async () => {
+    it('are not readable for keys or without a credential', async () => {
       const tenant = await gatehouse.createTenant('other');
       const scopes = ['products:read'] as const;
       const publishable = await createCredential(gatehouse, tenant, 'publishable', scopes);
@@ -230,7 +230,7 @@ describe('CORS of OAuth', () => {
     });
   });
 
-  it('lets nobody read introspection, authorization and pages', async () => {
+  it('opens introspection, authorization and pages to no origin', async () => {
     const who = { token: 'x', ...authenticationOf(confidential) };
     const seen = await post(gatehouse, 'introspect', who, { Origin: APP });
     expect(seen.status).toBe(200);

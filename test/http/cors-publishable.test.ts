@@ -142,7 +142,7 @@ describe('CORS for publishable keys', () => {
       expect([empty.body.data, corsOf(empty)]).toEqual([[], READABLE]);
     });
 
-    it('is readable when it is an error: pages can say what is wrong', async () => {
+    it('is readable when it is an error', async () => {
       const lacking = await createCredential(closed, tenant, 'publishable', ['documents:read']);
       const expired = await createCredential(closed, tenant, 'publishable', ['products:read']);
       await closed.database.query(
@@ -186,7 +186,7 @@ describe('CORS for publishable keys', () => {
       },
     );
 
-    it('is not readable with a token, or what only resembles such a key', async () => {
+    it('is not readable with a token or with text that resembles such a key', async () => {
       for (const raw of [
         closed.format.mint('at'),
         'bwp_pk_prod_x',
@@ -234,7 +234,7 @@ describe('CORS for publishable keys', () => {
       },
     );
 
-    it('to a request that is not a read is not readable with such a key', async () => {
+    it('is not readable with such a key after a request other than a read', async () => {
       for (const method of ['post', 'put', 'patch', 'delete', 'options'] as const) {
         const answer = await closed.http[method]('/api/v1/products').set(keyOf(key));
         expect(corsOf(answer)).toEqual(NOTHING);
@@ -243,7 +243,7 @@ describe('CORS for publishable keys', () => {
   });
 
   describe('beside CORS_ALLOWED_ORIGINS', () => {
-    it('leaves listed origins their wider rule', async () => {
+    it('keeps the wider rule of listed origins', async () => {
       const asked = corsOf(await preflight('/api/v1/products', 'POST', listing, LISTED));
       expect(asked).toMatchObject({
         'access-control-allow-origin': LISTED,

@@ -130,7 +130,7 @@ describe('CORS', () => {
   });
 
   describe('for CORS_ALLOWED_ORIGINS', () => {
-    it('answers the preflight, with the headers that keys come in', async () => {
+    it('answers the preflight with the headers of keys', async () => {
       const answer = await preflight(gatehouse, '/api/v1/contacts', LISTED, 'x-api-key');
 
       expect(answer.status).toBe(204);
@@ -157,7 +157,7 @@ describe('CORS', () => {
       }
     });
 
-    it('varies by origin for caches also where a stranger asked', async () => {
+    it('varies by origin for caches also for an unlisted origin', async () => {
       const answer = await get(gatehouse, '/api/v1/me', STRANGER);
 
       expect(answer.headers['vary']).toContain('Origin');

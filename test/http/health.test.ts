@@ -91,7 +91,7 @@ describe('health', () => {
       await until(async () => (await ready()).status === 200);
     });
 
-    it('asks once for all who ask at the same time, also while the database hangs', async () => {
+    it('probes once for concurrent requests, also while the database hangs', async () => {
       const release = await lockTable('credentials');
       const answers = await Promise.all(Array.from({ length: 60 }, () => ready()));
       const waiting = await gatehouse.database.query(

@@ -55,7 +55,7 @@ describe('isInNetworks', () => {
     );
   });
 
-  it('takes an IPv4-mapped address for the IPv4 address, on either side', () => {
+  it('treats an IPv4-mapped address as the IPv4 address, on either side', () => {
     fc.assert(
       fc.property(ipv4, ipv4, bits4, (address, network, bits) => {
         const expected = isInBlock(address, network, bits, 'ipv4');
@@ -71,7 +71,7 @@ describe('isInNetworks', () => {
     expect(isInNetworks('::10.0.0.1', ['10.0.0.0/8'])).toBe(false);
   });
 
-  it('matches nothing that it cannot read, and never throws', () => {
+  it('matches no text that is not an address, and never throws', () => {
     const notAnAddress = fc
       .oneof(fc.string(), fc.constantFrom('127.1', '0x7f.0.0.1', '127.0.0.1:80', '[::1]', ' ::1'))
       .filter((text) => !isAddressOrNetwork(text));
@@ -117,7 +117,7 @@ describe('isAddressOrNetwork', () => {
 });
 
 describe('areWithin', () => {
-  it('is so if, and only if, one network holds the other', () => {
+  it('holds exactly when one network contains the other', () => {
     fc.assert(
       fc.property(ipv4, ipv4, bits4, bits4, (address, network, inner, outer) => {
         const nested = blend4(network, address, outer);
@@ -130,7 +130,7 @@ describe('areWithin', () => {
     );
   });
 
-  it('asks that each of the inner ones be within some outer one', () => {
+  it('requires an outer network for each inner one', () => {
     const outer = ['10.0.0.0/8', '2001:db8::/32', '192.0.2.1'];
 
     expect(areWithin(['10.1.0.0/16', '192.0.2.1/32', '2001:db8:1::1'], outer)).toBe(true);

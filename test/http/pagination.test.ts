@@ -61,11 +61,11 @@ describe('the pages of a list', () => {
       expect(data.map(({ id }) => id)).toEqual(ids.slice(25, 50));
     });
 
-    it('are the same as ours, so that a replica of that release leads on from ours', async () => {
+    it('have the same form as ours, so that a replica of that release continues from ours', async () => {
       expect(await cursorOf()).toBe(signedAs(ids[24] ?? 0, ...(await placed('/contacts'))));
     });
 
-    it('lead on in the list of keys', async () => {
+    it('continue in the list of keys', async () => {
       const kinds = ['secret', 'publishable', 'service', 'agent', 'organization'];
       const lists = [
         ['api-keys', tenant.id, 'live', 'test'],
@@ -109,7 +109,7 @@ describe('the pages of a list', () => {
     );
   });
 
-  it('may change their size on the way', async () => {
+  it('may change their size between pages', async () => {
     const cursor = await cursorOf('?limit=1');
 
     expect((await page(`?limit=2&cursor=${cursor}`)).data.map(({ id }) => id)).toEqual(
@@ -117,7 +117,7 @@ describe('the pages of a list', () => {
     );
   });
 
-  it('neither repeat nor skip what was there when something is added or deleted meanwhile', async () => {
+  it('neither repeat nor skip rows when others are added or deleted', async () => {
     const cursor = await cursorOf('?limit=10');
     const added = await postContact(gatehouse, key);
 

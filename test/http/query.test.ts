@@ -47,14 +47,14 @@ describe('a query', () => {
     expect(answer.status).toBe(401);
   });
 
-  it('names the parameter that was probably meant', async () => {
+  it('suggests the nearest known parameter', async () => {
     const answer = await gatehouse.http.get('/api/v1/api-keys?enviroment=test').set(admin.bearer);
 
     expectInvalid(answer, ['enviroment']);
     expect(answer.body.errors[0].message).toContain('did you mean environment?');
   });
 
-  it('with a repeated member is refused, whichever of both is meant', async () => {
+  it('is refused with a repeated member', async () => {
     for (const query of ['limit=1&limit=1', 'environment=live&environment=test']) {
       const answer = await gatehouse.http.get(`/api/v1/api-keys?${query}`).set(admin.bearer);
 
@@ -63,7 +63,7 @@ describe('a query', () => {
     }
   });
 
-  it('may hold nothing, and auth_token where a publishable key may be presented', async () => {
+  it('may be empty, and may hold auth_token where publishable keys are admitted', async () => {
     await gatehouse.http.get('/api/v1/me?').set(admin.bearer).expect(200);
     const { id } = await gatehouse.createTenant('other');
     const key = await gatehouse.createKey({ id } as never, {
@@ -78,7 +78,7 @@ describe('a query', () => {
     expect(answer.text).not.toContain(key.secret);
   });
 
-  it('is held to the same by the routes for somebody who is signed in', async () => {
+  it('follows the same rules at the routes for browser sessions', async () => {
     const tenant = await gatehouse.createTenant('signed-in');
     const user = await createUser(gatehouse, [[tenant, 'member']]);
     const browser = newBrowser(gatehouse);

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createReadiness } from '../../src/http/readiness.js';
 
 describe('the cost of readiness', () => {
-  it('is ten probes a second at most, however many ask one after the other', async () => {
+  it('is ten probes a second at most for sequential requests', async () => {
     let now = 0;
     let probes = 0;
     const ask = async () => {
@@ -23,7 +23,7 @@ describe('the cost of readiness', () => {
     expect(await readiness()).toEqual({ database: `probe ${probes}` });
   });
 
-  it('is one probe while none is answered, and each who asks gets an answer within a second', async () => {
+  it('is one probe while the database hangs, and each request gets an answer within a second', async () => {
     const pending: (() => void)[] = [];
     const ask = () => new Promise<string>((resolve) => pending.push(() => resolve('there')));
     const readiness = createReadiness({
@@ -46,7 +46,7 @@ describe('the cost of readiness', () => {
     expect(await next).toEqual({ database: 'there', other: 'there' });
   });
 
-  it('tells an error as it tells what is not answered', async () => {
+  it('reports an error like a missing answer', async () => {
     const ask = () => Promise.reject(new Error('refused'));
     expect(await createReadiness({ database: { ask, otherwise: 'away' } })()).toEqual({
       database: 'away',

@@ -66,7 +66,7 @@ describe('the line of a request in the log', () => {
     });
   });
 
-  it('says why a known credential was refused, which the answer does not', async () => {
+  it('states why a known credential was refused, unlike the answer', async () => {
     const bound = await gatehouse.createKey(tenant, { allowedIps: ['192.0.2.1'] });
     expect(await logged('/api/v1/me', bound.bearer)).toMatchObject({
       status: 401,
@@ -84,7 +84,7 @@ describe('the line of a request in the log', () => {
     });
   });
 
-  it('names nobody for a credential that is not known', async () => {
+  it('names no principal for an unknown credential', async () => {
     const line = await logged('/api/v1/me', { Authorization: 'Bearer nonsense' });
     expect(line).toMatchObject({ status: 401, code: 'unauthorized', reason: 'malformed' });
     expect(Object.keys(line)).not.toContain('tenantId');

@@ -88,7 +88,7 @@ describe('paths and methods', () => {
       expect(setOf(answer.headers.allow)).toEqual(setOf(allowed));
     });
 
-    it('takes no method from a header or a parameter', async () => {
+    it('takes the method from the request line only', async () => {
       const answer = await gatehouse.http
         .post('/api/v1/me?_method=GET')
         .set({ ...key.bearer, 'X-HTTP-Method-Override': 'GET' });
@@ -98,7 +98,7 @@ describe('paths and methods', () => {
   });
 
   describe('OPTIONS', () => {
-    it('says what is allowed, without a credential', async () => {
+    it('names the allowed methods without a credential', async () => {
       const answer = await gatehouse.http.options('/api/v1/contacts/1');
 
       expect(answer.status).toBe(204);

@@ -9,7 +9,7 @@ const ALWAYS = {
 const PATHS = ['/api/v1/scopes', '/api/v1/me', '/healthz', '/nowhere'];
 
 describe('the headers of every answer', () => {
-  it('keep it from being stored or taken for something else, on errors too', async () => {
+  it('forbid storing and content sniffing, on errors too', async () => {
     const gatehouse = await createTestApp();
     for (const path of PATHS) {
       const { headers } = await gatehouse.http.get(path);
@@ -23,7 +23,7 @@ describe('the headers of every answer', () => {
     await gatehouse.close();
   });
 
-  it('ask browsers to stay with https where the issuer is (RFC 6797)', async () => {
+  it('require https from browsers where the issuer has it (RFC 6797)', async () => {
     const gatehouse = await createTestApp({ ISSUER: 'https://auth.example.com' });
     for (const path of PATHS) {
       const { headers } = await gatehouse.http.get(path);

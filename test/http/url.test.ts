@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseUrl } from '../../src/http/url.js';
 
 describe('parseUrl', () => {
-  it('reads addresses beyond ASCII, also once it was called often enough to be optimized', () => {
+  it('reads non-ASCII addresses, also after optimization of the function', () => {
     const misread = Array.from({ length: 100_000 }, () =>
       parseUrl('https://bücher.example/'),
     ).filter((url) => url?.host !== 'xn--bcher-kva.example');

@@ -152,7 +152,7 @@ describe('the errors of a 422', () => {
     expect(long.text.length).toBeLessThan(1000);
   });
 
-  it('look no further at a text that is too long', async () => {
+  it('report only the length of a text that is too long', async () => {
     const name = `bwp_live_${'a'.repeat(200_000)}\u202e`;
     const answer = await post('/api-keys', { ...KEY, name });
     expect(answer.status).toBe(422);
@@ -164,7 +164,7 @@ describe('the errors of a 422', () => {
     expect(padded.body.data.name).toBe('A key');
   });
 
-  it('name the nearest value for the first three only: looking it up is dear', async () => {
+  it('suggest the nearest value for the first three only', async () => {
     const answer = await post('/api-keys', { ...KEY, scopes: Array(40).fill('contacts:raed') });
     expect(answer.status).toBe(422);
     const near = (answer.body.errors as { message: string }[]).map(({ message }) =>

@@ -82,7 +82,7 @@ describe('sessions', () => {
     await expect(store().save(leaking)).rejects.toThrow('must not hold its secret');
   });
 
-  it('are good until they expire, and saving prolongs them', async () => {
+  it('are valid until they expire, and saving prolongs them', async () => {
     const session = await saved(ann);
     await gatehouse.database.shiftClock('59 minutes');
     expect(await store().findById(session.id)).toMatchObject({ remainingSeconds: about(60) });
@@ -93,7 +93,7 @@ describe('sessions', () => {
     expect(await isAlive(session)).toBe(false);
   });
 
-  it('end when their account is revoked, and those that begin afterwards do not', async () => {
+  it('end when their account is revoked, unlike sessions that begin later', async () => {
     const [session, other, anonymous] = [await saved(ann), await saved(bob), await saved(null)];
     await revoke(ann);
 
@@ -104,7 +104,7 @@ describe('sessions', () => {
     expect(await isAlive(await saved(ann))).toBe(true);
   });
 
-  it('get a new place in the order when somebody signs in, and only then', async () => {
+  it('get a new position in the sequence at sign-in only', async () => {
     const session = await saved(null);
     await revoke(ann);
     await store().save({ ...session, accountId: ann });
@@ -115,7 +115,7 @@ describe('sessions', () => {
     expect(await isAlive(session)).toBe(false);
   });
 
-  it('change their secret at signing in: the old one is dead, the id stays', async () => {
+  it('change their secret at sign-in and keep their id', async () => {
     const before = await saved(null);
     await store().destroyBySecret(before.secret);
     const after = { ...before, accountId: ann, secret: randomUUID() };
@@ -177,7 +177,7 @@ describe('sessions', () => {
     expect(await store().findBySecret(session.secret)).toBeUndefined();
   });
 
-  it('are forgotten some time after they ended', async () => {
+  it('are deleted some time after their end', async () => {
     const session = await saved(ann);
     const alive = await saved(ann, { ttlSeconds: 86_400 });
     await gatehouse.database.shiftClock('90 minutes');
@@ -196,7 +196,7 @@ describe('sessions', () => {
     expect(await ids()).toEqual([alive.id]);
   });
 
-  it('continue under a new secret with their place in the order: what ended them meanwhile still does', async () => {
+  it('keep their position in the sequence under a new secret, so that an earlier revocation still ends them', async () => {
     const id = `ses-${randomUUID()}`;
     const fields = {
       id,

@@ -41,7 +41,7 @@ describe('signing keys', () => {
   const signing = (keys: SigningKeys, algorithm: SigningAlgorithm = 'ES256') =>
     kidsOf(keys.current().signing, algorithm);
 
-  it('start with one of each algorithm that signs at once, however many servers start together', async () => {
+  it('start with one active key of each algorithm, also when several servers start at once', async () => {
     await gatehouse.database.query('DELETE FROM signing_keys');
     await Promise.all(Array.from({ length: 5 }, ensure));
     const keys = serverWith(TEST_SECRET_KEY);
@@ -54,7 +54,7 @@ describe('signing keys', () => {
     }
   });
 
-  it('are named by their thumbprint, and verify what their private halves sign', async () => {
+  it('are named by their thumbprint and verify signatures', async () => {
     const keys = serverWith(TEST_SECRET_KEY);
     await keys.refresh();
     const dump = await gatehouse.database.dump();
@@ -82,7 +82,7 @@ describe('signing keys', () => {
     }
   });
 
-  it('come to an installation that has only one algorithm, beside a replica that knows no other', async () => {
+  it('are added to an installation with one algorithm, beside a replica that knows no other', async () => {
     const { database } = gatehouse;
     await database.query(`DELETE FROM signing_keys WHERE algorithm = 'RS256'`);
     const servers = [serverWith(TEST_SECRET_KEY), serverWith(TEST_SECRET_KEY)] as const;
@@ -184,7 +184,7 @@ describe('signing keys', () => {
     expect(servers[0].current().id).not.toBe(before.id);
   });
 
-  it('move to the current secret key, so that the old one can go', async () => {
+  it('move to the current secret key, so that the old one can be removed', async () => {
     await rotate();
     const during = serverWith(OTHER_SECRET_KEY, TEST_SECRET_KEY);
     await during.refresh();
@@ -195,7 +195,7 @@ describe('signing keys', () => {
     await expect(serverWith(TEST_SECRET_KEY).refresh()).rejects.toThrow('not configured');
   });
 
-  it('cannot be passed off as each other', async () => {
+  it('cannot be swapped in the database', async () => {
     await rotate();
     await gatehouse.database.query(
       `UPDATE signing_keys k SET ciphertext = other.ciphertext FROM signing_keys other
@@ -205,7 +205,7 @@ describe('signing keys', () => {
     await expect(serverWith(TEST_SECRET_KEY).refresh()).rejects.toThrow();
   });
 
-  it('tell every listener of each change, once', async () => {
+  it('notify every listener of each change once', async () => {
     const { dataSource, keyring } = gatehouse;
     const told: string[] = [];
     const keys = createSigningKeys({ dataSource, keyring, onChange: ({ id }) => told.push(id) });

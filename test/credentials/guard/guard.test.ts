@@ -35,7 +35,7 @@ describe('the guard', () => {
   describe('WWW-Authenticate (RFC 6750 §3)', () => {
     const base = { scheme: 'Bearer', realm: 'api', resource_metadata: METADATA };
 
-    it('names no error where no credential was presented, but the scope it takes', async () => {
+    it('names the required scope and no error without a credential', async () => {
       const answer = await get('/contacts');
 
       expectProblem(answer, 401, 'unauthorized');
@@ -46,7 +46,7 @@ describe('the guard', () => {
       expect(challengeOf(await get('/me'))).toEqual(base);
     });
 
-    it('says invalid_token for a credential that is not good', async () => {
+    it('states invalid_token for a credential that is not valid', async () => {
       const answer = await gatehouse.http.get('/api/v1/contacts').set('X-API-Key', 'garbage');
 
       expectProblem(answer, 401, 'unauthorized');
@@ -54,7 +54,7 @@ describe('the guard', () => {
       expect(challengeOf(answer)).toEqual(expected);
     });
 
-    it('says insufficient_scope, and which scope it takes, for one that may not', async () => {
+    it('states insufficient_scope and the required scope for a credential without it', async () => {
       const reader = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
       const answer = await gatehouse.http.delete('/api/v1/contacts/1').set(reader.bearer);
 
@@ -79,7 +79,7 @@ describe('the guard', () => {
   });
 
   describe('401', () => {
-    it('is for a well-formed key that was never made', async () => {
+    it('is the answer to a well-formed key that was never issued', async () => {
       const answer = await gatehouse.http
         .get('/api/v1/me')
         .set('X-API-Key', gatehouse.format.mint('live'));
@@ -87,7 +87,7 @@ describe('the guard', () => {
       expectProblem(answer, 401, 'unauthorized');
     });
 
-    it('is token_expired from the moment on at which the key ends', async () => {
+    it('is token_expired from the expiry of a key on', async () => {
       const key = await gatehouse.createKey(tenant, {
         expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
       });
@@ -102,7 +102,7 @@ describe('the guard', () => {
       expect(challengeOf(answer)).toMatchObject({ error: 'invalid_token' });
     });
 
-    it('is for a revoked key, also once it would have expired', async () => {
+    it('is the answer to a revoked key, also after its expiry', async () => {
       const admin = await gatehouse.createKey(tenant);
       const key = await gatehouse.createKey(tenant, {
         expiresAt: new Date(Date.now() + 3_600_000).toISOString(),

@@ -92,7 +92,7 @@ describe("a publishable key beside a user's token", () => {
     await create(live, {}).expect(201);
   });
 
-  it('gets no answer that was remembered beside a key that enters other spaces', async () => {
+  it('gets no stored answer of a key that enters other spaces', async () => {
     const headers = { 'Idempotency-Key': 'once' };
     await post(live, headers).expect(201);
 
@@ -140,7 +140,7 @@ describe("a publishable key beside a user's token", () => {
     expectProblem(await get('/me', elsewhere), 401, 'unauthorized');
   });
 
-  it('goes with nothing else', async () => {
+  it('combines with no other credential', async () => {
     const secret = await gatehouse.createKey(tenant);
     const service = await gatehouse.createKey(tenant, { kind: 'service', scopes: ['leads:read'] });
     for (const [key, bearer] of [

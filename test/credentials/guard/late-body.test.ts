@@ -4,7 +4,7 @@ import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
 import { finishRequest, openRequest } from '../../support/app/late-body.js';
 
-describe('a request whose body comes in later', () => {
+describe('a request whose body arrives late', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   let admin: TestKey;

@@ -24,7 +24,7 @@ describe('revoking a subject', () => {
   const statusOf = async (key: TestKey) =>
     (await gatehouse.http.get('/api/v1/me').set(key.bearer)).status;
 
-  it('ends everything under it that was issued before, and nothing else', async () => {
+  it('ends everything issued under it before, and nothing else', async () => {
     const keys = [await gatehouse.createKey(tenant), await gatehouse.createKey(tenant)];
     const stranger = await gatehouse.createKey(await gatehouse.createTenant(randomUUID()));
 
@@ -34,7 +34,7 @@ describe('revoking a subject', () => {
     expect(await statusOf(stranger)).toBe(200);
   });
 
-  it('leaves what is issued afterwards alive, whatever the clock says', async () => {
+  it('leaves later credentials valid under any clock', async () => {
     await gatehouse.database.shiftClock('1 hour');
     await revoke(tenant.id);
     await gatehouse.database.shiftClock('0');
@@ -52,7 +52,7 @@ describe('revoking a subject', () => {
     expect(await statusOf(key)).toBe(401);
   });
 
-  it('is final: neither altered nor taken back', async () => {
+  it('cannot be altered or undone', async () => {
     const key = await gatehouse.createKey(tenant);
     await revoke(key.id);
 
@@ -64,7 +64,7 @@ describe('revoking a subject', () => {
     expect(await statusOf(key)).toBe(401);
   });
 
-  it('is final: never forgotten, unless what it ended expires anyway', async () => {
+  it('is kept until what it ended has expired', async () => {
     const remove = (subject: string) =>
       gatehouse.database.query('DELETE FROM revocations WHERE subject = $1 RETURNING subject', [
         subject,
@@ -81,7 +81,7 @@ describe('revoking a subject', () => {
     expect(await statusOf(key)).toBe(401);
   });
 
-  it('waits for a transaction that issues under it, and then ends that too', async () => {
+  it('waits for a transaction that issues under it, and ends its credential', async () => {
     const issuing = gatehouse.dataSource.createQueryRunner();
     await issuing.startTransaction();
     const seq = await createRevocationStore(issuing.manager).drawIssueOrder([tenant.id]);

@@ -99,8 +99,8 @@ describe('a minted credential', () => {
   });
 });
 
-describe('what is refused', () => {
-  it('is any change of a single character', () => {
+describe('reading a credential refuses', () => {
+  it('any change of a single character', () => {
     fc.assert(
       fc.property(
         anyPrefix,
@@ -118,7 +118,7 @@ describe('what is refused', () => {
     );
   });
 
-  it('is a secret of another length, also with the checksum to it', () => {
+  it('a secret of another length, also with its checksum', () => {
     fc.assert(
       fc.property(
         anyPrefix,
@@ -151,7 +151,7 @@ describe('what is refused', () => {
     expect(format.parse(change(format.mint('live')))).toBeUndefined();
   });
 
-  it('is arbitrary text, and reading it never throws', () => {
+  it('arbitrary text, without throwing', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -170,7 +170,7 @@ describe('what is refused', () => {
   });
 });
 
-describe('what is written from given bytes', () => {
+describe('a credential written from given bytes', () => {
   const anyBytes = fc
     .oneof(
       fc.uint8Array({ minLength: 32, maxLength: 32 }),

@@ -14,7 +14,7 @@ describe('a keyring', () => {
     expect(() => createKeyring([])).toThrow('at least one key');
   });
 
-  it('names its keys, the one that makes first, and gives nothing of them away', () => {
+  it('lists the ids of its keys, the current one first, without revealing a key', () => {
     expect(during.ids).toEqual([after.currentId, before.currentId]);
     expect(during.currentId).toBe(after.currentId);
     expect(before.currentId).toMatch(/^[0-9a-f]{16}$/);
@@ -40,7 +40,7 @@ describe('digests', () => {
     ]);
   });
 
-  it('are recognised no more once the key is gone', () => {
+  it('are no longer recognised once the key is removed', () => {
     expect(after.digests('secret')).not.toContain(before.digest('secret').digest);
   });
 
@@ -119,7 +119,7 @@ describe('signatures', () => {
     expect(before.isSigned('another position', mac)).toBe(false);
   });
 
-  it('are worth nothing as digests: each purpose has a key of its own', () => {
+  it('are not valid as digests, since each purpose has its own key', () => {
     expect(before.sign('text')).not.toBe(before.digest('text').digest);
   });
 });

@@ -57,7 +57,7 @@ describe('what depends on a secret key', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('is counted as far as it is still good', async () => {
+  it('is counted while it is valid', async () => {
     const usages = await countSecretKeyUsage(gatehouse.dataSource, gatehouse.keyring);
     const used = usages.map(({ id, state, ...counts }) => [
       id,
@@ -78,7 +78,7 @@ describe('what depends on a secret key', () => {
     });
   });
 
-  it('refuses a start without that key, unless it is over in minutes anyway', async () => {
+  it('refuses a start without that key, unless it expires in minutes', async () => {
     const start = assertSecretKeysPresent(gatehouse.dataSource, gatehouse.keyring);
     const { message } = await start.then(
       () => new Error('it started'),

@@ -17,7 +17,7 @@ describe('the file of the secret keys', () => {
   });
   afterEach(() => rm(dataDir, { recursive: true, force: true }));
 
-  it('is made once, with one long key, for its owner only', async () => {
+  it('is created once with one long key, readable by its owner only', async () => {
     const made = await Promise.all([
       readOrCreateSecretKeys(dataDir),
       readOrCreateSecretKeys(dataDir),

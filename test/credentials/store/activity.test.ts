@@ -12,7 +12,7 @@ import { until } from '../../support/app/until.js';
 const OLD = 'the old secret key that is to be retired';
 const NEW = 'the new secret key that is to take over';
 
-describe('what verification leaves to be written', () => {
+describe('pending writes of verification', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
   const retiring = createKeyring([OLD]);
@@ -49,7 +49,7 @@ describe('what verification leaves to be written', () => {
       [id],
     );
 
-  it('is the digest of a used key, which moves to the newest secret key', async () => {
+  it('move the digest of a used key to the newest secret key', async () => {
     const { key, secret } = await createOldKey();
     expect(await keyIdOf(key.id)).toBe(retiring.currentId);
 
@@ -60,7 +60,7 @@ describe('what verification leaves to be written', () => {
     await use(secret).expect(200);
   });
 
-  it('keeps the old secret key needed for as long as a key depends on it', async () => {
+  it('keep the old secret key required while a key depends on it', async () => {
     const { dataSource, keyring } = gatehouse;
     const { key, secret } = await createOldKey();
     const without = createKeyring([NEW]);
@@ -74,7 +74,7 @@ describe('what verification leaves to be written', () => {
     await expect(assertSecretKeysPresent(dataSource, without)).resolves.toBeUndefined();
   });
 
-  it('is written in the order of the ids, whatever the plan: two replicas never wait for each other', async () => {
+  it('are written in the order of ids, so that two replicas cannot deadlock', async () => {
     const { app, database, dataSource } = gatehouse;
     const first = await createOldKey();
     const second = await createOldKey();
@@ -110,7 +110,7 @@ describe('what verification leaves to be written', () => {
     expect(await keyIdOf(second.key.id)).toBe(gatehouse.keyring.currentId);
   });
 
-  it('is nothing until it is flushed, and then the latest use', async () => {
+  it('store nothing before a flush, and the latest use at a flush', async () => {
     const key = await gatehouse.createKey(tenant);
     await use(key.secret);
     await use(key.secret);
@@ -121,7 +121,7 @@ describe('what verification leaves to be written', () => {
     expect(await useOf(key.id)).toEqual([{ address: '127.0.0.1', used_at: expect.any(Date) }]);
   });
 
-  it('is kept when the database is away, and written the next time', async () => {
+  it('are kept while the database is away, and written at the next flush', async () => {
     const key = await gatehouse.createKey(tenant);
     const revoked = await gatehouse.createKey(tenant);
     const admin = await gatehouse.createKey(tenant);

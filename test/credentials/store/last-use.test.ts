@@ -20,7 +20,7 @@ describe('last use', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('is written for more credentials than are remembered, also for those that were forgotten meanwhile', async () => {
+  it('is stored for more credentials than the memory holds', async () => {
     const lastUse = createLastUse(gatehouse.dataSource);
     for (let n = 1; n <= MANY - 500; n += 1) lastUse.note(`key_${n}`, '192.0.2.1');
     await lastUse.flush();

@@ -32,7 +32,7 @@ describe('a lookup that waits for a lock in the database', () => {
     return Number(row?.count);
   }
 
-  it('ends by itself on both sides, and leaves nothing behind that piles up', async () => {
+  it('times out on both sides without leaving a query behind', async () => {
     await holder.query('BEGIN');
     await holder.query('LOCK TABLE credentials IN ACCESS EXCLUSIVE MODE');
     // In waves, so that later ones come in while every connection is busy.

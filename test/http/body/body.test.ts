@@ -58,7 +58,7 @@ describe('the body of a request', () => {
       expect((await send(GOOD, { 'Content-Type': type })).status).toBe(201);
     });
 
-    it('is for an uncompressed body that says so', async () => {
+    it('is the answer to a body that declares the identity encoding', async () => {
       expect((await send(GOOD, { 'Content-Encoding': 'identity' })).status).toBe(201);
     });
 
@@ -85,7 +85,7 @@ describe('the body of a request', () => {
       expect(await countContacts(gatehouse)).toBe(before);
     });
 
-    it('is read for admitted callers only: nobody else makes the server read', async () => {
+    it('is read for admitted callers only', async () => {
       const anonymous = { 'X-API-Key': null };
 
       expect((await send(ofSize(LIMIT + 1), anonymous)).status).toBe(401);
@@ -109,7 +109,7 @@ describe('the body of a request', () => {
       expect(await send(GOOD, headers)).toEqual({ status: 415, code: 'unsupported_media_type' });
     });
 
-    it('is not for a request without a body', async () => {
+    it('is not the answer to a request without a body', async () => {
       const remove = gatehouse.http.delete('/api/v1/contacts/999999').set(key.bearer);
 
       expectProblem(await remove.type('text/plain'), 404, 'not_found');
@@ -134,7 +134,7 @@ describe('the body of a request', () => {
       expect(await send(body)).toEqual({ status: 400, code: 'bad_request' });
     });
 
-    it('is for JSON that is nested beyond measure, or breaks nothing at least', async () => {
+    it('is the answer to deeply nested JSON, or the request is accepted', async () => {
       const depth = 60_000;
       const { status } = await send('['.repeat(depth) + ']'.repeat(depth));
 

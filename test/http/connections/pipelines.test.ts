@@ -56,7 +56,7 @@ describe.each([
 
   const answers = () => [...received.matchAll(/<(\/\d+)>/g)].map(([, url]) => url);
 
-  it('has 16 requests under way, and is answered all of them in their order', async () => {
+  it('runs 16 requests at once and answers all in order', async () => {
     const count = 5000;
     socket.write(requests(count));
     let most = 0;
@@ -85,7 +85,7 @@ describe.each([
     expect(answers()).toEqual(sizes.map((size) => `/${size}`));
   });
 
-  it('is not read while 16 are under way, and forgotten when it ends', async () => {
+  it('is not read while 16 requests run, and is released at its end', async () => {
     socket.write(requests(20_000));
     await until(() => open.length === BOUND);
     socket.destroy();
@@ -94,7 +94,7 @@ describe.each([
     expect(started.length).toBeLessThan(20_000);
   });
 
-  it('is answered one by one as ever, after it pipelined', async () => {
+  it('is answered one by one after pipelined requests', async () => {
     for (const round of [1, 40, 1, 1, 17, 16, 1]) {
       received = '';
       socket.write(requests(round));
@@ -105,7 +105,7 @@ describe.each([
     }
   });
 
-  it('is one of so many: those beyond are closed', async () => {
+  it('is closed beyond the limit of connections', async () => {
     await until(async () => (await connectionsOf(server)) === 1);
     const second = connectTo(server);
     await until(async () => (await connectionsOf(server)) === 2);

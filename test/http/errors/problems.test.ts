@@ -119,7 +119,7 @@ describe('problems (RFC 9457)', () => {
     );
   });
 
-  it('tell nothing of what went wrong inside; the log does', async () => {
+  it('state no internal cause, which the log has', async () => {
     const logged = gatehouse.logged.length;
 
     const answer = await broken(() => get('/contacts'));
@@ -142,7 +142,7 @@ describe('problems (RFC 9457)', () => {
     );
   });
 
-  it('have a request id of their own, which no client chooses', async () => {
+  it('have a request id that no client can choose', async () => {
     const ask = async () =>
       (await gatehouse.http.get('/nowhere').set('X-Request-Id', 'mine')).body.request_id;
     const ids = [await ask(), await ask()];

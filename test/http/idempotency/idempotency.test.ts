@@ -60,7 +60,7 @@ describe('Idempotency-Key', () => {
       await remove().expect(204, '');
     });
 
-    it('what was altered, also when it has been altered again since', async () => {
+    it('an answer to a change that was followed by another change', async () => {
       const { id } = (await postContact(gatehouse, key)).body.data;
       const patch = (body: object, headers = {}) =>
         gatehouse.http
@@ -77,7 +77,7 @@ describe('Idempotency-Key', () => {
       expect(now.body.data.firstName).toBe('Eve');
     });
 
-    it('an API key, which nobody can read in the database', async () => {
+    it('an API key, which is not readable in the database', async () => {
       const create = () =>
         gatehouse.http
           .post('/api/v1/api-keys')
@@ -165,7 +165,7 @@ describe('Idempotency-Key', () => {
     });
   });
 
-  it('is of one tenant: another may use the same', async () => {
+  it('belongs to one tenant, so that another may use the same', async () => {
     const stranger = await gatehouse.createKey(await gatehouse.createTenant(`other-${once}`));
     const first = await post();
 
@@ -175,7 +175,7 @@ describe('Idempotency-Key', () => {
     expect(second.body.data.id).not.toBe(first.body.data.id);
   });
 
-  it('does not remember what failed', async () => {
+  it('does not store failed answers', async () => {
     const before = await records();
     expectProblem(await post({ type: 'nobody' }), 422, 'validation_failed');
     const missing = gatehouse.http
@@ -203,7 +203,7 @@ describe('Idempotency-Key', () => {
     expect(await records()).toEqual(before);
   });
 
-  it('comes after the guard: a revoked key gets no replay', async () => {
+  it('is judged after the guard, so that a revoked key gets no replay', async () => {
     const other = await gatehouse.createKey(tenant);
     await post(BODY, other).expect(201);
     await gatehouse.http
@@ -244,7 +244,7 @@ describe('Idempotency-Key', () => {
     });
   });
 
-  it('lets one of 100 that arrive at once do the work: the others are told to come back', async () => {
+  it('lets one of 100 concurrent requests do the work and answers 409 to the others', async () => {
     const before = await countContacts(gatehouse);
     const blocking = gatehouse.dataSource.createQueryRunner();
     await blocking.startTransaction();
@@ -273,7 +273,7 @@ describe('Idempotency-Key', () => {
     expect((await post()).text).toBe(done?.text);
   });
 
-  it('is forgotten after a day, and not before', async () => {
+  it('is deleted after a day, and not before', async () => {
     await post();
     await gatehouse.database.shiftClock('12 hours');
     await deleteExpiredResponses(gatehouse.dataSource.manager);
@@ -284,7 +284,7 @@ describe('Idempotency-Key', () => {
     expect(await records()).not.toContainEqual({ key: once });
   });
 
-  it('is forgotten however many there are', async () => {
+  it('is deleted in any number', async () => {
     await gatehouse.database.query(
       `INSERT INTO idempotency_records (scope, key, fingerprint, status, body, body_key_id, created_at)
        SELECT 'many', n, '', 201, '', '', gatehouse_now() - interval '25 hours'

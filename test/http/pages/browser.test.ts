@@ -23,7 +23,7 @@ describe('a browser', () => {
       headers: [['Accept', HTML], ...(more.headers ?? [])],
     });
 
-  it('that opens the origin comes to sign in', async () => {
+  it('is redirected to sign-in from the origin', async () => {
     const start = await open('localhost:3000', '/');
     expect([start.status, start.headers.location]).toEqual([302, '/settings']);
     const settings = await open('localhost:3000', '/settings');
@@ -45,7 +45,7 @@ describe('a browser', () => {
     },
   );
 
-  it('sees a page of errors that are not about the path, too', async () => {
+  it('gets error pages for other errors too', async () => {
     const answer = await open('localhost:3000', '/docs/errors', { method: 'DELETE' });
     expect([answer.status, answer.headers['content-type']]).toEqual([
       405,
@@ -53,7 +53,7 @@ describe('a browser', () => {
     ]);
   });
 
-  it('gets what the API says from the API', async () => {
+  it('gets problems from the API', async () => {
     const answer = await gatehouse.http.get('/api/v1/nothing').set('Accept', HTML);
     expectProblem(answer, 404, 'not_found');
   });
@@ -102,7 +102,7 @@ describe('a browser', () => {
     expect((await open(host, '/login')).status).toBe(200);
   });
 
-  it('is sent to the issuer for pages only, and without credentials', async () => {
+  it('is redirected to the issuer for pages only, and without credentials', async () => {
     const host = '127.0.0.1:3000';
     const secret = gatehouse.format.mint('live');
     const statuses = await Promise.all([
@@ -129,7 +129,7 @@ describe('a browser', () => {
     else expect(status).toBe(404);
   });
 
-  it('stays where it is if the issuer is elsewhere', async () => {
+  it('is not redirected to an issuer on another host', async () => {
     const other = await createTestApp({ ISSUER: 'https://auth.example.com' });
     const headers = [['Accept', HTML]] as const;
     const answer = await sendRaw(other.origin, { path: '/login', host: '127.0.0.1', headers });
@@ -145,7 +145,7 @@ describe('a request', () => {
   });
   afterAll(() => gatehouse.close());
 
-  it('that names two hosts is refused', async () => {
+  it('is refused when it names two hosts', async () => {
     const headers = [['hOST', 'localhost']] as const;
     const answer = await sendRaw(gatehouse.origin, { path: '/healthz', headers });
     expect(answer.status).toBe(400);
@@ -163,7 +163,7 @@ describe('a request', () => {
     },
   );
 
-  it('that was forwarded by a proxy nobody trusts is warned of, once', async () => {
+  it('is warned about once when an untrusted proxy forwarded it', async () => {
     const warnings = () => gatehouse.logged.filter((line) => line.includes('TRUST_PROXY'));
     expect(warnings()).toEqual([]);
     for (const path of ['/healthz', '/api/v1/me', '/login']) {
@@ -173,7 +173,7 @@ describe('a request', () => {
     expect(JSON.parse(warnings()[0] ?? '{}')).toMatchObject({ level: 'warn' });
   });
 
-  it('that was forwarded by a trusted proxy is not', async () => {
+  it('causes no warning when a trusted proxy forwarded it', async () => {
     const proxied = await createTestApp({ TRUST_PROXY: '127.0.0.1' });
     await proxied.http.get('/healthz').set('X-Forwarded-For', '192.0.2.1');
     expect(proxied.logged.filter((line) => line.includes('TRUST_PROXY'))).toEqual([]);

@@ -93,7 +93,7 @@ describe('the cookie', () => {
     expect((await open(createServer(), 'gatehouse_browser_00=guessable')).ours).toHaveLength(1);
   });
 
-  it('without its prefix means nothing to an https issuer', async () => {
+  it('is ignored without its prefix by an https issuer', async () => {
     const server = createServer('https://auth.example.com');
     const plain = await open();
     expect((await open(server, plain.cookie)).ours).toHaveLength(1);
@@ -151,7 +151,7 @@ describe('a form', () => {
     expect(await post({ cookie: mine.cookie, csrf: mine.cookie })).toBe('403 forbidden');
   });
 
-  it('is refused with a cookie and a token that somebody made up', async () => {
+  it('is refused with a forged cookie and token', async () => {
     const foreign = await open(
       createServer(ISSUER, ['another secret key, which is not ours at all']),
     );

@@ -206,7 +206,7 @@ describe('a page', () => {
     expect(text).not.toMatch(/<script|Other\b|>other/);
   });
 
-  it('is not stored, framed or run, and tells other sites nothing', async () => {
+  it('forbids storing, framing and scripts, and sends no referrer', async () => {
     const answer = await get((ctx) => pages.send(ctx, 'error', { title: 'T', ...error }));
     const [, style = ''] = /<style>(.*)<\/style>/s.exec(answer.text) ?? [];
     const hash = createHash('sha256').update(style).digest('base64');
@@ -260,7 +260,7 @@ describe('the consent page', () => {
     expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
   });
 
-  it('warns of apps that nobody has verified, and of redirects that anyone could receive', async () => {
+  it('warns of unverified apps and of redirects that cannot be authenticated', async () => {
     const verified = { ...consent.client, isVerified: true };
     const at = (uri: string) => show({ client: { ...verified, ...describeRedirect(uri) } });
 
