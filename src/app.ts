@@ -8,7 +8,8 @@ import { createKeyRoutes, type KeyRouteDependencies } from './api-keys/key-route
 import { createKeyService } from './api-keys/key-service.js';
 import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
-import { createConsoleApp, type ConsoleApp } from './console-app.js';
+import { createConsoleApp, type ConsoleApp } from './console/index.js';
+import { HOME } from './console/return-to.js';
 import type { ConsoleViews } from './console/page-data.js';
 import { createContactRoutes } from './resources/contacts/contact-routes.js';
 import { API_PREFIX, createCorsRules } from './server/cors-rules.js';
@@ -70,7 +71,7 @@ import { createScopeRoutes } from './discovery/scope-routes.js';
 import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
 import { PAGE_PATHS } from './server/page-paths.js';
 import type { OAuthViews } from './oauth/authorize/views.js';
-import { createOAuthApp } from './oauth-app.js';
+import { createOAuth } from './oauth/index.js';
 import { renderPageError } from './oauth/authorize/endpoint.js';
 import { createProductRoutes } from './resources/products/product-routes.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
@@ -201,8 +202,10 @@ export function createApp(dependencies: AppDependencies): App {
     ...createUsageRoutes({ budgets, now: sync.now }),
     ...createKeyRoutes(keys),
   ];
-  const oauth = createOAuthApp({
-    ...{ config, dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
+  const oauth = createOAuth({
+    settings: config,
+    home: HOME,
+    ...{ dataSource, keyring, format, lookup, verifier, signingKeys, pages, clientAddress },
     ...{ browsers, csrf, presentations, prefixes, refusedSignIns, register, now: sync.now },
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),

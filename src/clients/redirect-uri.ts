@@ -105,6 +105,11 @@ export function isRegisteredRedirect(registered: string, presented: string): boo
   );
 }
 
+/** Whether a presented URI matches one of those that a client registered. */
+export function isAnyRedirect(registered: readonly string[], presented: string): boolean {
+  return registered.some((uri) => isRegisteredRedirect(uri, presented));
+}
+
 /**
  * Whether only the registered client can receive a redirect to the URI. Any app on a device can listen on loopback or
  * claim a private-use scheme (RFC 8252 §8.6).

@@ -2,41 +2,41 @@ import compose from 'koa-compose';
 import type { Middleware } from 'koa';
 import type { DataSource } from 'typeorm';
 
-import { createAccountStore } from './accounts/account-store.js';
-import type { KeyRouteDependencies } from './api-keys/key-routes.js';
-import { newPersonalToken } from './api-keys/key-schema.js';
-import { createPersonalTokenRoutes, createPersonalTokens } from './api-keys/personal-tokens.js';
-import type { ConsoleViews } from './console/page-data.js';
-import type { PersonalTokens } from './console/tokens/personal-tokens.js';
-import { createSessionRoutes } from './console/session-routes.js';
-import { createSignInRoutes } from './console/sign-in-routes.js';
-import { createTokenPages } from './console/tokens/token-pages.js';
-import { createVisitorGate, frameOf, type VisitorState } from './console/visitor.js';
-import { createCredentialStore } from './credentials/store/credential-store.js';
-import { guardLateBody } from './credentials/guard/guard.js';
-import type { Presentations } from './credentials/verification/presentation.js';
+import { createAccountStore } from '../accounts/account-store.js';
+import type { KeyRouteDependencies } from '../api-keys/key-routes.js';
+import { newPersonalToken } from '../api-keys/key-schema.js';
+import { createPersonalTokenRoutes, createPersonalTokens } from '../api-keys/personal-tokens.js';
+import type { ConsoleViews } from './page-data.js';
+import type { PersonalTokens } from './tokens/personal-tokens.js';
+import { createSessionRoutes } from './session-routes.js';
+import { createSignInRoutes } from './sign-in-routes.js';
+import { createTokenPages } from './tokens/token-pages.js';
+import { createVisitorGate, frameOf, type VisitorState } from './visitor.js';
+import { createCredentialStore } from '../credentials/store/credential-store.js';
+import { guardLateBody } from '../credentials/guard/guard.js';
+import type { Presentations } from '../credentials/verification/presentation.js';
 import {
   createSessionGuard,
   type SessionAccess,
   type SessionState,
-} from './credentials/guard/session-guard.js';
-import type { SessionLimit } from './rate-limits/session-limit.js';
-import type { RequestState } from './http/context.js';
-import type { Csrf } from './http/pages/csrf.js';
-import { readBody } from './http/body/body.js';
-import type { Caller, Idempotency } from './http/idempotency/idempotency.js';
-import { createReader, createUnitOfWork } from './http/idempotency/unit-of-work.js';
-import { answerPageErrors } from './http/errors/page-errors.js';
-import type { Pages } from './http/pages/pages.js';
-import { Problem } from './http/errors/problem.js';
-import { createQueryCheck } from './http/query.js';
-import { createRoutes, type Route } from './http/routes.js';
-import { parseWith } from './http/validation.js';
-import { renderPageError } from './oauth/authorize/endpoint.js';
-import type { ConsoleSessions } from './oauth/library/browser-sessions.js';
-import type { OAuthViews } from './oauth/authorize/views.js';
-import type { SignInPage } from './oauth/authorize/sign-in-page.js';
-import { createSpaceStore, MAX_SPACES } from './spaces/space-store.js';
+} from '../credentials/guard/session-guard.js';
+import type { SessionLimit } from '../rate-limits/session-limit.js';
+import type { RequestState } from '../http/context.js';
+import type { Csrf } from '../http/pages/csrf.js';
+import { readBody } from '../http/body/body.js';
+import type { Caller, Idempotency } from '../http/idempotency/idempotency.js';
+import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';
+import { answerPageErrors } from '../http/errors/page-errors.js';
+import type { Pages } from '../http/pages/pages.js';
+import { Problem } from '../http/errors/problem.js';
+import { createQueryCheck } from '../http/query.js';
+import { createRoutes, type Route } from '../http/routes.js';
+import { parseWith } from '../http/validation.js';
+import { renderPageError } from '../oauth/authorize/endpoint.js';
+import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
+import type { OAuthViews } from '../oauth/authorize/views.js';
+import type { SignInPage } from '../oauth/authorize/sign-in-page.js';
+import { createSpaceStore, MAX_SPACES } from '../spaces/space-store.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;

@@ -1,0 +1,132 @@
+import type { Context, Middleware } from 'koa';
+import type { EntityManager } from 'typeorm';
+
+import { createAccountStore, normalizeEmail } from '../../accounts/account-store.js';
+import { createAuditLog } from '../../audit/audit-log.js';
+import { createClientStore } from '../../clients/client-store.js';
+import { isAnyRedirect, isAuthenticatedRedirect } from '../../clients/redirect-uri.js';
+import type { Keyring } from '../../credentials/secrets/keyring.js';
+import { createConsentStore } from '../../grants/consent-store.js';
+import { createGrantStore } from '../../grants/grant-store.js';
+import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
+import type { Csrf } from '../../http/pages/csrf.js';
+import type { Pages } from '../../http/pages/pages.js';
+import type { Route } from '../../http/routes.js';
+import type { Library } from '../library/index.js';
+import type { createOAuthLimits } from '../limits.js';
+import { OAUTH_PATHS } from '../paths.js';
+import type { OAuthStores } from '../stores.js';
+import { createAuthorization, type Authorization } from './authorization.js';
+import { createConsents, type ConsentStores } from './consents.js';
+import { createAuthorizationEndpoint, repeatAuthorizationByGet } from './endpoint.js';
+import { createInteractionRoutes } from './interaction-routes.js';
+import { createInteractionStore, type InteractionStore } from './interaction-store.js';
+import { createResume } from './resume.js';
+import type { SignInPage } from './sign-in-page.js';
+import type { OAuthViews } from './views.js';
+
+interface Dependencies {
+  readonly issuer: string;
+  readonly resources: readonly [string, ...string[]];
+  readonly keyring: Keyring;
+  readonly stores: OAuthStores;
+  readonly limits: ReturnType<typeof createOAuthLimits>;
+  readonly pages: Pages<OAuthViews>;
+  readonly browsers: BrowserSecrets;
+  readonly csrf: Csrf;
+  readonly clientAddress: (request: Context['req']) => string;
+}
+
+/** The authorization endpoint and its pages. */
+export interface Authorize {
+  /** The decisions that the library asks for. */
+  readonly authorization: Authorization;
+  /** The storage of pending authorizations. */
+  readonly interactions: InteractionStore;
+  /** The routes over the library, which is configured by the members above. */
+  readonly routes: (library: Library, signInPage: SignInPage) => readonly Route<'public'>[];
+}
+
+export function createAuthorize(dependencies: Dependencies): Authorize {
+  const { issuer, resources, keyring, stores, limits, pages, browsers, csrf } = dependencies;
+  const { run, transaction, hasPassword, findAccount } = stores;
+  const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
+  const consents = createConsents({
+    transaction: (work) => transaction((manager) => work(consentStores(manager))),
+  });
+  const authorization = createAuthorization({
+    consents,
+    findAccount,
+    resources,
+    isAuthenticatedRedirect,
+    admit: limits.authorize,
+  });
+  return {
+    authorization,
+    interactions,
+    routes: (library, signInPage) => [
+      ...createEndpointRoutes(dependencies, library, interactions),
+      ...createInteractionRoutes({
+        ...stores,
+        issuer,
+        pages,
+        browsers,
+        csrf,
+        interactions,
+        consents,
+        normalizeEmail,
+        isAuthenticatedRedirect,
+        isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
+        clientAddress: dependencies.clientAddress,
+        provider: library.provider,
+        signInPage,
+      }),
+    ],
+  };
+}
+
+function createEndpointRoutes(
+  { issuer, resources, browsers, stores, limits, pages }: Dependencies,
+  { middleware, provider, cookies, sessions }: Library,
+  interactions: InteractionStore,
+): Route<'public'>[] {
+  const authorize = createAuthorizationEndpoint({
+    resources,
+    pages,
+    protocol: middleware,
+    handles: cookies.names,
+  });
+  const resume = createResume({
+    issuer,
+    browsers,
+    interactions,
+    transaction: stores.transaction,
+    authorize,
+    admit: limits.resume,
+    provider,
+    sessions,
+  });
+  const handled = (handle: Middleware) => handle as Route<'public'>['handle'];
+  const path = OAUTH_PATHS.authorize;
+  return [
+    { method: 'GET', path, access: 'public', handle: handled(authorize) },
+    { method: 'GET', path: `${path}/:uid`, access: 'public', handle: handled(resume) },
+    {
+      method: 'POST',
+      path,
+      access: 'public',
+      handle: (ctx) => repeatAuthorizationByGet(pages, ctx),
+    },
+  ];
+}
+
+function consentStores(manager: EntityManager): ConsentStores {
+  const clients = createClientStore(manager);
+  return {
+    grants: createGrantStore(manager),
+    consents: createConsentStore(manager),
+    audit: createAuditLog(manager),
+    memberships: (accountId) => createAccountStore(manager).listMemberships(accountId),
+    blockedIn: (clientId) => clients.listBlockingTenants(clientId),
+  };
+}

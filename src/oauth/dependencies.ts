@@ -1,0 +1,56 @@
+import type { Context, Middleware } from 'koa';
+import type { Registry } from 'prom-client';
+import type { DataSource } from 'typeorm';
+
+import type { RefusedSignIns } from '../audit/refused-sign-ins.js';
+import type { GuardedState } from '../credentials/guard/guard.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
+import type { Lookup } from '../credentials/verification/lookup.js';
+import type { ImportedPrefixes } from '../credentials/verification/prefixes.js';
+import type { Presentations } from '../credentials/verification/presentation.js';
+import type { Verifier } from '../credentials/verification/verifier.js';
+import type { BrowserSecrets } from '../http/pages/browser-secret.js';
+import type { Csrf } from '../http/pages/csrf.js';
+import type { Pages } from '../http/pages/pages.js';
+import type { SigningKeys } from '../signing-keys/signing-keys.js';
+import type { OAuthViews } from './authorize/views.js';
+
+/** OAuth's part of the configuration, by the names of its environment variables. */
+export interface OAuthSettings {
+  readonly ISSUER: string;
+  readonly TOKEN_BRAND: string;
+  readonly RATE_LIMIT_AUTHORIZE_PER_MINUTE: number;
+  readonly RATE_LIMIT_REGISTRATION_PER_MINUTE: number;
+  readonly REDIRECT_HOSTS_ALLOWED: readonly string[];
+  readonly REFRESH_GRACE_SECONDS: number;
+  readonly GRANT_MAX_DAYS: number;
+}
+
+export interface OAuthDependencies {
+  readonly settings: OAuthSettings;
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly prefixes: ImportedPrefixes;
+  readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
+  readonly verifier: Verifier;
+  readonly presentations: Presentations;
+  /** Admits any principal, with any scopes. */
+  readonly guard: Middleware<GuardedState>;
+  /** Admits service credentials with the scope `introspect`. */
+  readonly introspectionGuard: Middleware<GuardedState>;
+  readonly signingKeys: SigningKeys;
+  readonly pages: Pages<OAuthViews>;
+  readonly browsers: BrowserSecrets;
+  readonly csrf: Csrf;
+  readonly clientAddress: (request: Context['req']) => string;
+  readonly refusedSignIns: RefusedSignIns;
+  /** The address of the page that describes errors. */
+  readonly docsUrl: string;
+  /** The page for users who cancel a sign-out. */
+  readonly home: string;
+  readonly register: Registry;
+  /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
+  readonly now: () => number;
+}

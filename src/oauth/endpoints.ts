@@ -1,0 +1,130 @@
+import type { Context } from 'koa';
+
+import { createAccountLookup } from '../accounts/account-lookup.js';
+import type { ClientAuthentication } from '../clients/client-authentication.js';
+import { createRegistrationRoutes } from '../clients/registration/routes.js';
+import { createConsentStore } from '../grants/consent-store.js';
+import { createRefreshTokens, type FindRefreshRow } from '../grants/refresh-tokens.js';
+import type { RequestState } from '../http/context.js';
+import type { Route } from '../http/routes.js';
+import { createIntrospectRoutes } from '../introspection/introspect-routes.js';
+import { createUserinfoRoutes } from '../introspection/userinfo-routes.js';
+import { createRevokeRoutes } from '../revocation/revoke-routes.js';
+import type { OAuthDependencies } from './dependencies.js';
+import type { Library } from './library/index.js';
+import type { createOAuthLimits } from './limits.js';
+import type { OAuthMetrics } from './oauth-metrics.js';
+import { OAUTH_PATHS } from './paths.js';
+import type { OAuthStores } from './stores.js';
+import { createTokenEndpoint } from './token/endpoint.js';
+
+/** The parts that OAuth's endpoints share. */
+export interface EndpointParts {
+  readonly resources: readonly string[];
+  readonly stores: OAuthStores;
+  readonly clients: ClientAuthentication;
+  readonly findRefreshRow: FindRefreshRow;
+  readonly limits: ReturnType<typeof createOAuthLimits>;
+  readonly metrics: OAuthMetrics;
+  readonly library: Library;
+}
+
+/** The endpoints that programs call. Errors have OAuth's form. */
+export function createEndpoints(
+  dependencies: OAuthDependencies,
+  parts: EndpointParts,
+): readonly Route<'public'>[] {
+  return [
+    createTokenRoute(dependencies, parts),
+    ...createRegistration(dependencies),
+    ...createTokenInspection(dependencies, parts),
+    ...createUserinfoRoutes({
+      guard: dependencies.guard,
+      findAccount: createAccountLookup(dependencies.lookup),
+      path: OAUTH_PATHS.userinfo,
+      brand: dependencies.settings.TOKEN_BRAND,
+    }),
+  ];
+}
+
+function createTokenRoute(
+  { settings, signingKeys, keyring, format, clientAddress }: OAuthDependencies,
+  { resources, stores, clients, findRefreshRow, limits, metrics, library }: EndpointParts,
+): Route<'public'> {
+  const handle = createTokenEndpoint({
+    issuer: settings.ISSUER,
+    resources,
+    signingKeys,
+    keyring,
+    format,
+    clients,
+    findRefreshRow,
+    metrics,
+    run: stores.run,
+    protocol: library.middleware,
+    graceSeconds: settings.REFRESH_GRACE_SECONDS,
+    admitRefresh: limits.refresh,
+    grantMaxDays: settings.GRANT_MAX_DAYS,
+    endReusedGrant: (ctx: Context, row) => {
+      const { requestId } = ctx.state as RequestState;
+      const actor = { id: row.client_id, address: clientAddress(ctx.req), requestId };
+      return stores.endGrant(row, actor, 'a code or refresh token was used twice');
+    },
+  });
+  return {
+    method: 'POST',
+    path: OAUTH_PATHS.token,
+    access: 'public',
+    handle: handle as Route<'public'>['handle'],
+  };
+}
+
+function createRegistration(dependencies: OAuthDependencies): Route<'public'>[] {
+  const { settings, dataSource, keyring, format, clientAddress } = dependencies;
+  return createRegistrationRoutes({
+    dataSource,
+    keyring,
+    format,
+    clientAddress,
+    issuer: settings.ISSUER,
+    path: OAUTH_PATHS.register,
+    limitPerMinute: settings.RATE_LIMIT_REGISTRATION_PER_MINUTE,
+    redirectHostsAllowed: settings.REDIRECT_HOSTS_ALLOWED,
+    forgetConsents: (manager, clientId) =>
+      createConsentStore(manager).deleteOfClient(null, clientId),
+  });
+}
+
+/** Revocation (RFC 7009) and introspection (RFC 7662), of credentials of both families. */
+function createTokenInspection(
+  dependencies: OAuthDependencies,
+  { stores, clients, findRefreshRow }: EndpointParts,
+): Route<'public'>[] {
+  const { settings, verifier, format, prefixes, presentations, clientAddress } = dependencies;
+  const refreshTokens = createRefreshTokens({
+    findRow: findRefreshRow,
+    format,
+    endGrant: stores.endGrant,
+  });
+  return [
+    ...createRevokeRoutes({
+      verifier,
+      format,
+      prefixes,
+      refreshTokens,
+      clients,
+      clientAddress,
+      transaction: stores.transaction,
+      path: OAUTH_PATHS.revoke,
+    }),
+    ...createIntrospectRoutes({
+      issuer: settings.ISSUER,
+      verifier,
+      refreshTokens,
+      clients,
+      presentations,
+      guard: dependencies.introspectionGuard,
+      path: OAUTH_PATHS.introspect,
+    }),
+  ];
+}

@@ -1,0 +1,103 @@
+import { createHashingQueue } from '../accounts/hashing-queue.js';
+import { createSignIn } from '../accounts/sign-in.js';
+import { createClientAuthentication } from '../clients/client-authentication.js';
+import { isAnyRedirect } from '../clients/redirect-uri.js';
+import { createRefreshRows } from '../grants/refresh-tokens.js';
+import type { Route } from '../http/routes.js';
+import { renderAuthorizationError } from './authorize/endpoint.js';
+import { createAuthorize } from './authorize/index.js';
+import { createSignInPage, type SignInPage } from './authorize/sign-in-page.js';
+import type { OAuthDependencies } from './dependencies.js';
+import { createIdTokenHints } from './end-session/id-token-hint.js';
+import { createEndSessionRoutes } from './end-session/routes.js';
+import { createEndpoints } from './endpoints.js';
+import type { ConsoleSessions } from './library/browser-sessions.js';
+import { createLibrary, type Library } from './library/index.js';
+import { createCookieSigner } from './library/provider.js';
+import { createOAuthLimits } from './limits.js';
+import { createMetadataRoutes } from './metadata.js';
+import { createOAuthMetrics } from './oauth-metrics.js';
+import { OAUTH_CORS, OAUTH_PATHS } from './paths.js';
+import { createOAuthStores, type OAuthStores } from './stores.js';
+import { createTokenStore } from './token/token-store.js';
+
+/** OAuth's routes, as `app.ts` mounts them. */
+export interface OAuth {
+  /** Public documents. */
+  readonly documents: readonly Route<'public'>[];
+  /** Endpoints for programs. Errors have OAuth's form. */
+  readonly endpoints: readonly Route<'public'>[];
+  /** Pages, and the authorization endpoint. Errors are pages. */
+  readonly pages: readonly Route<'public'>[];
+  /** The login form, for the console too. */
+  readonly signInPage: SignInPage;
+  readonly sessions: ConsoleSessions;
+  readonly cookieSigner: ReturnType<typeof createCookieSigner>;
+  readonly cors: typeof OAUTH_CORS;
+}
+
+/** Composes OAuth: the stores of its features, oidc-provider, and the endpoints beside it. */
+export function createOAuth(dependencies: OAuthDependencies): OAuth {
+  const { settings, dataSource, keyring, lookup, signingKeys, register } = dependencies;
+  const issuer = settings.ISSUER;
+  const resources = [`${issuer}/api/v1`, issuer] as const;
+  const stores = createOAuthStores(dataSource, keyring);
+  const limits = createOAuthLimits({
+    clientAddress: dependencies.clientAddress,
+    now: dependencies.now,
+    authorizationsPerMinute: settings.RATE_LIMIT_AUTHORIZE_PER_MINUTE,
+  });
+  const hashing = createHashingQueue();
+  const metrics = createOAuthMetrics(register, hashing.state);
+  const clients = createClientAuthentication({ lookup, keyring, secrets: stores.secrets });
+  const findRefreshRow = createRefreshRows(lookup, keyring);
+  const authorize = createAuthorize({ ...dependencies, issuer, resources, stores, limits });
+  const library = createLibrary({
+    ...dependencies,
+    issuer,
+    stores,
+    codes: createTokenStore(stores.run, keyring),
+    interactions: authorize.interactions,
+    authorization: authorize.authorization,
+    isRegisteredRedirect: isAnyRedirect,
+    renderError: (ctx, error) => renderAuthorizationError(dependencies.pages, ctx, error),
+  });
+  const signInPage = createSignInPage({
+    ...dependencies,
+    issuer,
+    countSignIn: metrics.countSignIn,
+    signIn: createSignIn({ ...dependencies, hashing }),
+    deviceCookieName: library.cookies.names.device,
+  });
+  const parts = { resources, stores, clients, findRefreshRow, limits, metrics, library };
+  return {
+    signInPage,
+    sessions: library.sessions,
+    cookieSigner: createCookieSigner(keyring),
+    documents: createMetadataRoutes({ issuer, docsUrl: dependencies.docsUrl, signingKeys }),
+    endpoints: createEndpoints(dependencies, parts),
+    pages: [
+      ...authorize.routes(library, signInPage),
+      ...createEndSession(dependencies, stores, library),
+    ],
+    cors: OAUTH_CORS,
+  };
+}
+
+function createEndSession(
+  { settings, pages, csrf, signingKeys, home }: OAuthDependencies,
+  { findClient, findAccount }: OAuthStores,
+  { sessions }: Library,
+): Route<'public'>[] {
+  return createEndSessionRoutes({
+    path: OAUTH_PATHS.endSession,
+    pages,
+    csrf,
+    sessions,
+    findClient,
+    findAccount,
+    readHint: createIdTokenHints(settings.ISSUER, signingKeys),
+    isRedirectOf: isAnyRedirect,
+    home,
+  });
+}

@@ -1,0 +1,38 @@
+import type { DataSource } from 'typeorm';
+
+import { createAccountStore } from '../accounts/account-store.js';
+import type { Actor } from '../audit/audit-log.js';
+import { createClientSecrets } from '../clients/client-secrets.js';
+import { createClientStore } from '../clients/client-store.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import { createTransactions } from '../db/transactions.js';
+import { endGrantIn, type EndedGrant } from '../grants/grant-store.js';
+import { createSessionStore } from '../sessions/session-store.js';
+
+export type OAuthStores = ReturnType<typeof createOAuthStores>;
+
+/** The stores that OAuth's parts share. Each works in the transaction in which it is called. */
+export function createOAuthStores(dataSource: DataSource, keyring: Keyring) {
+  const { manager, transaction, run } = createTransactions(dataSource);
+  return {
+    transaction,
+    run,
+    sessions: () => createSessionStore(manager(), keyring),
+    /** Finds a client that is not blocked. */
+    findClient: async (id: string) => {
+      const client = await createClientStore(manager()).find(id);
+      return client?.blockedAt === null ? client : undefined;
+    },
+    secrets: createClientSecrets(keyring, (...move) =>
+      createClientStore(manager()).moveSecretDigest(...move),
+    ),
+    /** Finds the members of an account that pages show: the row contains the password's hash too. */
+    findAccount: async (id: string) => {
+      const account = await createAccountStore(manager()).find(id);
+      return account && { id, email: account.email, name: account.name };
+    },
+    hasPassword: (id: string, mark: string) => createAccountStore(manager()).hasPassword(id, mark),
+    endGrant: (row: EndedGrant, actor: Actor, reason: string | null = null) =>
+      transaction((manager) => endGrantIn(manager, row, actor, reason)),
+  };
+}
