@@ -4,9 +4,10 @@
  * does not tell an `import type` from another.
  */
 const KERNEL = '^src/(scopes|credentials|rate-limits|audit)/';
-const PLATFORM = '^src/(http|db)/';
+const PLATFORM = '^src/(http|db|outbound)/';
 const TOP = '^src/[^/]+[.]ts$|^src/(server|cli)/';
-const FEATURE = '^src/(?!scopes/|credentials/|rate-limits/|audit/|http/|db/|server/|cli/)([^/]+)/';
+const FEATURE =
+  '^src/(?!scopes/|credentials/|rate-limits/|audit/|http/|db/|outbound/|server/|cli/)([^/]+)/';
 
 module.exports = {
   forbidden: [
@@ -39,6 +40,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^(src|migrations)/' },
       to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'only-the-outbound-guard-sends-requests',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/outbound/' },
+      to: { path: '^(node:)?(https|http2|dns|dns/promises|undici)$' },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {

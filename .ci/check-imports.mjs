@@ -37,6 +37,7 @@ const LAYERS_BELOW = [
   'audit',
   'http',
   'db',
+  'outbound',
   'server',
   'cli',
 ];

@@ -42,6 +42,10 @@ function wholeNumber(min: number, max: number, unit: string) {
     .refine((count) => count >= min && count <= max, fault);
 }
 
+const yesOrNo = z
+  .enum(['true', 'false'], 'must be true or false')
+  .transform((text) => text === 'true');
+
 const list = z.string().transform((text) => text.split(',').flatMap((item) => item.trim() || []));
 
 const network = z
@@ -108,6 +112,7 @@ const environment = z.object({
   CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
+  OUTBOUND_ALLOW_LOOPBACK: yesOrNo.default(false),
   METRICS_PORT: port.optional(),
   DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
@@ -149,6 +154,9 @@ function unmetRequirements(env: Environment): readonly string[] {
     return [
       ...requires('in production', 'DATABASE_URL', 'SECRET_KEYS', 'ISSUER'),
       ...(isInsecure ? ['ISSUER must be https in production'] : []),
+      ...(env['OUTBOUND_ALLOW_LOOPBACK'] === 'true'
+        ? ['OUTBOUND_ALLOW_LOOPBACK must not be true in production']
+        : []),
     ];
   }
   return isGiven('DATABASE_URL') ? requires('with DATABASE_URL', 'SECRET_KEYS') : [];

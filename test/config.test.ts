@@ -46,6 +46,7 @@ describe('readConfig', () => {
       MAX_CONNECTIONS: 5000,
       TRUST_PROXY: [],
       REDIRECT_HOSTS_ALLOWED: [],
+      OUTBOUND_ALLOW_LOOPBACK: false,
       RATE_LIMIT_REGISTRATION_PER_MINUTE: 20,
       LOG_LEVEL: 'info',
       ADMIN_EMAIL: 'admin@example.com',
@@ -207,6 +208,7 @@ describe('readConfig', () => {
     ['GRANT_MAX_DAYS', '3651'],
     ['GRANT_MAX_DAYS', 'never'],
     ['RATE_LIMIT_AUTHORIZE_PER_MINUTE', '-1'],
+    ['OUTBOUND_ALLOW_LOOPBACK', 'yes'],
     ['LOG_LEVEL', 'verbose'],
     ['ADMIN_EMAIL', 'admin'],
     ['ADMIN_PASSWORD', 'short'],
@@ -252,6 +254,13 @@ describe('readConfig', () => {
       expect(faultOf({ ...PRODUCTION, ISSUER: 'http://auth.example.com' })).toContain(
         'ISSUER must be https in production',
       );
+    });
+
+    it('refuses requests to this machine', () => {
+      const message = faultOf({ ...PRODUCTION, OUTBOUND_ALLOW_LOOPBACK: 'true' });
+
+      expect(message).toContain('OUTBOUND_ALLOW_LOOPBACK must not be true in production');
+      expect(faultOf({ ...PRODUCTION, OUTBOUND_ALLOW_LOOPBACK: 'false' })).toBe('none');
     });
 
     it('names missing variables beside invalid ones', () => {

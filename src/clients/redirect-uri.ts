@@ -1,5 +1,4 @@
-import ipaddr from 'ipaddr.js';
-
+import { isPublicHost, type IsHostAllowed } from '../http/public-host.js';
 import { parseUrl } from '../http/url.js';
 
 const MAX_LENGTH = 2000;
@@ -10,30 +9,6 @@ const NOT_IN_URIS = /[^\x21-\x7e]|["<>\\^`{|}]/;
 /** Hosts for which `http` is allowed (RFC 8252 §7.3). */
 const LOOPBACK_HOSTS: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost']);
 const LOOPBACK = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost))(?::\d*)?(?=[/?]|$)/i;
-
-/**
- * Suffixes of names that never resolve on the public Internet (RFC 6761, RFC 6762 appendix G, RFC 8375, RFC 9476; `corp`,
- * `home` and `mail` are never delegated).
- */
-const PRIVATE_SUFFIXES: readonly string[] =
-  `localhost local localdomain localnet internal intranet intra private priv lan home homelan
-   home.arpa in-addr.arpa ip6.arpa corp mail workgroup router gateway station belkin dlink
-   invalid alt`.split(/\s+/);
-
-/** Whether the operator allows a private host, given in canonical form without a trailing dot. */
-export type IsHostAllowed = (host: string) => boolean;
-
-const NO_HOST: IsHostAllowed = () => false;
-
-/**
- * Allows the hosts of a list: names, and suffixes that begin with a dot (`.lan` allows every name below `lan`).
- *
- * @param allowed in lower case
- */
-export function createHostRule(allowed: readonly string[]): IsHostAllowed {
-  return (host) =>
-    allowed.some((entry) => (entry.startsWith('.') ? host.endsWith(entry) : host === entry));
-}
 
 /**
  * Schemes that execute, show or fetch something, or that start an app which obeys the URI without asking.
@@ -63,10 +38,7 @@ const REFUSED_FAMILY =
  * @param isHostAllowed whether the operator allows a private host, with `https`
  * @returns a reason for the client's developer, which never quotes the URI
  */
-export function redirectUriFault(
-  uri: string,
-  isHostAllowed: IsHostAllowed = NO_HOST,
-): string | undefined {
+export function redirectUriFault(uri: string, isHostAllowed?: IsHostAllowed): string | undefined {
   const fault = textFault(uri);
   if (fault !== undefined) return fault;
   // RFC 6749 §3.1.2, including an empty fragment.
@@ -77,14 +49,11 @@ export function redirectUriFault(
 }
 
 /** The reason why a URI is not an `https` URL with an allowed host; `undefined` if it is. */
-export function publicHttpsFault(
-  uri: string,
-  isHostAllowed: IsHostAllowed = NO_HOST,
-): string | undefined {
+export function publicHttpsFault(uri: string, isHostAllowed?: IsHostAllowed): string | undefined {
   const fault = textFault(uri) ?? hostFault(uri);
   if (fault !== undefined) return fault;
   if (schemeOf(uri) !== 'https') return 'is not an https URL';
-  const isAdmitted = isAdmittedHost(new URL(uri).hostname, isHostAllowed);
+  const isAdmitted = isPublicHost(new URL(uri).hostname, isHostAllowed);
   return isAdmitted ? undefined : 'leads to a private or reserved host';
 }
 
@@ -173,26 +142,4 @@ function privateUseFault(uri: string, scheme: string): string | undefined {
   return uri.slice(scheme.length + 1).startsWith('/')
     ? undefined
     : 'must have a slash after the scheme';
-}
-
-/** @param host in canonical form, as `URL` returns it */
-function isAdmittedHost(host: string, isHostAllowed: IsHostAllowed): boolean {
-  if (host.startsWith('[')) {
-    const address = ipaddr.IPv6.parse(host.slice(1, -1));
-    // Only 2000::/3 is assigned for the Internet. IPv4-mapped forms are outside of it.
-    return address.range() === 'unicast' && address.match(ipaddr.IPv6.parse('2000::'), 3);
-  }
-  if (ipaddr.IPv4.isValid(host)) return ipaddr.IPv4.parse(host).range() === 'unicast';
-  // `URL` accepts characters that no DNS name contains, such as `*`.
-  if (!/^[a-z0-9.-]+$/.test(host)) return false;
-  // A trailing dot marks a fully qualified name.
-  const labels = host.replace(/\.$/, '').split('.');
-  if (labels.includes('')) return false;
-  const name = labels.join('.');
-  return isPublicName(name) || isHostAllowed(name);
-}
-
-function isPublicName(name: string): boolean {
-  if (!name.includes('.')) return false;
-  return !PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`));
 }

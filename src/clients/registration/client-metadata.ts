@@ -6,6 +6,7 @@ import {
   type SigningAlgorithm,
 } from '../../credentials/secrets/signing-algorithms.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
+import type { IsHostAllowed } from '../../http/public-host.js';
 import { OUR_MESSAGES } from '../../http/validation.js';
 import { OAUTH_SCOPES } from '../../scopes/catalog.js';
 import {
@@ -15,7 +16,7 @@ import {
   registrationMembers,
   type AuthMethod,
 } from './metadata-members.js';
-import { isNativeRedirect, type IsHostAllowed } from '../redirect-uri.js';
+import { isNativeRedirect } from '../redirect-uri.js';
 
 /** The stored metadata of a client (RFC 7591 §2). */
 export interface ClientMetadata {

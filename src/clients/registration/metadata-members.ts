@@ -2,9 +2,10 @@ import { z } from 'zod';
 
 import { SIGNING_ALGORITHMS } from '../../credentials/secrets/signing-algorithms.js';
 import { boundedList, boundedText } from '../../http/body/bounded.js';
+import type { IsHostAllowed } from '../../http/public-host.js';
 import { OAUTH_SCOPES } from '../../scopes/catalog.js';
 import { displayText } from '../display-text.js';
-import { publicHttpsFault, redirectUriFault, type IsHostAllowed } from '../redirect-uri.js';
+import { publicHttpsFault, redirectUriFault } from '../redirect-uri.js';
 
 export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
 

@@ -4,11 +4,11 @@ import { parseJson, readRawJson } from '../../http/body/body.js';
 import type { RouteContext } from '../../http/context.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { Problem } from '../../http/errors/problem.js';
+import { createHostRule } from '../../http/public-host.js';
 import { noteFacts } from '../../http/request-facts.js';
 import type { Route } from '../../http/routes.js';
 import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from '../client.entity.js';
-import { createHostRule } from '../redirect-uri.js';
 import { createRegistrationLimits } from './limits.js';
 import { createRegistrationService, type RegistrationSource } from './service.js';
 

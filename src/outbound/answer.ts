@@ -1,0 +1,23 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/**
+ * Reasons why nothing was fetched. `url`: not an https URL of a public host. `name`: unknown to DNS. `address`: not
+ * public. `overload`: status 429 or 5xx. `busy`: too many requests at a time. `paused`: the host failed recently.
+ */
+export type OutboundFailure =
+  | 'url'
+  | 'name'
+  | 'address'
+  | 'connection'
+  | 'timeout'
+  | 'status'
+  | 'overload'
+  | 'type'
+  | 'encoding'
+  | 'size'
+  | 'busy'
+  | 'paused';
+
+export type OutboundAnswer =
+  | { readonly outcome: 'fetched'; readonly body: Buffer; readonly headers: IncomingHttpHeaders }
+  | { readonly outcome: 'failed'; readonly reason: OutboundFailure };

@@ -1,0 +1,137 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+import { isPublicHost } from '../http/public-host.js';
+import { parseUrl } from '../http/url.js';
+import {
+  findAddresses,
+  isLoopbackHost,
+  isReachable,
+  resolveByDns,
+  type Resolve,
+} from './addresses.js';
+import type { OutboundAnswer, OutboundFailure } from './answer.js';
+import { createHostLimits } from './host-limits.js';
+import { sendPinned } from './send.js';
+
+/** The features that make outbound requests, for the metrics. */
+const PURPOSES = ['client_document', 'jwks'] as const;
+
+/** A GET request to another server. */
+export interface OutboundRequest {
+  readonly url: string;
+  readonly purpose: (typeof PURPOSES)[number];
+  /** The media types that the response may have, in lower case. */
+  readonly mediaTypes: readonly string[];
+  readonly maxBytes: number;
+}
+
+/**
+ * The only way to send HTTP requests to other servers. Requests go over https to public addresses, which are checked on
+ * the connection that is made. Redirects are not followed. Size, time and concurrency have limits.
+ */
+export interface Outbound {
+  /** Never throws: a failure is an outcome. Only status 200 is a success. */
+  fetch(request: OutboundRequest): Promise<OutboundAnswer>;
+}
+
+interface Options {
+  readonly register: Registry;
+  /** Allows http and https to this machine, for development. */
+  readonly isLoopbackAllowed: boolean;
+  readonly resolve?: Resolve;
+  /** Certificates of authorities to trust instead of the usual ones. */
+  readonly ca?: string;
+  readonly timeoutMs?: number;
+  /** Milliseconds of a monotonic clock. */
+  readonly now?: () => number;
+}
+
+/** Includes DNS, the connection, and a body that arrives slowly. */
+const TIMEOUT_MS = 4000;
+
+/** Failures that say something about the host, and not about one of its resources. */
+const FAULTS_OF_HOST: readonly OutboundFailure[] = ['name', 'connection', 'timeout', 'overload'];
+
+export function createOutbound(options: Options): Outbound {
+  const { isLoopbackAllowed, ca, timeoutMs = TIMEOUT_MS, resolve = resolveByDns } = options;
+  const now = options.now ?? (() => performance.now());
+  // Separate, so that a flood of requests for one purpose does not use up the others.
+  const limits = { client_document: createHostLimits(now), jwks: createHostLimits(now) };
+  const active = () => Object.values(limits).reduce((sum, limit) => sum + limit.active(), 0);
+  const metrics = createOutboundMetrics(options.register, active);
+  const isAllowed = (address: string) => isReachable(address, isLoopbackAllowed);
+
+  async function fetchWithin(
+    url: URL,
+    request: OutboundRequest,
+    signal: AbortSignal,
+  ): Promise<OutboundAnswer> {
+    const found = await findAddresses(url.hostname, { resolve, signal, isAllowed });
+    if (signal.aborted) return { outcome: 'failed', reason: 'timeout' };
+    if (typeof found === 'string') return { outcome: 'failed', reason: found };
+    const { mediaTypes, maxBytes } = request;
+    return sendPinned({ url, addresses: found, isAllowed, mediaTypes, maxBytes, signal, ca });
+  }
+
+  async function fetchAdmitted(url: URL, request: OutboundRequest): Promise<OutboundAnswer> {
+    const admission = limits[request.purpose].admit(url.hostname);
+    if (typeof admission === 'string') return { outcome: 'failed', reason: admission };
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    let answer: OutboundAnswer = { outcome: 'failed', reason: 'connection' };
+    try {
+      answer = await fetchWithin(url, request, abort.signal);
+    } catch {
+      if (abort.signal.aborted) answer = { outcome: 'failed', reason: 'timeout' };
+    } finally {
+      clearTimeout(timer);
+      admission.end(answer.outcome === 'failed' && FAULTS_OF_HOST.includes(answer.reason));
+    }
+    return answer;
+  }
+
+  return {
+    async fetch(request) {
+      const url = allowedUrl(request.url, isLoopbackAllowed);
+      const answer: OutboundAnswer =
+        url === undefined
+          ? { outcome: 'failed', reason: 'url' }
+          : await fetchAdmitted(url, request);
+      metrics.count(request.purpose, answer);
+      return answer;
+    },
+  };
+}
+
+/** @returns `undefined` for a URL that is never requested */
+function allowedUrl(text: string, isLoopbackAllowed: boolean): URL | undefined {
+  const url = parseUrl(text);
+  if (url === undefined || url.username !== '' || url.password !== '') return undefined;
+  const isOwn = isLoopbackAllowed && isLoopbackHost(url.hostname);
+  if (isOwn) return /^https?:$/.test(url.protocol) ? url : undefined;
+  return url.protocol === 'https:' && isPublicHost(url.hostname) ? url : undefined;
+}
+
+function createOutboundMetrics(register: Registry, active: () => number) {
+  const requests = new Counter({
+    name: 'gatehouse_outbound_requests_total',
+    help: 'Requests to other servers, by purpose and outcome: fetched, or the reason of the failure.',
+    labelNames: ['purpose', 'outcome'] as const,
+    registers: [register],
+  });
+  for (const purpose of PURPOSES) requests.inc({ purpose, outcome: 'fetched' }, 0);
+  const inFlight: Gauge = new Gauge({
+    name: 'gatehouse_outbound_requests_active',
+    help: 'Requests to other servers that wait for their response.',
+    registers: [register],
+    collect() {
+      inFlight.set(active());
+    },
+  });
+  return {
+    count(purpose: OutboundRequest['purpose'], answer: OutboundAnswer) {
+      const outcome = answer.outcome === 'fetched' ? 'fetched' : answer.reason;
+      requests.inc({ purpose, outcome });
+    },
+  };
+}
