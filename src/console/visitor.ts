@@ -13,7 +13,7 @@ import { loginFor } from './return-to.js';
 export interface ConsoleAccounts {
   find(accountId: string): Promise<PageAccount | undefined>;
   /** The tenants that an account belongs to, by name. */
-  membershipsOf(accountId: string): Promise<readonly AccountMembership[]>;
+  readonly membershipsOf: (accountId: string) => Promise<readonly AccountMembership[]>;
 }
 
 /** The signed-in user of a settings page. */

@@ -1,3 +1,4 @@
+import type { Caller } from '../http/idempotency/idempotency.js';
 import type { RequestFacts } from '../http/request-facts.js';
 import type { Scope } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
@@ -58,6 +59,17 @@ export function requestFactsOf(principal: Principal): RequestFacts {
     clientId: token?.clientId,
     accountId: principalKind === 'user' ? principalId : undefined,
     grantId: token?.grantId,
+  };
+}
+
+/** The caller to whom idempotency keys belong. */
+export function idempotencyCallerOf(principal: Principal): Caller {
+  const { tenantId, principalId, credentialId, environment, spaces, token } = principal;
+  // Access tokens change every hour, so the client identifies the caller.
+  const presenter = token?.clientId ?? credentialId;
+  return {
+    scope: tenantId,
+    identity: [principalId, presenter, environment, ...(spaces ?? [])],
   };
 }
 

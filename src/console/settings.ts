@@ -1,0 +1,42 @@
+import type { Middleware } from 'koa';
+import compose from 'koa-compose';
+
+import type { RequestState } from '../http/context.js';
+import { answerPageErrors } from '../http/errors/page-errors.js';
+import { Problem } from '../http/errors/problem.js';
+import type { Csrf } from '../http/pages/csrf.js';
+import type { Pages } from '../http/pages/pages.js';
+import { createRoutes, type Route } from '../http/routes.js';
+import { renderPageError } from '../oauth/authorize/endpoint.js';
+import type { OAuthViews } from '../oauth/authorize/views.js';
+import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
+import type { SessionLimit } from '../rate-limits/session-limit.js';
+import { createVisitorGate, frameOf, type ConsoleAccounts, type VisitorState } from './visitor.js';
+
+interface Dependencies {
+  readonly pages: Pages<OAuthViews>;
+  readonly csrf: Csrf;
+  readonly sessions: ConsoleSessions;
+  readonly accounts: ConsoleAccounts;
+  readonly limitSession: SessionLimit;
+}
+
+/** Makes the middleware of the settings pages. The gate admits signed-in visitors only. */
+export function createSettings(
+  { pages, csrf, sessions, accounts, limitSession }: Dependencies,
+  routes: readonly Route<'public', VisitorState>[],
+): Middleware<RequestState> {
+  const chain: Middleware<VisitorState>[] = [
+    answerPageErrors((ctx, error) => {
+      const { visitor } = ctx.state as Partial<VisitorState>;
+      renderPageError(pages, ctx, error, visitor && frameOf(ctx as never, csrf));
+    }) as Middleware<VisitorState>,
+    createVisitorGate({ sessions, accounts }),
+    limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
+    createRoutes('', routes, () => []),
+    () => {
+      throw new Problem('not_found', 'Page not found.');
+    },
+  ];
+  return compose(chain) as Middleware<RequestState>;
+}

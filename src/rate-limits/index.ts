@@ -1,0 +1,65 @@
+import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { EntityManager } from 'typeorm';
+
+import type { GuardedState } from '../credentials/guard/guard.js';
+import type { BackgroundWork } from '../db/background-work.js';
+import { BUDGET_WINDOWS, createBudgets } from './budgets.js';
+import { createRateLimit } from './middleware.js';
+import { createReplicaSync, createSteadyClock } from './replica-sync.js';
+import { createSessionLimit } from './session-limit.js';
+import { createUsageRoutes } from './usage-routes.js';
+import { createRateWindowStore } from './window-store.js';
+
+/** The configuration of rate limits, by the names of its environment variables. */
+interface Settings {
+  readonly RATE_LIMIT_TENANT_PER_HOUR: number;
+  readonly RATE_LIMIT_KEY_PER_MINUTE: number;
+  readonly RATE_LIMIT_TOKEN_SHARE_PERCENT: number;
+}
+
+interface Dependencies {
+  readonly settings: Settings;
+  readonly manager: EntityManager;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  /** Milliseconds since the epoch; a clock that never steps back, unless one is given. */
+  readonly clock?: (() => number) | undefined;
+  readonly register: Registry;
+  readonly log: Logger;
+  readonly work: BackgroundWork;
+}
+
+export type RateLimits = ReturnType<typeof createRateLimits>;
+
+/** Composes the budgets of credentials and sessions, which replicas share. */
+export function createRateLimits(dependencies: Dependencies) {
+  const { settings, manager, clientAddress, clock, register, log, work } = dependencies;
+  const budgets = createBudgets({
+    limits: {
+      tenantPerHour: settings.RATE_LIMIT_TENANT_PER_HOUR,
+      keyPerMinute: settings.RATE_LIMIT_KEY_PER_MINUTE,
+      tokenSharePercent: settings.RATE_LIMIT_TOKEN_SHARE_PERCENT,
+    },
+    clientAddress,
+  });
+  const { now, sync } = createReplicaSync({
+    store: createRateWindowStore(manager, BUDGET_WINDOWS),
+    buckets: budgets.buckets,
+    clock: clock ?? createSteadyClock(),
+    log,
+    work,
+  });
+  return {
+    now,
+    sync,
+    /** Counts a request on the budgets of its credential. */
+    limit: createRateLimit<GuardedState>({
+      sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
+      now,
+      register,
+    }),
+    limitSession: createSessionLimit({ now, register, buckets: budgets.perMinute }),
+    routes: createUsageRoutes({ budgets, now }),
+  };
+}
