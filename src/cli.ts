@@ -1,4 +1,4 @@
-import { runCommandLine } from './command-line.js';
+import { runCommandLine } from './cli/run.js';
 
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,

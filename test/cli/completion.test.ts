@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 
 import { COMMANDS } from '../../src/cli/commands/index.js';
-import { runCommandLine } from '../../src/command-line.js';
+import { runCommandLine } from '../../src/cli/run.js';
 
 async function scriptFor(...words: readonly string[]): Promise<string> {
   const output = new PassThrough();

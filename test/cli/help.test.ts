@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 
 import { COMMANDS } from '../../src/cli/commands/index.js';
-import { runCommandLine } from '../../src/command-line.js';
+import { runCommandLine } from '../../src/cli/run.js';
 
 const ESCAPE = '\u001b[';
 

@@ -3,7 +3,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { runCommandLine } from '../../src/command-line.js';
+import { runCommandLine } from '../../src/cli/run.js';
 import { createImportedPrefixes } from '../../src/credentials/verification/prefixes.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';

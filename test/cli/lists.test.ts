@@ -4,7 +4,7 @@ import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { EntityManager } from 'typeorm';
 
-import { runCommandLine } from '../../src/command-line.js';
+import { runCommandLine } from '../../src/cli/run.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';

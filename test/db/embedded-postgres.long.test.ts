@@ -13,7 +13,7 @@ import {
 } from '../../src/db/embedded/embedded-postgres.js';
 import type { Mode } from '../../src/db/embedded/lease.js';
 import { StartupError } from '../../src/db/startup-error.js';
-import { build } from '../../src/launch.mjs';
+import { build } from '../../src/server/launch.mjs';
 import { removeDataDir } from '../support/database/temporary-postgres.js';
 
 const DEADLINE_MS = 15_000;

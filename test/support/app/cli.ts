@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 
-import { runCommandLine } from '../../../src/command-line.js';
+import { runCommandLine } from '../../../src/cli/run.js';
 import { TEST_SECRET_KEY } from './app.js';
 import type { TestDatabase } from '../database/database.js';
 

@@ -1,6 +1,6 @@
 // Builds the sources when they changed, then runs an entry of the build in this same process.
 //
-//   node src/launch.mjs [main | cli | bench | typeorm] [arguments…]
+//   node src/server/launch.mjs [main | cli | bench | typeorm] [arguments…]
 //
 // A build lives in `.build/<hash of its sources>/`: it appears whole, by one rename, and is never written again, so that a
 // running server keeps the build it started from. There is no extra process between npm and the server, so signals and the
@@ -12,7 +12,7 @@ import { mkdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const builds = join(root, '.build');
 const DAY = 24 * 60 * 60 * 1000;
 

@@ -1,8 +1,8 @@
-import { COMMANDS, GROUPS } from './cli/commands/index.js';
-import { OutputClosed, print } from './cli/print.js';
-import { createProgram, Printed } from './cli/program.js';
-import { hasColors, widthOf } from './cli/terminal.js';
-import type { Surroundings } from './cli/perform.js';
+import { COMMANDS, GROUPS } from './commands/index.js';
+import { OutputClosed, print } from './print.js';
+import { createProgram, Printed } from './program.js';
+import { hasColors, widthOf } from './terminal.js';
+import type { Surroundings } from './perform.js';
 
 const OK = 0;
 const REFUSED = 1;
@@ -23,7 +23,7 @@ export async function runCommandLine(
   } catch (error) {
     // The reader closed the pipe, as `head` does, or asked for help. This is not an error.
     if (error instanceof OutputClosed || error instanceof Printed) return OK;
-    const { reportError } = await import('./cli/report-error.js');
+    const { reportError } = await import('./report-error.js');
     return reportError(error, {
       write: (text) => messages.write(text),
       isJson: words.includes('--json'),
@@ -48,6 +48,6 @@ async function run(words: readonly string[], surroundings: Surroundings): Promis
     return true;
   }
   // Loaded only now: help, completion and misuse need neither settings nor a database.
-  const { perform } = await import('./cli/perform.js');
+  const { perform } = await import('./perform.js');
   return !(await perform(command, call, surroundings));
 }
