@@ -8,6 +8,7 @@ import { createApiKeys, createKeyRoutes } from './api-keys/index.js';
 import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsole, HOME, type Console, type ConsoleViews } from './console/index.js';
+import { corsOf } from './credentials/guard/cross-origin.js';
 import { ANY_PRINCIPAL, type Access, type GuardedState } from './credentials/guard/guard.js';
 import { createCredentials } from './credentials/index.js';
 import type { Keyring } from './credentials/secrets/keyring.js';
@@ -34,7 +35,9 @@ import { createCsrf } from './http/pages/csrf.js';
 import { createPages } from './http/pages/pages.js';
 import { createPagination } from './http/pagination.js';
 import { createRequests } from './http/requests.js';
-import { createRoutes, type Route } from './http/routes.js';
+import { API_PREFIX } from './http/route-declaration.js';
+import { createRouter } from './http/router.js';
+import type { Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
 import { createMeRoutes } from './introspection/me-routes.js';
 import { renderPageError } from './oauth/authorize/endpoint.js';
@@ -44,7 +47,6 @@ import { createRateLimits, type RateLimits } from './rate-limits/index.js';
 import { createContactRoutes } from './resources/contacts/contact-routes.js';
 import { createProductRoutes } from './resources/products/product-routes.js';
 import { createApiPipeline } from './server/api.js';
-import { API_PREFIX, createCorsRules } from './server/cors-rules.js';
 import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
 import { PAGE_PATHS } from './server/page-paths.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
@@ -120,6 +122,7 @@ function createPlatform({ config, dataSource, keyring, register }: AppDependenci
   return {
     work: createBackgroundWork(register),
     clientAddress: createClientAddress(config.TRUST_PROXY),
+    router: createRouter(),
     pagination: createPagination(keyring),
     browsers,
     csrf: createCsrf({ ...keyring, issuer, browsers }),
@@ -189,7 +192,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
       ...createSpaceRoutes(platform),
       ...rateLimits.routes,
       ...createKeyRoutes(keys),
-    ],
+    ].map((route) => ({ ...route, cors: corsOf(route) })),
     /** Public documents. */
     openRoutes: [
       ...createHealthRoutes(dependencies),
@@ -203,12 +206,12 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
 /** Mounts middleware in the order in which it runs. */
 function mount(
   { config, dataSource, log, register }: AppDependencies,
-  { clientAddress, docsUrl, pages }: Platform,
+  { clientAddress, docsUrl, pages, router }: Platform,
   { credentials, rateLimits, idempotency }: Kernel,
   { oauth, settings, apiRoutes, openRoutes }: Features,
 ): Koa {
   const issuer = config.ISSUER;
-  const { guard, presentations, keyHeaders } = credentials;
+  const { guard, keyHeaders } = credentials;
   const renderError: PageRenderer = (ctx, error) => renderPageError(pages, ctx, error);
   const pipeline = createApiPipeline({
     dataSource,
@@ -216,7 +219,6 @@ function mount(
     guard,
     limitRate: rateLimits.limit,
   });
-  const cors = createCorsRules({ config, oauth: oauth.cors, apiRoutes, presentations, keyHeaders });
   const endpointPaths = oauth.endpoints.map(({ path }) => path.replace(/:.*/, ''));
   const layers = [
     createRequests({ log, register, clientAddress, docsUrl }),
@@ -230,21 +232,22 @@ function mount(
       credentialHeaders: ['Authorization', ...keyHeaders],
       renderError,
     }),
-    createCors(cors),
-    createRoutes(API_PREFIX, apiRoutes, pipeline),
-    createRoutes(API_PREFIX, settings.apiRoutes, settings.before),
+    router.find,
+    createCors(credentials.corsRules(config.CORS_ALLOWED_ORIGINS)),
+    router.mount(API_PREFIX, apiRoutes, pipeline),
+    router.mount(API_PREFIX, settings.apiRoutes, settings.before),
     mountAt(
       endpointPaths,
       answerOAuthErrors,
-      createRoutes('', oauth.endpoints, () => []),
+      router.mount('', oauth.endpoints, () => []),
     ),
     mountAt(
       PAGE_PATHS,
       answerPageErrors(renderError),
-      createRoutes('', [...oauth.pages, ...settings.signIn], () => []),
+      router.mount('', [...oauth.pages, ...settings.signIn], () => []),
     ),
     mountAt(['/settings/'], settings.pages),
-    createRoutes('', openRoutes, () => []),
+    router.mount('', openRoutes, () => []),
   ];
   const koa = createKoa({ issuer, log, cookieSigner: oauth.cookieSigner });
   for (const layer of layers) koa.use(layer as Middleware<RequestState>);

@@ -10,6 +10,7 @@ import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
+import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { SignInPage } from '../oauth/authorize/sign-in-page.js';
 import type { OAuthViews } from '../oauth/authorize/views.js';
@@ -28,6 +29,7 @@ export type { ConsoleViews } from './page-data.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
+  readonly router: Router;
   readonly pages: Pages<ConsoleViews & OAuthViews>;
   readonly csrf: Csrf;
   readonly sessions: ConsoleSessions;

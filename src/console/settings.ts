@@ -6,7 +6,8 @@ import { answerPageErrors } from '../http/errors/page-errors.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
-import { createRoutes, type Route } from '../http/routes.js';
+import type { Router } from '../http/router.js';
+import type { Route } from '../http/routes.js';
 import { renderPageError } from '../oauth/authorize/endpoint.js';
 import type { OAuthViews } from '../oauth/authorize/views.js';
 import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
@@ -14,6 +15,7 @@ import type { SessionLimit } from '../rate-limits/session-limit.js';
 import { createVisitorGate, frameOf, type ConsoleAccounts, type VisitorState } from './visitor.js';
 
 interface Dependencies {
+  readonly router: Router;
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
   readonly sessions: ConsoleSessions;
@@ -23,7 +25,7 @@ interface Dependencies {
 
 /** Makes the middleware of the settings pages. The gate admits signed-in visitors only. */
 export function createSettings(
-  { pages, csrf, sessions, accounts, limitSession }: Dependencies,
+  { router, pages, csrf, sessions, accounts, limitSession }: Dependencies,
   routes: readonly Route<'public', VisitorState>[],
 ): Middleware<RequestState> {
   const chain: Middleware<VisitorState>[] = [
@@ -33,7 +35,7 @@ export function createSettings(
     }) as Middleware<VisitorState>,
     createVisitorGate({ sessions, accounts }),
     limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
-    createRoutes('', routes, () => []),
+    router.mount('', routes, () => []),
     () => {
       throw new Problem('not_found', 'Page not found.');
     },

@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 
 import type { BackgroundWork } from '../db/background-work.js';
 import { brandHeaders } from './guard/brand-headers.js';
+import { corsRulesFor } from './guard/cross-origin.js';
 import { createGuard } from './guard/guard.js';
 import { createSecretFormat } from './secrets/format.js';
 import type { Keyring } from './secrets/keyring.js';
@@ -41,11 +42,15 @@ export function createCredentials(dependencies: Dependencies) {
   const activity = createActivityRecorder(dependencies);
   const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
+  const keyHeaders = ['X-API-Key', headers.token];
   return {
     /** The names of headers with the product's brand. */
     headers,
     /** The headers that carry keys, in addition to `Authorization`. */
-    keyHeaders: ['X-API-Key', headers.token],
+    keyHeaders,
+    /** @param origins `CORS_ALLOWED_ORIGINS` */
+    corsRules: (origins: readonly string[]) =>
+      corsRulesFor({ brand, presentations, keyHeaders, origins }),
     format,
     presentations,
     activity,

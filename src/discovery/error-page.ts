@@ -26,6 +26,7 @@ export function createErrorPageRoutes({
       method: 'GET',
       path: ERROR_PAGE_PATH,
       access: 'public',
+      cors: 'anyOrigin',
       handle(ctx) {
         pages.send(ctx, 'error-codes', page);
         ctx.set('Cache-Control', 'public, max-age=300');

@@ -30,6 +30,7 @@ export function createProtectedResourceRoutes({
     method: 'GET',
     path,
     access: 'public',
+    cors: 'anyOrigin',
     handle(ctx) {
       ctx.set('Cache-Control', 'public, max-age=300');
       ctx.type = 'application/json';

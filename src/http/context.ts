@@ -1,12 +1,14 @@
-import type { RouterContext } from '@koa/router';
-import type { Middleware } from 'koa';
+import type { Middleware, ParameterizedContext } from 'koa';
 import type { EntityManager } from 'typeorm';
 
 import type { RequestFacts } from './request-facts.js';
+import type { PathRoutes } from './route-declaration.js';
 
 /** The state of a request in the transport layer. */
 export interface RequestState {
   requestId: string;
+  /** The routes of the request's path; absent if there are none. */
+  matched?: PathRoutes | undefined;
   /** The pattern of the matched route, for logs and metrics; absent if none matched. */
   route?: string;
   /** Whether the request is a read in spite of its method. It is logged like other reads. */
@@ -29,7 +31,10 @@ export interface RequestState {
 }
 
 /** A request to a matched route. `State` is set by earlier middleware. */
-export type RouteContext<State = RequestState> = RouterContext<State>;
+export type RouteContext<State = RequestState> = ParameterizedContext<
+  State,
+  { params: Readonly<Record<string, string>> }
+>;
 
 /** Koa middleware that depends on the transport layer's state only. */
 export type RequestMiddleware = Middleware<RequestState>;

@@ -1,5 +1,7 @@
 import type { Context, Middleware } from 'koa';
 
+import type { RequestState } from './context.js';
+
 /** Origins that may read an answer: all of them, or these. */
 export type Readers = '*' | readonly string[];
 
@@ -8,29 +10,15 @@ export function originsOf(urls: readonly string[]): readonly string[] {
   return urls.map((url) => new URL(url).origin).filter((origin) => origin !== 'null');
 }
 
-/** A path and the methods that it answers, for preflights. */
-export interface CorsPath {
-  /** Matched exactly, except that `:id` stands for one segment. */
-  readonly path: string;
-  readonly methods: string;
-}
-
-/** The origins that may read answers, by path. */
+/** The rules that apply beside those that routes declare. */
 export interface CorsRules {
-  /** Any origin may read the answers of these paths. */
-  readonly anyOrigin: readonly CorsPath[];
-  /** Each answer of these paths sets its readers in `ctx.state.readers`. The default is nobody. */
-  readonly perResponse: readonly CorsPath[];
-  /** Any origin may read these paths with a publishable key and no other credential. */
   readonly publishableOnly: {
-    /** Matched as in `CorsPath`, for GET and HEAD only. */
-    readonly paths: readonly string[];
     /** The only request headers that a preflight allows there. */
     readonly headers: readonly string[];
     /** Whether a request presents a publishable key and nothing else. */
     readonly presentsPublishableKey: (ctx: Context) => boolean;
   };
-  /** Paths below a prefix that the origins in `CORS_ALLOWED_ORIGINS` may read. */
+  /** Paths below a prefix that the origins in `CORS_ALLOWED_ORIGINS` may read, whether they exist or not. */
   readonly allowedOrigins: {
     readonly prefix: string;
     readonly origins: ReadonlySet<string>;
@@ -56,43 +44,31 @@ const EXPOSED = [
 const MAX_AGE_SECONDS = '600';
 
 /**
- * Makes the CORS middleware. A path without a rule gets no `Access-Control-*` header, even if it differs from
- * one with a rule only in case or a slash. Cookies are never allowed (`Access-Control-Allow-Credentials`).
+ * Makes the CORS middleware, behind `Router.find`. A path whose routes declare nothing gets no `Access-Control-*` header,
+ * except from the allowed origins. Cookies are never allowed (`Access-Control-Allow-Credentials`).
  *
  * A preflight carries neither client nor credential, so preflights of `perResponse` paths are open to every
  * origin.
  */
 export function createCors({
-  anyOrigin,
-  perResponse,
   publishableOnly,
   allowedOrigins,
-}: CorsRules): Middleware {
-  const findAnyOrigin = createFinder(anyOrigin);
-  const findPerResponse = createFinder(perResponse);
-  const findPublishable = createFinder(
-    publishableOnly.paths.map((path) => ({ path, methods: READ_METHODS })),
-  );
+}: CorsRules): Middleware<RequestState> {
   const allowedHeaders = [...REQUEST_HEADERS, ...allowedOrigins.headers];
 
-  return (ctx, next) => {
-    const { path } = ctx;
-    const anyOriginPath = findAnyOrigin(path);
-    if (anyOriginPath !== undefined) {
+  return (context, next) => {
+    const ctx = context as Context;
+    const { matched } = context.state;
+    if (matched?.cors !== undefined) {
       if (isPreflight(ctx)) {
-        return answerPreflight(ctx, '*', anyOriginPath.methods, REQUEST_HEADERS);
+        const methods = [...matched.byMethod.keys()].join(', ');
+        return answerPreflight(ctx, '*', methods, REQUEST_HEADERS);
       }
+      if (matched.cors === 'perResponse') return next().finally(() => admitReaders(ctx));
       admit(ctx, '*');
       return next();
     }
-    const perResponsePath = findPerResponse(path);
-    if (perResponsePath !== undefined) {
-      if (isPreflight(ctx)) {
-        return answerPreflight(ctx, '*', perResponsePath.methods, REQUEST_HEADERS);
-      }
-      return next().finally(() => admitReaders(ctx));
-    }
-    if (path.startsWith(allowedOrigins.prefix) && allowedOrigins.origins.size > 0) {
+    if (ctx.path.startsWith(allowedOrigins.prefix) && allowedOrigins.origins.size > 0) {
       ctx.vary('Origin');
       const origin = ctx.get('Origin');
       if (allowedOrigins.origins.has(origin)) {
@@ -101,39 +77,13 @@ export function createCors({
         return next();
       }
     }
+    if (matched === undefined) return next();
     const method = isPreflight(ctx) ? ctx.get('Access-Control-Request-Method') : ctx.method;
-    if (!isRead(method) || findPublishable(path) === undefined) return next();
+    if (matched.byMethod.get(method)?.cors !== 'publishableOnly') return next();
     if (isPreflight(ctx)) return allow(ctx, '*', READ_METHODS, publishableOnly.headers);
     if (publishableOnly.presentsPublishableKey(ctx)) admit(ctx, '*');
     return next();
   };
-}
-
-/** Looks paths up in a table. Only patterns with a parameter are tried one by one. */
-function createFinder(paths: readonly CorsPath[]): (path: string) => CorsPath | undefined {
-  const exact = new Map(paths.map((item) => [item.path, item]));
-  const patterns = paths
-    .filter(({ path }) => path.includes('/:'))
-    .map((item) => ({
-      item,
-      start: item.path.slice(0, item.path.indexOf(':')),
-      segments: item.path.split('/'),
-    }));
-  return (path) =>
-    exact.get(path) ??
-    patterns.find(
-      ({ start, segments }) => path.startsWith(start) && isLike(segments, path.split('/')),
-    )?.item;
-}
-
-function isLike(segments: readonly string[], given: readonly string[]): boolean {
-  const fits = (segment: string, index: number) =>
-    segment.startsWith(':') ? given[index] !== '' : given[index] === segment;
-  return segments.length === given.length && segments.every(fits);
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD';
 }
 
 function isPreflight(ctx: Context): boolean {

@@ -46,6 +46,7 @@ export function createUserinfoRoutes({
     method,
     path,
     access: 'public',
+    cors: 'perResponse',
     handle: (ctx) => {
       // Told by its looks alone, so that also an expired one gets an answer that its page can read.
       if (looksLikeToken.test(ctx.get('Authorization')))

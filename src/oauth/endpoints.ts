@@ -74,6 +74,7 @@ function createTokenRoute(
   return {
     method: 'POST',
     path: OAUTH_PATHS.token,
+    cors: 'perResponse',
     access: 'public',
     handle: handle as Route<'public'>['handle'],
   };

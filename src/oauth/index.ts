@@ -17,7 +17,7 @@ import { createCookieSigner } from './library/provider.js';
 import { createOAuthLimits } from './limits.js';
 import { createMetadataRoutes } from './metadata.js';
 import { createOAuthMetrics } from './oauth-metrics.js';
-import { OAUTH_CORS, OAUTH_PATHS } from './paths.js';
+import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
 import { createTokenStore } from './token/token-store.js';
 
@@ -33,7 +33,6 @@ export interface OAuth {
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
-  readonly cors: typeof OAUTH_CORS;
 }
 
 /** Composes OAuth: the stores of its features, oidc-provider, and the endpoints beside it. */
@@ -80,7 +79,6 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
       ...authorize.routes(library, signInPage),
       ...createEndSession(dependencies, stores, library),
     ],
-    cors: OAUTH_CORS,
   };
 }
 

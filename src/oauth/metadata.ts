@@ -27,6 +27,7 @@ export function createMetadataRoutes({
     method: 'GET',
     path,
     access: 'public',
+    cors: 'anyOrigin',
     handle(ctx) {
       ctx.set('Cache-Control', CACHE);
       ctx.type = type;

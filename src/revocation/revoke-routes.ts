@@ -90,6 +90,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
       method: 'POST',
       path: dependencies.path,
       access: 'public',
+      cors: 'perResponse',
       async handle(ctx) {
         const form = await readForm(ctx);
         const token = singleValue(form, 'token');

@@ -8,7 +8,8 @@ import { Registry } from 'prom-client';
 import type { RequestState } from '../../src/http/context.js';
 import { createRateBuckets } from '../../src/rate-limits/buckets.js';
 import { createRateLimit } from '../../src/rate-limits/middleware.js';
-import { createRoutes, type Route } from '../../src/http/routes.js';
+import { createRouter } from '../../src/http/router.js';
+import type { Route } from '../../src/http/routes.js';
 import { START } from '../support/app/limits.js';
 
 const PATHS = [
@@ -51,7 +52,9 @@ describe('what a request costs', () => {
       })),
     );
     const koa = new Koa<RequestState>();
-    koa.use(createRoutes('/api', routes, (route) => [limitRate(route)]));
+    const router = createRouter();
+    koa.use(router.find);
+    koa.use(router.mount('/api', routes, (route) => [limitRate(route)]));
     server = createServer(koa.callback()).listen(0, '127.0.0.1');
     await once(server, 'listening');
   });

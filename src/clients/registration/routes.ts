@@ -75,6 +75,7 @@ export function createRegistrationRoutes({
       method: 'POST',
       path,
       access: 'public',
+      cors: 'anyOrigin',
       async handle(ctx) {
         const source = sourceOf(ctx);
         limits.admit(source.address);
@@ -96,6 +97,7 @@ export function createRegistrationRoutes({
       method: 'GET',
       path: clientPath,
       access: 'public',
+      cors: 'anyOrigin',
       async handle(ctx) {
         const token = bearerOf(ctx.req);
         const client = await service.get(idOf(ctx), token);
@@ -106,6 +108,7 @@ export function createRegistrationRoutes({
       method: 'PUT',
       path: clientPath,
       access: 'public',
+      cors: 'anyOrigin',
       async handle(ctx) {
         const token = bearerOf(ctx.req);
         // Authenticates before the body is read.
@@ -119,6 +122,7 @@ export function createRegistrationRoutes({
       method: 'DELETE',
       path: clientPath,
       access: 'public',
+      cors: 'anyOrigin',
       async handle(ctx) {
         await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));
         noteFacts(ctx, { clientId: idOf(ctx) });

@@ -1,9 +1,9 @@
-import type { RouterContext, RouterMiddleware } from '@koa/router';
 import type { Context, Middleware } from 'koa';
 import type { DataSource } from 'typeorm';
 
 import { repeatOnConflict } from '../../db/repeat.js';
-import type { RequestState } from '../context.js';
+import type { RequestState, RouteContext } from '../context.js';
+import type { Route } from '../routes.js';
 import type { Caller, Idempotency } from './idempotency.js';
 
 /**
@@ -23,7 +23,7 @@ export function createUnitOfWork<State extends RequestState>({
   dataSource: DataSource;
   idempotency: Idempotency;
   callerOf: (state: State) => Caller;
-}): (route: { readonly handle: RouterMiddleware<State> }) => Middleware<State> {
+}): (route: Pick<Route<unknown, State>, 'handle'>) => Middleware<State> {
   const end = () => Promise.resolve();
   return ({ handle }) =>
     (ctx) => {
@@ -33,7 +33,7 @@ export function createUnitOfWork<State extends RequestState>({
         return dataSource.transaction(async (manager) => {
           ctx.state.manager = manager;
           const perform = async () => {
-            await handle(ctx as unknown as RouterContext<State>, end);
+            await handle(ctx as RouteContext<State>, end);
           };
           const key = ctx.req.headersDistinct['idempotency-key']?.join(', ');
           if (key === undefined) return perform();

@@ -6,7 +6,7 @@ import type { PageError } from '../../http/errors/page-errors.js';
 import type { Pages, SignedInFrame } from '../../http/pages/pages.js';
 import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
-import { answerOtherMethod } from '../../http/routes.js';
+import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
 import { describeError, headingOf } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';

@@ -4,7 +4,7 @@ import type Provider from 'oidc-provider';
 import type { AttemptVerdict } from '../../rate-limits/attempts.js';
 import type { RouteContext } from '../../http/context.js';
 import { Problem } from '../../http/errors/problem.js';
-import { answerOtherMethod } from '../../http/routes.js';
+import { answerOtherMethod } from '../../http/router.js';
 import { wordsFor } from './authorization-error-words.js';
 import { oidcOf } from '../library/library-internals.js';
 import { pageOf } from '../paths.js';
