@@ -1,38 +1,24 @@
-import { Account } from '../accounts/account.entity.js';
-import { Membership } from '../accounts/membership.entity.js';
-import { ClientBlock } from '../clients/client-block.entity.js';
-import { Client } from '../clients/client.entity.js';
-import { CredentialUse } from '../credentials/store/credential-use.entity.js';
-import { Credential } from '../credentials/store/credential.entity.js';
-import { ImportedPattern } from '../credentials/verification/imported-pattern.entity.js';
-import { ImportedPrefix } from '../credentials/verification/imported-prefix.entity.js';
-import { Revocation } from '../credentials/revocation/revocation.entity.js';
-import { Consent } from '../grants/consent.entity.js';
-import { Grant } from '../grants/grant.entity.js';
-import { Attempt } from '../rate-limits/attempt.entity.js';
-import { IdempotencyRecord } from '../http/idempotency/idempotency.entity.js';
-import { Session } from '../sessions/session.entity.js';
-import { SigningKey } from '../signing-keys/signing-key.entity.js';
-import { Space } from '../spaces/space.entity.js';
-import { Tenant } from '../tenants/tenant.entity.js';
+import { ACCOUNT_ENTITIES } from '../accounts/tables.js';
+import { CLIENT_ENTITIES } from '../clients/tables.js';
+import { CREDENTIAL_ENTITIES } from '../credentials/tables.js';
+import { GRANT_ENTITIES } from '../grants/tables.js';
+import { IDEMPOTENCY_ENTITIES } from '../http/idempotency/tables.js';
+import { RATE_LIMIT_ENTITIES } from '../rate-limits/tables.js';
+import { SESSION_ENTITIES } from '../sessions/tables.js';
+import { SIGNING_KEY_ENTITIES } from '../signing-keys/tables.js';
+import { SPACE_ENTITIES } from '../spaces/tables.js';
+import { TENANT_ENTITIES } from '../tenants/tables.js';
 
 /** The tables that TypeORM knows. Contacts, products, rate windows and the partitioned tables are read by SQL alone. */
 export const ENTITIES = [
-  Account,
-  Attempt,
-  Client,
-  ClientBlock,
-  Consent,
-  Credential,
-  CredentialUse,
-  Grant,
-  IdempotencyRecord,
-  Membership,
-  ImportedPattern,
-  ImportedPrefix,
-  Revocation,
-  Session,
-  SigningKey,
-  Space,
-  Tenant,
+  ...ACCOUNT_ENTITIES,
+  ...CLIENT_ENTITIES,
+  ...CREDENTIAL_ENTITIES,
+  ...GRANT_ENTITIES,
+  ...IDEMPOTENCY_ENTITIES,
+  ...RATE_LIMIT_ENTITIES,
+  ...SESSION_ENTITIES,
+  ...SIGNING_KEY_ENTITIES,
+  ...SPACE_ENTITIES,
+  ...TENANT_ENTITIES,
 ];

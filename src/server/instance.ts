@@ -3,8 +3,8 @@ import type { DataSource } from 'typeorm';
 
 import type { Config } from '../config.js';
 import { createKeyring, type Keyring } from '../credentials/secrets/keyring.js';
-import { assertSecretKeysPresent } from '../credentials/secrets/secret-key-usage.js';
-import { readOrCreateSecretKeys } from '../credentials/secrets/secret-keys-file.js';
+import { assertSecretKeysPresent } from './secret-key-usage.js';
+import { readOrCreateSecretKeys } from './secret-keys-file.js';
 import { describeTarget } from '../db/connection.js';
 import { createDataSource, type DatabaseTarget } from '../db/data-source.js';
 import { warnOfLosableCommits } from '../db/durability.js';

@@ -6,7 +6,7 @@ export const SECRET_KEY_COMMANDS: readonly Command[] = [
     summary: 'Counts the stored data that depends on each of the SECRET_KEYS.',
     examples: ['cli secret-keys status'],
     run: async ({ dataSource, keyring }) => {
-      const { countSecretKeyUsage } = await import('../../credentials/secrets/secret-key-usage.js');
+      const { countSecretKeyUsage } = await import('../../server/secret-key-usage.js');
       return countSecretKeyUsage(dataSource, keyring);
     },
   }),

@@ -12,6 +12,9 @@ export const IS_REVOKED = `EXISTS (
 
 export const IS_EXPIRED = `(c.expires_at IS NOT NULL AND c.expires_at <= gatehouse_now())`;
 
+/** Neither revoked nor expired. */
+export const IS_VALID = `NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}`;
+
 /** The current role of a personal token's account. */
 export const ROLE = `(SELECT m.role FROM memberships m
   WHERE c.principal_kind = 'user' AND m.account_id = c.principal_id AND m.tenant_id = c.tenant_id)`;

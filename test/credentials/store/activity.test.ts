@@ -4,7 +4,7 @@ import { createKeyService } from '../../../src/api-keys/key-service.js';
 import { newKey } from '../../../src/api-keys/key-schema.js';
 import { OPERATOR } from '../../../src/audit/audit-log.js';
 import { createKeyring } from '../../../src/credentials/secrets/keyring.js';
-import { assertSecretKeysPresent } from '../../../src/credentials/secrets/secret-key-usage.js';
+import { assertSecretKeysPresent } from '../../../src/server/secret-key-usage.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../../support/app/app.js';
 import { until } from '../../support/app/until.js';

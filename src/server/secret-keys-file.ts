@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-import { errorCode, errorMessage } from '../../db/errors.js';
-import { createFile } from '../../db/files.js';
-import { StartupError } from '../../db/startup-error.js';
+import { errorCode, errorMessage } from '../db/errors.js';
+import { createFile } from '../db/files.js';
+import { StartupError } from '../db/startup-error.js';
 
 const NAME = 'secret-keys';
 const LEAST_LENGTH = 32;

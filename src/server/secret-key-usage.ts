@@ -1,8 +1,9 @@
 import type { DataSource } from 'typeorm';
 
-import { StartupError } from '../../db/startup-error.js';
-import type { Keyring } from './keyring.js';
-import { IS_EXPIRED, IS_REVOKED } from '../verification/verdict-sql.js';
+import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { KeyedRows } from '../db/keyed-rows.js';
+import { StartupError } from '../db/startup-error.js';
+import { KEYED_ROWS } from './keyed-rows.js';
 
 /** The number of valid records that depend on a secret key, by type. */
 export interface StoredUnder {
@@ -30,84 +31,7 @@ export interface SecretKeyUsage extends StoredUnder {
   readonly state: 'current' | 'recognised' | 'missing';
 }
 
-interface Source {
-  readonly counts: keyof StoredUnder;
-  readonly table: string;
-  /** The column with the id of the key. It needs an index unless the source is expendable. */
-  readonly column: string;
-  /** The SQL condition for valid rows. */
-  readonly condition: string;
-  /** Not required at start: the records expire within minutes. */
-  readonly isExpendable?: true;
-}
-
-const IS_GOOD = `NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}`;
-const IS_UNDER_GOOD_GRANT = `EXISTS (
-  SELECT FROM grants c WHERE c.id = token.grant_id AND NOT ${IS_REVOKED})`;
-
-const SOURCES: readonly Source[] = [
-  {
-    counts: 'digests',
-    table: 'credentials c',
-    column: 'digest_key_id',
-    condition: IS_GOOD,
-  },
-  {
-    counts: 'ciphertexts',
-    table: 'credentials c',
-    column: 'ciphertext_key_id',
-    condition: IS_GOOD,
-  },
-  {
-    counts: 'rememberedAnswers',
-    table: 'idempotency_records',
-    column: 'body_key_id',
-    condition: `created_at > gatehouse_now() - interval '24 hours'`,
-  },
-  {
-    counts: 'tokens',
-    table: 'access_tokens c',
-    column: 'digest_key_id',
-    condition: IS_GOOD,
-  },
-  {
-    counts: 'tokens',
-    table: 'refresh_tokens token',
-    column: 'digest_key_id',
-    condition: `expires_at > gatehouse_now() AND consumed_at IS NULL AND ${IS_UNDER_GOOD_GRANT}`,
-  },
-  {
-    counts: 'artifacts',
-    table: 'oauth_artifacts',
-    column: 'digest_key_id',
-    condition: `expires_at > gatehouse_now() AND consumed_at IS NULL`,
-    isExpendable: true,
-  },
-  {
-    counts: 'clients',
-    table: 'clients',
-    column: 'secret_digest_key_id',
-    condition: 'true',
-  },
-  {
-    counts: 'clients',
-    table: 'clients',
-    column: 'registration_digest_key_id',
-    condition: 'true',
-  },
-  {
-    counts: 'sessions',
-    table: 'sessions c',
-    column: 'digest_key_id',
-    condition: IS_GOOD,
-  },
-  {
-    counts: 'signingKeys',
-    table: 'signing_keys',
-    column: 'ciphertext_key_id',
-    condition: `(ends_at IS NULL OR ends_at > gatehouse_now())`,
-  },
-];
+const SOURCES: readonly (KeyedRows & { readonly counts: keyof StoredUnder })[] = KEYED_ROWS;
 
 const NONE: StoredUnder = {
   digests: 0,

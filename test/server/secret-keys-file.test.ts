@@ -3,8 +3,8 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { readOrCreateSecretKeys } from '../../../src/credentials/secrets/secret-keys-file.js';
-import { StartupError } from '../../../src/db/startup-error.js';
+import { readOrCreateSecretKeys } from '../../src/server/secret-keys-file.js';
+import { StartupError } from '../../src/db/startup-error.js';
 
 const KEYS = ['one key of thirty-two characters', 'another of thirty-two characters'] as const;
 

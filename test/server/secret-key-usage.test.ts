@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import {
-  assertSecretKeysPresent,
-  countSecretKeyUsage,
-} from '../../../src/credentials/secrets/secret-key-usage.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
+import { assertSecretKeysPresent, countSecretKeyUsage } from '../../src/server/secret-key-usage.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
 
 const SOON = `gatehouse_now() + interval '30 minutes'`;
 const OVER = `gatehouse_now() - interval '1 second'`;

@@ -1,0 +1,3 @@
+import { Attempt } from './attempt.entity.js';
+
+export const RATE_LIMIT_ENTITIES = [Attempt];

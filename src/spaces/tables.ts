@@ -1,0 +1,3 @@
+import { Space } from './space.entity.js';
+
+export const SPACE_ENTITIES = [Space];

@@ -1,0 +1,3 @@
+import { Tenant } from './tenant.entity.js';
+
+export const TENANT_ENTITIES = [Tenant];
