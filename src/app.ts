@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import { createApiKeys, createKeyRoutes } from './api-keys/index.js';
+import { createAuditRoutes, createExporter } from './audit-log/index.js';
 import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
 import type { Config } from './config.js';
 import { createConsole, HOME, type Console, type ConsoleViews } from './console/index.js';
@@ -162,6 +163,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const { guard, headers } = credentials;
   const shared = { ...dependencies, ...platform, ...credentials, ...kernel };
   const spaceContext = createSpaceContextResolver({ ...shared, header: headers.space });
+  const exporter = createExporter();
   const keys = createApiKeys({ ...shared, defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE });
   const oauth = createOAuth({
     ...shared,
@@ -191,6 +193,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
       ...createProductRoutes({ spaceContext }),
       ...createSpaceRoutes(platform),
       ...rateLimits.routes,
+      ...createAuditRoutes({ ...platform, exporter }),
       ...createKeyRoutes(keys),
     ].map((route) => ({ ...route, cors: corsOf(route) })),
     /** Public documents. */

@@ -6,6 +6,10 @@ import { parseWith } from './validation.js';
 const DEFAULT_LIMIT = 25;
 const MAX_LIMIT = 100;
 
+/** Cursors: a position and its signature. */
+const ONE_NUMBER = /^(\d{1,16})\.(\w+)$/;
+const TWO_NUMBERS = /^(\d{1,16}-\d{1,16})\.(\w+)$/;
+
 /** Signs and verifies cursors. */
 export interface Signer {
   sign(text: string): string;
@@ -13,9 +17,9 @@ export interface Signer {
 }
 
 /** A requested page: up to `limit` items after the position `after`. */
-export interface PageRequest {
+export interface PageRequest<Position = number> {
   readonly limit: number;
-  readonly after: number | undefined;
+  readonly after: Position | undefined;
 }
 
 /** A page of a list, newest first. `cursor` leads to the next page, if there is one. */
@@ -40,6 +44,9 @@ const USUAL_LIMITS: ReadonlyMap<string | null, number> = new Map([
   [null, DEFAULT_LIMIT],
   ...Array.from({ length: MAX_LIMIT }, (_, index) => [String(index + 1), index + 1] as const),
 ]);
+
+/** A position in a list that is ordered by two numbers. */
+export type PairPosition = readonly [number, number];
 
 /** Keyset pagination of lists in descending order of a unique number. */
 export interface Pagination {
@@ -67,6 +74,16 @@ export interface Pagination {
     positionOf: (item: Item) => number,
     resumeAfter?: number,
   ): Page<Item>;
+  /** As `read`, for a list in descending order of two numbers, of which the pair is unique. */
+  readPair(search: URLSearchParams, list: readonly string[]): PageRequest<PairPosition>;
+  /** As `page`, for such a list. */
+  pagePair<Item>(
+    found: readonly Item[],
+    request: PageRequest<PairPosition>,
+    list: readonly string[],
+    positionOf: (item: Item) => PairPosition,
+    resumeAfter?: PairPosition,
+  ): Page<Item>;
 }
 
 /** @param signer signs cursors, so that clients cannot make or alter them */
@@ -74,26 +91,52 @@ export function createPagination(signer: Signer): Pagination {
   const signed = (position: string, list: readonly string[]) =>
     JSON.stringify(['cursor', ...list, position]);
 
+  /** @param form the form of a position, as the pattern of a regular expression */
+  function read(
+    search: URLSearchParams,
+    form: RegExp,
+    lists: readonly (readonly string[])[],
+  ): PageRequest<string> {
+    const given = search.get('limit');
+    const limit = USUAL_LIMITS.get(given) ?? parseWith(query, { limit: given }).limit;
+    const cursor = search.get('cursor');
+    if (cursor === null) return { limit, after: undefined };
+    const [, position = '', mac = ''] = form.exec(cursor) ?? [];
+    const isOf = (list: readonly string[]) => signer.isSigned(signed(position, list), mac);
+    if (position === '' || !lists.some(isOf)) {
+      throw new Problem('bad_request', 'The cursor was not made by this list, or was altered.');
+    }
+    return { limit, after: position };
+  }
+
+  function page<Item>(
+    found: readonly Item[],
+    limit: number,
+    list: readonly string[],
+    positionOf: (item: Item) => string,
+    resumeAfter: string | undefined,
+  ): Page<Item> {
+    const items = found.slice(0, limit);
+    const last = found.length > limit ? items.at(-1) : undefined;
+    const position = last === undefined ? resumeAfter : positionOf(last);
+    if (position === undefined) return { items, cursor: null };
+    return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
+  }
+
   return {
     read(search, list, former = []) {
-      const given = search.get('limit');
-      const limit = USUAL_LIMITS.get(given) ?? parseWith(query, { limit: given }).limit;
-      const cursor = search.get('cursor');
-      if (cursor === null) return { limit, after: undefined };
-      const [, position = '', mac = ''] = /^(\d{1,16})\.(\w+)$/.exec(cursor) ?? [];
-      const isOf = (named: readonly string[]) => signer.isSigned(signed(position, named), mac);
-      if (position === '' || ![list, ...former].some(isOf)) {
-        throw new Problem('bad_request', 'The cursor was not made by this list, or was altered.');
-      }
-      return { limit, after: Number(position) };
+      const { limit, after } = read(search, ONE_NUMBER, [list, ...former]);
+      return { limit, after: after === undefined ? undefined : Number(after) };
     },
-    page(found, { limit }, list, positionOf, resumeAfter) {
-      const items = found.slice(0, limit);
-      const last = found.length > limit ? items.at(-1) : undefined;
-      const next = last === undefined ? resumeAfter : positionOf(last);
-      if (next === undefined) return { items, cursor: null };
-      const position = String(next);
-      return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
+    page: (found, { limit }, list, positionOf, resumeAfter) =>
+      page(found, limit, list, (item) => String(positionOf(item)), resumeAfter?.toString()),
+    readPair(search, list) {
+      const { limit, after } = read(search, TWO_NUMBERS, [list]);
+      if (after === undefined) return { limit, after };
+      const [first = 0, second = 0] = after.split('-').map(Number);
+      return { limit, after: [first, second] };
     },
+    pagePair: (found, { limit }, list, positionOf, resumeAfter) =>
+      page(found, limit, list, (item) => positionOf(item).join('-'), resumeAfter?.join('-')),
   };
 }

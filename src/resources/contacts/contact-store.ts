@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { selection } from '../../db/packed-rows.js';
 import { prepared } from '../../db/prepared.js';
 import type { PageRequest } from '../../http/pagination.js';
+import { endOf, startOf } from '../../http/time-range.js';
 import type { SpaceContext } from '../../spaces/space-context.js';
 import {
   findInSpace,
@@ -12,7 +13,7 @@ import {
   type Found,
   type SpaceTable,
 } from '../../db/space-rows.js';
-import { endOf, startOf, type ContactFilters } from './contact-filters.js';
+import type { ContactFilters } from './contact-filters.js';
 import type { Contact, ContactFields } from './contact.js';
 
 export interface ContactStore {

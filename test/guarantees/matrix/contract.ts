@@ -143,6 +143,7 @@ export function admissionTo(method: string, path: string): Admission | 'public' 
     case 'me':
       return { scopes: [], principals: EVERYBODY };
     case 'usage':
+    case 'audit-log':
       return { scopes: ['audit:read'], principals: NO_STRANGERS };
     case 'spaces':
       return { scopes: ['spaces:manage'], principals: MANAGERS };
@@ -158,6 +159,8 @@ export const ROUTES = [
   'GET /me',
   'GET /scopes',
   'GET /usage',
+  'GET /audit-log',
+  'GET /audit-log/exports',
   'GET /contacts',
   'POST /contacts',
   'GET /contacts/:id',

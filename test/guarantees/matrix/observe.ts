@@ -56,7 +56,8 @@ export function createObserver(origin: string, targets: Targets): Observer {
   /** What an answer comes to: status, code, challenge, and what it shows wrongly. */
   async function observe(cell: Cell): Promise<string> {
     const { status, headers, text } = await send(cell);
-    const { code, data } = text === '' ? {} : JSON.parse(text);
+    const isJson = /^application\/(problem\+)?json/.test(headers['content-type'] ?? '');
+    const { code, data } = isJson && text !== '' ? JSON.parse(text) : {};
     const challenge = headers['www-authenticate'];
     const { path, caller } = cell;
     const wrong = data !== undefined && caller ? misshown(path, caller, data) : '';

@@ -55,13 +55,15 @@ export async function recordStatements(
  * Runs a statement under `EXPLAIN ANALYZE`, with a plan for its values and with the generic plan that
  * a connection settles on. Nothing that it changes is kept.
  *
+ * @param settings the `SET LOCAL` of the transaction in which the server sent it
  * @returns the scans of both plans
  */
 export async function scansOf(
   database: TestDatabase,
   statement: SentStatement,
+  settings = '',
 ): Promise<readonly Scan[]> {
-  return (await plansOf(database, statement)).flatMap(scansIn);
+  return (await plansOf(database, statement, settings)).flatMap(scansIn);
 }
 
 /**
@@ -90,6 +92,7 @@ export async function probesOf(
 async function plansOf(
   database: TestDatabase,
   { text, values }: SentStatement,
+  settings = '',
 ): Promise<readonly PlanNode[]> {
   const literals = values.map((value) => {
     if (value === null) return 'NULL';
@@ -105,7 +108,7 @@ async function plansOf(
     const plans: PlanNode[] = [];
     for (const mode of ['force_custom_plan', 'force_generic_plan']) {
       await client.query(`SET plan_cache_mode = ${mode}`);
-      await client.query('BEGIN');
+      await client.query(`BEGIN; ${settings}`);
       const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${execute}`);
       await client.query('ROLLBACK');
       const [{ Plan: plan }] = rows[0]['QUERY PLAN'] as [{ Plan: PlanNode }];

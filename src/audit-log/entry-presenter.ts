@@ -1,0 +1,82 @@
+import { eventIdOf } from './event-id.js';
+import { REFUSED_SUFFIX, type Entry } from './entry-store.js';
+import type { Result } from './entry-filters.js';
+import type { Names } from './names.js';
+
+/** The actor or object of an entry. */
+export interface Named {
+  /** Such as `account`, `api_key` or `space`; `null` for a subject of no known type. */
+  readonly type: string | null;
+  readonly id: string;
+  /** Its present name; for something deleted, the name that the entry recorded. */
+  readonly name: string | null;
+}
+
+/** An entry as the API, the exports and the command line show it. */
+export interface ShownEntry {
+  /** Stays the same for ever (`evt_…`). */
+  readonly id: string;
+  readonly createdAt: string;
+  readonly actor: Named;
+  readonly action: string;
+  readonly object: Named;
+  readonly result: Result;
+  readonly address: string | null;
+  readonly requestId: string | null;
+  /** How often it happened. Refusals of a minute or an hour share one entry. */
+  readonly count: number;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+/** Types by the prefix of an id. */
+const TYPES: ReadonlyMap<string, string> = new Map([
+  ['usr', 'account'],
+  ['key', 'api_key'],
+  ['tok', 'access_token'],
+  ['grt', 'grant'],
+  ['cli', 'client'],
+  ['https', 'client'],
+  ['spc', 'space'],
+  ['tnt', 'tenant'],
+  ['rsv', 'resource_server'],
+  ['whk', 'webhook'],
+]);
+
+/** Actors that are not things. */
+const ACTORS = ['operator', 'anonymous', 'system'];
+
+/** The ids of an entry that `findNames` can name. */
+export function namedIn({ actor, subject }: Entry): readonly string[] {
+  return [actor, thingOf(subject)];
+}
+
+export function presentEntry(entry: Entry, names: Names): ShownEntry {
+  const { micros, actor, action, subject, details, address, requestId, occurrences } = entry;
+  const recorded = typeof details['name'] === 'string' ? details['name'] : null;
+  const thing = thingOf(subject);
+  return {
+    id: eventIdOf(entry),
+    createdAt: new Date(Math.floor(micros / 1000)).toISOString(),
+    actor: {
+      type: ACTORS.includes(actor) ? actor : typeOf(actor),
+      id: actor,
+      name: names.get(actor) ?? null,
+    },
+    action,
+    object: { type: typeOf(thing), id: subject, name: names.get(thing) ?? recorded },
+    result: action.endsWith(REFUSED_SUFFIX) ? 'refused' : 'success',
+    address,
+    requestId,
+    count: occurrences,
+    details,
+  };
+}
+
+/** A membership or an app in a tenant is named `usr_…@tnt_…` or `cli_…@tnt_…`. */
+function thingOf(subject: string): string {
+  return subject.replace(/@tnt_\w+$/, '');
+}
+
+function typeOf(id: string): string | null {
+  return TYPES.get(id.split(/[_:]/, 1)[0] ?? '') ?? null;
+}
