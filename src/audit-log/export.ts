@@ -66,8 +66,7 @@ export function createExporter(): Exporter {
   return {
     async send(ctx, reader, tenantId, { format, filter }) {
       const { mediaType, extension } = EXPORT_FORMATS[format];
-      const readFrom: ReadFrom = async (after) =>
-        batchOf(await reader.list(filter, { limit: BATCH, after }));
+      const readFrom = within(MAX_MS, batchesOf(reader, filter));
       // Read before the answer begins, so that a failure has a status.
       const first = await readFrom(undefined);
       const isLong = first.next !== undefined && ctx.method !== 'HEAD';
@@ -99,6 +98,18 @@ function batchOf({ found, resumeAfter }: FoundPage): Batch {
   return { entries: placed.map(({ entry }) => entry), next };
 }
 
+function batchesOf(reader: AuditReader, filter: EntryFilter): ReadFrom {
+  return async (after) => batchOf(await reader.list(filter, { limit: BATCH, after }));
+}
+
+function within(ms: number, readFrom: ReadFrom): ReadFrom {
+  const deadline = performance.now() + ms;
+  return (after) => {
+    if (performance.now() > deadline) throw new Error('the export took too long');
+    return readFrom(after);
+  };
+}
+
 /** The texts of an export, one for each batch of entries. */
 async function* textsOf(
   first: Batch,
@@ -106,14 +117,22 @@ async function* textsOf(
   format: ExportFormatName,
 ): AsyncGenerator<string, void, undefined> {
   const { head, lineOf } = EXPORT_FORMATS[format];
-  const deadline = performance.now() + MAX_MS;
   if (head !== '') yield head;
   for (let batch = first; ; batch = await readFrom(batch.next)) {
     const text = batch.entries.map(lineOf).join('');
     if (text !== '') yield text;
     if (batch.next === undefined) return;
-    if (performance.now() > deadline) throw new Error('the export took too long');
   }
+}
+
+/** The texts of an export, for the command line. */
+export async function* exportTexts(
+  reader: AuditReader,
+  filter: EntryFilter,
+  format: ExportFormatName,
+): AsyncGenerator<string, void, undefined> {
+  const readFrom = batchesOf(reader, filter);
+  yield* textsOf(await readFrom(undefined), readFrom, format);
 }
 
 function today(): string {

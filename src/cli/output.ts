@@ -7,6 +7,11 @@ export class PlainText {
   constructor(readonly text: string) {}
 }
 
+/** The result of a command that prints a long text, which is made while it is taken. */
+export class TextStream {
+  constructor(readonly texts: AsyncIterable<string>) {}
+}
+
 /**
  * A value as JSON on one line. Characters that a terminal would act on are escaped: names, addresses and reasons
  * come from strangers, and rows may be older than the rules for them.

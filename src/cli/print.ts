@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Call } from './command.js';
 import { Listing } from './listing.js';
-import { PlainText, renderJson, renderText } from './output.js';
+import { PlainText, renderJson, renderText, TextStream } from './output.js';
 import { createTableRenderer } from './table.js';
 import { hasColors, widthOf, type Layout, type Output } from './terminal.js';
 
@@ -34,6 +34,9 @@ export async function print(result: unknown, call: Call, streams: Streams): Prom
   };
   if (result instanceof Listing) {
     await printListing(result, layout, { output, messages, isJson: call.isJson });
+  } else if (result instanceof TextStream) {
+    const write = createWriter(output);
+    for await (const text of result.texts) await write(text);
   } else if (result instanceof PlainText) {
     output.write(result.text);
   } else if (call.isJson) {
@@ -45,22 +48,27 @@ export async function print(result: unknown, call: Call, streams: Streams): Prom
   }
 }
 
+/** @returns writes a text and waits until the reader has room for more; throws OutputClosed if there is none */
+function createWriter(output: Writable): (text: string) => Promise<void> {
+  const closed = finished(output, { readable: false, cleanup: true }).catch(() => undefined);
+  let isClosed = false;
+  void closed.then(() => {
+    isClosed = true;
+  });
+  return async (text) => {
+    if (isClosed || output.destroyed) throw new OutputClosed();
+    if (text === '' || output.write(text)) return nextTurn();
+    await Promise.race([new Promise<void>((resolve) => output.once('drain', resolve)), closed]);
+  };
+}
+
 /** Prints a list as one JSON array or a table. Waits for the reader after each page. */
 async function printListing(
   { pages, hasMore }: Listing,
   layout: Layout,
   { output, messages, isJson }: { output: Writable; messages: Writable; isJson: boolean },
 ): Promise<void> {
-  const closed = finished(output, { readable: false, cleanup: true }).catch(() => undefined);
-  let isClosed = false;
-  void closed.then(() => {
-    isClosed = true;
-  });
-  const write = async (text: string) => {
-    if (isClosed || output.destroyed) throw new OutputClosed();
-    if (text === '' || output.write(text)) return nextTurn();
-    await Promise.race([new Promise<void>((resolve) => output.once('drain', resolve)), closed]);
-  };
+  const write = createWriter(output);
   const table = createTableRenderer(layout);
   let isFirst = true;
   for await (const page of pages) {

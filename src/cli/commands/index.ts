@@ -2,6 +2,7 @@ import type { Command } from '../command.js';
 import type { Groups } from '../program.js';
 import { ACCOUNT_COMMANDS } from './accounts.js';
 import { KEY_COMMANDS } from './api-keys.js';
+import { AUDIT_COMMANDS } from './audit.js';
 import { CATALOG_COMMANDS } from './catalog.js';
 import { CLIENT_COMMANDS } from './clients.js';
 import { COMPLETION_COMMAND } from './completion.js';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   ...GRANT_COMMANDS,
   ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
+  ...AUDIT_COMMANDS,
   ...SECRET_KEY_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
   ...CATALOG_COMMANDS,
@@ -43,6 +45,7 @@ export const GROUPS: Groups = {
   clients: 'OAuth clients: list, show, block, unblock, verify, unverify, revoke',
   grants: 'Grants of users to clients: list, revoke',
   products: 'Products of a tenant: import, list',
+  audit: 'Audit log: list, export',
   'secret-keys': 'SECRET_KEYS: status',
   'signing-keys': 'Signing keys of id_tokens: list, rotate',
   scopes: 'Scopes of the catalogue: list',
