@@ -4,7 +4,7 @@ import { endOf, startOf, timeLimit } from '../http/time-range.js';
 import { text } from '../http/validation.js';
 
 /** Whether something was done, or an attempt was refused. */
-export const RESULTS = ['success', 'refused'] as const;
+const RESULTS = ['success', 'refused'] as const;
 export type Result = (typeof RESULTS)[number];
 
 /** The parameters that narrow the audit log, in the API, in the console and on the command line. */

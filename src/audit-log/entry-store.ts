@@ -29,7 +29,7 @@ export interface FoundEntries {
 }
 
 /** Bounds the entries that one page examines for filters that no index covers. */
-export const MAX_EXAMINED = 10_000;
+const MAX_EXAMINED = 10_000;
 
 /** Whether an entry is a refused attempt, by its action. */
 export const REFUSED_SUFFIX = 'refused';
