@@ -25,6 +25,7 @@ import { NeededRevocations1764150200000 } from './1764150200000-needed-revocatio
 import { AuditLists1764161000000 } from './1764161000000-audit-lists.js';
 import { AuditListIndexes1764161100000 } from './1764161100000-audit-list-indexes.js';
 import { AuditListOrder1764161200000 } from './1764161200000-audit-list-order.js';
+import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -60,6 +61,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditLists1764161000000,
   AuditListIndexes1764161100000,
   AuditListOrder1764161200000,
+  ResourceServers1764165000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

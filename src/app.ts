@@ -35,6 +35,7 @@ import { createBrowserSupport } from './http/pages/browser.js';
 import { createCsrf } from './http/pages/csrf.js';
 import { createPages } from './http/pages/pages.js';
 import { createPagination } from './http/pagination.js';
+import { ownResources } from './http/resource-uri.js';
 import { createRequests } from './http/requests.js';
 import { API_PREFIX } from './http/route-declaration.js';
 import { createRouter } from './http/router.js';
@@ -45,6 +46,7 @@ import { renderPageError } from './oauth/authorize/endpoint.js';
 import type { OAuthViews } from './oauth/authorize/views.js';
 import { createOAuth } from './oauth/index.js';
 import { createRateLimits, type RateLimits } from './rate-limits/index.js';
+import { createServerAuthentication } from './resource-servers/server-authentication.js';
 import { createContactRoutes } from './resources/contacts/contact-routes.js';
 import { createProductRoutes } from './resources/products/product-routes.js';
 import { createApiPipeline } from './server/api.js';
@@ -144,11 +146,13 @@ function createKernel(dependencies: AppDependencies, platform: Platform) {
     ...dependencies,
     ...platform,
     brand: config.TOKEN_BRAND,
-    audiences: [config.ISSUER, `${config.ISSUER}/api/v1`],
+    audiences: ownResources(config.ISSUER),
   });
   const { manager } = dataSource;
+  const { format, activity } = credentials;
   return {
     credentials,
+    servers: createServerAuthentication({ ...dependencies, format, observer: activity }),
     rateLimits: createRateLimits({ ...dependencies, ...platform, settings: config, manager }),
     // The space is part of a request's identity.
     idempotency: createIdempotency(keyring, [credentials.headers.space]),

@@ -47,6 +47,8 @@ export interface TokenFacts {
   readonly role: Role;
   /** The resource for which it was issued (RFC 8707). */
   readonly audience: string;
+  /** The resource server whose audience that is; `undefined` for this server's own resources. */
+  readonly serverId: string | undefined;
 }
 
 /** The ids by which the log names a principal. */

@@ -13,11 +13,13 @@ export interface ConsentKey {
 export interface RememberedConsent {
   readonly offered: readonly string[];
   readonly granted: readonly string[];
+  /** The scopes granted for each resource server, by its id. The members above are about this server's own resources. */
+  readonly grantedToServers: Readonly<Record<string, readonly string[]>>;
 }
 
 export interface ConsentStore {
   find(key: ConsentKey): Promise<RememberedConsent | undefined>;
-  /** Stores a decision. Earlier decisions about other scopes are kept. */
+  /** Stores a decision. Earlier decisions about other scopes and other resource servers are kept. */
   remember(key: ConsentKey, decision: RememberedConsent): Promise<void>;
   /** Deletes a consent, so that the user is asked again. */
   forget(key: ConsentKey): Promise<void>;
@@ -34,17 +36,18 @@ export function createConsentStore(manager: EntityManager): ConsentStore {
     async find({ tenantId, accountId, clientId }) {
       return (await consents.findOneBy({ tenantId, accountId, clientId })) ?? undefined;
     },
-    async remember({ tenantId, accountId, clientId }, { offered, granted }) {
+    async remember({ tenantId, accountId, clientId }, { offered, granted, grantedToServers }) {
       await manager.query(
-        `INSERT INTO consents AS known (account_id, tenant_id, client_id, offered, granted)
-         VALUES ($1, $2, $3, $4, $5)
+        `INSERT INTO consents AS known (account_id, tenant_id, client_id, offered, granted, granted_to_servers)
+         VALUES ($1, $2, $3, $4, $5, $6::jsonb)
          ON CONFLICT ON CONSTRAINT consents_pkey DO UPDATE SET
            offered = array(SELECT unnest(known.offered) UNION SELECT unnest(excluded.offered)),
            granted = array(
              (SELECT unnest(known.granted) EXCEPT SELECT unnest(excluded.offered))
              UNION SELECT unnest(excluded.granted)),
+           granted_to_servers = known.granted_to_servers || excluded.granted_to_servers,
            decided_at = gatehouse_now()`,
-        [accountId, tenantId, clientId, offered, granted],
+        [accountId, tenantId, clientId, offered, granted, JSON.stringify(grantedToServers)],
       );
     },
     async forget({ tenantId, accountId, clientId }) {

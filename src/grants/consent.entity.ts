@@ -36,6 +36,10 @@ export class Consent {
   @Column('text', { array: true })
   granted!: string[];
 
+  /** The scopes granted for each resource server, by its id. */
+  @Column('jsonb', { name: 'granted_to_servers', default: {} })
+  grantedToServers!: Readonly<Record<string, readonly string[]>>;
+
   @Column({ type: 'timestamptz', name: 'decided_at', default: () => 'gatehouse_now()' })
   decidedAt!: Date;
 }

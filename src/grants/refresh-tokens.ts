@@ -5,6 +5,7 @@ import type { SecretFormat } from '../credentials/secrets/format.js';
 import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
 import { expiresAroundNow } from '../db/partitions.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
+import type { Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 
@@ -21,6 +22,12 @@ export interface RefreshPayload {
   readonly authTime?: number;
   /** Claims requested by name, such as `auth_time` through `max_age`. */
   readonly claims?: { readonly id_token?: Readonly<Record<string, unknown>> };
+}
+
+/** A resource server that a grant was made for. `scopes`: those that it takes, `null` for all. */
+export interface GrantedServer {
+  readonly identifier: string;
+  readonly scopes: readonly Scope[] | null;
 }
 
 /** A refresh token with its grant, account, tenant and membership, as of the lookup. */
@@ -48,6 +55,8 @@ export interface RefreshRow {
   readonly account_name: string | null;
   readonly is_email_verified: boolean;
   readonly is_suspended: boolean;
+  /** The resource servers of the grant that are still registered; `null` if there are none. */
+  readonly servers: readonly GrantedServer[] | null;
   /** Seconds since the authorization, by the database's clock. */
   readonly grant_age: number;
 }
@@ -56,6 +65,16 @@ export interface RefreshRow {
 interface StoredRow extends Omit<RefreshRow, 'is_used' | 'was_consumed_before'> {
   readonly consumed_for: number | null;
 }
+
+/**
+ * The registered resource servers that the grant `c` was made for and that admit its client. A server that was registered
+ * after the grant is another one, even under the same identifier.
+ */
+const SERVERS = `(
+        SELECT json_agg(json_build_object('identifier', r.identifier, 'scopes', r.scopes))
+        FROM resource_servers r WHERE r.identifier = ANY (c.resources) AND r.issue_seq < c.issue_seq
+          AND (r.dynamic_clients
+            OR EXISTS (SELECT FROM clients k WHERE k.id = c.client_id AND k.is_verified)))`;
 
 /** The whole row as one JSON text (perf: decision 7): reading twenty columns costs several times as much. */
 export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
@@ -68,6 +87,7 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       'grant_id', c.id, 'client_id', c.client_id, 'tenant_id', c.tenant_id,
       'account_id', c.account_id, 'scopes', c.scopes, 'is_dead', ${IS_REVOKED}, 'role', m.role,
       'email', a.email, 'account_name', a.name,
+      'servers', ${SERVERS},
       'is_email_verified', a.email_verified_at IS NOT NULL, 'is_suspended', t.suspended_at IS NOT NULL,
       'grant_age', extract(epoch FROM gatehouse_now() - c.created_at)::float8)::text
     FROM refresh_tokens s JOIN grants c ON c.id = s.grant_id

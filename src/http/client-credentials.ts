@@ -35,7 +35,8 @@ export type ClientRefusal =
   | 'client_id is missing'
   | 'unreadable Authorization header'
   | 'client_id is not the id of the key'
-  | 'the key is not valid';
+  | 'the key is not valid'
+  | 'the credential is not valid';
 
 /** Makes the refusal of a client, with a challenge of the scheme that it used (RFC 6749 §5.2). */
 export function clientRefused(by: ClientCredentials['by'], reason: ClientRefusal): OAuthError {

@@ -1,6 +1,11 @@
 /** Longer texts are refused. */
 const MAX_LENGTH = 2048;
 
+/** The resources that this server itself is: the API, which is the default, and the issuer. */
+export function ownResources(issuer: string): readonly [string, string] {
+  return [`${issuer}/api/v1`, issuer];
+}
+
 /** Characters that no URI holds (RFC 3986 §2), and the start of a fragment, which RFC 8707 §2 forbids. */
 const NOT_IN_RESOURCES = /[^\x21-\x7e]|["#<>\\^`{|}]/;
 

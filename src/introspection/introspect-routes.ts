@@ -5,6 +5,7 @@ import type { Presentations } from '../credentials/verification/presentation.js'
 import type { Principal } from '../credentials/principal.js';
 import type { Verdict, Verifier } from '../credentials/verification/verifier.js';
 import type { ClientAuthentication } from '../clients/client-authentication.js';
+import type { ServerAuthentication } from '../resource-servers/server-authentication.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/refresh-tokens.js';
 import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
@@ -22,6 +23,7 @@ interface Dependencies {
   readonly refreshTokens: RefreshTokens;
   readonly clients: ClientAuthentication;
   readonly presentations: Presentations;
+  readonly servers: ServerAuthentication;
   /** Admits service credentials with the scope `introspect`. */
   readonly guard: Middleware<GuardedState>;
 }
@@ -40,22 +42,24 @@ const INACTIVE = { active: false };
 
 /**
  * Token introspection (RFC 7662). A confidential client sees the tokens issued to it. A service credential with the scope
- * `introspect` sees the keys and tokens of its tenant.
+ * `introspect` sees the keys and tokens of its tenant. A resource server sees what is meant for it, of all tenants.
  */
 export function createIntrospectRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { issuer, path, verifier, refreshTokens, clients, presentations, guard } = dependencies;
+  const { issuer, path, verifier, refreshTokens, clients, presentations, servers, guard } =
+    dependencies;
 
-  /** @param isVisible whether the caller may see a credential */
+  /** @param see the principal as the caller may see it; `undefined` if it may not */
   async function introspect(
     looked: Promise<Verdict>,
     { address }: Question,
-    isVisible: (principal: Principal) => boolean,
+    see: (principal: Principal) => Principal | undefined,
   ): Promise<object> {
     const verdict = await looked;
-    if (verdict.outcome === 'refused' || !isVisible(verdict.principal)) return INACTIVE;
-    const allowedIps = address === undefined ? verdict.principal.allowedIps : null;
+    const seen = verdict.outcome === 'accepted' ? see(verdict.principal) : undefined;
+    if (seen === undefined) return INACTIVE;
+    const allowedIps = address === undefined ? seen.allowedIps : null;
     // `token_type_hint` (§2.1) is ignored: the prefix names the kind.
-    return describe(verdict.principal, issuer, allowedIps);
+    return describe(seen, issuer, allowedIps);
   }
 
   async function introspectAsClient(ctx: IntrospectContext, form: Form): Promise<object> {
@@ -69,7 +73,9 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     const question = readQuestion(form);
     const refreshToken = await refreshTokens.find(client.id, question.token);
     if (refreshToken === undefined) {
-      return introspect(looked, question, ({ token }) => token?.clientId === client.id);
+      return introspect(looked, question, (principal) =>
+        principal.token?.clientId === client.id ? principal : undefined,
+      );
     }
     const { isActive, ...facts } = refreshToken;
     return isActive ? withoutEmpty({ active: true, ...facts, iss: issuer }) : INACTIVE;
@@ -89,9 +95,29 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
       }
       const question = readQuestion(form);
       const looked = verifier.verify(question.token, question.address);
-      answer = await introspect(looked, question, (principal) => principal.tenantId === tenantId);
+      answer = await introspect(looked, question, (principal) =>
+        principal.tenantId === tenantId ? principal : undefined,
+      );
     });
     return answer;
+  }
+
+  /**
+   * @param id the id of the server that the caller claims to be; `undefined` if it only presents a credential
+   * @returns `undefined` for an invalid credential
+   */
+  async function introspectAsServer(
+    form: Form,
+    secret: string,
+    id?: string,
+  ): Promise<object | undefined> {
+    const question = readQuestion(form);
+    // Started before the server is authenticated, so that one batch finds both.
+    const looked = verifier.verify(question.token, question.address);
+    looked.catch(() => undefined);
+    const server = await servers.authenticate(secret);
+    if (server === undefined || (id !== undefined && id !== server.id)) return undefined;
+    return introspect(looked, question, (principal) => server.see(principal));
   }
 
   /** Basic authentication: the key's id as `client_id`, and the key as its secret. */
@@ -110,14 +136,24 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     }
   }
 
-  function answerTo(ctx: IntrospectContext, form: Form): Promise<object> {
-    if (presentations.find(ctx.req, '') !== undefined) {
+  async function answerTo(ctx: IntrospectContext, form: Form): Promise<object> {
+    const presented = presentations.find(ctx.req, '');
+    if (presented !== undefined) {
       if (form.has('client_secret')) {
         throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
       }
-      return introspectAsService(ctx, form);
+      const { raw, by } = presented;
+      const isServer = by === 'bearer' && servers.isWritten(raw);
+      // The guard refuses the invalid credential of a server, with its challenge.
+      const answer = isServer ? await introspectAsServer(form, raw) : undefined;
+      return answer ?? introspectAsService(ctx, form);
     }
     const { id, secret, by } = readClientCredentials(ctx, form);
+    if (by === 'header' && id !== undefined && isId('rsv', id)) {
+      const answer = await introspectAsServer(form, secret ?? '', id);
+      if (answer === undefined) throw clientRefused('header', 'the credential is not valid');
+      return answer;
+    }
     return by === 'header' && id !== undefined && isId('key', id)
       ? introspectByBasic(ctx, form, { id, secret: secret ?? '' })
       : introspectAsClient(ctx, form);

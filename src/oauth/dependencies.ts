@@ -13,6 +13,7 @@ import type { Verifier } from '../credentials/verification/verifier.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
+import type { ServerAuthentication } from '../resource-servers/server-authentication.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import type { OAuthViews } from './authorize/views.js';
 
@@ -36,6 +37,7 @@ export interface OAuthDependencies {
   readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
   readonly presentations: Presentations;
+  readonly servers: ServerAuthentication;
   /** Admits any principal, with any scopes. */
   readonly guard: Middleware<GuardedState>;
   /** Admits service credentials with the scope `introspect`. */

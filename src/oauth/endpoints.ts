@@ -20,7 +20,6 @@ import { createTokenEndpoint } from './token/endpoint.js';
 
 /** The parts that OAuth's endpoints share. */
 export interface EndpointParts {
-  readonly resources: readonly string[];
   readonly stores: OAuthStores;
   readonly clients: ClientAuthentication;
   readonly findRefreshRow: FindRefreshRow;
@@ -49,11 +48,11 @@ export function createEndpoints(
 
 function createTokenRoute(
   { settings, signingKeys, keyring, format, clientAddress }: OAuthDependencies,
-  { resources, stores, clients, findRefreshRow, limits, metrics, library }: EndpointParts,
+  { stores, clients, findRefreshRow, limits, metrics, library }: EndpointParts,
 ): Route<'public'> {
   const handle = createTokenEndpoint({
     issuer: settings.ISSUER,
-    resources,
+    resources: stores.resources,
     signingKeys,
     keyring,
     format,
@@ -124,6 +123,7 @@ function createTokenInspection(
       refreshTokens,
       clients,
       presentations,
+      servers: dependencies.servers,
       guard: dependencies.introspectionGuard,
       path: OAUTH_PATHS.introspect,
     }),

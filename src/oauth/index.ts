@@ -39,8 +39,7 @@ export interface OAuth {
 export function createOAuth(dependencies: OAuthDependencies): OAuth {
   const { settings, dataSource, keyring, lookup, signingKeys, register } = dependencies;
   const issuer = settings.ISSUER;
-  const resources = [`${issuer}/api/v1`, issuer] as const;
-  const stores = createOAuthStores(dataSource, keyring);
+  const stores = createOAuthStores(dataSource, keyring, issuer);
   const limits = createOAuthLimits({
     clientAddress: dependencies.clientAddress,
     now: dependencies.now,
@@ -50,7 +49,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   const metrics = createOAuthMetrics(register, hashing.state);
   const clients = createClientAuthentication({ lookup, keyring, secrets: stores.secrets });
   const findRefreshRow = createRefreshRows(lookup, keyring);
-  const authorize = createAuthorize({ ...dependencies, issuer, resources, stores, limits });
+  const authorize = createAuthorize({ ...dependencies, issuer, stores, limits });
   const library = createLibrary({
     ...dependencies,
     issuer,
@@ -68,7 +67,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     signIn: createSignIn({ ...dependencies, hashing }),
     deviceCookieName: library.cookies.names.device,
   });
-  const parts = { resources, stores, clients, findRefreshRow, limits, metrics, library };
+  const parts = { stores, clients, findRefreshRow, limits, metrics, library };
   return {
     signInPage,
     sessions: library.sessions,

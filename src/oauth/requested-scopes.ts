@@ -7,9 +7,6 @@ export const OIDC_SCOPES = [
   'offline_access',
 ] as const;
 
-/** A token carries all granted scopes, so every resource supports every scope. */
-export const RESOURCE_SERVER_SCOPES = OAUTH_SCOPES.join(' ');
-
 /** The scopes of a request without `scope`: all reads, and refreshes. */
 const DEFAULT_SCOPES: readonly Scope[] = [
   ...RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read')),
@@ -57,6 +54,27 @@ export function requestedScopes(
   const byDefault = registered === undefined ? DEFAULT_SCOPES : allowed;
   const wanted = requested.length === 0 ? byDefault : inCatalogOrder(requested);
   return commonTo(commonTo(wanted, allowed), OAUTH_SCOPES);
+}
+
+/**
+ * The scopes that a token for a resource server can have: those that the server takes, and those of OpenID Connect.
+ *
+ * @param server `null` for every scope
+ */
+export function scopesTakenBy({
+  scopes,
+}: {
+  readonly scopes: readonly Scope[] | null;
+}): readonly Scope[] {
+  return OAUTH_SCOPES.filter(
+    (scope) => scopes === null || scopes.includes(scope) || isAboutTheGrant(scope),
+  );
+}
+
+/** Whether a scope is about the user and the grant, and not about a resource. */
+export function isAboutTheGrant(scope: Scope): boolean {
+  const own: readonly Scope[] = OIDC_SCOPES;
+  return own.includes(scope);
 }
 
 const MAX_NAMED = 5;

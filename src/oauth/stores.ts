@@ -7,16 +7,19 @@ import { createClientStore } from '../clients/client-store.js';
 import type { Keyring } from '../credentials/secrets/keyring.js';
 import { createTransactions } from '../db/transactions.js';
 import { endGrantIn, type EndedGrant } from '../grants/grant-store.js';
+import { ownResources } from '../http/resource-uri.js';
+import { createResources } from '../resource-servers/resources.js';
 import { createSessionStore } from '../sessions/session-store.js';
 
 export type OAuthStores = ReturnType<typeof createOAuthStores>;
 
 /** The stores that OAuth's parts share. Each works in the transaction in which it is called. */
-export function createOAuthStores(dataSource: DataSource, keyring: Keyring) {
+export function createOAuthStores(dataSource: DataSource, keyring: Keyring, issuer: string) {
   const { manager, transaction, run } = createTransactions(dataSource);
   return {
     transaction,
     run,
+    resources: createResources(ownResources(issuer), manager),
     sessions: () => createSessionStore(manager(), keyring),
     /** Finds a client that is not blocked. */
     findClient: async (id: string) => {

@@ -2,12 +2,14 @@ import { CLIENT_KEYED_ROWS } from '../clients/tables.js';
 import { CREDENTIAL_KEYED_ROWS } from '../credentials/tables.js';
 import { GRANT_KEYED_ROWS } from '../grants/tables.js';
 import { IDEMPOTENCY_KEYED_ROWS } from '../http/idempotency/tables.js';
+import { SERVER_KEYED_ROWS } from '../resource-servers/tables.js';
 import { SESSION_KEYED_ROWS } from '../sessions/tables.js';
 import { SIGNING_KEY_KEYED_ROWS } from '../signing-keys/tables.js';
 
 /** The rows that depend on `SECRET_KEYS`. */
 export const KEYED_ROWS = [
   ...CREDENTIAL_KEYED_ROWS,
+  ...SERVER_KEYED_ROWS,
   ...IDEMPOTENCY_KEYED_ROWS,
   ...GRANT_KEYED_ROWS,
   ...CLIENT_KEYED_ROWS,

@@ -2,6 +2,7 @@ import { ACCOUNT_QUERIES } from '../accounts/account-lookup.js';
 import { CLIENT_QUERIES } from '../clients/client-authentication.js';
 import { VERIFICATION_QUERIES } from '../credentials/verification/verifier.js';
 import { REFRESH_QUERIES } from '../grants/refresh-tokens.js';
+import { SERVER_QUERIES } from '../resource-servers/server-authentication.js';
 import { SPACE_QUERIES } from '../spaces/space-context-resolver.js';
 
 /** The queries of batched lookups, one per family. */
@@ -11,4 +12,5 @@ export const LOOKUP_QUERIES = {
   ...ACCOUNT_QUERIES,
   ...REFRESH_QUERIES,
   ...SPACE_QUERIES,
+  ...SERVER_QUERIES,
 };

@@ -118,6 +118,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
       await createConsentStore(dataSource.manager).remember(key, {
         offered: ['leads:read'],
         granted: ['leads:read'],
+        grantedToServers: {},
       });
       const count = async () =>
         (await database.query('SELECT FROM consents WHERE client_id = $1', [id])).length;

@@ -10,6 +10,7 @@ import { CREDENTIAL_COMMANDS } from './credentials.js';
 import { GRANT_COMMANDS } from './grants.js';
 import { MIGRATE_COMMAND } from './migrate.js';
 import { PRODUCT_COMMANDS } from './products.js';
+import { RESOURCE_COMMANDS } from './resources.js';
 import { SECRET_KEY_COMMANDS } from './secret-keys.js';
 import { SIGNING_KEY_COMMANDS } from './signing-keys.js';
 import { SPACE_COMMANDS } from './spaces.js';
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   ...KEY_COMMANDS,
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
+  ...RESOURCE_COMMANDS,
   ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...AUDIT_COMMANDS,
@@ -44,6 +46,7 @@ export const GROUPS: Groups = {
   'api-keys': 'API keys: create, list, show, update, rotate, revoke, import',
   clients: 'OAuth clients: list, show, block, unblock, verify, unverify, revoke',
   grants: 'Grants of users to clients: list, revoke',
+  resources: 'Resource servers: add, list, show, update, rotate, remove',
   products: 'Products of a tenant: import, list',
   audit: 'Audit log: list, export',
   'secret-keys': 'SECRET_KEYS: status',

@@ -63,6 +63,7 @@ const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
   ['cs', 'client secret'],
   ['rat', 'registration token'],
   ['dc', 'device code'],
+  ['rs', 'credential of a resource server'],
 ]);
 
 /** Whether a text contains a credential, such as a key in the wrong form field. */

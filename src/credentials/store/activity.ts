@@ -129,22 +129,28 @@ async function inBatches<Value>(
   }
 }
 
+/** The tables of credentials whose digests move. Their ids differ by prefix. */
+const DIGEST_TABLES = ['credentials', 'resource_server_credentials'] as const;
+
 function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Promise<void> {
-  return inBatches(digests, (batch) =>
-    dataSource.query(
-      // Locked first in the order of ids. An UPDATE locks rows in the order of its plan.
-      `WITH locked AS (SELECT id FROM credentials WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
-       UPDATE credentials SET digest = fresh.digest, digest_key_id = fresh.key_id
-       FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
-         JOIN locked ON locked.id = fresh.id
-       WHERE credentials.id = fresh.id AND credentials.digest_key_id <> fresh.key_id`,
-      [
-        batch.map(([id]) => id),
-        batch.map(([, { digest }]) => digest),
-        batch.map(([, { keyId }]) => keyId),
-      ],
-    ),
-  );
+  return inBatches(digests, async (batch) => {
+    const values = [
+      batch.map(([id]) => id),
+      batch.map(([, { digest }]) => digest),
+      batch.map(([, { keyId }]) => keyId),
+    ];
+    for (const table of DIGEST_TABLES) {
+      await dataSource.query(
+        // Locked first in the order of ids. An UPDATE locks rows in the order of its plan.
+        `WITH locked AS (SELECT id FROM ${table} WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE)
+         UPDATE ${table} c SET digest = fresh.digest, digest_key_id = fresh.key_id
+         FROM unnest($1::text[], $2::text[], $3::text[]) AS fresh (id, digest, key_id)
+           JOIN locked ON locked.id = fresh.id
+         WHERE c.id = fresh.id AND c.digest_key_id <> fresh.key_id`,
+        values,
+      );
+    }
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { expiresAroundNow } from '../../db/partitions.js';
 import { createListMatcher } from '../../http/networks.js';
 import { serviceUnavailable } from '../../http/errors/problem.js';
-import type { Scope } from '../../scopes/catalog.js';
+import { CATALOG, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
@@ -63,14 +63,14 @@ const stateOf = (isGone = 'false') => `
            WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
            ELSE 'good' END`;
 
-const list = (column: string) =>
-  `CASE WHEN c.${column} IS NULL THEN '*' ELSE array_to_string(c.${column}, ' ') END`;
+const nullable = (column: string) =>
+  `CASE WHEN ${column} IS NULL THEN '*' ELSE array_to_string(${column}, ' ') END`;
 
 /** The facts of every key. Some families append more. */
 const keyFacts = (isGone?: string) => `
       c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
       ${stateOf(isGone)},
-      array_to_string(c.scopes, ' '), ${list('spaces')}, ${list('allowed_ips')},
+      array_to_string(c.scopes, ' '), ${nullable('c.spaces')}, ${nullable('c.allowed_ips')},
       ${IN_MS('c.created_at')},
       CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
       coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*')`;
@@ -97,15 +97,17 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
     FROM credentials c JOIN tenants t ON t.id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[]) 
       AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
-  // The deletion of a client and the end of a membership revoke their tokens.
+  // The deletion of a client, the end of a membership and the removal of a resource server revoke their tokens.
   tokens: (digests) => `
     SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
-      ${stateOf('client.id IS NULL OR m.role IS NULL')},
+      ${stateOf('client.id IS NULL OR m.role IS NULL OR (c.server_id IS NOT NULL AND server.id IS NULL)')},
       array_to_string(c.scopes, ' '), '*', '*',
       ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*',
-      coalesce(m.role, ''), c.client_id, c.grant_id, c.audience)
+      coalesce(m.role, ''), c.client_id, c.grant_id, c.audience, coalesce(c.server_id, ''),
+      ${nullable('server.scopes')})
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
+      LEFT JOIN resource_servers server ON server.id = c.server_id
       LEFT JOIN clients client ON client.id = c.client_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
@@ -196,7 +198,7 @@ function createRowReader() {
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
-      scopes: scopeSets(fact(7), family, fact(14)),
+      scopes: scopeSets(fact(7), family, fact(14), family === 'tokens' ? fact(19) : UNRESTRICTED),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
       bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
@@ -217,8 +219,15 @@ function createRowReader() {
 }
 
 function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [role = '', clientId = '', grantId = '', audience = ''] = facts.slice(14);
-  return { clientId, clientName, grantId, role: role as Role, audience };
+  const [role = '', clientId = '', grantId = '', audience = '', serverId = ''] = facts.slice(14);
+  return {
+    clientId,
+    clientName,
+    grantId,
+    role: role as Role,
+    audience,
+    serverId: serverId === '' ? undefined : serverId,
+  };
 }
 
 const MAX_SCOPE_SETS = 1000;
@@ -230,22 +239,27 @@ const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
 };
 
 /**
- * Reads stored scopes, limited by the user's current role where there is one. Results are cached, since credentials
- * share few combinations.
+ * Reads stored scopes, limited by the user's current role and by the resource server's scopes where there are any.
+ * Results are cached, since credentials share few combinations.
  */
-function createScopeSets(): (stored: string, family: Family, role: string) => readonly Scope[] {
+function createScopeSets() {
   const known = new Map<string, readonly Scope[]>();
-  return (stored, family, role) => {
+  return (stored: string, family: Family, role: string, taken: string): readonly Scope[] => {
     const delegable = DELEGABLE[family];
-    const id = delegable === undefined ? stored : `${family} ${role} ${stored}`;
+    const id = delegable === undefined ? stored : `${family} ${role} ${stored} ${taken}`;
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
       // Without a membership the role is empty, and nothing is delegated.
       if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
+      if (taken !== UNRESTRICTED) scopes = scopes.filter(isTakenBy(taken.split(' ')));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }
     return scopes;
   };
 }
+
+/** The scopes that a resource server takes, and those about the user and the grant. */
+const isTakenBy = (taken: readonly string[]) => (scope: Scope) =>
+  taken.includes(scope) || CATALOG[scope].grantedTo === 'oauth' || scope === 'offline_access';

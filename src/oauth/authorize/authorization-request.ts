@@ -2,7 +2,15 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 
 import { findResource } from '../../http/resource-uri.js';
 import { textOf, type Parameters } from '../parameters.js';
-import { nameScopes, parseScope, requestedScopes, unknownScopes } from '../requested-scopes.js';
+import type { Scope } from '../../scopes/catalog.js';
+import { missingFrom } from '../../scopes/scope-set.js';
+import {
+  isAboutTheGrant,
+  nameScopes,
+  parseScope,
+  requestedScopes,
+  unknownScopes,
+} from '../requested-scopes.js';
 
 /** Maximum length of a request, in characters of its query. */
 export const MAX_REQUEST = 8192;
@@ -24,6 +32,13 @@ export class UnknownScope extends errors.CustomOIDCProviderError {
   constructor(names: readonly string[]) {
     super('invalid_scope', `unknown, or not registered by the client: ${nameScopes(names)}`);
     this.names = names;
+  }
+}
+
+/** `invalid_scope`, with the requested scopes that no requested resource takes. */
+class UntakenScope extends errors.CustomOIDCProviderError {
+  constructor(names: readonly string[]) {
+    super('invalid_scope', `not taken by the resource: ${nameScopes(names)}`);
   }
 }
 
@@ -55,7 +70,7 @@ export function normalizeRequest(sent: Sent, resources: readonly string[]): Sent
  * Validates what oidc-provider does not, and removes the parameters that are not stored.
  *
  * @throws InvalidRequest for a NUL character, which PostgreSQL cannot store, and for parameters that are too long
- * @throws UnknownScope
+ * @throws UnknownScope, UntakenScope
  */
 export function settleRequest(ctx: KoaContextWithOIDC): void {
   const { oidc } = ctx;
@@ -69,10 +84,27 @@ export function settleRequest(ctx: KoaContextWithOIDC): void {
   const scopes = requestedScopes(sent, registered);
   const mayRefresh = oidc.client?.grantTypeAllowed('refresh_token') === true;
   const usable = mayRefresh ? scopes : scopes.filter((scope) => scope !== 'offline_access');
-  params['scope'] = usable.join(' ');
+  params['scope'] = takenOf(usable, oidc.resourceServers).join(' ');
   for (const name of NOT_KEPT) delete params[name];
   if (textOf(params, 'login_hint').length > MAX_HINT) delete params['login_hint'];
   assertStorable(params);
+}
+
+/**
+ * The scopes that one of the requested resources takes. A narrower grant is not an error, but a token that is of no use
+ * is one.
+ *
+ * @throws UntakenScope if none is left that concerns a resource
+ */
+function takenOf(
+  scopes: readonly Scope[],
+  servers: KoaContextWithOIDC['oidc']['resourceServers'] = {},
+): readonly Scope[] {
+  const taken = new Set(Object.values(servers).flatMap((server) => [...server.scopes]));
+  const left = scopes.filter((scope) => taken.has(scope));
+  const isUseless = left.every(isAboutTheGrant);
+  if (isUseless && left.length < scopes.length) throw new UntakenScope(missingFrom(left, scopes));
+  return left;
 }
 
 function assertStorable(params: Parameters): void {

@@ -7,10 +7,12 @@ import {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 
+import type { Resources } from '../../resource-servers/resources.js';
 import type { AttemptVerdict } from '../../rate-limits/attempts.js';
 import { findResource } from '../../http/resource-uri.js';
-import type { Scope } from '../../scopes/catalog.js';
+import { OAUTH_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
+import { scopesTakenBy } from '../requested-scopes.js';
 import { settleRequest } from './authorization-request.js';
 import type { Consents } from './consents.js';
 import { textOf, type Parameters } from '../parameters.js';
@@ -28,7 +30,7 @@ interface Dependencies {
   readonly consents: Consents;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
   /** The resources that tokens can be for (RFC 8707). The first is the default. */
-  readonly resources: readonly [string, ...string[]];
+  readonly resources: Resources;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   /** Counts a request that stores something, by the signed-in account or else by address. */
   readonly admit: (request: IncomingMessage, accountId: string | undefined) => AttemptVerdict;
@@ -43,11 +45,19 @@ export function createAuthorization(dependencies: Dependencies) {
   return {
     policy: createPolicy(),
 
-    /** @throws InvalidTarget for an unknown resource */
-    assertResource(resource: string): string {
-      const served = findResource(resources, resource);
-      if (served === undefined) throw new errors.InvalidTarget();
-      return served;
+    /**
+     * @returns the identifier of a resource, and the scopes that a token for it can have
+     * @throws InvalidTarget for an unknown resource, and for one that does not admit the client
+     */
+    async resolveResource(
+      resource: string,
+      clientId: string,
+    ): Promise<{ readonly audience: string; readonly scopes: readonly string[] }> {
+      const own = findResource(resources.own, resource);
+      if (own !== undefined) return { audience: own, scopes: OAUTH_SCOPES };
+      const [server] = await resources.serversAmong([resource], clientId);
+      if (server?.admitsClient !== true) throw new errors.InvalidTarget();
+      return { audience: server.identifier, scopes: scopesTakenBy(server) };
     },
 
     /** Called after oidc-provider validated the request and before it stores anything. */
@@ -67,7 +77,7 @@ export function createAuthorization(dependencies: Dependencies) {
       if (granted !== undefined && oneOf?.some((resource) => !granted.includes(resource))) {
         throw new errors.InvalidTarget();
       }
-      return oneOf?.[0] ?? resources[0];
+      return oneOf?.[0] ?? resources.own[0];
     },
 
     async findAccount(id: string) {
@@ -145,7 +155,7 @@ function assertAdmitted(ctx: KoaContextWithOIDC, admit: Dependencies['admit']) {
 async function grantFromRememberedConsent(
   ctx: KoaContextWithOIDC,
   who: { accountId: string; clientId: string },
-  { consents, isAuthenticatedRedirect }: Dependencies,
+  { consents, resources, isAuthenticatedRedirect }: Dependencies,
 ) {
   const { oidc } = ctx;
   const redirectUri = textOf(oidc.params ?? {}, 'redirect_uri');
@@ -157,7 +167,9 @@ async function grantFromRememberedConsent(
   const [tenant] = choices.usable;
   // A user with several tenants chooses one each time.
   if (tenant === undefined || choices.usable.length > 1) return undefined;
-  return consents.grantAsRemembered({ ...who, tenant, ...requestOf(oidc.params ?? {}) });
+  const request = requestOf(oidc.params ?? {});
+  const servers = await resources.serversAmong(request.resources, who.clientId);
+  return consents.grantAsRemembered({ ...who, tenant, ...request, servers });
 }
 
 /** The scopes, resources and redirect URI of an authorization request. @param params as oidc-provider stores them */

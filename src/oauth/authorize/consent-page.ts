@@ -57,6 +57,7 @@ export async function showConsent(
       },
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,
+      resourceNames: request.servers.map((server) => server.name),
       canChooseAnother,
       summary: summarizeScopes(ticks),
       groups: consentGroups(ticks),
@@ -163,7 +164,9 @@ async function askedOf(
     return undefined;
   }
   noteFacts(ctx, { tenantId: tenant.id });
-  const request = { ...who, tenant, ...requestOf(interaction.params) };
+  const asked = requestOf(interaction.params);
+  const servers = await dependencies.resources.serversAmong(asked.resources, client.id);
+  const request = { ...who, tenant, ...asked, servers };
   return { request, account, canChooseAnother: usable.length > 1 };
 }
 

@@ -1,7 +1,8 @@
 import type { AccountMembership } from '../../accounts/account-store.js';
 import type { Actor, AuditLog } from '../../audit/audit-log.js';
-import type { ConsentStore } from '../../grants/consent-store.js';
+import type { ConsentStore, RememberedConsent } from '../../grants/consent-store.js';
 import type { GrantStore, StoredGrant } from '../../grants/grant-store.js';
+import type { TargetServer } from '../../resource-servers/resources.js';
 import { CATALOG, type Scope } from '../../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, missingFrom } from '../../scopes/scope-set.js';
@@ -24,6 +25,8 @@ export interface ConsentRequest extends UserAndClient {
   /** The requested scopes, in the catalogue's order. */
   readonly scopes: readonly Scope[];
   readonly resources: readonly string[];
+  /** The resource servers among the resources. The others are this server's own. */
+  readonly servers: readonly TargetServer[];
   readonly redirectUri: string;
 }
 
@@ -94,8 +97,10 @@ export function createConsents({
         const { accountId, clientId, tenant } = request;
         const known = await stores.consents.find({ accountId, clientId, tenantId: tenant.id });
         const offer = offeredScopes(request);
-        const missing = missingFrom((known?.granted ?? []) as Scope[], offer);
-        if (offer.length === 0 || missing.length > 0) return undefined;
+        const isNew = rememberedFor(request, known).some(
+          (granted) => missingFrom(granted as Scope[], offer).length > 0,
+        );
+        if (offer.length === 0 || isNew) return undefined;
         const actor = { id: accountId, address: null, requestId: null };
         return createGrant(stores, actor, request, offer);
       }),
@@ -115,12 +120,35 @@ export function createConsents({
         if (grant !== undefined) {
           await stores.consents.remember(
             { accountId, clientId, tenantId: tenant.id },
-            { offered, granted },
+            decisionAbout(request, offered, granted),
           );
         }
         return grant;
       }),
   };
+}
+
+const isForItself = ({ resources, servers }: ConsentRequest) => resources.length > servers.length;
+
+/** The scopes granted before for each requested resource: consent to one is not consent to another. */
+function rememberedFor(
+  request: ConsentRequest,
+  known: RememberedConsent | undefined,
+): readonly (readonly string[])[] {
+  return [
+    ...(isForItself(request) ? [known?.granted ?? []] : []),
+    ...request.servers.map(({ id }) => known?.grantedToServers[id] ?? []),
+  ];
+}
+
+function decisionAbout(
+  request: ConsentRequest,
+  offered: readonly string[],
+  granted: readonly string[],
+): RememberedConsent {
+  const own = isForItself(request) ? { offered, granted } : { offered: [], granted: [] };
+  const grantedToServers = Object.fromEntries(request.servers.map(({ id }) => [id, granted]));
+  return { ...own, grantedToServers };
 }
 
 /** The requested scopes that the user's role can grant. */

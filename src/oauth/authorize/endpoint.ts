@@ -8,6 +8,7 @@ import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
+import type { Resources } from '../../resource-servers/resources.js';
 import { describeError, headingOf } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import type { OAuthViews } from './views.js';
@@ -25,7 +26,7 @@ export function createAuthorizationEndpoint({
   handles,
 }: {
   /** The resources that tokens can be for (RFC 8707). */
-  resources: readonly string[];
+  resources: Resources;
   /** oidc-provider's response to an authorization request. */
   protocol: Middleware;
   pages: Pages<OAuthViews>;
@@ -36,7 +37,10 @@ export function createAuthorizationEndpoint({
     // HEAD would have the effects of GET, such as a code from remembered consent.
     if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
-    const query = normalizeRequest(ctx.query, resources);
+    const query = normalizeRequest(
+      ctx.query,
+      await resources.servedAmong([ctx.query['resource'] ?? []].flat()),
+    );
     Object.defineProperty(ctx, 'query', { value: query });
     // oidc-provider would render some errors as JSON. Requests here come from people.
     ctx.req.headers.accept = 'text/html';

@@ -27,7 +27,6 @@ import type { OAuthViews } from './views.js';
 
 interface Dependencies {
   readonly issuer: string;
-  readonly resources: readonly [string, ...string[]];
   readonly keyring: Keyring;
   readonly stores: OAuthStores;
   readonly limits: ReturnType<typeof createOAuthLimits>;
@@ -48,8 +47,8 @@ export interface Authorize {
 }
 
 export function createAuthorize(dependencies: Dependencies): Authorize {
-  const { issuer, resources, keyring, stores, limits, pages, browsers, csrf } = dependencies;
-  const { run, transaction, hasPassword, findAccount } = stores;
+  const { issuer, keyring, stores, limits, pages, browsers, csrf } = dependencies;
+  const { run, transaction, hasPassword, findAccount, resources } = stores;
   const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
   const consents = createConsents({
     transaction: (work) => transaction((manager) => work(consentStores(manager))),
@@ -86,12 +85,12 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
 }
 
 function createEndpointRoutes(
-  { issuer, resources, browsers, stores, limits, pages }: Dependencies,
+  { issuer, browsers, stores, limits, pages }: Dependencies,
   { middleware, provider, cookies, sessions }: Library,
   interactions: InteractionStore,
 ): Route<'public'>[] {
   const authorize = createAuthorizationEndpoint({
-    resources,
+    resources: stores.resources,
     pages,
     protocol: middleware,
     handles: cookies.names,

@@ -8,6 +8,7 @@ import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
+import type { Resources } from '../../resource-servers/resources.js';
 import type { Consents } from './consents.js';
 import type {
   InteractionAnswer,
@@ -42,6 +43,7 @@ export interface InteractionDependencies extends InteractionAccess {
   readonly consents: Consents;
   /** Runs work in one transaction of all stores. */
   readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  readonly resources: Resources;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;

@@ -69,6 +69,8 @@ export interface ConsentPage extends FormData {
   };
   readonly account: { readonly name: string; readonly email: string };
   readonly tenantName: string;
+  /** The names of the resource servers that the access is for; empty for this service itself. */
+  readonly resourceNames: readonly string[];
   readonly canChooseAnother?: boolean;
   /** A summary of many scopes. */
   readonly summary?: string | undefined;

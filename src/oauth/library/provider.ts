@@ -24,7 +24,7 @@ import {
   writeUrlsOfTheIssuer,
 } from './library-internals.js';
 import { OAUTH_PATHS, pageOf } from '../paths.js';
-import { OIDC_SCOPES, RESOURCE_SERVER_SCOPES } from '../requested-scopes.js';
+import { OIDC_SCOPES } from '../requested-scopes.js';
 
 export interface ProviderDependencies {
   readonly issuer: string;
@@ -137,12 +137,18 @@ function configurationOf(
         defaultResource: (ctx, _client, oneOf) =>
           authorization.chooseResource(oneOf, exchangeOf(ctx)?.row?.resources),
         useGrantedResource: () => true,
-        getResourceServerInfo: (_ctx, resource) => ({
-          scope: RESOURCE_SERVER_SCOPES,
-          audience: authorization.assertResource(resource),
-          accessTokenFormat: 'opaque',
-          accessTokenTTL: LIFETIMES.accessToken,
-        }),
+        getResourceServerInfo: async (_ctx, resource, client) => {
+          const { audience, scopes } = await authorization.resolveResource(
+            resource,
+            client.clientId,
+          );
+          return {
+            audience,
+            scope: scopes.join(' '),
+            accessTokenFormat: 'opaque',
+            accessTokenTTL: LIFETIMES.accessToken,
+          };
+        },
       },
     },
   };

@@ -6,6 +6,7 @@ import type { Form } from '../../http/body/form.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
+import type { Resources } from '../../resource-servers/resources.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
@@ -20,7 +21,7 @@ interface Dependencies {
   readonly issueTokens: IssueTokens;
   readonly lifetimes: Lifetimes;
   /** The resources that tokens can be for (RFC 8707). */
-  readonly resources: readonly string[];
+  readonly resources: Resources;
   /** oidc-provider's response to a token request. */
   readonly protocol: Middleware;
   /** Ends a grant because its code was used twice. */
@@ -106,7 +107,8 @@ export function createCodeGrant(dependencies: Dependencies): CodeGrant {
     const exchange = createExchange(dependencies, form.get('code'), since);
     (ctx.state as ExchangeState).exchange = exchange;
     try {
-      await runLibrary(ctx, asRegistered(form, body, resources), () => protocol(ctx, next));
+      const written = await asRegistered(form, body, resources);
+      await runLibrary(ctx, written, () => protocol(ctx, next));
       noteExchange(ctx, exchange);
       await conclude(ctx, exchange, dependencies);
     } finally {
@@ -116,12 +118,14 @@ export function createCodeGrant(dependencies: Dependencies): CodeGrant {
 }
 
 /** The request's body with each resource in its registered spelling, because oidc-provider compares exactly. */
-function asRegistered(form: Form, body: Buffer, resources: readonly string[]): Buffer {
+async function asRegistered(form: Form, body: Buffer, resources: Resources): Promise<Buffer> {
   if (!form.has('resource')) return body;
   const written = new URLSearchParams(form);
   written.delete('resource');
-  for (const resource of form.getAll('resource').filter((text) => text !== '')) {
-    written.append('resource', findResource(resources, resource) ?? resource);
+  const named = form.getAll('resource').filter((text) => text !== '');
+  const served = await resources.servedAmong(named);
+  for (const resource of named) {
+    written.append('resource', findResource(served, resource) ?? resource);
   }
   return Buffer.from(written.toString());
 }

@@ -9,6 +9,7 @@ import type { AttemptVerdict } from '../../rate-limits/attempts.js';
 import type { Readers } from '../../http/cors.js';
 import { parseForm, readRawForm } from '../../http/body/form.js';
 import { receivedAt } from '../../http/received-at.js';
+import type { Resources } from '../../resource-servers/resources.js';
 import type { SigningKeys } from '../../signing-keys/signing-keys.js';
 import { createCodeGrant } from './code-grant.js';
 import { createGraceWindow } from './grace-window.js';
@@ -22,7 +23,7 @@ import { createTokenStore, type CodeRow } from './token-store.js';
 interface Dependencies {
   readonly issuer: string;
   /** The resources that tokens can be for (RFC 8707). */
-  readonly resources: readonly string[];
+  readonly resources: Resources;
   readonly clients: ClientAuthentication;
   readonly findRefreshRow: FindRefreshRow;
   readonly run: RunPrepared;

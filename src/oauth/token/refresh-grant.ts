@@ -7,6 +7,7 @@ import type {
 import type { SecretFormat } from '../../credentials/secrets/format.js';
 import { createId } from '../../db/id.js';
 import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../../grants/refresh-tokens.js';
+import type { Resources } from '../../resource-servers/resources.js';
 import type { AttemptVerdict } from '../../rate-limits/attempts.js';
 import type { Readers } from '../../http/cors.js';
 import type { Form } from '../../http/body/form.js';
@@ -37,7 +38,7 @@ interface Dependencies {
   readonly admitRefresh: (grantId: string) => AttemptVerdict;
   readonly format: SecretFormat;
   /** The resources that tokens can be for (RFC 8707). */
-  readonly resources: readonly string[];
+  readonly resources: Resources;
   /** Ends a grant because its refresh token was used twice. */
   readonly endReusedGrant: (ctx: Context, row: RefreshRow) => Promise<void>;
 }
@@ -101,7 +102,7 @@ async function answerTo(
     // Nothing is consumed: the token works again once the tenant is resumed.
     throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
   }
-  const meaning = interpret(row, asked.request, resources);
+  const meaning = interpret(row, asked.request, resources.own);
   if (!row.is_used) {
     if (meaning instanceof OAuthError) throw meaning;
     assertAdmitted(dependencies.admitRefresh(row.grant_id));

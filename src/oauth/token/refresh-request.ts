@@ -7,7 +7,7 @@ import type { Scope } from '../../scopes/catalog.js';
 import { delegableThroughOauth } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import { invalidGrant } from './grant-refusal.js';
-import { nameScopes, parseScope } from '../requested-scopes.js';
+import { nameScopes, parseScope, scopesTakenBy } from '../requested-scopes.js';
 
 /** The parameters of a refresh, as sent. */
 export interface RefreshRequest {
@@ -39,13 +39,13 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
 /**
  * Resolves the scopes and the resource of a refresh: everything granted, or a part of it (RFC 6749 §6).
  *
- * @param served the resources that tokens can be for
+ * @param own the resources that this server itself is
  * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` for an impossible request
  */
 export function interpret(
-  { payload }: RefreshRow,
+  { payload, servers }: RefreshRow,
   { scope, resources }: RefreshRequest,
-  served: readonly string[],
+  own: readonly string[],
 ): RefreshMeaning | OAuthError {
   const granted = parseScope(payload.scope ?? '');
   const asked = parseScope(scope ?? '');
@@ -55,6 +55,7 @@ export function interpret(
     const description = `not granted: ${nameScopes(beyond)}`;
     return new OAuthError(400, 'invalid_scope', description);
   }
+  const served = [...own, ...(servers ?? []).map(({ identifier }) => identifier)];
   const audience = chooseAudience([payload.resource ?? []].flat(), resources, served);
   return typeof audience === 'string' ? { wanted, audience } : audience;
 }
@@ -79,11 +80,13 @@ function chooseAudience(
   return audience ?? invalidGrant('resource no longer registered');
 }
 
-/** The scopes of the new access token: the requested ones that the user's role still delegates. */
+/** The scopes of the new access token: the requested ones that the user's role still delegates and the resource takes. */
 export function issuableScopes(
-  { scopes, role }: RefreshRow,
-  { wanted }: RefreshMeaning,
+  { scopes, role, servers }: RefreshRow,
+  { wanted, audience }: RefreshMeaning,
 ): readonly Scope[] {
   const delegable = role === null ? [] : delegableThroughOauth(role);
-  return commonTo(inCatalogOrder(scopes.filter((name) => wanted.includes(name))), delegable);
+  const held = commonTo(inCatalogOrder(scopes.filter((name) => wanted.includes(name))), delegable);
+  const server = servers?.find(({ identifier }) => identifier === audience);
+  return server === undefined ? held : commonTo(held, scopesTakenBy(server));
 }

@@ -133,7 +133,7 @@ function placeholders(count: number): string {
 }
 
 /**
- * Consumes and issues in one transaction. `migrations/1764030000000-grace-window.ts` creates the function. Under the
+ * Consumes and issues in one transaction. `migrations/1764165000000-resource-servers.ts` creates the function. Under the
  * grant's lock it checks that the grant is not revoked, sets `consumed_at` of the code or refresh token if it is not set
  * (else `lost`), and inserts the new tokens.
  */

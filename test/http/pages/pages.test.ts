@@ -58,6 +58,7 @@ const consent: ConsentPage = {
   },
   account: { name: HOSTILE, email: HOSTILE },
   tenantName: HOSTILE,
+  resourceNames: [HOSTILE],
   canChooseAnother: true,
   summary: HOSTILE,
   groups: [
