@@ -151,7 +151,7 @@ describe('a page', () => {
     ],
     [
       'consent',
-      19,
+      20,
       (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
     ],
     ['error', 6, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
