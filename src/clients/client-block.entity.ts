@@ -1,10 +1,19 @@
-import { CreateDateColumn, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn } from 'typeorm';
+import {
+  Column,
+  CreateDateColumn,
+  Entity,
+  Generated,
+  Index,
+  JoinColumn,
+  ManyToOne,
+  PrimaryColumn,
+} from 'typeorm';
 
 import { Client } from './client.entity.js';
 
 /** A tenant's block of a client: its members cannot authorize the client there. */
 @Entity('client_blocks')
-@Index('client_blocks_of_tenant', ['tenantId'])
+@Index('client_blocks_of_tenant', ['tenantId', 'seq'])
 export class ClientBlock {
   @PrimaryColumn({
     type: 'text',
@@ -32,4 +41,9 @@ export class ClientBlock {
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;
+
+  /** The order of blocking, by which blocks are listed. */
+  @Column('bigint')
+  @Generated('increment')
+  seq!: string;
 }

@@ -1,6 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
 import type { Digest } from '../credentials/secrets/keyring.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
+import type { PageRequest } from '../http/pagination.js';
 import { ClientBlock } from './client-block.entity.js';
 import { isClientId } from './client-id.js';
 import type { ClientMetadata } from './registration/client-metadata.js';
@@ -17,6 +20,16 @@ export interface ClientPosition {
 export interface ClientPage {
   readonly limit: number;
   readonly after?: ClientPosition | undefined;
+}
+
+/** A client that a tenant blocks. */
+export interface BlockedClient {
+  readonly id: string;
+  readonly name: string;
+  readonly isVerified: boolean;
+  readonly blockedAt: Date;
+  /** Its position in the list of blocks. */
+  readonly seq: string;
 }
 
 /** A client as lists show it. */
@@ -58,8 +71,15 @@ export interface ClientStore {
    * @returns whether that changed anything
    */
   setBlocked(id: string, tenantId: string | null, isBlocked: boolean): Promise<boolean>;
-  /** The tenants that block it. */
-  listBlockingTenants(id: string): Promise<readonly string[]>;
+  /** The tenants that block it, by id: up to `limit`, after the tenant `after`. */
+  listBlockingTenants(
+    id: string,
+    page: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<readonly string[]>;
+  /** The tenants among these that block it. */
+  blockingAmong(id: string, tenantIds: readonly string[]): Promise<readonly string[]>;
+  /** The clients that a tenant blocks, the last blocked first: up to one more than asked for. */
+  listBlockedBy(tenantId: string, page: PageRequest): Promise<readonly BlockedClient[]>;
   /** Whether the operator or this tenant blocks it. */
   isBlocked(tenantId: string, id: string): Promise<boolean>;
   /** @returns whether that changed anything */
@@ -137,10 +157,23 @@ export function createClientStore(manager: EntityManager): ClientStore {
       tenantId === null
         ? setBlockedForAll(manager, id, isBlocked)
         : setBlockedFor(manager, tenantId, id, isBlocked),
-    async listBlockingTenants(clientId) {
-      const found = await blocks.find({ where: { clientId }, order: { tenantId: 'ASC' } });
-      return found.map(({ tenantId }) => tenantId);
+    async listBlockingTenants(clientId, { limit, after = '' }) {
+      const rows = await manager.query<{ id: string }[]>(
+        `SELECT tenant_id AS id FROM client_blocks WHERE client_id = $1 AND tenant_id > $2
+         ORDER BY tenant_id LIMIT $3`,
+        [clientId, after, limit],
+      );
+      return rows.map(({ id }) => id);
     },
+    async blockingAmong(clientId, tenantIds) {
+      const rows = await manager.query<{ id: string }[]>(
+        `SELECT tenant_id AS id FROM client_blocks
+         WHERE client_id = $1 AND tenant_id = ANY ($2::text[])`,
+        [clientId, tenantIds],
+      );
+      return rows.map(({ id }) => id);
+    },
+    listBlockedBy: (tenantId, page) => listBlockedBy(manager, tenantId, page),
     async isBlocked(tenantId, clientId) {
       const client = await clients.findOneBy({ id: clientId });
       return client?.blockedAt != null || (await blocks.existsBy({ tenantId, clientId }));
@@ -153,6 +186,30 @@ export function createClientStore(manager: EntityManager): ClientStore {
       return (affected ?? 0) > 0;
     },
   };
+}
+
+/** The largest bigint. The first page begins before it. */
+const LATEST = '9223372036854775807';
+
+async function listBlockedBy(
+  manager: EntityManager,
+  tenantId: string,
+  { limit, after }: PageRequest,
+): Promise<readonly BlockedClient[]> {
+  const fetched = rowsToFetch(limit);
+  const rows = await prepared(manager)<BlockedClient>(
+    {
+      name: `list-blocked-clients-${fetched}`,
+      text: `SELECT client.id, client.name, client.is_verified AS "isVerified",
+          blocks.created_at AS "blockedAt", blocks.seq::text AS seq
+        FROM (SELECT client_id, created_at, seq FROM client_blocks
+          WHERE tenant_id = $1 AND seq < $2::bigint ORDER BY seq DESC LIMIT ${fetched}) AS blocks
+          JOIN clients client ON client.id = blocks.client_id
+        ORDER BY blocks.seq DESC`,
+    },
+    [tenantId, after === undefined ? LATEST : String(after)],
+  );
+  return rows.slice(0, limit + 1);
 }
 
 /**

@@ -21,8 +21,14 @@ export interface ConsentStore {
   find(key: ConsentKey): Promise<RememberedConsent | undefined>;
   /** Stores a decision. Earlier decisions about other scopes and other resource servers are kept. */
   remember(key: ConsentKey, decision: RememberedConsent): Promise<void>;
-  /** Deletes a consent, so that the user is asked again. */
-  forget(key: ConsentKey): Promise<void>;
+  /** Deletes consents, so that the users are asked again. */
+  forgetAll(keys: readonly ConsentKey[]): Promise<void>;
+  /** Deletes an account's consents: in one tenant or in all, to one client or to all. */
+  deleteOfAccount(filter: {
+    readonly accountId: string;
+    readonly tenantId: string | undefined;
+    readonly clientId: string | undefined;
+  }): Promise<void>;
   /**
    * Deletes all consents to a client, so that its users are asked again.
    * @param tenantId limits this to one tenant; `null` for all
@@ -50,8 +56,25 @@ export function createConsentStore(manager: EntityManager): ConsentStore {
         [accountId, tenantId, clientId, offered, granted, JSON.stringify(grantedToServers)],
       );
     },
-    async forget({ tenantId, accountId, clientId }) {
-      await consents.delete({ tenantId, accountId, clientId });
+    async forgetAll(keys) {
+      await manager.query(
+        `DELETE FROM consents USING unnest($1::text[], $2::text[], $3::text[])
+           AS ended (account_id, tenant_id, client_id)
+         WHERE consents.account_id = ended.account_id AND consents.tenant_id = ended.tenant_id
+           AND consents.client_id = ended.client_id`,
+        [
+          keys.map(({ accountId }) => accountId),
+          keys.map(({ tenantId }) => tenantId),
+          keys.map(({ clientId }) => clientId),
+        ],
+      );
+    },
+    async deleteOfAccount({ accountId, tenantId, clientId }) {
+      await manager.query(
+        `DELETE FROM consents WHERE account_id = $1 AND ($2::text IS NULL OR tenant_id = $2)
+           AND ($3::text IS NULL OR client_id = $3)`,
+        [accountId, tenantId ?? null, clientId ?? null],
+      );
     },
     async deleteOfClient(tenantId, clientId) {
       await consents.delete({ clientId, ...(tenantId !== null && { tenantId }) });

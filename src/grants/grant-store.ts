@@ -25,14 +25,6 @@ export interface StoredGrant extends Readonly<Omit<Grant, 'tenant' | 'account' |
   readonly status: 'active' | 'revoked';
 }
 
-/** Filter of an account's grants. */
-export interface AccountGrants {
-  readonly accountId: string;
-  /** Absent, for the operator, in all tenants. */
-  readonly tenantId?: string | undefined;
-  readonly clientId?: string | undefined;
-}
-
 export interface GrantStore {
   /**
    * Creates a grant, and so a token family. Needs a transaction: it takes the locks of every subject whose revocation
@@ -43,11 +35,6 @@ export interface GrantStore {
   find(tenantId: string, id: string): Promise<StoredGrant | undefined>;
   /** As `find`, in all tenants, for the operator. */
   findAnywhere(id: string): Promise<StoredGrant | undefined>;
-  /** An account's grants, newest first, including revoked ones until cleanup deletes them. */
-  listOfAccount(
-    filter: AccountGrants,
-    page: { limit: number; after?: number | undefined },
-  ): Promise<readonly StoredGrant[]>;
   /** Revokes a grant with all its tokens. Needs a transaction. Idempotent. */
   revoke(id: string, by: string, reason: string | null): Promise<void>;
 }
@@ -57,20 +44,19 @@ const KEEP_UNUSED = '1 day';
 
 export function createGrantStore(manager: EntityManager): GrantStore {
   async function read(
-    condition: Partial<Pick<Grant, 'id' | 'tenantId' | 'accountId' | 'clientId'>>,
-    { limit, after }: { limit: number; after?: number | undefined } = { limit: 1 },
-  ): Promise<readonly StoredGrant[]> {
-    const query = manager
+    condition: Partial<Pick<Grant, 'id' | 'tenantId'>>,
+  ): Promise<StoredGrant | undefined> {
+    const { entities, raw } = await manager
       .createQueryBuilder(Grant, 'c')
       .innerJoin('clients', 'client', 'client.id = c.clientId')
       .addSelect('client.name', 'client_name')
       .addSelect(`CASE WHEN ${IS_REVOKED} THEN 'revoked' ELSE 'active' END`, 'status')
       .where(condition)
-      .orderBy('c.issueSeq', 'DESC')
-      .limit(limit);
-    if (after !== undefined) query.andWhere('c.issueSeq < :after', { after });
-    const { entities, raw } = await query.getRawAndEntities<RawGrant>();
-    return combine(entities, raw);
+      .getRawAndEntities<RawGrant>();
+    const [grant] = entities;
+    if (grant === undefined) return undefined;
+    const { client_name: clientName = '', status = 'revoked' } = raw[0] ?? {};
+    return Object.assign({}, grant, { clientName, status });
   }
 
   return {
@@ -104,17 +90,8 @@ export function createGrantStore(manager: EntityManager): GrantStore {
       );
       return inserted === undefined ? undefined : id;
     },
-    find: async (tenantId, id) => (await read({ tenantId, id }))[0],
-    findAnywhere: async (id) => (await read({ id }))[0],
-    listOfAccount: ({ accountId, tenantId, clientId }, page) =>
-      read(
-        {
-          accountId,
-          ...(tenantId !== undefined && { tenantId }),
-          ...(clientId !== undefined && { clientId }),
-        },
-        page,
-      ),
+    find: (tenantId, id) => read({ tenantId, id }),
+    findAnywhere: (id) => read({ id }),
     revoke: (id, by, reason) => createRevocationStore(manager).revoke(id, by, reason),
   };
 }
@@ -153,11 +130,4 @@ function subjectsOf(
 interface RawGrant {
   readonly client_name: string;
   readonly status: StoredGrant['status'];
-}
-
-function combine(grants: readonly Grant[], raw: readonly RawGrant[]): readonly StoredGrant[] {
-  return grants.map((grant, index) => {
-    const { client_name: clientName = '', status = 'revoked' } = raw[index] ?? {};
-    return Object.assign({}, grant, { clientName, status });
-  });
 }

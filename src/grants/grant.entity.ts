@@ -11,9 +11,9 @@ import {
 /** An authorization of one installation of a client by a user in a tenant: a token family. */
 @Entity('grants')
 @Index('grants_listed', ['accountId', 'issueSeq'])
-@Index('grants_of_account', ['accountId', 'tenantId'])
+@Index('grants_of_member', ['accountId', 'tenantId', 'issueSeq'])
 @Index('grants_of_tenant', ['tenantId', 'issueSeq'])
-@Index('grants_of_client', ['clientId'])
+@Index('grants_of_client_in_tenant', ['clientId', 'tenantId', 'issueSeq'])
 @Index('grants_by_end', ['keepUntil'])
 export class Grant {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'grants_pkey' })

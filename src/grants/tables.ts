@@ -1,9 +1,10 @@
 import { IS_REVOKED, IS_VALID } from '../credentials/verification/verdict-sql.js';
 import type { KeyedRows } from '../db/keyed-rows.js';
 import { Consent } from './consent.entity.js';
+import { GrantUse } from './grant-use.entity.js';
 import { Grant } from './grant.entity.js';
 
-export const GRANT_ENTITIES = [Consent, Grant];
+export const GRANT_ENTITIES = [Consent, Grant, GrantUse];
 
 const HAS_VALID_GRANT = `EXISTS (
   SELECT FROM grants c WHERE c.id = token.grant_id AND NOT ${IS_REVOKED})`;

@@ -41,6 +41,7 @@ describe('every store of OAuth keeps tenants apart', () => {
     it('have no operation without a case here', () => {
       expect(Object.keys(createClientStore(manager)).toSorted()).toEqual([
         // Clients are global: but for blocks, no operation knows a tenant.
+        'blockingAmong',
         'delete',
         'find',
         'findAndRenew',
@@ -49,6 +50,7 @@ describe('every store of OAuth keeps tenants apart', () => {
         'insertPublic',
         'isBlocked',
         'list',
+        'listBlockedBy',
         'listBlockingTenants',
         'moveRegistrationDigest',
         'moveSecretDigest',
@@ -57,9 +59,10 @@ describe('every store of OAuth keeps tenants apart', () => {
         'update',
       ]);
       expect(Object.keys(createConsentStore(manager)).toSorted()).toEqual([
+        'deleteOfAccount',
         'deleteOfClient',
         'find',
-        'forget',
+        'forgetAll',
         'remember',
       ]);
     });
@@ -79,10 +82,16 @@ describe('every store of OAuth keeps tenants apart', () => {
       expect(await blockedIn()).toEqual([true, true]);
       expect(await store.setBlocked(id, null, false)).toBe(true);
       expect(await blockedIn()).toEqual([true, false]);
-      expect(await store.listBlockingTenants(id)).toEqual([ours.id]);
+      const inBoth = [ours.id, theirs.id];
+      const all = { limit: 10, after: undefined };
+      expect(await store.listBlockingTenants(id, all)).toEqual([ours.id]);
+      expect(await store.blockingAmong(id, inBoth)).toEqual([ours.id]);
+      expect(await store.listBlockedBy(ours.id, all)).toMatchObject([{ id }]);
+      expect(await store.listBlockedBy(theirs.id, all)).toEqual([]);
 
       expect(await store.isBlocked(ours.id, other)).toBe(false);
-      expect(await store.listBlockingTenants(other)).toEqual([]);
+      expect(await store.listBlockingTenants(other, all)).toEqual([]);
+      expect(await store.blockingAmong(other, inBoth)).toEqual([]);
     });
 
     it('lose their consents in one tenant or in all', async () => {
@@ -110,6 +119,23 @@ describe('every store of OAuth keeps tenants apart', () => {
       await agree(ours.id);
       await createConsentStore(manager).deleteOfClient(null, id);
       expect(await left()).toEqual([]);
+
+      const accountId = account.id;
+      for (const forget of [
+        () =>
+          createConsentStore(manager).forgetAll([{ accountId, tenantId: ours.id, clientId: id }]),
+        () =>
+          createConsentStore(manager).deleteOfAccount({
+            accountId,
+            tenantId: ours.id,
+            clientId: id,
+          }),
+      ]) {
+        await agree(ours.id);
+        if ((await left()).length === 1) await agree(theirs.id);
+        await forget();
+        expect(await left()).toEqual([theirs.id]);
+      }
     });
   });
 });

@@ -8,12 +8,14 @@ import {
 } from '../../clients/client-store.js';
 import { isPublicClientId } from '../../clients/client-id.js';
 import type { Client } from '../../clients/client.entity.js';
-import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
-import { createConsentStore } from '../../grants/consent-store.js';
+import { createAppConnections } from '../../grants/app-connections.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { getTenant } from './tenants.js';
+
+/** Blocking tenants that are shown with a client. */
+const MAX_TENANTS = 1000;
 
 interface ClientValues {
   readonly id: string;
@@ -42,13 +44,7 @@ export async function revokeClient(
 ) {
   const client = await clientOf(manager, values);
   const reason = values.reason ?? null;
-  await endIssued(manager, client.id, null, reason);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: null,
-    action: 'client.revoke',
-    subject: client.id,
-    details: { name: client.name, reason },
-  });
+  await connectionsOf(manager).endOfClient(OPERATOR, client, null, reason);
   return { ...present(client), revoked: true, reason };
 }
 
@@ -64,16 +60,8 @@ export async function setBlocked(
   const { tenant, reason = null } = values;
   const { id } = await clientOf(manager, values);
   const tenantId = tenant === undefined ? null : (await getTenant(manager, tenant)).id;
-  // First: it waits for everything that is being issued without having seen the block.
-  if (isBlocked) await endIssued(manager, id, tenantId, reason);
-  if (await createClientStore(manager).setBlocked(id, tenantId, isBlocked)) {
-    await createAuditLog(manager).record(OPERATOR, {
-      tenantId,
-      action: isBlocked ? 'client.block' : 'client.unblock',
-      subject: id,
-      ...(isBlocked && { details: { reason } }),
-    });
-  }
+  const block = { clientId: id, tenantId };
+  await connectionsOf(manager).setBlocked(OPERATOR, block, isBlocked, reason);
   return presentDetails(manager, await clientOf(manager, values));
 }
 
@@ -95,19 +83,8 @@ export async function setVerified(
   return presentDetails(manager, await clientOf(manager, values));
 }
 
-/**
- * Ends everything issued through a client so far, to one tenant or to all. Users are asked again
- * before anything else is issued.
- */
-async function endIssued(
-  manager: EntityManager,
-  clientId: string,
-  tenantId: string | null,
-  reason: string | null,
-): Promise<void> {
-  const subject = tenantId === null ? clientId : `${clientId}@${tenantId}`;
-  await createRevocationStore(manager).revoke(subject, OPERATOR.id, reason);
-  await createConsentStore(manager).deleteOfClient(tenantId, clientId);
+function connectionsOf(manager: EntityManager) {
+  return createAppConnections(manager, createClientStore(manager));
 }
 
 /** @throws Refused if there is no such client */
@@ -127,7 +104,9 @@ async function presentDetails(manager: EntityManager, client: Client) {
   return {
     ...present(client),
     blockedAt: client.blockedAt,
-    blockedInTenants: await createClientStore(manager).listBlockingTenants(client.id),
+    blockedInTenants: await createClientStore(manager).listBlockingTenants(client.id, {
+      limit: MAX_TENANTS,
+    }),
     metadata: client.metadata,
   };
 }

@@ -150,6 +150,7 @@ export function createGuard({
         throw refusal;
       }
       if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
+      else activity.noteGrantUse(principal.token.grantId, address);
       ctx.state.principal = principal;
       try {
         await next();

@@ -24,6 +24,8 @@ export interface RevocationStore {
   lockEverything(): Promise<void>;
   /** Revokes a subject, and with it everything issued under it so far. Idempotent. */
   revoke(subject: string, by: string, reason: string | null): Promise<void>;
+  /** As `revoke`, for several subjects at once. */
+  revokeAll(subjects: readonly string[], by: string, reason: string | null): Promise<void>;
 }
 
 /** The subject under which everything is issued. It cannot be an identifier. */
@@ -31,25 +33,30 @@ const EVERYTHING = '*';
 
 /** @param manager must belong to a transaction, until whose end the locks are held */
 export function createRevocationStore(manager: EntityManager): RevocationStore {
+  async function revokeAll(subjects: readonly string[], by: string, reason: string | null) {
+    if (subjects.length === 0) return;
+    await lock(manager, [], subjects);
+    const seq = await drawOrder(manager);
+    await manager.query(
+      `INSERT INTO revocations (subject, seq, reason, revoked_by)
+       SELECT DISTINCT subject, $2::bigint, $3, $4 FROM unnest($1::text[]) AS subject`,
+      [subjects, seq, reason, by],
+    );
+    // The later one holds for all that earlier ones ended.
+    await manager.query(
+      `DELETE FROM revocations WHERE subject = ANY ($1::text[]) AND seq < $2::bigint`,
+      [subjects, seq],
+    );
+  }
+
   return {
     async drawIssueOrder(under, ending = []) {
       await lock(manager, [EVERYTHING, ...under], ending);
       return drawOrder(manager);
     },
     lockEverything: () => lock(manager, [], [EVERYTHING]),
-    async revoke(subject, by, reason) {
-      await lock(manager, [], [subject]);
-      const seq = await drawOrder(manager);
-      await manager.query(
-        `INSERT INTO revocations (subject, seq, reason, revoked_by) VALUES ($1, $2, $3, $4)`,
-        [subject, seq, reason, by],
-      );
-      // The later one holds for all that earlier ones ended.
-      await manager.query(`DELETE FROM revocations WHERE subject = $1 AND seq < $2::bigint`, [
-        subject,
-        seq,
-      ]);
-    },
+    revoke: (subject, by, reason) => revokeAll([subject], by, reason),
+    revokeAll,
   };
 }
 

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 import type { BackgroundWork } from '../../db/background-work.js';
 import type { Digest, Keyring } from '../secrets/keyring.js';
-import { createLastUse } from './last-use.js';
+import { createLastUse, CREDENTIAL_USES, GRANT_USES } from './last-use.js';
 import type { Principal } from '../principal.js';
 
 /**
@@ -12,6 +12,8 @@ import type { Principal } from '../principal.js';
  */
 export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
+  /** Notes the use of an access token, by its grant. */
+  noteGrantUse(grantId: string, address: string): void;
   /** Seconds since the credential's last use in this process; `undefined` if none is recorded. */
   secondsSinceUse(credentialId: string): number | undefined;
   noteRefusal(
@@ -48,11 +50,12 @@ export function createActivityRecorder({
   log: Logger;
   work: BackgroundWork;
 }): ActivityRecorder {
-  const lastUse = createLastUse(dataSource);
+  const lastUse = createLastUse(dataSource, CREDENTIAL_USES);
+  const grantUse = createLastUse(dataSource, GRANT_USES);
   let refusals = new Map<string, Refused>();
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
-  work.watchPending('last_use', () => lastUse.pending());
+  work.watchPending('last_use', () => lastUse.pending() + grantUse.pending());
   work.watchPending('refused_uses', () => refusals.size);
   work.watchPending('moved_digests', () => digests.size);
 
@@ -73,7 +76,10 @@ export function createActivityRecorder({
       },
     );
     await attempt(
-      () => work.run('last_use', () => lastUse.flush()),
+      () =>
+        work.run('last_use', async () => {
+          await Promise.all([lastUse.flush(), grantUse.flush()]);
+        }),
       () => undefined,
     );
   }
@@ -89,6 +95,7 @@ export function createActivityRecorder({
 
   return {
     noteUse: (credentialId, address) => lastUse.note(credentialId, address),
+    noteGrantUse: (grantId, address) => grantUse.note(grantId, address),
     secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
     noteRefusal({ credentialId, tenantId }, reason, address) {
       if (refusals.size >= MAX_REFUSALS) return;

@@ -5,7 +5,8 @@ import { noteFacts } from '../../http/request-facts.js';
 import { requestOf, type ConsentResult } from './authorization.js';
 import { isIdentity, offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
 import { consentGroups, summarizeScopes } from './consent-scopes.js';
-import { describeRedirect, DISCLOSED_BY_USERINFO, shownClient } from './views.js';
+import { describeRedirect } from '../../http/redirect-target.js';
+import { DISCLOSED_BY_USERINFO, shownClient } from './views.js';
 import { textOf } from '../parameters.js';
 import { OAUTH_PATHS } from '../paths.js';
 import {

@@ -36,8 +36,11 @@ export interface ConsentStores {
   readonly consents: ConsentStore;
   readonly audit: AuditLog;
   readonly memberships: (accountId: string) => Promise<readonly AccountMembership[]>;
-  /** The tenants that block a client. */
-  readonly blockedIn: (clientId: string) => Promise<readonly string[]>;
+  /** The tenants among these that block a client. */
+  readonly blockedIn: (
+    clientId: string,
+    tenantIds: readonly string[],
+  ) => Promise<readonly string[]>;
 }
 
 /** Users' consent, and the grants created from it. */
@@ -72,10 +75,10 @@ export function createConsents({
     /** The tenants in which an account can authorize a client, and the number of suspended ones. */
     tenantsFor: ({ accountId, clientId }: UserAndClient) =>
       transaction(async ({ memberships, blockedIn }) => {
-        const blocked = await blockedIn(clientId);
-        const all = (await memberships(accountId)).filter(
-          ({ tenantId }) => !blocked.includes(tenantId),
-        );
+        const own = await memberships(accountId);
+        const ids = own.map(({ tenantId }) => tenantId);
+        const blocked = await blockedIn(clientId, ids);
+        const all = own.filter(({ tenantId }) => !blocked.includes(tenantId));
         const usable: readonly TenantChoice[] = all
           .filter(({ isTenantSuspended }) => !isTenantSuspended)
           .map(({ tenantId, tenantName, role }) => ({ id: tenantId, name: tenantName, role }));

@@ -126,6 +126,6 @@ function consentStores(manager: EntityManager): ConsentStores {
     consents: createConsentStore(manager),
     audit: createAuditLog(manager),
     memberships: (accountId) => createAccountStore(manager).listMemberships(accountId),
-    blockedIn: (clientId) => clients.listBlockingTenants(clientId),
+    blockedIn: (clientId, tenantIds) => clients.blockingAmong(clientId, tenantIds),
   };
 }

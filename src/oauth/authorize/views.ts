@@ -1,4 +1,5 @@
 import type { HiddenField } from '../../http/pages/pages.js';
+import type { RedirectTarget } from '../../http/redirect-target.js';
 import type { ConsentGroup } from './consent-scopes.js';
 
 /** Members of every form. */
@@ -42,16 +43,6 @@ export interface ChooseTenantPage extends FormData {
     /** In words, such as `company admin`. */
     readonly role: string;
   }[];
-}
-
-/**
- * The kind of a redirect URI: a site, a program that listens on this device, or an app that claims a scheme. Only a site
- * is authenticated.
- */
-export interface RedirectTarget {
-  readonly redirectKind: 'web' | 'device' | 'app';
-  /** For people: a host, `this device (127.0.0.1)` or `cursor://`. */
-  readonly redirectHost: string;
 }
 
 /**
@@ -138,16 +129,4 @@ export function shownClient({ name, isVerified }: ShownClient): ShownClient {
   const isLong = characters.length > MAX_NAME;
   const cut = isLong ? `${characters.slice(0, MAX_NAME).join('').trimEnd()}…` : name;
   return { name: cut, isVerified };
-}
-
-/**
- * Describes a redirect URI for users.
- * @throws TypeError for an invalid URL
- */
-export function describeRedirect(redirectUri: string): RedirectTarget {
-  const { protocol, host, hostname } = new URL(redirectUri);
-  if (!/^https?:$/.test(protocol)) return { redirectKind: 'app', redirectHost: `${protocol}//` };
-  return /^(localhost|\[::1\]|127\.\d+\.\d+\.\d+)$/.test(hostname)
-    ? { redirectKind: 'device', redirectHost: `this device (${hostname})` }
-    : { redirectKind: 'web', redirectHost: host };
 }

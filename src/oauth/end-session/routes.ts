@@ -10,7 +10,8 @@ import {
   type EndSessionReaderDependencies,
   type EndSessionRequest,
 } from './request.js';
-import { describeRedirect, type OAuthViews } from '../authorize/views.js';
+import { describeRedirect } from '../../http/redirect-target.js';
+import type { OAuthViews } from '../authorize/views.js';
 import {
   redirect,
   type PageAccount,

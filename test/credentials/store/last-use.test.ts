@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createLastUse } from '../../../src/credentials/store/last-use.js';
+import {
+  createLastUse,
+  CREDENTIAL_USES,
+  GRANT_USES,
+} from '../../../src/credentials/store/last-use.js';
 import { createTestApp, type TestApp } from '../../support/app/app.js';
 
 /** More than are remembered at once. */
@@ -21,7 +25,7 @@ describe('last use', () => {
   afterAll(() => gatehouse.close());
 
   it('is stored for more credentials than the memory holds', async () => {
-    const lastUse = createLastUse(gatehouse.dataSource);
+    const lastUse = createLastUse(gatehouse.dataSource, CREDENTIAL_USES);
     for (let n = 1; n <= MANY - 500; n += 1) lastUse.note(`key_${n}`, '192.0.2.1');
     await lastUse.flush();
     // The first of these make the memory overflow; the hot ones are noted before and after.
@@ -36,5 +40,15 @@ describe('last use', () => {
        FROM credential_uses`,
     );
     expect(row).toEqual({ all: String(MANY), last: '1' });
+  });
+
+  it('of a grant that was deleted meanwhile is dropped', async () => {
+    const lastUse = createLastUse(gatehouse.dataSource, GRANT_USES);
+    lastUse.note('grt_deleted', '192.0.2.1');
+
+    await lastUse.flush();
+
+    expect(lastUse.pending()).toBe(0);
+    expect(await gatehouse.database.query('SELECT FROM grant_uses')).toEqual([]);
   });
 });

@@ -8,13 +8,13 @@ import request from 'supertest';
 import type { ConsoleViews, ShownToken } from '../../../src/console/page-data.js';
 import { createPages } from '../../../src/http/pages/pages.js';
 import { consentGroups, summarizeScopes } from '../../../src/oauth/authorize/consent-scopes.js';
-import {
-  describeRedirect,
-  type ChooseTenantPage,
-  type ConsentPage,
-  type ErrorPage,
-  type LoginPage,
-  type OAuthViews,
+import { describeRedirect } from '../../../src/http/redirect-target.js';
+import type {
+  ChooseTenantPage,
+  ConsentPage,
+  ErrorPage,
+  LoginPage,
+  OAuthViews,
 } from '../../../src/oauth/authorize/views.js';
 import { SCOPES } from '../../../src/scopes/catalog.js';
 
