@@ -4,18 +4,21 @@ import type { DataSource, EntityManager } from 'typeorm';
 import { createAccountStore } from '../accounts/account-store.js';
 import type { ApiKeys } from '../api-keys/index.js';
 import { createPersonalTokenRoutes } from '../api-keys/personal-tokens.js';
+import { createConnectedAppRoutes } from '../connected-apps/routes.js';
 import type { SessionAccess, SessionState } from '../credentials/guard/session-guard.js';
 import type { Presentations } from '../credentials/verification/presentation.js';
 import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
+import type { Pagination } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { SignInPage } from '../oauth/authorize/sign-in-page.js';
 import type { OAuthViews } from '../oauth/authorize/views.js';
 import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
 import type { SessionLimit } from '../rate-limits/session-limit.js';
+import { connectedAppsOf } from './connected-apps/index.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
@@ -35,6 +38,7 @@ interface Dependencies {
   readonly sessions: ConsoleSessions;
   readonly signInPage: SignInPage;
   readonly clientAddress: ApiKeys['clientAddress'];
+  readonly pagination: Pagination;
   readonly presentations: Presentations;
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
@@ -69,6 +73,10 @@ export function createConsole(dependencies: Dependencies): Console {
   const apiRoutes = [
     ...createSessionRoutes({ accounts }),
     ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
+    ...createConnectedAppRoutes({
+      ...dependencies,
+      serviceOf: ({ state }) => connectedAppsOf(state.manager),
+    }),
   ];
   return {
     signIn: createSignInRoutes(dependencies),

@@ -55,6 +55,8 @@ const LATEST = '9223372036854775807';
 const STATUS = `CASE WHEN ${IS_REVOKED} THEN 'revoked'
   WHEN c.keep_until <= gatehouse_now() THEN 'expired' ELSE 'active' END`;
 
+const IS_ACTIVE = [`NOT ${IS_REVOKED}`, 'c.keep_until > gatehouse_now()'] as const;
+
 /** The names of accounts, tenants and clients are read for the rows of the page only. */
 const page = (candidates: string, condition: string, limit: number) => `
   WITH page AS MATERIALIZED (
@@ -117,7 +119,7 @@ function statementOf(
 ): PreparedStatement & { readonly values: readonly unknown[] } {
   const fetched = rowsToFetch(limit);
   const values = [positionOf(after), ...range.values];
-  const conditions = isActive ? [`NOT ${IS_REVOKED}`, 'c.keep_until > gatehouse_now()'] : [];
+  const conditions: string[] = isActive ? [...IS_ACTIVE] : [];
   if (range.scansClient) conditions.push(`c.client_id = $${values.push(clientId)}`);
   const examined = conditions.length > 0 ? MAX_EXAMINED : fetched;
   const candidates = `SELECT c.* ${from(range)} LIMIT ${examined}`;
@@ -149,6 +151,20 @@ export async function findGrants(
     [positionOf(request.after), ...range.values],
   );
   return { found, resumeAfter: last && Number(last.position) };
+}
+
+/** Finds an active grant of a tenant. */
+export async function findActiveGrant(
+  manager: EntityManager,
+  tenantId: string,
+  id: string,
+): Promise<ListedGrant | undefined> {
+  const candidate = 'SELECT c.* FROM grants c WHERE c.id = $1 AND c.tenant_id = $2';
+  const [row] = await prepared(manager)<Row>(
+    { name: 'find-active-grant', text: page(candidate, IS_ACTIVE.join(' AND '), 1) },
+    [id, tenantId],
+  );
+  return row && read(row);
 }
 
 function positionOf(after: number | undefined): string {

@@ -64,3 +64,8 @@ export function delegableBy(role: Role): readonly Scope[] {
 export function delegableThroughOauth(role: Role): readonly Scope[] {
   return THROUGH_OAUTH.get(role) ?? [];
 }
+
+/** Whether a role administers its tenant: it may do there whatever members may, and manage what belongs to the tenant. */
+export function isAdministrator(role: Role): boolean {
+  return role === 'company_admin';
+}
