@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { text } from '../http/validation.js';
 
 /** Whose installations: those of the signed-in account, or those of everybody in the organization. */
-export const OWNERS = ['me', 'organization'] as const;
+const OWNERS = ['me', 'organization'] as const;
 export type Owner = (typeof OWNERS)[number];
 
 const MAX_CLIENT_ID = 2048;

@@ -67,7 +67,7 @@ export interface AppConnections {
 }
 
 /** Grants that one call ends. Each takes a lock until the end of the transaction. */
-export const MAX_ENDED = 5000;
+const MAX_ENDED = 5000;
 
 export function createAppConnections(
   manager: EntityManager,

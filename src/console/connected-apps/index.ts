@@ -14,10 +14,10 @@ export function connectedAppsOf(manager: EntityManager): ConnectedApps {
     connections: createAppConnections(manager, clients),
     findGrants: (filter, page) => findGrants(manager, filter, page),
     findGrant: (tenantId, id) => findActiveGrant(manager, tenantId, id),
-    findClient: clients.find,
+    findClient: (id) => clients.find(id),
     isBlockedBy: async (tenantId, clientId) =>
       (await clients.blockingAmong(clientId, [tenantId])).length > 0,
-    listBlockedBy: clients.listBlockedBy,
+    listBlockedBy: (tenantId, page) => clients.listBlockedBy(tenantId, page),
     async currentRole({ accountId, sessionId, tenantId }) {
       if (!(await credentials.isSignedIn(accountId, sessionId))) return undefined;
       return credentials.roleOf(tenantId, accountId);
