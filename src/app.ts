@@ -30,6 +30,7 @@ import { createHealthRoutes } from './http/health.js';
 import { createIdempotency } from './http/idempotency/idempotency.js';
 import { createKoa } from './http/koa.js';
 import { mountAt } from './http/mount-at.js';
+import { createAssets } from './http/pages/assets.js';
 import { createBrowserSecrets } from './http/pages/browser-secret.js';
 import { createBrowserSupport } from './http/pages/browser.js';
 import { createCsrf } from './http/pages/csrf.js';
@@ -50,6 +51,7 @@ import { createServerAuthentication } from './resource-servers/server-authentica
 import { createContactRoutes } from './resources/contacts/contact-routes.js';
 import { createProductRoutes } from './resources/products/product-routes.js';
 import { createApiPipeline } from './server/api.js';
+import { brandOf } from './server/brand.js';
 import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
 import { PAGE_PATHS } from './server/page-paths.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
@@ -122,6 +124,8 @@ function createPlatform({ config, dataSource, keyring, register }: AppDependenci
   registerPoolMetrics(dataSource, register);
   const issuer = config.ISSUER;
   const browsers = createBrowserSecrets(issuer);
+  const brand = brandOf(config);
+  const assets = createAssets(brand);
   return {
     work: createBackgroundWork(register),
     clientAddress: createClientAddress(config.TRUST_PROXY),
@@ -129,10 +133,8 @@ function createPlatform({ config, dataSource, keyring, register }: AppDependenci
     pagination: createPagination(keyring),
     browsers,
     csrf: createCsrf({ ...keyring, issuer, browsers }),
-    pages: createPages<DocsViews & OAuthViews & ConsoleViews>({
-      brandName: config.BRAND_NAME,
-      issuer,
-    }),
+    assets,
+    pages: createPages<DocsViews & OAuthViews & ConsoleViews>({ brand, issuer, assets }),
     docsUrl: issuer + ERROR_PAGE_PATH,
     resourceMetadataUrl: issuer + METADATA_PATHS.api,
   };
@@ -205,6 +207,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
       ...createHealthRoutes(dependencies),
       ...createProtectedResourceRoutes({ issuer: config.ISSUER, brandName: config.BRAND_NAME }),
       ...createErrorPageRoutes(platform),
+      ...platform.assets.routes,
       ...oauth.documents,
     ],
   };
@@ -253,7 +256,7 @@ function mount(
       answerPageErrors(renderError),
       router.mount('', [...oauth.pages, ...settings.signIn], () => []),
     ),
-    mountAt(['/settings/'], settings.pages),
+    mountAt(['/settings'], settings.pages),
     router.mount('', openRoutes, () => []),
   ];
   const koa = createKoa({ issuer, log, cookieSigner: oauth.cookieSigner });

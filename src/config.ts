@@ -73,6 +73,14 @@ const origin = z
     'must be an origin such as https://example.com, without a path',
   );
 
+/** A link that pages show. */
+const link = z
+  .string()
+  .refine(
+    (text) => /^https?:$/.test(parseUrl(text)?.protocol ?? ''),
+    'must be an https or http URL such as https://example.com/help',
+  );
+
 /** Messages name the fault and never the URL, which contains a password. */
 const databaseUrl = z.string().superRefine((text, context) => {
   try {
@@ -109,6 +117,14 @@ const environment = z.object({
     .regex(/^[a-z][a-z0-9]{1,15}$/, 'must be 2 to 16 lower-case letters and digits, a letter first')
     .default('bwp'),
   BRAND_NAME: z.string().max(100).default('BuildWorkPro'),
+  BRAND_COLOR: z
+    .string()
+    .regex(/^#[0-9a-f]{6}$/i, 'must be a colour such as #1f4fd1')
+    .optional(),
+  BRAND_LOGO: z.string().optional(),
+  BRAND_HELP_URL: link.optional(),
+  BRAND_TERMS_URL: link.optional(),
+  BRAND_PRIVACY_URL: link.optional(),
   CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),

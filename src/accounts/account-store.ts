@@ -65,6 +65,8 @@ export interface AccountStore {
     tenantId: string,
     page: { limit: number; after?: string | undefined },
   ): Promise<readonly Member[]>;
+  /** The names of a tenant's administrators, or their addresses, longest a member first. */
+  listAdministrators(tenantId: string, limit: number): Promise<readonly string[]>;
 }
 
 /** The form in which email addresses are stored and compared. */
@@ -161,6 +163,16 @@ export function createAccountStore(manager: EntityManager): AccountStore {
          ORDER BY m.account_id DESC`,
         after === undefined ? [tenantId, limit] : [tenantId, limit, after],
       ),
+    async listAdministrators(tenantId, limit) {
+      const rows = await manager.query<{ name: string }[]>(
+        `SELECT coalesce(a.name, a.email) AS name
+         FROM memberships m JOIN accounts a ON a.id = m.account_id
+         WHERE m.tenant_id = $1 AND m.role = 'company_admin'
+         ORDER BY m.created_at, a.id LIMIT $2`,
+        [tenantId, limit],
+      );
+      return rows.map(({ name }) => name);
+    },
   };
 }
 

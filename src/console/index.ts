@@ -23,6 +23,7 @@ import type { ConsoleViews } from './page-data.js';
 import { createSessionPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
 import { createSettings } from './settings.js';
+import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createTokenSettings } from './tokens/index.js';
 import type { ConsoleAccounts } from './visitor.js';
@@ -68,7 +69,8 @@ export function createConsole(dependencies: Dependencies): Console {
   const { keys } = dependencies;
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
-  const pageRoutes = [...createTokenSettings(dependencies)];
+  const shared = { ...dependencies, showPage: createShowPage(dependencies) };
+  const pageRoutes = [...createTokenSettings(shared)];
   // Each feature that signed-in browsers call adds its routes here.
   const apiRoutes = [
     ...createSessionRoutes({ accounts }),
@@ -95,5 +97,6 @@ function createConsoleAccounts(manager: EntityManager): ConsoleAccounts {
       return account && { id, email: account.email, name: account.name };
     },
     membershipsOf: (id) => accounts.listMemberships(id),
+    administratorsOf: (tenantId) => accounts.listAdministrators(tenantId, 3),
   };
 }

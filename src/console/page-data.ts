@@ -1,11 +1,5 @@
+import type { Moment } from './moments.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
-
-/** A time as pages show it. */
-export interface Moment {
-  /** For programs (HTML's `datetime`). */
-  readonly iso: string;
-  readonly text: string;
-}
 
 /** A personal access token as its page shows it. */
 export interface ShownToken {
@@ -46,13 +40,6 @@ export interface TokensPage {
   readonly action: string;
   readonly csrf: string;
   readonly tenantName: string;
-  /** All of the visitor's tenants; empty if there is only this one. */
-  readonly tenants: readonly {
-    readonly name: string;
-    readonly href: string;
-    readonly isCurrent: boolean;
-    readonly isSuspended: boolean;
-  }[];
   /** The result of the previous action. */
   readonly notice: string | undefined;
   readonly tokens: readonly ShownToken[];

@@ -1,5 +1,5 @@
-/** Where somebody who signs in goes if they came from nowhere. */
-export const HOME = '/settings/tokens';
+/** The target after a sign-in that came from no page. It leads to the first page that the role may open. */
+export const HOME = '/settings';
 
 const MAX_LENGTH = 500;
 

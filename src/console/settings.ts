@@ -7,11 +7,12 @@ import { Problem } from '../http/errors/problem.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
 import type { Router } from '../http/router.js';
-import type { Route } from '../http/routes.js';
 import { renderPageError } from '../oauth/authorize/endpoint.js';
 import type { OAuthViews } from '../oauth/authorize/views.js';
 import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
 import type { SessionLimit } from '../rate-limits/session-limit.js';
+import { home } from './home-route.js';
+import { createSettingsGate, type SettingsRoute, type SettingsState } from './settings-gate.js';
 import { createVisitorGate, frameOf, type ConsoleAccounts, type VisitorState } from './visitor.js';
 
 interface Dependencies {
@@ -21,13 +22,16 @@ interface Dependencies {
   readonly sessions: ConsoleSessions;
   readonly accounts: ConsoleAccounts;
   readonly limitSession: SessionLimit;
+  readonly clientAddress: Parameters<typeof createSettingsGate>[0]['clientAddress'];
 }
 
 /** Makes the middleware of the settings pages. The gate admits signed-in visitors only. */
 export function createSettings(
-  { router, pages, csrf, sessions, accounts, limitSession }: Dependencies,
-  routes: readonly Route<'public', VisitorState>[],
+  { router, pages, csrf, sessions, accounts, limitSession, clientAddress }: Dependencies,
+  routes: readonly SettingsRoute[],
 ): Middleware<RequestState> {
+  const { administratorsOf } = accounts;
+  const gate = createSettingsGate({ csrf, clientAddress, administratorsOf });
   const chain: Middleware<VisitorState>[] = [
     answerPageErrors((ctx, error) => {
       const { visitor } = ctx.state as Partial<VisitorState>;
@@ -35,7 +39,10 @@ export function createSettings(
     }) as Middleware<VisitorState>,
     createVisitorGate({ sessions, accounts }),
     limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
-    router.mount('', routes, () => []),
+    home,
+    router.mount('', routes, ({ access }) => [
+      gate(access) as Middleware<SettingsState>,
+    ]) as Middleware<VisitorState>,
     () => {
       throw new Problem('not_found', 'Page not found.');
     },

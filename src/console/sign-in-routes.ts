@@ -30,7 +30,6 @@ export function createSignInRoutes({
   ): Route<'public'> => ({ method, path, access: 'public', handle });
 
   return [
-    route('GET', '/settings', (ctx) => seeOther(ctx, HOME)),
     route('GET', '/login', async (ctx) => {
       const notice = (await sessions.hasEnded(ctx)) ? ENDED : undefined;
       signInPage.show(ctx, { ...viewOf(ctx), notice });

@@ -4,9 +4,11 @@ import type { AccountMembership } from '../accounts/account-store.js';
 import type { SignedIn } from '../credentials/guard/session-guard.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/pages/csrf.js';
-import type { SignedInFrame } from '../http/pages/pages.js';
+import type { SignedInFrame } from '../http/pages/frame.js';
 import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
 import type { PageAccount } from '../oauth/authorize/pending-authorization.js';
+import { createFrame } from './frame.js';
+import type { OrganizationContext } from './organization-context.js';
 import { loginFor } from './return-to.js';
 
 /** Lookups of accounts that the console needs. */
@@ -14,6 +16,8 @@ export interface ConsoleAccounts {
   find(accountId: string): Promise<PageAccount | undefined>;
   /** The tenants that an account belongs to, by name. */
   readonly membershipsOf: (accountId: string) => Promise<readonly AccountMembership[]>;
+  /** The names of a tenant's administrators, up to three. */
+  readonly administratorsOf: (tenantId: string) => Promise<readonly string[]>;
 }
 
 /** The signed-in user of a settings page. */
@@ -25,8 +29,6 @@ export interface Visitor extends SignedIn {
 export interface VisitorState extends RequestState {
   visitor: Visitor;
 }
-
-export type SettingsContext = RouteContext<VisitorState>;
 
 interface Dependencies {
   readonly sessions: ConsoleSessions;
@@ -48,12 +50,17 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
   };
 }
 
-/** The frame of a signed-in visitor's pages. */
+/** The frame of a signed-in visitor's pages; without a sidebar before the gate has chosen an organization. */
 export function frameOf(
-  ctx: Parameters<Csrf['token']>[0] & { readonly state: VisitorState },
+  ctx: Parameters<Csrf['token']>[0] & {
+    readonly path: string;
+    readonly state: VisitorState & { readonly organization?: OrganizationContext };
+  },
   csrf: Csrf,
 ): SignedInFrame {
-  return { email: ctx.state.visitor.email, signOut: '/logout', csrf: csrf.token(ctx) };
+  const { visitor, organization } = ctx.state;
+  const { email, memberships } = visitor;
+  return createFrame({ path: ctx.path, email, memberships, organization, csrf: csrf.token(ctx) });
 }
 
 /** Redirects to a page by GET (RFC 9110 §15.4.4). */

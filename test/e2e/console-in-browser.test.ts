@@ -60,7 +60,7 @@ describe('a person with a keyboard', () => {
 
     await page.getByRole('link', { name: 'I have copied it' }).press('Enter');
     await page.getByRole('link', { name: 'Revoke Laptop' }).press('Enter');
-    await page.waitForURL('**/revoke?tenant=acme');
+    await page.waitForURL('**/revoke?tenant=acme&env=live');
     await page.getByRole('button', { name: 'Revoke' }).press('Enter');
     await page.getByRole('status').waitFor();
     expect(await statusOf(token)).toBe(401);
@@ -75,7 +75,7 @@ describe('a person with a keyboard', () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');
     await page.getByRole('link', { name: 'I have copied it' }).click();
-    await page.waitForURL('**/settings/tokens?tenant=acme');
+    await page.waitForURL('**/settings/tokens?tenant=acme&env=live');
     await page.goBack().catch(() => undefined);
     expect(await page.content()).not.toContain(token);
   });

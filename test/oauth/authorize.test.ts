@@ -166,7 +166,7 @@ describe('GET /api/v1/oauth/authorize', () => {
   it('fills in login_hint as text', async () => {
     const hint = `"><script>alert(1)</script>@example.com`;
     const { html } = await browser.open(urlFor({ login_hint: hint }));
-    expect(html).not.toContain('<script');
+    expect(html).not.toContain('<script>');
     expect(html).toContain('value="&quot;&gt;&lt;script');
   });
 

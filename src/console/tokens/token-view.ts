@@ -1,13 +1,7 @@
-import type { Moment, ShownToken } from '../page-data.js';
+import { ago, day } from '../moments.js';
+import type { ShownToken } from '../page-data.js';
 import type { PersonalToken } from './personal-tokens.js';
 import type { Space } from './token-form.js';
-
-const DAY = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
-const MINUTE = new Intl.DateTimeFormat('en-GB', {
-  dateStyle: 'medium',
-  timeStyle: 'short',
-  timeZone: 'UTC',
-});
 
 /**
  * The view of a token.
@@ -27,13 +21,9 @@ export function showToken(
     access: scopes.every((scope) => scope.endsWith(':read')) ? 'Read' : 'Read and write',
     scopes: `${scopes.length} ${scopes.length === 1 ? 'scope' : 'scopes'}`,
     spaces: token.spaces?.map(nameOf),
-    created: moment(createdAt, DAY),
-    expires: expiresAt === null ? undefined : moment(expiresAt, DAY),
-    lastUsed: lastUsedAt === null ? undefined : moment(lastUsedAt, MINUTE, ' UTC'),
+    created: day(createdAt),
+    expires: expiresAt === null ? undefined : day(expiresAt),
+    lastUsed: lastUsedAt === null ? undefined : ago(lastUsedAt),
     revoke: status === 'revoked' ? undefined : revoke,
   };
-}
-
-function moment(date: Date, format: Intl.DateTimeFormat, zone = ''): Moment {
-  return { iso: date.toISOString(), text: format.format(date) + zone };
 }

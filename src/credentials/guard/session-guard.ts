@@ -125,6 +125,6 @@ export function chooseTenant<Of extends TenantMembership>(
   return membership;
 }
 
-export function memberOf(signedIn: SignedIn, { tenantId, role }: TenantMembership): Member {
+function memberOf(signedIn: SignedIn, { tenantId, role }: TenantMembership): Member {
   return { ...signedIn, tenantId, role };
 }

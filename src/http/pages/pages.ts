@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import { Eta } from 'eta';
 
-/** Beside `src`, both in the sources and in a build. */
-const VIEWS = new URL('../../../views/', import.meta.url);
+import type { Assets } from './assets.js';
+import type { Brand } from './brand.js';
+import type { SignedInFrame } from './frame.js';
+import { readView, VIEWS } from './views.js';
 
 /** The part of a Koa context that is needed to send a page, also that of a mounted application. */
 interface Answer {
@@ -19,17 +20,7 @@ export interface HiddenField {
   readonly value: string;
 }
 
-/** The frame of a page for a signed-in user. */
-export interface SignedInFrame {
-  /** Shown at the head of the page. */
-  readonly email: string;
-  /** The action of the sign-out form. */
-  readonly signOut: string;
-  /** The CSRF token, for that form and for API calls from the page. */
-  readonly csrf: string;
-}
-
-interface PageOptions {
+export interface PageOptions {
   /** 200 by default. */
   readonly status?: number;
   /**
@@ -37,13 +28,14 @@ interface PageOptions {
    * redirect that follows a submission, including the client's own, which may lead to any scheme.
    */
   readonly endsAtClient?: boolean;
+  /** The frame of the settings area. Without it a page stands alone. */
   readonly signedIn?: SignedInFrame | undefined;
 }
 
 /** Sends pages. `Views` maps each template to the type of its data. */
 export interface Pages<Views> {
   /**
-   * Answers with a page, and with headers that forbid storing, framing and scripts.
+   * Answers with a page, and with headers that forbid storing, framing and foreign scripts.
    *
    * @param view the template's name in `views/`
    * @param page the document title and the template's data
@@ -58,34 +50,39 @@ export interface Pages<Views> {
 }
 
 interface Dependencies {
-  /** The product's name, in the head of every page. */
-  readonly brandName: string;
+  readonly brand: Brand;
   /** The server's origin, shown at the foot of every page. */
   readonly issuer: string;
+  readonly assets: Omit<Assets, 'routes'>;
 }
 
 /**
  * Compiles all templates at start, because the folder of the sources may be removed while the server runs.
  * @throws Error if a template is missing or malformed
  */
-export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<Views> {
+export function createPages<Views>({ brand, issuer, assets }: Dependencies): Pages<Views> {
   const eta = new Eta({ autoEscape: true });
   for (const file of readdirSync(VIEWS).filter((name) => name.endsWith('.eta'))) {
-    eta.loadTemplate(`@${file.slice(0, -'.eta'.length)}`, read(file));
+    eta.loadTemplate(`@${file.slice(0, -'.eta'.length)}`, readView(file));
   }
-  // The stylesheet is allowed by its hash. No other style or script is allowed.
-  const style = read('style.css');
-  const styleHash = createHash('sha256').update(style).digest('base64');
-  const site = { brandName, host: new URL(issuer).host, style };
+  const site = {
+    brandName: brand.name,
+    host: new URL(issuer).host,
+    assets,
+    footerLinks: linksOf(brand),
+  };
+  const policy = createPolicy(assets);
 
   return {
     send(ctx, view, page, { status = 200, endsAtClient = false, signedIn } = {}) {
-      const body = eta.render(`@${view}`, { ...page, ...site });
-      const html = eta.render('@layout', { ...site, title: page.title, view, body, signedIn });
+      const csrf = signedIn && { csrf: signedIn.csrf };
+      const body = eta.render(`@${view}`, { ...csrf, ...page, ...site });
+      const layout = signedIn === undefined ? '@layout' : '@layout-settings';
+      const html = eta.render(layout, { ...site, title: page.title, view, body, frame: signedIn });
       ctx.set({
         'Content-Type': 'text/html; charset=utf-8',
         'Cache-Control': 'no-store',
-        'Content-Security-Policy': policy(styleHash, endsAtClient),
+        'Content-Security-Policy': policy(endsAtClient),
         // Not `no-referrer`: browsers would send `Origin: null` with same-origin forms (Fetch §3.2), as with
         // cross-origin ones. Neither value sends URLs to other origins.
         'Referrer-Policy': 'same-origin',
@@ -97,16 +94,25 @@ export function createPages<Views>({ brandName, issuer }: Dependencies): Pages<V
   };
 }
 
-function read(file: string): string {
-  return readFileSync(new URL(file, VIEWS), 'utf8');
+function linksOf({ helpUrl, termsUrl, privacyUrl }: Brand) {
+  return [
+    { text: 'Help', href: helpUrl },
+    { text: 'Terms', href: termsUrl },
+    { text: 'Privacy', href: privacyUrl },
+  ].filter(({ href }) => href !== undefined);
 }
 
-function policy(styleHash: string, endsAtClient: boolean): string {
-  return [
-    "default-src 'none'",
-    `style-src 'sha256-${styleHash}'`,
-    ...(endsAtClient ? [] : ["form-action 'self'"]),
-    "base-uri 'none'",
-    "frame-ancestors 'none'",
-  ].join('; ');
+/** Styles, scripts and calls from this origin only. Nothing is inline. */
+function createPolicy({ logoOrigin }: Dependencies['assets']): (endsAtClient: boolean) => string {
+  return (endsAtClient) =>
+    [
+      "default-src 'none'",
+      "style-src 'self'",
+      "script-src 'self'",
+      "connect-src 'self'",
+      `img-src 'self'${logoOrigin === undefined ? '' : ` ${logoOrigin}`}`,
+      ...(endsAtClient ? [] : ["form-action 'self'"]),
+      "base-uri 'none'",
+      "frame-ancestors 'none'",
+    ].join('; ');
 }

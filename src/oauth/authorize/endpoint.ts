@@ -3,7 +3,8 @@ import { errors } from 'oidc-provider';
 
 import { readForm } from '../../http/body/form.js';
 import type { PageError } from '../../http/errors/page-errors.js';
-import type { Pages, SignedInFrame } from '../../http/pages/pages.js';
+import type { SignedInFrame } from '../../http/pages/frame.js';
+import type { Pages } from '../../http/pages/pages.js';
 import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';

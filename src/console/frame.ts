@@ -1,0 +1,84 @@
+import type { AccountMembership } from '../accounts/account-store.js';
+import { ENVIRONMENTS } from '../credentials/kinds.js';
+import type { SignedInFrame } from '../http/pages/frame.js';
+import { CONSOLE_PAGES, GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';
+import { addressIn, type OrganizationContext } from './organization-context.js';
+
+interface FrameFacts {
+  readonly path: string;
+  readonly email: string;
+  readonly csrf: string;
+  readonly memberships: readonly AccountMembership[];
+  /** Absent for a visitor without an organization. */
+  readonly organization: OrganizationContext | undefined;
+}
+
+/** Makes the frame of a page. */
+export function createFrame(facts: FrameFacts): SignedInFrame {
+  const { path, email, csrf, organization } = facts;
+  const current = CONSOLE_PAGES.find((page) => isAt(path, page));
+  return {
+    email,
+    csrf,
+    signOut: '/logout',
+    groups: organization === undefined ? [] : groupsFor(organization, current),
+    organization: organization && {
+      name: organization.tenantName,
+      role: titleOf(organization.role),
+      isSuspended: organization.isSuspended,
+    },
+    organizations: organization === undefined ? [] : organizationsFor(facts, organization, current),
+    environments:
+      organization === undefined || current?.hasEnvironments !== true
+        ? []
+        : environmentsFor(organization, current),
+    isTest: organization?.environment === 'test' && current?.hasEnvironments === true,
+  };
+}
+
+function isAt(path: string, page: ConsolePage): boolean {
+  return path === page.path || path.startsWith(`${page.path}/`);
+}
+
+function groupsFor(
+  { role, href }: OrganizationContext,
+  current: ConsolePage | undefined,
+): SignedInFrame['groups'] {
+  return GROUPS.map((title) => ({
+    title,
+    pages: pagesFor(role)
+      .filter(({ group }) => group === title)
+      .map((page) => ({ title: page.title, href: href(page.path), isCurrent: page === current })),
+  })).filter(({ pages }) => pages.length > 0);
+}
+
+function organizationsFor(
+  { memberships }: FrameFacts,
+  { tenantId, environment }: OrganizationContext,
+  current: ConsolePage | undefined,
+): SignedInFrame['organizations'] {
+  if (memberships.length < 2) return [];
+  return memberships.map((membership) => ({
+    name: membership.tenantName,
+    role: titleOf(membership.role),
+    href: addressIn(membership.tenantSlug, environment, pageIn(membership, current)),
+    isCurrent: membership.tenantId === tenantId,
+    isSuspended: membership.isTenantSuspended,
+  }));
+}
+
+/** The same page in another organization, if the role there may open it. */
+function pageIn({ role }: AccountMembership, current: ConsolePage | undefined): string {
+  return current?.roles.includes(role) === true ? current.path : '/settings';
+}
+
+function environmentsFor(
+  { tenantSlug, environment }: OrganizationContext,
+  current: ConsolePage,
+): SignedInFrame['environments'] {
+  return ENVIRONMENTS.map((name) => ({
+    title: name === 'live' ? 'Live' : 'Test',
+    href: addressIn(tenantSlug, name, current.path),
+    isCurrent: name === environment,
+  }));
+}

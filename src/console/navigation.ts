@@ -1,0 +1,43 @@
+import { ROLES, type Role } from '../scopes/roles.js';
+
+/** A page of the settings area, as the sidebar lists it. */
+export interface ConsolePage {
+  readonly path: `/settings/${string}`;
+  readonly title: string;
+  readonly group: (typeof GROUPS)[number];
+  /** The roles that may open it. For others it is absent from the sidebar and answers 403. */
+  readonly roles: readonly Role[];
+  /** Whether live and test show different things. */
+  readonly hasEnvironments: boolean;
+}
+
+export const GROUPS = ['Developers', 'Organization', 'You'] as const;
+
+/** Every page, in the order of the sidebar. `/settings` leads to the first that the role may open. */
+export const CONSOLE_PAGES: readonly ConsolePage[] = [
+  {
+    path: '/settings/tokens',
+    title: 'Personal access tokens',
+    group: 'You',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+];
+
+/** The pages that a role may open. */
+export function pagesFor(role: Role): readonly ConsolePage[] {
+  return CONSOLE_PAGES.filter(({ roles }) => roles.includes(role));
+}
+
+const ROLE_TITLES: Readonly<Record<Role, string>> = {
+  company_admin: 'Administrator',
+  manager: 'Manager',
+  member: 'Member',
+  field_crew: 'Field crew',
+  viewer: 'Viewer',
+};
+
+/** A role in words. */
+export function titleOf(role: Role): string {
+  return ROLE_TITLES[role];
+}

@@ -1,0 +1,34 @@
+/** A link of the frame. */
+interface FrameLink {
+  readonly title: string;
+  readonly href: string;
+  readonly isCurrent: boolean;
+}
+
+/** An organization in the switcher. */
+interface FrameOrganization {
+  readonly name: string;
+  readonly role: string;
+  readonly href: string;
+  readonly isCurrent: boolean;
+  readonly isSuspended: boolean;
+}
+
+/** The frame of a page for a signed-in user: the sidebar, and the bar on top. */
+export interface SignedInFrame {
+  readonly email: string;
+  /** The action of the sign-out form. */
+  readonly signOut: string;
+  /** The CSRF token, for that form and for API calls from the page. */
+  readonly csrf: string;
+  /** The pages that the role may see, by group. */
+  readonly groups: readonly { readonly title: string; readonly pages: readonly FrameLink[] }[];
+  /** The organization of the page; absent for a user who belongs to none. */
+  readonly organization:
+    { readonly name: string; readonly role: string; readonly isSuspended: boolean } | undefined;
+  /** All organizations of the user; empty if there is only one. */
+  readonly organizations: readonly FrameOrganization[];
+  /** The switch between live and test; empty on a page that is the same in both. */
+  readonly environments: readonly FrameLink[];
+  readonly isTest: boolean;
+}

@@ -1,0 +1,35 @@
+import type { Page } from 'playwright-core';
+
+import type { World } from './world.js';
+
+/** A page in one of its states. */
+export interface Picture {
+  /** The name of its files, with width and colours appended. */
+  readonly name: string;
+  /** The person who has signed in; nobody if absent. */
+  readonly as?: keyof World['people'];
+  /** The path to open; empty for the page after the sign-in. */
+  readonly path: string | ((world: World) => string);
+  /** Brings the page into the state. */
+  readonly prepare?: (page: Page, world: World) => Promise<unknown>;
+}
+
+/** Every page in every state. A new page adds its lines here. */
+export const PICTURES: readonly Picture[] = [
+  { name: 'login', path: '/login' },
+  {
+    name: 'login-wrong-password',
+    path: '/login',
+    async prepare(page) {
+      await page.getByLabel('Email').fill('ann@example.com');
+      await page.getByLabel('Password', { exact: true }).fill('a wrong password');
+      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  { name: 'errors', path: '/docs/errors' },
+  { name: 'page-not-found', as: 'admin', path: '/settings/nothing' },
+  { name: 'tokens-empty', as: 'viewer', path: '/settings/tokens' },
+  { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
+  { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },
+];

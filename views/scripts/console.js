@@ -1,0 +1,8 @@
+// The console's script. Every page works without it. It adds copying, local times and filtering as one types.
+import './copy.js';
+import './filter.js';
+import './menus.js';
+import './times.js';
+
+// Styles show what needs the script.
+document.documentElement.classList.add('js');
