@@ -29,7 +29,7 @@ if (seen.length < files.length) {
 // app.ts introduces features to each other: one may know the types of another, never its code. The modules that compose a
 // feature are an exception.
 const COMPOSE =
-  /^src\/oauth\/(authorize\/|library\/)?index[.]ts$|^src\/oauth\/(stores|endpoints)[.]ts$|^src\/console\//;
+  /^src\/oauth\/(authorize\/|library\/)?index[.]ts$|^src\/oauth\/(stores|endpoints|client-documents)[.]ts$|^src\/console\//;
 const LAYERS_BELOW = [
   'scopes',
   'credentials',

@@ -28,6 +28,7 @@ import { AuditListOrder1764161200000 } from './1764161200000-audit-list-order.js
 import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import { ConnectedApps1764163000000 } from './1764163000000-connected-apps.js';
 import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js';
+import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -66,6 +67,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ResourceServers1764165000000,
   ConnectedApps1764163000000,
   BlockedClients1764163100000,
+  ClientDocuments1764164000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

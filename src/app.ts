@@ -46,6 +46,7 @@ import { createMeRoutes } from './introspection/me-routes.js';
 import { renderPageError } from './oauth/authorize/endpoint.js';
 import type { OAuthViews } from './oauth/authorize/views.js';
 import { createOAuth } from './oauth/index.js';
+import { createOutbound } from './outbound/outbound.js';
 import { createRateLimits, type RateLimits } from './rate-limits/index.js';
 import { createServerAuthentication } from './resource-servers/server-authentication.js';
 import { createContactRoutes } from './resources/contacts/contact-routes.js';
@@ -136,6 +137,7 @@ function createPlatform({ config, dataSource, keyring, register }: AppDependenci
     assets,
     pages: createPages<DocsViews & OAuthViews & ConsoleViews>({ brand, issuer, assets }),
     docsUrl: issuer + ERROR_PAGE_PATH,
+    outbound: createOutbound({ register, isLoopbackAllowed: config.OUTBOUND_ALLOW_LOOPBACK }),
     resourceMetadataUrl: issuer + METADATA_PATHS.api,
   };
 }

@@ -128,6 +128,8 @@ const environment = z.object({
   CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
+  CLIENT_DOCUMENT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
+  CLIENT_DOCUMENT_HOSTS_DENIED: list.pipe(z.array(host)).default([]),
   OUTBOUND_ALLOW_LOOPBACK: yesOrNo.default(false),
   METRICS_PORT: port.optional(),
   DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),

@@ -24,7 +24,8 @@ const FACTS = `
   concat_ws(' ', id, CASE WHEN blocked_at IS NULL THEN 'good' ELSE 'blocked' END,
     metadata->>'token_endpoint_auth_method',
     coalesce(metadata->>'id_token_signed_response_alg', '${FORMER_SIGNING_ALGORITHM}'),
-    CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END)`;
+    CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END,
+    CASE WHEN document_fresh_until <= gatehouse_now() THEN 'stale' END)`;
 
 /**
  * Batched lookups of clients: by digest of the secret, or by id for public clients. Neither needs quoting in an array
@@ -63,10 +64,13 @@ export function createClientAuthentication({
   lookup,
   keyring,
   secrets,
+  refreshDocument,
 }: {
   lookup: Lookup<'clients' | 'clients_by_id'>;
   keyring: Keyring;
   secrets: ClientSecrets;
+  /** Starts fetching the metadata document of a client whose copy is not fresh any more. */
+  refreshDocument: (clientId: string) => void;
 }): ClientAuthentication {
   async function find(
     id: string,
@@ -78,11 +82,12 @@ export function createClientAuthentication({
       const row = isConfidential
         ? await lookup.find('clients', keyring.digests(secret))
         : await lookup.find('clients_by_id', [id]);
-      const [found, state, method, algorithm, refreshes] = row?.[2].split(' ') ?? [];
+      const [found, state, method, algorithm, ...flags] = row?.[2].split(' ') ?? [];
       if (row === undefined || found !== id) {
         return isConfidential ? await reasonFor(id) : 'unknown client';
       }
       if (state !== 'good') return 'blocked client';
+      if (flags.includes('stale')) refreshDocument(id);
       // A confidential client must present its secret.
       if (!isConfidential && method !== 'none') return 'client_secret is missing';
       if (isConfidential && method === 'none') return 'wrong client_secret';
@@ -92,7 +97,7 @@ export function createClientAuthentication({
       return {
         id,
         isConfidential,
-        mayRefresh: refreshes !== undefined,
+        mayRefresh: flags.includes('refreshes'),
         idTokenAlgorithm: algorithm as SigningAlgorithm,
         readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
       };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 
 import { isId } from '../db/id.js';
 import type { ClientMetadata } from './registration/client-metadata.js';
+import { isDocumentUrl } from './documents/document-url.js';
 import { withoutLoopbackPort } from './redirect-uri.js';
 
 const HEX_DIGITS_OF_128_BITS = 32;
@@ -45,7 +46,7 @@ export function isPublicClientId(text: string): boolean {
   return /^cli_[0-9a-f]{32}$/.test(text);
 }
 
-/** Whether a text has the form of a client's id. */
+/** Whether a text has the form of a client's id: of a registered one, or the URL of a document. */
 export function isClientId(text: string): boolean {
-  return isPublicClientId(text) || isId('cli', text);
+  return isPublicClientId(text) || isId('cli', text) || isDocumentUrl(text);
 }

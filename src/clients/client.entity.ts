@@ -2,12 +2,18 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from '
 
 import type { ClientMetadata } from './registration/client-metadata.js';
 
-/** A registered client (RFC 7591). Installations of a public client share a row, because its id derives from the metadata. */
+/**
+ * A registered client (RFC 7591), or the copy of a Client ID Metadata Document, whose id is its URL. Installations of a
+ * public client share a row, because its id derives from the metadata.
+ */
 @Entity('clients')
 @Unique('clients_secret_digest_key', ['secretDigest'])
 @Unique('clients_registration_digest_key', ['registrationDigest'])
 @Index('clients_by_age', ['createdAt', 'id'])
 @Index('clients_unused', ['unusedSince'], { where: 'unused_since IS NOT NULL' })
+@Index('clients_unused_documents', ['unusedSince'], {
+  where: 'document_fresh_until IS NOT NULL AND unused_since IS NOT NULL',
+})
 @Index('clients_secret_digest_keys', ['secretDigestKeyId'], {
   where: 'secret_digest_key_id IS NOT NULL',
 })
@@ -57,6 +63,10 @@ export class Client {
     default: () => 'gatehouse_now()',
   })
   unusedSince!: Date | null;
+
+  /** Until when the copy of a metadata document need not be fetched again. Null for a client that has registered. */
+  @Column({ type: 'timestamptz', name: 'document_fresh_until', nullable: true })
+  documentFreshUntil!: Date | null;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;

@@ -13,6 +13,7 @@ import type { Verifier } from '../credentials/verification/verifier.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
+import type { Outbound } from '../outbound/outbound.js';
 import type { ServerAuthentication } from '../resource-servers/server-authentication.js';
 import type { SigningKeys } from '../signing-keys/signing-keys.js';
 import type { OAuthViews } from './authorize/views.js';
@@ -24,6 +25,8 @@ export interface OAuthSettings {
   readonly RATE_LIMIT_AUTHORIZE_PER_MINUTE: number;
   readonly RATE_LIMIT_REGISTRATION_PER_MINUTE: number;
   readonly REDIRECT_HOSTS_ALLOWED: readonly string[];
+  readonly CLIENT_DOCUMENT_HOSTS_ALLOWED: readonly string[];
+  readonly CLIENT_DOCUMENT_HOSTS_DENIED: readonly string[];
   readonly REFRESH_GRACE_SECONDS: number;
   readonly GRANT_MAX_DAYS: number;
 }
@@ -47,6 +50,8 @@ export interface OAuthDependencies {
   readonly browsers: BrowserSecrets;
   readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
+  /** Fetches documents of clients. */
+  readonly outbound: Outbound;
   readonly refusedSignIns: RefusedSignIns;
   /** The address of the page that describes errors. */
   readonly docsUrl: string;

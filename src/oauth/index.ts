@@ -4,6 +4,7 @@ import { createClientAuthentication } from '../clients/client-authentication.js'
 import { isAnyRedirect } from '../clients/redirect-uri.js';
 import { createRefreshRows } from '../grants/refresh-tokens.js';
 import type { Route } from '../http/routes.js';
+import { createDocuments } from './client-documents.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
 import { createAuthorize } from './authorize/index.js';
 import { createSignInPage, type SignInPage } from './authorize/sign-in-page.js';
@@ -47,9 +48,21 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   });
   const hashing = createHashingQueue();
   const metrics = createOAuthMetrics(register, hashing.state);
-  const clients = createClientAuthentication({ lookup, keyring, secrets: stores.secrets });
+  const documents = createDocuments(dependencies);
+  const clients = createClientAuthentication({
+    lookup,
+    keyring,
+    secrets: stores.secrets,
+    refreshDocument: documents.refreshLater,
+  });
   const findRefreshRow = createRefreshRows(lookup, keyring);
-  const authorize = createAuthorize({ ...dependencies, issuer, stores, limits });
+  const authorize = createAuthorize({
+    ...dependencies,
+    issuer,
+    stores,
+    limits,
+    prepareClient: documents.prepare,
+  });
   const library = createLibrary({
     ...dependencies,
     issuer,

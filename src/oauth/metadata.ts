@@ -72,6 +72,7 @@ function describe(issuer: string, docsUrl: string) {
     introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
+    client_id_metadata_document_supported: true,
     prompt_values_supported: ['none', 'login', 'select_account', 'consent'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,

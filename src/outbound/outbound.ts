@@ -74,7 +74,7 @@ export function createOutbound(options: Options): Outbound {
   }
 
   async function fetchAdmitted(url: URL, request: OutboundRequest): Promise<OutboundAnswer> {
-    const admission = limits[request.purpose].admit(url.hostname);
+    const admission = limits[request.purpose].admit(url.host);
     if (typeof admission === 'string') return { outcome: 'failed', reason: admission };
     const abort = new AbortController();
     const timer = setTimeout(() => abort.abort(), timeoutMs);

@@ -1,6 +1,7 @@
 import type { DataSource } from 'typeorm';
 
 import { deleteUnusedClients } from '../clients/client-cleanup.js';
+import { deleteExcessCopies } from '../clients/documents/document-store.js';
 import { BUDGET_WINDOWS } from '../rate-limits/budgets.js';
 import {
   deleteEndedPersonalTokens,
@@ -39,6 +40,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['grants', ({ manager }, signal) => deleteEndedGrants(manager, signal)],
   ['revocations', ({ manager }, signal) => deleteExpiredRevocations(manager, signal)],
   ['clients', ({ manager }, signal) => deleteUnusedClients(manager, signal)],
+  ['clients', ({ manager }, signal) => deleteExcessCopies(manager, signal)],
 ];
 
 /** Steps that look at every row of a table. */

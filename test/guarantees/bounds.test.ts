@@ -3,7 +3,9 @@ import { readFileSync } from 'node:fs';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { publish } from '../support/oauth/client-documents.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
 import {
   authorize,
@@ -50,18 +52,24 @@ describe('the rows that a request leaves', () => {
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
+  let documents: WebServer;
   beforeAll(async () => {
     gatehouse = await createTestApp(
       {
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
         RATE_LIMIT_TENANT_PER_HOUR: String(TENANT_UNITS),
+        OUTBOUND_ALLOW_LOOPBACK: 'true',
       },
       () => Date.now() + shifted,
     );
     client = await registerClient(gatehouse);
+    documents = await createWebServer();
   });
-  afterAll(() => gatehouse.close());
+  afterAll(async () => {
+    await gatehouse.close();
+    await documents.close();
+  });
   let names = 0;
   /** Moves the clock of the limits in memory, so that no exercise pays for another. */
   let shifted = 0;
@@ -130,6 +138,20 @@ describe('the rows that a request leaves', () => {
           registerClient(gatehouse, { client_name: `App ${index}` }).catch(() => undefined),
         ),
       atMost: { clients: REGISTRATIONS, audit_log: REGISTRATIONS, attempts: 4 },
+    },
+    '`GET /authorize` that names a document': {
+      repeat: () =>
+        times(MANY, (index) => {
+          const metadata = { client_name: 'App', redirect_uris: ['https://app.example.com/'] };
+          const id = publish(documents, `/${index}.json`, metadata);
+          return newBrowser(gatehouse).request(url({ client_id: id }));
+        }),
+      atMost: {
+        clients: REGISTRATIONS,
+        audit_log: REGISTRATIONS,
+        attempts: 4,
+        oauth_artifacts: AUTHORIZATIONS,
+      },
     },
     'any path with an unknown credential': {
       repeat: () =>

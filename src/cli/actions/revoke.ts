@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { Account } from '../../accounts/account.entity.js';
 import { Membership } from '../../accounts/membership.entity.js';
 import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { isClientId } from '../../clients/client-id.js';
 import { createClientStore } from '../../clients/client-store.js';
 import { Credential } from '../../credentials/store/credential.entity.js';
 import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
@@ -40,10 +41,11 @@ export async function revokeSubject(
  * @throws Refused if there is no such subject: a mistyped one must not look revoked
  */
 async function tenantOfSubject(manager: EntityManager, subject: string): Promise<string | null> {
-  const [subjectId = '', tenantId, ...more] = subject.split('@');
-  if (tenantId !== undefined) {
-    if (more.length === 0 && (await isWithinTenant(manager, subjectId, tenantId))) return tenantId;
-  } else if (subject.startsWith('cli_')) {
+  // The id of a client can be a URL that contains `@`.
+  const [, subjectId, tenantId] = /^(.+)@(tnt_[^@]*)$/.exec(subject) ?? [];
+  if (subjectId !== undefined && tenantId !== undefined) {
+    if (await isWithinTenant(manager, subjectId, tenantId)) return tenantId;
+  } else if (isClientId(subject)) {
     if (await isClient(manager, subject)) return null;
   } else if (subject.startsWith('tnt_')) {
     const tenant = await createTenantStore(manager).find(subject);
@@ -66,7 +68,7 @@ async function isWithinTenant(
   id: string,
   tenantId: string,
 ): Promise<boolean> {
-  if (!id.startsWith('cli_')) return manager.existsBy(Membership, { accountId: id, tenantId });
+  if (!isClientId(id)) return manager.existsBy(Membership, { accountId: id, tenantId });
   return (await isClient(manager, id)) && (await manager.existsBy(Tenant, { id: tenantId }));
 }
 

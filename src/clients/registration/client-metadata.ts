@@ -140,25 +140,28 @@ export function changedMembers(before: ClientMetadata, after: ClientMetadata): r
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return names.filter((name) => {
     const key = name as keyof ClientMetadata;
-    return JSON.stringify(before[key]) !== JSON.stringify(after[key]);
+    return canonicalJson(before[key]) !== canonicalJson(after[key]);
   });
 }
 
-/** Whether a change affects what the operator verified. */
+/** Whether a change affects what the operator verified and users consented to. */
 export function isShownOtherwise(before: ClientMetadata, after: ClientMetadata): boolean {
-  const shown = ({
-    client_name,
-    redirect_uris,
-    client_uri,
-    logo_uri,
-    ...metadata
-  }: ClientMetadata) =>
-    JSON.stringify([
-      client_name,
-      redirect_uris.toSorted(),
-      client_uri,
-      logo_uri,
+  const shown = (metadata: ClientMetadata) =>
+    canonicalJson([
+      metadata.client_name,
+      metadata.redirect_uris.toSorted(),
+      metadata.client_uri,
+      metadata.logo_uri,
       metadata.post_logout_redirect_uris?.toSorted(),
     ]);
   return shown(before) !== shown(after);
+}
+
+/** PostgreSQL stores the members of objects in an order of its own. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, member: unknown) =>
+    typeof member === 'object' && member !== null && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
 }

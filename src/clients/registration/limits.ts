@@ -20,7 +20,7 @@ const READ_PER_ATTEMPT = 30;
 const CREATIONS_PER_DAY = 10;
 
 /** Limits of changes, each of which writes an audit entry. */
-const CHANGES_OF_CLIENT: readonly AttemptLimit[] = [
+export const CHANGES_OF_CLIENT: readonly AttemptLimit[] = [
   { count: 20, seconds: HOUR },
   { count: 50, seconds: DAY },
 ];

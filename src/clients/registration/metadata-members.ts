@@ -9,7 +9,16 @@ import { publicHttpsFault, redirectUriFault } from '../redirect-uri.js';
 
 export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
 
-const AUTH_METHODS: readonly AuthMethod[] = ['none', 'client_secret_basic', 'client_secret_post'];
+export const AUTH_METHODS: readonly AuthMethod[] = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+];
+/** Whether a method uses a secret that both sides know. */
+export function isSymmetric(method: string): boolean {
+  return method.startsWith('client_secret_');
+}
+
 const GRANT_TYPES = ['authorization_code', 'refresh_token'];
 const MAX_REDIRECTS = 10;
 const MAX_CONTACTS = 10;

@@ -36,17 +36,21 @@ export function deleteExpiredRevocations(
 const WIDE_KEPT_DAYS = 100;
 
 /** Revocations of keys are deleted with the key, those of grants and tokens by their age. */
-const WIDE_SUBJECTS = ['cli_', 'tnt_', 'usr_'] as const;
+const WIDE_SUBJECTS = ['cli_', 'http://', 'https://', 'tnt_', 'usr_'] as const;
+
+/** The parts of `usr_…@tnt_…` and `cli_…@tnt_…`. The id of a client can be a URL that contains `@`. */
+const FIRST = `regexp_replace(r.subject, '@tnt_[0-9A-Z]+$', '')`;
+const TENANT = `substring(r.subject FROM '@(tnt_[0-9A-Z]+)$')`;
 
 /** Whether the subject of a revocation `r` exists, or a personal token that was issued under it before. */
 const EXISTS = `(
-  EXISTS (SELECT FROM clients WHERE id = split_part(r.subject, '@', 1))
+  EXISTS (SELECT FROM clients WHERE id = ${FIRST})
   OR EXISTS (SELECT FROM tenants WHERE id = r.subject)
   OR EXISTS (SELECT FROM accounts WHERE id = r.subject)
-  OR EXISTS (SELECT FROM memberships WHERE account_id = split_part(r.subject, '@', 1)
-    AND tenant_id = split_part(r.subject, '@', 2))
+  OR EXISTS (SELECT FROM memberships WHERE account_id = ${FIRST}
+    AND tenant_id = ${TENANT})
   OR EXISTS (SELECT FROM credentials c WHERE c.principal_kind = 'user'
-    AND c.principal_id = split_part(r.subject, '@', 1) AND c.tenant_id = split_part(r.subject, '@', 2)
+    AND c.principal_id = ${FIRST} AND c.tenant_id = ${TENANT}
     AND c.issue_seq < r.seq))`;
 
 /**

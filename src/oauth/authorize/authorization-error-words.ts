@@ -33,6 +33,20 @@ const EXPIRED: Words = {
   message: 'This page has expired. Go back to the app and start again.',
 };
 
+const NO_DOCUMENT: Words = {
+  heading: 'The app’s description cannot be used',
+  message:
+    'The app describes itself at a web address, which could not be read, or whose content is not valid. Try again later. If that does not help, tell its developer the code.',
+};
+
+/** `invalid_client` because the client's metadata document could not be fetched, or is not usable. */
+export class NoDocument extends errors.CustomOIDCProviderError {
+  constructor() {
+    super('invalid_client', 'the client metadata document could not be used');
+    Object.assign(this, { status: 400, statusCode: 400, allow_redirect: false });
+  }
+}
+
 /** Texts for users, by code. OAuth's `error_description` is for developers and may quote the request. */
 const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
   [
@@ -130,6 +144,7 @@ export function describeError(error: unknown): DescribedError {
   const code = isForClient ? error.error : 'server_error';
   const status = isForClient ? error.statusCode : 500;
   if (error instanceof errors.SessionNotFound) return { status, code, ...EXPIRED };
+  if (error instanceof NoDocument) return { status, code, ...NO_DOCUMENT };
   const names = error instanceof UnknownScope ? error.names : [];
   const scopes = shownOf(names);
   return { status, code, ...wordsFor(code), ...(scopes.length > 0 && { scopes }) };

@@ -126,7 +126,7 @@ function createPolicy() {
 }
 
 /** 429 for an address or account that starts too many authorizations, rendered as a page. */
-class TooManyRequests extends errors.CustomOIDCProviderError {
+export class TooManyRequests extends errors.CustomOIDCProviderError {
   constructor() {
     super('rate_limited', 'too many authorization requests from this address or account');
     Object.assign(this, { status: 429, statusCode: 429, allow_redirect: false });

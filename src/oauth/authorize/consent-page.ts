@@ -55,6 +55,7 @@ export async function showConsent(
         shortName: shown.name === client.name ? undefined : shown.name,
         isVerified: client.isVerified,
         clientUri: client.metadata.client_uri,
+        documentHost: dependencies.documentHostOf(client.id),
       },
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,

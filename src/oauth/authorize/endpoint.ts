@@ -1,7 +1,9 @@
 import type { Context, Middleware } from 'koa';
 import { errors } from 'oidc-provider';
 
+import type { DocumentFault } from '../../clients/documents/documents.js';
 import { readForm } from '../../http/body/form.js';
+import { noteRefusal } from '../../http/errors/oauth-error.js';
 import type { PageError } from '../../http/errors/page-errors.js';
 import type { SignedInFrame } from '../../http/pages/frame.js';
 import type { Pages } from '../../http/pages/pages.js';
@@ -10,8 +12,10 @@ import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
 import type { Resources } from '../../resource-servers/resources.js';
-import { describeError, headingOf } from './authorization-error-words.js';
+import { describeError, headingOf, NoDocument } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
+import { TooManyRequests } from './authorization.js';
+import { textOf } from '../parameters.js';
 import type { OAuthViews } from './views.js';
 import { authorizationResponseOf, handleByPath, oidcOf } from '../library/library-internals.js';
 
@@ -25,6 +29,7 @@ export function createAuthorizationEndpoint({
   protocol,
   pages,
   handles,
+  prepareClient,
 }: {
   /** The resources that tokens can be for (RFC 8707). */
   resources: Resources;
@@ -33,6 +38,8 @@ export function createAuthorizationEndpoint({
   pages: Pages<OAuthViews>;
   /** The cookies by which oidc-provider would find the request to resume. */
   handles: Parameters<typeof handleByPath>[1];
+  /** Fetches the metadata document that a client id names, if it names one. */
+  prepareClient: (ctx: Context, clientId: string) => Promise<DocumentFault | undefined>;
 }): Middleware {
   return async (ctx, next) => {
     // HEAD would have the effects of GET, such as a code from remembered consent.
@@ -45,7 +52,11 @@ export function createAuthorizationEndpoint({
     Object.defineProperty(ctx, 'query', { value: query });
     // oidc-provider would render some errors as JSON. Requests here come from people.
     ctx.req.headers.accept = 'text/html';
-    handleByPath(ctx, handles, (ctx as { params?: Record<string, string> }).params?.['uid']);
+    const uid = (ctx as { params?: Record<string, string> }).params?.['uid'];
+    // A request that is resumed uses the copy with which it began.
+    const fault = uid === undefined && (await prepareClient(ctx, textOf(query, 'client_id')));
+    if (fault) return renderDocumentFault(pages, ctx, fault);
+    handleByPath(ctx, handles, uid);
     await protocol(ctx, next);
     noteAuthorization(ctx);
     const { failure, authorizationError } = ctx.state as AuthorizationState;
@@ -110,6 +121,14 @@ interface AuthorizationState {
 function renderTooLong(pages: Pages<OAuthViews>, ctx: Context): void {
   const error = new errors.InvalidRequest(`the request is longer than ${MAX_REQUEST} characters`);
   renderAuthorizationError(pages, ctx, error);
+}
+
+function renderDocumentFault(pages: Pages<OAuthViews>, ctx: Context, fault: DocumentFault): void {
+  const isThrottled = fault.fault === 'throttled';
+  if (isThrottled) ctx.set('Retry-After', String(fault.retryAfterSeconds));
+  const reason = isThrottled ? 'too many documents are fetched' : fault.reason;
+  noteRefusal(ctx, 'invalid_client', `client document: ${reason}`);
+  renderAuthorizationError(pages, ctx, isThrottled ? new TooManyRequests() : new NoDocument());
 }
 
 /**

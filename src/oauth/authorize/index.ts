@@ -3,6 +3,8 @@ import type { EntityManager } from 'typeorm';
 
 import { createAccountStore, normalizeEmail } from '../../accounts/account-store.js';
 import { createAuditLog } from '../../audit/audit-log.js';
+import { documentHostOf } from '../../clients/documents/document-url.js';
+import type { ClientDocuments } from '../../clients/documents/documents.js';
 import { createClientStore } from '../../clients/client-store.js';
 import { isAnyRedirect, isAuthenticatedRedirect } from '../../clients/redirect-uri.js';
 import type { Keyring } from '../../credentials/secrets/keyring.js';
@@ -34,6 +36,8 @@ interface Dependencies {
   readonly browsers: BrowserSecrets;
   readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
+  /** Fetches the metadata document that a client id names, if it names one. */
+  readonly prepareClient: ClientDocuments['prepare'];
 }
 
 /** The authorization endpoint and its pages. */
@@ -75,6 +79,7 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
         consents,
         normalizeEmail,
         isAuthenticatedRedirect,
+        documentHostOf,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         clientAddress: dependencies.clientAddress,
         provider: library.provider,
@@ -85,13 +90,19 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
 }
 
 function createEndpointRoutes(
-  { issuer, browsers, stores, limits, pages }: Dependencies,
+  dependencies: Dependencies,
   { middleware, provider, cookies, sessions }: Library,
   interactions: InteractionStore,
 ): Route<'public'>[] {
+  const { issuer, browsers, stores, limits, pages } = dependencies;
   const authorize = createAuthorizationEndpoint({
     resources: stores.resources,
     pages,
+    prepareClient: (ctx, clientId) => {
+      const { requestId } = ctx.state as { requestId: string };
+      const address = dependencies.clientAddress(ctx.req);
+      return dependencies.prepareClient(clientId, { address, requestId });
+    },
     protocol: middleware,
     handles: cookies.names,
   });

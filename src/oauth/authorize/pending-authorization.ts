@@ -45,6 +45,8 @@ export interface InteractionDependencies extends InteractionAccess {
   readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;
   readonly resources: Resources;
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
+  /** The host of the metadata document that a client id names. */
+  readonly documentHostOf: (clientId: string) => string | undefined;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;

@@ -57,6 +57,8 @@ export interface ConsentPage extends FormData {
     readonly isVerified: boolean;
     /** Shown as text and never as a link: it is unverified. */
     readonly clientUri?: string | undefined;
+    /** The host of the metadata document that identifies it. Only who controls the host can use its name. */
+    readonly documentHost?: string | undefined;
   };
   readonly account: { readonly name: string; readonly email: string };
   readonly tenantName: string;

@@ -65,8 +65,8 @@ export interface Exchange {
   attempt: Attempt | undefined;
 }
 
-/** The form of client ids. Other values are not looked up. */
-const CLIENT_ID = /^cli_[0-9A-Za-z]{1,64}$/;
+/** Bounds a presented id. The longest ones are URLs of metadata documents. */
+const CLIENT_ID = /^[\x21-\x7e]{1,1000}$/;
 
 /**
  * @param code as presented; `null` if none was
