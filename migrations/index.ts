@@ -25,10 +25,10 @@ import { NeededRevocations1764150200000 } from './1764150200000-needed-revocatio
 import { AuditLists1764161000000 } from './1764161000000-audit-lists.js';
 import { AuditListIndexes1764161100000 } from './1764161100000-audit-list-indexes.js';
 import { AuditListOrder1764161200000 } from './1764161200000-audit-list-order.js';
-import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import { ConnectedApps1764163000000 } from './1764163000000-connected-apps.js';
 import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js';
 import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
+import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -64,10 +64,10 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditLists1764161000000,
   AuditListIndexes1764161100000,
   AuditListOrder1764161200000,
-  ResourceServers1764165000000,
   ConnectedApps1764163000000,
   BlockedClients1764163100000,
   ClientDocuments1764164000000,
+  ResourceServers1764165000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

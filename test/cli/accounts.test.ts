@@ -101,7 +101,10 @@ describe('accounts', () => {
              subjects, issue_seq, keep_until)
            VALUES ($1, $2, $3, 'cli_1', '{}', '{}', 'https://a.example', $4, $5, gatehouse_now())`,
           [
-            ...[id, tenant.id, accountId, subjects],
+            id,
+            tenant.id,
+            accountId,
+            subjects,
             await createRevocationStore(manager).drawIssueOrder(subjects),
           ],
         );
@@ -153,7 +156,12 @@ describe('accounts', () => {
       const sessions = createSessionStore(dataSource.manager, keyring);
       const secret = randomUUID();
       await sessions.save({
-        ...{ id: randomUUID(), secret, accountId, payload: {}, address: null, userAgent: null },
+        id: randomUUID(),
+        secret,
+        accountId,
+        payload: {},
+        address: null,
+        userAgent: null,
         ttlSeconds: 60,
       });
       const refusedSignIns = { note: () => undefined };
@@ -173,7 +181,8 @@ describe('accounts', () => {
 
       expect(JSON.parse(result.stdout)).toEqual({ id: accountId, email, endedSessions: 1 });
       expect([await outcomeOf(PASSWORD), await outcomeOf('another password')]).toEqual([
-        ...['refused', 'accepted'],
+        'refused',
+        'accepted',
       ]);
       expect(await sessions.findBySecret(secret)).toBeUndefined();
       expect(await actions()).toEqual(['account.sign_in', 'account.set_password']);

@@ -44,8 +44,15 @@ describe('the command line', () => {
 
   const createKey = (tenant: string, ...more: string[]) =>
     json<Key>(
-      ...['api-keys', 'create', '--tenant', tenant, '--name', 'Sync'],
-      ...['--scopes', 'leads:read contacts:read', ...more],
+      'api-keys',
+      'create',
+      '--tenant',
+      tenant,
+      '--name',
+      'Sync',
+      '--scopes',
+      'leads:read contacts:read',
+      ...more,
     );
 
   describe('tenants', () => {
@@ -81,8 +88,16 @@ describe('the command line', () => {
       await createTenant('two');
       const create = (tenant: string) =>
         json<{ id: string; password?: string }>(
-          ...['accounts', 'create', '--email', 'Ann@Example.com', '--tenant', tenant],
-          ...['--role', 'manager', '--name', 'Ann'],
+          'accounts',
+          'create',
+          '--email',
+          'Ann@Example.com',
+          '--tenant',
+          tenant,
+          '--role',
+          'manager',
+          '--name',
+          'Ann',
         );
       const first = await create('one');
       const second = await create('two');
@@ -112,7 +127,10 @@ describe('the command line', () => {
       const tenant = await createTenant('made');
       const key = await createKey(
         ...([tenant.id, '--env', 'test', '--expires-in', '90d', '--rate-limit', '5'] as const),
-        ...['--allow-ip', '127.0.0.1', '--allow-ip', '10.0.0.0/8'],
+        '--allow-ip',
+        '127.0.0.1',
+        '--allow-ip',
+        '10.0.0.0/8',
       );
       expect(key).toMatchObject({
         key: expect.stringMatching(/^bwp_test_/),
@@ -178,8 +196,14 @@ describe('the command line', () => {
     it('refuses a membership with something behind it', async () => {
       await createTenant('joined');
       const { id, tenantId } = await json<{ id: string; tenantId: string }>(
-        ...['accounts', 'create', '--email', 'eve@example.com', '--tenant', 'joined'],
-        ...['--role', 'viewer'],
+        'accounts',
+        'create',
+        '--email',
+        'eve@example.com',
+        '--tenant',
+        'joined',
+        '--role',
+        'viewer',
       );
       const result = await cli(['revoke', `${id}@${tenantId}@junk`, '--yes']);
       expect(result).toMatchObject({ code: 1, stdout: '' });
@@ -268,8 +292,15 @@ describe('the command line', () => {
         [
           `the lifetime "${duration}"`,
           [
-            ...['api-keys', 'create', '--tenant', 'standing', '--name', 'x'],
-            ...['--scopes', 'leads:read', `--expires-in=${duration}`],
+            'api-keys',
+            'create',
+            '--tenant',
+            'standing',
+            '--name',
+            'x',
+            '--scopes',
+            'leads:read',
+            `--expires-in=${duration}`,
           ],
         ],
         [
@@ -280,8 +311,16 @@ describe('the command line', () => {
       [
         'a time beyond all times',
         [
-          ...['api-keys', 'create', '--tenant', 'standing', '--name', 'x'],
-          ...['--scopes', 'leads:read', '--expires-in', '999999999y'],
+          'api-keys',
+          'create',
+          '--tenant',
+          'standing',
+          '--name',
+          'x',
+          '--scopes',
+          'leads:read',
+          '--expires-in',
+          '999999999y',
         ],
       ],
       ['a grace time beyond 30 days', ['api-keys', 'rotate', 'key_x', '--grace', '31d', '--yes']],

@@ -44,7 +44,9 @@ describe('clients on the command line', () => {
   /** Somebody in either tenant has agreed to the client. */
   async function agree(): Promise<void> {
     const account = await createAccountStore(gatehouse.dataSource.manager).create({
-      ...{ email: `${count}@example.com`, name: null, password: 'correct horse battery staple' },
+      email: `${count}@example.com`,
+      name: null,
+      password: 'correct horse battery staple',
     });
     for (const tenant of [ours, theirs]) {
       await gatehouse.database.query(
@@ -78,7 +80,9 @@ describe('clients on the command line', () => {
       [id],
     );
   const byOperator = (action: string, tenant_id: string | null, details: object) => ({
-    ...{ action, tenant_id, details },
+    action,
+    tenant_id,
+    details,
     actor: 'operator',
   });
   const inBoth = () => [ours.id, theirs.id].toSorted();
@@ -92,8 +96,12 @@ describe('clients on the command line', () => {
     );
     const list = await json<Shown[]>('clients', 'list', '--all');
     expect(list[0]).toEqual({
-      ...{ id: other.client_id, name: 'Backend', type: 'confidential', status: 'active' },
-      ...{ verified: false, createdAt: expect.any(String) },
+      id: other.client_id,
+      name: 'Backend',
+      type: 'confidential',
+      status: 'active',
+      verified: false,
+      createdAt: expect.any(String),
     });
     expect(list[1]).toMatchObject({ id, type: 'public' });
     expect(new Set(list.map((client) => client.id)).size).toBe(list.length);
@@ -103,8 +111,14 @@ describe('clients on the command line', () => {
 
   it('are shown with what they registered, without digests', async () => {
     expect(await show()).toEqual({
-      ...{ id, name: `App ${count}`, type: 'public', status: 'active', verified: false },
-      ...{ createdAt: expect.any(String), blockedAt: null, blockedInTenants: [] },
+      id,
+      name: `App ${count}`,
+      type: 'public',
+      status: 'active',
+      verified: false,
+      createdAt: expect.any(String),
+      blockedAt: null,
+      blockedInTenants: [],
       metadata: expect.objectContaining({ redirect_uris: ['https://app.example.com/cb'] }),
     });
   });
@@ -122,7 +136,8 @@ describe('clients on the command line', () => {
 
   it('are blocked for all, which ends what was issued and stays ended', async () => {
     expect(await json('clients', 'block', id, '--reason', 'phishing', '--yes')).toMatchObject({
-      ...{ status: 'blocked', blockedAt: expect.any(String) },
+      status: 'blocked',
+      blockedAt: expect.any(String),
     });
     expect(await revocations()).toEqual([id]);
     expect(await consents()).toEqual([]);
@@ -138,7 +153,8 @@ describe('clients on the command line', () => {
 
   it('are blocked for one tenant and stay in the others', async () => {
     expect(await json('clients', 'block', id, '--tenant', 'ours', '--yes')).toMatchObject({
-      ...{ status: 'active', blockedInTenants: [ours.id] },
+      status: 'active',
+      blockedInTenants: [ours.id],
     });
     expect(await revocations()).toEqual([`${id}@${ours.id}`]);
     expect(await consents()).toEqual([theirs.id]);

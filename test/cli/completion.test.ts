@@ -25,7 +25,9 @@ async function scriptFor(...words: readonly string[]): Promise<string> {
 async function complete(script: string, ...words: readonly string[]): Promise<readonly string[]> {
   const quoted = words.map((word) => `'${word}'`).join(' ');
   const { stdout } = await promisify(execFile)('bash', [
-    ...['--norc', '--noprofile', '-uc'],
+    '--norc',
+    '--noprofile',
+    '-uc',
     `${script}
      COMP_WORDS=(gatehouse ${quoted}); COMP_CWORD=${words.length}
      _gatehouse_completion

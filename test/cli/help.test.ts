@@ -208,7 +208,11 @@ describe('scopes list and roles list', () => {
       throughOauth: string[];
     }[];
     expect(roles.map(({ role }) => role)).toEqual([
-      ...['company_admin', 'manager', 'member', 'field_crew', 'viewer'],
+      'company_admin',
+      'manager',
+      'member',
+      'field_crew',
+      'viewer',
     ]);
     expect(roles[0]?.throughOauth).not.toContain('api_keys:manage');
   });

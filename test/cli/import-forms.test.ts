@@ -175,10 +175,18 @@ describe('imports', () => {
     const newline = Buffer.from('\n');
     const { code, report } = await importKeys(
       ['--prefix', 'sk_bytes_'],
-      ...[lineOf(first), newline, latin1, newline],
-      ...[lineOf(key('d')), newline],
+      lineOf(first),
+      newline,
+      latin1,
+      newline,
+      lineOf(key('d')),
+      newline,
       ...Array.from({ length: 300 }, () => Buffer.alloc(65_536, 'x')),
-      ...[newline, Buffer.from([0xef, 0xbf]), newline, `\uFEFF${lineOf(key('e'))}`, newline],
+      newline,
+      Buffer.from([0xef, 0xbf]),
+      newline,
+      `\uFEFF${lineOf(key('e'))}`,
+      newline,
       lineOf(last),
     );
 

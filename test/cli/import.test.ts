@@ -73,7 +73,10 @@ describe('api-keys import', () => {
     const { code, report } = await run([
       lineOf(plain),
       lineOf(full, {
-        ...{ name: 'Full', environment: 'test', kind: 'service', spaces: [space] },
+        name: 'Full',
+        environment: 'test',
+        kind: 'service',
+        spaces: [space],
         scopes: ['leads:read', 'contacts:read'],
         expiresAt: '2090-01-01T00:00:00Z',
         allowedIps: ['127.0.0.1'],
@@ -100,8 +103,12 @@ describe('api-keys import', () => {
     const admin = await gatehouse.createKey(tenant);
     const shown = await gatehouse.http.get(`/api/v1/api-keys/${id}`).set(admin.bearer);
     expect(shown.body.data).toMatchObject({
-      ...{ name: 'Full', status: 'active', spaces: [space], maskedKey: 'sk_old_…' },
-      ...{ expiresAt: '2090-01-01T00:00:00.000Z', createdBy: 'operator' },
+      name: 'Full',
+      status: 'active',
+      spaces: [space],
+      maskedKey: 'sk_old_…',
+      expiresAt: '2090-01-01T00:00:00.000Z',
+      createdBy: 'operator',
     });
   });
 
@@ -229,7 +236,8 @@ describe('api-keys import', () => {
 
     const { code, report, stderr } = await run(
       [...refused.map(([line]) => line), '', lineOf(good)],
-      ...['--refused', file],
+      '--refused',
+      file,
     );
 
     expect(code).toBe(1);

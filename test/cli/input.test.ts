@@ -15,8 +15,15 @@ describe('a command that reads standard input', () => {
     [
       'accounts create --password-stdin',
       [
-        ...['accounts', 'create', '--email', 'ann@example.com', '--tenant', 'acme'],
-        ...['--role', 'viewer', '--password-stdin'],
+        'accounts',
+        'create',
+        '--email',
+        'ann@example.com',
+        '--tenant',
+        'acme',
+        '--role',
+        'viewer',
+        '--password-stdin',
       ],
     ],
   ])('holds no database while a person is typing: %s', async (_name, words) => {

@@ -59,8 +59,12 @@ describe('the lists of the command line', () => {
 
   it('prints a table with one heading, and says what is left out', async () => {
     const { code, stdout, stderr } = await cli([
-      ...['api-keys', 'list', '--tenant', 'acme'],
-      ...['--limit', '1001'],
+      'api-keys',
+      'list',
+      '--tenant',
+      'acme',
+      '--limit',
+      '1001',
     ]);
 
     const lines = stdout.trimEnd().split('\n');
@@ -74,7 +78,9 @@ describe('the lists of the command line', () => {
 
     const words = ['api-keys', 'list', '--tenant', 'empty'];
     expect(await cli([...words, '--all', '--json'])).toEqual({
-      ...{ code: 0, stdout: '[]\n', stderr: '' },
+      code: 0,
+      stdout: '[]\n',
+      stderr: '',
     });
     expect((await cli(words)).stdout).toBe('None.\n');
   });
@@ -83,7 +89,12 @@ describe('the lists of the command line', () => {
     const other = await gatehouse.createTenant('filtered');
     const create = async (...words: string[]) => {
       const { stdout } = await cli([
-        ...['api-keys', 'create', '--tenant', 'filtered', '--json', ...words],
+        'api-keys',
+        'create',
+        '--tenant',
+        'filtered',
+        '--json',
+        ...words,
       ]);
       return JSON.parse(stdout) as { id: string; key: string };
     };

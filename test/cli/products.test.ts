@@ -7,8 +7,12 @@ import { createCli } from '../support/app/cli.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 
 const FULL = {
-  ...{ name: 'Ready-mix concrete', sku: 'CON-1', description: 'Delivered.', unit: 'cubic yard' },
-  ...{ priceCents: 16_850, currency: 'USD' },
+  name: 'Ready-mix concrete',
+  sku: 'CON-1',
+  description: 'Delivered.',
+  unit: 'cubic yard',
+  priceCents: 16850,
+  currency: 'USD',
 };
 const NOTHING = { description: null, unit: null, priceCents: null, currency: null };
 /** More than are stored by one statement. */

@@ -32,7 +32,9 @@ describe('spaces', () => {
     expect(created).toMatchObject({ code: 0, stderr: '' });
     const space = JSON.parse(created.stdout);
     expect(space).toEqual({
-      ...{ id: expect.stringMatching(/^spc_/), name: 'East yard', isDefault: false },
+      id: expect.stringMatching(/^spc_/),
+      name: 'East yard',
+      isDefault: false,
       createdAt: expect.any(String),
     });
     const renamed = await run('rename', space.id, '--name', 'West yard');

@@ -75,10 +75,8 @@ describe('resource servers', () => {
 
   describe('resources on the command line', () => {
     it('adds a server with defaults, and shows its credential once', async () => {
-      const { json, code } = await resourcesCommand(
-        gatehouse,
-        ...['add', 'https://new.example.com/x/', '--name', 'New'],
-      );
+      const words = ['add', 'https://new.example.com/x/', '--name', 'New'];
+      const { json, code } = await resourcesCommand(gatehouse, ...words);
       expect({ code, json }).toEqual({
         code: 0,
         json: {
@@ -262,10 +260,8 @@ describe('resource servers', () => {
 
   describe('dynamicClients', () => {
     it('set to false admits verified clients only, at authorization and at refresh', async () => {
-      const strict = await addResourceServer(
-        gatehouse,
-        ...['https://strict.example.com', '--dynamic-clients', 'false'],
-      );
+      const words = ['https://strict.example.com', '--dynamic-clients', 'false'] as const;
+      const strict = await addResourceServer(gatehouse, ...words);
       const app = await registerClient(gatehouse);
       const verify = (isVerified: boolean) =>
         gatehouse.database.query('UPDATE clients SET is_verified = $2 WHERE id = $1', [
