@@ -43,6 +43,7 @@ import { createRouter } from './http/router.js';
 import type { Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
 import { createMeRoutes } from './introspection/me-routes.js';
+import { createMail, type Mail } from './mail/index.js';
 import { renderPageError } from './oauth/authorize/endpoint.js';
 import type { OAuthViews } from './oauth/authorize/views.js';
 import { createOAuth } from './oauth/index.js';
@@ -81,6 +82,8 @@ export interface App {
   readonly prefixes: Pick<ImportedPrefixes, 'refresh'>;
   /** Shares budget counts with other replicas. Call `sync` every second and before the end. */
   readonly budgets: Pick<RateLimits, 'sync'>;
+  /** Sends queued mail. Call `deliver` every few seconds. */
+  readonly mail: Mail;
   /** Measures the background work. */
   readonly work: BackgroundWork;
   /** Every route of the resource API for credentials, as declared. */
@@ -107,6 +110,7 @@ export function createApp(dependencies: AppDependencies): App {
     activity: flushedWith(kernel.credentials.activity, kernel.refusedSignIns),
     prefixes: kernel.credentials.prefixes,
     budgets: kernel.rateLimits,
+    mail: kernel.mail,
     work: platform.work,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,
@@ -161,6 +165,15 @@ function createKernel(dependencies: AppDependencies, platform: Platform) {
     // The space is part of a request's identity.
     idempotency: createIdempotency(keyring, [credentials.headers.space]),
     refusedSignIns: createRefusedSignIns({ dataSource, log, work }),
+    mail: createMail({
+      ...dependencies,
+      ...platform,
+      manager,
+      issuer: config.ISSUER,
+      brandName: config.BRAND_NAME,
+      server: config.SMTP_URL,
+      from: config.MAIL_FROM,
+    }),
   };
 }
 

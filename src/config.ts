@@ -9,6 +9,7 @@ import { StartupError } from './db/startup-error.js';
 import { parseDatabaseUrl } from './db/url.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
+import { parseMailbox, parseMailServer } from './mail/settings.js';
 
 /** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<
@@ -90,6 +91,23 @@ const databaseUrl = z.string().superRefine((text, context) => {
   }
 });
 
+/** Messages never contain the URL, which may contain a password. */
+const mailServer = z.string().transform((text, context) => {
+  try {
+    return parseMailServer(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: errorMessage(error) });
+    return z.NEVER;
+  }
+});
+
+const mailbox = z.string().transform((text, context) => {
+  const parsed = parseMailbox(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue({ code: 'custom', message: 'must be an address, or Name <address>' });
+  return z.NEVER;
+});
+
 const environment = z.object({
   NODE_ENV: z
     .enum(ENVIRONMENTS, `must be one of ${ENVIRONMENTS.join(', ')}`)
@@ -125,6 +143,8 @@ const environment = z.object({
   BRAND_HELP_URL: link.optional(),
   BRAND_TERMS_URL: link.optional(),
   BRAND_PRIVACY_URL: link.optional(),
+  SMTP_URL: mailServer.optional(),
+  MAIL_FROM: mailbox.optional(),
   CORS_ALLOWED_ORIGINS: list.pipe(z.array(origin)).default([]),
   TRUST_PROXY: list.pipe(z.array(network)).default([]),
   REDIRECT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),

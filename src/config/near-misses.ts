@@ -9,7 +9,7 @@ export interface NearMiss {
 const NAME = /^[a-z_][a-z\d_]*$/i;
 
 /** Well-known variables of other programs that resemble settings. */
-const OTHERS = new Set(['BRANCH_NAME']);
+const OTHERS = new Set(['AMQP_URL', 'BRANCH_NAME']);
 
 /** Names of at least this length do not resemble each other by chance. */
 const DISTINCTIVE_LENGTH = 16;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { errorCode } from '../db/errors.js';
 
 /** Secret settings. For each, `<name>_FILE` may name a file with the value. */
-const SECRET_SETTINGS = ['DATABASE_URL', 'SECRET_KEYS', 'ADMIN_PASSWORD'] as const;
+const SECRET_SETTINGS = ['DATABASE_URL', 'SECRET_KEYS', 'SMTP_URL', 'ADMIN_PASSWORD'] as const;
 
 const MAX_BYTES = 64 * 1024;
 

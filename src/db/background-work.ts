@@ -10,6 +10,7 @@ const TASKS = [
   'cleanup',
   'signing_keys',
   'imported_prefixes',
+  'mail',
 ] as const;
 
 type Task = (typeof TASKS)[number];

@@ -17,9 +17,10 @@ const CLEANUPS_AN_HOUR = 60;
 /** Bounds how long replicas use signing keys and prefixes of imported keys that have changed. */
 const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
 const SYNC_BUDGETS_EVERY_MS = 1000;
+const SEND_MAIL_EVERY_MS = 2000;
 
 interface Dependencies {
-  readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes' | 'work'>;
+  readonly app: Pick<App, 'activity' | 'budgets' | 'mail' | 'prefixes' | 'work'>;
   readonly config: Pick<Config, 'AUDIT_RETENTION_DAYS'>;
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
@@ -45,6 +46,7 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
     setInterval(() => void refreshSigningKeys(app, signingKeys, log), REFRESH_EVERY_MS),
     setInterval(() => void refreshPrefixes(app, log), REFRESH_EVERY_MS),
     setInterval(() => void app.budgets.sync(), SYNC_BUDGETS_EVERY_MS),
+    setInterval(() => void app.mail.deliver(), SEND_MAIL_EVERY_MS),
   ];
   return async () => {
     for (const timer of timers) clearInterval(timer);

@@ -13,6 +13,7 @@ import {
 } from '../credentials/revocation/revocation-cleanup.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
 import { eraseExpiredAnswers, deleteEndedGrants } from '../grants/grant-cleanup.js';
+import { deleteExpiredMail } from '../mail/outbox.js';
 import { createAttemptStore } from '../rate-limits/attempts.js';
 import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
 import { deleteExpiredRateWindows } from '../rate-limits/window-store.js';
@@ -30,6 +31,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['refresh_tokens', ({ manager }, signal) => eraseExpiredAnswers(manager, signal)],
   ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
   ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
+  ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
   ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
   [

@@ -1,7 +1,9 @@
+import { ACCOUNT_KEYED_ROWS } from '../accounts/tables.js';
 import { CLIENT_KEYED_ROWS } from '../clients/tables.js';
 import { CREDENTIAL_KEYED_ROWS } from '../credentials/tables.js';
 import { GRANT_KEYED_ROWS } from '../grants/tables.js';
 import { IDEMPOTENCY_KEYED_ROWS } from '../http/idempotency/tables.js';
+import { MAIL_KEYED_ROWS } from '../mail/tables.js';
 import { SERVER_KEYED_ROWS } from '../resource-servers/tables.js';
 import { SESSION_KEYED_ROWS } from '../sessions/tables.js';
 import { SIGNING_KEY_KEYED_ROWS } from '../signing-keys/tables.js';
@@ -14,5 +16,7 @@ export const KEYED_ROWS = [
   ...GRANT_KEYED_ROWS,
   ...CLIENT_KEYED_ROWS,
   ...SESSION_KEYED_ROWS,
+  ...ACCOUNT_KEYED_ROWS,
+  ...MAIL_KEYED_ROWS,
   ...SIGNING_KEY_KEYED_ROWS,
 ];

@@ -20,6 +20,8 @@ export interface StoredUnder {
   /** Client secrets and registration tokens. */
   readonly clients: number;
   readonly sessions: number;
+  /** Invitations, links in mails, and mail that waits to be sent. They expire after 7 days at most. */
+  readonly mail: number;
   /** Encrypted signing keys of id_tokens. Servers reseal them within seconds. */
   readonly signingKeys: number;
 }
@@ -41,6 +43,7 @@ const NONE: StoredUnder = {
   artifacts: 0,
   clients: 0,
   sessions: 0,
+  mail: 0,
   signingKeys: 0,
 };
 

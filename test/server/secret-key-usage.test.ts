@@ -40,6 +40,13 @@ const ROWS = `
   INSERT INTO sessions (id, digest, digest_key_id, payload, subjects, issue_seq, expires_at) VALUES
     ('s1', 's1', 'sessions', '{}', '{usr_1}', 0, ${SOON}), ('s2', 's2', 'dead', '{}', '{usr_dead}', 0, ${SOON}),
     ('s3', 's3', 'dead', '{}', '{}', 0, ${OVER});
+  INSERT INTO outgoing_mail (id, kind, ciphertext, ciphertext_key_id, expires_at) VALUES
+    ('m1', 'x', 'x', 'mail', ${SOON}), ('m2', 'x', 'x', 'dead', ${OVER});
+  INSERT INTO invitations (id, tenant_id, email, role, digest, digest_key_id, is_mailed, invited_by, expires_at)
+    SELECT i.id, tenants.id, i.id, 'viewer', i.id, key, true, 'usr_1', until
+    FROM tenants, (VALUES ('i1', 'invitations', ${SOON}), ('i2', 'dead', ${OVER})) AS i (id, key, until);
+  INSERT INTO account_links (digest, digest_key_id, purpose, account_id, email, expires_at) VALUES
+    ('l1', 'links', 'password', 'usr_1', 'x', ${SOON}), ('l2', 'dead', 'email', 'usr_1', 'x', ${OVER});
   INSERT INTO signing_keys (id, algorithm, public_jwk, ciphertext, ciphertext_key_id, signs_from, ends_at) VALUES
     ('k1', 'ES256', '{}', 'x', 'signing', ${OVER}, NULL), ('k2', 'ES256', '{}', 'x', 'signing', ${OVER}, ${SOON}),
     ('k3', 'ES256', '{}', 'x', 'dead', ${OVER}, ${OVER});
@@ -67,6 +74,9 @@ describe('what depends on a secret key', () => {
       access: ['missing', { tokens: 2 }],
       answers: ['missing', { rememberedAnswers: 1 }],
       codes: ['missing', { artifacts: 1 }],
+      invitations: ['missing', { mail: 1 }],
+      links: ['missing', { mail: 1 }],
+      mail: ['missing', { mail: 1 }],
       refresh: ['missing', { tokens: 1 }],
       registrations: ['missing', { clients: 1 }],
       secrets: ['missing', { clients: 1 }],
@@ -86,6 +96,9 @@ describe('what depends on a secret key', () => {
     expect(ids.split(', ').toSorted()).toEqual([
       'access',
       'answers',
+      'invitations',
+      'links',
+      'mail',
       'refresh',
       'registrations',
       'secrets',
