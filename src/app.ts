@@ -59,6 +59,7 @@ import { PAGE_PATHS } from './server/page-paths.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
 import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
+import { createUsageHistoryRoutes } from './usage/index.js';
 
 export interface AppDependencies {
   readonly config: Config;
@@ -214,6 +215,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
       ...createProductRoutes({ spaceContext }),
       ...createSpaceRoutes(platform),
       ...rateLimits.routes,
+      ...createUsageHistoryRoutes(),
       ...createAuditRoutes({ ...platform, exporter }),
       ...createKeyRoutes(keys),
     ].map((route) => ({ ...route, cors: corsOf(route) })),

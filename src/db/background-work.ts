@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 /** The work that no request waits for. */
 const TASKS = [
   'last_use',
+  'usage_counts',
   'refused_uses',
   'moved_digests',
   'refused_sign_ins',

@@ -7,8 +7,8 @@ export interface PartitionedTable {
   readonly days: number;
   /** Partitions must exist for this many days ahead. Longer than any row's lifetime. */
   readonly aheadDays: number;
-  /** How long an expired partition is kept: for a day, or for the retention of the audit log. */
-  readonly kept: 'a-day' | 'audit-retention';
+  /** How long an expired partition is kept. */
+  readonly kept: 'a-day' | 'audit-retention' | 'usage-retention';
   /**
    * The day in a partition's name. Earlier releases take it for the first day, add the span that they know, and drop
    * the partition a day later. Where the span has grown, the name must hold the last day.
@@ -31,6 +31,7 @@ export const PARTITIONED_TABLES: readonly PartitionedTable[] = [
   { name: 'refresh_tokens', days: 35, aheadDays: 33, kept: 'a-day', namedBy: 'end' },
   // Far ahead, because every change needs an entry in the audit log.
   { name: 'audit_log', days: 30, aheadDays: 400, kept: 'audit-retention', namedBy: 'start' },
+  { name: 'usage_counts', days: 30, aheadDays: 60, kept: 'usage-retention', namedBy: 'start' },
 ];
 
 /**
@@ -61,6 +62,8 @@ const PARTITION_LOCK = 7_305_804_386;
 const DAY_MS = 86_400_000;
 /** Recently expired rows are kept, to distinguish them from unknown ones. */
 const KEEP_DAYS = 1;
+/** Thirteen months, so that a month can be compared with that of the year before. */
+export const USAGE_RETENTION_DAYS = 396;
 /** Short, because every query on the table queues behind the wait for this lock. */
 const LOCK_TIMEOUT = '500ms';
 
@@ -142,8 +145,13 @@ async function listOver(
 ): Promise<readonly string[]> {
   const [{ now }] = await manager.query<[{ now: Date }]>(`SELECT gatehouse_now() AS now`);
   const over: string[] = [];
+  const days: Readonly<Record<PartitionedTable['kept'], number>> = {
+    'a-day': KEEP_DAYS,
+    'audit-retention': auditRetentionDays,
+    'usage-retention': USAGE_RETENTION_DAYS,
+  };
   for (const table of PARTITIONED_TABLES) {
-    const keepDays = table.kept === 'a-day' ? KEEP_DAYS : auditRetentionDays;
+    const keepDays = days[table.kept];
     const isOver = ({ to }: Partition) => to + keepDays * DAY_MS <= now.getTime();
     over.push(...(await list(manager, table)).filter(isOver).map(({ name }) => name));
   }

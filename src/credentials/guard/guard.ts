@@ -119,6 +119,11 @@ export function createGuard({
         throw new Problem('unauthorized', detail, { headers: challenge() });
       }
       const address = clientAddress(ctx.req);
+      // The guard behind a late body runs within the first one, which counts the answer.
+      const isWithin = (ctx.state as Partial<GuardedState>).principal !== undefined;
+      const noteAnswer = (status: number) => {
+        if (principal !== undefined && !isWithin) activity.noteAnswer(principal, status);
+      };
       let verdict: Verdict;
       let ownReason: Reason | undefined;
       if (presented.publishableKey === undefined) {
@@ -147,6 +152,7 @@ export function createGuard({
           explainForm: () => presentations.explain(ctx.req, presented),
         });
         noteRefusal(ctx, refusal.code, reason ?? 'unknown');
+        noteAnswer(refusal.status);
         throw refusal;
       }
       if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
@@ -154,13 +160,21 @@ export function createGuard({
       ctx.state.principal = principal;
       try {
         await next();
+        noteAnswer(ctx.status);
       } catch (error) {
+        noteAnswer(statusOf(error));
         if (!isOpenDenial(error)) throw error;
         if (error.status === 403) activity.noteRefusal(principal, error.code, address);
         throw withChallenge(error, challenge);
       }
     };
   };
+}
+
+/** The status with which an error is answered. */
+function statusOf(error: unknown): number {
+  const status = error instanceof Error && 'status' in error ? error.status : undefined;
+  return typeof status === 'number' ? status : 500;
 }
 
 /**

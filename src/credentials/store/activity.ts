@@ -5,10 +5,11 @@ import type { BackgroundWork } from '../../db/background-work.js';
 import type { Digest, Keyring } from '../secrets/keyring.js';
 import { createLastUse, CREDENTIAL_USES, GRANT_USES } from './last-use.js';
 import type { Principal } from '../principal.js';
+import { createUsageCounts, type UsageCounts } from './usage-counts.js';
 
 /**
  * Collects the writes of verification in memory and flushes them in the background: last uses, refusals of known
- * credentials with their reasons, and digests that move to the current key.
+ * credentials with their reasons, counts of answers, and digests that move to the current key.
  */
 export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
@@ -22,6 +23,8 @@ export interface ActivityRecorder {
     address: string,
   ): void;
   noteOldDigest(credentialId: string, digested: string): void;
+  /** Counts an answer to a known credential, for the history of usage. */
+  readonly noteAnswer: UsageCounts['note'];
   /** Writes the collected activity. After an error it is kept for the next flush. */
   flush(): Promise<void>;
 }
@@ -52,10 +55,12 @@ export function createActivityRecorder({
 }): ActivityRecorder {
   const lastUse = createLastUse(dataSource, CREDENTIAL_USES);
   const grantUse = createLastUse(dataSource, GRANT_USES);
+  const usage = createUsageCounts(dataSource);
   let refusals = new Map<string, Refused>();
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
   work.watchPending('last_use', () => lastUse.pending() + grantUse.pending());
+  work.watchPending('usage_counts', () => usage.pending());
   work.watchPending('refused_uses', () => refusals.size);
   work.watchPending('moved_digests', () => digests.size);
 
@@ -82,6 +87,10 @@ export function createActivityRecorder({
         }),
       () => undefined,
     );
+    await attempt(
+      () => work.run('usage_counts', () => usage.flush()),
+      () => undefined,
+    );
   }
 
   async function attempt(write: () => Promise<void>, keep: () => void): Promise<void> {
@@ -97,6 +106,7 @@ export function createActivityRecorder({
     noteUse: (credentialId, address) => lastUse.note(credentialId, address),
     noteGrantUse: (grantId, address) => grantUse.note(grantId, address),
     secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
+    noteAnswer: usage.note,
     noteRefusal({ credentialId, tenantId }, reason, address) {
       if (refusals.size >= MAX_REFUSALS) return;
       const minute = Math.floor(Date.now() / 60_000);
