@@ -188,7 +188,8 @@ describe('the rows that a request leaves', () => {
         const key = await gatehouse.createKey(tenant);
         await times(MANY, () => get('/api/v1/me', key.bearer));
       },
-      atMost: { credentials: 1, credential_uses: 1, audit_log: 1 },
+      // The counts of the key and of its tenant, in an hour that may end meanwhile.
+      atMost: { credentials: 1, credential_uses: 1, audit_log: 1, usage_counts: 4 },
     },
     'a request that a key may not make': {
       async repeat() {
@@ -196,7 +197,7 @@ describe('the rows that a request leaves', () => {
         await times(MANY, () => get('/api/v1/contacts', key.bearer));
       },
       // The key, its creation, and a minute that may end while the requests are sent.
-      atMost: { credentials: 1, credential_uses: 1, audit_log: 1 + 2 },
+      atMost: { credentials: 1, credential_uses: 1, audit_log: 1 + 2, usage_counts: 4 },
     },
     '`POST` of a resource, key or space': {
       async repeat() {
@@ -221,6 +222,21 @@ describe('the rows that a request leaves', () => {
         credential_uses: 1,
         idempotency_records: TENANT_UNITS / 5 + 1,
         audit_log: TENANT_UNITS / 5 + 4,
+        usage_counts: 4,
+      },
+    },
+    '`GET /audit-log/exports`': {
+      async repeat() {
+        const { bearer } = await gatehouse.createKey(await gatehouse.createTenant('exporter'));
+        await times(MANY, () => get('/api/v1/audit-log/exports', bearer));
+      },
+      atMost: {
+        credentials: 1,
+        credential_uses: 1,
+        audit_log: 1,
+        usage_counts: 4,
+        tenants: 1,
+        spaces: 1,
       },
     },
     '`POST /login` with a right password': {
