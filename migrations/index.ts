@@ -25,8 +25,8 @@ import { NeededRevocations1764150200000 } from './1764150200000-needed-revocatio
 import { AuditLists1764161000000 } from './1764161000000-audit-lists.js';
 import { AuditListIndexes1764161100000 } from './1764161100000-audit-list-indexes.js';
 import { AuditListOrder1764161200000 } from './1764161200000-audit-list-order.js';
-import { Mail1764162000000 } from './1764162000000-mail.js';
 import { UsageCounts1764161300000 } from './1764161300000-usage-counts.js';
+import { Mail1764162000000 } from './1764162000000-mail.js';
 import { ConnectedApps1764163000000 } from './1764163000000-connected-apps.js';
 import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js';
 import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
@@ -66,8 +66,8 @@ const DECLARED: readonly (new () => Migration)[] = [
   AuditLists1764161000000,
   AuditListIndexes1764161100000,
   AuditListOrder1764161200000,
-  Mail1764162000000,
   UsageCounts1764161300000,
+  Mail1764162000000,
   ConnectedApps1764163000000,
   BlockedClients1764163100000,
   ClientDocuments1764164000000,

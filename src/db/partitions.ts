@@ -63,7 +63,7 @@ const DAY_MS = 86_400_000;
 /** Recently expired rows are kept, to distinguish them from unknown ones. */
 const KEEP_DAYS = 1;
 /** Thirteen months, so that a month can be compared with that of the year before. */
-export const USAGE_RETENTION_DAYS = 396;
+const USAGE_RETENTION_DAYS = 396;
 /** Short, because every query on the table queues behind the wait for this lock. */
 const LOCK_TIMEOUT = '500ms';
 

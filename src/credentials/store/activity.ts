@@ -24,7 +24,7 @@ export interface ActivityRecorder {
   ): void;
   noteOldDigest(credentialId: string, digested: string): void;
   /** Counts an answer to a known credential, for the history of usage. */
-  readonly noteAnswer: UsageCounts['note'];
+  noteAnswer: UsageCounts['note'];
   /** Writes the collected activity. After an error it is kept for the next flush. */
   flush(): Promise<void>;
 }
@@ -106,7 +106,7 @@ export function createActivityRecorder({
     noteUse: (credentialId, address) => lastUse.note(credentialId, address),
     noteGrantUse: (grantId, address) => grantUse.note(grantId, address),
     secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
-    noteAnswer: usage.note,
+    noteAnswer: (principal, status) => usage.note(principal, status),
     noteRefusal({ credentialId, tenantId }, reason, address) {
       if (refusals.size >= MAX_REFUSALS) return;
       const minute = Math.floor(Date.now() / 60_000);

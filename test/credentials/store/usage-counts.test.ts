@@ -99,7 +99,7 @@ describe('counts of answers', () => {
     expect(await successes(key.credentialId)).toEqual([1]);
   });
 
-  it('leave out answers of 5xx, and are no writes while requests are answered', async () => {
+  it('leave out answers of 5xx, and write nothing while requests are answered', async () => {
     const query = jest.spyOn(gatehouse.dataSource, 'query');
     const counts = createUsageCounts(gatehouse.dataSource);
     const key = newKey();
