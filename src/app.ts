@@ -21,6 +21,7 @@ import { registerPoolMetrics } from './db/pool-metrics.js';
 import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './discovery/error-page.js';
 import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
 import { createScopeRoutes } from './discovery/scope-routes.js';
+import { createRefreshRows } from './grants/refresh-tokens.js';
 import { createClientAddress, createProxyWarning } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
@@ -57,6 +58,7 @@ import { brandOf } from './server/brand.js';
 import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
 import { PAGE_PATHS } from './server/page-paths.js';
 import type { SigningKeys } from './signing-keys/signing-keys.js';
+import { createExposedCredentialRoutes } from './revocation/index.js';
 import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
 import { createSpaceRoutes } from './spaces/space-routes.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
@@ -218,6 +220,12 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
       ...createUsageHistoryRoutes(),
       ...createAuditRoutes({ ...platform, exporter }),
       ...createKeyRoutes(keys),
+      ...createExposedCredentialRoutes({
+        ...shared,
+        now: rateLimits.now,
+        scannerKeys: config.SECRET_SCANNING_KEYS,
+        findRefreshRow: createRefreshRows(dependencies.lookup, dependencies.keyring),
+      }),
     ].map((route) => ({ ...route, cors: corsOf(route) })),
     /** Public documents. */
     openRoutes: [

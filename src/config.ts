@@ -3,6 +3,7 @@ import { z } from 'zod';
 
 import { newPassword } from './accounts/password-policy.js';
 import { describeNearMiss, findNearMisses, type NearMiss } from './config/near-misses.js';
+import { readScannerKeys } from './config/scanner-keys.js';
 import { fileSettingOf, readSecretFiles, SECRET_FILE_SETTINGS } from './config/secret-files.js';
 import { errorMessage } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
@@ -108,6 +109,20 @@ const mailbox = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** The document of public keys that a secret scanning service publishes, such as GitHub's. */
+const scannerKeys = z.string().transform((text, context) => {
+  try {
+    return readScannerKeys(JSON.parse(text));
+  } catch {
+    context.addIssue({
+      code: 'custom',
+      message:
+        'must be JSON such as {"public_keys":[{"key_identifier":"…","key":"-----BEGIN PUBLIC KEY-----…"}]} with ECDSA keys on P-256',
+    });
+    return z.NEVER;
+  }
+});
+
 const environment = z.object({
   NODE_ENV: z
     .enum(ENVIRONMENTS, `must be one of ${ENVIRONMENTS.join(', ')}`)
@@ -168,6 +183,7 @@ const environment = z.object({
     .refine((limit) => limit <= 1000, 'must be 1000 at most, 0 for no limit')
     .default(20),
   RATE_LIMIT_AUTHORIZE_PER_MINUTE: rateLimit.default(60),
+  SECRET_SCANNING_KEYS: scannerKeys.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('info'),
   ADMIN_EMAIL: z.email('must be an email address').default('admin@example.com'),
   ADMIN_PASSWORD: newPassword.optional(),

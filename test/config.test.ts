@@ -1,3 +1,5 @@
+import { generateKeyPairSync } from 'node:crypto';
+
 import { describe, expect, it } from '@jest/globals';
 
 import { readConfig } from '../src/config.js';
@@ -23,7 +25,26 @@ function faultOf(env: Record<string, string>): string {
   return 'none';
 }
 
+const SCANNER_KEY = {
+  key_identifier: 'key-1',
+  key: generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
+    type: 'spki',
+    format: 'pem',
+  }),
+};
+
 describe('readConfig', () => {
+  it.each([
+    'nonsense',
+    '[]',
+    '{"public_keys":[]}',
+    '{"public_keys":[{"key_identifier":"a","key":"b"}]}',
+  ])('refuses the SECRET_SCANNING_KEYS %s', (text) => {
+    expect(() => readConfig({ SECRET_SCANNING_KEYS: text }, '/srv')).toThrow(
+      /SECRET_SCANNING_KEYS must be JSON/,
+    );
+  });
+
   it('has a default for every variable', () => {
     expect(readConfig({}, '/srv')).toEqual({
       NODE_ENV: 'development',
@@ -50,6 +71,7 @@ describe('readConfig', () => {
       CLIENT_DOCUMENT_HOSTS_DENIED: [],
       OUTBOUND_ALLOW_LOOPBACK: false,
       RATE_LIMIT_REGISTRATION_PER_MINUTE: 20,
+      SECRET_SCANNING_KEYS: [],
       LOG_LEVEL: 'info',
       ADMIN_EMAIL: 'admin@example.com',
     });
@@ -97,6 +119,7 @@ describe('readConfig', () => {
         LOG_LEVEL: 'debug',
         ADMIN_EMAIL: 'ada@example.com',
         ADMIN_PASSWORD: 'correct horse',
+        SECRET_SCANNING_KEYS: JSON.stringify({ public_keys: [SCANNER_KEY] }),
         SOMETHING_ELSE: 'belongs to another program',
       },
       '/srv',
@@ -136,6 +159,7 @@ describe('readConfig', () => {
       LOG_LEVEL: 'debug',
       ADMIN_EMAIL: 'ada@example.com',
       ADMIN_PASSWORD: 'correct horse',
+      SECRET_SCANNING_KEYS: [SCANNER_KEY],
     });
   });
 

@@ -3,8 +3,17 @@ import path from 'node:path';
 
 import { errorCode } from '../db/errors.js';
 
-/** Secret settings. For each, `<name>_FILE` may name a file with the value. */
-const SECRET_SETTINGS = ['DATABASE_URL', 'SECRET_KEYS', 'SMTP_URL', 'ADMIN_PASSWORD'] as const;
+/** Secret settings, and documents. For each, `<name>_FILE` may name a file with the value. */
+const SECRET_SETTINGS = [
+  'DATABASE_URL',
+  'SECRET_KEYS',
+  'SMTP_URL',
+  'ADMIN_PASSWORD',
+  'SECRET_SCANNING_KEYS',
+] as const;
+
+/** Documents, which may have several lines. */
+const DOCUMENTS: readonly string[] = ['SECRET_SCANNING_KEYS'];
 
 const MAX_BYTES = 64 * 1024;
 
@@ -64,7 +73,8 @@ function valueOf(name: string, text: string): string {
   const value = text.replace(/[\r\n]+$/, '');
   if (value === '') throw new SecretFileError('names an empty file');
   if (name === 'SECRET_KEYS') return value.replaceAll(/\r?\n/g, ',');
-  if (/[\r\n]/.test(value)) throw new SecretFileError('names a file of more than one line');
+  if (/[\r\n]/.test(value) && !DOCUMENTS.includes(name))
+    throw new SecretFileError('names a file of more than one line');
   return value;
 }
 

@@ -38,6 +38,11 @@ export function createApiPipeline({
     const guarded = guard(route.access);
     const limited = route.access === 'public' ? [guarded] : [guarded, limitRate(route)];
     const query = route.query ?? [];
+    // A public route that changes something admits requests by address before it reads their body, and has its own
+    // transaction: its callers have no idempotency keys.
+    if (route.access === 'public' && route.method !== 'GET') {
+      return [...limited, createQueryCheck(query)];
+    }
     if (route.method === 'GET') {
       return [...limited, createQueryCheck([...query, ...KEY_QUERY]), reader];
     }

@@ -1,0 +1,40 @@
+import type { IncomingMessage } from 'node:http';
+import type { DataSource } from 'typeorm';
+
+import { createAddressLimit } from '../rate-limits/address-limit.js';
+import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { SecretFormat } from '../credentials/secrets/format.js';
+import type { Verifier } from '../credentials/verification/verifier.js';
+import type { FindRefreshRow } from '../grants/refresh-tokens.js';
+import type { Route } from '../http/routes.js';
+import { createExposedCredentials } from './exposed-credentials.js';
+import { createExposedRoutes } from './exposed-routes.js';
+import { createScannerSignatures, type ScannerKey } from './scanner-signatures.js';
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly verifier: Verifier;
+  readonly format: SecretFormat;
+  readonly findRefreshRow: FindRefreshRow;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
+  readonly now: () => number;
+  /** `SECRET_SCANNING_KEYS` */
+  readonly scannerKeys: readonly ScannerKey[];
+}
+
+/** Composes the public routes that end credentials whose secrets were found. */
+export function createExposedCredentialRoutes(
+  dependencies: Dependencies,
+): Route<Access, GuardedState>[] {
+  const { dataSource, now, scannerKeys, clientAddress } = dependencies;
+  return createExposedRoutes({
+    exposed: createExposedCredentials({
+      ...dependencies,
+      transaction: (work) => dataSource.transaction(work),
+    }),
+    limit: createAddressLimit(now),
+    clientAddress,
+    signatures: scannerKeys.length === 0 ? undefined : createScannerSignatures(scannerKeys),
+  });
+}
