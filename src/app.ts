@@ -269,7 +269,7 @@ function mount(
     }),
     router.find,
     createCors(credentials.corsRules(config.CORS_ALLOWED_ORIGINS)),
-    router.mount(API_PREFIX, apiRoutes, pipeline),
+    router.mount(API_PREFIX, apiRoutes, settings.withSessions(pipeline)),
     router.mount(API_PREFIX, settings.apiRoutes, settings.before),
     mountAt(
       endpointPaths,

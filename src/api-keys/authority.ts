@@ -11,7 +11,7 @@ import {
 import { areWithin } from '../http/networks.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Scope } from '../scopes/catalog.js';
-import { delegableBy } from '../scopes/roles.js';
+import { delegableBy, type Role } from '../scopes/roles.js';
 import { missingFrom } from '../scopes/scope-set.js';
 
 /** The respects in which one credential can be wider than another. */
@@ -35,8 +35,8 @@ export interface HeldAuthority extends Authority {
 }
 
 /**
- * The manager of keys: the operator, without limits; the holder of a credential; or an account, for its own personal
- * tokens.
+ * The manager of keys: the operator, without limits; the holder of a credential; an account, for its own personal tokens;
+ * or a member, whose role manages the keys of the tenant.
  */
 export interface KeyManager {
   readonly actor: Actor;
@@ -49,13 +49,30 @@ export interface KeyManager {
   readonly accountId?: string;
   /** The account's session. */
   readonly sessionId?: string;
+  /** Whether the account manages the tenant's keys by its role, and not its own tokens. */
+  readonly isForTenant?: boolean;
+}
+
+/** The scope that managers of a tenant's keys need. */
+export const MANAGE_KEYS: Scope = 'api_keys:manage';
+
+/** Whether a role manages the keys of its tenant. */
+export function managesKeys(role: Role): boolean {
+  return delegableBy(role).includes(MANAGE_KEYS);
+}
+
+/** The account whose own tokens are managed; `undefined` for managers of a tenant's keys. */
+export function ownerOf({ accountId, isForTenant }: KeyManager): string | undefined {
+  return isForTenant === true ? undefined : accountId;
 }
 
 /** The kinds that a manager manages. */
 export function managedKinds({
   accountId,
   credentialId,
-}: Pick<KeyManager, 'accountId' | 'credentialId'>): readonly KeyKind[] {
+  isForTenant,
+}: Pick<KeyManager, 'accountId' | 'credentialId' | 'isForTenant'>): readonly KeyKind[] {
+  if (isForTenant === true) return TENANT_KINDS;
   if (accountId !== undefined) return KEY_KINDS.filter((kind) => !TENANT_KINDS.includes(kind));
   return credentialId === undefined ? KEY_KINDS : TENANT_KINDS;
 }
@@ -73,7 +90,7 @@ export function subjectsOfMember(tenantId: string, accountId: string): readonly 
  */
 export async function authorityOf(
   store: CredentialStore,
-  { tenantId, credentialId, acting, accountId, sessionId = '' }: KeyManager,
+  { tenantId, credentialId, acting, accountId, sessionId = '', isForTenant }: KeyManager,
 ): Promise<HeldAuthority | undefined> {
   if (accountId !== undefined) {
     if (!(await store.isSignedIn(accountId, sessionId))) {
@@ -82,6 +99,11 @@ export async function authorityOf(
     const role = await store.roleOf(tenantId, accountId);
     if (role === undefined) {
       throw new Problem('forbidden', 'You are not a member of this tenant.');
+    }
+    if (isForTenant === true && !managesKeys(role)) {
+      throw new Problem('scope_insufficient', `Your role lacks ${MANAGE_KEYS}.`, {
+        requiredScopes: [MANAGE_KEYS],
+      });
     }
     return {
       kind: 'personal',

@@ -12,6 +12,7 @@ import {
   authorityOf,
   grantableScopes,
   managedKinds,
+  ownerOf,
   subjectsOfMember,
   type Authority,
   type KeyManager,
@@ -173,8 +174,8 @@ async function delegableTo(
   return commonTo(grantable, factsOf(kind).carries);
 }
 
-/** Personal tokens are created by their account, all other kinds by credentials and the operator. */
+/** Personal tokens are created by their account, all other kinds by managers of the tenant's keys and the operator. */
 function mayCreateKind(by: KeyManager, kind: NewKey['kind']): boolean {
   const isPersonal = factsOf(kind).speaksAs === 'account';
-  return managedKinds(by).includes(kind) && isPersonal === (by.accountId !== undefined);
+  return managedKinds(by).includes(kind) && isPersonal === (ownerOf(by) !== undefined);
 }

@@ -6,7 +6,7 @@ import {
 } from '../credentials/store/credential-list.js';
 import { ENVIRONMENTS, KEY_KINDS, type Environment } from '../credentials/kinds.js';
 import { text } from '../http/validation.js';
-import { managedKinds, type KeyManager } from './authority.js';
+import { managedKinds, ownerOf, type KeyManager } from './authority.js';
 
 const MAX_DAYS = 36_500;
 
@@ -41,7 +41,7 @@ export function credentialFilterOf(
     ...rest,
     kinds: only(managedKinds(visible.by), kind),
     environments: only(visible.environments, environment),
-    accountId: visible.by.accountId,
+    accountId: ownerOf(visible.by),
     spaces: visible.spaces,
   };
 }

@@ -10,7 +10,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import type { Route } from '../http/routes.js';
 import { parseWith } from '../http/validation.js';
-import type { KeyManager } from './authority.js';
+import { MANAGE_KEYS, ownerOf, type KeyManager } from './authority.js';
 import { credentialFilterOf, keyFilter } from './key-filter.js';
 import type { KeyPresenter } from './key-presenter.js';
 import {
@@ -50,7 +50,11 @@ interface Managed<Guard, State extends RequestState> {
 
 /** `/api-keys`: manages a tenant's keys. */
 export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
-  const access: Access = { scopes: ['api_keys:manage'], principals: ['tenant', 'user'] };
+  const access: Access = {
+    scopes: [MANAGE_KEYS],
+    principals: ['tenant', 'user'],
+    sessions: true,
+  };
   return createManagedRoutes(dependencies, {
     path: '/api-keys',
     access,
@@ -58,6 +62,12 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
     managerOf: ({ req, state }) => {
       const { tenantId, credentialId, environment, spaces } = state.principal;
       const address = dependencies.clientAddress(req);
+      if (state.member !== undefined) {
+        const { accountId, sessionId } = state.member;
+        const actor = { id: accountId, address, requestId: state.requestId };
+        const by = { tenantId, accountId, sessionId, isForTenant: true, actor };
+        return { by, environments: reachableFrom(environment), spaces };
+      }
       const actor = { id: credentialId, address, requestId: state.requestId };
       const by = { tenantId, credentialId, acting: { environment, spaces }, actor };
       return { by, environments: reachableFrom(environment), spaces };
@@ -85,7 +95,8 @@ export function createManagedRoutes<Guard, State extends RequestState>(
         const search = new URLSearchParams(ctx.querystring);
         const given = parseWith(keyFilter, Object.fromEntries(search));
         const { environment: _environment, kind: _kind, ...rest } = given;
-        const { tenantId, accountId } = by;
+        const { tenantId } = by;
+        const accountId = ownerOf(by);
         const wanted = credentialFilterOf(given, { by, environments, spaces });
         const list = [
           'credentials',

@@ -16,6 +16,7 @@ import {
   authorityOf,
   exceeded,
   liesWithin,
+  ownerOf,
   managedKinds,
   type Authority,
   type KeyManager,
@@ -84,10 +85,9 @@ export function createKeyService({
     throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
   }
 
-  async function assertRoom(
-    { accountId, tenantId }: KeyManager,
-    isReplacement: boolean,
-  ): Promise<void> {
+  async function assertRoom(by: KeyManager, isReplacement: boolean): Promise<void> {
+    const accountId = ownerOf(by);
+    const { tenantId } = by;
     if (accountId === undefined) return;
     await assertRoomForToken(manager, { accountId, tenantId }, isReplacement);
   }
@@ -102,7 +102,7 @@ export function createKeyService({
     const isVisible =
       key !== undefined &&
       managedKinds(by).includes(key.kind) &&
-      (by.accountId === undefined || by.accountId === key.principalId) &&
+      [undefined, key.principalId].includes(ownerOf(by)) &&
       (authority === undefined || liesWithin(key, authority));
     if (isVisible) return key;
     return notFound();

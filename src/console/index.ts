@@ -20,7 +20,7 @@ import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
 import type { SessionLimit } from '../rate-limits/session-limit.js';
 import { connectedAppsOf } from './connected-apps/index.js';
 import type { ConsoleViews } from './page-data.js';
-import { createSessionPipeline } from './session-api.js';
+import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
 import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
@@ -62,6 +62,8 @@ export interface Console {
   readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
   /** The middleware before each of `apiRoutes`, the guard first. */
   readonly before: (route: Route<SessionAccess, SessionState>) => Middleware<SessionState>[];
+  /** Adds signed-in browsers to the callers of routes for credentials that admit them. */
+  readonly withSessions: (pipeline: ApiPipeline) => ApiPipeline;
 }
 
 /** Composes the console: sign-in, the settings pages, and its part of the API. */
@@ -80,12 +82,14 @@ export function createConsole(dependencies: Dependencies): Console {
       serviceOf: ({ state }) => connectedAppsOf(state.manager),
     }),
   ];
+  const session = { ...dependencies, membershipsOf: accounts.membershipsOf };
   return {
     signIn: createSignInRoutes(dependencies),
     pages: createSettings({ ...dependencies, accounts }, pageRoutes),
     pageRoutes,
     apiRoutes,
-    before: createSessionPipeline({ ...dependencies, membershipsOf: accounts.membershipsOf }),
+    before: createSessionPipeline(session),
+    withSessions: (pipeline) => createSessionEntrance(session, pipeline),
   };
 }
 

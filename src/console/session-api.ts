@@ -1,15 +1,18 @@
-import type { Middleware } from 'koa';
+import type { Middleware, Next } from 'koa';
+import compose from 'koa-compose';
 import type { DataSource } from 'typeorm';
 
-import { guardLateBody } from '../credentials/guard/guard.js';
+import { guardLateBody, type Access, type GuardedState } from '../credentials/guard/guard.js';
 import {
   createSessionGuard,
   type SessionAccess,
   type SessionState,
 } from '../credentials/guard/session-guard.js';
+import { sessionPrincipal } from '../credentials/guard/session-principal.js';
 import { readBody } from '../http/body/body.js';
 import type { Caller, Idempotency } from '../http/idempotency/idempotency.js';
 import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';
+import { CSRF_HEADER } from '../http/pages/csrf.js';
 import { createQueryCheck } from '../http/query.js';
 import type { Route } from '../http/routes.js';
 import type { SessionLimit } from '../rate-limits/session-limit.js';
@@ -41,6 +44,58 @@ export function createSessionPipeline(
           guardLateBody(guard(access)),
           unitOfWork({ handle }),
         ];
+  };
+}
+
+type ApiRoute = Route<Access, GuardedState>;
+
+/** Makes the middleware before a handler of the API for credentials. */
+export type ApiPipeline = (route: ApiRoute) => Middleware<GuardedState>[];
+
+type ApiState = GuardedState & SessionState;
+
+/**
+ * Lets routes for credentials that admit sessions be called by signed-in browsers. A call with a CSRF token is one of a
+ * session: a credential beside it is refused. Other calls ignore the session.
+ *
+ * @param pipeline the middleware before a handler for credentials
+ */
+export function createSessionEntrance(
+  dependencies: Dependencies,
+  pipeline: ApiPipeline,
+): ApiPipeline {
+  const { dataSource, idempotency } = dependencies;
+  const guard = createSessionGuard(dependencies);
+  const limit = dependencies.limitSession<ApiState>(({ signedIn }) => signedIn.sessionId);
+  const reader = createReader(dataSource) as Middleware<ApiState>;
+  const unitOfWork = createUnitOfWork<ApiState>({ dataSource, idempotency, callerOf });
+
+  const chainFor = ({ method, access, query, handle }: ApiRoute): Middleware<ApiState>[] => {
+    const guarded = compose([
+      guard({ session: 'member' }),
+      ({ state }: { state: ApiState }, next: Next) => {
+        state.principal = sessionPrincipal(state.member, access);
+        return next();
+      },
+    ]) as Middleware<ApiState>;
+    const admitted = [guarded, limit, createQueryCheck(query ?? [])];
+    const unit = { handle: handle as Route<Access, ApiState>['handle'] };
+    return method === 'GET'
+      ? [...admitted, reader]
+      : [...admitted, readBody as Middleware<ApiState>, guardLateBody(guarded), unitOfWork(unit)];
+  };
+
+  return (route) => {
+    const usual = pipeline(route);
+    if (typeof route.access !== 'object' || route.access.sessions !== true) return usual;
+    const forCredentials = compose(usual);
+    const forSessions = compose(chainFor(route));
+    return [
+      (ctx, next) =>
+        ctx.get(CSRF_HEADER) === ''
+          ? forCredentials(ctx as never, next)
+          : forSessions(ctx as never, next),
+    ];
   };
 }
 

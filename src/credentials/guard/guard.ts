@@ -12,6 +12,7 @@ import { missingFrom } from '../../scopes/scope-set.js';
 import type { ActivityRecorder } from '../store/activity.js';
 import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import { KINDS, type PrincipalKind } from '../kinds.js';
+import type { Member } from './session-guard.js';
 import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
 import { requestFactsOf, reachesBoundResource, type Principal } from '../principal.js';
@@ -28,6 +29,11 @@ export type Access =
       readonly resource?: string;
       /** Whether the key that the path parameter `id` names is admitted too, whatever its kind and scopes. */
       readonly orItself?: boolean;
+      /**
+       * Whether a member's browser session is admitted too, from pages of this origin with their CSRF proof, if the role
+       * has the scopes. Its principal is the member; see `session-principal.ts`.
+       */
+      readonly sessions?: boolean;
     };
 
 export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
@@ -41,6 +47,8 @@ export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
 /** The state of a request behind the guard. A public route has no principal. */
 export interface GuardedState extends RequestState {
   principal: Principal;
+  /** The member whose browser session calls, on routes that admit sessions. */
+  member?: Member;
   /** A credential that the endpoint read itself, such as Basic authentication at introspection. */
   presented?: Presented;
 }

@@ -9,7 +9,7 @@ import type { Presentations } from '../verification/presentation.js';
 
 /**
  * The access rule of a route of the console's API: a signed-in user, or a signed-in member of a tenant. These routes
- * admit no credentials, and routes that admit credentials ignore the session.
+ * admit no credentials. Routes for credentials ignore the session, unless they declare `sessions`.
  */
 export type SessionAccess = { readonly session: 'account' | 'member' };
 

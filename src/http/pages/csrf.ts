@@ -7,7 +7,7 @@ import { Problem } from '../errors/problem.js';
 const CSRF_FIELD = 'csrf';
 
 /** The header that carries it where a page's script calls the API. */
-const CSRF_HEADER = 'X-CSRF-Token';
+export const CSRF_HEADER = 'X-CSRF-Token';
 
 interface Exchange extends BrowserRequest {
   get(header: string): string;
