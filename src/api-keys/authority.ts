@@ -57,7 +57,7 @@ export interface KeyManager {
 export const MANAGE_KEYS: Scope = 'api_keys:manage';
 
 /** Whether a role manages the keys of its tenant. */
-export function managesKeys(role: Role): boolean {
+function managesKeys(role: Role): boolean {
   return delegableBy(role).includes(MANAGE_KEYS);
 }
 
