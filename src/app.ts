@@ -6,22 +6,31 @@ import type { DataSource } from 'typeorm';
 
 import { createApiKeys, createKeyRoutes } from './api-keys/index.js';
 import { createAuditRoutes, createExporter } from './audit-log/index.js';
-import { createRefusedSignIns, flushedWith } from './audit/refused-sign-ins.js';
+import { createRefusedSignIns, flushedWith } from './audit/index.js';
 import type { Config } from './config.js';
-import { createConsole, HOME, type Console, type ConsoleViews } from './console/index.js';
-import { corsOf } from './credentials/guard/cross-origin.js';
-import { ANY_PRINCIPAL, type Access, type GuardedState } from './credentials/guard/guard.js';
-import { createCredentials } from './credentials/index.js';
-import type { Keyring } from './credentials/secrets/keyring.js';
-import type { ActivityRecorder } from './credentials/store/activity.js';
-import type { ProbedLookup } from './credentials/verification/lookup.js';
-import type { ImportedPrefixes } from './credentials/verification/prefixes.js';
+import { type Console, type ConsoleViews, createConsole, HOME } from './console/index.js';
+import {
+  type Access,
+  type ActivityRecorder,
+  ANY_PRINCIPAL,
+  corsOf,
+  createCredentials,
+  type GuardedState,
+  type ImportedPrefixes,
+  type Keyring,
+  type ProbedLookup,
+} from './credentials/index.js';
 import { createBackgroundWork, type BackgroundWork } from './db/background-work.js';
 import { registerPoolMetrics } from './db/pool-metrics.js';
-import { createErrorPageRoutes, ERROR_PAGE_PATH, type DocsViews } from './discovery/error-page.js';
-import { createProtectedResourceRoutes, METADATA_PATHS } from './discovery/protected-resource.js';
-import { createScopeRoutes } from './discovery/scope-routes.js';
-import { createRefreshRows } from './grants/refresh-tokens.js';
+import {
+  createErrorPageRoutes,
+  createProtectedResourceRoutes,
+  createScopeRoutes,
+  type DocsViews,
+  ERROR_PAGE_PATH,
+  METADATA_PATHS,
+} from './discovery/index.js';
+import { createRefreshRows } from './grants/index.js';
 import { createClientAddress, createProxyWarning } from './http/client-address.js';
 import type { RequestState } from './http/context.js';
 import { createCors } from './http/cors.js';
@@ -43,24 +52,20 @@ import { API_PREFIX } from './http/route-declaration.js';
 import { createRouter } from './http/router.js';
 import type { Route } from './http/routes.js';
 import { createSecurityHeaders } from './http/security-headers.js';
-import { createMeRoutes } from './introspection/me-routes.js';
+import { createMeRoutes } from './introspection/index.js';
 import { createMail, type Mail } from './mail/index.js';
-import { renderPageError } from './oauth/authorize/endpoint.js';
-import type { OAuthViews } from './oauth/authorize/views.js';
-import { createOAuth } from './oauth/index.js';
-import { createOutbound } from './outbound/outbound.js';
+import { createOAuth, type OAuthViews, renderPageError } from './oauth/index.js';
+import { createOutbound } from './outbound/index.js';
 import { createRateLimits, type RateLimits } from './rate-limits/index.js';
-import { createServerAuthentication } from './resource-servers/server-authentication.js';
-import { createContactRoutes } from './resources/contacts/contact-routes.js';
-import { createProductRoutes } from './resources/products/product-routes.js';
+import { createServerAuthentication } from './resource-servers/index.js';
+import { createContactRoutes, createProductRoutes } from './resources/index.js';
 import { createApiPipeline } from './server/api.js';
 import { brandOf } from './server/brand.js';
 import type { LOOKUP_QUERIES } from './server/lookup-queries.js';
 import { PAGE_PATHS } from './server/page-paths.js';
-import type { SigningKeys } from './signing-keys/signing-keys.js';
+import type { SigningKeys } from './signing-keys/index.js';
 import { createExposedCredentialRoutes } from './revocation/index.js';
-import { createSpaceContextResolver } from './spaces/space-context-resolver.js';
-import { createSpaceRoutes } from './spaces/space-routes.js';
+import { createSpaceContextResolver, createSpaceRoutes } from './spaces/index.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
 
 export interface AppDependencies {

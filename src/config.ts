@@ -10,7 +10,7 @@ import { StartupError } from './db/startup-error.js';
 import { parseDatabaseUrl } from './db/url.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
-import { parseMailbox, parseMailServer } from './mail/settings.js';
+import { parseMailbox, parseMailServer } from './mail/index.js';
 
 /** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<

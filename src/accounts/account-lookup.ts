@@ -1,4 +1,4 @@
-import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
+import type { Lookup, LookupQueries } from '../credentials/index.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 
 /** The account's members that userinfo shows. */

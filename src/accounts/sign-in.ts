@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
-import type { RefusedSignIns } from '../audit/refused-sign-ins.js';
-import { createAttemptStore, type AttemptLimit } from '../rate-limits/attempts.js';
+import type { RefusedSignIns } from '../audit/index.js';
+import { type AttemptLimit, createAttemptStore } from '../rate-limits/index.js';
 import { subscriberOf } from '../http/networks.js';
 import type { Signer } from '../http/pagination.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';

@@ -1,5 +1,5 @@
-import type { Actor } from '../audit/audit-log.js';
-import type { CredentialStore } from '../credentials/store/credential-store.js';
+import type { Actor } from '../audit/index.js';
+import type { CredentialStore } from '../credentials/index.js';
 import {
   factsOf,
   KEY_KINDS,

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 
-import type { DeclaredForms } from '../credentials/verification/prefixes.js';
-import { KEY_LENGTH } from '../credentials/verification/key-pattern.js';
+import { type DeclaredForms, KEY_LENGTH } from '../credentials/index.js';
 import { factsOf, type KeyKind } from '../credentials/kinds.js';
 import { faultsOf, OUR_MESSAGES } from '../http/validation.js';
 import { newKey, type NewKey } from './key-schema.js';

@@ -1,6 +1,4 @@
-import type { ActivityRecorder } from '../credentials/store/activity.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
+import type { ActivityRecorder, Keyring, SecretFormat } from '../credentials/index.js';
 import type { Pagination } from '../http/pagination.js';
 import { createKeyPresenter } from './key-presenter.js';
 import type { KeyRouteDependencies } from './key-routes.js';
@@ -37,3 +35,13 @@ export function createApiKeys(dependencies: Dependencies): ApiKeys {
 }
 
 export { createKeyRoutes } from './key-routes.js';
+
+export type { KeyManager } from './authority.js';
+export type { RefusedLine } from './import-line.js';
+export { credentialFilterOf, keyFilter } from './key-filter.js';
+export { importKeys, type ImportReport } from './key-import.js';
+export { createKeyPresenter } from './key-presenter.js';
+export type { KeyRouteDependencies } from './key-routes.js';
+export { keyChange, keyRotation, newKey, newPersonalToken } from './key-schema.js';
+export { createKeyService, type KeyService } from './key-service.js';
+export { createPersonalTokenRoutes, createPersonalTokens } from './personal-tokens.js';

@@ -1,9 +1,12 @@
-import type { CredentialStore, StoredCredential } from '../credentials/store/credential-store.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import {
+  type CredentialStore,
+  type Keyring,
+  type RevocationStore,
+  sealingContextOf,
+  type SecretFormat,
+  type StoredCredential,
+} from '../credentials/index.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/store/sealed-secret.js';
-import type { RevocationStore } from '../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
 import { createId } from '../db/id.js';
 import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';

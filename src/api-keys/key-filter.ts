@@ -1,10 +1,12 @@
 import { z } from 'zod';
 
+import type { CredentialFilter } from '../credentials/index.js';
 import {
   CREDENTIAL_STATUSES,
-  type CredentialFilter,
-} from '../credentials/store/credential-list.js';
-import { ENVIRONMENTS, KEY_KINDS, type Environment } from '../credentials/kinds.js';
+  ENVIRONMENTS,
+  KEY_KINDS,
+  type Environment,
+} from '../credentials/kinds.js';
 import { text } from '../http/validation.js';
 import { managedKinds, ownerOf, type KeyManager } from './authority.js';
 

@@ -1,12 +1,14 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
-import { createCredentialStore } from '../credentials/store/credential-store.js';
-import type { DeclaredForms } from '../credentials/verification/prefixes.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import { createAuditLog, OPERATOR } from '../audit/index.js';
+import {
+  createCredentialStore,
+  createRevocationStore,
+  type DeclaredForms,
+  digestedOfImported,
+  type Keyring,
+} from '../credentials/index.js';
 import { factsOf } from '../credentials/kinds.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import { digestedOfImported } from '../credentials/verification/verifier.js';
 import { createId } from '../db/id.js';
 import type { InputLine } from '../http/body/input-lines.js';
 import { readLine, type ImportedKey, type RefusedLine } from './import-line.js';

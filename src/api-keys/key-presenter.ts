@@ -1,7 +1,5 @@
-import type { ListedCredential } from '../credentials/store/credential-list.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import { type Keyring, type ListedCredential, sealingContextOf } from '../credentials/index.js';
 import { factsOf } from '../credentials/kinds.js';
-import { sealingContextOf } from '../credentials/store/sealed-secret.js';
 
 /** Presents a key to clients and operators. */
 export type KeyPresenter = ReturnType<typeof createKeyPresenter>;

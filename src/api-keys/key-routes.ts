@@ -1,8 +1,11 @@
 import type { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
-import type { ListedCredential } from '../credentials/store/credential-list.js';
-import { createCredentialStore } from '../credentials/store/credential-store.js';
+import {
+  type Access,
+  createCredentialStore,
+  type GuardedState,
+  type ListedCredential,
+} from '../credentials/index.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
 import { readJson } from '../http/body/body.js';
 import type { RequestState, RouteContext } from '../http/context.js';

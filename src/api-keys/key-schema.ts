@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credentials/kinds.js';
-import { holdsCredential } from '../credentials/secrets/format.js';
+import { holdsCredential } from '../credentials/index.js';
 import { isId } from '../db/id.js';
 import { boundedList } from '../http/body/bounded.js';
 import { isAddressOrNetwork } from '../http/networks.js';

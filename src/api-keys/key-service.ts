@@ -1,14 +1,14 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog } from '../audit/audit-log.js';
+import { createAuditLog } from '../audit/index.js';
 import {
   createCredentialStore,
+  createRevocationStore,
   type CredentialChange,
+  type Keyring,
+  type SecretFormat,
   type StoredCredential,
-} from '../credentials/store/credential-store.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
+} from '../credentials/index.js';
 import { isId } from '../db/id.js';
 import { Problem } from '../http/errors/problem.js';
 import { invalid } from '../http/validation.js';

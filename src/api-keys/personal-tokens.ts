@@ -1,7 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import type { ListedCredential } from '../credentials/store/credential-list.js';
-import { createCredentialStore } from '../credentials/store/credential-store.js';
+import { createCredentialStore, type ListedCredential } from '../credentials/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';

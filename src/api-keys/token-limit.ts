@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 import { Problem } from '../http/errors/problem.js';
 
 /** Maximum active personal tokens of an account in a tenant. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { Access, GuardedState } from '../credentials/index.js';
 import type { RouteContext } from '../http/context.js';
 import { sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';

@@ -4,8 +4,7 @@ import type { Logger } from 'pino';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import type { Config } from '../config.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
+import type { Keyring, SecretFormat } from '../credentials/index.js';
 import type { DatabaseTarget } from '../db/data-source.js';
 import type { NeededSchema } from '../server/instance.js';
 import type { ValueType } from './value-types.js';

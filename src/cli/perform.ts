@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import type { EntityManager } from 'typeorm';
 
 import { readConfig } from '../config.js';
-import { createSecretFormat } from '../credentials/secrets/format.js';
+import { createSecretFormat } from '../credentials/index.js';
 import { errorCode } from '../db/errors.js';
 import { shareInstance, lacksMigrations } from '../server/instance.js';
 import { createLog } from '../server/log.js';

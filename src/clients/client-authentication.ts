@@ -1,7 +1,6 @@
 import type { Context } from 'koa';
 
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
+import type { Keyring, Lookup, LookupQueries } from '../credentials/index.js';
 import {
   FORMER_SIGNING_ALGORITHM,
   type SigningAlgorithm,

@@ -1,4 +1,4 @@
-import type { Digest, Keyring } from '../credentials/secrets/keyring.js';
+import type { Digest, Keyring } from '../credentials/index.js';
 
 /** Verifies client secrets. */
 export interface ClientSecrets {

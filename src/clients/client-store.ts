@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import type { Digest } from '../credentials/secrets/keyring.js';
+import type { Digest } from '../credentials/index.js';
 import { prepared } from '../db/prepared.js';
 import { rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';

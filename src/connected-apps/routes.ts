@@ -1,6 +1,6 @@
-import type { SessionAccess, SessionState } from '../credentials/guard/session-guard.js';
-import type { BlockedClient } from '../clients/client-store.js';
-import type { ListedGrant } from '../grants/grant-list.js';
+import type { SessionAccess, SessionState } from '../credentials/index.js';
+import type { BlockedClient } from '../clients/index.js';
+import type { ListedGrant } from '../grants/index.js';
 import { readJson } from '../http/body/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendPage } from '../http/envelope.js';

@@ -1,7 +1,6 @@
-import type { Actor } from '../audit/audit-log.js';
-import type { BlockedClient } from '../clients/client-store.js';
-import type { AppConnections } from '../grants/app-connections.js';
-import type { FoundGrants, GrantFilter, ListedGrant } from '../grants/grant-list.js';
+import type { Actor } from '../audit/index.js';
+import type { BlockedClient } from '../clients/index.js';
+import type { AppConnections, FoundGrants, GrantFilter, ListedGrant } from '../grants/index.js';
 import { Problem } from '../http/errors/problem.js';
 import type { PageRequest } from '../http/pagination.js';
 import { isAdministrator, type Role } from '../scopes/roles.js';

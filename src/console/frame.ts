@@ -1,4 +1,4 @@
-import type { AccountMembership } from '../accounts/account-store.js';
+import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
 import { CONSOLE_PAGES, GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';

@@ -1,7 +1,7 @@
-import type { AccountMembership } from '../accounts/account-store.js';
-import type { Actor } from '../audit/audit-log.js';
+import type { AccountMembership } from '../accounts/index.js';
+import type { Actor } from '../audit/index.js';
 import { ENVIRONMENTS, type Environment } from '../credentials/kinds.js';
-import { chooseTenant, type SignedIn } from '../credentials/guard/session-guard.js';
+import { chooseTenant, type SignedIn } from '../credentials/index.js';
 import { singleValue } from '../http/body/form.js';
 import type { Role } from '../scopes/roles.js';
 

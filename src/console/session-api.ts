@@ -2,20 +2,22 @@ import type { Middleware, Next } from 'koa';
 import compose from 'koa-compose';
 import type { DataSource } from 'typeorm';
 
-import { guardLateBody, type Access, type GuardedState } from '../credentials/guard/guard.js';
 import {
+  type Access,
   createSessionGuard,
+  type GuardedState,
+  guardLateBody,
   type SessionAccess,
+  sessionPrincipal,
   type SessionState,
-} from '../credentials/guard/session-guard.js';
-import { sessionPrincipal } from '../credentials/guard/session-principal.js';
+} from '../credentials/index.js';
 import { readBody } from '../http/body/body.js';
 import type { Caller, Idempotency } from '../http/idempotency/idempotency.js';
 import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';
 import { CSRF_HEADER } from '../http/pages/csrf.js';
 import { createQueryCheck } from '../http/query.js';
 import type { Route } from '../http/routes.js';
-import type { SessionLimit } from '../rate-limits/session-limit.js';
+import type { SessionLimit } from '../rate-limits/index.js';
 
 type SessionRoute = Route<SessionAccess, SessionState>;
 

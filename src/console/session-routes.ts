@@ -1,4 +1,4 @@
-import type { SessionAccess, SessionState } from '../credentials/guard/session-guard.js';
+import type { SessionAccess, SessionState } from '../credentials/index.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';

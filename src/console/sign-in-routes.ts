@@ -2,8 +2,7 @@ import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import { readForm, singleValue } from '../http/body/form.js';
 import type { Route } from '../http/routes.js';
-import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
-import type { SignInPage } from '../oauth/authorize/sign-in-page.js';
+import type { ConsoleSessions, SignInPage } from '../oauth/index.js';
 import { HOME, loginFor, returnPath } from './return-to.js';
 import { seeOther } from './visitor.js';
 

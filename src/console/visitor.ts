@@ -1,12 +1,11 @@
 import type { Middleware } from 'koa';
 
-import type { AccountMembership } from '../accounts/account-store.js';
-import type { SignedIn } from '../credentials/guard/session-guard.js';
+import type { AccountMembership } from '../accounts/index.js';
+import type { SignedIn } from '../credentials/index.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
-import type { ConsoleSessions } from '../oauth/library/browser-sessions.js';
-import type { PageAccount } from '../oauth/authorize/pending-authorization.js';
+import type { ConsoleSessions, PageAccount } from '../oauth/index.js';
 import { createFrame } from './frame.js';
 import type { OrganizationContext } from './organization-context.js';
 import { loginFor } from './return-to.js';

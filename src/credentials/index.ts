@@ -59,3 +59,70 @@ export function createCredentials(dependencies: Dependencies) {
     guard: createGuard({ ...dependencies, verifier, presentations, activity }),
   };
 }
+
+export { corsOf } from './guard/cross-origin.js';
+export {
+  type Access,
+  ANY_PRINCIPAL,
+  denialReason,
+  type GuardedState,
+  guardLateBody,
+} from './guard/guard.js';
+export {
+  chooseTenant,
+  createSessionGuard,
+  type Member,
+  type SessionAccess,
+  type SessionState,
+  type SignedIn,
+} from './guard/session-guard.js';
+export { MAX_SESSIONS, SESSION_LIFETIMES } from './guard/session-lifetimes.js';
+export { sessionPrincipal } from './guard/session-principal.js';
+export { idempotencyCallerOf, type Principal, requestFactsOf } from './principal.js';
+export {
+  deleteExpiredRevocations,
+  deleteNeedlessRevocations,
+} from './revocation/revocation-cleanup.js';
+export { createRevocationStore, type RevocationStore } from './revocation/revocation-store.js';
+export { createSecretFormat, holdsCredential, type SecretFormat } from './secrets/format.js';
+export { createKeyring, type Digest, type Keyring, type Sealed } from './secrets/keyring.js';
+export type { ActivityRecorder } from './store/activity.js';
+export { deleteEndedPersonalTokens, deleteOldUses } from './store/credential-cleanup.js';
+export type { CredentialFilter, ListedCredential } from './store/credential-list.js';
+export {
+  createCredentialStore,
+  type CredentialChange,
+  type CredentialStore,
+  type StoredCredential,
+} from './store/credential-store.js';
+export { Credential } from './store/credential.entity.js';
+export { resealUnderCurrentKey, sealingContextOf } from './store/sealed-secret.js';
+export {
+  KEY_LENGTH,
+  type KeyPattern,
+  parsePattern,
+  PATTERN_FORMS,
+} from './verification/key-pattern.js';
+export {
+  createBatchedLookup,
+  type Lookup,
+  type LookupQueries,
+  type ProbedLookup,
+} from './verification/lookup.js';
+export { createVerifierPool } from './verification/pool.js';
+export {
+  createImportedPrefixes,
+  type DeclaredForms,
+  declareForms,
+  type ImportedPrefixes,
+  REFRESHED_WITHIN_SECONDS,
+} from './verification/prefixes.js';
+export type { Presentations } from './verification/presentation.js';
+export {
+  createVerifier,
+  digestedOfImported,
+  type DigestObserver,
+  type Verdict,
+  VERIFICATION_QUERIES,
+  type Verifier,
+} from './verification/verifier.js';

@@ -11,6 +11,9 @@ export type PrincipalKind = 'tenant' | 'user' | 'service' | 'agent' | 'publishab
 export const ENVIRONMENTS = ['live', 'test'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];
 
+export const CREDENTIAL_STATUSES = ['active', 'revoked', 'expired'] as const;
+export type CredentialStatus = (typeof CREDENTIAL_STATUSES)[number];
+
 /** The environments that a credential of one reaches. Live reaches test, but test does not reach live. */
 export function reachableFrom(environment: Environment): readonly Environment[] {
   return environment === 'live' ? ENVIRONMENTS : [environment];

@@ -28,3 +28,6 @@ export const CREDENTIAL_KEYED_ROWS = [
     condition: IS_VALID,
   },
 ] as const satisfies readonly KeyedRows[];
+
+/** SQL conditions for the state of credentials, which queries over several tables share. */
+export { IS_EXPIRED, IS_REVOKED, IS_VALID } from './verification/verdict-sql.js';

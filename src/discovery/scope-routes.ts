@@ -1,4 +1,4 @@
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { Access, GuardedState } from '../credentials/index.js';
 import { sendPage } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';

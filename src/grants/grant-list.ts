@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { IS_REVOKED } from '../credentials/tables.js';
 import { prepared, type PreparedStatement } from '../db/prepared.js';
 import { rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';

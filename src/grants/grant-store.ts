@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { type Actor, createAuditLog } from '../audit/index.js';
+import { createRevocationStore } from '../credentials/index.js';
+import { IS_REVOKED } from '../credentials/tables.js';
 import { createId } from '../db/id.js';
 import type { Scope } from '../scopes/catalog.js';
 import { Grant } from './grant.entity.js';

@@ -1,8 +1,6 @@
-import type { Actor } from '../audit/audit-log.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import type { Actor } from '../audit/index.js';
+import type { Keyring, Lookup, LookupQueries, SecretFormat } from '../credentials/index.js';
+import { IS_REVOKED } from '../credentials/tables.js';
 import { expiresAroundNow } from '../db/partitions.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 import type { Scope } from '../scopes/catalog.js';

@@ -1,4 +1,4 @@
-import { IS_REVOKED, IS_VALID } from '../credentials/verification/verdict-sql.js';
+import { IS_REVOKED, IS_VALID } from '../credentials/tables.js';
 import type { KeyedRows } from '../db/keyed-rows.js';
 import { Consent } from './consent.entity.js';
 import { GrantUse } from './grant-use.entity.js';

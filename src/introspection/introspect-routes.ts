@@ -1,13 +1,16 @@
 import type { Middleware } from 'koa';
 
-import type { GuardedState } from '../credentials/guard/guard.js';
-import type { Presentations } from '../credentials/verification/presentation.js';
-import type { Principal } from '../credentials/principal.js';
-import type { Verdict, Verifier } from '../credentials/verification/verifier.js';
-import type { ClientAuthentication } from '../clients/client-authentication.js';
-import type { ServerAuthentication } from '../resource-servers/server-authentication.js';
+import type {
+  GuardedState,
+  Presentations,
+  Principal,
+  Verdict,
+  Verifier,
+} from '../credentials/index.js';
+import type { ClientAuthentication } from '../clients/index.js';
+import type { ServerAuthentication } from '../resource-servers/index.js';
 import { isId } from '../db/id.js';
-import type { RefreshTokens } from '../grants/refresh-tokens.js';
+import type { RefreshTokens } from '../grants/index.js';
 import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { readForm, refuseRepeated, singleValue, type Form } from '../http/body/form.js';

@@ -1,6 +1,10 @@
-import { ANY_PRINCIPAL, type Access, type GuardedState } from '../credentials/guard/guard.js';
+import {
+  type Access,
+  ANY_PRINCIPAL,
+  type GuardedState,
+  type Principal,
+} from '../credentials/index.js';
 import { KINDS } from '../credentials/kinds.js';
-import type { Principal } from '../credentials/principal.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 

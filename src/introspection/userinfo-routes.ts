@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa';
 
-import type { GuardedState } from '../credentials/guard/guard.js';
+import type { GuardedState } from '../credentials/index.js';
 import type { RouteContext } from '../http/context.js';
 import type { Readers } from '../http/cors.js';
 import type { Route } from '../http/routes.js';

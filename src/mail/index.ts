@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import type { EntityManager } from 'typeorm';
 
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Keyring } from '../credentials/index.js';
 import type { BackgroundWork } from '../db/background-work.js';
 import { createComposer } from './composer.js';
 import type { OutgoingMail } from './messages.js';
@@ -126,3 +126,6 @@ function createMailCounter(register: Registry): (outcome: Outcome) => void {
   for (const outcome of OUTCOMES) mails.inc({ outcome }, 0);
   return (outcome) => mails.inc({ outcome });
 }
+
+export { deleteExpiredMail } from './outbox.js';
+export { parseMailbox, parseMailServer } from './settings.js';

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Keyring } from '../credentials/index.js';
 import { createId } from '../db/id.js';
 import { inBatches } from '../db/batches.js';
 import type { OutgoingMail } from './messages.js';

@@ -1,9 +1,12 @@
-import { createClientDocuments, type ClientDocuments } from '../clients/documents/documents.js';
-import { createMetadataReader } from '../clients/registration/client-metadata.js';
-import { createRegistrationLimits } from '../clients/registration/limits.js';
-import { createConsentStore } from '../grants/consent-store.js';
+import {
+  type ClientDocuments,
+  createClientDocuments,
+  createMetadataReader,
+  createRegistrationLimits,
+} from '../clients/index.js';
+import { createConsentStore } from '../grants/index.js';
 import { createHostRule } from '../http/public-host.js';
-import { createAddressLimit } from '../rate-limits/address-limit.js';
+import { createAddressLimit } from '../rate-limits/index.js';
 import type { OAuthDependencies } from './dependencies.js';
 
 /** Composes the clients that are identified by a metadata document. They have the limits of registrations. */

@@ -2,20 +2,22 @@ import type { Context, Middleware } from 'koa';
 import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
-import type { RefusedSignIns } from '../audit/refused-sign-ins.js';
-import type { GuardedState } from '../credentials/guard/guard.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Lookup } from '../credentials/verification/lookup.js';
-import type { ImportedPrefixes } from '../credentials/verification/prefixes.js';
-import type { Presentations } from '../credentials/verification/presentation.js';
-import type { Verifier } from '../credentials/verification/verifier.js';
+import type { RefusedSignIns } from '../audit/index.js';
+import type {
+  GuardedState,
+  ImportedPrefixes,
+  Keyring,
+  Lookup,
+  Presentations,
+  SecretFormat,
+  Verifier,
+} from '../credentials/index.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
-import type { Outbound } from '../outbound/outbound.js';
-import type { ServerAuthentication } from '../resource-servers/server-authentication.js';
-import type { SigningKeys } from '../signing-keys/signing-keys.js';
+import type { Outbound } from '../outbound/index.js';
+import type { ServerAuthentication } from '../resource-servers/index.js';
+import type { SigningKeys } from '../signing-keys/index.js';
 import type { OAuthViews } from './authorize/views.js';
 
 /** OAuth's part of the configuration, by the names of its environment variables. */

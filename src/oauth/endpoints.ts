@@ -1,15 +1,12 @@
 import type { Context } from 'koa';
 
-import { createAccountLookup } from '../accounts/account-lookup.js';
-import type { ClientAuthentication } from '../clients/client-authentication.js';
-import { createRegistrationRoutes } from '../clients/registration/routes.js';
-import { createConsentStore } from '../grants/consent-store.js';
-import { createRefreshTokens, type FindRefreshRow } from '../grants/refresh-tokens.js';
+import { createAccountLookup } from '../accounts/index.js';
+import { type ClientAuthentication, createRegistrationRoutes } from '../clients/index.js';
+import { createConsentStore, createRefreshTokens, type FindRefreshRow } from '../grants/index.js';
 import type { RequestState } from '../http/context.js';
 import type { Route } from '../http/routes.js';
-import { createIntrospectRoutes } from '../introspection/introspect-routes.js';
-import { createUserinfoRoutes } from '../introspection/userinfo-routes.js';
-import { createRevokeRoutes } from '../revocation/revoke-routes.js';
+import { createIntrospectRoutes, createUserinfoRoutes } from '../introspection/index.js';
+import { createRevokeRoutes } from '../revocation/index.js';
 import type { OAuthDependencies } from './dependencies.js';
 import type { Library } from './library/index.js';
 import type { createOAuthLimits } from './limits.js';

@@ -1,8 +1,6 @@
-import { createHashingQueue } from '../accounts/hashing-queue.js';
-import { createSignIn } from '../accounts/sign-in.js';
-import { createClientAuthentication } from '../clients/client-authentication.js';
-import { isAnyRedirect } from '../clients/redirect-uri.js';
-import { createRefreshRows } from '../grants/refresh-tokens.js';
+import { createHashingQueue, createSignIn } from '../accounts/index.js';
+import { createClientAuthentication, isAnyRedirect } from '../clients/index.js';
+import { createRefreshRows } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
 import { createDocuments } from './client-documents.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
@@ -111,3 +109,11 @@ function createEndSession(
     home,
   });
 }
+
+export { renderPageError } from './authorize/endpoint.js';
+export { deleteExpiredInteractions } from './authorize/interaction-store.js';
+export type { PageAccount } from './authorize/pending-authorization.js';
+export type { SignInPage } from './authorize/sign-in-page.js';
+export type { OAuthViews } from './authorize/views.js';
+export type { ConsoleSessions } from './library/browser-sessions.js';
+export { OAUTH_PATHS } from './paths.js';

@@ -1,4 +1,4 @@
-import { SESSION_LIFETIMES } from '../credentials/guard/session-lifetimes.js';
+import { SESSION_LIFETIMES } from '../credentials/index.js';
 
 /** Lifetimes of OAuth's artifacts, in seconds. */
 export const LIFETIMES = {

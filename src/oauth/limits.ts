@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-import { createAddressLimit } from '../rate-limits/address-limit.js';
-import type { AttemptVerdict } from '../rate-limits/attempts.js';
+import { type AttemptVerdict, createAddressLimit } from '../rate-limits/index.js';
 
 /** Resumed requests per started authorization: one after each page. */
 const RESUMES = 5;

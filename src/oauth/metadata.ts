@@ -1,6 +1,6 @@
 import type { Route } from '../http/routes.js';
 import { SIGNING_ALGORITHMS } from '../credentials/secrets/signing-algorithms.js';
-import type { SigningKeys } from '../signing-keys/signing-keys.js';
+import type { SigningKeys } from '../signing-keys/index.js';
 import { OAUTH_PATHS } from './paths.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
 

@@ -1,15 +1,14 @@
 import type { DataSource } from 'typeorm';
 
-import { createAccountStore } from '../accounts/account-store.js';
-import type { Actor } from '../audit/audit-log.js';
-import { createClientSecrets } from '../clients/client-secrets.js';
-import { createClientStore } from '../clients/client-store.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import { createAccountStore } from '../accounts/index.js';
+import type { Actor } from '../audit/index.js';
+import { createClientSecrets, createClientStore } from '../clients/index.js';
+import type { Keyring } from '../credentials/index.js';
 import { createTransactions } from '../db/transactions.js';
-import { endGrantIn, type EndedGrant } from '../grants/grant-store.js';
+import { type EndedGrant, endGrantIn } from '../grants/index.js';
 import { ownResources } from '../http/resource-uri.js';
-import { createResources } from '../resource-servers/resources.js';
-import { createSessionStore } from '../sessions/session-store.js';
+import { createResources } from '../resource-servers/index.js';
+import { createSessionStore } from '../sessions/index.js';
 
 export type OAuthStores = ReturnType<typeof createOAuthStores>;
 

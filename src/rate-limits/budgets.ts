@@ -4,7 +4,7 @@ import { subscriberOf } from '../http/networks.js';
 import { createRateBuckets, type RateBuckets } from './buckets.js';
 import { usageOf, type Budget, type Share, type Usage } from './middleware.js';
 import { KINDS, type BudgetKind } from '../credentials/kinds.js';
-import type { Principal } from '../credentials/principal.js';
+import type { Principal } from '../credentials/index.js';
 
 /** The budgets on which requests of a principal count. */
 export interface Budgets {

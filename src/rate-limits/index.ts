@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { EntityManager } from 'typeorm';
 
-import type { GuardedState } from '../credentials/guard/guard.js';
+import type { GuardedState } from '../credentials/index.js';
 import type { BackgroundWork } from '../db/background-work.js';
 import { BUDGET_WINDOWS, createBudgets } from './budgets.js';
 import { createRateLimit } from './middleware.js';
@@ -63,3 +63,9 @@ export function createRateLimits(dependencies: Dependencies) {
     routes: createUsageRoutes({ budgets, now }),
   };
 }
+
+export { type AddressLimit, createAddressLimit } from './address-limit.js';
+export { type AttemptLimit, type AttemptVerdict, createAttemptStore } from './attempts.js';
+export { BUDGET_WINDOWS } from './budgets.js';
+export type { SessionLimit } from './session-limit.js';
+export { deleteExpiredRateWindows } from './window-store.js';

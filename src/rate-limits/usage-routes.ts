@@ -1,5 +1,5 @@
 import type { Budgets } from './budgets.js';
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { Access, GuardedState } from '../credentials/index.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 

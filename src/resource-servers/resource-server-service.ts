@@ -1,9 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import { type Actor, createAuditLog } from '../audit/index.js';
+import { createRevocationStore, type Keyring, type SecretFormat } from '../credentials/index.js';
 import { createId } from '../db/id.js';
 import { Problem } from '../http/errors/problem.js';
 import { canonicalResource, findResource } from '../http/resource-uri.js';

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import type { Digest } from '../credentials/secrets/keyring.js';
+import type { Digest } from '../credentials/index.js';
 import type { Scope } from '../scopes/catalog.js';
 
 /** An API of the operator's that accepts credentials from here. */

@@ -1,9 +1,12 @@
-import type { Principal } from '../credentials/principal.js';
-import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
-import type { DigestObserver } from '../credentials/verification/verifier.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import type {
+  DigestObserver,
+  Keyring,
+  Lookup,
+  LookupQueries,
+  Principal,
+  SecretFormat,
+} from '../credentials/index.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 import type { Scope } from '../scopes/catalog.js';
 import { commonTo } from '../scopes/scope-set.js';

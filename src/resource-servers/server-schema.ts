@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { holdsCredential } from '../credentials/secrets/format.js';
+import { holdsCredential } from '../credentials/index.js';
 import { boundedList } from '../http/body/bounded.js';
 import { canonicalResource } from '../http/resource-uri.js';
 import { parseUrl } from '../http/url.js';

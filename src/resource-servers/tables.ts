@@ -1,4 +1,4 @@
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 import type { KeyedRows } from '../db/keyed-rows.js';
 
 /** The rows that depend on `SECRET_KEYS`. */

@@ -1,11 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor, type AuditEvent } from '../audit/audit-log.js';
+import { type Actor, type AuditEvent, createAuditLog } from '../audit/index.js';
 import { KINDS } from '../credentials/kinds.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Verifier } from '../credentials/verification/verifier.js';
-import type { FindRefreshRow } from '../grants/refresh-tokens.js';
+import { createRevocationStore, type SecretFormat, type Verifier } from '../credentials/index.js';
+import type { FindRefreshRow } from '../grants/index.js';
 
 /** A secret that was found in a public place. */
 export interface ExposedSecret {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-import type { AddressLimit } from '../rate-limits/address-limit.js';
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { AddressLimit } from '../rate-limits/index.js';
+import type { Access, GuardedState } from '../credentials/index.js';
 import { parseJson, readRawJson } from '../http/body/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData } from '../http/envelope.js';

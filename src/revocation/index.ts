@@ -1,11 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { DataSource } from 'typeorm';
 
-import { createAddressLimit } from '../rate-limits/address-limit.js';
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Verifier } from '../credentials/verification/verifier.js';
-import type { FindRefreshRow } from '../grants/refresh-tokens.js';
+import { createAddressLimit } from '../rate-limits/index.js';
+import type { Access, GuardedState, SecretFormat, Verifier } from '../credentials/index.js';
+import type { FindRefreshRow } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
 import { createExposedCredentials } from './exposed-credentials.js';
 import { createExposedRoutes } from './exposed-routes.js';
@@ -38,3 +36,6 @@ export function createExposedCredentialRoutes(
     signatures: scannerKeys.length === 0 ? undefined : createScannerSignatures(scannerKeys),
   });
 }
+
+export { type EndedCounts, endIssuedBefore } from './issued-before.js';
+export { createRevokeRoutes } from './revoke-routes.js';

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import { IS_EXPIRED, IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { createRevocationStore } from '../credentials/index.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 
 /** Numbers of active credentials that were revoked. */
 export interface EndedCounts {

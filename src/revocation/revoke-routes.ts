@@ -1,15 +1,18 @@
 import type { Context } from 'koa';
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
-import type { ClientAuthentication } from '../clients/client-authentication.js';
+import { type Actor, createAuditLog } from '../audit/index.js';
+import type { ClientAuthentication } from '../clients/index.js';
 import { KINDS } from '../credentials/kinds.js';
-import type { ImportedPrefixes } from '../credentials/verification/prefixes.js';
-import { requestFactsOf, type Principal } from '../credentials/principal.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../credentials/secrets/format.js';
-import type { Verifier } from '../credentials/verification/verifier.js';
-import type { RefreshTokens } from '../grants/refresh-tokens.js';
+import {
+  createRevocationStore,
+  type ImportedPrefixes,
+  type Principal,
+  requestFactsOf,
+  type SecretFormat,
+  type Verifier,
+} from '../credentials/index.js';
+import type { RefreshTokens } from '../grants/index.js';
 import type { Readers } from '../http/cors.js';
 import { readForm, singleValue } from '../http/body/form.js';
 import { OAuthError } from '../http/errors/oauth-error.js';

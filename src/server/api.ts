@@ -1,9 +1,13 @@
 import type { Middleware } from 'koa';
 import type { DataSource } from 'typeorm';
 
-import type { Credentials } from '../credentials/index.js';
-import { guardLateBody, type Access, type GuardedState } from '../credentials/guard/guard.js';
-import { idempotencyCallerOf } from '../credentials/principal.js';
+import {
+  type Access,
+  type Credentials,
+  type GuardedState,
+  guardLateBody,
+  idempotencyCallerOf,
+} from '../credentials/index.js';
 import { readBody } from '../http/body/body.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';

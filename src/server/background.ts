@@ -4,10 +4,12 @@ import type { DataSource } from 'typeorm';
 import type { App } from '../app.js';
 import { runCleanup } from './cleanup.js';
 import type { Config } from '../config.js';
-import { REFRESHED_WITHIN_SECONDS } from '../credentials/verification/prefixes.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import { resealUnderCurrentKey } from '../credentials/store/sealed-secret.js';
-import type { SigningKeys } from '../signing-keys/signing-keys.js';
+import {
+  type Keyring,
+  REFRESHED_WITHIN_SECONDS,
+  resealUnderCurrentKey,
+} from '../credentials/index.js';
+import type { SigningKeys } from '../signing-keys/index.js';
 
 /** Last use must be visible within ten seconds. */
 const FLUSH_EVERY_MS = 7000;

@@ -1,25 +1,24 @@
 import type { DataSource } from 'typeorm';
 
-import { deleteUnusedClients } from '../clients/client-cleanup.js';
-import { deleteExcessCopies } from '../clients/documents/document-store.js';
-import { BUDGET_WINDOWS } from '../rate-limits/budgets.js';
+import { deleteExcessCopies, deleteUnusedClients } from '../clients/index.js';
+import {
+  BUDGET_WINDOWS,
+  createAttemptStore,
+  deleteExpiredRateWindows,
+} from '../rate-limits/index.js';
 import {
   deleteEndedPersonalTokens,
-  deleteOldUses,
-} from '../credentials/store/credential-cleanup.js';
-import {
   deleteExpiredRevocations,
   deleteNeedlessRevocations,
-} from '../credentials/revocation/revocation-cleanup.js';
+  deleteOldUses,
+} from '../credentials/index.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
-import { eraseExpiredAnswers, deleteEndedGrants } from '../grants/grant-cleanup.js';
-import { deleteExpiredMail } from '../mail/outbox.js';
-import { createAttemptStore } from '../rate-limits/attempts.js';
+import { deleteEndedGrants, eraseExpiredAnswers } from '../grants/index.js';
+import { deleteExpiredMail } from '../mail/index.js';
 import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
-import { deleteExpiredRateWindows } from '../rate-limits/window-store.js';
-import { deleteExpiredInteractions } from '../oauth/authorize/interaction-store.js';
-import { deleteExpiredSessions } from '../sessions/session-store.js';
-import { deleteEndedKeys } from '../signing-keys/signing-key-store.js';
+import { deleteExpiredInteractions } from '../oauth/index.js';
+import { deleteExpiredSessions } from '../sessions/index.js';
+import { deleteEndedKeys } from '../signing-keys/index.js';
 
 /** @returns how many rows were deleted */
 type Step = (dataSource: DataSource, signal: AbortSignal) => Promise<number>;

@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 
-import { createAccountStore } from '../accounts/account-store.js';
-import { createKeyService } from '../api-keys/key-service.js';
-import { newKey } from '../api-keys/key-schema.js';
-import { createAuditLog, OPERATOR } from '../audit/audit-log.js';
+import { createAccountStore } from '../accounts/index.js';
+import { createKeyService, newKey } from '../api-keys/index.js';
+import { createAuditLog, OPERATOR } from '../audit/index.js';
 import type { Config } from '../config.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import { createSecretFormat } from '../credentials/secrets/format.js';
-import { newProduct } from '../resources/products/product-schema.js';
-import { createProductStore } from '../resources/products/product-store.js';
+import { createSecretFormat, type Keyring } from '../credentials/index.js';
+import { createProductStore, newProduct } from '../resources/index.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
-import { createSpaceStore } from '../spaces/space-store.js';
-import { createTenantStore } from '../tenants/tenant-store.js';
+import { createSpaceStore } from '../spaces/index.js';
+import { createTenantStore } from '../tenants/index.js';
 
 /** The demo data of a first start, shown once. */
 export interface Demo {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import type { Config } from '../config.js';
-import { createKeyring, type Keyring } from '../credentials/secrets/keyring.js';
+import { createKeyring, type Keyring } from '../credentials/index.js';
 import { assertSecretKeysPresent } from './secret-key-usage.js';
 import { readOrCreateSecretKeys } from './secret-keys-file.js';
 import { describeTarget } from '../db/connection.js';

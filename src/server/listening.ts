@@ -4,10 +4,9 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import type { Logger } from 'pino';
 
 import type { Config } from '../config.js';
-import { createVerifierPool } from '../credentials/verification/pool.js';
-import { createBatchedLookup } from '../credentials/verification/lookup.js';
+import { createBatchedLookup, createVerifierPool } from '../credentials/index.js';
 import { createBoundedServer, listen } from '../http/connections/server.js';
-import { createSigningKeys } from '../signing-keys/signing-keys.js';
+import { createSigningKeys } from '../signing-keys/index.js';
 import { startBackground } from './background.js';
 import { registerBuildInfo } from './build-info.js';
 import type { ServerInstance } from './instance.js';

@@ -1,9 +1,9 @@
-import { ACCOUNT_QUERIES } from '../accounts/account-lookup.js';
-import { CLIENT_QUERIES } from '../clients/client-authentication.js';
-import { VERIFICATION_QUERIES } from '../credentials/verification/verifier.js';
-import { REFRESH_QUERIES } from '../grants/refresh-tokens.js';
-import { SERVER_QUERIES } from '../resource-servers/server-authentication.js';
-import { SPACE_QUERIES } from '../spaces/space-context-resolver.js';
+import { ACCOUNT_QUERIES } from '../accounts/index.js';
+import { CLIENT_QUERIES } from '../clients/index.js';
+import { VERIFICATION_QUERIES } from '../credentials/index.js';
+import { REFRESH_QUERIES } from '../grants/index.js';
+import { SERVER_QUERIES } from '../resource-servers/index.js';
+import { SPACE_QUERIES } from '../spaces/index.js';
 
 /** The queries of batched lookups, one per family. */
 export const LOOKUP_QUERIES = {

@@ -1,4 +1,4 @@
-import { OAUTH_PATHS } from '../oauth/paths.js';
+import { OAUTH_PATHS } from '../oauth/index.js';
 
 /** Path prefixes of pages. */
 export const PAGE_PATHS = [

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Keyring } from '../credentials/index.js';
 import type { KeyedRows } from '../db/keyed-rows.js';
 import { StartupError } from '../db/startup-error.js';
 import { KEYED_ROWS } from './keyed-rows.js';

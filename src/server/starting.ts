@@ -1,5 +1,5 @@
 import type { Config } from '../config.js';
-import { createSigningKeyStore } from '../signing-keys/signing-key-store.js';
+import { createSigningKeyStore } from '../signing-keys/index.js';
 import {
   createDemo,
   findUnshown,

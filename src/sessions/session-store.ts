@@ -1,12 +1,15 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
-import type { Keyring } from '../credentials/secrets/keyring.js';
-import { createRevocationStore } from '../credentials/revocation/revocation-store.js';
-import { IS_REVOKED } from '../credentials/verification/verdict-sql.js';
+import { type Actor, createAuditLog } from '../audit/index.js';
+import {
+  createRevocationStore,
+  type Keyring,
+  MAX_SESSIONS,
+  SESSION_LIFETIMES,
+} from '../credentials/index.js';
+import { IS_REVOKED } from '../credentials/tables.js';
 import { inBatches } from '../db/batches.js';
 import { repeatOnConflict } from '../db/repeat.js';
-import { MAX_SESSIONS, SESSION_LIFETIMES } from '../credentials/guard/session-lifetimes.js';
 
 /** A session to be stored. */
 export interface NewSession {

@@ -1,4 +1,4 @@
-import { IS_VALID } from '../credentials/verification/verdict-sql.js';
+import { IS_VALID } from '../credentials/tables.js';
 import type { KeyedRows } from '../db/keyed-rows.js';
 import { Session } from './session.entity.js';
 

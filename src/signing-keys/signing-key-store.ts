@@ -1,7 +1,7 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from 'jose';
 import type { EntityManager } from 'typeorm';
 
-import type { Keyring, Sealed } from '../credentials/secrets/keyring.js';
+import type { Keyring, Sealed } from '../credentials/index.js';
 import {
   SIGNING_ALGORITHMS,
   type SigningAlgorithm,

@@ -1,7 +1,7 @@
 import type { JWK } from 'jose';
 import type { DataSource } from 'typeorm';
 
-import type { Keyring } from '../credentials/secrets/keyring.js';
+import type { Keyring } from '../credentials/index.js';
 import {
   SIGNING_ALGORITHMS,
   type SigningAlgorithm,

@@ -1,9 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import type { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
-import type { Principal } from '../credentials/principal.js';
-import type { Lookup, LookupQueries } from '../credentials/verification/lookup.js';
+import type {
+  Access,
+  GuardedState,
+  Lookup,
+  LookupQueries,
+  Principal,
+} from '../credentials/index.js';
 import { isId } from '../db/id.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';

@@ -1,4 +1,4 @@
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import type { Access, GuardedState } from '../credentials/index.js';
 import { readJson } from '../http/body/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { holdsCredential } from '../credentials/secrets/format.js';
+import { holdsCredential } from '../credentials/index.js';
 import { text } from '../http/validation.js';
 
 /** The body of requests that create or change a space. */

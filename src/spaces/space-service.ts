@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../audit/audit-log.js';
+import { type Actor, createAuditLog } from '../audit/index.js';
 import type { Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { PageRequest } from '../http/pagination.js';

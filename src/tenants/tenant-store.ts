@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
-import type { Space } from '../spaces/space.entity.js';
+import type { Space } from '../spaces/index.js';
 import { Tenant } from './tenant.entity.js';
 
 export interface TenantStore {

@@ -1,8 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
-import type { Access, GuardedState } from '../credentials/guard/guard.js';
+import { type Access, createCredentialStore, type GuardedState } from '../credentials/index.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
-import { createCredentialStore } from '../credentials/store/credential-store.js';
 import { isId } from '../db/id.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';

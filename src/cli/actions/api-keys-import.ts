@@ -3,19 +3,16 @@ import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import type { RefusedLine } from '../../api-keys/import-line.js';
-import { importKeys, type ImportReport } from '../../api-keys/key-import.js';
+import { importKeys, type ImportReport, type RefusedLine } from '../../api-keys/index.js';
 import {
-  declareForms,
-  REFRESHED_WITHIN_SECONDS,
   type DeclaredForms,
-} from '../../credentials/verification/prefixes.js';
-import {
+  declareForms,
   KEY_LENGTH,
+  type KeyPattern,
   parsePattern,
   PATTERN_FORMS,
-  type KeyPattern,
-} from '../../credentials/verification/key-pattern.js';
+  REFRESHED_WITHIN_SECONDS,
+} from '../../credentials/index.js';
 import { readLines } from '../../http/body/input-lines.js';
 import type { CommandContext } from '../command.js';
 import { Misuse } from '../errors.js';

@@ -1,14 +1,22 @@
 import type { EntityManager } from 'typeorm';
 
-import type { KeyManager } from '../../api-keys/authority.js';
-import { credentialFilterOf, keyFilter } from '../../api-keys/key-filter.js';
-import { createKeyPresenter } from '../../api-keys/key-presenter.js';
-import { keyChange, keyRotation, newKey } from '../../api-keys/key-schema.js';
-import { createKeyService, type KeyService } from '../../api-keys/key-service.js';
-import { OPERATOR } from '../../audit/audit-log.js';
-import type { ListedCredential } from '../../credentials/store/credential-list.js';
-import { createCredentialStore } from '../../credentials/store/credential-store.js';
-import { Credential } from '../../credentials/store/credential.entity.js';
+import {
+  createKeyPresenter,
+  createKeyService,
+  credentialFilterOf,
+  keyChange,
+  keyFilter,
+  type KeyManager,
+  keyRotation,
+  type KeyService,
+  newKey,
+} from '../../api-keys/index.js';
+import { OPERATOR } from '../../audit/index.js';
+import {
+  createCredentialStore,
+  Credential,
+  type ListedCredential,
+} from '../../credentials/index.js';
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
 import { parseWith } from '../../http/validation.js';
 import type { CommandContext } from '../command.js';

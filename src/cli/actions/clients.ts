@@ -1,14 +1,14 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import {
-  createClientStore,
+  type Client,
   type ClientPosition,
+  createClientStore,
+  isPublicClientId,
   type ListedClient,
-} from '../../clients/client-store.js';
-import { isPublicClientId } from '../../clients/client-id.js';
-import type { Client } from '../../clients/client.entity.js';
-import { createAppConnections } from '../../grants/app-connections.js';
+} from '../../clients/index.js';
+import { createAppConnections } from '../../grants/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';

@@ -1,14 +1,16 @@
 import type { EntityManager } from 'typeorm';
 
-import { OPERATOR } from '../../audit/audit-log.js';
-import { createClientStore } from '../../clients/client-store.js';
+import { OPERATOR } from '../../audit/index.js';
+import { createClientStore } from '../../clients/index.js';
 import {
   createAppConnections,
+  createGrantStore,
+  findGrants,
   type GrantsOfAccount,
   type GrantToEnd,
-} from '../../grants/app-connections.js';
-import { findGrants, type ListedGrant } from '../../grants/grant-list.js';
-import { createGrantStore, type StoredGrant } from '../../grants/grant-store.js';
+  type ListedGrant,
+  type StoredGrant,
+} from '../../grants/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';

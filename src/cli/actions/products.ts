@@ -1,14 +1,11 @@
 import { Readable } from 'node:stream';
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import type { Environment } from '../../credentials/kinds.js';
 import { readLines } from '../../http/body/input-lines.js';
-import { importProducts } from '../../resources/products/product-import.js';
-import { presentProduct } from '../../resources/products/product-presenter.js';
-import { createProductStore } from '../../resources/products/product-store.js';
-import type { SpaceContext } from '../../spaces/space-context.js';
-import { createSpaceStore } from '../../spaces/space-store.js';
+import { createProductStore, importProducts, presentProduct } from '../../resources/index.js';
+import { createSpaceStore, type SpaceContext } from '../../spaces/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { pageOf } from '../listing.js';

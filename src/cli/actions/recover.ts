@@ -1,10 +1,10 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
-import { IS_EXPIRED, IS_REVOKED } from '../../credentials/verification/verdict-sql.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
+import { IS_EXPIRED, IS_REVOKED } from '../../credentials/tables.js';
 import { skipSequences } from '../../db/sequences.js';
 import { timestamp } from '../../http/validation.js';
-import { endIssuedBefore, type EndedCounts } from '../../revocation/issued-before.js';
+import { type EndedCounts, endIssuedBefore } from '../../revocation/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { parseOption } from '../parse-option.js';

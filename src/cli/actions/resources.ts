@@ -1,16 +1,14 @@
-import { OPERATOR } from '../../audit/audit-log.js';
+import { OPERATOR } from '../../audit/index.js';
 import { ownResources } from '../../http/resource-uri.js';
 import { parseWith } from '../../http/validation.js';
 import {
   createResourceServerService,
   type IssuedServer,
-} from '../../resource-servers/resource-server-service.js';
-import type { ResourceServer } from '../../resource-servers/resource-server-store.js';
-import {
   newResourceServer,
+  type ResourceServer,
   resourceServerChange,
   serverRotation,
-} from '../../resource-servers/server-schema.js';
+} from '../../resource-servers/index.js';
 import type { CommandContext } from '../command.js';
 import { Misuse } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';

@@ -1,15 +1,11 @@
 import type { EntityManager } from 'typeorm';
 
-import { Account } from '../../accounts/account.entity.js';
-import { Membership } from '../../accounts/membership.entity.js';
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
-import { isClientId } from '../../clients/client-id.js';
-import { createClientStore } from '../../clients/client-store.js';
-import { Credential } from '../../credentials/store/credential.entity.js';
-import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
-import { createGrantStore } from '../../grants/grant-store.js';
-import { createTenantStore } from '../../tenants/tenant-store.js';
-import { Tenant } from '../../tenants/tenant.entity.js';
+import { Account, Membership } from '../../accounts/index.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
+import { createClientStore, isClientId } from '../../clients/index.js';
+import { createRevocationStore, Credential } from '../../credentials/index.js';
+import { createGrantStore } from '../../grants/index.js';
+import { createTenantStore, Tenant } from '../../tenants/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { revokeIssuedBefore } from './recover.js';

@@ -1,4 +1,4 @@
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import {
   SIGNING_ALGORITHMS,
   type SigningAlgorithm,
@@ -7,7 +7,7 @@ import {
   createSigningKeyStore,
   type PublishedKey,
   type SigningKeyStore,
-} from '../../signing-keys/signing-key-store.js';
+} from '../../signing-keys/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 

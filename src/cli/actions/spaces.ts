@@ -1,10 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
-import { OPERATOR } from '../../audit/audit-log.js';
-import { presentSpace } from '../../spaces/space-presenter.js';
-import { spaceFields } from '../../spaces/space-schema.js';
-import { createSpaceService, type SpaceManager } from '../../spaces/space-service.js';
-import type { Space } from '../../spaces/space.entity.js';
+import { OPERATOR } from '../../audit/index.js';
+import {
+  createSpaceService,
+  presentSpace,
+  type Space,
+  spaceFields,
+  type SpaceManager,
+} from '../../spaces/index.js';
 import type { CommandContext } from '../command.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { parseOption } from '../parse-option.js';

@@ -1,10 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
-import { createAuditLog, OPERATOR } from '../../audit/audit-log.js';
+import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import { text } from '../../http/validation.js';
-import { createTenantStore } from '../../tenants/tenant-store.js';
-import type { Tenant } from '../../tenants/tenant.entity.js';
+import { createTenantStore, type Tenant } from '../../tenants/index.js';
 import type { CommandContext } from '../command.js';
 import { Misuse, Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';

@@ -1,21 +1,22 @@
 import { Registry } from 'prom-client';
 
 import type { App } from '../../app.js';
-import { denialReason, type Access } from '../../credentials/guard/guard.js';
-import { createImportedPrefixes } from '../../credentials/verification/prefixes.js';
-import { createBatchedLookup } from '../../credentials/verification/lookup.js';
-import type { Principal } from '../../credentials/principal.js';
-import { createVerifierPool } from '../../credentials/verification/pool.js';
 import {
+  type Access,
+  createBatchedLookup,
+  createImportedPrefixes,
   createVerifier,
-  VERIFICATION_QUERIES,
+  createVerifierPool,
+  denialReason,
+  type Principal,
   type Verdict,
-} from '../../credentials/verification/verifier.js';
+  VERIFICATION_QUERIES,
+} from '../../credentials/index.js';
 import { errorMessage } from '../../db/errors.js';
 import { readText } from '../../http/body/input-lines.js';
 import { parseUrl } from '../../http/url.js';
 import { createLog } from '../../server/log.js';
-import { createSigningKeys } from '../../signing-keys/signing-keys.js';
+import { createSigningKeys } from '../../signing-keys/index.js';
 import type { CommandContext } from '../command.js';
 import { Misuse } from '../errors.js';
 

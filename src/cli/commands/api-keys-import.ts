@@ -1,4 +1,4 @@
-import type { ImportReport } from '../../api-keys/key-import.js';
+import type { ImportReport } from '../../api-keys/index.js';
 import { defineCommand } from '../command.js';
 
 export const IMPORT_COMMAND = defineCommand({

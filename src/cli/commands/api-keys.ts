@@ -1,5 +1,5 @@
-import { CREDENTIAL_STATUSES } from '../../credentials/store/credential-list.js';
 import {
+  CREDENTIAL_STATUSES,
   ENVIRONMENTS,
   factsOf,
   KEY_KINDS,

@@ -1,5 +1,5 @@
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
-import type { ImportReport } from '../../resources/products/product-import.js';
+import type { ImportReport } from '../../resources/index.js';
 import { defineCommand, type Command } from '../command.js';
 import { defineList } from '../listing.js';
 import { oneOf } from '../value-types.js';

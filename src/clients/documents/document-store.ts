@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, type Actor } from '../../audit/audit-log.js';
+import { type Actor, createAuditLog } from '../../audit/index.js';
 import { inBatches } from '../../db/batches.js';
-import { createAttemptStore } from '../../rate-limits/attempts.js';
+import { createAttemptStore } from '../../rate-limits/index.js';
 import { createClientStore } from '../client-store.js';
 import {
   changedMembers,

@@ -1,11 +1,10 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-import type { Actor } from '../../audit/audit-log.js';
+import type { Actor } from '../../audit/index.js';
 import { repeatOnConflict } from '../../db/repeat.js';
 import { withoutTrailingDot, type IsHostAllowed } from '../../http/public-host.js';
-import type { Outbound } from '../../outbound/outbound.js';
-import type { AddressLimit } from '../../rate-limits/address-limit.js';
-import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { Outbound } from '../../outbound/index.js';
+import type { AddressLimit, AttemptVerdict } from '../../rate-limits/index.js';
 import { createClientStore } from '../client-store.js';
 import { changedMembers, type MetadataReader } from '../registration/client-metadata.js';
 import type { RegistrationLimits } from '../registration/limits.js';

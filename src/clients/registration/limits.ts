@@ -1,10 +1,10 @@
 import type { EntityManager } from 'typeorm';
 
 import {
-  createAttemptStore,
   type AttemptLimit,
   type AttemptVerdict,
-} from '../../rate-limits/attempts.js';
+  createAttemptStore,
+} from '../../rate-limits/index.js';
 import { createFloodGate } from '../../http/connections/flood-gate.js';
 import { subscriberOf } from '../../http/networks.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';

@@ -1,9 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-import { createAuditLog } from '../../audit/audit-log.js';
-import type { Keyring } from '../../credentials/secrets/keyring.js';
-import { createRevocationStore } from '../../credentials/revocation/revocation-store.js';
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import { createAuditLog } from '../../audit/index.js';
+import { createRevocationStore, type Keyring, type SecretFormat } from '../../credentials/index.js';
 import { FORMER_SIGNING_ALGORITHM } from '../../credentials/secrets/signing-algorithms.js';
 import { createId } from '../../db/id.js';
 import { repeatOnConflict } from '../../db/repeat.js';

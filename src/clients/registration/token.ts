@@ -1,5 +1,4 @@
-import type { Digest, Keyring } from '../../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { Digest, Keyring, SecretFormat } from '../../credentials/index.js';
 import { isPublicClientId } from '../client-id.js';
 import type { Client } from '../client.entity.js';
 

@@ -1,10 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import { createClientStore } from '../../clients/client-store.js';
-import { createConnectedApps, type ConnectedApps } from '../../connected-apps/service.js';
-import { createCredentialStore } from '../../credentials/store/credential-store.js';
-import { createAppConnections } from '../../grants/app-connections.js';
-import { findActiveGrant, findGrants } from '../../grants/grant-list.js';
+import { createClientStore } from '../../clients/index.js';
+import { type ConnectedApps, createConnectedApps } from '../../connected-apps/index.js';
+import { createCredentialStore } from '../../credentials/index.js';
+import { createAppConnections, findActiveGrant, findGrants } from '../../grants/index.js';
 
 /** The service over the stores of a manager: a transaction's for changes. */
 export function connectedAppsOf(manager: EntityManager): ConnectedApps {

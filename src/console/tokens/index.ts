@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 
-import type { KeyRouteDependencies } from '../../api-keys/key-routes.js';
-import { createSpaceStore, MAX_SPACES } from '../../spaces/space-store.js';
+import type { KeyRouteDependencies } from '../../api-keys/index.js';
+import { createSpaceStore, MAX_SPACES } from '../../spaces/index.js';
 import { createOwnTokens } from './own-tokens.js';
 import { createTokenPages, type TokenPagesDependencies } from './token-pages.js';
 

@@ -1,9 +1,11 @@
 import type { DataSource } from 'typeorm';
 
-import type { KeyRouteDependencies } from '../../api-keys/key-routes.js';
-import { newPersonalToken } from '../../api-keys/key-schema.js';
-import { createPersonalTokens } from '../../api-keys/personal-tokens.js';
-import { createCredentialStore } from '../../credentials/store/credential-store.js';
+import {
+  createPersonalTokens,
+  type KeyRouteDependencies,
+  newPersonalToken,
+} from '../../api-keys/index.js';
+import { createCredentialStore } from '../../credentials/index.js';
 import { parseWith } from '../../http/validation.js';
 import type { PersonalTokens } from './personal-tokens.js';
 

@@ -1,6 +1,5 @@
-import type { Actor } from '../../audit/audit-log.js';
-import type { StoredCredential } from '../../credentials/store/credential-store.js';
-import type { Member } from '../../credentials/guard/session-guard.js';
+import type { Actor } from '../../audit/index.js';
+import type { Member, StoredCredential } from '../../credentials/index.js';
 
 /** The owner of personal tokens: a member of one tenant. */
 export interface TokenOwner extends Member {

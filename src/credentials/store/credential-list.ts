@@ -5,12 +5,9 @@ import { rowsToFetch } from '../../db/space-rows.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import { commonTo } from '../../scopes/scope-set.js';
-import type { Environment, KeyKind } from '../kinds.js';
+import type { CredentialStatus, Environment, KeyKind } from '../kinds.js';
 import { ROLE, STATUS } from '../verification/verdict-sql.js';
 import type { Credential } from './credential.entity.js';
-
-export const CREDENTIAL_STATUSES = ['active', 'revoked', 'expired'] as const;
-export type CredentialStatus = (typeof CREDENTIAL_STATUSES)[number];
 
 /** The filters of a list of a tenant's credentials. */
 export interface CredentialFilter {

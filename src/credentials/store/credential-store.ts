@@ -2,13 +2,13 @@ import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 
 import type { PageRequest } from '../../http/pagination.js';
 import type { Role } from '../../scopes/roles.js';
+import type { CredentialStatus } from '../kinds.js';
 import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
 import {
   currentScopes,
   findListed,
   type CredentialFilter,
-  type CredentialStatus,
   type FoundCredentials,
 } from './credential-list.js';
 import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';

@@ -7,8 +7,8 @@ import {
   type KoaContextWithOIDC,
 } from 'oidc-provider';
 
-import type { Resources } from '../../resource-servers/resources.js';
-import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { Resources } from '../../resource-servers/index.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
 import { findResource } from '../../http/resource-uri.js';
 import { OAUTH_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';

@@ -1,4 +1,4 @@
-import type { Actor } from '../../audit/audit-log.js';
+import type { Actor } from '../../audit/index.js';
 import { singleValue, type Form } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';

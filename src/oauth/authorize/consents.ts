@@ -1,8 +1,12 @@
-import type { AccountMembership } from '../../accounts/account-store.js';
-import type { Actor, AuditLog } from '../../audit/audit-log.js';
-import type { ConsentStore, RememberedConsent } from '../../grants/consent-store.js';
-import type { GrantStore, StoredGrant } from '../../grants/grant-store.js';
-import type { TargetServer } from '../../resource-servers/resources.js';
+import type { AccountMembership } from '../../accounts/index.js';
+import type { Actor, AuditLog } from '../../audit/index.js';
+import type {
+  ConsentStore,
+  GrantStore,
+  RememberedConsent,
+  StoredGrant,
+} from '../../grants/index.js';
+import type { TargetServer } from '../../resource-servers/index.js';
 import { CATALOG, type Scope } from '../../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, missingFrom } from '../../scopes/scope-set.js';

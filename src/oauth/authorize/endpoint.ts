@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import { errors } from 'oidc-provider';
 
-import type { DocumentFault } from '../../clients/documents/documents.js';
+import type { DocumentFault } from '../../clients/index.js';
 import { readForm } from '../../http/body/form.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import type { PageError } from '../../http/errors/page-errors.js';
@@ -11,7 +11,7 @@ import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
-import type { Resources } from '../../resource-servers/resources.js';
+import type { Resources } from '../../resource-servers/index.js';
 import { describeError, headingOf, NoDocument } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import { TooManyRequests } from './authorization.js';

@@ -1,15 +1,17 @@
 import type { Context, Middleware } from 'koa';
 import type { EntityManager } from 'typeorm';
 
-import { createAccountStore, normalizeEmail } from '../../accounts/account-store.js';
-import { createAuditLog } from '../../audit/audit-log.js';
-import { documentHostOf } from '../../clients/documents/document-url.js';
-import type { ClientDocuments } from '../../clients/documents/documents.js';
-import { createClientStore } from '../../clients/client-store.js';
-import { isAnyRedirect, isAuthenticatedRedirect } from '../../clients/redirect-uri.js';
-import type { Keyring } from '../../credentials/secrets/keyring.js';
-import { createConsentStore } from '../../grants/consent-store.js';
-import { createGrantStore } from '../../grants/grant-store.js';
+import { createAccountStore, normalizeEmail } from '../../accounts/index.js';
+import { createAuditLog } from '../../audit/index.js';
+import {
+  type ClientDocuments,
+  createClientStore,
+  documentHostOf,
+  isAnyRedirect,
+  isAuthenticatedRedirect,
+} from '../../clients/index.js';
+import type { Keyring } from '../../credentials/index.js';
+import { createConsentStore, createGrantStore } from '../../grants/index.js';
 import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';

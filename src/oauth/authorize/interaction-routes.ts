@@ -1,6 +1,6 @@
 import { readForm, singleValue, type Form } from '../../http/body/form.js';
 import type { Route } from '../../http/routes.js';
-import type { SessionStore } from '../../sessions/session-store.js';
+import type { SessionStore } from '../../sessions/index.js';
 import { decide, showConsent } from './consent-page.js';
 import { shownClient } from './views.js';
 import { textOf } from '../parameters.js';

@@ -1,7 +1,7 @@
 import type { InteractionResults } from 'oidc-provider';
 import type { EntityManager } from 'typeorm';
 
-import { createKeyring, type Keyring } from '../../credentials/secrets/keyring.js';
+import { createKeyring, type Keyring } from '../../credentials/index.js';
 import { inBatches } from '../../db/batches.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';

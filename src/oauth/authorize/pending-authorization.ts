@@ -1,14 +1,14 @@
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 
-import type { Client } from '../../clients/client.entity.js';
+import type { Client } from '../../clients/index.js';
 import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
 import type { RequestState, RouteContext } from '../../http/context.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
-import type { Resources } from '../../resource-servers/resources.js';
+import type { Resources } from '../../resource-servers/index.js';
 import type { Consents } from './consents.js';
 import type {
   InteractionAnswer,

@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import type Provider from 'oidc-provider';
 
-import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { RouteContext } from '../../http/context.js';
 import { Problem } from '../../http/errors/problem.js';
 import { answerOtherMethod } from '../../http/router.js';

@@ -1,7 +1,7 @@
 import { compactVerify, createLocalJWKSet } from 'jose';
 
 import { SIGNING_ALGORITHMS } from '../../credentials/secrets/signing-algorithms.js';
-import type { SigningKeys, SigningKeySnapshot } from '../../signing-keys/signing-keys.js';
+import type { SigningKeySnapshot, SigningKeys } from '../../signing-keys/index.js';
 
 /** The client and account of an id_token. */
 export interface IdTokenHint {

@@ -1,4 +1,4 @@
-import type { Client } from '../../clients/client.entity.js';
+import type { Client } from '../../clients/index.js';
 import { refuseRepeated, singleValue, type Form } from '../../http/body/form.js';
 import type { ReadIdTokenHint } from './id-token-hint.js';
 import { redirectLocation } from '../authorize/redirect-location.js';

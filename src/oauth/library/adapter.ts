@@ -1,6 +1,6 @@
 import Provider, { type Adapter, type AdapterPayload } from 'oidc-provider';
 
-import type { Client } from '../../clients/client.entity.js';
+import type { Client } from '../../clients/index.js';
 import { delegableThroughOauth } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import type { Exchange } from '../token/code-grant.js';

@@ -3,8 +3,8 @@ import type Provider from 'oidc-provider';
 
 import type { RequestState } from '../../http/context.js';
 import { noteFacts } from '../../http/request-facts.js';
-import { SESSION_LIFETIMES } from '../../credentials/guard/session-lifetimes.js';
-import type { SessionStore } from '../../sessions/session-store.js';
+import { SESSION_LIFETIMES } from '../../credentials/index.js';
+import type { SessionStore } from '../../sessions/index.js';
 import { onBehalfOf } from './library-internals.js';
 import { LIFETIMES } from '../lifetimes.js';
 import type { cookiesOf } from './provider.js';

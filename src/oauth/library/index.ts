@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 
-import type { SigningKeys } from '../../signing-keys/signing-keys.js';
+import type { SigningKeys } from '../../signing-keys/index.js';
 import type { OAuthStores } from '../stores.js';
 import { createConsoleSessions, type ConsoleSessions } from './browser-sessions.js';
 import { createProtocol } from './protocol.js';

@@ -12,7 +12,7 @@ import contextStorage from 'oidc-provider/lib/helpers/als.js';
 // @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { SecretFormat } from '../../credentials/index.js';
 import { redirectLocation } from '../authorize/redirect-location.js';
 
 interface Internals {

@@ -2,7 +2,7 @@ import Provider from 'oidc-provider';
 import type { Context } from 'koa';
 
 import type { RequestState } from '../../http/context.js';
-import type { SessionStore } from '../../sessions/session-store.js';
+import type { SessionStore } from '../../sessions/index.js';
 
 /** A browser's session as oidc-provider stores it. */
 export type SessionPayload = Readonly<Record<string, unknown>>;

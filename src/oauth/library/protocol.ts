@@ -3,7 +3,7 @@ import compose from 'koa-compose';
 import type Provider from 'oidc-provider';
 
 import type { RequestState } from '../../http/context.js';
-import type { SigningKeys, SigningKeySnapshot } from '../../signing-keys/signing-keys.js';
+import type { SigningKeySnapshot, SigningKeys } from '../../signing-keys/index.js';
 
 /**
  * The instance of oidc-provider, recreated when the signing keys change. Requests in flight keep their instance.

@@ -2,14 +2,12 @@ import type { Context } from 'koa';
 import Provider, { errors, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import type { JWK } from 'jose';
 
-import type { ClientSecrets } from '../../clients/client-secrets.js';
-import type { Keyring } from '../../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { ClientSecrets } from '../../clients/index.js';
+import { type Keyring, type SecretFormat, SESSION_LIFETIMES } from '../../credentials/index.js';
 import {
   FORMER_SIGNING_ALGORITHM,
   SIGNING_ALGORITHMS,
 } from '../../credentials/secrets/signing-algorithms.js';
-import { SESSION_LIFETIMES } from '../../credentials/guard/session-lifetimes.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import { createAdapterFactory, EXTRA_CLIENT_METADATA } from './adapter.js';
 import type { Authorization } from '../authorize/authorization.js';

@@ -6,7 +6,7 @@ import type { Form } from '../../http/body/form.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
-import type { Resources } from '../../resource-servers/resources.js';
+import type { Resources } from '../../resource-servers/index.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
 import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';

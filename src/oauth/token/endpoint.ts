@@ -1,16 +1,15 @@
 import type { Context, Middleware } from 'koa';
 
-import type { ClientAuthentication } from '../../clients/client-authentication.js';
-import type { Keyring } from '../../credentials/secrets/keyring.js';
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { ClientAuthentication } from '../../clients/index.js';
+import type { Keyring, SecretFormat } from '../../credentials/index.js';
 import type { RunPrepared } from '../../db/prepared.js';
-import type { FindRefreshRow, RefreshRow } from '../../grants/refresh-tokens.js';
-import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { FindRefreshRow, RefreshRow } from '../../grants/index.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Readers } from '../../http/cors.js';
 import { parseForm, readRawForm } from '../../http/body/form.js';
 import { receivedAt } from '../../http/received-at.js';
-import type { Resources } from '../../resource-servers/resources.js';
-import type { SigningKeys } from '../../signing-keys/signing-keys.js';
+import type { Resources } from '../../resource-servers/index.js';
+import type { SigningKeys } from '../../signing-keys/index.js';
 import { createCodeGrant } from './code-grant.js';
 import { createGraceWindow } from './grace-window.js';
 import { createIdTokens } from './id-token.js';

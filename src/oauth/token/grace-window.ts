@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 
-import type { Keyring } from '../../credentials/secrets/keyring.js';
+import type { Keyring } from '../../credentials/index.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import { expiresAroundNow } from '../../db/partitions.js';
-import type { RefreshRow } from '../../grants/refresh-tokens.js';
+import type { RefreshRow } from '../../grants/index.js';
 import type { RefreshMeaning } from './refresh-request.js';
 import type { Redemption } from './token-store.js';
 

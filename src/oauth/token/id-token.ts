@@ -1,9 +1,9 @@
 import { SignJWT, type JWK } from 'jose';
 
 import type { SigningAlgorithm } from '../../credentials/secrets/signing-algorithms.js';
-import type { RefreshRow } from '../../grants/refresh-tokens.js';
+import type { RefreshRow } from '../../grants/index.js';
 import type { Scope } from '../../scopes/catalog.js';
-import type { SigningKeys } from '../../signing-keys/signing-keys.js';
+import type { SigningKeys } from '../../signing-keys/index.js';
 import { claimsOf } from '../library/claims.js';
 import { LIFETIMES } from '../lifetimes.js';
 

@@ -1,14 +1,11 @@
 import type { Context } from 'koa';
 
-import type {
-  AuthenticatedClient,
-  ClientAuthentication,
-} from '../../clients/client-authentication.js';
-import type { SecretFormat } from '../../credentials/secrets/format.js';
+import type { AuthenticatedClient, ClientAuthentication } from '../../clients/index.js';
+import type { SecretFormat } from '../../credentials/index.js';
 import { createId } from '../../db/id.js';
-import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../../grants/refresh-tokens.js';
-import type { Resources } from '../../resource-servers/resources.js';
-import type { AttemptVerdict } from '../../rate-limits/attempts.js';
+import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../../grants/index.js';
+import type { Resources } from '../../resource-servers/index.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Readers } from '../../http/cors.js';
 import type { Form } from '../../http/body/form.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';

@@ -1,5 +1,5 @@
-import type { AuthenticatedClient } from '../../clients/client-authentication.js';
-import type { RefreshRow } from '../../grants/refresh-tokens.js';
+import type { AuthenticatedClient } from '../../clients/index.js';
+import type { RefreshRow } from '../../grants/index.js';
 import { singleValue, type Form } from '../../http/body/form.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { findResource } from '../../http/resource-uri.js';

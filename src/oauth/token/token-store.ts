@@ -1,9 +1,9 @@
-import type { Keyring, Sealed } from '../../credentials/secrets/keyring.js';
-import { IS_REVOKED } from '../../credentials/verification/verdict-sql.js';
+import type { Keyring, Sealed } from '../../credentials/index.js';
+import { IS_REVOKED } from '../../credentials/tables.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import type { Role } from '../../scopes/roles.js';
-import type { ClientMetadata } from '../../clients/registration/client-metadata.js';
+import type { ClientMetadata } from '../../clients/index.js';
 
 /** A client, and the code that it presents with its grant. */
 export interface CodeRow {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { ANY_PRINCIPAL, type Access, type GuardedState } from '../../credentials/guard/guard.js';
+import { type Access, ANY_PRINCIPAL, type GuardedState } from '../../credentials/index.js';
 import { readJson } from '../../http/body/body.js';
 import type { RouteContext } from '../../http/context.js';
 import { sendData } from '../../http/envelope.js';
@@ -8,7 +8,7 @@ import { Problem } from '../../http/errors/problem.js';
 import { readRowId } from '../../http/row-id.js';
 import type { Route } from '../../http/routes.js';
 import { optional, text } from '../../http/validation.js';
-import type { SpaceContextResolver } from '../../spaces/space-context-resolver.js';
+import type { SpaceContextResolver } from '../../spaces/index.js';
 import { contactFilters } from './contact-filters.js';
 import { createContactStore } from './contact-store.js';
 import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';

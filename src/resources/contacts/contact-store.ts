@@ -4,7 +4,7 @@ import { selection } from '../../db/packed-rows.js';
 import { prepared } from '../../db/prepared.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { endOf, startOf } from '../../http/time-range.js';
-import type { SpaceContext } from '../../spaces/space-context.js';
+import type { SpaceContext } from '../../spaces/index.js';
 import {
   findInSpace,
   listInSpace,

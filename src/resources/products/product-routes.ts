@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-import { ANY_PRINCIPAL, type Access, type GuardedState } from '../../credentials/guard/guard.js';
+import { type Access, ANY_PRINCIPAL, type GuardedState } from '../../credentials/index.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Route } from '../../http/routes.js';
-import type { SpaceContextResolver } from '../../spaces/space-context-resolver.js';
+import type { SpaceContextResolver } from '../../spaces/index.js';
 import { presentProduct } from './product-presenter.js';
 import { createProductStore } from './product-store.js';
 

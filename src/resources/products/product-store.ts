@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { PageRequest } from '../../http/pagination.js';
 import { findInSpace, listInSpace, type Found, type SpaceTable } from '../../db/space-rows.js';
-import type { SpaceContext } from '../../spaces/space-context.js';
+import type { SpaceContext } from '../../spaces/index.js';
 import type { ProductFields } from './product-schema.js';
 import type { Product } from './product.js';
 

@@ -1,0 +1,27 @@
+export {
+  type AuthenticatedClient,
+  CLIENT_QUERIES,
+  type ClientAuthentication,
+  createClientAuthentication,
+} from './client-authentication.js';
+export { deleteUnusedClients } from './client-cleanup.js';
+export { isClientId, isPublicClientId } from './client-id.js';
+export { type ClientSecrets, createClientSecrets } from './client-secrets.js';
+export {
+  type BlockedClient,
+  type ClientPosition,
+  createClientStore,
+  type ListedClient,
+} from './client-store.js';
+export type { Client } from './client.entity.js';
+export { deleteExcessCopies } from './documents/document-store.js';
+export { documentHostOf } from './documents/document-url.js';
+export {
+  type ClientDocuments,
+  createClientDocuments,
+  type DocumentFault,
+} from './documents/documents.js';
+export { isAnyRedirect, isAuthenticatedRedirect } from './redirect-uri.js';
+export { type ClientMetadata, createMetadataReader } from './registration/client-metadata.js';
+export { createRegistrationLimits } from './registration/limits.js';
+export { createRegistrationRoutes } from './registration/routes.js';

@@ -1,0 +1,2 @@
+export { createConnectedAppRoutes } from './routes.js';
+export { type ConnectedApps, createConnectedApps } from './service.js';

@@ -1,0 +1,3 @@
+export { createErrorPageRoutes, type DocsViews, ERROR_PAGE_PATH } from './error-page.js';
+export { createProtectedResourceRoutes, METADATA_PATHS } from './protected-resource.js';
+export { createScopeRoutes } from './scope-routes.js';

@@ -1,0 +1,32 @@
+export {
+  type AppConnections,
+  createAppConnections,
+  type GrantsOfAccount,
+  type GrantToEnd,
+} from './app-connections.js';
+export { type ConsentStore, createConsentStore, type RememberedConsent } from './consent-store.js';
+export { Consent } from './consent.entity.js';
+export { deleteEndedGrants, eraseExpiredAnswers } from './grant-cleanup.js';
+export {
+  findActiveGrant,
+  findGrants,
+  type FoundGrants,
+  type GrantFilter,
+  type ListedGrant,
+} from './grant-list.js';
+export {
+  createGrantStore,
+  type EndedGrant,
+  endGrantIn,
+  type GrantStore,
+  type StoredGrant,
+} from './grant-store.js';
+export {
+  createRefreshRows,
+  createRefreshTokens,
+  type FindRefreshRow,
+  REFRESH_QUERIES,
+  type RefreshPayload,
+  type RefreshRow,
+  type RefreshTokens,
+} from './refresh-tokens.js';

@@ -1,0 +1,3 @@
+export { createIntrospectRoutes } from './introspect-routes.js';
+export { createMeRoutes } from './me-routes.js';
+export { createUserinfoRoutes } from './userinfo-routes.js';

@@ -1,0 +1,9 @@
+export { createResourceServerService, type IssuedServer } from './resource-server-service.js';
+export type { ResourceServer } from './resource-server-store.js';
+export { createResources, type Resources, type TargetServer } from './resources.js';
+export {
+  createServerAuthentication,
+  SERVER_QUERIES,
+  type ServerAuthentication,
+} from './server-authentication.js';
+export { newResourceServer, resourceServerChange, serverRotation } from './server-schema.js';

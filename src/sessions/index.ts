@@ -1,0 +1,1 @@
+export { createSessionStore, deleteExpiredSessions, type SessionStore } from './session-store.js';

@@ -1,0 +1,12 @@
+export {
+  createSpaceContextResolver,
+  SPACE_QUERIES,
+  type SpaceContextResolver,
+} from './space-context-resolver.js';
+export type { SpaceContext } from './space-context.js';
+export { presentSpace } from './space-presenter.js';
+export { createSpaceRoutes } from './space-routes.js';
+export { spaceFields } from './space-schema.js';
+export { createSpaceService, type SpaceManager } from './space-service.js';
+export { createSpaceStore, MAX_SPACES } from './space-store.js';
+export type { Space } from './space.entity.js';

@@ -1,0 +1,2 @@
+export { createTenantStore } from './tenant-store.js';
+export { Tenant } from './tenant.entity.js';
