@@ -162,6 +162,7 @@ function createKernel(dependencies: AppDependencies, platform: Platform) {
     ...dependencies,
     ...platform,
     brand: config.TOKEN_BRAND,
+    issuer: config.ISSUER,
     audiences: ownResources(config.ISSUER),
   });
   const { manager } = dataSource;

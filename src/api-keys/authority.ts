@@ -27,6 +27,8 @@ export interface Authority {
   readonly expiresAt: Date | null;
   /** `null`: the operator's default; 0: unlimited. */
   readonly rateLimitPerMinute: number | null;
+  /** The thumbprint of the key that it is bound to (RFC 9449); absent or `null` if it is unbound. */
+  readonly proofKey?: string | null;
 }
 
 /** The current authority of a manager, and the subjects whose revocation would end it. */
@@ -164,6 +166,9 @@ export function exceeded(
     ...(isWithin(target.allowedIps, authority.allowedIps, areWithin) ? [] : ['addresses']),
     ...(isWithin(target.expiresAt, authority.expiresAt, (a, b) => a <= b) ? [] : ['expiry']),
     ...(isWithin(limitOf(target), limitOf(authority), (a, b) => a <= b) ? [] : ['rate limit']),
+    ...(isWithin(target.proofKey ?? null, authority.proofKey ?? null, (a, b) => a === b)
+      ? []
+      : ['key binding']),
   ];
 }
 

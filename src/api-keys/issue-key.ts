@@ -1,6 +1,9 @@
+import { calculateJwkThumbprint } from 'jose';
+
 import {
   type CredentialStore,
   type Keyring,
+  proofSubjects,
   type RevocationStore,
   sealingContextOf,
   type SecretFormat,
@@ -73,7 +76,11 @@ export function createIssueKey({
     const id = createId('key');
     const secret = format.mint(prefix[fields.environment]);
     const principalId = replaced?.principalId ?? ownPrincipal(by, fields, id);
-    const subjects = [id, ...subjectsOf(tenantId, fields, principalId)];
+    const subjects = [
+      id,
+      ...subjectsOf(tenantId, fields, principalId),
+      ...proofSubjects(fields.proofKey),
+    ];
     // Takes the locks of every subject that could end the new key, its creator or its predecessor: a concurrent revocation
     // is seen by the checks below, or follows and ends the new key.
     const authority = await authorityOf(store, by);
@@ -144,15 +151,17 @@ const KIND_NOT_CREATED_HERE = {
 };
 
 /**
- * Resolves a request for a new key: expands `access` to scopes, and checks kind and spaces.
+ * Resolves a request for a new key: expands `access` to scopes, reduces a key to its thumbprint, and checks kind and
+ * spaces.
  *
  * @throws Problem `validation_failed` for a space that the tenant does not have, or a kind that the manager cannot create
  */
 export async function resolveNewKey(
   store: CredentialStore,
   by: KeyManager,
-  { scopes, access, ...fields }: NewKey,
+  { scopes, access, jwk, ...members }: NewKey,
 ): Promise<KeyFields> {
+  const fields = { ...members, proofKey: jwk ? await calculateJwkThumbprint(jwk) : null };
   if (!mayCreateKind(by, fields.kind)) throw invalid([KIND_NOT_CREATED_HERE]);
   const unknown =
     fields.spaces === null ? [] : await store.unknownSpaces(by.tenantId, fields.spaces);

@@ -38,5 +38,6 @@ function presentKey(key: ListedCredential) {
     lastUsedAt: key.lastUsedAt,
     lastUsedIp: key.lastUsedAddress,
     replaces: key.replaces,
+    ...(key.proofKey && { jwkThumbprint: key.proofKey }),
   };
 }

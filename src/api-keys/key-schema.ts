@@ -8,6 +8,7 @@ import { isAddressOrNetwork } from '../http/networks.js';
 import { coded, text, timestamp } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
 import { inCatalogOrder } from '../scopes/scope-set.js';
+import { proofKey } from './proof-key.js';
 
 const MAX_ADDRESSES = 100;
 const MAX_SPACES = 100;
@@ -89,14 +90,19 @@ export const newKey = z
       .enum(TENANT_KINDS)
       .default('secret')
       .transform((kind): KeyKind => kind),
+    /** The key of which it needs a proof with each request; `null` for none. */
+    jwk: proofKey.nullable().default(null),
   })
   .check(({ value, issues }) => {
-    const { carries, takesBindings } = factsOf(value.kind);
+    const { carries, takesBindings, isReadable } = factsOf(value.kind);
     const add = (path: string, code: string, message: string) =>
       issues.push({ code: 'custom', path: [path], message, params: { code }, input: value });
     for (const scope of value.scopes.filter((wanted) => !carries.includes(wanted))) {
       const message = `${scope} is not a scope that a key of kind ${value.kind} can carry`;
       add('scopes', 'invalid_enum', message);
+    }
+    if (value.jwk !== null && isReadable) {
+      add('jwk', 'invalid_value', 'cannot be set on publishable keys, which anybody may use');
     }
     if (value.bindings === null) return;
     if (takesBindings && value.bindings.length === 0) {
@@ -156,6 +162,7 @@ export const keyRotation = z.strictObject({
 export const keyRevocation = z.strictObject({ confirm: z.string().optional() });
 
 /** A new key or personal token. A personal token may have `access` in place of scopes. */
-export type NewKey = Omit<z.output<typeof newKey>, 'scopes'> &
-  Pick<z.output<typeof newPersonalToken>, 'scopes' | 'access'>;
+export type NewKey = Omit<z.output<typeof newKey>, 'scopes' | 'jwk'> & {
+  readonly jwk?: z.output<typeof proofKey> | null;
+} & Pick<z.output<typeof newPersonalToken>, 'scopes' | 'access'>;
 export type KeyChange = z.output<typeof keyChange>;

@@ -7,6 +7,8 @@ import type { BackgroundWork } from '../db/background-work.js';
 import { brandHeaders } from './guard/brand-headers.js';
 import { corsRulesFor } from './guard/cross-origin.js';
 import { createGuard } from './guard/guard.js';
+import { createProofCheck } from './guard/proof-check.js';
+import { createProofs } from './proofs/proofs.js';
 import { createSecretFormat } from './secrets/format.js';
 import type { Keyring } from './secrets/keyring.js';
 import { createActivityRecorder } from './store/activity.js';
@@ -18,6 +20,7 @@ import { createVerifier, type VERIFICATION_QUERIES } from './verification/verifi
 interface Dependencies {
   /** `TOKEN_BRAND`, the prefix of credentials and a part of header names. */
   readonly brand: string;
+  readonly issuer: string;
   readonly dataSource: DataSource;
   readonly lookup: Lookup<keyof typeof VERIFICATION_QUERIES>;
   readonly keyring: Keyring;
@@ -35,7 +38,7 @@ export type Credentials = ReturnType<typeof createCredentials>;
 
 /** Composes the parts that read, judge and admit credentials. */
 export function createCredentials(dependencies: Dependencies) {
-  const { brand, dataSource, lookup, keyring } = dependencies;
+  const { brand, issuer, dataSource, lookup, keyring } = dependencies;
   const headers = brandHeaders(brand);
   const format = createSecretFormat({ brand });
   const presentations = createPresentations(headers.token, format);
@@ -43,6 +46,8 @@ export function createCredentials(dependencies: Dependencies) {
   const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
   const keyHeaders = ['X-API-Key', headers.token];
+  const proofs = createProofs(dataSource.manager, keyring);
+  const proofCheck = createProofCheck(proofs, issuer);
   return {
     /** The names of headers with the product's brand. */
     headers,
@@ -56,10 +61,15 @@ export function createCredentials(dependencies: Dependencies) {
     activity,
     prefixes,
     verifier,
-    guard: createGuard({ ...dependencies, verifier, presentations, activity }),
+    proofs,
+    guard: createGuard({ ...dependencies, verifier, presentations, activity, proofCheck }),
   };
 }
 
+export { PROOF_ALGORITHMS, type Proof } from './proofs/proof-reader.js';
+export { proofSubjects } from './proofs/proof-subject.js';
+export type { Proofs } from './proofs/proofs.js';
+export { deleteExpiredProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
 export {
   type Access,

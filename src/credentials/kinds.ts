@@ -56,7 +56,7 @@ interface KindFacts {
 
 const inEither = (prefix: string) => ({ live: prefix, test: prefix });
 
-/** Without `dpop`, which is for tokens bound to a proof key (RFC 9449). */
+/** Without `dpop`, which is for credentials that are bound to a key, of any kind (RFC 9449). */
 const IN_A_HEADER = ['bearer', 'token', 'x-api-key', 'brand-header'] as const;
 
 export const KINDS = {

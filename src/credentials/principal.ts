@@ -34,6 +34,11 @@ export interface Principal {
   readonly expiresAt: number | null;
   /** Requests a minute: `null` is the default, 0 is unlimited. */
   readonly rateLimitPerMinute: number | null;
+  /**
+   * The thumbprint (RFC 7638) of the key that it is bound to; `null` if it is unbound. A bound credential is valid only
+   * with a proof of possession (RFC 9449).
+   */
+  readonly proofKey: string | null;
   /** Further facts of an OAuth access token; `undefined` for keys. */
   readonly token: TokenFacts | undefined;
 }

@@ -1,4 +1,5 @@
 import type { Route } from '../http/routes.js';
+import { PROOF_ALGORITHMS } from '../credentials/index.js';
 import { RESOURCE_SCOPES } from '../scopes/catalog.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
@@ -24,6 +25,8 @@ export function createProtectedResourceRoutes({
       authorization_servers: [issuer],
       scopes_supported: scopes,
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
+      dpop_bound_access_tokens_required: false,
       resource_name: `${brandName} API`,
     });
   const route = (path: string, body: string): Route<'public'> => ({

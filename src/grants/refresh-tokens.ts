@@ -17,6 +17,8 @@ export interface RefreshPayload {
   readonly iat?: number;
   readonly exp?: number;
   readonly nonce?: string;
+  /** The thumbprint of the key that it is bound to (RFC 9449 §5). */
+  readonly jkt?: string;
   readonly authTime?: number;
   /** Claims requested by name, such as `auth_time` through `max_age`. */
   readonly claims?: { readonly id_token?: Readonly<Record<string, unknown>> };

@@ -9,6 +9,7 @@ import type {
   Keyring,
   Lookup,
   Presentations,
+  Proofs,
   SecretFormat,
   Verifier,
 } from '../credentials/index.js';
@@ -41,6 +42,7 @@ export interface OAuthDependencies {
   readonly prefixes: ImportedPrefixes;
   readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
+  readonly proofs: Proofs;
   readonly presentations: Presentations;
   readonly servers: ServerAuthentication;
   /** Admits any principal, with any scopes. */

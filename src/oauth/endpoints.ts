@@ -14,6 +14,7 @@ import type { OAuthMetrics } from './oauth-metrics.js';
 import { OAUTH_PATHS } from './paths.js';
 import type { OAuthStores } from './stores.js';
 import { createTokenEndpoint } from './token/endpoint.js';
+import { createTokenProofs } from './token/token-proof.js';
 
 /** The parts that OAuth's endpoints share. */
 export interface EndpointParts {
@@ -44,7 +45,7 @@ export function createEndpoints(
 }
 
 function createTokenRoute(
-  { settings, signingKeys, keyring, format, clientAddress }: OAuthDependencies,
+  { settings, signingKeys, keyring, format, clientAddress, proofs }: OAuthDependencies,
   { stores, clients, findRefreshRow, limits, metrics, library }: EndpointParts,
 ): Route<'public'> {
   const handle = createTokenEndpoint({
@@ -54,6 +55,7 @@ function createTokenRoute(
     keyring,
     format,
     clients,
+    readProof: createTokenProofs(proofs, settings.ISSUER + OAUTH_PATHS.token),
     findRefreshRow,
     metrics,
     run: stores.run,

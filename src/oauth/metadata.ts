@@ -2,6 +2,7 @@ import type { Route } from '../http/routes.js';
 import { SIGNING_ALGORITHMS } from '../credentials/secrets/signing-algorithms.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 import { OAUTH_PATHS } from './paths.js';
+import { PROOF_ALGORITHMS } from '../credentials/index.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
 
 /** Keys are published for longer than this before they sign. */
@@ -76,6 +77,7 @@ function describe(issuer: string, docsUrl: string) {
     prompt_values_supported: ['none', 'login', 'select_account', 'consent'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: SIGNING_ALGORITHMS,
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
     claim_types_supported: ['normal'],
     claims_supported: CLAIMS,
     claims_parameter_supported: false,

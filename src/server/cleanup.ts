@@ -8,6 +8,7 @@ import {
 } from '../rate-limits/index.js';
 import {
   deleteEndedPersonalTokens,
+  deleteExpiredProofs,
   deleteExpiredRevocations,
   deleteNeedlessRevocations,
   deleteOldUses,
@@ -31,6 +32,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
   ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
+  ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
   ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
   ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
   [

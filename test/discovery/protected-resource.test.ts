@@ -33,6 +33,8 @@ describe('protected resource metadata (RFC 9728)', () => {
       // Clients request all of it: reads only, and never `offline_access`.
       scopes_supported: MINIMAL,
       bearer_methods_supported: ['header'],
+      dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
+      dpop_bound_access_tokens_required: false,
       resource_name: 'Acme API',
     });
   });

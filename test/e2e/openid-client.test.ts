@@ -31,7 +31,11 @@ describe('openid-client', () => {
     );
 
   /** All checks that the library makes by default, and those of state and nonce. */
-  async function signIn(config: openid.Configuration, more: Record<string, string> = {}) {
+  async function signIn(
+    config: openid.Configuration,
+    more: Record<string, string> = {},
+    dpop: openid.DPoPOptions = {},
+  ) {
     const pkceCodeVerifier = openid.randomPKCECodeVerifier();
     const expectedState = openid.randomState();
     const expectedNonce = openid.randomNonce();
@@ -45,12 +49,8 @@ describe('openid-client', () => {
       ...more,
     });
     const callback = await approve(gatehouse, url.href, { user });
-    return openid.authorizationCodeGrant(config, callback, {
-      pkceCodeVerifier,
-      expectedState,
-      expectedNonce,
-      idTokenExpected: true,
-    });
+    const checks = { pkceCodeVerifier, expectedState, expectedNonce, idTokenExpected: true };
+    return openid.authorizationCodeGrant(config, callback, checks, undefined, dpop);
   }
 
   it('completes the flow as a public client', async () => {
@@ -86,6 +86,40 @@ describe('openid-client', () => {
     await expect(
       openid.refreshTokenGrant(config, renewed.refresh_token ?? ''),
     ).rejects.toMatchObject({ error: 'invalid_grant', status: 400 });
+  });
+
+  it('binds its tokens to a key (DPoP)', async () => {
+    const config = await register('Bound', 'none', openid.None());
+    const keys = await openid.randomDPoPKeyPair('ES256');
+    const bound = { DPoP: openid.getDPoPHandle(config, keys) };
+
+    const tokens = await signIn(
+      config,
+      { dpop_jkt: await bound.DPoP.calculateThumbprint() },
+      bound,
+    );
+    expect(tokens.token_type).toBe('dpop');
+    const renewed = await openid.refreshTokenGrant(
+      config,
+      tokens.refresh_token ?? '',
+      undefined,
+      bound,
+    );
+    const info = await openid.fetchUserInfo(config, renewed.access_token, user.id, bound);
+    expect(info.sub).toBe(user.id);
+    const url = new URL('/api/v1/contacts?limit=1', issuer);
+    const contacts = (options: openid.DPoPOptions) =>
+      openid.fetchProtectedResource(
+        config,
+        renewed.access_token,
+        url,
+        'GET',
+        undefined,
+        undefined,
+        options,
+      );
+    expect((await contacts(bound)).status).toBe(200);
+    await expect(contacts({})).rejects.toMatchObject({ status: 401 });
   });
 
   it.each([

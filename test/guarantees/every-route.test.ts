@@ -185,12 +185,18 @@ describe('a route that declares nothing', () => {
   it('admits nobody, whatever they hold', async () => {
     const gatehouse = await createTestApp();
     const { createGuard } = await import('../../src/credentials/guard/guard.js');
-    const principal = { principalKind: 'tenant', scopes: KEY_SCOPES, kind: 'secret' };
+    const principal = {
+      principalKind: 'tenant',
+      scopes: KEY_SCOPES,
+      kind: 'secret',
+      proofKey: null,
+    };
     const guard = createGuard({
       presentations: { find: () => ({ raw: 'good', by: 'bearer' }), explain: () => '' },
       verifier: { verify: async () => ({ outcome: 'accepted', principal: principal as never }) },
       clientAddress: () => '127.0.0.1',
       activity: gatehouse.app.activity,
+      proofCheck: { read: async () => undefined, claim: async () => undefined, nonce: () => '' },
       register: new (await import('prom-client')).Registry(),
       resourceMetadataUrl: 'https://example.com/metadata',
       audiences: [],

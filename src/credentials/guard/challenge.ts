@@ -1,10 +1,23 @@
 import { Problem } from '../../http/errors/problem.js';
 import type { Scope } from '../../scopes/catalog.js';
+import type { Principal } from '../principal.js';
+import { PROOF_ALGORITHMS } from '../proofs/proof-reader.js';
+import type { Presented } from '../verification/presentation.js';
 
-export type ChallengeError = 'invalid_token' | 'insufficient_scope';
+export type ChallengeError =
+  'invalid_token' | 'insufficient_scope' | 'invalid_dpop_proof' | 'use_dpop_nonce';
 
-/** Makes the `WWW-Authenticate` header (RFC 6750 §3). A request without a credential gets no `error` parameter. */
-export type Challenge = (error?: ChallengeError) => Readonly<Record<string, string>>;
+/** The schemes that a challenge offers: DPoP where the credential came by it, or is bound to a key. */
+export type ChallengeScheme = 'Bearer' | 'DPoP' | 'both';
+
+/**
+ * Makes the `WWW-Authenticate` header (RFC 6750 §3, RFC 9449 §7.1). A request without a credential gets no `error`
+ * parameter.
+ */
+export type Challenge = (
+  error?: ChallengeError,
+  scheme?: ChallengeScheme,
+) => Readonly<Record<string, string>>;
 
 /**
  * @param resourceMetadataUrl the address of the protected resource metadata (RFC 9728 §5.1)
@@ -14,14 +27,18 @@ export function createChallenge(
   resourceMetadataUrl: string,
   scopes: readonly Scope[] = [],
 ): Challenge {
-  return (error) => {
+  const algorithms = `algs="${PROOF_ALGORITHMS.join(' ')}"`;
+  return (error, scheme = 'Bearer') => {
     const parameters = [
       'realm="api"',
       ...(error ? [`error="${error}"`] : []),
       ...(scopes.length > 0 ? [`scope="${scopes.join(' ')}"`] : []),
       `resource_metadata="${resourceMetadataUrl}"`,
     ];
-    return { 'WWW-Authenticate': `Bearer ${parameters.join(', ')}` };
+    const challenge = parameters.join(', ');
+    if (scheme === 'DPoP') return { 'WWW-Authenticate': `DPoP ${challenge}, ${algorithms}` };
+    const dpop = scheme === 'both' ? `, DPoP ${algorithms}` : '';
+    return { 'WWW-Authenticate': `Bearer ${challenge}${dpop}` };
   };
 }
 
@@ -35,13 +52,24 @@ export function isOpenDenial(error: unknown): error is Problem {
 }
 
 /** Adds the challenge to a refusal by a handler, as the guard does to its own. */
-export function withChallenge(problem: Problem, challenge: Challenge): Problem {
+export function withChallenge(
+  problem: Problem,
+  challenge: Challenge,
+  scheme: ChallengeScheme = 'Bearer',
+): Problem {
   const { code, message, errors, requiredScopes, cause } = problem;
-  const headers = challenge(problem.status === 401 ? 'invalid_token' : 'insufficient_scope');
+  const error = problem.status === 401 ? 'invalid_token' : 'insufficient_scope';
+  const headers = challenge(error, scheme);
   return new Problem(code, message, {
     headers,
     ...(errors && { errors }),
     ...(requiredScopes && { requiredScopes }),
     cause,
   });
+}
+
+/** The schemes that the challenge offers: both if a bound credential came by another scheme. */
+export function schemeOf({ by }: Presented, principal: Principal | undefined): ChallengeScheme {
+  if (by === 'dpop') return 'DPoP';
+  return principal === undefined || principal.proofKey === null ? 'Bearer' : 'both';
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Middleware } from 'koa';
-import { Counter, type Registry } from 'prom-client';
+import type { Middleware, ParameterizedContext } from 'koa';
+import type { Registry } from 'prom-client';
 
 import type { RequestState } from '../../http/context.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
@@ -10,13 +10,21 @@ import { findResource } from '../../http/resource-uri.js';
 import type { Scope } from '../../scopes/catalog.js';
 import { missingFrom } from '../../scopes/scope-set.js';
 import type { ActivityRecorder } from '../store/activity.js';
-import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
+import {
+  createChallenge,
+  isOpenDenial,
+  withChallenge,
+  schemeOf,
+  type Challenge,
+} from './challenge.js';
 import { KINDS, type PrincipalKind } from '../kinds.js';
 import type { Member } from './session-guard.js';
 import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
 import { requestFactsOf, reachesBoundResource, type Principal } from '../principal.js';
-import { REASONS, refusalOf, type Reason } from './refusals.js';
+import type { ProofCheck } from './proof-check.js';
+import { refusalOf, type Reason } from './refusals.js';
+import { createVerdictCounter } from './verdict-counter.js';
 import type { Verdict, Verifier } from '../verification/verifier.js';
 
 /** The access rule of a route: everybody, or these kinds of principal if they hold all of the scopes. */
@@ -58,11 +66,26 @@ interface Dependencies {
   readonly presentations: Presentations;
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly activity: ActivityRecorder;
+  readonly proofCheck: ProofCheck;
   readonly register: Registry;
   /** The address of the protected resource metadata (RFC 9728 §5.1). */
   readonly resourceMetadataUrl: string;
   /** The resources served here. Tokens for another audience are refused (RFC 8707 §2.2). */
   readonly audiences: readonly string[];
+}
+
+type GuardedContext = ParameterizedContext<GuardedState>;
+
+interface Judged {
+  readonly verdict: Verdict;
+  readonly reason: Reason | undefined;
+}
+
+interface RefusedRequest {
+  readonly presented: Presented;
+  readonly principal: Principal | undefined;
+  readonly reason: Reason;
+  readonly address: string;
 }
 
 /**
@@ -76,16 +99,12 @@ export function createGuard({
   presentations,
   clientAddress,
   activity,
+  proofCheck,
   register,
   resourceMetadataUrl,
   audiences,
 }: Dependencies): (access: Access | undefined) => Middleware<GuardedState> {
   const countVerdict = createVerdictCounter(register);
-
-  interface Judged {
-    readonly verdict: Verdict;
-    readonly reason: Reason | undefined;
-  }
 
   /** The reason to refuse a credential at any route. */
   const reasonOf = (verdict: Verdict, presented: Presented, method: string) =>
@@ -116,9 +135,57 @@ export function createGuard({
     return { verdict: { outcome: 'accepted', principal }, reason };
   }
 
+  /** Judges what was presented, apart from the route. */
+  async function judge(presented: Presented, address: string, method: string): Promise<Judged> {
+    if (presented.publishableKey !== undefined) {
+      return judgePair(presented, presented.publishableKey, address, method);
+    }
+    const verdict = await verifier.verify(presented.raw, address);
+    return { verdict, reason: reasonOf(verdict, presented, method) };
+  }
+
+  /** The reason why a valid credential is not admitted. A proof is marked as used only if nothing else is wrong. */
+  async function reasonAtRoute(
+    ctx: GuardedContext,
+    presented: Presented,
+    principal: Principal,
+    access: Exclude<Access, 'public'> | undefined,
+  ): Promise<Reason | undefined> {
+    if (principal.proofKey === null) return denialReason(principal, access, ctx.params);
+    const proof = await proofCheck.read(ctx, principal, presented);
+    if (typeof proof === 'string') return proof;
+    const denial = denialReason(principal, access, ctx.params);
+    return denial ?? (proof && (await proofCheck.claim(ctx, proof, presented)));
+  }
+
+  /** Records and makes the answer to a refused credential. */
+  function refuse(
+    ctx: GuardedContext,
+    { presented, principal, reason, address }: RefusedRequest,
+    challenge: Challenge,
+    scopes: readonly Scope[],
+  ): Problem {
+    if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
+      activity.noteRefusal(principal, reason, address);
+    }
+    const refusal = refusalOf(reason, {
+      principal,
+      challenge,
+      scheme: schemeOf(presented, principal),
+      headers: presented.by === 'dpop' ? { 'DPoP-Nonce': proofCheck.nonce() } : {},
+      scopes,
+      // The answer must not reveal anything about a secret that was sent in a URL.
+      isHidden: presented.by === 'query' && !mayBeInUrl(principal),
+      explainForm: () => presentations.explain(ctx.req, presented),
+    });
+    noteRefusal(ctx, refusal.code, reason);
+    return refusal;
+  }
+
   return (access) => {
     if (access === 'public') return (_ctx, next) => next();
-    const challenge = createChallenge(resourceMetadataUrl, access?.scopes ?? []);
+    const scopes = access?.scopes ?? [];
+    const challenge = createChallenge(resourceMetadataUrl, scopes);
 
     return async (ctx, next) => {
       const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
@@ -129,40 +196,23 @@ export function createGuard({
       const address = clientAddress(ctx.req);
       // The guard behind a late body runs within the first one, which counts the answer.
       const isWithin = (ctx.state as Partial<GuardedState>).principal !== undefined;
+      const judged = await judge(presented, address, ctx.method);
+      const { principal } = judged.verdict;
+      const reason =
+        judged.reason ?? (principal && (await reasonAtRoute(ctx, presented, principal, access)));
       const noteAnswer = (status: number) => {
         if (principal !== undefined && !isWithin) activity.noteAnswer(principal, status);
       };
-      let verdict: Verdict;
-      let ownReason: Reason | undefined;
-      if (presented.publishableKey === undefined) {
-        verdict = await verifier.verify(presented.raw, address);
-        ownReason = reasonOf(verdict, presented, ctx.method);
-      } else {
-        const pair = await judgePair(presented, presented.publishableKey, address, ctx.method);
-        ({ verdict, reason: ownReason } = pair);
-      }
-      const { principal } = verdict;
-      const reason = ownReason ?? denialReason(principal, access, ctx.params);
       countVerdict(reason ?? 'accepted');
       if (principal !== undefined) noteFacts(ctx, requestFactsOf(principal));
 
       if (reason !== undefined || principal === undefined) {
-        if (principal !== undefined && !isOrdinaryEnd(principal, reason)) {
-          activity.noteRefusal(principal, reason ?? 'unknown', address);
-        }
-        // The answer must not reveal anything about a secret that was sent in a URL.
-        const isHidden = presented.by === 'query' && !mayBeInUrl(principal);
-        const refusal = refusalOf(reason ?? 'unknown', {
-          principal,
-          challenge,
-          scopes: access?.scopes ?? [],
-          isHidden,
-          explainForm: () => presentations.explain(ctx.req, presented),
-        });
-        noteRefusal(ctx, refusal.code, reason ?? 'unknown');
+        const refused = { presented, principal, reason: reason ?? 'unknown', address };
+        const refusal = refuse(ctx, refused, challenge, scopes);
         noteAnswer(refusal.status);
         throw refusal;
       }
+      if (presented.by === 'dpop') ctx.set('DPoP-Nonce', proofCheck.nonce());
       if (principal.token === undefined) activity.noteUse(principal.credentialId, address);
       else activity.noteGrantUse(principal.token.grantId, address);
       ctx.state.principal = principal;
@@ -173,7 +223,7 @@ export function createGuard({
         noteAnswer(statusOf(error));
         if (!isOpenDenial(error)) throw error;
         if (error.status === 403) activity.noteRefusal(principal, error.code, address);
-        throw withChallenge(error, challenge);
+        throw withChallenge(error, challenge, schemeOf(presented, principal));
       }
     };
   };
@@ -203,7 +253,8 @@ function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Rea
   const { principal } = verdict;
   if (principal !== undefined) {
     const allowed: readonly string[] = KINDS[principal.kind].presentations;
-    if (!allowed.includes(by)) return by === 'query' ? 'exposed' : 'presentation_not_allowed';
+    const isAllowed = by === 'dpop' ? principal.proofKey !== null : allowed.includes(by);
+    if (!isAllowed) return by === 'query' ? 'exposed' : 'presentation_not_allowed';
     if (by === 'query' && method !== 'GET' && method !== 'HEAD') return 'presentation_not_allowed';
   }
   return verdict.outcome === 'refused' ? verdict.reason : undefined;
@@ -251,20 +302,4 @@ export function denialReason(
 /** Whether the path names the presented key. A publishable key is public, so presenting it proves nothing. */
 function isItself({ kind, token, credentialId }: Principal, id: string | undefined): boolean {
   return token === undefined && !KINDS[kind].isReadable && credentialId === id;
-}
-
-function createVerdictCounter(register: Registry): (verdict: Reason | 'accepted') => void {
-  // perf: counted in a map and copied on collection, because resolving a label costs more than counting.
-  const counts = new Map<string, number>(['accepted', ...REASONS].map((v) => [v, 0]));
-  const counter = new Counter({
-    name: 'gatehouse_verdicts_total',
-    help: 'Credentials judged, by outcome: accepted, or the reason of the refusal.',
-    labelNames: ['verdict'] as const,
-    registers: [register],
-    collect() {
-      counter.reset();
-      for (const [verdict, count] of counts) counter.inc({ verdict }, count);
-    },
-  });
-  return (verdict) => void counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
 }

@@ -1,15 +1,19 @@
 import { Problem, type ProblemCode } from '../../http/errors/problem.js';
 import type { Scope } from '../../scopes/catalog.js';
 import { missingFrom } from '../../scopes/scope-set.js';
-import type { Challenge, ChallengeError } from './challenge.js';
+import type { Challenge, ChallengeError, ChallengeScheme } from './challenge.js';
 import type { Principal } from '../principal.js';
 import type { Refusal } from '../verification/verifier.js';
+
+/** The fault of the proof that comes with a bound credential (RFC 9449). */
+export type ProofRefusal = 'proof_missing' | 'proof_invalid' | 'proof_used' | 'proof_nonce_missing';
 
 /** The reason why a credential is refused at a route. */
 export type Reason =
   | Refusal
   | 'exposed'
   | 'presentation_not_allowed'
+  | ProofRefusal
   | 'audience_not_served'
   | 'other_tenant_beside'
   | 'environment_beyond'
@@ -27,6 +31,18 @@ const ANSWERS: Readonly<Record<Reason, readonly [ProblemCode, ChallengeError, st
   revoked: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   address_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
   presentation_not_allowed: ['unauthorized', 'invalid_token', 'The credential is not valid.'],
+  proof_missing: [
+    'unauthorized',
+    'invalid_token',
+    'The credential is bound to a key. Send it as Authorization: DPoP, with a proof.',
+  ],
+  proof_invalid: ['unauthorized', 'invalid_dpop_proof', 'The DPoP proof is not valid.'],
+  proof_used: ['unauthorized', 'invalid_dpop_proof', 'The DPoP proof was used before.'],
+  proof_nonce_missing: [
+    'unauthorized',
+    'use_dpop_nonce',
+    'Make the proof with the nonce of the header DPoP-Nonce.',
+  ],
   audience_not_served: [
     'unauthorized',
     'invalid_token',
@@ -68,6 +84,9 @@ export const REASONS = Object.keys(ANSWERS) as readonly Reason[];
 interface Refused {
   readonly principal: Principal | undefined;
   readonly challenge: Challenge;
+  readonly scheme: ChallengeScheme;
+  /** Headers of the answer, such as a nonce. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The scopes that the route requires. */
   readonly scopes: readonly Scope[];
   /** Whether it was presented in a URL and must not be. */
@@ -80,7 +99,7 @@ interface Refused {
 export function refusalOf(reason: Reason, refused: Refused): Problem {
   const [code, error] = ANSWERS[reason];
   return new Problem(code, detailOf(reason, refused), {
-    headers: refused.challenge(error),
+    headers: { ...refused.headers, ...refused.challenge(error, refused.scheme) },
     ...(reason === 'scope_insufficient' && { requiredScopes: refused.scopes }),
   });
 }

@@ -50,6 +50,8 @@ export interface ListedCredential extends Readonly<
   readonly status: CredentialStatus;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
+  /** The thumbprint of the key that it is bound to; absent in lists. */
+  readonly proofKey?: string | null;
 }
 
 /** A page of a list, newest first, up to one more than asked for. */

@@ -11,6 +11,7 @@ import {
   type CredentialFilter,
   type FoundCredentials,
 } from './credential-list.js';
+import { proofKeyOf } from '../proofs/proof-subject.js';
 import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';
 
 /**
@@ -21,6 +22,8 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
   readonly status: CredentialStatus;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
+  /** The thumbprint of the key that it is bound to (RFC 9449). */
+  readonly proofKey: string | null;
 }
 
 /** The changeable members of a credential. */
@@ -137,8 +140,15 @@ async function read(query: SelectQueryBuilder<Credential>): Promise<readonly Sto
   return entities.flatMap((credential, index) => {
     const state = raw[index];
     if (state === undefined) return [];
-    const { status, role, last_used_at: lastUsedAt, last_used_address: lastUsedAddress } = state;
-    const scopes = currentScopes(credential.scopes, role);
-    return [Object.assign({}, credential, { scopes, status, lastUsedAt, lastUsedAddress })];
+    const scopes = currentScopes(credential.scopes, state.role);
+    return [
+      Object.assign({}, credential, {
+        scopes,
+        status: state.status,
+        proofKey: proofKeyOf(credential.subjects.at(-1)),
+        lastUsedAt: state.last_used_at,
+        lastUsedAddress: state.last_used_address,
+      }),
+    ];
   });
 }

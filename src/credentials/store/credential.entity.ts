@@ -112,7 +112,7 @@ export class Credential {
   @Column({ type: 'text', name: 'masked_key' })
   maskedKey!: string;
 
-  /** The subjects whose revocation ends it: itself, its parent, …, its tenant. */
+  /** The subjects whose revocation ends it: itself, its parent, …, its tenant, and the key that it is bound to. */
   @Column({ type: 'text', array: true, collation: 'C' })
   subjects!: string[];
 

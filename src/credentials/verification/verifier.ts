@@ -12,6 +12,7 @@ import { KINDS, type Environment, type Family, type Kind } from '../kinds.js';
 import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
 import type { Binding, Principal, TokenFacts } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
+import { proofKeyOf } from '../proofs/proof-subject.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
 /** The reason why a credential was refused. */
@@ -66,6 +67,9 @@ const stateOf = (isGone = 'false') => `
 const nullable = (column: string) =>
   `CASE WHEN ${column} IS NULL THEN '*' ELSE array_to_string(${column}, ' ') END`;
 
+/** Of a bound credential, the key that it is bound to. perf: cheaper than a column that few rows have. */
+const LAST_SUBJECT = 'c.subjects[cardinality(c.subjects)]';
+
 /** The facts of every key. Some families append more. */
 const keyFacts = (isGone?: string) => `
       c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
@@ -73,7 +77,8 @@ const keyFacts = (isGone?: string) => `
       array_to_string(c.scopes, ' '), ${nullable('c.spaces')}, ${nullable('c.allowed_ips')},
       ${IN_MS('c.created_at')},
       CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
-      coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*')`;
+      coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*'),
+      ${LAST_SUBJECT}`;
 
 /**
  * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
@@ -103,7 +108,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
       ${stateOf('client.id IS NULL OR m.role IS NULL OR (c.server_id IS NOT NULL AND server.id IS NULL)')},
       array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*',
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*', ${LAST_SUBJECT},
       coalesce(m.role, ''), c.client_id, c.grant_id, c.audience, coalesce(c.server_id, ''),
       ${nullable('server.scopes')})
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
@@ -115,6 +120,9 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
 
 /** The fact for "no restriction". An empty list would admit nothing. */
 const UNRESTRICTED = '*';
+
+/** The position of the first fact that only some families have. */
+const FURTHER = 15;
 
 /** One verifier for every family of credentials. */
 export function createVerifier({
@@ -198,7 +206,12 @@ function createRowReader() {
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
-      scopes: scopeSets(fact(7), family, fact(14), family === 'tokens' ? fact(19) : UNRESTRICTED),
+      scopes: scopeSets(
+        fact(7),
+        family,
+        fact(FURTHER),
+        family === 'tokens' ? fact(FURTHER + 5) : UNRESTRICTED,
+      ),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
       bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
@@ -207,19 +220,21 @@ function createRowReader() {
       issuedAt: Number(fact(10)),
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
       rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
+      proofKey: proofKeyOf(fact(14)),
       token,
     };
     return {
       principal,
       digestKeyId: fact(5),
       state: fact(6),
-      importedAs: { prefix: fact(14), pattern: fact(15) },
+      importedAs: { prefix: fact(FURTHER), pattern: fact(FURTHER + 1) },
     };
   };
 }
 
 function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [role = '', clientId = '', grantId = '', audience = '', serverId = ''] = facts.slice(14);
+  const [role = '', clientId = '', grantId = '', audience = '', serverId = ''] =
+    facts.slice(FURTHER);
   return {
     clientId,
     clientName,

@@ -150,6 +150,8 @@ function codeAdapter({ codes }: Dependencies): Partial<Adapter> {
 function toCode(row: CodeRow, secret: string): AdapterPayload {
   return {
     ...row.payload,
+    // Checked by `oauth/token/token-proof`.
+    dpopJkt: undefined,
     kind: 'AuthorizationCode',
     jti: secret,
     grantId: row.grant_id,

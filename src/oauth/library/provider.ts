@@ -128,7 +128,8 @@ function configurationOf(
       devInteractions: off,
       rpInitiatedLogout: off,
       userinfo: off,
-      dPoP: off,
+      // For the parameter `dpop_jkt` only. Proofs are checked by `oauth/token/token-proof`.
+      dPoP: { enabled: true, allowReplay: true },
       pushedAuthorizationRequests: off,
       resourceIndicators: {
         enabled: true,

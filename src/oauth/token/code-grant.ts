@@ -13,6 +13,7 @@ import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.j
 import { giveBody, oidcOf } from '../library/library-internals.js';
 import { secondsLeft, type Lifetimes } from '../lifetimes.js';
 import { textOf } from '../parameters.js';
+import type { TokenProof } from './token-proof.js';
 import type { CodeRow, TokenStore } from './token-store.js';
 
 interface Dependencies {
@@ -41,6 +42,7 @@ export interface TokenRequest {
   readonly form: Form;
   /** When it was received, by `performance.now()`. */
   readonly since: number;
+  readonly proof: TokenProof;
 }
 
 /** A token that oidc-provider asked to have stored. */
@@ -103,14 +105,14 @@ export type CodeGrant = (ctx: Context, next: Next, request: TokenRequest) => Pro
  */
 export function createCodeGrant(dependencies: Dependencies): CodeGrant {
   const { protocol, resources } = dependencies;
-  return async (ctx, next, { body, form, since }) => {
+  return async (ctx, next, { body, form, since, proof }) => {
     const exchange = createExchange(dependencies, form.get('code'), since);
     (ctx.state as ExchangeState).exchange = exchange;
     try {
       const written = await asRegistered(form, body, resources);
       await runLibrary(ctx, written, () => protocol(ctx, next));
       noteExchange(ctx, exchange);
-      await conclude(ctx, exchange, dependencies);
+      await conclude(ctx, exchange, proof, dependencies);
     } finally {
       exchange.attempt?.end();
     }
@@ -146,13 +148,17 @@ function noteExchange(ctx: Context, { row }: Exchange): void {
 async function conclude(
   ctx: Context,
   exchange: Exchange,
+  proof: TokenProof,
   dependencies: Dependencies,
 ): Promise<void> {
   const state = ctx.state as ExchangeState;
   state.readers = readersOf(ctx);
   if (state.failure !== undefined) throw state.failure;
   if (ctx.status === 200) {
-    await commit(exchange, dependencies);
+    // The key to which the client bound the code at authorization (RFC 9449 §10).
+    await proof.claim((exchange.row?.payload['dpopJkt'] as string | undefined) ?? undefined);
+    await commit(exchange, proof.key, isPublic(ctx), dependencies);
+    if (proof.key !== undefined) ctx.body = { ...(ctx.body as object), token_type: 'DPoP' };
     return;
   }
   const { row } = exchange;
@@ -183,7 +189,8 @@ function refusalOf(ctx: Context, row: CodeRow): GrantRefusal | undefined {
 
 /**
  * Runs oidc-provider on the request. `Accept` is set to JSON, because it would render errors as HTML. `Origin` is hidden
- * and its CORS headers are removed, because `http/cors` decides who may read the response.
+ * and its CORS headers are removed, because `http/cors` decides who may read the response. `DPoP` is hidden, because
+ * `token-proof` checks it for every grant type.
  */
 async function runLibrary(ctx: Context, body: Buffer, run: () => Promise<unknown>): Promise<void> {
   const { req } = ctx;
@@ -193,6 +200,7 @@ async function runLibrary(ctx: Context, body: Buffer, run: () => Promise<unknown
     req.headers['content-length'] = String(body.length);
   }
   delete req.headers.origin;
+  delete req.headers['dpop'];
   giveBody(ctx, body);
   try {
     await run();
@@ -210,12 +218,20 @@ async function runLibrary(ctx: Context, body: Buffer, run: () => Promise<unknown
  */
 function readersOf(ctx: Context): Readers {
   const client = oidcOf(ctx)?.client;
-  if (client === undefined || client.clientAuthMethod === 'none') return '*';
-  return originsOf(client.redirectUris ?? []);
+  return client === undefined || isPublic(ctx) ? '*' : originsOf(client.redirectUris ?? []);
+}
+
+function isPublic(ctx: Context): boolean {
+  return oidcOf(ctx)?.client?.clientAuthMethod === 'none';
 }
 
 /** @throws OAuthError `invalid_grant` if a concurrent request won, or the grant has ended */
-async function commit(exchange: Exchange, { issueTokens, lifetimes }: Dependencies): Promise<void> {
+async function commit(
+  exchange: Exchange,
+  proofKey: string | undefined,
+  isPublicClient: boolean,
+  { issueTokens, lifetimes }: Dependencies,
+): Promise<void> {
   const { row, attempt, access, refresh, isConsumed } = exchange;
   if (row === undefined || attempt === undefined || access === undefined || !isConsumed) {
     throw new Error('oidc-provider answered a token request without exchanging a code');
@@ -232,10 +248,13 @@ async function commit(exchange: Exchange, { issueTokens, lifetimes }: Dependenci
         seconds: access.seconds,
         scopes: inCatalogOrder(textOf(access.payload, 'scope').split(' ')),
         audience: textOf(access.payload, 'aud'),
+        proofKey,
       },
       refresh: refresh && {
         ...refresh,
         id: createId('tok'),
+        // Refresh tokens of confidential clients are bound to the client by its authentication (RFC 9449 §5).
+        payload: isPublicClient ? { ...refresh.payload, jkt: proofKey } : refresh.payload,
         seconds: Math.min(refresh.seconds, left),
       },
       // Codes have no grace window (RFC 6749 §4.1.2).

@@ -17,6 +17,7 @@ import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js'
 import { createLifetimes } from '../lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
+import type { ReadTokenProof } from './token-proof.js';
 import { createTokenStore, type CodeRow } from './token-store.js';
 
 interface Dependencies {
@@ -24,6 +25,7 @@ interface Dependencies {
   /** The resources that tokens can be for (RFC 8707). */
   readonly resources: Resources;
   readonly clients: ClientAuthentication;
+  readonly readProof: ReadTokenProof;
   readonly findRefreshRow: FindRefreshRow;
   readonly run: RunPrepared;
   readonly signingKeys: SigningKeys;
@@ -50,7 +52,8 @@ interface Dependencies {
  * @throws OAuthError, Problem
  */
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
-  const { issuer, signingKeys, run, keyring, graceSeconds, metrics, endReusedGrant } = dependencies;
+  const { issuer, signingKeys, run, keyring, graceSeconds, metrics, endReusedGrant, readProof } =
+    dependencies;
   const store = createTokenStore(run, keyring);
   const inFlight = createInFlightRedemptions();
   const issueTokens = createIssueTokens(store, metrics.countIssued);
@@ -87,7 +90,8 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     // Taken after the body: a request that was begun early and sent late must not count as concurrent.
     const since = receivedAt();
     const form = parseForm(body);
-    if (form.get('grant_type') === 'refresh_token') await refresh(ctx, form, since);
-    else await exchangeCode(ctx, next, { body, form, since });
+    const proof = await readProof(ctx);
+    if (form.get('grant_type') === 'refresh_token') await refresh(ctx, { form, since, proof });
+    else await exchangeCode(ctx, next, { body, form, since, proof });
   };
 }

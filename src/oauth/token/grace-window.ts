@@ -64,7 +64,10 @@ function contextOf(digest: string): string {
 }
 
 /** Identifies a repeated request: a hash of everything in it that determines the response. */
-function hashOf({ wanted, audience }: RefreshMeaning): string {
+function hashOf({ wanted, audience, proofKey }: RefreshMeaning): string {
   const scopes = [...new Set(wanted)].toSorted();
-  return hash('sha256', JSON.stringify([scopes, audience]));
+  return hash(
+    'sha256',
+    JSON.stringify([scopes, audience, ...(proofKey === undefined ? [] : [proofKey])]),
+  );
 }

@@ -10,6 +10,7 @@ export type GrantRefusal =
   | 'already consumed: its grant was ended'
   | 'lost to a concurrent request'
   | 'grant ended'
+  | 'bound to another key'
   | 'grant older than GRANT_MAX_DAYS'
   | 'membership ended'
   | 'resource no longer registered';

@@ -7,14 +7,15 @@ import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../../grants/in
 import type { Resources } from '../../resource-servers/index.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Readers } from '../../http/cors.js';
-import type { Form } from '../../http/body/form.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { noteFacts, type RequestFacts } from '../../http/request-facts.js';
 import type { GraceWindow } from './grace-window.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
+import type { TokenRequest } from './code-grant.js';
 import type { MintIdToken } from './id-token.js';
 import type { Attempt, InFlightRedemptions, IssueTokens } from './issue-tokens.js';
 import { secondsLeft, type Lifetimes } from '../lifetimes.js';
+import type { TokenProof } from './token-proof.js';
 import {
   interpret,
   issuableScopes,
@@ -44,14 +45,13 @@ interface Dependencies {
  * Refreshes tokens (RFC 6749 §6) without oidc-provider. Client and token are looked up in the shared batches of
  * `credentials/verification/lookup`. One statement commits the outcome.
  *
- * @param since when the request was received, by `performance.now()`
  * @throws OAuthError, Problem
  */
-export type RefreshGrant = (ctx: Context, form: Form, since: number) => Promise<void>;
+export type RefreshGrant = (ctx: Context, request: Omit<TokenRequest, 'body'>) => Promise<void>;
 
 export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
   const { clients, findRow, inFlight, graceWindow, format } = dependencies;
-  return async (ctx, form, since) => {
+  return async (ctx, { form, since, proof }) => {
     const secret = form.get('refresh_token') ?? '';
     const attempt = graceWindow === undefined ? inFlight.begin(secret) : undefined;
     try {
@@ -65,7 +65,7 @@ export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
       const request = readRequest(form, client);
       if (row === undefined) throw invalidGrant(isWellFormed ? 'unknown token' : 'malformed token');
       noteFacts(ctx, grantFactsOf(row));
-      const answer = await answerTo(row, { ctx, client, request, attempt }, dependencies);
+      const answer = await answerTo(row, { ctx, client, request, attempt, proof }, dependencies);
       ctx.type = 'application/json';
       ctx.body = answer;
     } finally {
@@ -84,6 +84,7 @@ interface Asked {
   readonly client: AuthenticatedClient;
   readonly request: RefreshRequest;
   readonly attempt: Attempt | undefined;
+  readonly proof: TokenProof;
 }
 
 /** @returns JSON (RFC 6749 §5.1) */
@@ -99,7 +100,9 @@ async function answerTo(
     // Nothing is consumed: the token works again once the tenant is resumed.
     throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
   }
-  const meaning = interpret(row, asked.request, resources.own);
+  const asking = { ...asked.request, proofKey: asked.proof.key };
+  const meaning = interpret(row, asking, resources.own);
+  await asked.proof.claim(row.payload.jkt);
   if (!row.is_used) {
     if (meaning instanceof OAuthError) throw meaning;
     assertAdmitted(dependencies.admitRefresh(row.grant_id));
@@ -144,7 +147,7 @@ function assertAdmitted(verdict: AttemptVerdict): void {
 async function rotate(
   row: RefreshRow,
   meaning: RefreshMeaning,
-  { client, attempt }: Asked,
+  { client, attempt, proof }: Asked,
   { lifetimes, format, mintIdToken, graceWindow, issueTokens }: Dependencies,
 ): Promise<string | undefined> {
   const scopes = issuableScopes(row, meaning);
@@ -159,17 +162,27 @@ async function rotate(
     }),
     refresh_token: refresh.secret,
     scope: scopes.join(' '),
-    token_type: 'Bearer',
+    token_type: proof.key === undefined ? 'Bearer' : 'DPoP',
   });
   const outcome = await issueTokens(
     {
       source: 'refresh',
       row,
-      access: { ...access, id: createId('tok'), scopes, audience: meaning.audience },
+      access: {
+        ...access,
+        id: createId('tok'),
+        scopes,
+        audience: meaning.audience,
+        proofKey: proof.key,
+      },
       refresh: {
         ...refresh,
         id: createId('tok'),
-        payload: payloadOfSuccessor(row.payload, refresh.seconds),
+        payload: {
+          ...payloadOfSuccessor(row.payload, refresh.seconds),
+          // Refresh tokens of public clients are bound to the key (RFC 9449 §5).
+          ...(!client.isConfidential && { jkt: proof.key }),
+        },
       },
       answer: graceWindow?.seal(row, meaning, answer),
     },

@@ -13,6 +13,8 @@ import { nameScopes, parseScope, scopesTakenBy } from '../requested-scopes.js';
 export interface RefreshRequest {
   readonly scope: string | undefined;
   readonly resources: readonly string[];
+  /** The thumbprint of the key that the new access token is bound to. */
+  readonly proofKey?: string | undefined;
 }
 
 /** A refresh request with its defaults applied, equal for all spellings. */
@@ -21,6 +23,8 @@ export interface RefreshMeaning {
   readonly wanted: readonly string[];
   /** The resource of the new access token. */
   readonly audience: string;
+  /** The thumbprint of the key that the new access token is bound to. */
+  readonly proofKey: string | undefined;
 }
 
 /** @throws OAuthError, Problem `bad_request` for a repeated parameter */
@@ -44,7 +48,7 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
  */
 export function interpret(
   { payload, servers }: RefreshRow,
-  { scope, resources }: RefreshRequest,
+  { scope, resources, proofKey }: RefreshRequest,
   own: readonly string[],
 ): RefreshMeaning | OAuthError {
   const granted = parseScope(payload.scope ?? '');
@@ -57,7 +61,7 @@ export function interpret(
   }
   const served = [...own, ...(servers ?? []).map(({ identifier }) => identifier)];
   const audience = chooseAudience([payload.resource ?? []].flat(), resources, served);
-  return typeof audience === 'string' ? { wanted, audience } : audience;
+  return typeof audience === 'string' ? { wanted, audience, proofKey } : audience;
 }
 
 /**

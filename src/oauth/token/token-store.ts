@@ -1,4 +1,4 @@
-import type { Keyring, Sealed } from '../../credentials/index.js';
+import { proofSubjects, type Keyring, type Sealed } from '../../credentials/index.js';
 import { IS_REVOKED } from '../../credentials/tables.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
@@ -51,6 +51,8 @@ export interface Redemption {
     readonly scopes: readonly string[];
     readonly audience: string;
     readonly seconds: number;
+    /** The thumbprint of the key that it is bound to (RFC 9449). */
+    readonly proofKey: string | undefined;
   };
   readonly refresh:
     | {
@@ -133,14 +135,13 @@ function placeholders(count: number): string {
 }
 
 /**
- * Consumes and issues in one transaction. `migrations/1764165000000-resource-servers.ts` creates the function. Under the
+ * Consumes and issues in one transaction. `migrations/1764166000000-proof-keys.ts` creates the function. Under the
  * grant's lock it checks that the grant is not revoked, sets `consumed_at` of the code or refresh token if it is not set
  * (else `lost`), and inserts the new tokens.
  */
 const REDEEM = {
-  name: 'exchange-redeem',
-  text: `SELECT redeem_and_issue($1, $2, $3::timestamptz, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-    $14, $15, $16, $17, $18) AS outcome`,
+  name: 'exchange-redeem-json',
+  text: 'SELECT redeem_and_issue($1::jsonb) AS outcome',
 };
 
 export function createTokenStore(run: RunPrepared, keyring: Keyring): TokenStore {
@@ -161,24 +162,27 @@ export function createTokenStore(run: RunPrepared, keyring: Keyring): TokenStore
     async redeem({ source, row, access, refresh, answer, reuseAfterSeconds }) {
       const { digest, keyId } = keyring.digest(access.secret);
       const [result] = await run<{ outcome: RedemptionOutcome }>(REDEEM, [
-        source,
-        row.digest,
-        row.expires_at,
-        row.grant_id,
-        keyId,
-        access.id,
-        digest,
-        access.scopes,
-        access.audience,
-        access.seconds,
-        refresh?.id,
-        refresh && keyring.digest(refresh.secret).digest,
-        refresh && JSON.stringify(refresh.payload),
-        refresh?.seconds,
-        answer?.sealed.ciphertext,
-        answer?.requestHash,
-        answer?.seconds,
-        reuseAfterSeconds,
+        JSON.stringify({
+          source,
+          source_digest: row.digest,
+          source_expires_at: row.expires_at,
+          grant_id: row.grant_id,
+          digest_key: keyId,
+          access_id: access.id,
+          access_digest: digest,
+          access_scopes: access.scopes,
+          access_audience: access.audience,
+          access_seconds: access.seconds,
+          proof_subject: proofSubjects(access.proofKey)[0],
+          refresh_id: refresh?.id,
+          refresh_digest: refresh && keyring.digest(refresh.secret).digest,
+          refresh_payload: refresh?.payload,
+          refresh_seconds: refresh?.seconds,
+          answer: answer?.sealed.ciphertext.toString('base64'),
+          request_hash: answer?.requestHash,
+          grace_seconds: answer?.seconds,
+          reuse_after_seconds: reuseAfterSeconds,
+        }),
       ]);
       return result?.outcome ?? 'dead';
     },
