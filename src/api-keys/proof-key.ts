@@ -36,12 +36,12 @@ export const proofKey = z
       e: z.literal('AQAB'),
     }),
   ])
-  .transform((jwk, { addIssue }): KeyObject => {
+  .transform((jwk, ctx): KeyObject => {
     try {
       // A point that is not on its curve passes the check of its form.
       return createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
     } catch {
-      addIssue({ code: 'custom', ...coded('invalid_value', 'is not a valid public key') });
+      ctx.addIssue({ code: 'custom', ...coded('invalid_value', 'is not a valid public key') });
       return z.NEVER;
     }
   });
