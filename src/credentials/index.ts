@@ -71,13 +71,8 @@ export { proofSubjects } from './proofs/proof-subject.js';
 export type { Proofs } from './proofs/proofs.js';
 export { deleteExpiredProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
-export {
-  type Access,
-  ANY_PRINCIPAL,
-  denialReason,
-  type GuardedState,
-  guardLateBody,
-} from './guard/guard.js';
+export { type Access, ANY_PRINCIPAL, denialReason } from './guard/admission.js';
+export { type GuardedState, guardLateBody } from './guard/guard.js';
 export {
   chooseTenant,
   createSessionGuard,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { Access, GuardedState } from '../../src/credentials/guard/guard.js';
+import type { Access, GuardedState } from '../../src/credentials/index.js';
 import type { SessionAccess, SessionState } from '../../src/credentials/guard/session-guard.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { Route } from '../../src/http/routes.js';

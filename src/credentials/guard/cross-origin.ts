@@ -5,7 +5,7 @@ import type { CorsRules } from '../../http/cors.js';
 import { API_PREFIX, type Cors, type RouteDeclaration } from '../../http/route-declaration.js';
 import { KINDS, type Presentation } from '../kinds.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
-import type { Access } from './guard.js';
+import type { Access } from './admission.js';
 
 /** Pages of any origin may use publishable keys on reads whose scopes are all public, and nothing else of the API. */
 export function corsOf({

@@ -8,8 +8,8 @@ import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
 import type { Scope } from '../../scopes/catalog.js';
-import { missingFrom } from '../../scopes/scope-set.js';
 import type { ActivityRecorder } from '../store/activity.js';
+import { denialReason, type Access } from './admission.js';
 import {
   createChallenge,
   isOpenDenial,
@@ -17,40 +17,15 @@ import {
   schemeOf,
   type Challenge,
 } from './challenge.js';
-import { KINDS, type PrincipalKind } from '../kinds.js';
+import { KINDS } from '../kinds.js';
 import type { Member } from './session-guard.js';
 import { withPublishableKey, reasonAgainstPair } from './key-beside-token.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
-import { requestFactsOf, reachesBoundResource, type Principal } from '../principal.js';
+import { requestFactsOf, type Principal } from '../principal.js';
 import type { ProofCheck } from './proof-check.js';
 import { refusalOf, type Reason } from './refusals.js';
 import { createVerdictCounter } from './verdict-counter.js';
 import type { Verdict, Verifier } from '../verification/verifier.js';
-
-/** The access rule of a route: everybody, or these kinds of principal if they hold all of the scopes. */
-export type Access =
-  | 'public'
-  | {
-      readonly scopes: readonly Scope[];
-      readonly principals: readonly PrincipalKind[];
-      /** The resource type in `Binding.type`. The path parameter `id` names the resource. */
-      readonly resource?: string;
-      /** Whether the key that the path parameter `id` names is admitted too, whatever its kind and scopes. */
-      readonly orItself?: boolean;
-      /**
-       * Whether a member's browser session is admitted too, from pages of this origin with their CSRF proof, if the role
-       * has the scopes. Its principal is the member; see `session-principal.ts`.
-       */
-      readonly sessions?: boolean;
-    };
-
-export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
-  'tenant',
-  'user',
-  'service',
-  'agent',
-  'publishable',
-];
 
 /** The state of a request behind the guard. A public route has no principal. */
 export interface GuardedState extends RequestState {
@@ -277,29 +252,4 @@ function mayBeInUrl(principal: Principal | undefined): boolean {
 /** Whether a refusal is an access token's expiry, which is too common for the audit log. */
 function isOrdinaryEnd(principal: Principal, reason: Reason | undefined): boolean {
   return principal.token !== undefined && reason === 'expired';
-}
-
-/**
- * The reason why a route does not admit a valid credential.
- *
- * @param parameters the path parameters
- * @returns `undefined` if it is admitted
- */
-export function denialReason(
-  principal: Principal | undefined,
-  access: Exclude<Access, 'public'> | undefined,
-  parameters: Readonly<Record<string, string>> | undefined,
-): Reason | undefined {
-  if (principal === undefined) return undefined;
-  if (access?.orItself === true && isItself(principal, parameters?.['id'])) return undefined;
-  if (!access?.principals.includes(principal.principalKind)) return 'principal_not_admitted';
-  if (missingFrom(principal.scopes, access.scopes).length > 0) return 'scope_insufficient';
-  return reachesBoundResource(principal, access.resource, parameters?.['id'])
-    ? undefined
-    : 'not_bound';
-}
-
-/** Whether the path names the presented key. A publishable key is public, so presenting it proves nothing. */
-function isItself({ kind, token, credentialId }: Principal, id: string | undefined): boolean {
-  return token === undefined && !KINDS[kind].isReadable && credentialId === id;
 }

@@ -2,7 +2,7 @@ import { Problem } from '../../http/errors/problem.js';
 import { delegableBy } from '../../scopes/roles.js';
 import { missingFrom } from '../../scopes/scope-set.js';
 import type { Principal } from '../principal.js';
-import type { Access } from './guard.js';
+import type { Access } from './admission.js';
 import type { Member } from './session-guard.js';
 
 /**
@@ -39,6 +39,7 @@ export function sessionPrincipal(
     issuedAt: 0,
     expiresAt: null,
     rateLimitPerMinute: null,
+    proofKey: null,
     token: undefined,
   };
 }
