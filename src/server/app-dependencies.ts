@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { DataSource } from 'typeorm';
+
+import type { Config } from '../config.js';
+import type { Keyring, ProbedLookup } from '../credentials/index.js';
+import type { SigningKeys } from '../signing-keys/index.js';
+import type { LOOKUP_QUERIES } from './lookup-queries.js';
+
+export interface AppDependencies {
+  readonly config: Config;
+  readonly dataSource: DataSource;
+  readonly lookup: ProbedLookup<keyof typeof LOOKUP_QUERIES>;
+  readonly signingKeys: SigningKeys;
+  readonly keyring: Keyring;
+  readonly log: Logger;
+  readonly register: Registry;
+  /** Whether the server has begun to stop. */
+  readonly isStopping: () => boolean;
+  /** The clock of sliding windows, in milliseconds since the epoch. */
+  readonly clock?: () => number;
+}
