@@ -13,7 +13,7 @@ import type { Pagination } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
-import type { SessionLimit } from '../rate-limits/index.js';
+import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
 import { connectedAppsOf } from './connected-apps/index.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
@@ -22,6 +22,7 @@ import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createTokenSettings } from './tokens/index.js';
+import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
 
 export { HOME } from './return-to.js';
@@ -40,6 +41,7 @@ interface Dependencies {
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
   readonly limitSession: SessionLimit;
+  readonly rateLimits: RateLimits;
   /** The guard of routes that admit no credential. */
   readonly refuse: Middleware;
   readonly tenantHeader: string;
@@ -68,7 +70,7 @@ export function createConsole(dependencies: Dependencies): Console {
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
   const shared = { ...dependencies, showPage: createShowPage(dependencies) };
-  const pageRoutes = [...createTokenSettings(shared)];
+  const pageRoutes = [...createUsagePages(shared), ...createTokenSettings(shared)];
   // Each feature that signed-in browsers call adds its routes here.
   const apiRoutes = [
     ...createSessionRoutes({ accounts }),

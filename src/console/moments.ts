@@ -21,7 +21,7 @@ export function day(date: Date): Moment {
 }
 
 /** A time to the minute. */
-function minute(date: Date): Moment {
+export function minute(date: Date): Moment {
   return { iso: date.toISOString(), text: `${MINUTE.format(date)} UTC` };
 }
 

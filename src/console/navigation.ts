@@ -16,6 +16,13 @@ export const GROUPS = ['Developers', 'Organization', 'You'] as const;
 /** Every page, in the order of the sidebar. `/settings` leads to the first that the role may open. */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
   {
+    path: '/settings/usage',
+    title: 'Usage',
+    group: 'Developers',
+    roles: ['company_admin', 'manager'],
+    hasEnvironments: true,
+  },
+  {
     path: '/settings/tokens',
     title: 'Personal access tokens',
     group: 'You',

@@ -1,5 +1,6 @@
 import type { Moment } from './moments.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
+import type { UsagePage } from './usage/usage-pages.js';
 
 /** A personal access token as its page shows it. */
 export interface ShownToken {
@@ -67,4 +68,5 @@ export interface ConsoleViews {
   readonly tokens: TokensPage;
   readonly 'new-token': NewTokenPage;
   readonly 'revoke-token': RevokeTokenPage;
+  readonly usage: UsagePage;
 }

@@ -27,10 +27,17 @@ export interface Budgets {
     readonly apiKey: UsageOrNoLimit | null;
     readonly share?: UsageOrNoLimit;
   };
+  /** The usage of the budgets of a tenant in an environment: that of its servers and apps, and that of publishable keys. */
+  tenantUsage(
+    owner: BudgetOwner,
+    now: number,
+  ): { readonly tenant: UsageOrNoLimit; readonly publishable: UsageOrNoLimit };
 }
 
+type BudgetOwner = Pick<Principal, 'tenantId' | 'environment'>;
+
 /** Usage without a limit is not counted. */
-type UsageOrNoLimit =
+export type UsageOrNoLimit =
   Usage | (Omit<Usage, 'limit' | 'remaining'> & { readonly limit: null; readonly remaining: null });
 
 interface Limits {
@@ -50,8 +57,11 @@ interface BudgetFacts {
 }
 
 /** Separates the budgets of environments, so that tests do not use up the budget of live servers. */
-const ofEnvironment = (id: string, { environment }: Principal) =>
+const ofEnvironment = (id: string, { environment }: Pick<Principal, 'environment'>) =>
   environment === 'live' ? id : `${id} ${environment}`;
+
+const ofTenant = (owner: BudgetOwner) => ofEnvironment(owner.tenantId, owner);
+const ofPublishable = (owner: BudgetOwner) => ofEnvironment(`${owner.tenantId} publishable`, owner);
 
 /**
  * Publishable keys, tokens of one app, and personal tokens of one account have budgets that prevent them from using
@@ -61,12 +71,12 @@ const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
   tenant: {
     of: 'tenant',
     counts: 'units',
-    idOf: (principal) => ofEnvironment(principal.tenantId, principal),
+    idOf: ofTenant,
   },
   publishable_tenant: {
     of: 'tenant',
     counts: 'units',
-    idOf: (principal) => ofEnvironment(`${principal.tenantId} publishable`, principal),
+    idOf: ofPublishable,
   },
   client_share: {
     of: 'share',
@@ -136,10 +146,21 @@ export function createBudgets({
     return shares;
   };
 
+  const hourOf = (id: string, budget: Budget, now: number) => {
+    const limit = limits.tenantPerHour;
+    return limit === 0
+      ? withoutLimit(hour)
+      : usageOf({ budget, limit, bucket: hour.open(id, now) }, now);
+  };
+
   return {
     buckets: [hour, minute],
     perMinute: minute,
     sharesOf,
+    tenantUsage: (owner, now) => ({
+      tenant: hourOf(ofTenant(owner), budgets.tenant, now),
+      publishable: hourOf(ofPublishable(owner), budgets.publishable_tenant, now),
+    }),
     usageOf(principal, request, now) {
       const shares = sharesOf(principal, request, now);
       const kinds: readonly BudgetKind[] = KINDS[principal.kind].limits;

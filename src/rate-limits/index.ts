@@ -30,6 +30,9 @@ interface Dependencies {
   readonly work: BackgroundWork;
 }
 
+export type { UsageOrNoLimit } from './budgets.js';
+export { REQUEST_COSTS } from './middleware.js';
+
 export type RateLimits = ReturnType<typeof createRateLimits>;
 
 /** Composes the budgets of credentials and sessions, which replicas share. */
@@ -60,6 +63,9 @@ export function createRateLimits(dependencies: Dependencies) {
       register,
     }),
     limitSession: createSessionLimit({ now, register, buckets: budgets.perMinute }),
+    /** The usage of a tenant's budgets now. */
+    tenantUsage: (owner: Parameters<typeof budgets.tenantUsage>[0]) =>
+      budgets.tenantUsage(owner, now()),
     routes: createUsageRoutes({ budgets, now }),
   };
 }

@@ -48,6 +48,13 @@ const COST_BY_ENDING: ReadonlyMap<string, number> = new Map([
 const READ_COST = 1;
 const WRITE_COST = 5;
 
+/** The costs of requests, for people to read. */
+export const REQUEST_COSTS = {
+  read: READ_COST,
+  write: WRITE_COST,
+  byEnding: COST_BY_ENDING,
+} as const;
+
 /** The units of a request. The route's pattern is used, so that path parameters cannot change them. */
 function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
   const ending = path.slice(path.lastIndexOf('/') + 1);

@@ -10,7 +10,7 @@ const SPANS = {
 } as const;
 
 export type Span = keyof typeof SPANS;
-const SPAN_NAMES = Object.keys(SPANS) as Span[];
+export const SPAN_NAMES = Object.keys(SPANS) as Span[];
 
 /** The parameters of a history. */
 export const usageParameters = z.object({

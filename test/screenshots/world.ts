@@ -1,6 +1,7 @@
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { fillHistory } from './history.js';
 import { createUser, type TestUser } from '../support/oauth/oauth.js';
 
 /** A server with rich data, for pictures of its pages. */
@@ -37,6 +38,7 @@ export async function createWorld(): Promise<World> {
   await gatehouse.database.query(rename, [acme.id, 'Acme Construction']);
   await gatehouse.database.query(rename, [fresh.id, 'Fresh Start LLC']);
   await gatehouse.database.query(rename, [closed.id, 'شركة البناء الحديثة 🏗️']);
+  await fillHistory(gatehouse, acme, people.admin);
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
   return { gatehouse, acme, fresh, closed, people };
 }
