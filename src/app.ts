@@ -100,6 +100,8 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const settings = createConsole({
     ...shared,
     keys,
+    exporter,
+    auditRetentionDays: config.AUDIT_RETENTION_DAYS,
     sessions: oauth.sessions,
     signInPage: oauth.signInPage,
     refuse: guard(undefined) as Middleware,

@@ -15,6 +15,7 @@ import { EXPORT_FORMAT_NAMES } from './export-formats.js';
 const ACCESS: Access = {
   scopes: ['audit:read'],
   principals: ['tenant', 'user', 'service', 'agent'],
+  sessions: true,
 };
 
 const exportParameters = entryParameters.extend({

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 import type { DataSource, EntityManager } from 'typeorm';
 
+import type { Exporter } from '../audit-log/index.js';
 import { createAccountStore } from '../accounts/index.js';
 import { type ApiKeys, createPersonalTokenRoutes } from '../api-keys/index.js';
 import { createConnectedAppRoutes } from '../connected-apps/index.js';
@@ -14,6 +15,7 @@ import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
 import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
+import { createAuditPages } from './audit-log/audit-pages.js';
 import { connectedAppsOf } from './connected-apps/index.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
@@ -42,6 +44,9 @@ interface Dependencies {
   readonly keys: ApiKeys;
   readonly limitSession: SessionLimit;
   readonly rateLimits: RateLimits;
+  readonly exporter: Exporter;
+  /** How long the audit log is kept. */
+  readonly auditRetentionDays: number;
   /** The guard of routes that admit no credential. */
   readonly refuse: Middleware;
   readonly tenantHeader: string;
@@ -70,7 +75,11 @@ export function createConsole(dependencies: Dependencies): Console {
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
   const shared = { ...dependencies, showPage: createShowPage(dependencies) };
-  const pageRoutes = [...createUsagePages(shared), ...createTokenSettings(shared)];
+  const pageRoutes = [
+    ...createUsagePages(shared),
+    ...createAuditPages(shared),
+    ...createTokenSettings(shared),
+  ];
   // Each feature that signed-in browsers call adds its routes here.
   const apiRoutes = [
     ...createSessionRoutes({ accounts }),

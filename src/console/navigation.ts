@@ -23,6 +23,13 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: true,
   },
   {
+    path: '/settings/audit-log',
+    title: 'Audit log',
+    group: 'Organization',
+    roles: ['company_admin'],
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/tokens',
     title: 'Personal access tokens',
     group: 'You',

@@ -1,6 +1,7 @@
+import type { AuditPage } from './audit-log/audit-page.js';
 import type { Moment } from './moments.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
-import type { UsagePage } from './usage/usage-pages.js';
+import type { UsagePage } from './usage/usage-page.js';
 
 /** A personal access token as its page shows it. */
 export interface ShownToken {
@@ -69,4 +70,5 @@ export interface ConsoleViews {
   readonly 'new-token': NewTokenPage;
   readonly 'revoke-token': RevokeTokenPage;
   readonly usage: UsagePage;
+  readonly 'audit-log': AuditPage;
 }

@@ -24,7 +24,11 @@ export function createUsageHistoryRoutes(): Route<Access, GuardedState>[] {
     {
       method: 'GET',
       path: '/usage/history',
-      access: { scopes: ['audit:read'], principals: ['tenant', 'user', 'service', 'agent'] },
+      access: {
+        scopes: ['audit:read'],
+        principals: ['tenant', 'user', 'service', 'agent'],
+        sessions: true,
+      },
       query: Object.keys(usageParameters.shape),
       async handle(ctx) {
         const { manager, principal } = ctx.state;

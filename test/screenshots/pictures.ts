@@ -39,6 +39,20 @@ export const PICTURES: readonly Picture[] = [
   },
   { name: 'usage-empty', as: 'admin', path: '/settings/usage?tenant=fresh' },
   { name: 'usage-forbidden', as: 'viewer', path: '/settings/usage?tenant=acme' },
+  { name: 'audit-log', as: 'admin', path: '/settings/audit-log?tenant=acme' },
+  {
+    name: 'audit-log-details',
+    as: 'admin',
+    path: '/settings/audit-log?tenant=acme&result=success',
+    async prepare(page) {
+      for (const row of (await page.locator('td .details > summary').all()).slice(0, 4)) {
+        await row.click();
+      }
+    },
+  },
+  { name: 'audit-log-fault', as: 'admin', path: '/settings/audit-log?tenant=acme&from=yesterday' },
+  { name: 'audit-log-none', as: 'admin', path: '/settings/audit-log?tenant=acme&object=nothing' },
+  { name: 'audit-log-empty', as: 'admin', path: '/settings/audit-log?tenant=fresh' },
   { name: 'tokens-empty', as: 'viewer', path: '/settings/tokens' },
   { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
   { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },

@@ -14,40 +14,14 @@ import {
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
-import { drawUsage, numberText, type UsageChart } from './usage-chart.js';
-import { COSTS, showBudget, type ShownBudget } from './usage-view.js';
+import { drawUsage, numberText } from './usage-chart.js';
+import type { UsagePage } from './usage-page.js';
+import { COSTS, showBudget } from './usage-view.js';
 
 interface Dependencies {
   readonly dataSource: { readonly manager: EntityManager };
   readonly rateLimits: Pick<RateLimits, 'tenantUsage'>;
   readonly showPage: ShowPage;
-}
-
-/** The page of usage. */
-export interface UsagePage {
-  readonly tenantName: string;
-  readonly budgets: readonly ShownBudget[];
-  readonly chart: UsageChart;
-  readonly spans: readonly {
-    readonly text: string;
-    readonly href: string;
-    readonly isCurrent: boolean;
-  }[];
-  /** The key or app that the chart shows; absent for all. */
-  readonly subject:
-    { readonly name: string; readonly id: string; readonly all: string } | undefined;
-  readonly busiest: readonly {
-    readonly name: string;
-    readonly id: string;
-    readonly href: string;
-    readonly total: string;
-    readonly counts: readonly {
-      readonly text: string;
-      readonly count: string;
-      readonly isAmber: boolean;
-    }[];
-  }[];
-  readonly costs: readonly { readonly what: string; readonly units: number }[];
 }
 
 const PAGE = '/settings/usage';
