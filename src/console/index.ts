@@ -16,7 +16,7 @@ import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
 import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
 import { createAuditPages } from './audit-log/audit-pages.js';
-import { connectedAppsOf } from './connected-apps/index.js';
+import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/index.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
@@ -78,6 +78,7 @@ export function createConsole(dependencies: Dependencies): Console {
   const pageRoutes = [
     ...createUsagePages(shared),
     ...createAuditPages(shared),
+    ...createConnectedAppSettings(shared),
     ...createTokenSettings(shared),
   ];
   // Each feature that signed-in browsers call adds its routes here.

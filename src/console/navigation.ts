@@ -16,6 +16,13 @@ export const GROUPS = ['Developers', 'Organization', 'You'] as const;
 /** Every page, in the order of the sidebar. `/settings` leads to the first that the role may open. */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
   {
+    path: '/settings/connected-apps',
+    title: 'Connected apps',
+    group: 'Developers',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/usage',
     title: 'Usage',
     group: 'Developers',
@@ -32,6 +39,13 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
   {
     path: '/settings/tokens',
     title: 'Personal access tokens',
+    group: 'You',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
+    path: '/settings/apps',
+    title: 'Apps you use',
     group: 'You',
     roles: ROLES,
     hasEnvironments: false,

@@ -1,4 +1,5 @@
 import type { AuditPage } from './audit-log/audit-page.js';
+import type { ConnectedAppViews } from './connected-apps/app-view.js';
 import type { Moment } from './moments.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
 import type { UsagePage } from './usage/usage-page.js';
@@ -65,7 +66,7 @@ export interface RevokeTokenPage {
 }
 
 /** The pages of the settings area, by the names of their templates. */
-export interface ConsoleViews {
+export interface ConsoleViews extends ConnectedAppViews {
   readonly tokens: TokensPage;
   readonly 'new-token': NewTokenPage;
   readonly 'revoke-token': RevokeTokenPage;

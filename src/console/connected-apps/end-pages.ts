@@ -1,0 +1,123 @@
+import { singleValue } from '../../http/body/form.js';
+import { isAdministrator } from '../../scopes/roles.js';
+import type { OrganizationContext } from '../organization-context.js';
+import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
+import { seeOther } from '../visitor.js';
+import { queryOf, type AppPagesDependencies } from './app-pages.js';
+import { hostOf, type ConfirmEndPage } from './app-view.js';
+import { APP, BLOCK, BLOCKED, DISCONNECT, END, EVERYWHERE, LIST } from './paths.js';
+
+/** The pages that ask before an app is ended or blocked, and the forms that do it. */
+export function createAppEndRoutes(dependencies: AppPagesDependencies): SettingsRoute[] {
+  const { showPage, csrf, apps, change } = dependencies;
+
+  const ask = (
+    ctx: SettingsContext,
+    page: Omit<ConfirmEndPage, 'csrf'> & { readonly title: string },
+  ) => showPage(ctx, 'confirm-end', { ...page, csrf: csrf.token(ctx) });
+
+  async function askToEnd(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
+    const grant = await apps.find(at, idOf(ctx));
+    const from = fromOf(ctx);
+    ask(ctx, {
+      title: `End ${grant.clientName}?`,
+      heading: 'End this installation of',
+      name: grant.clientName,
+      text: 'Its tokens are refused from the next request on. Other installations of the app go on working. This cannot be undone; the app can ask again.',
+      facts: [
+        { term: 'Person', text: `${grant.accountName ?? grant.email} (${grant.email})` },
+        { term: 'Goes to', text: hostOf(grant.redirectUri) },
+      ],
+      button: 'End installation',
+      action: at.href(END.replace(':id', grant.id), from),
+      back: at.href('from' in from ? EVERYWHERE : LIST),
+    });
+  }
+
+  async function askToDisconnect(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
+    const app = await apps.describe(at, clientOf(ctx));
+    const of = ownerOf(ctx, at);
+    const isForAll = of === 'organization';
+    const back = at.href(APP, { client: app.id });
+    ask(ctx, {
+      title: `Disconnect ${app.name}?`,
+      heading: 'Disconnect',
+      name: app.name,
+      text: isForAll
+        ? `All installations in ${at.tenantName} end, those of everybody. Their tokens are refused from the next request on. People can connect the app again.`
+        : `All of your installations in ${at.tenantName} end. Their tokens are refused from the next request on. You can connect the app again.`,
+      facts: [],
+      button: isForAll ? 'Disconnect for everybody' : 'Disconnect',
+      action: at.href(DISCONNECT, { client: app.id, ...(isForAll && { of }) }),
+      back,
+    });
+  }
+
+  async function askToBlock(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
+    const app = await apps.describe(at, clientOf(ctx));
+    ask(ctx, {
+      title: `Block ${app.name}?`,
+      heading: 'Block',
+      name: app.name,
+      text: `All installations in ${at.tenantName} end, and nobody there can connect the app until you unblock it.`,
+      facts: [],
+      button: 'Block app',
+      action: at.href(BLOCK, { client: app.id }),
+      back: at.href(APP, { client: app.id }),
+    });
+  }
+
+  const route = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+  ): SettingsRoute => ({
+    method,
+    path,
+    access:
+      path === BLOCK || path === BLOCKED
+        ? { page: LIST, roles: ['company_admin'] }
+        : { page: LIST },
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  });
+  return [
+    route('GET', END, askToEnd),
+    route('POST', END, async (ctx, at) => {
+      await change((inside) => inside.end(at, idOf(ctx)));
+      seeOther(ctx, at.href('from' in fromOf(ctx) ? EVERYWHERE : LIST, { done: 'ended' }));
+    }),
+    route('GET', DISCONNECT, askToDisconnect),
+    route('POST', DISCONNECT, async (ctx, at) => {
+      const of = queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
+      await change((inside) => inside.disconnect(at, clientOf(ctx), of, null));
+      seeOther(ctx, at.href(LIST, { done: 'disconnected', ...(of !== 'me' && { of }) }));
+    }),
+    route('GET', BLOCK, askToBlock),
+    route('POST', BLOCK, async (ctx, at) => {
+      await change((inside) => inside.block(at, clientOf(ctx), null));
+      seeOther(ctx, at.href(BLOCKED, { done: 'blocked' }));
+    }),
+    route('POST', BLOCKED, async (ctx, at) => {
+      const clientId = singleValue(ctx.state.form, 'client') ?? '';
+      await change((inside) => inside.unblock(at, clientId));
+      seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
+    }),
+  ];
+}
+
+function ownerOf(ctx: SettingsContext, { role }: OrganizationContext): 'me' | 'organization' {
+  return queryOf(ctx, 'of') === 'organization' && isAdministrator(role) ? 'organization' : 'me';
+}
+
+/** Whether the visitor came from the list of all organizations. */
+function fromOf(ctx: SettingsContext): Readonly<Record<string, string>> {
+  return queryOf(ctx, 'from') === 'you' ? { from: 'you' } : {};
+}
+
+function clientOf(ctx: SettingsContext): string {
+  return queryOf(ctx, 'client') ?? '';
+}
+
+function idOf(ctx: SettingsContext): string {
+  return ctx.params['id'] ?? '';
+}
