@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 
+import { APP_PICTURES } from './app-pictures.js';
 import type { World } from './world.js';
 
 /** A page in one of its states. */
@@ -56,4 +57,5 @@ export const PICTURES: readonly Picture[] = [
   { name: 'tokens-empty', as: 'viewer', path: '/settings/tokens' },
   { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
   { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },
+  ...APP_PICTURES,
 ];

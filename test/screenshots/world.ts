@@ -3,6 +3,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
 import { fillHistory } from './history.js';
 import { createUser, type TestUser } from '../support/oauth/oauth.js';
+import { connectApps } from './app-pictures.js';
 
 /** A server with rich data, for pictures of its pages. */
 export interface World {
@@ -40,5 +41,6 @@ export async function createWorld(): Promise<World> {
   await gatehouse.database.query(rename, [closed.id, 'شركة البناء الحديثة 🏗️']);
   await fillHistory(gatehouse, acme, people.admin);
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
+  await connectApps({ gatehouse, acme, people });
   return { gatehouse, acme, fresh, closed, people };
 }

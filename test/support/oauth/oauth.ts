@@ -277,7 +277,7 @@ export async function approve(
 
 /** What a page says, without its style. */
 export function mainOf({ html }: Pick<BrowserStop, 'html'>): string {
-  return /<main>(.*)<\/main>/s.exec(html)?.[1] ?? html;
+  return /<main\b[^>]*>(.*)<\/main>/s.exec(html)?.[1] ?? html;
 }
 
 /** The whole way to tokens. */

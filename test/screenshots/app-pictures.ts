@@ -1,0 +1,102 @@
+import { createClientStore } from '../../src/clients/client-store.js';
+import { authorizeUrl, createPkce, getTokens, registerClient } from '../support/oauth/oauth.js';
+import type { Picture } from './pictures.js';
+import type { World } from './world.js';
+
+const NAMES = [
+  { client_name: 'Acme Mobile' },
+  { client_name: 'مزامنة جهات الاتصال 🏗️', redirect_uris: ['cursor://callback'] },
+  { client_name: `Reporting${'x'.repeat(80)}`, redirect_uris: ['http://127.0.0.1:9000/callback'] },
+  { client_name: 'Old importer' },
+];
+const ALL_SCOPES =
+  'contacts:read contacts:write contacts:delete projects:read bids:read bids:write bids:send bids:accept_reject pay_apps:approve documents:read documents:write users:read offline_access openid profile email';
+
+/** Connects apps: each a few times, some of them used, one of them blocked. */
+export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'people'>) {
+  const { gatehouse, acme, people } = world;
+  const store = createClientStore(gatehouse.dataSource.manager);
+  for (const metadata of NAMES) {
+    const client = await registerClient(gatehouse, metadata);
+    const [redirect = ''] = metadata.redirect_uris ?? ['https://app.example.com/callback'];
+    for (const user of [people.admin, people.viewer]) {
+      const tokens = await getTokens(gatehouse, {
+        client,
+        user,
+        tenantId: acme.id,
+        parameters: { redirect_uri: redirect, scope: 'contacts:read projects:read offline_access' },
+      });
+      if (metadata.client_name === 'Acme Mobile') {
+        await gatehouse.http
+          .get('/api/v1/me')
+          .set('Authorization', `Bearer ${tokens.access_token}`);
+        await store.setVerified(client.client_id, true);
+      }
+      if (metadata.client_name === 'Old importer') {
+        await store.setBlocked(client.client_id, acme.id, true);
+      }
+    }
+  }
+  await gatehouse.app.activity.flush();
+}
+
+async function authorizationOf(world: World, scope: string): Promise<string> {
+  const client = await registerClient(world.gatehouse, { client_name: 'Acme Mobile' });
+  const url = authorizeUrl(world.gatehouse.config.ISSUER, {
+    client_id: client.client_id,
+    code_challenge: createPkce().challenge,
+    scope,
+  });
+  return url;
+}
+
+const LIST = '/settings/connected-apps?tenant=acme';
+
+/** The pages of apps: settings, consent, choice of an organization. */
+export const APP_PICTURES: readonly Picture[] = [
+  { name: 'connected-apps', as: 'admin', path: LIST },
+  { name: 'connected-apps-organization', as: 'admin', path: `${LIST}&of=organization` },
+  {
+    name: 'connected-apps-blocked',
+    as: 'admin',
+    path: '/settings/connected-apps/blocked?tenant=acme',
+  },
+  { name: 'connected-apps-empty', as: 'manager', path: LIST },
+  { name: 'apps-you-use', as: 'viewer', path: '/settings/apps' },
+  {
+    name: 'connected-app',
+    as: 'admin',
+    path: `${LIST}&of=organization`,
+    prepare: async (page) => {
+      await page.getByRole('link', { name: 'Acme Mobile' }).first().click();
+      await page.waitForURL('**/app?**');
+    },
+  },
+  {
+    name: 'connected-app-end',
+    as: 'admin',
+    path: LIST,
+    prepare: async (page) => {
+      await page.getByRole('link', { name: /^End/ }).first().click();
+      await page.waitForURL('**/end?**');
+    },
+  },
+  {
+    name: 'choose-organization',
+    as: 'admin',
+    path: '',
+    prepare: async (page, world) => page.goto(await authorizationOf(world, 'contacts:read')),
+  },
+  {
+    name: 'consent-few',
+    as: 'viewer',
+    path: '',
+    prepare: async (page, world) => page.goto(await authorizationOf(world, 'contacts:read')),
+  },
+  {
+    name: 'consent-many',
+    as: 'manager',
+    path: '',
+    prepare: async (page, world) => page.goto(await authorizationOf(world, ALL_SCOPES)),
+  },
+];
