@@ -1,2 +1,2 @@
 export { createConnectedAppRoutes } from './routes.js';
-export { type ConnectedApps, createConnectedApps } from './service.js';
+export { type App, type AppUser, type ConnectedApps, createConnectedApps } from './service.js';

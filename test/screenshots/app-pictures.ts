@@ -32,9 +32,9 @@ export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'peo
           .set('Authorization', `Bearer ${tokens.access_token}`);
         await store.setVerified(client.client_id, true);
       }
-      if (metadata.client_name === 'Old importer') {
-        await store.setBlocked(client.client_id, acme.id, true);
-      }
+    }
+    if (metadata.client_name === 'Old importer') {
+      await store.setBlocked(client.client_id, acme.id, true);
     }
   }
   await gatehouse.app.activity.flush();

@@ -1,5 +1,5 @@
-import type { AppUser, ConnectedApps } from '../../connected-apps/service.js';
-import type { FoundGrants, ListedGrant } from '../../grants/grant-list.js';
+import type { AppUser, ConnectedApps } from '../../connected-apps/index.js';
+import type { FoundGrants, ListedGrant } from '../../grants/index.js';
 import { singleValue } from '../../http/body/form.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Page, PageRequest, Pagination } from '../../http/pagination.js';

@@ -1,6 +1,6 @@
-import type { BlockedClient } from '../../clients/client-store.js';
-import type { App } from '../../connected-apps/service.js';
-import type { ListedGrant } from '../../grants/grant-list.js';
+import type { BlockedClient } from '../../clients/index.js';
+import type { App } from '../../connected-apps/index.js';
+import type { ListedGrant } from '../../grants/index.js';
 import { describeRedirect } from '../../http/redirect-target.js';
 import { CATALOG, type Scope } from '../../scopes/catalog.js';
 import { ago, type Moment } from '../moments.js';

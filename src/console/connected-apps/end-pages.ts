@@ -23,7 +23,7 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
       title: `End ${grant.clientName}?`,
       heading: 'End this installation of',
       name: grant.clientName,
-      text: 'Its tokens are refused from the next request on. Other installations of the app go on working. This cannot be undone; the app can ask again.',
+      text: 'Its tokens are refused from the next request on. Other installations of the app keep working. This cannot be undone; the app can ask again.',
       facts: [
         { term: 'Person', text: `${grant.accountName ?? grant.email} (${grant.email})` },
         { term: 'Goes to', text: hostOf(grant.redirectUri) },
