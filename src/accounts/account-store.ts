@@ -75,8 +75,11 @@ export function normalizeEmail(email: string): string {
 }
 
 export function createAccountStore(manager: EntityManager): AccountStore {
+  return { ...createAccounts(manager), ...createMemberships(manager) };
+}
+
+function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Memberships> {
   const accounts = manager.getRepository(Account);
-  const memberships = manager.getRepository(Membership);
   return {
     async find(id) {
       return (await accounts.findOneBy({ id })) ?? undefined;
@@ -122,6 +125,23 @@ export function createAccountStore(manager: EntityManager): AccountStore {
       );
       return row !== undefined && markOf(row.hash) === mark;
     },
+  };
+}
+
+type Memberships = Pick<
+  AccountStore,
+  | 'join'
+  | 'setRole'
+  | 'leave'
+  | 'findMembership'
+  | 'listMemberships'
+  | 'listMembers'
+  | 'listAdministrators'
+>;
+
+function createMemberships(manager: EntityManager): Memberships {
+  const memberships = manager.getRepository(Membership);
+  return {
     async join(tenantId, accountId, role) {
       const inserted = await memberships
         .createQueryBuilder()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 
 import type { RefusedSignIns } from '../audit/index.js';
-import { type AttemptLimit, createAttemptStore } from '../rate-limits/index.js';
+import { type AttemptLimit, type AttemptStore, createAttemptStore } from '../rate-limits/index.js';
 import { subscriberOf } from '../http/networks.js';
 import type { Signer } from '../http/pagination.js';
 import { createAccountStore, normalizeEmail } from './account-store.js';
@@ -99,28 +99,8 @@ export function createSignIn({
   const checkPassword = createPasswordCheck();
   const accounts = createAccountStore(dataSource.manager);
   // Outside of transactions, so that a rollback does not undo the count.
-  const attempts = createAttemptStore(dataSource.manager);
+  const { take, giveBack } = createAttemptCounts(createAttemptStore(dataSource.manager));
   const devices = createKnownDevices(keyring);
-
-  /** @returns the seconds to wait, if the attempt is over a limit */
-  async function take(buckets: readonly Bucket[]): Promise<number | undefined> {
-    const taken: Bucket[] = [];
-    for (const bucket of buckets) {
-      const verdict = await attempts.take(bucket.name, bucket.limit);
-      if (!verdict.isAllowed) {
-        await giveBack(taken, 'right');
-        return verdict.retryAfterSeconds;
-      }
-      taken.push(bucket);
-    }
-    return undefined;
-  }
-
-  async function giveBack(buckets: readonly Bucket[], counts: Bucket['counts']): Promise<void> {
-    for (const bucket of buckets) {
-      if (bucket.counts === counts) await attempts.giveBack(bucket.name);
-    }
-  }
 
   return async ({ email, password, address, deviceCookie }) => {
     if (isLongerThan(email, MAX_EMAIL_BYTES) || isLongerThan(password, MAX_PASSWORD_BYTES)) {
@@ -171,6 +151,31 @@ export function createSignIn({
       },
     };
   };
+}
+
+/** Counts an attempt on its limits before the password is checked. */
+function createAttemptCounts(attempts: AttemptStore) {
+  /** @returns the seconds to wait, if the attempt is over a limit */
+  async function take(buckets: readonly Bucket[]): Promise<number | undefined> {
+    const taken: Bucket[] = [];
+    for (const bucket of buckets) {
+      const verdict = await attempts.take(bucket.name, bucket.limit);
+      if (!verdict.isAllowed) {
+        await giveBack(taken, 'right');
+        return verdict.retryAfterSeconds;
+      }
+      taken.push(bucket);
+    }
+    return undefined;
+  }
+
+  async function giveBack(buckets: readonly Bucket[], counts: Bucket['counts']): Promise<void> {
+    for (const bucket of buckets) {
+      if (bucket.counts === counts) await attempts.giveBack(bucket.name);
+    }
+  }
+
+  return { take, giveBack };
 }
 
 /** The limits that an attempt counts on. The address comes first, so that a blocked address cannot use up accounts. */

@@ -87,8 +87,11 @@ export interface ClientStore {
 }
 
 export function createClientStore(manager: EntityManager): ClientStore {
+  return { ...createClients(manager), ...createDecisions(manager) };
+}
+
+function createClients(manager: EntityManager): Omit<ClientStore, keyof Decisions> {
   const clients = manager.getRepository(Client);
-  const blocks = manager.getRepository(ClientBlock);
 
   async function find(id: string): Promise<Client | undefined> {
     if (!isClientId(id)) return undefined;
@@ -153,6 +156,24 @@ export function createClientStore(manager: EntityManager): ClientStore {
          ORDER BY created_at DESC, id DESC LIMIT $1`,
         after === undefined ? [limit] : [limit, after.createdAt, after.id],
       ),
+  };
+}
+
+/** The decisions of operators and tenants about clients. */
+type Decisions = Pick<
+  ClientStore,
+  | 'setBlocked'
+  | 'listBlockingTenants'
+  | 'blockingAmong'
+  | 'listBlockedBy'
+  | 'isBlocked'
+  | 'setVerified'
+>;
+
+function createDecisions(manager: EntityManager): Decisions {
+  const clients = manager.getRepository(Client);
+  const blocks = manager.getRepository(ClientBlock);
+  return {
     setBlocked: (id, tenantId, isBlocked) =>
       tenantId === null
         ? setBlockedForAll(manager, id, isBlocked)

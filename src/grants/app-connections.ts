@@ -73,35 +73,7 @@ export function createAppConnections(
   manager: EntityManager,
   stores: ConnectionStores,
 ): AppConnections {
-  const revocations = createRevocationStore(manager);
-  const consents = createConsentStore(manager);
-  const audit = createAuditLog(manager);
-
-  async function end(actor: Actor, grants: readonly GrantToEnd[], reason: string | null) {
-    const ids = grants.map(({ id }) => id);
-    await revocations.revokeAll(ids, actor.id, reason);
-    await consents.forgetAll(grants);
-    await audit.recordAll(
-      actor,
-      grants.map(({ id, tenantId, accountId, clientId }) => ({
-        tenantId,
-        action: 'grant.revoke',
-        subject: id,
-        details: { clientId, accountId, reason },
-      })),
-    );
-  }
-
-  async function endIssued(
-    actor: Actor,
-    clientId: string,
-    tenantId: string | null,
-    reason: string | null,
-  ): Promise<void> {
-    const subject = tenantId === null ? clientId : `${clientId}@${tenantId}`;
-    await revocations.revoke(subject, actor.id, reason);
-    await consents.deleteOfClient(tenantId, clientId);
-  }
+  const { revocations, consents, audit, end, endIssued } = createEnding(manager);
 
   return {
     end,
@@ -147,6 +119,41 @@ export function createAppConnections(
       return hasChanged;
     },
   };
+}
+
+/** The two ways to end what apps were given: single grants, and everything that was issued through a client. */
+function createEnding(manager: EntityManager) {
+  const revocations = createRevocationStore(manager);
+  const consents = createConsentStore(manager);
+  const audit = createAuditLog(manager);
+
+  async function end(actor: Actor, grants: readonly GrantToEnd[], reason: string | null) {
+    const ids = grants.map(({ id }) => id);
+    await revocations.revokeAll(ids, actor.id, reason);
+    await consents.forgetAll(grants);
+    await audit.recordAll(
+      actor,
+      grants.map(({ id, tenantId, accountId, clientId }) => ({
+        tenantId,
+        action: 'grant.revoke',
+        subject: id,
+        details: { clientId, accountId, reason },
+      })),
+    );
+  }
+
+  async function endIssued(
+    actor: Actor,
+    clientId: string,
+    tenantId: string | null,
+    reason: string | null,
+  ): Promise<void> {
+    const subject = tenantId === null ? clientId : `${clientId}@${tenantId}`;
+    await revocations.revoke(subject, actor.id, reason);
+    await consents.deleteOfClient(tenantId, clientId);
+  }
+
+  return { revocations, consents, audit, end, endIssued };
 }
 
 function activeGrants(

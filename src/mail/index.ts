@@ -67,17 +67,7 @@ export function createMail(dependencies: Dependencies): Mail {
       );
       return 'unsent';
     }
-    return sendBy(transport, { id, to: mail.to, ...compose(mail) });
-  };
-  const sendBy = async (by: MailTransport, mail: Parameters<MailTransport['send']>[0]) => {
-    try {
-      await by.send(mail);
-      return 'sent';
-    } catch (error) {
-      if (!(error instanceof MailRefused)) throw error;
-      log.warn({ mail: mail.id, err: error }, 'the mail server refused a mail, which is dropped');
-      return 'refused';
-    }
+    return sendBy(transport, { id, to: mail.to, ...compose(mail) }, log);
   };
   const deliverDue = async () => {
     for (let count = 0; count < MAX_A_ROUND; count += 1) {
@@ -107,6 +97,21 @@ export function createMail(dependencies: Dependencies): Mail {
       await running;
     },
   };
+}
+
+async function sendBy(
+  by: MailTransport,
+  mail: Parameters<MailTransport['send']>[0],
+  log: Logger,
+): Promise<Outcome> {
+  try {
+    await by.send(mail);
+    return 'sent';
+  } catch (error) {
+    if (!(error instanceof MailRefused)) throw error;
+    log.warn({ mail: mail.id, err: error }, 'the mail server refused a mail, which is dropped');
+    return 'refused';
+  }
 }
 
 /** The mail without the secret of its link: the log is read by others than its recipient. */

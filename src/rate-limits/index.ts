@@ -71,7 +71,12 @@ export function createRateLimits(dependencies: Dependencies) {
 }
 
 export { type AddressLimit, createAddressLimit } from './address-limit.js';
-export { type AttemptLimit, type AttemptVerdict, createAttemptStore } from './attempts.js';
+export {
+  type AttemptLimit,
+  type AttemptStore,
+  type AttemptVerdict,
+  createAttemptStore,
+} from './attempts.js';
 export { BUDGET_WINDOWS } from './budgets.js';
 export type { SessionLimit } from './session-limit.js';
 export { deleteExpiredRateWindows } from './window-store.js';

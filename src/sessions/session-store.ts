@@ -139,23 +139,7 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
       ]);
     },
     signOut: (secret, request) =>
-      manager.transaction(async (transaction) => {
-        const [ended] = await transaction.query<{ id: string; accountId: string | null }[]>(
-          `WITH ended AS (${END} WHERE c.digest = ANY ($1) AND NOT ${IS_ENDED} RETURNING c.id, c.account_id)
-           SELECT id, account_id AS "accountId" FROM ended`,
-          [keyring.digests(secret)],
-        );
-        if (ended === undefined || ended.accountId === null) return;
-        await createAuditLog(transaction).record(
-          { ...request, id: ended.accountId },
-          {
-            tenantId: null,
-            action: 'account.sign_out',
-            subject: ended.accountId,
-            details: { session: ended.id },
-          },
-        );
-      }),
+      manager.transaction((transaction) => signOut(transaction, keyring.digests(secret), request)),
     listOfAccount: (accountId) =>
       manager.query<ListedSession[]>(
         `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt",
@@ -170,6 +154,28 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
         [accountId, exceptId ?? null],
       ),
   };
+}
+
+async function signOut(
+  transaction: EntityManager,
+  digests: readonly string[],
+  request: Parameters<SessionStore['signOut']>[1],
+): Promise<void> {
+  const [ended] = await transaction.query<{ id: string; accountId: string | null }[]>(
+    `WITH ended AS (${END} WHERE c.digest = ANY ($1) AND NOT ${IS_ENDED} RETURNING c.id, c.account_id)
+     SELECT id, account_id AS "accountId" FROM ended`,
+    [digests],
+  );
+  if (ended === undefined || ended.accountId === null) return;
+  await createAuditLog(transaction).record(
+    { ...request, id: ended.accountId },
+    {
+      tenantId: null,
+      action: 'account.sign_out',
+      subject: ended.accountId,
+      details: { session: ended.id },
+    },
+  );
 }
 
 /** Deletes sessions that are over, a bounded number at a time. */

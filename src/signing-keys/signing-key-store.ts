@@ -73,27 +73,7 @@ export function createSigningKeyStore(
   keyring: Keyring,
   generate: (algorithm: SigningAlgorithm) => Promise<SigningKeyPair> = generateSigningKey,
 ): SigningKeyStore {
-  /** @param signsFrom an SQL expression; `$6` is the number of seconds in it */
-  async function insert(
-    algorithm: SigningAlgorithm,
-    { publicJwk, privateJwk }: SigningKeyPair,
-    signsFrom: string,
-    seconds: number,
-  ): Promise<PublishedKey> {
-    const id = await calculateJwkThumbprint(publicJwk);
-    const facts = { kid: id, alg: algorithm, use: 'sig' };
-    const plaintext = JSON.stringify({ ...privateJwk, ...facts });
-    const sealed = keyring.seal(Buffer.from(plaintext), contextOf(id));
-    await manager.query(
-      `INSERT INTO signing_keys (id, algorithm, public_jwk, ciphertext, ciphertext_key_id, signs_from)
-       VALUES ($1, $2, $3, $4, $5, ${signsFrom})`,
-      [id, algorithm, { ...publicJwk, ...facts }, sealed.ciphertext, sealed.keyId, seconds],
-    );
-    const made = (await list(manager)).find((key) => key.id === id);
-    if (made === undefined) throw new Error(`signing key ${id} is not there`);
-    return made;
-  }
-
+  const stores = { manager, keyring };
   /** The algorithms without an active key. */
   const missing = async () => {
     const keys = await list(manager);
@@ -108,7 +88,7 @@ export function createSigningKeyStore(
       const [latest] = (await list(manager)).filter((key) => key.algorithm === algorithm);
       if (latest?.state === 'pending') return { outcome: 'pending', key: latest };
       const delay = latest === undefined ? 0 : PUBLISH_SECONDS;
-      const key = await insert(algorithm, pair, SIGNS_AFTER, delay);
+      const key = await insert(stores, algorithm, pair, SIGNS_AFTER, delay);
       await manager.query(
         `UPDATE signing_keys SET ends_at = $2::timestamptz + make_interval(secs => $3)
          WHERE ends_at IS NULL AND id <> $1 AND algorithm = $4`,
@@ -123,7 +103,8 @@ export function createSigningKeyStore(
       await lock(manager);
       const still = await missing();
       for (const [algorithm, pair] of pairs) {
-        if (still.includes(algorithm)) await insert(algorithm, pair, SIGNS_BEFORE_OTHERS, 1);
+        if (still.includes(algorithm))
+          await insert(stores, algorithm, pair, SIGNS_BEFORE_OTHERS, 1);
       }
     },
     async reseal(key) {
@@ -136,6 +117,28 @@ export function createSigningKeyStore(
       );
     },
   };
+}
+
+/** @param signsFrom an SQL expression; `$6` is the number of seconds in it */
+async function insert(
+  { manager, keyring }: { readonly manager: EntityManager; readonly keyring: Keyring },
+  algorithm: SigningAlgorithm,
+  { publicJwk, privateJwk }: SigningKeyPair,
+  signsFrom: string,
+  seconds: number,
+): Promise<PublishedKey> {
+  const id = await calculateJwkThumbprint(publicJwk);
+  const facts = { kid: id, alg: algorithm, use: 'sig' };
+  const plaintext = JSON.stringify({ ...privateJwk, ...facts });
+  const sealed = keyring.seal(Buffer.from(plaintext), contextOf(id));
+  await manager.query(
+    `INSERT INTO signing_keys (id, algorithm, public_jwk, ciphertext, ciphertext_key_id, signs_from)
+     VALUES ($1, $2, $3, $4, $5, ${signsFrom})`,
+    [id, algorithm, { ...publicJwk, ...facts }, sealed.ciphertext, sealed.keyId, seconds],
+  );
+  const made = (await list(manager)).find((key) => key.id === id);
+  if (made === undefined) throw new Error(`signing key ${id} is not there`);
+  return made;
 }
 
 /** The key that signs with an algorithm. */

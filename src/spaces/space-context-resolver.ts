@@ -96,51 +96,53 @@ export function createSpaceContextResolver({
 
   return {
     resolve,
-    readRoutes({ path, access, storeOf, filters, present, notFound }) {
-      const names = Object.keys(filters.shape);
-      const unfiltered = parseWith(filters, {});
-      return [
-        {
-          method: 'GET',
-          path,
-          access,
-          query: [...PAGE_QUERY, ...names],
-          async handle(ctx) {
-            const search = new URLSearchParams(ctx.querystring);
-            const given = names.filter((name) => search.has(name));
-            const filter =
-              given.length === 0 ? unfiltered : parseWith(filters, Object.fromEntries(search));
-            const context = await resolve(ctx);
-            const list = [path, context.tenantId, context.environment, context.spaceId];
-            for (const name of given) list.push(`${name}=${search.get(name)}`);
-            // Without the slash, as in the first release, so that its cursors remain valid.
-            const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
-            const request = pagination.read(search, list, [former]);
-            const found = await storeOf(ctx.state.manager).list(context, request, filter);
-            const { rows, resumeAfter } = found;
-            sendPage(
-              ctx,
-              pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
-              present,
-            );
-          },
-        },
-        {
-          method: 'GET',
-          path: `${path}/:id`,
-          access,
-          async handle(ctx) {
-            const context = await resolve(ctx);
-            const id = readRowId(ctx.params['id']) ?? notFound();
-            sendData(
-              ctx,
-              present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()),
-            );
-          },
-        },
-      ];
-    },
+    readRoutes: (resource) => createReadRoutes(resource, { pagination, resolve }),
   };
+}
+
+function createReadRoutes<Row extends { readonly id: string }, Filters>(
+  { path, access, storeOf, filters, present, notFound }: SpaceResource<Row, Filters>,
+  { pagination, resolve }: Pick<Dependencies, 'pagination'> & Pick<SpaceContextResolver, 'resolve'>,
+): Route<Access, GuardedState>[] {
+  const names = Object.keys(filters.shape);
+  const unfiltered = parseWith(filters, {});
+  return [
+    {
+      method: 'GET',
+      path,
+      access,
+      query: [...PAGE_QUERY, ...names],
+      async handle(ctx) {
+        const search = new URLSearchParams(ctx.querystring);
+        const given = names.filter((name) => search.has(name));
+        const filter =
+          given.length === 0 ? unfiltered : parseWith(filters, Object.fromEntries(search));
+        const context = await resolve(ctx);
+        const list = [path, context.tenantId, context.environment, context.spaceId];
+        for (const name of given) list.push(`${name}=${search.get(name)}`);
+        // Without the slash, as in the first release, so that its cursors remain valid.
+        const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
+        const request = pagination.read(search, list, [former]);
+        const found = await storeOf(ctx.state.manager).list(context, request, filter);
+        const { rows, resumeAfter } = found;
+        sendPage(
+          ctx,
+          pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
+          present,
+        );
+      },
+    },
+    {
+      method: 'GET',
+      path: `${path}/:id`,
+      access,
+      async handle(ctx) {
+        const context = await resolve(ctx);
+        const id = readRowId(ctx.params['id']) ?? notFound();
+        sendData(ctx, present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()));
+      },
+    },
+  ];
 }
 
 /**

@@ -10,7 +10,11 @@ import type { Route } from '../../http/routes.js';
 import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from '../client.entity.js';
 import { createRegistrationLimits } from './limits.js';
-import { createRegistrationService, type RegistrationSource } from './service.js';
+import {
+  createRegistrationService,
+  type RegistrationService,
+  type RegistrationSource,
+} from './service.js';
 
 type Service = Parameters<typeof createRegistrationService>[0];
 
@@ -43,32 +47,11 @@ export function createRegistrationRoutes({
   const readMetadata = createMetadataReader(createHostRule(redirectHostsAllowed));
   const limits = createRegistrationLimits(dependencies.dataSource.manager, limitPerMinute);
   const service = createRegistrationService({ ...dependencies, limits, readMetadata });
-  const idOf = (ctx: RouteContext) => ctx.params['clientId'] ?? '';
   const sourceOf = ({ req, state }: RouteContext): RegistrationSource => ({
     address: clientAddress(req),
     requestId: state.requestId,
   });
-  const clientPath = `${path}/:clientId`;
-
-  function send(
-    ctx: RouteContext,
-    status: number,
-    { id, createdAt }: Client,
-    metadata: ClientMetadata,
-    secrets: { readonly client_secret?: string; readonly registration_access_token: string },
-  ): void {
-    noteFacts(ctx, { clientId: id });
-    ctx.status = status;
-    ctx.type = 'application/json';
-    ctx.body = JSON.stringify({
-      client_id: id,
-      client_id_issued_at: Math.floor(createdAt.getTime() / 1000),
-      ...shownMetadata(metadata),
-      ...secrets,
-      ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),
-      registration_client_uri: `${issuer}${path}/${id}`,
-    });
-  }
+  const send = createSender(issuer + path);
 
   return [
     {
@@ -93,9 +76,28 @@ export function createRegistrationRoutes({
         });
       },
     },
+    ...createManagementRoutes(`${path}/:clientId`, { service, send, sourceOf }),
+  ];
+}
+
+/** Shows, replaces and deletes a client (RFC 7592 §2). */
+function createManagementRoutes(
+  path: string,
+  {
+    service,
+    send,
+    sourceOf,
+  }: {
+    readonly service: RegistrationService;
+    readonly send: ReturnType<typeof createSender>;
+    readonly sourceOf: (ctx: RouteContext) => RegistrationSource;
+  },
+): Route<'public'>[] {
+  const idOf = (ctx: RouteContext) => ctx.params['clientId'] ?? '';
+  return [
     {
       method: 'GET',
-      path: clientPath,
+      path,
       access: 'public',
       cors: 'anyOrigin',
       async handle(ctx) {
@@ -106,7 +108,7 @@ export function createRegistrationRoutes({
     },
     {
       method: 'PUT',
-      path: clientPath,
+      path,
       access: 'public',
       cors: 'anyOrigin',
       async handle(ctx) {
@@ -120,7 +122,7 @@ export function createRegistrationRoutes({
     },
     {
       method: 'DELETE',
-      path: clientPath,
+      path,
       access: 'public',
       cors: 'anyOrigin',
       async handle(ctx) {
@@ -130,6 +132,29 @@ export function createRegistrationRoutes({
       },
     },
   ];
+}
+
+/** @param clientsUrl the address below which clients are */
+function createSender(clientsUrl: string) {
+  return (
+    ctx: RouteContext,
+    status: number,
+    { id, createdAt }: Client,
+    metadata: ClientMetadata,
+    secrets: { readonly client_secret?: string; readonly registration_access_token: string },
+  ): void => {
+    noteFacts(ctx, { clientId: id });
+    ctx.status = status;
+    ctx.type = 'application/json';
+    ctx.body = JSON.stringify({
+      client_id: id,
+      client_id_issued_at: Math.floor(createdAt.getTime() / 1000),
+      ...shownMetadata(metadata),
+      ...secrets,
+      ...(secrets.client_secret !== undefined && { client_secret_expires_at: 0 }),
+      registration_client_uri: `${clientsUrl}/${id}`,
+    });
+  };
 }
 
 /** @throws OAuthError 400 `invalid_client_metadata` for invalid JSON; Problem 413, 415 */

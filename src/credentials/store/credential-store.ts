@@ -98,6 +98,15 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .execute();
     },
     isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
+    ...createFacts(manager),
+  };
+}
+
+/** Facts that decide about a change, which other tables hold. */
+type Facts = Pick<CredentialStore, 'isSignedIn' | 'roleOf' | 'unknownSpaces' | 'now'>;
+
+function createFacts(manager: EntityManager): Facts {
+  return {
     async isSignedIn(accountId, sessionId) {
       const [row] = await manager.query<[{ isGood: boolean }]>(
         `SELECT EXISTS (SELECT FROM sessions c WHERE c.id = $1 AND c.account_id = $2

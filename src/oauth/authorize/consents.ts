@@ -55,26 +55,6 @@ export function createConsents({
 }: {
   transaction: <Result>(work: (stores: ConsentStores) => Promise<Result>) => Promise<Result>;
 }) {
-  /** Every authorization creates its own grant, so that revoking one installation leaves the others alone. */
-  async function createGrant(
-    { grants, audit }: ConsentStores,
-    actor: Actor,
-    request: ConsentRequest,
-    scopes: readonly Scope[],
-  ): Promise<StoredGrant | undefined> {
-    const { accountId, clientId, tenant, resources, redirectUri } = request;
-    const fields = { accountId, clientId, tenantId: tenant.id, scopes, resources, redirectUri };
-    const id = await grants.create(fields);
-    if (id === undefined) return undefined;
-    await audit.record(actor, {
-      tenantId: tenant.id,
-      action: 'grant.create',
-      subject: id,
-      details: { clientId, scopes },
-    });
-    return grants.find(tenant.id, id);
-  }
-
   return {
     /** The tenants in which an account can authorize a client, and the number of suspended ones. */
     tenantsFor: ({ accountId, clientId }: UserAndClient) =>
@@ -133,6 +113,26 @@ export function createConsents({
         return grant;
       }),
   };
+}
+
+/** Every authorization creates its own grant, so that revoking one installation leaves the others alone. */
+async function createGrant(
+  { grants, audit }: ConsentStores,
+  actor: Actor,
+  request: ConsentRequest,
+  scopes: readonly Scope[],
+): Promise<StoredGrant | undefined> {
+  const { accountId, clientId, tenant, resources, redirectUri } = request;
+  const fields = { accountId, clientId, tenantId: tenant.id, scopes, resources, redirectUri };
+  const id = await grants.create(fields);
+  if (id === undefined) return undefined;
+  await audit.record(actor, {
+    tenantId: tenant.id,
+    action: 'grant.create',
+    subject: id,
+    details: { clientId, scopes },
+  });
+  return grants.find(tenant.id, id);
 }
 
 const isForItself = ({ resources, servers }: ConsentRequest) => resources.length > servers.length;

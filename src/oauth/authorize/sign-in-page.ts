@@ -113,17 +113,7 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
     });
     countSignIn(result.outcome);
-    if (result.outcome === 'accepted') {
-      const { value, lifetimeSeconds } = result.deviceCookie;
-      ctx.cookies.set(deviceCookieName, value, {
-        httpOnly: true,
-        maxAge: lifetimeSeconds * 1000,
-        overwrite: true,
-        path: '/',
-        sameSite: 'lax',
-        signed: false,
-      });
-    }
+    if (result.outcome === 'accepted') markDevice(ctx, deviceCookieName, result.deviceCookie);
     return result;
   };
 
@@ -149,6 +139,22 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       return send(ctx, view, { email, error: throttledFor(retryAfterSeconds), status: 429 });
     },
   };
+}
+
+/** Marks the browser as known to the account. */
+function markDevice(
+  ctx: PageContext,
+  name: string,
+  { value, lifetimeSeconds }: DeviceCookie,
+): void {
+  ctx.cookies.set(name, value, {
+    httpOnly: true,
+    maxAge: lifetimeSeconds * 1000,
+    overwrite: true,
+    path: '/',
+    sameSite: 'lax',
+    signed: false,
+  });
 }
 
 function throttledFor(seconds: number): string {

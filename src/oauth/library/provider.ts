@@ -67,11 +67,20 @@ export function createProvider(
   return provider;
 }
 
+const TTL: Configuration['ttl'] = {
+  AccessToken: LIFETIMES.accessToken,
+  AuthorizationCode: LIFETIMES.authorizationCode,
+  IdToken: LIFETIMES.idToken,
+  Interaction: LIFETIMES.interaction,
+  RefreshToken: LIFETIMES.refreshToken,
+  // Used for the cookie only: the database limits the stored session by its own clock.
+  Session: (_ctx, { loginTs }) => sessionSecondsFrom(loginTs),
+};
+
 function configurationOf(
   { issuer, keyring, adapter, authorization, renderError }: ProviderDependencies,
   signing: readonly JWK[],
 ): Configuration {
-  const off = { enabled: false } as const;
   return {
     adapter: createAdapterFactory(adapter),
     jwks: { keys: [...signing] },
@@ -115,39 +124,33 @@ function configurationOf(
     renderError: (ctx, _out, error) => renderError(ctx as unknown as Context, error),
     // No URL from client metadata may be fetched.
     fetch: () => Promise.reject(new Error('outbound requests are disabled')),
-    ttl: {
-      AccessToken: LIFETIMES.accessToken,
-      AuthorizationCode: LIFETIMES.authorizationCode,
-      IdToken: LIFETIMES.idToken,
-      Interaction: LIFETIMES.interaction,
-      RefreshToken: LIFETIMES.refreshToken,
-      // Used for the cookie only: the database limits the stored session by its own clock.
-      Session: (_ctx, { loginTs }) => sessionSecondsFrom(loginTs),
-    },
-    features: {
-      devInteractions: off,
-      rpInitiatedLogout: off,
-      userinfo: off,
-      // For the parameter `dpop_jkt` only. Proofs are checked by `oauth/token/token-proof`.
-      dPoP: { enabled: true, allowReplay: true },
-      pushedAuthorizationRequests: off,
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: (ctx, _client, oneOf) =>
-          authorization.chooseResource(oneOf, exchangeOf(ctx)?.row?.resources),
-        useGrantedResource: () => true,
-        getResourceServerInfo: async (_ctx, resource, client) => {
-          const { audience, scopes } = await authorization.resolveResource(
-            resource,
-            client.clientId,
-          );
-          return {
-            audience,
-            scope: scopes.join(' '),
-            accessTokenFormat: 'opaque',
-            accessTokenTTL: LIFETIMES.accessToken,
-          };
-        },
+    ttl: TTL,
+    features: featuresOf(authorization),
+  };
+}
+
+function featuresOf(authorization: Authorization): Configuration['features'] {
+  const off = { enabled: false } as const;
+  return {
+    devInteractions: off,
+    rpInitiatedLogout: off,
+    userinfo: off,
+    // For the parameter `dpop_jkt` only. Proofs are checked by `oauth/token/token-proof`.
+    dPoP: { enabled: true, allowReplay: true },
+    pushedAuthorizationRequests: off,
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx, _client, oneOf) =>
+        authorization.chooseResource(oneOf, exchangeOf(ctx)?.row?.resources),
+      useGrantedResource: () => true,
+      getResourceServerInfo: async (_ctx, resource, client) => {
+        const { audience, scopes } = await authorization.resolveResource(resource, client.clientId);
+        return {
+          audience,
+          scope: scopes.join(' '),
+          accessTokenFormat: 'opaque',
+          accessTokenTTL: LIFETIMES.accessToken,
+        };
       },
     },
   };
