@@ -20,7 +20,9 @@ import {
   createScopeRoutes,
 } from './discovery/index.js';
 import { createRefreshRows } from './grants/index.js';
+import { createProxyHeaders } from './http/client-address.js';
 import { createHealthRoutes } from './http/health.js';
+import { ownResources } from './http/resource-uri.js';
 import type { Route } from './http/routes.js';
 import { createMeRoutes } from './introspection/index.js';
 import type { Mail } from './mail/index.js';
@@ -34,6 +36,7 @@ import { createKoaApp } from './server/koa-app.js';
 import { type Platform, createPlatform } from './server/platform.js';
 import { createSpaceContextResolver, createSpaceRoutes } from './spaces/index.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
+import { createVerification } from './verification/index.js';
 
 export interface App {
   readonly koa: Koa;
@@ -60,7 +63,7 @@ export function createApp(dependencies: AppDependencies): App {
   const platform = createPlatform(dependencies);
   const kernel = createKernel(dependencies, platform);
   const features = createFeatures(dependencies, platform, kernel);
-  const { apiRoutes, oauth, settings, openRoutes } = features;
+  const { apiRoutes, oauth, settings, verification, openRoutes } = features;
   return {
     koa: createKoaApp(dependencies, platform, kernel, features),
     activity: flushedWith(kernel.credentials.activity, kernel.refusedSignIns),
@@ -72,6 +75,7 @@ export function createApp(dependencies: AppDependencies): App {
     sessionRoutes: settings.apiRoutes,
     otherRoutes: [
       ...oauth.endpoints,
+      ...verification.routes,
       ...oauth.pages,
       ...settings.signIn,
       ...settings.pageRoutes,
@@ -87,6 +91,14 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const { guard, headers } = credentials;
   const shared = { ...dependencies, ...platform, ...credentials, ...kernel };
   const spaceContext = createSpaceContextResolver({ ...shared, header: headers.space });
+  const verification = createVerification({
+    ...shared,
+    spaceContext,
+    issuer: config.ISSUER,
+    proxyHeader: createProxyHeaders(config.TRUST_PROXY),
+    spaceHeader: headers.space,
+    ownResources: ownResources(config.ISSUER),
+  });
   const exporter = createExporter();
   const keys = createApiKeys({ ...shared, defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE });
   const oauth = createOAuth({
@@ -111,6 +123,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   return {
     oauth,
     settings,
+    verification,
     /** The resource API. A new feature adds its routes here. */
     apiRoutes: [
       ...createMeRoutes(),

@@ -7,6 +7,7 @@ import type { BackgroundWork } from '../db/background-work.js';
 import { brandHeaders } from './guard/brand-headers.js';
 import { corsRulesFor } from './guard/cross-origin.js';
 import { createGuard } from './guard/guard.js';
+import { createJudge } from './guard/judge.js';
 import { createProofCheck } from './guard/proof-check.js';
 import { createProofs } from './proofs/proofs.js';
 import { createSecretFormat } from './secrets/format.js';
@@ -45,6 +46,7 @@ export function createCredentials(dependencies: Dependencies) {
   const activity = createActivityRecorder(dependencies);
   const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
+  const judge = createJudge({ ...dependencies, verifier, activity });
   const keyHeaders = ['X-API-Key', headers.token];
   const proofs = createProofs(dataSource.manager, keyring);
   const proofCheck = createProofCheck(proofs, issuer);
@@ -62,7 +64,8 @@ export function createCredentials(dependencies: Dependencies) {
     prefixes,
     verifier,
     proofs,
-    guard: createGuard({ ...dependencies, verifier, presentations, activity, proofCheck }),
+    judge,
+    guard: createGuard({ ...dependencies, judge, presentations, activity, proofCheck }),
   };
 }
 
@@ -72,7 +75,11 @@ export type { Proofs } from './proofs/proofs.js';
 export { deleteExpiredProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
 export { type Access, ANY_PRINCIPAL, denialReason } from './guard/admission.js';
-export { type GuardedState, guardLateBody } from './guard/guard.js';
+export { type Challenge, createChallenge, schemeOf, withChallenge } from './guard/challenge.js';
+export { type GuardedState, guardLateBody, isHidden } from './guard/guard.js';
+export type { Judge, Judgement, ProofOf, Target } from './guard/judge.js';
+export { readProof } from './guard/proof-check.js';
+export { refusalOf } from './guard/refusals.js';
 export {
   chooseTenant,
   createSessionGuard,
@@ -83,6 +90,7 @@ export {
 } from './guard/session-guard.js';
 export { MAX_SESSIONS, SESSION_LIFETIMES } from './guard/session-lifetimes.js';
 export { sessionPrincipal } from './guard/session-principal.js';
+export { presentPrincipal } from './principal-presenter.js';
 export { idempotencyCallerOf, type Principal, requestFactsOf } from './principal.js';
 export {
   deleteExpiredRevocations,
@@ -122,7 +130,7 @@ export {
   type ImportedPrefixes,
   REFRESHED_WITHIN_SECONDS,
 } from './verification/prefixes.js';
-export type { Presentations } from './verification/presentation.js';
+export type { Presentations, Presented } from './verification/presentation.js';
 export {
   createVerifier,
   digestedOfImported,

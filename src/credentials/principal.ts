@@ -39,8 +39,18 @@ export interface Principal {
    * with a proof of possession (RFC 9449).
    */
   readonly proofKey: string | null;
+  /** Where the verdict comes from, for services that keep it. */
+  readonly origin: Origin;
   /** Further facts of an OAuth access token; `undefined` for keys. */
   readonly token: TokenFacts | undefined;
+}
+
+/** The state that a verdict depends on. */
+export interface Origin {
+  /** The ids of the subjects whose revocation ends the credential, separated by spaces. */
+  readonly subjects: string;
+  /** Everything committed before this transaction id was seen. */
+  readonly position: string;
 }
 
 /** The origin and audience of an access token. */

@@ -45,6 +45,23 @@ export function createClientAddress(
   };
 }
 
+/**
+ * Makes the function that reads a header which a proxy sets about the request that it forwards.
+ *
+ * @param trustedProxies `TRUST_PROXY`; from others the header is ignored
+ * @returns the header; `undefined` if it is absent, empty, or not from a trusted proxy
+ */
+export function createProxyHeaders(
+  trustedProxies: readonly string[],
+): (request: IncomingMessage, name: string) => string | undefined {
+  const hopOf = createHopReader(trustedProxies);
+  return ({ socket, headers }, name) => {
+    const value = headers[name]?.toString() ?? '';
+    if (value === '' || !hopOf(socket.remoteAddress ?? '').isTrusted) return undefined;
+    return value;
+  };
+}
+
 interface Hop {
   readonly address: string;
   readonly isTrusted: boolean;

@@ -2,9 +2,8 @@ import {
   type Access,
   ANY_PRINCIPAL,
   type GuardedState,
-  type Principal,
+  presentPrincipal,
 } from '../credentials/index.js';
-import { KINDS } from '../credentials/kinds.js';
 import { sendData } from '../http/envelope.js';
 import type { Route } from '../http/routes.js';
 
@@ -15,34 +14,7 @@ export function createMeRoutes(): Route<Access, GuardedState>[] {
       method: 'GET',
       path: '/me',
       access: { scopes: [], principals: ANY_PRINCIPAL },
-      handle: (ctx) => sendData(ctx, present(ctx.state.principal)),
+      handle: (ctx) => sendData(ctx, presentPrincipal(ctx.state.principal)),
     },
   ];
-}
-
-function present(principal: Principal) {
-  const { kind, tenantId, scopes, environment, token } = principal;
-  const { type } = KINDS[kind];
-  if (token !== undefined) {
-    return {
-      type,
-      clientId: token.clientId,
-      clientName: token.clientName,
-      userId: principal.principalId,
-      tenantId,
-      role: token.role,
-      scopes,
-      environment,
-      expiresAt: new Date(principal.expiresAt ?? 0),
-    };
-  }
-  return {
-    keyId: principal.credentialId,
-    keyName: principal.credentialName,
-    tenantId,
-    scopes,
-    type,
-    environment,
-    principal: { kind: principal.principalKind, id: principal.principalId },
-  };
 }

@@ -1,5 +1,3 @@
-import type { IncomingMessage } from 'node:http';
-
 import { subscriberOf } from '../http/networks.js';
 import { createRateBuckets, type RateBuckets } from './buckets.js';
 import { usageOf, type Budget, type Share, type Usage } from './middleware.js';
@@ -12,15 +10,18 @@ export interface Budgets {
   readonly buckets: readonly RateBuckets[];
   /** The buckets of the window of a minute, for budgets of other subjects than credentials. */
   readonly perMinute: RateBuckets;
-  /** The shares on which a request counts, without unlimited ones. */
-  sharesOf(principal: Principal, request: IncomingMessage, now: number): Share[];
+  /**
+   * The shares on which a request counts, without unlimited ones.
+   * @param address the address that the request came from
+   */
+  sharesOf(principal: Principal, address: () => string, now: number): Share[];
   /**
    * The usage of each budget. `apiKey` is `null` for credentials that are not keys. `share` is the part of the tenant's
    * budget for a token's app or account, and absent for keys.
    */
   usageOf(
     principal: Principal,
-    request: IncomingMessage,
+    address: () => string,
     now: number,
   ): {
     readonly tenant: UsageOrNoLimit;
@@ -110,13 +111,7 @@ const SECONDS = { hour: 3600, minute: 60 } as const;
 export const BUDGET_WINDOWS: readonly number[] = Object.values(SECONDS);
 
 /** @param limits the defaults; 0 is unlimited */
-export function createBudgets({
-  limits,
-  clientAddress,
-}: {
-  limits: Limits;
-  clientAddress: (request: IncomingMessage) => string;
-}): Budgets {
+export function createBudgets(limits: Limits): Budgets {
   const hour = createRateBuckets(SECONDS.hour);
   const minute = createRateBuckets(SECONDS.minute);
   const windows = { tenant: hour, share: hour, key: minute };
@@ -134,13 +129,13 @@ export function createBudgets({
     return name === 'tenant' ? limits.tenantPerHour : share;
   };
 
-  const sharesOf: Budgets['sharesOf'] = (principal, request, now) => {
+  const sharesOf: Budgets['sharesOf'] = (principal, address, now) => {
     const shares: Share[] = [];
     for (const kind of KINDS[principal.kind].limits) {
       const budget = budgets[kind];
       const limit = limitOf(budget.of, principal);
       if (limit === 0) continue;
-      const id = budget.idOf(principal, () => clientAddress(request));
+      const id = budget.idOf(principal, address);
       shares.push({ budget, limit, bucket: budget.buckets.open(id, now) });
     }
     return shares;
@@ -161,8 +156,8 @@ export function createBudgets({
       tenant: hourOf(ofTenant(owner), budgets.tenant, now),
       publishable: hourOf(ofPublishable(owner), budgets.publishable_tenant, now),
     }),
-    usageOf(principal, request, now) {
-      const shares = sharesOf(principal, request, now);
+    usageOf(principal, address, now) {
+      const shares = sharesOf(principal, address, now);
       const kinds: readonly BudgetKind[] = KINDS[principal.kind].limits;
       const kindOf = (name: BudgetName) => kinds.find((kind) => BUDGETS[kind].of === name);
       const usage = (name: BudgetName) => {

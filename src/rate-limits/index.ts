@@ -6,7 +6,7 @@ import type { EntityManager } from 'typeorm';
 import type { GuardedState } from '../credentials/index.js';
 import type { BackgroundWork } from '../db/background-work.js';
 import { BUDGET_WINDOWS, createBudgets } from './budgets.js';
-import { createRateLimit } from './middleware.js';
+import { createRateLimit, createSpending } from './middleware.js';
 import { createReplicaSync, createSteadyClock } from './replica-sync.js';
 import { createSessionLimit } from './session-limit.js';
 import { createUsageRoutes } from './usage-routes.js';
@@ -39,12 +39,9 @@ export type RateLimits = ReturnType<typeof createRateLimits>;
 export function createRateLimits(dependencies: Dependencies) {
   const { settings, manager, clientAddress, clock, register, log, work } = dependencies;
   const budgets = createBudgets({
-    limits: {
-      tenantPerHour: settings.RATE_LIMIT_TENANT_PER_HOUR,
-      keyPerMinute: settings.RATE_LIMIT_KEY_PER_MINUTE,
-      tokenSharePercent: settings.RATE_LIMIT_TOKEN_SHARE_PERCENT,
-    },
-    clientAddress,
+    tenantPerHour: settings.RATE_LIMIT_TENANT_PER_HOUR,
+    keyPerMinute: settings.RATE_LIMIT_KEY_PER_MINUTE,
+    tokenSharePercent: settings.RATE_LIMIT_TOKEN_SHARE_PERCENT,
   });
   const { now, sync } = createReplicaSync({
     store: createRateWindowStore(manager, BUDGET_WINDOWS),
@@ -54,11 +51,14 @@ export function createRateLimits(dependencies: Dependencies) {
     work,
   });
   return {
+    budgets,
+    spend: createSpending(register),
     now,
     sync,
     /** Counts a request on the budgets of its credential. */
     limit: createRateLimit<GuardedState>({
-      sharesOf: ({ state, req }, time) => budgets.sharesOf(state.principal, req, time),
+      sharesOf: ({ state, req }, time) =>
+        budgets.sharesOf(state.principal, () => clientAddress(req), time),
       now,
       register,
     }),
@@ -66,7 +66,7 @@ export function createRateLimits(dependencies: Dependencies) {
     /** The usage of a tenant's budgets now. */
     tenantUsage: (owner: Parameters<typeof budgets.tenantUsage>[0]) =>
       budgets.tenantUsage(owner, now()),
-    routes: createUsageRoutes({ budgets, now }),
+    routes: createUsageRoutes({ budgets, now, clientAddress }),
   };
 }
 
@@ -78,5 +78,6 @@ export {
   createAttemptStore,
 } from './attempts.js';
 export { BUDGET_WINDOWS } from './budgets.js';
+export { costOf, createHeaderWriter } from './middleware.js';
 export type { SessionLimit } from './session-limit.js';
 export { deleteExpiredRateWindows } from './window-store.js';

@@ -56,7 +56,7 @@ export const REQUEST_COSTS = {
 } as const;
 
 /** The units of a request. The route's pattern is used, so that path parameters cannot change them. */
-function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
+export function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
   const ending = path.slice(path.lastIndexOf('/') + 1);
   return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? READ_COST : WRITE_COST);
 }
@@ -88,7 +88,7 @@ export function createRateLimit<State extends RequestState>({
   now: () => number;
   register: Registry;
 }): (route: Pick<Route<unknown>, 'method' | 'path'>) => Middleware<State> {
-  const refusals = refusalsIn(register);
+  const spend = createSpending(register);
   const writeHeaders = createHeaderWriter();
 
   return (route) => {
@@ -96,22 +96,49 @@ export function createRateLimit<State extends RequestState>({
     return (ctx, next) => {
       const time = now();
       const shares = sharesOf(ctx, time);
-      const isSpent = shares.some(hasNothingLeft);
-      for (const share of shares) {
-        const { budget, bucket } = share;
-        if (!isSpent) budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
-        writeHeaders(ctx.res, share, time);
-      }
-      if (!isSpent) return next();
-      const { budget, seconds } = refusalBy(shares, time);
-      refusals.inc({ budget: budget.label });
-      noteRefusal(ctx, 'rate_limited', `budget: ${budget.label}`);
-      throw new Problem(
-        'rate_limited',
-        `${budget.whose} is used up for now. Try again in ${seconds} s.`,
-        { headers: { 'Retry-After': String(seconds) } },
-      );
+      const refusal = spend(shares, cost, time);
+      for (const share of shares) writeHeaders(ctx.res, share, time);
+      if (refusal === undefined) return next();
+      noteRefusal(ctx, 'rate_limited', `budget: ${refusal.budget}`);
+      throw refusal.problem;
     };
+  };
+}
+
+/** A refusal because a budget is spent, with the name of the budget in metrics. */
+export interface SpentBudget {
+  readonly budget: string;
+  readonly problem: Problem;
+}
+
+/**
+ * Counts a request on its shares, or refuses it: only if nothing is left of one of them.
+ *
+ * @returns `undefined` if it was counted
+ */
+export type Spend = (
+  shares: readonly Share[],
+  cost: number,
+  now: number,
+) => SpentBudget | undefined;
+
+export function createSpending(register: Registry): Spend {
+  const refusals = refusalsIn(register);
+  return (shares, cost, now) => {
+    if (!shares.some(hasNothingLeft)) {
+      for (const { budget, bucket } of shares) {
+        budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
+      }
+      return undefined;
+    }
+    const { budget, seconds } = refusalBy(shares, now);
+    refusals.inc({ budget: budget.label });
+    const problem = new Problem(
+      'rate_limited',
+      `${budget.whose} is used up for now. Try again in ${seconds} s.`,
+      { headers: { 'Retry-After': String(seconds) } },
+    );
+    return { budget: budget.label, problem };
   };
 }
 
@@ -143,7 +170,8 @@ function refusalBy(shares: readonly Share[], now: number): { budget: Budget; sec
   return longest;
 }
 
-function createHeaderWriter() {
+/** Makes the function that writes the `RateLimit-*` headers of a share. */
+export function createHeaderWriter() {
   // perf: the names are joined once, since every answer has them.
   const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
   return (response: ServerResponse, share: Share, now: number) => {

@@ -5,35 +5,38 @@ import type {
   LookupQueries,
   Principal,
   SecretFormat,
+  Target,
 } from '../credentials/index.js';
 import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
+import { canonicalResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
 import { commonTo } from '../scopes/scope-set.js';
 import { SERVER_PREFIX } from './resource-server-service.js';
 
-/** The batched lookup of a resource server by its credential. */
-export const SERVER_QUERIES: LookupQueries<'resource_servers'> = {
+const FACTS = `
+      'id', s.id, 'identifier', s.identifier, 'scopes', s.scopes, 'acceptsKeys', s.accepts_keys`;
+
+/**
+ * The batched lookups of a resource server: by its credential, and by its identifier in canonical form. That is quoted,
+ * because it can hold commas and braces. Quotes and backslashes it cannot.
+ */
+export const SERVER_QUERIES: LookupQueries<'resource_servers' | 'servers_by_identifier'> = {
+  servers_by_identifier: (identifiers) => `
+    SELECT '"' || s.canonical || '"', NULL, json_build_object(${FACTS})::text
+    FROM resource_servers s WHERE s.canonical = ANY (${identifiers}::text[])`,
   resource_servers: (digests) => `
-    SELECT c.digest, c.id, json_build_object(
-      'id', s.id, 'identifier', s.identifier, 'scopes', s.scopes, 'acceptsKeys', s.accepts_keys,
+    SELECT c.digest, c.id, json_build_object(${FACTS},
       'digestKeyId', c.digest_key_id, 'isGood', NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED})::text
     FROM resource_server_credentials c JOIN resource_servers s ON s.id = c.server_id
     WHERE c.digest = ANY (${digests}::text[])`,
 };
 
 /** The resource server that calls. */
-export interface CallingServer {
+export interface CallingServer extends Target {
   readonly id: string;
   /** The audience of its tokens. */
   readonly identifier: string;
-  /**
-   * The principal of a valid credential as the server may see it: of tokens for it, and of keys if it accepts them, with
-   * the scopes that it takes.
-   *
-   * @returns `undefined` for a credential that is not meant for it
-   */
-  see(principal: Principal): Principal | undefined;
 }
 
 /** Authenticates resource servers. */
@@ -45,20 +48,28 @@ export interface ServerAuthentication {
    * @throws Problem `service_unavailable`
    */
   authenticate(secret: string): Promise<CallingServer | undefined>;
+  /**
+   * Finds a server by its identifier, in any spelling.
+   * @throws Problem `service_unavailable`
+   */
+  find(identifier: string): Promise<CallingServer | undefined>;
 }
 
 interface Dependencies {
-  readonly lookup: Lookup<'resource_servers'>;
+  readonly lookup: Lookup<'resource_servers' | 'servers_by_identifier'>;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
   readonly observer: DigestObserver;
 }
 
-interface Row {
+interface Facts {
   readonly id: string;
   readonly identifier: string;
   readonly scopes: readonly Scope[] | null;
   readonly acceptsKeys: boolean;
+}
+
+interface Row extends Facts {
   readonly digestKeyId: string;
   readonly isGood: boolean;
 }
@@ -70,9 +81,9 @@ export function createServerAuthentication({
   observer,
 }: Dependencies): ServerAuthentication {
   const isWritten = (text: string) => format.read(SERVER_PREFIX, text) !== undefined;
-  const find = async (secret: string) => {
+  const look = async (family: keyof typeof SERVER_QUERIES, keys: readonly string[]) => {
     try {
-      return await lookup.find('resource_servers', keyring.digests(secret));
+      return await lookup.find(family, keys);
     } catch (error) {
       throw serviceUnavailable(error);
     }
@@ -80,18 +91,33 @@ export function createServerAuthentication({
   return {
     isWritten,
     async authenticate(secret) {
-      const found = isWritten(secret) ? await find(secret) : undefined;
+      const digests = isWritten(secret) ? keyring.digests(secret) : [];
+      const found = digests.length > 0 ? await look('resource_servers', digests) : undefined;
       if (found === undefined) return undefined;
       const row = JSON.parse(found[2]) as Row;
       if (!row.isGood) return undefined;
       if (row.digestKeyId !== keyring.currentId) observer.noteOldDigest(found[1] ?? '', secret);
-      const { id, identifier } = row;
-      return { id, identifier, see: (principal) => seenBy(row, principal) };
+      return callerOf(row);
+    },
+    async find(identifier) {
+      const canonical = canonicalResource(identifier);
+      if (canonical === undefined) return undefined;
+      const found = await look('servers_by_identifier', [`"${canonical}"`]);
+      return found && callerOf(JSON.parse(found[2]) as Facts);
     },
   };
 }
 
-function seenBy({ id, scopes, acceptsKeys }: Row, principal: Principal): Principal | undefined {
+function callerOf(facts: Facts): CallingServer {
+  const { id, identifier } = facts;
+  return { id, identifier, audiences: [identifier], see: (principal) => seenBy(facts, principal) };
+}
+
+/**
+ * The principal of a credential as the server may see it: of tokens for it, and of keys if it accepts them, with the
+ * scopes that it takes.
+ */
+function seenBy({ id, scopes, acceptsKeys }: Facts, principal: Principal): Principal | undefined {
   // The scopes of a token were limited when it was read.
   if (principal.token !== undefined) return principal.token.serverId === id ? principal : undefined;
   if (!acceptsKeys) return undefined;

@@ -16,6 +16,7 @@ import { API_PREFIX } from '../http/route-declaration.js';
 import type { Route } from '../http/routes.js';
 import { createSecurityHeaders } from '../http/security-headers.js';
 import { type OAuth, renderPageError } from '../oauth/index.js';
+import { FORWARD_AUTH_PATH, type Verification } from '../verification/index.js';
 import { createApiPipeline } from './api.js';
 import type { AppDependencies } from './app-dependencies.js';
 import type { Kernel } from './kernel.js';
@@ -26,6 +27,7 @@ import type { Platform } from './platform.js';
 export interface Features {
   readonly oauth: OAuth;
   readonly settings: Console;
+  readonly verification: Verification;
   readonly apiRoutes: readonly Route<Access, GuardedState>[];
   readonly openRoutes: readonly Route<'public'>[];
 }
@@ -37,7 +39,7 @@ export function createKoaApp(
   { config, dataSource, log, register }: AppDependencies,
   { clientAddress, docsUrl, pages, router }: Platform,
   { credentials, rateLimits, idempotency }: Kernel,
-  { oauth, settings, apiRoutes, openRoutes }: Features,
+  { oauth, settings, verification, apiRoutes, openRoutes }: Features,
 ): Koa {
   const issuer = config.ISSUER;
   const { guard, keyHeaders } = credentials;
@@ -61,9 +63,12 @@ export function createKoaApp(
       credentialHeaders: ['Authorization', ...keyHeaders],
       renderError,
     }),
+    // Before CORS: a gateway takes any 2xx for a permission, also one for a preflight.
+    mountAt([FORWARD_AUTH_PATH], verification.forwardAuth),
     router.find,
     createCors(credentials.corsRules(config.CORS_ALLOWED_ORIGINS)),
     router.mount(API_PREFIX, apiRoutes, settings.withSessions(pipeline)),
+    router.mount(API_PREFIX, verification.routes, verification.before),
     router.mount(API_PREFIX, settings.apiRoutes, settings.before),
     mountAt(
       endpointPaths,

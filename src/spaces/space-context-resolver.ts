@@ -56,6 +56,8 @@ export interface SpaceContextResolver {
    *   `bad_request` for an invalid header
    */
   resolve(ctx: SpaceRouteContext): Promise<SpaceContext>;
+  /** As `resolve`, for a space that is named otherwise. @param named its id, as sent */
+  enter(principal: Principal, named: string): Promise<SpaceContext>;
   /** The routes that list the rows of the space, newest first, and show one of them. */
   readRoutes<Row extends { readonly id: string }, Filters>(
     resource: SpaceResource<Row, Filters>,
@@ -75,11 +77,10 @@ export function createSpaceContextResolver({
   header,
 }: Dependencies): SpaceContextResolver {
   const spaceIds = createSpaceLookup(lookup);
-  const resolve = async (ctx: SpaceRouteContext): Promise<SpaceContext> => {
-    const { principal } = ctx.state;
-    const { tenantId, environment, spaces } = principal;
-    const named =
-      namedSpace(ctx.req.headersDistinct[header.toLowerCase()], header) ?? onlySpaceOf(principal);
+  async function contextOf(
+    { tenantId, environment, spaces }: Principal,
+    named: string | undefined,
+  ): Promise<SpaceContext> {
     const spaceId = await (named === undefined
       ? spaceIds.findDefault(tenantId)
       : spaceIds.find(tenantId, named));
@@ -92,10 +93,16 @@ export function createSpaceContextResolver({
       );
     }
     return { tenantId, environment, spaceId };
+  }
+  const resolve = async (ctx: SpaceRouteContext): Promise<SpaceContext> => {
+    const { principal } = ctx.state;
+    const lines = ctx.req.headersDistinct[header.toLowerCase()];
+    return contextOf(principal, namedSpace(lines, header) ?? onlySpaceOf(principal));
   };
 
   return {
     resolve,
+    enter: async (principal, named) => contextOf(principal, namedSpace([named], header)),
     readRoutes: (resource) => createReadRoutes(resource, { pagination, resolve }),
   };
 }

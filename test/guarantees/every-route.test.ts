@@ -191,15 +191,21 @@ describe('a route that declares nothing', () => {
       kind: 'secret',
       proofKey: null,
     };
-    const guard = createGuard({
-      presentations: { find: () => ({ raw: 'good', by: 'bearer' }), explain: () => '' },
+    const { createJudge } = await import('../../src/credentials/guard/judge.js');
+    const { activity } = gatehouse.app;
+    const judge = createJudge({
+      activity,
       verifier: { verify: async () => ({ outcome: 'accepted', principal: principal as never }) },
-      clientAddress: () => '127.0.0.1',
-      activity: gatehouse.app.activity,
-      proofCheck: { read: async () => undefined, claim: async () => undefined, nonce: () => '' },
       register: new (await import('prom-client')).Registry(),
-      resourceMetadataUrl: 'https://example.com/metadata',
       audiences: [],
+    });
+    const guard = createGuard({
+      judge,
+      activity,
+      proofCheck: { read: async () => undefined, claim: async () => undefined, nonce: () => '' },
+      presentations: { find: () => ({ raw: 'good', by: 'bearer' }), explain: () => '' },
+      clientAddress: () => '127.0.0.1',
+      resourceMetadataUrl: 'https://example.com/metadata',
     });
     const ctx = { req: {}, querystring: '', method: 'GET', state: {} } as never;
     let isAdmitted = false;

@@ -20,11 +20,11 @@ export type Challenge = (
 ) => Readonly<Record<string, string>>;
 
 /**
- * @param resourceMetadataUrl the address of the protected resource metadata (RFC 9728 §5.1)
+ * @param resourceMetadataUrl the address of the protected resource metadata (RFC 9728 §5.1); `undefined` if unknown
  * @param scopes the scopes that the route requires
  */
 export function createChallenge(
-  resourceMetadataUrl: string,
+  resourceMetadataUrl: string | undefined,
   scopes: readonly Scope[] = [],
 ): Challenge {
   const algorithms = `algs="${PROOF_ALGORITHMS.join(' ')}"`;
@@ -33,7 +33,7 @@ export function createChallenge(
       'realm="api"',
       ...(error ? [`error="${error}"`] : []),
       ...(scopes.length > 0 ? [`scope="${scopes.join(' ')}"`] : []),
-      `resource_metadata="${resourceMetadataUrl}"`,
+      ...(resourceMetadataUrl === undefined ? [] : [`resource_metadata="${resourceMetadataUrl}"`]),
     ];
     const challenge = parameters.join(', ');
     if (scheme === 'DPoP') return { 'WWW-Authenticate': `DPoP ${challenge}, ${algorithms}` };

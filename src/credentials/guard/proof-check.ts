@@ -29,19 +29,34 @@ interface State {
   provenCredential?: string;
 }
 
+/**
+ * Reads the proof of a bound credential.
+ * @returns the reason to refuse, or the proof to claim; `undefined` for an unbound credential
+ */
+export async function readProof(
+  proofs: Proofs,
+  request: Parameters<Proofs['read']>[0],
+  proven: Parameters<Proofs['read']>[1],
+  { proofKey }: Principal,
+  { by }: Presented,
+): Promise<ProofRefusal | Proof | undefined> {
+  if (proofKey === null) return undefined;
+  if (by !== 'dpop') return 'proof_missing';
+  const proof = await proofs.read(request, proven);
+  if (proof === undefined) return 'proof_missing';
+  if ('fault' in proof) return proof.fault === 'nonce' ? 'proof_nonce_missing' : 'proof_invalid';
+  return proof.thumbprint === proofKey ? proof : 'proof_invalid';
+}
+
 /** @param issuer the origin of the URLs for which proofs are made, never the request's `Host` */
 export function createProofCheck(proofs: Proofs, issuer: string): ProofCheck {
   return {
-    async read(ctx, { proofKey }, { by, raw }) {
-      if (proofKey === null) return undefined;
-      if (by !== 'dpop') return 'proof_missing';
-      if ((ctx.state as State).provenCredential === raw) return undefined;
+    async read(ctx, principal, presented) {
+      const { raw } = presented;
+      if ((ctx.state as State).provenCredential === raw && presented.by === 'dpop')
+        return undefined;
       const proven = { method: ctx.method, url: issuer + ctx.path, credential: raw };
-      const proof = await proofs.read(ctx.req, proven);
-      if (proof === undefined) return 'proof_missing';
-      if ('fault' in proof)
-        return proof.fault === 'nonce' ? 'proof_nonce_missing' : 'proof_invalid';
-      return proof.thumbprint === proofKey ? proof : 'proof_invalid';
+      return readProof(proofs, ctx.req, proven, principal, presented);
     },
     async claim(ctx, proof, { raw }) {
       if (!(await proofs.claim(proof))) return 'proof_used';

@@ -40,6 +40,7 @@ export function sessionPrincipal(
     expiresAt: null,
     rateLimitPerMinute: null,
     proofKey: null,
+    origin: { subjects: [sessionId, accountId, tenantId].join(' '), position: '0' },
     token: undefined,
   };
 }

@@ -24,7 +24,10 @@ export interface Proofs {
    * Reads the proof in the header `DPoP`. Nothing is stored.
    * @returns `undefined` without the header
    */
-  read(request: IncomingMessage, proven: ProvenRequest): Promise<Proof | ProofFault | undefined>;
+  read(
+    request: Pick<IncomingMessage, 'headersDistinct'>,
+    proven: ProvenRequest,
+  ): Promise<Proof | ProofFault | undefined>;
   /**
    * Marks a proof as used, on all replicas. To be called once everything else about the request is right, so that an
    * anonymous request stores nothing.

@@ -31,7 +31,7 @@ export interface Presentations {
    * Describes the fault of a request without a credential, or with a malformed one. The text never repeats a
    * secret and depends on nothing stored.
    */
-  explain(request: IncomingMessage, presented: Presented | undefined): string;
+  explain(request: Pick<IncomingMessage, 'headers'>, presented: Presented | undefined): string;
 }
 
 /** @param brandHeader the product's own header for machine credentials, `X-<Brand>-Api-Token` */

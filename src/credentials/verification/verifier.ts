@@ -69,6 +69,8 @@ const nullable = (column: string) =>
 
 /** Of a bound credential, the key that it is bound to. perf: cheaper than a column that few rows have. */
 const LAST_SUBJECT = 'c.subjects[cardinality(c.subjects)]';
+/** The subjects whose revocation ends a credential, and the position in the order of changes at which it was read. */
+const ORIGIN = `array_to_string(c.subjects, ' '), pg_snapshot_xmin(pg_current_snapshot())`;
 
 /** The facts of every key. Some families append more. */
 const keyFacts = (isGone?: string) => `
@@ -78,7 +80,7 @@ const keyFacts = (isGone?: string) => `
       ${IN_MS('c.created_at')},
       CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
       coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*'),
-      ${LAST_SUBJECT}`;
+      ${LAST_SUBJECT}, ${ORIGIN}`;
 
 /**
  * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
@@ -108,7 +110,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
       ${stateOf('client.id IS NULL OR m.role IS NULL OR (c.server_id IS NOT NULL AND server.id IS NULL)')},
       array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*', ${LAST_SUBJECT},
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*', ${LAST_SUBJECT}, ${ORIGIN},
       coalesce(m.role, ''), c.client_id, c.grant_id, c.audience, coalesce(c.server_id, ''),
       ${nullable('server.scopes')})
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
@@ -122,7 +124,7 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
 const UNRESTRICTED = '*';
 
 /** The position of the first fact that only some families have. */
-const FURTHER = 15;
+const FURTHER = 17;
 
 /** One verifier for every family of credentials. */
 export function createVerifier({
@@ -221,6 +223,7 @@ function createRowReader() {
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
       rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
       proofKey: proofKeyOf(fact(14)),
+      origin: { subjects: fact(15), position: fact(16) },
       token,
     };
     return {

@@ -108,6 +108,8 @@ interface ProblemOptions {
   readonly errors?: readonly FieldError[];
   /** All scopes that the refused operation needs. */
   readonly requiredScopes?: readonly string[];
+  /** Replaces the status of the code, for a caller that knows no other. */
+  readonly status?: number | undefined;
   /** For the log only; never shown. */
   readonly cause?: unknown;
 }
@@ -118,12 +120,13 @@ export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly errors: readonly FieldError[] | undefined;
   readonly requiredScopes: readonly string[] | undefined;
+  readonly status: number;
 
   /** @param detail one or two sentences for the client, without internals */
   constructor(
     code: ProblemCode,
     detail: string,
-    { headers = {}, errors, requiredScopes, cause }: ProblemOptions = {},
+    { headers = {}, errors, requiredScopes, status, cause }: ProblemOptions = {},
   ) {
     super(detail, { cause });
     this.name = 'Problem';
@@ -131,14 +134,11 @@ export class Problem extends Error {
     this.headers = headers;
     this.errors = errors;
     this.requiredScopes = requiredScopes;
+    this.status = status ?? PROBLEMS[code].status;
   }
 
   get title(): string {
     return PROBLEMS[this.code].title;
-  }
-
-  get status(): number {
-    return PROBLEMS[this.code].status;
   }
 
   /**

@@ -1,0 +1,178 @@
+import type { Registry } from 'prom-client';
+
+import { Problem } from '../../http/errors/problem.js';
+import { findResource } from '../../http/resource-uri.js';
+import { KINDS } from '../kinds.js';
+import type { Principal } from '../principal.js';
+import type { Proof } from '../proofs/proof-reader.js';
+import type { ActivityRecorder } from '../store/activity.js';
+import type { Presented } from '../verification/presentation.js';
+import type { Verdict, Verifier } from '../verification/verifier.js';
+import { denialReason, type Access } from './admission.js';
+import { reasonAgainstPair, withPublishableKey } from './key-beside-token.js';
+import type { ProofRefusal, Reason } from './refusals.js';
+import { createVerdictCounter } from './verdict-counter.js';
+
+/** The proof that comes with a credential that is bound to a key (RFC 9449 §7). */
+export interface ProofOf {
+  /** Reads the proof. @returns the reason to refuse, or the proof to claim; `undefined` if it was claimed before */
+  read(principal: Principal): Promise<ProofRefusal | Proof | undefined>;
+  /** Marks the proof as used. @returns the reason to refuse if it was used before */
+  claim(proof: Proof): Promise<ProofRefusal | undefined>;
+}
+
+/** The service for which a credential is judged. */
+export interface Target {
+  /** Tokens for another audience are refused (RFC 8707 §2.2). */
+  readonly audiences: readonly string[];
+  /**
+   * A principal as the service may see it.
+   * @returns `undefined` for a credential that must look unknown
+   */
+  see(principal: Principal): Principal | undefined;
+}
+
+/** A request with a credential. */
+export interface Question {
+  readonly presented: Presented;
+  readonly method: string;
+  /** The address that presented it; if `undefined`, allow-lists are not checked. */
+  readonly address: string | undefined;
+  /** The address to record with its use. */
+  readonly notedAddress: string;
+  readonly access: Exclude<Access, 'public'> | undefined;
+  /** The path parameters. */
+  readonly parameters: Readonly<Record<string, string>> | undefined;
+  readonly proof: ProofOf;
+  /** This server itself, by default. */
+  readonly target?: Target | Promise<Target>;
+}
+
+/** The answer: the principal, if the credential is known to the target, and the reason to refuse it. */
+export type Judgement =
+  | { readonly principal: Principal; readonly reason: undefined }
+  | { readonly principal: Principal | undefined; readonly reason: Reason };
+
+/**
+ * Judges a credential at a route. The order follows RFC 6750 §3.1: the credential (401), the kind of principal (403), the
+ * scopes (403). Uses and refusals are recorded in the background.
+ *
+ * @throws Problem `service_unavailable` if the database cannot be queried, `bad_request` for two credentials at once
+ */
+export type Judge = (question: Question) => Promise<Judgement>;
+
+interface Dependencies {
+  readonly verifier: Verifier;
+  readonly activity: ActivityRecorder;
+  readonly register: Registry;
+  /** The resources served here. */
+  readonly audiences: readonly string[];
+}
+
+interface Judged {
+  readonly verdict: Verdict;
+  readonly reason: Reason | undefined;
+}
+
+export function createJudge({ verifier, activity, register, audiences }: Dependencies): Judge {
+  const countVerdict = createVerdictCounter(register);
+  const itself: Target = { audiences, see: (principal) => principal };
+
+  async function judgeOne(question: Question, presented = question.presented): Promise<Judged> {
+    const looked = verifier.verify(presented.raw, question.address);
+    // The target may have to be looked up too, by the same batch.
+    const given = question.target;
+    const [verdict, target] =
+      given === undefined ? [await looked, itself] : await Promise.all([looked, given]);
+    const seen = seenBy(target, verdict);
+    const reason =
+      reasonAgainst(seen, presented, question.method) ?? reasonOfAudience(seen, target.audiences);
+    return { verdict: seen, reason };
+  }
+
+  /** Verifies a publishable key and a token by one query. The answer describes the first that is refused. */
+  async function judgePair(question: Question, publishableKey: string): Promise<Judged> {
+    const [ofKey, ofUser] = await Promise.all([
+      judgeOne(question, { raw: publishableKey, by: 'x-api-key' }),
+      judgeOne(question),
+    ]);
+    const refused = [ofKey, ofUser].find((judged) => judged.reason !== undefined);
+    if (refused !== undefined) return refused;
+    const [key, user] = [ofKey.verdict.principal, ofUser.verdict.principal];
+    if (key === undefined || user?.principalKind !== 'user') {
+      throw new Problem('bad_request', 'Present one credential, in one way.');
+    }
+    activity.noteUse(key.credentialId, question.notedAddress);
+    const principal = withPublishableKey(user, key);
+    return { verdict: { outcome: 'accepted', principal }, reason: reasonAgainstPair(user, key) };
+  }
+
+  return async (question) => {
+    const { presented, notedAddress } = question;
+    const { verdict, reason: ownReason } =
+      presented.publishableKey === undefined
+        ? await judgeOne(question)
+        : await judgePair(question, presented.publishableKey);
+    const { principal } = verdict;
+    const reason = ownReason ?? (principal && (await reasonAtRoute(question, principal)));
+    countVerdict(reason ?? 'accepted');
+    if (principal === undefined) return { principal, reason: reason ?? 'unknown' };
+    if (reason !== undefined) {
+      if (!isOrdinaryEnd(principal, reason)) activity.noteRefusal(principal, reason, notedAddress);
+      return { principal, reason };
+    }
+    if (principal.token === undefined) activity.noteUse(principal.credentialId, notedAddress);
+    else activity.noteGrantUse(principal.token.grantId, notedAddress);
+    return { principal, reason };
+  };
+}
+
+/** The reason why a valid credential is not admitted. A proof is marked as used only if nothing else is wrong. */
+async function reasonAtRoute(
+  { access, parameters, proof: presentedProof }: Question,
+  principal: Principal,
+): Promise<Reason | undefined> {
+  if (principal.proofKey === null) return denialReason(principal, access, parameters);
+  const proof = await presentedProof.read(principal);
+  if (typeof proof === 'string') return proof;
+  const denial = denialReason(principal, access, parameters);
+  return denial ?? (proof && (await presentedProof.claim(proof)));
+}
+
+/** The verdict as the target may see it. */
+function seenBy(target: Target, verdict: Verdict): Verdict {
+  if (verdict.principal === undefined) return verdict;
+  const principal = target.see(verdict.principal);
+  return principal === undefined
+    ? { outcome: 'refused', reason: 'unknown' }
+    : { ...verdict, principal };
+}
+
+/**
+ * The reason to refuse a credential as it was presented. A secret in a URL is `exposed`, even if it is also
+ * invalid.
+ */
+function reasonAgainst(verdict: Verdict, { by }: Presented, method: string): Reason | undefined {
+  const { principal } = verdict;
+  if (principal !== undefined) {
+    const allowed: readonly string[] = KINDS[principal.kind].presentations;
+    const isAllowed = by === 'dpop' ? principal.proofKey !== null : allowed.includes(by);
+    if (!isAllowed) return by === 'query' ? 'exposed' : 'presentation_not_allowed';
+    if (by === 'query' && method !== 'GET' && method !== 'HEAD') return 'presentation_not_allowed';
+  }
+  return verdict.outcome === 'refused' ? verdict.reason : undefined;
+}
+
+function reasonOfAudience(
+  { principal }: Verdict,
+  audiences: readonly string[],
+): Reason | undefined {
+  const audience = principal?.token?.audience;
+  if (audience === undefined || audiences.includes(audience)) return undefined;
+  return findResource(audiences, audience) === undefined ? 'audience_not_served' : undefined;
+}
+
+/** Whether a refusal is an access token's expiry, which is too common for the audit log. */
+function isOrdinaryEnd(principal: Principal, reason: Reason): boolean {
+  return principal.token !== undefined && reason === 'expired';
+}
