@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 
-import type { Keyring, Lookup, LookupQueries } from '../credentials/index.js';
+import type { Keyring, Lookup, LookupQueries, LookupRow } from '../credentials/index.js';
 import {
   FORMER_SIGNING_ALGORITHM,
   type SigningAlgorithm,
@@ -8,15 +8,19 @@ import {
 import { originsOf, type Readers } from '../http/cors.js';
 import {
   clientRefused,
+  readClientAssertion,
   readClientCredentials,
   type ClientCredentials,
   type ClientRefusal,
 } from '../http/client-credentials.js';
 import type { Form } from '../http/body/form.js';
+import { OAuthError } from '../http/errors/oauth-error.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
+import { ASSERTION_TYPE, type ClientAssertions } from './assertions/assertions.js';
 import type { ClientSecrets } from './client-secrets.js';
 import { isClientId } from './client-id.js';
+import { isSymmetric } from './registration/metadata-members.js';
 
 const FACTS = `
   metadata->>'redirect_uris',
@@ -39,7 +43,7 @@ export const CLIENT_QUERIES: LookupQueries<'clients' | 'clients_by_id'> = {
 /** The client that calls one of OAuth's endpoints. */
 export interface AuthenticatedClient {
   readonly id: string;
-  /** Whether it authenticated with a secret. A public client only sends its id. */
+  /** Whether it authenticated, by a secret or an assertion. A public client only sends its id. */
   readonly isConfidential: boolean;
   /** Whether it registered for the grant type `refresh_token`. */
   readonly mayRefresh: boolean;
@@ -52,74 +56,144 @@ export interface AuthenticatedClient {
 /** Authenticates a client (RFC 6749 §2.3) at the endpoints that do not use oidc-provider. */
 export interface ClientAuthentication {
   /**
-   * Accepts `client_secret_basic`, `client_secret_post`, and the `client_id` alone for public clients.
+   * Accepts `client_secret_basic`, `client_secret_post`, `private_key_jwt`, and the `client_id` alone for public clients.
    * @throws OAuthError 401 `invalid_client`, 400 `invalid_request` for two methods at once
    * @throws Problem `service_unavailable`
    */
   authenticate(ctx: Context, form: Form): Promise<AuthenticatedClient>;
 }
 
-export function createClientAuthentication({
-  lookup,
-  keyring,
-  secrets,
-  refreshDocument,
-}: {
-  lookup: Lookup<'clients' | 'clients_by_id'>;
-  keyring: Keyring;
-  secrets: ClientSecrets;
+interface Dependencies {
+  readonly lookup: Lookup<'clients' | 'clients_by_id'>;
+  readonly keyring: Keyring;
+  readonly secrets: ClientSecrets;
+  readonly assertions: ClientAssertions;
+  /** Identifiers of this server at the endpoint of a request, for assertions. */
+  readonly audiencesOf: (ctx: Context) => readonly string[];
+  readonly clientAddress: (request: Context['req']) => string;
   /** Starts fetching the metadata document of a client whose copy is not fresh any more. */
-  refreshDocument: (clientId: string) => void;
-}): ClientAuthentication {
-  async function find(
-    id: string,
-    secret: string | undefined,
-  ): Promise<AuthenticatedClient | ClientRefusal> {
-    if (!isClientId(id)) return 'unknown client';
-    const isConfidential = secret !== undefined;
-    try {
-      const row = isConfidential
-        ? await lookup.find('clients', keyring.digests(secret))
-        : await lookup.find('clients_by_id', [id]);
-      const [found, state, method, algorithm, ...flags] = row?.[2].split(' ') ?? [];
-      if (row === undefined || found !== id) {
-        return isConfidential ? await reasonFor(id) : 'unknown client';
-      }
-      if (state !== 'good') return 'blocked client';
-      if (flags.includes('stale')) refreshDocument(id);
-      // A confidential client must present its secret.
-      if (!isConfidential && method !== 'none') return 'client_secret is missing';
-      if (isConfidential && method === 'none') return 'wrong client_secret';
-      if (isConfidential && !(await secrets.isSecretOf(id, row[0], secret))) {
-        return 'wrong client_secret';
-      }
-      return {
+  readonly refreshDocument: (clientId: string) => void;
+}
+
+/** A client that was found and not authenticated yet. */
+interface FoundClient {
+  readonly method: string;
+  readonly client: AuthenticatedClient;
+}
+
+export function createClientAuthentication(dependencies: Dependencies): ClientAuthentication {
+  const { lookup, keyring, secrets, assertions, refreshDocument } = dependencies;
+  const { audiencesOf, clientAddress } = dependencies;
+
+  function read(row: LookupRow | undefined, id: string): FoundClient | ClientRefusal {
+    const [found, state, method = '', algorithm, ...flags] = row?.[2].split(' ') ?? [];
+    if (row === undefined || found !== id) return 'unknown client';
+    if (state !== 'good') return 'blocked client';
+    if (flags.includes('stale')) refreshDocument(id);
+    const isConfidential = method !== 'none';
+    return {
+      method,
+      client: {
         id,
         isConfidential,
         mayRefresh: flags.includes('refreshes'),
         idTokenAlgorithm: algorithm as SigningAlgorithm,
         readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
-      };
-    } catch (error) {
-      throw serviceUnavailable(error);
-    }
+      },
+    };
   }
 
-  /** The reason why a lookup by id and secret found nothing, for the log. */
-  async function reasonFor(id: string): Promise<ClientRefusal> {
-    const row = await lookup.find('clients_by_id', [id]);
-    return row === undefined ? 'unknown client' : 'wrong client_secret';
+  async function findById(id: string): Promise<FoundClient | ClientRefusal> {
+    return read(await lookup.find('clients_by_id', [id]), id);
+  }
+
+  async function findPublic(id: string): Promise<AuthenticatedClient | ClientRefusal> {
+    const found = await findById(id);
+    if (typeof found === 'string' || found.method === 'none') return clientOf(found);
+    return isSymmetric(found.method) ? 'client_secret is missing' : 'client_assertion is missing';
+  }
+
+  async function findBySecret(
+    id: string,
+    secret: string,
+  ): Promise<AuthenticatedClient | ClientRefusal> {
+    const row = await lookup.find('clients', keyring.digests(secret));
+    const found = read(row, id);
+    if (row === undefined || found === 'unknown client') {
+      // The reason is for the log.
+      const known = await lookup.find('clients_by_id', [id]);
+      return known === undefined ? 'unknown client' : 'wrong client_secret';
+    }
+    if (typeof found === 'string') return found;
+    // A client may have changed to another method since it got the secret.
+    if (!isSymmetric(found.method)) return 'registered for another method';
+    const isRight = await secrets.isSecretOf(id, row[0], secret);
+    return isRight ? found.client : 'wrong client_secret';
+  }
+
+  async function findByAssertion(
+    id: string,
+    assertion: string,
+    request: Parameters<ClientAssertions['verify']>[2],
+  ): Promise<AuthenticatedClient | ClientRefusal> {
+    const found = await findById(id);
+    if (typeof found === 'string') return found;
+    if (found.method !== 'private_key_jwt') return 'registered for another method';
+    return (await assertions.verify(assertion, id, request)) ?? found.client;
+  }
+
+  async function authenticateByAssertion(
+    ctx: Context,
+    { assertion, id }: { readonly assertion: string; readonly id: string | undefined },
+  ): Promise<AuthenticatedClient> {
+    const claimed = assertions.claimedClient(assertion);
+    if (claimed === undefined) throw clientRefused('form', 'assertion: malformed');
+    if (id !== undefined && id !== claimed) {
+      throw clientRefused('form', 'client_id is not that of the assertion');
+    }
+    return accept(ctx, claimed, 'form', () =>
+      findByAssertion(claimed, assertion, {
+        audiences: audiencesOf(ctx),
+        address: clientAddress(ctx.req),
+      }),
+    );
   }
 
   return {
     async authenticate(ctx, form) {
+      const asserted = readClientAssertion(ctx, form, ASSERTION_TYPE);
+      if (asserted !== undefined) return authenticateByAssertion(ctx, asserted);
       const { id, secret, by } = readClientCredentials(ctx, form);
-      if (id !== undefined && isClientId(id)) noteFacts(ctx, { clientId: id });
-      const client = id === undefined ? WITHOUT_ID[by] : await find(id, secret);
-      if (typeof client !== 'string') return client;
-      throw clientRefused(by, client);
+      if (id === undefined) throw clientRefused(by, WITHOUT_ID[by]);
+      return accept(ctx, id, by, () =>
+        secret === undefined ? findPublic(id) : findBySecret(id, secret),
+      );
     },
   };
+}
+
+/** @throws OAuthError 401 `invalid_client` @throws Problem `service_unavailable` */
+async function accept(
+  ctx: Context,
+  id: string,
+  by: ClientCredentials['by'],
+  find: () => Promise<AuthenticatedClient | ClientRefusal>,
+): Promise<AuthenticatedClient> {
+  if (!isClientId(id)) throw clientRefused(by, 'unknown client');
+  noteFacts(ctx, { clientId: id });
+  let client;
+  try {
+    client = await find();
+  } catch (error) {
+    if (error instanceof OAuthError) throw error;
+    throw serviceUnavailable(error);
+  }
+  if (typeof client === 'string') throw clientRefused(by, client);
+  return client;
+}
+
+function clientOf(found: FoundClient | ClientRefusal): AuthenticatedClient | ClientRefusal {
+  return typeof found === 'string' ? found : found.client;
 }
 
 const WITHOUT_ID = {

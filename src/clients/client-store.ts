@@ -50,7 +50,8 @@ export interface ClientStore {
   insertConfidential(fields: {
     readonly id: string;
     readonly metadata: ClientMetadata;
-    readonly secret: Digest;
+    /** Absent for a client that authenticates with a key. */
+    readonly secret: Digest | undefined;
     readonly registration: Digest;
   }): Promise<void>;
   /** Replaces the metadata. Revokes the operator's verification if `endsVerification`. */
@@ -126,8 +127,8 @@ function createClients(manager: EntityManager): Omit<ClientStore, keyof Decision
         id,
         name: metadata.client_name,
         metadata: { ...metadata },
-        secretDigest: secret.digest,
-        secretDigestKeyId: secret.keyId,
+        secretDigest: secret?.digest ?? null,
+        secretDigestKeyId: secret?.keyId ?? null,
         registrationDigest: registration.digest,
         registrationDigestKeyId: registration.keyId,
       });

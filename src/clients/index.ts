@@ -14,6 +14,8 @@ export {
   type ListedClient,
 } from './client-store.js';
 export type { Client } from './client.entity.js';
+export { createClientAssertions } from './assertions/assertions.js';
+export { createRemoteKeys } from './assertions/remote-keys.js';
 export { deleteExcessCopies } from './documents/document-store.js';
 export { documentHostOf } from './documents/document-url.js';
 export {

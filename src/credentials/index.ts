@@ -72,7 +72,7 @@ export function createCredentials(dependencies: Dependencies) {
 export { PROOF_ALGORITHMS, type Proof } from './proofs/proof-reader.js';
 export { proofSubjects } from './proofs/proof-subject.js';
 export type { Proofs } from './proofs/proofs.js';
-export { deleteExpiredProofs } from './proofs/used-proofs.js';
+export { createUsedProofs, deleteExpiredProofs, type UsedProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
 export { type Access, ANY_PRINCIPAL, denialReason } from './guard/admission.js';
 export { type Challenge, createChallenge, schemeOf, withChallenge } from './guard/challenge.js';
@@ -120,6 +120,7 @@ export {
   createBatchedLookup,
   type Lookup,
   type LookupQueries,
+  type LookupRow,
   type ProbedLookup,
 } from './verification/lookup.js';
 export { createVerifierPool } from './verification/pool.js';

@@ -26,11 +26,39 @@ export function readClientCredentials(ctx: Context, form: Form): ClientCredentia
   return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
 }
 
+/**
+ * Reads the assertion of a client (RFC 7521 §4.2).
+ *
+ * @param type the supported `client_assertion_type`
+ * @returns `undefined` if the request has none
+ * @throws OAuthError 400 `invalid_request` beside another authentication method, or with another type
+ */
+export function readClientAssertion(
+  ctx: Context,
+  form: Form,
+  type: string,
+): { readonly assertion: string; readonly id: string | undefined } | undefined {
+  const assertion = singleValue(form, 'client_assertion');
+  const sentType = singleValue(form, 'client_assertion_type');
+  if (assertion === undefined && sentType === undefined) return undefined;
+  if (form.has('client_secret') || ctx.get('Authorization') !== '') {
+    throw new OAuthError(400, 'invalid_request', 'Authenticate the client in one way.');
+  }
+  if (sentType !== type) {
+    throw new OAuthError(400, 'invalid_request', `client_assertion_type must be ${type}`);
+  }
+  return { assertion: assertion ?? '', id: singleValue(form, 'client_id') };
+}
+
 /** The reason why a client was not authenticated, for the log only. */
 export type ClientRefusal =
   | 'unknown client'
   | 'blocked client'
   | 'wrong client_secret'
+  | 'client_assertion is missing'
+  | 'registered for another method'
+  | 'client_id is not that of the assertion'
+  | `assertion: ${string}`
   | 'client_secret is missing'
   | 'client_id is missing'
   | 'unreadable Authorization header'

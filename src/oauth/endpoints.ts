@@ -79,7 +79,7 @@ function createTokenRoute(
 }
 
 function createRegistration(dependencies: OAuthDependencies): Route<'public'>[] {
-  const { settings, dataSource, keyring, format, clientAddress } = dependencies;
+  const { settings, dataSource, keyring, format, clientAddress, outbound } = dependencies;
   return createRegistrationRoutes({
     dataSource,
     keyring,
@@ -89,6 +89,7 @@ function createRegistration(dependencies: OAuthDependencies): Route<'public'>[] 
     path: OAUTH_PATHS.register,
     limitPerMinute: settings.RATE_LIMIT_REGISTRATION_PER_MINUTE,
     redirectHostsAllowed: settings.REDIRECT_HOSTS_ALLOWED,
+    isFetchable: outbound.isFetchable,
     forgetConsents: (manager, clientId) =>
       createConsentStore(manager).deleteOfClient(null, clientId),
   });

@@ -1,8 +1,8 @@
 import { createHashingQueue, createSignIn } from '../accounts/index.js';
-import { createClientAuthentication, isAnyRedirect } from '../clients/index.js';
+import { isAnyRedirect } from '../clients/index.js';
 import { createRefreshRows } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
-import { createDocuments } from './client-documents.js';
+import { createClients } from './clients.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
 import { createAuthorize } from './authorize/index.js';
 import { createSignInPage, type SignInPage } from './authorize/sign-in-page.js';
@@ -46,13 +46,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   });
   const hashing = createHashingQueue();
   const metrics = createOAuthMetrics(register, hashing.state);
-  const documents = createDocuments(dependencies);
-  const clients = createClientAuthentication({
-    lookup,
-    keyring,
-    secrets: stores.secrets,
-    refreshDocument: documents.refreshLater,
-  });
+  const { documents, clients } = createClients(dependencies, stores);
   const findRefreshRow = createRefreshRows(lookup, keyring);
   const authorize = createAuthorize({
     ...dependencies,

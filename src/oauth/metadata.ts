@@ -1,5 +1,8 @@
 import type { Route } from '../http/routes.js';
-import { SIGNING_ALGORITHMS } from '../credentials/secrets/signing-algorithms.js';
+import {
+  ASSERTION_ALGORITHMS,
+  SIGNING_ALGORITHMS,
+} from '../credentials/secrets/signing-algorithms.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 import { OAUTH_PATHS } from './paths.js';
 import { PROOF_ALGORITHMS } from '../credentials/index.js';
@@ -45,7 +48,7 @@ export function createMetadataRoutes({
   ];
 }
 
-const CLIENT_AUTHENTICATION = ['client_secret_basic', 'client_secret_post'];
+const CLIENT_AUTHENTICATION = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'];
 
 const ID_TOKEN_CLAIMS = 'sub iss aud exp iat auth_time nonce amr name email email_verified'.split(
   ' ',
@@ -69,8 +72,11 @@ function describe(issuer: string, docsUrl: string) {
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
+    token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
+    revocation_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     introspection_endpoint_auth_methods_supported: CLIENT_AUTHENTICATION,
+    introspection_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     code_challenge_methods_supported: ['S256'],
     authorization_response_iss_parameter_supported: true,
     client_id_metadata_document_supported: true,

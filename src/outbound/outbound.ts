@@ -30,6 +30,8 @@ export interface OutboundRequest {
  * the connection that is made. Redirects are not followed. Size, time and concurrency have limits.
  */
 export interface Outbound {
+  /** Whether a URL could be requested: https, and a host that can be public. Names are not resolved. */
+  readonly isFetchable: (url: string) => boolean;
   /** Never throws: a failure is an outcome. Only status 200 is a success. */
   fetch(request: OutboundRequest): Promise<OutboundAnswer>;
 }
@@ -91,6 +93,7 @@ export function createOutbound(options: Options): Outbound {
   }
 
   return {
+    isFetchable: (url) => allowedUrl(url, isLoopbackAllowed) !== undefined,
     async fetch(request) {
       const url = allowedUrl(request.url, isLoopbackAllowed);
       const answer: OutboundAnswer =

@@ -89,7 +89,7 @@ describe('POST /api/v1/oauth/register', () => {
       ['grants in one text', { grant_types: 'authorization_code' }],
       ['no response that there is', { response_types: ['token'] }],
       ['scopes as a list', { scope: ['contacts:read'] }],
-      ['private_key_jwt', { token_endpoint_auth_method: 'private_key_jwt' }],
+      ['private_key_jwt without a key', { token_endpoint_auth_method: 'private_key_jwt' }],
       ['an unknown method', { token_endpoint_auth_method: 'magic' }],
       ['a method of another type', { token_endpoint_auth_method: {} }],
       ['an unknown type', { application_type: 'spa' }],

@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exportJWK, generateKeyPair } from 'jose';
 import * as openid from 'openid-client';
 
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
-import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth/oauth.js';
+import {
+  approve,
+  createUser,
+  REDIRECT,
+  registerClient,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 
 const { allowInsecureRequests } = openid;
 const SCOPE = 'contacts:read contacts:write offline_access openid profile email';
@@ -159,6 +166,25 @@ describe('openid-client', () => {
     await expect(
       openid.refreshTokenGrant(config, renewed.refresh_token ?? ''),
     ).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+
+  it('completes the flow as a client with a key (RFC 7523)', async () => {
+    const pair = await generateKeyPair('PS256', { extractable: true });
+    const jwk = { ...(await exportJWK(pair.publicKey)), kid: 'own' };
+    const { client_id: id } = await registerClient(gatehouse, {
+      token_endpoint_auth_method: 'private_key_jwt',
+      jwks: { keys: [jwk] },
+    });
+    const authentication = openid.PrivateKeyJwt({ key: pair.privateKey, kid: 'own' });
+    const config = await openid.discovery(issuer, id, undefined, authentication, {
+      execute: [allowInsecureRequests],
+    });
+
+    const tokens = await signIn(config);
+    const renewed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '');
+    const facts = await openid.tokenIntrospection(config, renewed.access_token);
+    expect(facts).toMatchObject({ active: true, client_id: id });
+    await openid.tokenRevocation(config, renewed.refresh_token ?? '');
   });
 
   it('reports the user’s refusal, after the checks of state and issuer', async () => {

@@ -5,6 +5,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
 import {
@@ -295,6 +296,24 @@ describe('the rows that a request leaves', () => {
         oauth_artifacts: 4,
         sessions: 2,
       },
+    },
+    'any request with a client’s assertion': {
+      async repeat() {
+        const pair = await createPair('ES256', 'own');
+        await gatehouse.database.query('DELETE FROM attempts');
+        const { client_id: id } = await registerClient(gatehouse, {
+          token_endpoint_auth_method: 'private_key_jwt',
+          jwks: { keys: [pair.jwk] },
+        });
+        await times(MANY, async () => {
+          const jwt = await signAssertion(id, gatehouse.config.ISSUER, pair);
+          // The second use is refused, and leaves nothing.
+          for (const token of ['first', 'second']) {
+            await post(gatehouse, 'introspect', { token, ...asserting(jwt) });
+          }
+        });
+      },
+      atMost: { attempts: 4, audit_log: 1, clients: 1, used_proofs: MANY },
     },
     '`POST /personal-access-tokens`': {
       async repeat() {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exportJWK, generateKeyPair } from 'jose';
 
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
@@ -93,7 +94,7 @@ describe('metadata', () => {
       const registered = await registerClient(gatehouse, {
         client_name: `By ${way}`,
         token_endpoint_auth_method: way,
-        jwks: { keys: [] },
+        jwks: { keys: [await exportJWK((await generateKeyPair('ES256')).publicKey)] },
       }).then(
         () => true,
         (error: Error) => error.message.includes('slow_down') || error.message,

@@ -3,10 +3,10 @@ import type { z } from 'zod';
 import {
   DEFAULT_SIGNING_ALGORITHM,
   FORMER_SIGNING_ALGORITHM,
+  type AssertionAlgorithm,
   type SigningAlgorithm,
 } from '../../credentials/secrets/signing-algorithms.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
-import type { IsHostAllowed } from '../../http/public-host.js';
 import { OUR_MESSAGES } from '../../http/validation.js';
 import { OAUTH_SCOPES } from '../../scopes/catalog.js';
 import {
@@ -15,7 +15,9 @@ import {
   membersWithContent,
   registrationMembers,
   type AuthMethod,
+  type MetadataRules,
 } from './metadata-members.js';
+import type { PublicKeySet } from '../assertions/public-keys.js';
 import { isNativeRedirect } from '../redirect-uri.js';
 
 /** The stored metadata of a client (RFC 7591 §2). */
@@ -26,6 +28,10 @@ export interface ClientMetadata {
   readonly grant_types: readonly string[];
   readonly response_types: readonly string[];
   readonly token_endpoint_auth_method: AuthMethod;
+  /** The keys of a client with the method `private_key_jwt`, or where they are published. */
+  readonly jwks?: PublicKeySet;
+  readonly jwks_uri?: string;
+  readonly token_endpoint_auth_signing_alg?: AssertionAlgorithm;
   readonly application_type: 'web' | 'native';
   /** Absent for clients of earlier releases, which had no choice: `FORMER_SIGNING_ALGORITHM` applies. */
   readonly id_token_signed_response_alg?: SigningAlgorithm;
@@ -63,17 +69,25 @@ const DEFAULTS: MetadataDefaults = { authMethod: 'none', algorithm: DEFAULT_SIGN
  */
 export type MetadataReader = (value: unknown, defaults?: MetadataDefaults) => ClientMetadata;
 
-/** @param isHostAllowed whether the operator allows a private host in redirect URIs */
-export function createMetadataReader(isHostAllowed: IsHostAllowed): MetadataReader {
-  const members = registrationMembers(isHostAllowed);
+/** Members that only the method `private_key_jwt` uses. Otherwise they are dropped, valid or not. */
+const KEY_MEMBERS: readonly string[] = ['jwks', 'jwks_uri', 'token_endpoint_auth_signing_alg'];
+
+/** @param rules what the operator allows */
+export function createMetadataReader(rules: MetadataRules): MetadataReader {
+  const members = registrationMembers(rules);
   const names = Object.keys(members.shape);
+  const namesWithoutKeys = names.filter((name) => !KEY_MEMBERS.includes(name));
 
   return (value, defaults = DEFAULTS) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       throw refusal('The body must be a JSON object.');
     }
-    const result = members.safeParse(membersWithContent(value, names), OUR_MESSAGES);
+    const { token_endpoint_auth_method: method } = value as Readonly<Record<string, unknown>>;
+    const hasKeys = (method || defaults.authMethod) === 'private_key_jwt';
+    const sent = membersWithContent(value, hasKeys ? names : namesWithoutKeys);
+    const result = members.safeParse(sent, OUR_MESSAGES);
     if (!result.success) throw toOAuthError(result.error);
+    if (hasKeys) assertOneKeySource(result.data);
     const { client_name, contact, contacts, ...given } = result.data;
     const isNative = given.redirect_uris.every(isNativeRedirect);
     const read = {
@@ -90,6 +104,12 @@ export function createMetadataReader(isHostAllowed: IsHostAllowed): MetadataRead
     }
     return metadata;
   };
+}
+
+/** @throws OAuthError unless there is exactly one of `jwks` and `jwks_uri` (RFC 7591 §2) */
+function assertOneKeySource(given: { readonly jwks?: unknown; readonly jwks_uri?: unknown }): void {
+  if ((given.jwks === undefined) !== (given.jwks_uri === undefined)) return;
+  throw refusal('private_key_jwt needs either jwks or jwks_uri.');
 }
 
 /** The metadata as responses show it, with the defaults of absent members. */
@@ -153,6 +173,9 @@ export function isShownOtherwise(before: ClientMetadata, after: ClientMetadata):
       metadata.client_uri,
       metadata.logo_uri,
       metadata.post_logout_redirect_uris?.toSorted(),
+      metadata.token_endpoint_auth_method,
+      metadata.jwks,
+      metadata.jwks_uri,
     ]);
   return shown(before) !== shown(after);
 }

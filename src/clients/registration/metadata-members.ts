@@ -1,19 +1,25 @@
 import { z } from 'zod';
 
-import { SIGNING_ALGORITHMS } from '../../credentials/secrets/signing-algorithms.js';
+import {
+  ASSERTION_ALGORITHMS,
+  SIGNING_ALGORITHMS,
+} from '../../credentials/secrets/signing-algorithms.js';
 import { boundedList, boundedText } from '../../http/body/bounded.js';
 import type { IsHostAllowed } from '../../http/public-host.js';
 import { OAUTH_SCOPES } from '../../scopes/catalog.js';
+import { readPublicKeys, type PublicKeySet } from '../assertions/public-keys.js';
 import { displayText } from '../display-text.js';
 import { publicHttpsFault, redirectUriFault } from '../redirect-uri.js';
 
-export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post';
+export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';
 
 export const AUTH_METHODS: readonly AuthMethod[] = [
   'none',
   'client_secret_basic',
   'client_secret_post',
+  'private_key_jwt',
 ];
+
 /** Whether a method uses a secret that both sides know. */
 export function isSymmetric(method: string): boolean {
   return method.startsWith('client_secret_');
@@ -26,6 +32,7 @@ const MAX_CONTACTS = 10;
 /** Limits of the input, before anything is dropped. */
 const MAX_ITEMS = 100;
 const MAX_TEXT = 4000;
+const MAX_URI = 2000;
 /** Including empty and repeated ones. Parsing a URL is expensive. */
 const MAX_SENT_REDIRECTS = 2 * MAX_REDIRECTS;
 
@@ -48,6 +55,21 @@ const redirectUris = (isHostAllowed: IsHostAllowed) =>
   )
     .transform(unique)
     .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`));
+
+/** What the operator allows in metadata. */
+export interface MetadataRules {
+  /** Whether redirect URIs may have a private host. */
+  readonly isHostAllowed: IsHostAllowed;
+  /** Whether this server may fetch a URL. */
+  readonly isFetchable: (url: string) => boolean;
+}
+
+function publicKeys(value: unknown, context: z.core.$RefinementCtx): PublicKeySet {
+  const keys = readPublicKeys(value);
+  if (typeof keys !== 'string') return { keys };
+  context.addIssue({ code: 'custom', message: keys });
+  return z.NEVER;
+}
 
 /** A link for users. An invalid one is dropped. */
 const link = boundedText(
@@ -75,9 +97,9 @@ const emails = z
 /**
  * Schemas of the members of a registration (RFC 7591 §2). Other members are dropped.
  *
- * @param isHostAllowed whether the operator allows a private host in redirect URIs
+ * @param rules what the operator allows
  */
-export function registrationMembers(isHostAllowed: IsHostAllowed) {
+export function registrationMembers({ isHostAllowed, isFetchable }: MetadataRules) {
   return z.object({
     client_name: displayText(MAX_NAME).optional(),
     redirect_uris: redirectUris(isHostAllowed),
@@ -91,6 +113,14 @@ export function registrationMembers(isHostAllowed: IsHostAllowed) {
       .enum(AUTH_METHODS, `must be one of ${AUTH_METHODS.join(', ')}`)
       .optional(),
     application_type: z.enum(['web', 'native'], 'must be web or native').optional(),
+    jwks: z.unknown().transform(publicKeys).optional(),
+    jwks_uri: boundedText(
+      MAX_URI,
+      z.string().refine(isFetchable, 'must be an https URL of a public host'),
+    ).optional(),
+    token_endpoint_auth_signing_alg: z
+      .enum(ASSERTION_ALGORITHMS, `must be one of ${ASSERTION_ALGORITHMS.join(', ')}`)
+      .optional(),
     // An unknown algorithm is replaced by the default (RFC 7591 §3.2.1).
     id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS).optional().catch(undefined),
     post_logout_redirect_uris: redirectUris(isHostAllowed).optional(),

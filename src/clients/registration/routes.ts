@@ -25,6 +25,8 @@ type Dependencies = Omit<Service, 'limits' | 'readMetadata'> & {
   readonly limitPerMinute: number;
   /** Private hosts, and suffixes that begin with a dot, that redirect URIs may have. */
   readonly redirectHostsAllowed: readonly string[];
+  /** Whether this server may fetch a URL. */
+  readonly isFetchable: (url: string) => boolean;
   /** The origin of `registration_client_uri`. */
   readonly issuer: string;
   readonly clientAddress: (request: IncomingMessage) => string;
@@ -42,9 +44,13 @@ export function createRegistrationRoutes({
   clientAddress,
   limitPerMinute,
   redirectHostsAllowed,
+  isFetchable,
   ...dependencies
 }: Dependencies): Route<'public'>[] {
-  const readMetadata = createMetadataReader(createHostRule(redirectHostsAllowed));
+  const readMetadata = createMetadataReader({
+    isHostAllowed: createHostRule(redirectHostsAllowed),
+    isFetchable,
+  });
   const limits = createRegistrationLimits(dependencies.dataSource.manager, limitPerMinute);
   const service = createRegistrationService({ ...dependencies, limits, readMetadata });
   const sourceOf = ({ req, state }: RouteContext): RegistrationSource => ({

@@ -13,6 +13,7 @@ import {
   type ClientMetadata,
   type MetadataReader,
 } from './client-metadata.js';
+import { isSymmetric } from './metadata-members.js';
 import { createClientStore } from '../client-store.js';
 import type { Client } from '../client.entity.js';
 import type { RegistrationLimits } from './limits.js';
@@ -28,7 +29,7 @@ export interface RegistrationSource {
 export interface Registered {
   readonly client: Client;
   readonly registrationToken: string;
-  /** Confidential clients only. */
+  /** Clients that authenticate with a secret only. */
   readonly clientSecret?: string;
 }
 
@@ -112,18 +113,23 @@ export function createRegistrationService({
     source: RegistrationSource,
   ): Promise<Registered> {
     const id = createId('cli');
-    const clientSecret = format.mint('cs');
+    const isSecret = isSymmetric(metadata.token_endpoint_auth_method);
+    const clientSecret = isSecret ? format.mint('cs') : undefined;
     const { token, digest } = tokens.mint();
     const client = await transaction(async (manager) => {
       const refusal = await limits.takeCreation(manager, source.address);
       if (refusal !== undefined) throw refusal;
-      const secret = keyring.digest(clientSecret);
+      const secret = clientSecret === undefined ? undefined : keyring.digest(clientSecret);
       const store = createClientStore(manager);
       await store.insertConfidential({ id, metadata, secret, registration: digest });
       await recordNew(manager, id, metadata, source);
       return getStored(manager, id);
     });
-    return { client, registrationToken: token, clientSecret };
+    return {
+      client,
+      registrationToken: token,
+      ...(clientSecret !== undefined && { clientSecret }),
+    };
   }
 
   /** @throws OAuthError 401 unless the token is the client's */
@@ -267,6 +273,9 @@ function assertSameClient(
     (id !== client.id && 'client_id: is not the one of this registration') ||
     (!isSecretRight && 'client_secret: is not the one of this client') ||
     (metadata.token_endpoint_auth_method === 'none' &&
-      'token_endpoint_auth_method: a confidential client cannot become public');
+      'token_endpoint_auth_method: a confidential client cannot become public') ||
+    (isSymmetric(metadata.token_endpoint_auth_method) &&
+      client.secretDigest === null &&
+      'token_endpoint_auth_method: this client has no secret. Register a new one');
   if (fault) throw new OAuthError(400, 'invalid_client_metadata', fault);
 }

@@ -10,3 +10,8 @@ export const DEFAULT_SIGNING_ALGORITHM: SigningAlgorithm = 'RS256';
 
 /** The algorithm of clients stored without one, by a release that supported no other. */
 export const FORMER_SIGNING_ALGORITHM: SigningAlgorithm = 'ES256';
+
+/** The algorithms of assertions with which clients authenticate. All are asymmetric. */
+export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA'] as const;
+
+export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];

@@ -88,16 +88,25 @@ function clientAdapter({ findClient }: Dependencies): Partial<Adapter> {
   };
 }
 
-/** `client_secret` holds the digest: see `compareClientSecret` in `library-internals.ts`. */
+/**
+ * `client_secret` holds the digest: see `compareClientSecret` in `library-internals.ts`. Clients with a key appear as
+ * public ones: this server verifies their assertions itself, before the library is called.
+ */
 function toClient(
   id: string,
-  { scope, ...metadata }: Client['metadata'],
+  { scope, jwks: _keys, jwks_uri: _uri, ...metadata }: Client['metadata'],
   secretDigest: string | null,
 ): AdapterPayload {
+  const {
+    token_endpoint_auth_method: method,
+    token_endpoint_auth_signing_alg: _alg,
+    ...rest
+  } = metadata;
   return {
-    ...metadata,
+    ...rest,
+    token_endpoint_auth_method: method === 'private_key_jwt' ? 'none' : method,
     client_id: id,
-    ...(secretDigest !== null && { client_secret: secretDigest }),
+    ...(secretDigest !== null && method !== 'private_key_jwt' && { client_secret: secretDigest }),
     ...(scope !== undefined && { registered_scope: scope }),
   } as AdapterPayload;
 }

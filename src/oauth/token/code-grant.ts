@@ -1,5 +1,6 @@
 import type { Context, Middleware, Next } from 'koa';
 
+import type { ClientAuthentication } from '../../clients/index.js';
 import { createId } from '../../db/id.js';
 import { originsOf, type Readers } from '../../http/cors.js';
 import type { Form } from '../../http/body/form.js';
@@ -21,6 +22,7 @@ interface Dependencies {
   readonly inFlight: InFlightRedemptions;
   readonly issueTokens: IssueTokens;
   readonly lifetimes: Lifetimes;
+  readonly clients: ClientAuthentication;
   /** The resources that tokens can be for (RFC 8707). */
   readonly resources: Resources;
   /** oidc-provider's response to a token request. */
@@ -73,11 +75,13 @@ const CLIENT_ID = /^[\x21-\x7e]{1,1000}$/;
 /**
  * @param code as presented; `null` if none was
  * @param since when the request was received, by `performance.now()`
+ * @param authenticatedId the client that has authenticated by an assertion
  */
 function createExchange(
   { store, inFlight }: Dependencies,
   code: string | null,
   since: number,
+  authenticatedId: string | undefined,
 ): Exchange {
   const exchange: Exchange = {
     row: undefined,
@@ -88,8 +92,12 @@ function createExchange(
     async load(clientId) {
       if (!CLIENT_ID.test(clientId)) return undefined;
       if (code !== null) exchange.attempt = inFlight.begin(code);
-      exchange.row = await store.loadCode(clientId, code, since);
-      return exchange.row;
+      const row = await store.loadCode(clientId, code, since);
+      // The library takes a client with a key for a public one.
+      const hasKey = row?.metadata.token_endpoint_auth_method === 'private_key_jwt';
+      if (hasKey && authenticatedId !== clientId) return undefined;
+      exchange.row = row;
+      return row;
     },
   };
   return exchange;
@@ -104,9 +112,13 @@ export type CodeGrant = (ctx: Context, next: Next, request: TokenRequest) => Pro
  * @throws OAuthError
  */
 export function createCodeGrant(dependencies: Dependencies): CodeGrant {
-  const { protocol, resources } = dependencies;
-  return async (ctx, next, { body, form, since, proof }) => {
-    const exchange = createExchange(dependencies, form.get('code'), since);
+  const { protocol, resources, clients } = dependencies;
+  return async (ctx, next, { body: sentBody, form: sentForm, since, proof }) => {
+    const isAsserted = sentForm.has('client_assertion') || sentForm.has('client_assertion_type');
+    const client = isAsserted ? await clients.authenticate(ctx, sentForm) : undefined;
+    const form = client === undefined ? sentForm : withoutAssertion(sentForm, client.id);
+    const body = client === undefined ? sentBody : Buffer.from(form.toString());
+    const exchange = createExchange(dependencies, form.get('code'), since, client?.id);
     (ctx.state as ExchangeState).exchange = exchange;
     try {
       const written = await asRegistered(form, body, resources);
@@ -117,6 +129,15 @@ export function createCodeGrant(dependencies: Dependencies): CodeGrant {
       exchange.attempt?.end();
     }
   };
+}
+
+/** The request of a client that was authenticated by its assertion. */
+function withoutAssertion(form: Form, clientId: string): Form {
+  const rest = new URLSearchParams(form);
+  rest.delete('client_assertion');
+  rest.delete('client_assertion_type');
+  rest.set('client_id', clientId);
+  return rest;
 }
 
 /** The request's body with each resource in its registered spelling, because oidc-provider compares exactly. */
@@ -152,12 +173,12 @@ async function conclude(
   dependencies: Dependencies,
 ): Promise<void> {
   const state = ctx.state as ExchangeState;
-  state.readers = readersOf(ctx);
+  state.readers = readersOf(ctx, exchange);
   if (state.failure !== undefined) throw state.failure;
   if (ctx.status === 200) {
     // The key to which the client bound the code at authorization (RFC 9449 §10).
     await proof.claim((exchange.row?.payload['dpopJkt'] as string | undefined) ?? undefined);
-    await commit(exchange, proof.key, isPublic(ctx), dependencies);
+    await commit(exchange, proof.key, isPublic(exchange), dependencies);
     if (proof.key !== undefined) ctx.body = { ...(ctx.body as object), token_type: 'DPoP' };
     return;
   }
@@ -216,13 +237,15 @@ async function runLibrary(ctx: Context, body: Buffer, run: () => Promise<unknown
  * Origins that may read the response: for a confidential client the origins of its redirect URIs, for a public client
  * any. The error for an unknown client is readable from any origin, so that the client can register again.
  */
-function readersOf(ctx: Context): Readers {
-  const client = oidcOf(ctx)?.client;
-  return client === undefined || isPublic(ctx) ? '*' : originsOf(client.redirectUris ?? []);
+function readersOf(ctx: Context, exchange: Exchange): Readers {
+  const isKnown = oidcOf(ctx)?.client !== undefined && exchange.row !== undefined;
+  if (!isKnown || isPublic(exchange)) return '*';
+  return originsOf(exchange.row?.metadata.redirect_uris ?? []);
 }
 
-function isPublic(ctx: Context): boolean {
-  return oidcOf(ctx)?.client?.clientAuthMethod === 'none';
+/** The library takes a client with a key for a public one. */
+function isPublic({ row }: Exchange): boolean {
+  return row?.metadata.token_endpoint_auth_method === 'none';
 }
 
 /** @throws OAuthError `invalid_grant` if a concurrent request won, or the grant has ended */

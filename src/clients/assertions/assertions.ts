@@ -1,0 +1,199 @@
+import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
+import { z } from 'zod';
+
+import {
+  ASSERTION_ALGORITHMS,
+  type AssertionAlgorithm,
+} from '../../credentials/secrets/signing-algorithms.js';
+import type { UsedProofs } from '../../credentials/index.js';
+import type { RunPrepared } from '../../db/prepared.js';
+import { OAuthError } from '../../http/errors/oauth-error.js';
+import type { AddressLimit } from '../../rate-limits/index.js';
+import { keysFor, readPublicKeys, type PublicKey } from './public-keys.js';
+import type { RemoteKeys } from './remote-keys.js';
+
+/** RFC 7523 §2.2 */
+export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+
+const MAX_LENGTH = 8192;
+const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+/** Of one client, and of one address, per replica. Each is recorded until it expires. */
+const MAX_PER_MINUTE = 3000;
+const MAX_LIFETIME_SECONDS = 3600;
+/** The difference of clocks that is tolerated. Not for the end of an assertion. */
+const CLOCK_SECONDS = 60;
+
+/** The reason why an assertion does not authenticate a client, for the log. */
+export type AssertionRefusal =
+  | 'assertion: malformed'
+  | 'assertion: algorithm not allowed'
+  | 'assertion: iss and sub are not the client_id'
+  | 'assertion: not for this server'
+  | 'assertion: expired, or expires in more than an hour'
+  | 'assertion: not valid yet'
+  | 'assertion: no key of the client fits'
+  | 'assertion: used before';
+
+/** Authentication of clients by a signed JWT (`private_key_jwt`, RFC 7523 §2.2 and §3). */
+export interface ClientAssertions {
+  /**
+   * Reads whom an assertion is of. Nothing is proven yet.
+   * @returns `undefined` for a malformed assertion
+   */
+  claimedClient(assertion: string): string | undefined;
+  /**
+   * Verifies an assertion and records its use.
+   *
+   * @param audiences identifiers of this server: the assertion must name one, and no other
+   * @param address of the request
+   * @returns `undefined` if it authenticates the client
+   * @throws OAuthError 429 for too many assertions of a client or an address
+   */
+  verify(
+    assertion: string,
+    clientId: string,
+    request: { readonly audiences: readonly string[]; readonly address: string },
+  ): Promise<AssertionRefusal | undefined>;
+}
+
+const claims = z.object({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string()).min(1).max(10)]),
+  exp: z.number().int().positive().max(1e12),
+  jti: z.string().min(1).max(1000),
+  nbf: z.number().optional(),
+  iat: z.number().optional(),
+});
+type Claims = z.output<typeof claims>;
+
+const header = z.object({
+  alg: z.enum(ASSERTION_ALGORITHMS),
+  kid: z.string().max(1000).optional(),
+});
+
+interface ClientKeys {
+  readonly jwks: unknown;
+  readonly uri: string | null;
+  readonly algorithm: string | null;
+}
+
+/** In a query of its own, because few clients have keys. */
+const FIND_KEYS = {
+  name: 'client-keys',
+  text: `SELECT metadata->'jwks' AS jwks, metadata->>'jwks_uri' AS uri,
+      metadata->>'token_endpoint_auth_signing_alg' AS algorithm
+    FROM clients WHERE id = $1`,
+};
+
+export function createClientAssertions({
+  run,
+  usedProofs,
+  remoteKeys,
+  limit,
+}: {
+  readonly run: RunPrepared;
+  readonly usedProofs: UsedProofs;
+  readonly remoteKeys: RemoteKeys;
+  readonly limit: AddressLimit;
+}): ClientAssertions {
+  async function isSignedBy(assertion: string, clientId: string, head: Head): Promise<boolean> {
+    const [client] = await run<ClientKeys & Record<string, unknown>>(FIND_KEYS, [clientId]);
+    if (client === undefined) return false;
+    if (client.algorithm !== null && client.algorithm !== head.alg) return false;
+    if (client.uri === null) {
+      const keys = readPublicKeys(client.jwks);
+      return typeof keys !== 'string' && fits(assertion, head, keys);
+    }
+    const keys = await remoteKeys.find(client.uri);
+    if (await fits(assertion, head, keys)) return true;
+    // The client may have published a new key since they were fetched.
+    const newer = keys.length === 0 ? keys : await remoteKeys.find(client.uri, keys);
+    return newer !== keys && fits(assertion, head, newer);
+  }
+
+  /** @throws OAuthError 429 */
+  function assertAdmitted(clientId: string, address: string): void {
+    const own = limit.takeFor('assertion', clientId, MAX_PER_MINUTE);
+    const verdict = own.isAllowed ? limit.take('assertion', address, MAX_PER_MINUTE) : own;
+    if (verdict.isAllowed) return;
+    throw new OAuthError(429, 'temporarily_unavailable', 'Too many assertions. Try again later.', {
+      'Retry-After': String(verdict.retryAfterSeconds),
+    });
+  }
+
+  return {
+    claimedClient: (assertion) => readClaims(assertion)?.sub,
+    async verify(assertion, clientId, { audiences, address }) {
+      const claimed = readClaims(assertion);
+      if (claimed === undefined) return 'assertion: malformed';
+      const fault = faultOf(claimed, clientId, audiences);
+      if (fault !== undefined) return fault;
+      const head = header.safeParse(decodeProtectedHeader(assertion));
+      if (!head.success) return 'assertion: algorithm not allowed';
+      if (!(await isSignedBy(assertion, clientId, head.data))) {
+        return 'assertion: no key of the client fits';
+      }
+      // After the signature, so that nobody else can fill the table or use up the limit.
+      assertAdmitted(clientId, address);
+      const seconds = claimed.exp - Date.now() / 1000 + CLOCK_SECONDS;
+      const isFirst = await usedProofs.claim(clientId, claimed.jti, seconds);
+      return isFirst ? undefined : 'assertion: used before';
+    },
+  };
+}
+
+type Head = z.output<typeof header>;
+
+function readClaims(assertion: string): Claims | undefined {
+  if (assertion.length > MAX_LENGTH || !FORM.test(assertion)) return undefined;
+  try {
+    return claims.safeParse(decodeJwt(assertion)).data;
+  } catch {
+    return undefined;
+  }
+}
+
+/** RFC 7523 §3 */
+function faultOf(
+  { iss, sub, aud, exp, nbf = 0, iat = 0 }: Claims,
+  clientId: string,
+  audiences: readonly string[],
+): AssertionRefusal | undefined {
+  if (iss !== clientId || sub !== clientId) return 'assertion: iss and sub are not the client_id';
+  // An assertion that also names another server could have been replayed by it.
+  if ([aud].flat().some((audience) => !audiences.includes(audience))) {
+    return 'assertion: not for this server';
+  }
+  const now = Date.now() / 1000;
+  if (exp <= now || exp > now + MAX_LIFETIME_SECONDS + CLOCK_SECONDS) {
+    return 'assertion: expired, or expires in more than an hour';
+  }
+  const isEarly = nbf > now + CLOCK_SECONDS || iat > now + CLOCK_SECONDS;
+  return isEarly ? 'assertion: not valid yet' : undefined;
+}
+
+async function fits(
+  assertion: string,
+  { alg, kid }: Head,
+  keys: readonly PublicKey[],
+): Promise<boolean> {
+  for (const key of keysFor(keys, alg, kid)) {
+    if (await isSigned(assertion, key, alg)) return true;
+  }
+  return false;
+}
+
+async function isSigned(
+  assertion: string,
+  { use: _use, alg: _alg, kid: _kid, ...key }: PublicKey,
+  algorithm: AssertionAlgorithm,
+): Promise<boolean> {
+  try {
+    const imported = await importJWK(key, algorithm);
+    await compactVerify(assertion, imported, { algorithms: [algorithm] });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,227 @@
+// JWT client authentication: RFC 7523, with RFC 7521 and OpenID Connect Core §9, by their sections.
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { runCleanup } from '../../src/server/cleanup.js';
+import type { TestApp } from '../support/app/app.js';
+import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import {
+  asserting,
+  ASSERTION_TYPE,
+  createPair,
+  lastId,
+  now,
+  signAssertion,
+  type Pair,
+} from '../support/oauth/assertions.js';
+import { expectOAuthError, getCodeForm } from '../support/oauth/oauth-requests.js';
+import {
+  createUser,
+  post,
+  REDIRECT,
+  type TestClient,
+  type TestUser,
+  type TokenResponse,
+} from '../support/oauth/oauth.js';
+
+let gatehouse: TestApp;
+let user: TestUser;
+let issuer: string;
+let key: Pair;
+let client: TestClient;
+beforeAll(async () => {
+  gatehouse = await createTestAppBehindProxy();
+  issuer = gatehouse.config.ISSUER;
+  user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
+  key = await createPair('ES256', 'first');
+  client = await registerWith({ jwks: { keys: [key.jwk] } });
+});
+afterAll(() => gatehouse.close());
+
+const METADATA = {
+  client_name: 'An app with a key',
+  redirect_uris: [REDIRECT],
+  token_endpoint_auth_method: 'private_key_jwt',
+};
+
+async function registerWith(more: object): Promise<TestClient> {
+  const answer = await register(gatehouse, { ...METADATA, ...more });
+  expect(answer.body).toMatchObject({ token_endpoint_auth_method: 'private_key_jwt' });
+  expect(answer.status).toBe(201);
+  return answer.body as TestClient;
+}
+
+/** An assertion of the client with claims beyond or instead of the right ones. */
+const assertion = (claims: Readonly<Record<string, unknown>> = {}, by: Pair = key) =>
+  signAssertion(client.client_id, issuer, by, claims);
+/** Introspects nothing: 200 for an authenticated client. */
+const ask = (fields: Record<string, string>) =>
+  post(gatehouse, 'introspect', { token: 'unknown', ...fields });
+const statusOf = async (jwt: string | Promise<string>) => (await ask(asserting(await jwt))).status;
+
+describe('an assertion', () => {
+  it('authenticates a client at every endpoint (RFC 7521 §4.2)', async () => {
+    // The client_id is optional.
+    const { client_id: _id, ...form } = await getCodeForm(gatehouse, { client, user });
+    const exchange = await post(gatehouse, 'token', { ...form, ...asserting(await assertion()) });
+    expect(exchange.status).toBe(200);
+    const tokens = (await exchange.json()) as TokenResponse;
+
+    const introspection = await ask({
+      token: tokens.access_token,
+      client_id: client.client_id,
+      ...asserting(await assertion()),
+    });
+    expect(await introspection.json()).toMatchObject({ active: true, client_id: client.client_id });
+
+    const refreshed = await post(gatehouse, 'token', {
+      grant_type: 'refresh_token',
+      refresh_token: tokens.refresh_token ?? '',
+      ...asserting(await assertion()),
+    });
+    expect(refreshed.status).toBe(200);
+    const { refresh_token: token = '' } = (await refreshed.json()) as TokenResponse;
+    const revocation = await post(gatehouse, 'revoke', {
+      token,
+      ...asserting(await assertion()),
+    });
+    expect(revocation.status).toBe(200);
+  });
+
+  it('names the issuer or the token endpoint as audience, and nobody else (RFC 7523 §3)', async () => {
+    const endpoint = `${issuer}/api/v1/oauth/token`;
+    for (const aud of [issuer, endpoint, [issuer], [issuer, endpoint]]) {
+      expect([aud, await statusOf(assertion({ aud }))]).toEqual([aud, 200]);
+    }
+    const others = [
+      `${issuer}/`,
+      'https://other.example.com',
+      [issuer, 'https://evil.example'],
+      [],
+    ];
+    for (const aud of [...others, undefined, 1]) {
+      expect([aud, await statusOf(assertion({ aud }))]).toEqual([aud, 401]);
+    }
+  });
+
+  it('names the client as issuer and subject (RFC 7523 §3)', async () => {
+    const { client_id: other } = await registerWith({ jwks: { keys: [key.jwk] } });
+    expect(await statusOf(assertion({ iss: other }))).toBe(401);
+    expect(await statusOf(assertion({ sub: other }))).toBe(401);
+    expect(await statusOf(assertion({ sub: undefined }))).toBe(401);
+    expect(await statusOf(assertion({ iss: undefined }))).toBe(401);
+    // RFC 7521 §4.2: a client_id must identify the same client.
+    const mixed = await ask({ client_id: other, ...asserting(await assertion()) });
+    await expectOAuthError(mixed, 401, 'invalid_client');
+  });
+
+  it('ends, within an hour (RFC 7523 §3)', async () => {
+    for (const exp of [now() + 1, now() + 3600])
+      expect(await statusOf(assertion({ exp }))).toBe(200);
+    for (const exp of [now() - 1, now() + 3700, now() + 1e9, 1e300, `${now() + 60}`, undefined]) {
+      expect([exp, await statusOf(assertion({ exp }))]).toEqual([exp, 401]);
+    }
+    expect(await statusOf(assertion({ nbf: now() + 300 }))).toBe(401);
+    expect(await statusOf(assertion({ iat: now() + 300 }))).toBe(401);
+  });
+
+  it('works once, also for many requests at a time (RFC 7523 §3)', async () => {
+    const jwt = await assertion();
+    const statuses = await Promise.all(Array.from({ length: 6 }, () => statusOf(jwt)));
+    expect(statuses.toSorted()).toEqual([200, 401, 401, 401, 401, 401]);
+    // The same id with another expiry, and ids that are not one.
+    const jti = lastId();
+    expect(await statusOf(assertion({ jti, exp: now() + 120 }))).toBe(401);
+    for (const none of [undefined, '', 5])
+      expect(await statusOf(assertion({ jti: none }))).toBe(401);
+  });
+
+  it('is not recorded unless its signature is right', async () => {
+    const count = async () => {
+      const [row] = await gatehouse.database.query<{ n: number }>(
+        'SELECT count(*)::int AS n FROM used_proofs',
+      );
+      return row?.n;
+    };
+    const before = await count();
+    const jti = 'planted';
+    const stranger = await createPair('ES256', 'first');
+    expect(await statusOf(assertion({ jti }, stranger))).toBe(401);
+    expect(await statusOf(assertion({ jti, aud: 'https://other.example.com' }))).toBe(401);
+    expect(await count()).toBe(before);
+    expect(await statusOf(assertion({ jti }))).toBe(200);
+  });
+
+  it('is refused without a signature, with a secret, or malformed (RFC 8725 §3.1)', async () => {
+    const [, payload = '', signature = ''] = (await assertion()).split('.');
+    const headed = (header: object) => Buffer.from(JSON.stringify(header)).toString('base64url');
+    const forms = [
+      `${headed({ alg: 'none' })}.${payload}.`,
+      `${headed({ alg: 'none' })}.${payload}.${signature}`,
+      `${headed({ alg: 'HS256' })}.${payload}.${signature}`,
+      `${headed({ alg: 'ES256', crit: ['x'], x: 1 })}.${payload}.${signature}`,
+      `${headed({ alg: 'ES256', jwk: key.jwk, jku: 'https://evil.example' })}.${payload}.AAAA`,
+      `.${payload}.${signature}`,
+      'a.b.c',
+      '',
+      'x'.repeat(9000),
+    ];
+    for (const form of forms) {
+      await expectOAuthError(await ask(asserting(form)), 401, 'invalid_client');
+    }
+  });
+
+  it('is the only authentication of its request, of the right type (RFC 7521 §4.2.1)', async () => {
+    const jwt = await assertion();
+    const basic = { Authorization: `Basic ${Buffer.from('a:b').toString('base64')}` };
+    const refused = [
+      await post(gatehouse, 'introspect', { token: 'x', ...asserting(jwt) }, basic),
+      await ask({ ...asserting(jwt), client_secret: 'secret' }),
+      await ask({ client_assertion: jwt }),
+      await ask({ client_assertion: jwt, client_assertion_type: 'urn:example:other' }),
+    ];
+    for (const answer of refused) await expectOAuthError(answer, 400, 'invalid_request');
+    expect(await statusOf(jwt)).toBe(200);
+    expect((await ask({ client_assertion_type: ASSERTION_TYPE })).status).toBe(401);
+  });
+
+  it('is recorded until it expires', async () => {
+    expect(await statusOf(assertion())).toBe(200);
+    const signal = new AbortController().signal;
+    const records = () => gatehouse.database.query('SELECT FROM used_proofs');
+    await runCleanup(gatehouse.dataSource, signal);
+    expect((await records()).length).toBeGreaterThan(0);
+    await gatehouse.database.shiftClock('2 h');
+    await runCleanup(gatehouse.dataSource, signal);
+    await gatehouse.database.shiftClock('0');
+    expect(await records()).toHaveLength(0);
+  });
+
+  it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('may be signed with %s', async (algorithm) => {
+    const pair = await createPair(algorithm, 'own');
+    const { client_id: id } = await registerWith({ jwks: { keys: [pair.jwk] } });
+    expect(await statusOf(assertion({ iss: id, sub: id }, pair))).toBe(200);
+  });
+
+  it('uses no other algorithm, and the registered one only', async () => {
+    const [es384, rs256] = [await createPair('ES384', 'a'), await createPair('RS256', 'b')];
+    const { client_id: id } = await registerWith({
+      jwks: { keys: [es384.jwk, rs256.jwk, key.jwk] },
+      token_endpoint_auth_signing_alg: 'RS256',
+    });
+    const own = { iss: id, sub: id };
+    expect(await statusOf(assertion(own, es384))).toBe(401);
+    expect(await statusOf(assertion(own, key))).toBe(401);
+    expect(await statusOf(assertion(own, rs256))).toBe(200);
+  });
+});
+
+it('the metadata lists the method and its algorithms (RFC 8414 §2)', async () => {
+  const { body } = await gatehouse.http.get('/.well-known/oauth-authorization-server');
+  const algorithms = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+  expect(body).toMatchObject({
+    token_endpoint_auth_methods_supported: expect.arrayContaining(['private_key_jwt']),
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+    introspection_endpoint_auth_signing_alg_values_supported: algorithms,
+  });
+});
