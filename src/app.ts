@@ -7,9 +7,8 @@ import { flushedWith } from './audit/index.js';
 import { type Console, HOME, createConsole } from './console/index.js';
 import {
   ANY_PRINCIPAL,
-  type Access,
   type ActivityRecorder,
-  type GuardedState,
+  type GuardedRoute,
   type ImportedPrefixes,
   corsOf,
 } from './credentials/index.js';
@@ -51,7 +50,7 @@ export interface App {
   /** Measures the background work. */
   readonly work: BackgroundWork;
   /** Every route of the resource API for credentials, as declared. */
-  readonly apiRoutes: readonly Route<Access, GuardedState>[];
+  readonly apiRoutes: readonly GuardedRoute[];
   /** Every route of the resource API for signed-in browsers. */
   readonly sessionRoutes: Console['apiRoutes'];
   /** All other routes: OAuth's endpoints, pages, documents and health. */

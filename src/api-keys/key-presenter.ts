@@ -1,5 +1,31 @@
+import { z } from 'zod';
+
 import { type Keyring, type ListedCredential, sealingContextOf } from '../credentials/index.js';
-import { factsOf } from '../credentials/kinds.js';
+import { CREDENTIAL_STATUSES, ENVIRONMENTS, factsOf, KEY_KINDS } from '../credentials/kinds.js';
+import { time } from '../http/answers.js';
+import { SCOPES } from '../scopes/catalog.js';
+
+export const keyAnswer = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(KEY_KINDS),
+  environment: z.enum(ENVIRONMENTS),
+  scopes: z.array(z.enum(SCOPES)),
+  allowedIps: z.array(z.string()).nullable(),
+  expiresAt: time.nullable(),
+  rateLimitPerMinute: z.int().nullable(),
+  spaces: z.array(z.string()).nullable(),
+  bindings: z.array(z.strictObject({ type: z.string(), id: z.string() })).nullable(),
+  status: z.enum(CREDENTIAL_STATUSES),
+  maskedKey: z.string(),
+  createdAt: time,
+  createdBy: z.string(),
+  lastUsedAt: time.nullable(),
+  lastUsedIp: z.string().nullable(),
+  replaces: z.string().nullable(),
+  /** The key itself: of publishable keys always, of others once. */
+  key: z.string().optional(),
+});
 
 /** Presents a key to clients and operators. */
 export type KeyPresenter = ReturnType<typeof createKeyPresenter>;

@@ -3,19 +3,20 @@ import type { z } from 'zod';
 import {
   type Access,
   createCredentialStore,
-  type GuardedState,
+  guardedRoute,
+  type GuardedRoute,
   type ListedCredential,
 } from '../credentials/index.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
-import { readJson } from '../http/body/body.js';
+import { dataOf, pageOf } from '../http/answers.js';
+import type { ApiRoute, DeclareRoute } from '../http/api-route.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
-import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
+import { COST } from '../http/route-declaration.js';
 import { MANAGE_KEYS, ownerOf, type KeyManager } from './authority.js';
 import { credentialFilterOf, keyFilter } from './key-filter.js';
-import type { KeyPresenter } from './key-presenter.js';
+import { keyAnswer, type KeyPresenter } from './key-presenter.js';
 import {
   keyChange,
   keyRevocation,
@@ -38,6 +39,9 @@ export interface KeyRouteDependencies {
 /** A path that manages keys: its guards, manager and body schemas. */
 interface Managed<Guard, State extends RequestState> {
   readonly path: string;
+  /** The names of one of them and of several, for the summaries. */
+  readonly nouns: readonly [one: string, several: string];
+  readonly declare: DeclareRoute<Guard, State>;
   readonly access: Guard;
   /** Access to revoke a key. */
   readonly accessToEnd: Guard;
@@ -52,7 +56,7 @@ interface Managed<Guard, State extends RequestState> {
 }
 
 /** `/api-keys`: manages a tenant's keys. */
-export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Access, GuardedState>[] {
+export function createKeyRoutes(dependencies: KeyRouteDependencies): GuardedRoute[] {
   const access: Access = {
     scopes: [MANAGE_KEYS],
     principals: ['tenant', 'user'],
@@ -60,6 +64,8 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
   };
   return createManagedRoutes(dependencies, {
     path: '/api-keys',
+    nouns: ['key', 'keys'],
+    declare: guardedRoute,
     access,
     accessToEnd: { ...access, orItself: true },
     managerOf: ({ req, state }) => {
@@ -83,20 +89,23 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): Route<Acces
 /** The six routes that manage keys or personal tokens. */
 export function createManagedRoutes<Guard, State extends RequestState>(
   { pagination, present, serviceOf }: KeyRouteDependencies,
-  { path, access, accessToEnd, managerOf, created, change }: Managed<Guard, State>,
-): Route<Guard, State>[] {
+  managed: Managed<Guard, State>,
+): ApiRoute<Guard, State>[] {
+  const { path, nouns, declare, access, accessToEnd, managerOf, created, change } = managed;
+  const [noun, several] = nouns;
   const idOf = (ctx: RouteContext<State>) => ctx.params['id'] ?? '';
 
   return [
-    {
+    declare({
       method: 'GET',
       path,
+      summary: `List ${several}, newest first`,
       access,
-      query: [...PAGE_QUERY, ...Object.keys(keyFilter.shape)],
-      async handle(ctx) {
+      cost: COST.read,
+      query: PAGE_QUERY.extend(keyFilter.shape),
+      answers: { 200: pageOf(keyAnswer) },
+      async handle(ctx, { query: { limit, cursor, ...given } }) {
         const { by, environments, spaces } = managerOf(ctx);
-        const search = new URLSearchParams(ctx.querystring);
-        const given = parseWith(keyFilter, Object.fromEntries(search));
         const { environment: _environment, kind: _kind, ...rest } = given;
         const { tenantId } = by;
         const accountId = ownerOf(by);
@@ -114,62 +123,77 @@ export function createManagedRoutes<Guard, State extends RequestState>(
           ['credentials', tenantId, accountId ?? '', ...wanted.kinds, ...wanted.environments],
           ...(accountId === undefined ? [['api-keys', tenantId, ...wanted.environments]] : []),
         ];
-        const request = pagination.read(search, list, former);
+        const request = pagination.read({ limit, cursor }, list, former);
         const store = createCredentialStore(ctx.state.manager);
         const { found, resumeAfter } = await store.list(tenantId, wanted, request);
         const positionOf = ({ issueSeq }: ListedCredential) => Number(issueSeq);
         const page = pagination.page(found, request, list, positionOf, resumeAfter);
         sendPage(ctx, page, (key) => present(key));
       },
-    },
-    {
+    }),
+    declare({
       method: 'POST',
       path,
+      summary: `Create a ${noun}`,
       access,
-      async handle(ctx) {
-        const fields = readJson(ctx, created);
-        const { key, secret } = await serviceOf(ctx).create(managerOf(ctx).by, fields);
+      cost: COST.change,
+      body: created,
+      answers: { 201: dataOf(keyAnswer) },
+      async handle(ctx, { body }) {
+        const { key, secret } = await serviceOf(ctx).create(managerOf(ctx).by, body);
         sendData(ctx, present(key, secret), 201);
       },
-    },
-    {
+    }),
+    declare({
       method: 'GET',
       path: `${path}/:id`,
+      summary: `Show a ${noun}`,
       access,
+      cost: COST.read,
+      answers: { 200: dataOf(keyAnswer) },
       async handle(ctx) {
         sendData(ctx, present(await serviceOf(ctx).find(managerOf(ctx).by, idOf(ctx))));
       },
-    },
-    {
+    }),
+    declare({
       method: 'PATCH',
       path: `${path}/:id`,
+      summary: `Change members of a ${noun}`,
       access,
-      async handle(ctx) {
-        const fields = readJson(ctx, change);
-        const key = await serviceOf(ctx).change(managerOf(ctx).by, idOf(ctx), fields);
+      cost: COST.change,
+      body: change,
+      answers: { 200: dataOf(keyAnswer) },
+      async handle(ctx, { body }) {
+        const key = await serviceOf(ctx).change(managerOf(ctx).by, idOf(ctx), body);
         sendData(ctx, present(key));
       },
-    },
-    {
+    }),
+    declare({
       method: 'POST',
       path: `${path}/:id/rotate`,
+      summary: `Replace a ${noun} by a new one`,
       access,
-      async handle(ctx) {
-        const { graceSeconds } = readJson(ctx, keyRotation);
+      cost: COST.change,
+      body: keyRotation,
+      answers: { 201: dataOf(keyAnswer) },
+      async handle(ctx, { body: { graceSeconds } }) {
         const service = serviceOf(ctx);
         const { key, secret } = await service.rotate(managerOf(ctx).by, idOf(ctx), graceSeconds);
         sendData(ctx, present(key, secret), 201);
       },
-    },
-    {
+    }),
+    declare({
       method: 'DELETE',
       path: `${path}/:id`,
+      summary: `Revoke a ${noun}`,
       access: accessToEnd,
-      async handle(ctx) {
-        const { confirm } = readJson(ctx, keyRevocation);
+      cost: COST.change,
+      body: keyRevocation,
+      answers: { 204: null },
+      async handle(ctx, { body: { confirm } }) {
         await serviceOf(ctx).revoke(managerOf(ctx).by, idOf(ctx), null, confirm);
         ctx.status = 204;
       },
-    },
+    }),
   ];
 }

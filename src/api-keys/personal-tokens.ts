@@ -1,10 +1,14 @@
 import type { EntityManager } from 'typeorm';
 
-import { createCredentialStore, type ListedCredential } from '../credentials/index.js';
+import {
+  createCredentialStore,
+  type ListedCredential,
+  sessionRoute,
+  type SessionRoute,
+} from '../credentials/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { PageRequest } from '../http/pagination.js';
-import type { Route } from '../http/routes.js';
 import { managedKinds, type KeyManager } from './authority.js';
 import type { MintedKey } from './issue-key.js';
 import { createManagedRoutes, type KeyRouteDependencies } from './key-routes.js';
@@ -25,14 +29,13 @@ interface OwnerState extends RequestState {
 type OwnerContext = Pick<RouteContext<OwnerState>, 'req' | 'state'>;
 
 /** `/personal-access-tokens`: manages the signed-in account's own tokens. */
-export function createPersonalTokenRoutes<Guard, State extends OwnerState>(
-  access: Guard,
-  dependencies: KeyRouteDependencies,
-): Route<Guard, State>[] {
-  return createManagedRoutes<Guard, State>(dependencies, {
+export function createPersonalTokenRoutes(dependencies: KeyRouteDependencies): SessionRoute[] {
+  return createManagedRoutes(dependencies, {
     path: '/personal-access-tokens',
-    access,
-    accessToEnd: access,
+    nouns: ['personal access token', 'personal access tokens'],
+    declare: sessionRoute,
+    access: { session: 'member' },
+    accessToEnd: { session: 'member' },
     managerOf: (ctx) => ({
       by: managerOf(ctx, dependencies.clientAddress),
       environments: ENVIRONMENTS,

@@ -4,7 +4,7 @@ import { endOf, startOf, timeLimit } from '../http/time-range.js';
 import { text } from '../http/validation.js';
 
 /** Whether something was done, or an attempt was refused. */
-const RESULTS = ['success', 'refused'] as const;
+export const RESULTS = ['success', 'refused'] as const;
 export type Result = (typeof RESULTS)[number];
 
 /** The parameters that narrow the audit log, in the API, in the console and on the command line. */
@@ -20,9 +20,6 @@ export const entryParameters = z.object({
 });
 
 export type EntryParameters = Readonly<z.output<typeof entryParameters>>;
-
-/** The names of the parameters. */
-export const ENTRY_QUERY = Object.keys(entryParameters.shape);
 
 /** The filters of a list of audit entries. */
 export interface EntryFilter {

@@ -1,6 +1,9 @@
+import { z } from 'zod';
+
+import { time } from '../http/answers.js';
 import { eventIdOf } from './event-id.js';
 import { REFUSED_SUFFIX, type Entry } from './entry-store.js';
-import type { Result } from './entry-filters.js';
+import { RESULTS, type Result } from './entry-filters.js';
 import type { Names } from './names.js';
 
 /** The actor or object of an entry. */
@@ -27,6 +30,26 @@ export interface ShownEntry {
   readonly count: number;
   readonly details: Readonly<Record<string, unknown>>;
 }
+
+const named = z.strictObject({
+  type: z.string().nullable(),
+  id: z.string(),
+  name: z.string().nullable(),
+});
+
+/** The schema of a shown entry. */
+export const entryAnswer = z.strictObject({
+  id: z.string().regex(/^evt_/),
+  createdAt: time,
+  actor: named,
+  action: z.string(),
+  object: named,
+  result: z.enum(RESULTS),
+  address: z.string().nullable(),
+  requestId: z.string().nullable(),
+  count: z.int().min(1),
+  details: z.record(z.string(), z.unknown()),
+});
 
 /** Types by the prefix of an id. */
 const TYPES: ReadonlyMap<string, string> = new Map([

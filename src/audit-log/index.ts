@@ -1,10 +1,5 @@
 export { createAuditReader, type AuditReader, type PlacedEntry } from './audit-reader.js';
-export {
-  ENTRY_QUERY,
-  entryFilterOf,
-  entryParameters,
-  type EntryParameters,
-} from './entry-filters.js';
+export { entryFilterOf, entryParameters, type EntryParameters } from './entry-filters.js';
 export type { ShownEntry } from './entry-presenter.js';
 export { createExporter, exportTexts, type Exporter } from './export.js';
 export { createAuditRoutes } from './routes.js';

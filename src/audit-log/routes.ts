@@ -1,16 +1,22 @@
 import { z } from 'zod';
 
-import type { Access, GuardedState } from '../credentials/index.js';
+import {
+  type Access,
+  guardedRoute,
+  type GuardedRoute,
+  type GuardedState,
+} from '../credentials/index.js';
+import { pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
-import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
+import { COST } from '../http/route-declaration.js';
 import { createAuditReader } from './audit-reader.js';
-import { ENTRY_QUERY, entryFilterOf, entryParameters } from './entry-filters.js';
+import { entryFilterOf, entryParameters } from './entry-filters.js';
+import { entryAnswer } from './entry-presenter.js';
 import type { Exporter } from './export.js';
-import { EXPORT_FORMAT_NAMES } from './export-formats.js';
+import { EXPORT_FORMAT_NAMES, EXPORT_FORMATS } from './export-formats.js';
 
 const ACCESS: Access = {
   scopes: ['audit:read'],
@@ -28,22 +34,20 @@ interface Dependencies {
 }
 
 /** `/audit-log`: the entries of the caller's tenant, newest first, and their export. */
-export function createAuditRoutes({
-  pagination,
-  exporter,
-}: Dependencies): Route<Access, GuardedState>[] {
+export function createAuditRoutes({ pagination, exporter }: Dependencies): GuardedRoute[] {
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path: '/audit-log',
+      summary: 'List the entries of the audit log, newest first',
       access: ACCESS,
-      query: [...PAGE_QUERY, ...ENTRY_QUERY],
-      async handle(ctx) {
+      cost: COST.read,
+      query: PAGE_QUERY.extend(entryParameters.shape),
+      answers: { 200: pageOf(entryAnswer) },
+      async handle(ctx, { query: { limit, cursor, ...given } }) {
         const tenantId = tenantOf(ctx);
-        const search = new URLSearchParams(ctx.querystring);
-        const given = parseWith(entryParameters, Object.fromEntries(search));
         const list = ['audit-log', tenantId, JSON.stringify(given)];
-        const request = pagination.readPair(search, list);
+        const request = pagination.readPair({ limit, cursor }, list);
         const reader = createAuditReader(ctx.state.manager, tenantId);
         const { found, resumeAfter } = await reader.list(entryFilterOf(given), request);
         const page = pagination.pagePair(
@@ -55,20 +59,21 @@ export function createAuditRoutes({
         );
         sendPage(ctx, page, ({ entry }) => entry);
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'GET',
       path: '/audit-log/exports',
+      summary: 'Export the audit log',
       access: ACCESS,
-      query: ['format', ...ENTRY_QUERY],
-      async handle(ctx) {
+      cost: COST.export,
+      query: exportParameters,
+      answers: { 200: { mediaTypes: Object.values(EXPORT_FORMATS).map((each) => each.mediaType) } },
+      async handle(ctx, { query: { format, ...given } }) {
         const tenantId = tenantOf(ctx);
-        const search = new URLSearchParams(ctx.querystring);
-        const { format, ...given } = parseWith(exportParameters, Object.fromEntries(search));
         const reader = createAuditReader(ctx.state.manager, tenantId);
         await exporter.send(ctx, reader, tenantId, { format, filter: entryFilterOf(given) });
       },
-    },
+    }),
   ];
 }
 

@@ -1,13 +1,20 @@
-import type { SessionAccess, SessionState } from '../credentials/index.js';
+import { z } from 'zod';
+
+import {
+  type SessionAccess,
+  sessionRoute,
+  type SessionRoute,
+  type SessionState,
+} from '../credentials/index.js';
 import type { BlockedClient } from '../clients/index.js';
 import type { ListedGrant } from '../grants/index.js';
-import { readJson } from '../http/body/body.js';
+import { pageOf, time } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import { describeRedirect } from '../http/redirect-target.js';
-import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
+import { COST } from '../http/route-declaration.js';
+import { SCOPES } from '../scopes/catalog.js';
 import { appFilter, block, disconnection } from './schema.js';
 import type { AppUser, ConnectedApps } from './service.js';
 
@@ -22,80 +29,138 @@ export interface AppRouteDependencies {
 
 const MEMBER: SessionAccess = { session: 'member' };
 
+const installationAnswer = z.strictObject({
+  id: z.string(),
+  clientId: z.string(),
+  clientName: z.string(),
+  verified: z.boolean(),
+  redirectKind: z.enum(['web', 'device', 'app']),
+  redirectHost: z.string(),
+  account: z.strictObject({ id: z.string(), email: z.string(), name: z.string().nullable() }),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: time,
+  lastUsedAt: time.nullable(),
+  lastUsedIp: z.string().nullable(),
+});
+
+const blockedAnswer = z.strictObject({
+  clientId: z.string(),
+  clientName: z.string(),
+  verified: z.boolean(),
+  blockedAt: time,
+});
+
 /** `/connected-apps` and `/blocked-apps`: the apps that members of an organization have connected, and their end. */
 export function createConnectedAppRoutes({
   pagination,
   clientAddress,
   serviceOf,
-}: AppRouteDependencies): Route<SessionAccess, SessionState>[] {
+}: AppRouteDependencies): SessionRoute[] {
   const userOf = ({ req, state }: AppContext): AppUser => {
     const { accountId, sessionId, tenantId, role } = state.member;
     const actor = { id: accountId, address: clientAddress(req), requestId: state.requestId };
     return { accountId, sessionId, tenantId, role, actor };
   };
-  const route = (
-    method: 'GET' | 'POST' | 'DELETE',
-    path: string,
-    handle: (ctx: AppContext, apps: ConnectedApps, user: AppUser) => Promise<void>,
-    query: readonly string[] = [],
-  ): Route<SessionAccess, SessionState> => ({
-    method,
-    path,
-    access: MEMBER,
-    query,
-    handle: (ctx) => handle(ctx, serviceOf(ctx), userOf(ctx)),
-  });
+  const positionOf = ({ issueSeq }: ListedGrant) => Number(issueSeq);
 
   return [
-    route(
-      'GET',
-      '/connected-apps',
-      async (ctx, apps, user) => {
-        const search = new URLSearchParams(ctx.querystring);
-        const filter = parseWith(appFilter, Object.fromEntries(search));
-        const owner = filter.of === 'me' ? user.accountId : '';
-        const list = ['connected-apps', user.tenantId, owner, filter.clientId ?? ''];
-        const request = pagination.read(search, list);
-        const { found, resumeAfter } = await apps.list(user, filter, request);
-        const positionOf = ({ issueSeq }: ListedGrant) => Number(issueSeq);
-        sendPage(
-          ctx,
-          pagination.page(found, request, list, positionOf, resumeAfter),
-          presentInstallation,
-        );
+    sessionRoute({
+      method: 'GET',
+      path: '/connected-apps',
+      summary: 'List installations of apps, newest first',
+      access: MEMBER,
+      cost: COST.read,
+      query: PAGE_QUERY.extend(appFilter.shape),
+      answers: { 200: pageOf(installationAnswer) },
+      async handle(ctx, { query }) {
+        const user = userOf(ctx);
+        const owner = query.of === 'me' ? user.accountId : '';
+        const list = ['connected-apps', user.tenantId, owner, query.clientId ?? ''];
+        const request = pagination.read(query, list);
+        const { found, resumeAfter } = await serviceOf(ctx).list(user, query, request);
+        const page = pagination.page(found, request, list, positionOf, resumeAfter);
+        sendPage(ctx, page, presentInstallation);
       },
-      [...PAGE_QUERY, ...Object.keys(appFilter.shape)],
-    ),
-    route('POST', '/connected-apps/disconnect', async (ctx, apps, user) => {
-      const { clientId, of, reason } = readJson(ctx, disconnection);
-      await apps.disconnect(user, clientId, of, reason);
-      ctx.status = 204;
     }),
-    route('DELETE', '/connected-apps/:id', async (ctx, apps, user) => {
-      await apps.end(user, ctx.params['id'] ?? '');
-      ctx.status = 204;
+    sessionRoute({
+      method: 'POST',
+      path: '/connected-apps/disconnect',
+      summary: 'End all installations of an app',
+      access: MEMBER,
+      cost: COST.change,
+      body: disconnection,
+      answers: { 204: null },
+      async handle(ctx, { body: { clientId, of, reason } }) {
+        await serviceOf(ctx).disconnect(userOf(ctx), clientId, of, reason);
+        ctx.status = 204;
+      },
     }),
-    route(
-      'GET',
-      '/blocked-apps',
-      async (ctx, apps, user) => {
-        const search = new URLSearchParams(ctx.querystring);
+    sessionRoute({
+      method: 'DELETE',
+      path: '/connected-apps/:id',
+      summary: 'End one installation of an app',
+      access: MEMBER,
+      cost: COST.change,
+      answers: { 204: null },
+      async handle(ctx) {
+        await serviceOf(ctx).end(userOf(ctx), ctx.params['id'] ?? '');
+        ctx.status = 204;
+      },
+    }),
+    ...createBlockRoutes({ pagination, serviceOf, userOf }),
+  ];
+}
+
+/** `/blocked-apps`: the apps that nobody in the organization may connect. */
+function createBlockRoutes({
+  pagination,
+  serviceOf,
+  userOf,
+}: Pick<AppRouteDependencies, 'pagination' | 'serviceOf'> & {
+  readonly userOf: (ctx: AppContext) => AppUser;
+}): SessionRoute[] {
+  return [
+    sessionRoute({
+      method: 'GET',
+      path: '/blocked-apps',
+      summary: 'List blocked apps, newest first',
+      access: MEMBER,
+      cost: COST.read,
+      query: PAGE_QUERY,
+      answers: { 200: pageOf(blockedAnswer) },
+      async handle(ctx, { query }) {
+        const user = userOf(ctx);
         const list = ['blocked-apps', user.tenantId];
-        const request = pagination.read(search, list);
-        const found = await apps.listBlocked(user, request);
+        const request = pagination.read(query, list);
+        const found = await serviceOf(ctx).listBlocked(user, request);
         const positionOf = ({ seq }: BlockedClient) => Number(seq);
         sendPage(ctx, pagination.page(found, request, list, positionOf), presentBlocked);
       },
-      PAGE_QUERY,
-    ),
-    route('POST', '/blocked-apps', async (ctx, apps, user) => {
-      const { clientId, reason } = readJson(ctx, block);
-      await apps.block(user, clientId, reason);
-      ctx.status = 204;
     }),
-    route('DELETE', '/blocked-apps/:id', async (ctx, apps, user) => {
-      await apps.unblock(user, ctx.params['id'] ?? '');
-      ctx.status = 204;
+    sessionRoute({
+      method: 'POST',
+      path: '/blocked-apps',
+      summary: 'Block an app',
+      access: MEMBER,
+      cost: COST.change,
+      body: block,
+      answers: { 204: null },
+      async handle(ctx, { body: { clientId, reason } }) {
+        await serviceOf(ctx).block(userOf(ctx), clientId, reason);
+        ctx.status = 204;
+      },
+    }),
+    sessionRoute({
+      method: 'DELETE',
+      path: '/blocked-apps/:id',
+      summary: 'Unblock an app',
+      access: MEMBER,
+      cost: COST.change,
+      answers: { 204: null },
+      async handle(ctx) {
+        await serviceOf(ctx).unblock(userOf(ctx), ctx.params['id'] ?? '');
+        ctx.status = 204;
+      },
     }),
   ];
 }

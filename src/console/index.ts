@@ -5,7 +5,7 @@ import type { Exporter } from '../audit-log/index.js';
 import { createAccountStore } from '../accounts/index.js';
 import { type ApiKeys, createPersonalTokenRoutes } from '../api-keys/index.js';
 import { createConnectedAppRoutes } from '../connected-apps/index.js';
-import type { Presentations, SessionAccess, SessionState } from '../credentials/index.js';
+import type { Presentations, SessionRoute, SessionState } from '../credentials/index.js';
 import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
@@ -62,9 +62,9 @@ export interface Console {
   /** The routes of `pages`. */
   readonly pageRoutes: readonly Pick<Route<unknown>, 'method' | 'path'>[];
   /** Routes of the API for signed-in browsers. */
-  readonly apiRoutes: readonly Route<SessionAccess, SessionState>[];
+  readonly apiRoutes: readonly SessionRoute[];
   /** The middleware before each of `apiRoutes`, the guard first. */
-  readonly before: (route: Route<SessionAccess, SessionState>) => Middleware<SessionState>[];
+  readonly before: (route: SessionRoute) => Middleware<SessionState>[];
   /** Adds signed-in browsers to the callers of routes for credentials that admit them. */
   readonly withSessions: (pipeline: ApiPipeline) => ApiPipeline;
 }
@@ -84,7 +84,7 @@ export function createConsole(dependencies: Dependencies): Console {
   // Each feature that signed-in browsers call adds its routes here.
   const apiRoutes = [
     ...createSessionRoutes({ accounts }),
-    ...createPersonalTokenRoutes<SessionAccess, SessionState>({ session: 'member' }, keys),
+    ...createPersonalTokenRoutes(keys),
     ...createConnectedAppRoutes({
       ...dependencies,
       serviceOf: ({ state }) => connectedAppsOf(state.manager),

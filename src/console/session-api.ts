@@ -3,12 +3,12 @@ import compose from 'koa-compose';
 import type { DataSource } from 'typeorm';
 
 import {
-  type Access,
   createSessionGuard,
+  type GuardedRoute,
   type GuardedState,
   guardLateBody,
-  type SessionAccess,
   sessionPrincipal,
+  type SessionRoute,
   type SessionState,
 } from '../credentials/index.js';
 import { readBody } from '../http/body/body.js';
@@ -18,8 +18,6 @@ import { CSRF_HEADER } from '../http/pages/csrf.js';
 import { createQueryCheck } from '../http/query.js';
 import type { Route } from '../http/routes.js';
 import type { SessionLimit } from '../rate-limits/index.js';
-
-type SessionRoute = Route<SessionAccess, SessionState>;
 
 type Dependencies = Parameters<typeof createSessionGuard>[0] & {
   readonly dataSource: DataSource;
@@ -37,7 +35,7 @@ export function createSessionPipeline(
   const reader = createReader(dataSource) as Middleware<SessionState>;
   const unitOfWork = createUnitOfWork({ dataSource, idempotency, callerOf });
   return ({ method, access, query, handle }) => {
-    const admitted = [guard(access), limit, createQueryCheck(query ?? [])];
+    const admitted = [guard(access), limit, createQueryCheck(Object.keys(query?.shape ?? {}))];
     return method === 'GET'
       ? [...admitted, reader]
       : [
@@ -49,10 +47,8 @@ export function createSessionPipeline(
   };
 }
 
-type ApiRoute = Route<Access, GuardedState>;
-
 /** Makes the middleware before a handler of the API for credentials. */
-export type ApiPipeline = (route: ApiRoute) => Middleware<GuardedState>[];
+export type ApiPipeline = (route: GuardedRoute) => Middleware<GuardedState>[];
 
 type ApiState = GuardedState & SessionState;
 
@@ -72,7 +68,7 @@ export function createSessionEntrance(
   const reader = createReader(dataSource) as Middleware<ApiState>;
   const unitOfWork = createUnitOfWork<ApiState>({ dataSource, idempotency, callerOf });
 
-  const chainFor = ({ method, access, query, handle }: ApiRoute): Middleware<ApiState>[] => {
+  const chainFor = ({ method, access, query, handle }: GuardedRoute): Middleware<ApiState>[] => {
     const guarded = compose([
       guard({ session: 'member' }),
       ({ state }: { state: ApiState }, next: Next) => {
@@ -80,8 +76,8 @@ export function createSessionEntrance(
         return next();
       },
     ]) as Middleware<ApiState>;
-    const admitted = [guarded, limit, createQueryCheck(query ?? [])];
-    const unit = { handle: handle as Route<Access, ApiState>['handle'] };
+    const admitted = [guarded, limit, createQueryCheck(Object.keys(query?.shape ?? {}))];
+    const unit = { handle: handle as Route<unknown, ApiState>['handle'] };
     return method === 'GET'
       ? [...admitted, reader]
       : [...admitted, readBody as Middleware<ApiState>, guardLateBody(guarded), unitOfWork(unit)];

@@ -1,20 +1,41 @@
-import type { SessionAccess, SessionState } from '../credentials/index.js';
+import { z } from 'zod';
+
+import { sessionRoute, type SessionRoute } from '../credentials/index.js';
+import { dataOf } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
-import type { Route } from '../http/routes.js';
+import { COST } from '../http/route-declaration.js';
+import { ROLES } from '../scopes/roles.js';
 import type { ConsoleAccounts } from './visitor.js';
+
+const sessionAnswer = z.strictObject({
+  accountId: z.string(),
+  email: z.string(),
+  name: z.string().nullable(),
+  tenants: z.array(
+    z.strictObject({
+      id: z.string(),
+      slug: z.string(),
+      name: z.string(),
+      role: z.enum(ROLES),
+    }),
+  ),
+});
 
 /** `/session`: the signed-in account and its memberships. */
 export function createSessionRoutes({
   accounts,
 }: {
   readonly accounts: ConsoleAccounts;
-}): Route<SessionAccess, SessionState>[] {
+}): SessionRoute[] {
   return [
-    {
+    sessionRoute({
       method: 'GET',
       path: '/session',
+      summary: 'Show the signed-in account and its organizations',
       access: { session: 'account' },
+      cost: COST.read,
+      answers: { 200: dataOf(sessionAnswer) },
       async handle(ctx) {
         const { accountId } = ctx.state.signedIn;
         const account = await accounts.find(accountId);
@@ -32,6 +53,6 @@ export function createSessionRoutes({
           })),
         });
       },
-    },
+    }),
   ];
 }

@@ -81,6 +81,12 @@ export type { Judge, Judgement, ProofOf, Target } from './guard/judge.js';
 export { readProof } from './guard/proof-check.js';
 export { refusalOf } from './guard/refusals.js';
 export {
+  guardedRoute,
+  type GuardedRoute,
+  sessionRoute,
+  type SessionRoute,
+} from './guard/declare-routes.js';
+export {
   chooseTenant,
   createSessionGuard,
   type Member,

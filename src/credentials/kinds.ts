@@ -6,7 +6,8 @@ import { KEY_SCOPES, PUBLIC_SCOPES, RESOURCE_SCOPES, type Scope } from '../scope
  */
 
 /** The kind of principal that a credential represents. Every route declares the kinds that it admits. */
-export type PrincipalKind = 'tenant' | 'user' | 'service' | 'agent' | 'publishable';
+export const PRINCIPAL_KINDS = ['tenant', 'user', 'service', 'agent', 'publishable'] as const;
+export type PrincipalKind = (typeof PRINCIPAL_KINDS)[number];
 
 export const ENVIRONMENTS = ['live', 'test'] as const;
 export type Environment = (typeof ENVIRONMENTS)[number];

@@ -1,17 +1,33 @@
-import type { Access, GuardedState } from '../credentials/index.js';
+import { z } from 'zod';
+
+import { guardedRoute, type GuardedRoute } from '../credentials/index.js';
+import { pageOf } from '../http/answers.js';
 import { sendPage } from '../http/envelope.js';
-import type { Route } from '../http/routes.js';
+import { COST } from '../http/route-declaration.js';
 import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';
 
+const scopeAnswer = z.strictObject({
+  name: z.enum(SCOPES),
+  description: z.string(),
+  group: z.string(),
+  /** Whether a publishable key may carry it. */
+  public: z.boolean(),
+  apiKeys: z.boolean(),
+  oauth: z.boolean(),
+});
+
 /** `/scopes`: the catalogue, for forms and integrations. */
-export function createScopeRoutes(): Route<Access, GuardedState>[] {
+export function createScopeRoutes(): GuardedRoute[] {
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path: '/scopes',
+      summary: 'List the scopes of the catalogue',
       access: 'public',
+      cost: COST.read,
+      answers: { 200: pageOf(scopeAnswer) },
       handle: (ctx) => sendPage(ctx, { items: SCOPES, cursor: null }, present),
-    },
+    }),
   ];
 }
 

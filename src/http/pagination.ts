@@ -29,21 +29,18 @@ export interface Page<Item> {
 }
 
 /** The query parameters of every list. */
-export const PAGE_QUERY = ['limit', 'cursor'] as const;
-
-const query = z.object({
+export const PAGE_QUERY = z.object({
   limit: z
     .string()
     .regex(/^\d+$/, `must be a whole number from 1 to ${MAX_LIMIT}`)
     .transform(Number)
-    .pipe(z.number().min(1).max(MAX_LIMIT)),
+    .pipe(z.number().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT),
+  cursor: z.string().optional(),
 });
 
-/** perf: limits in canonical notation, since looking one up costs less than parsing it. */
-const USUAL_LIMITS: ReadonlyMap<string | null, number> = new Map([
-  [null, DEFAULT_LIMIT],
-  ...Array.from({ length: MAX_LIMIT }, (_, index) => [String(index + 1), index + 1] as const),
-]);
+/** `limit` and `cursor`, as `PAGE_QUERY` parsed them. */
+export type PageQuery = z.output<typeof PAGE_QUERY>;
 
 /** A position in a list that is ordered by two numbers. */
 export type PairPosition = readonly [number, number];
@@ -51,13 +48,14 @@ export type PairPosition = readonly [number, number];
 /** Keyset pagination of lists in descending order of a unique number. */
 export interface Pagination {
   /**
-   * Reads `limit` and `cursor`. The query check has refused repeated ones before.
+   * Reads a cursor.
+   * @param query as `PAGE_QUERY` parsed it, or the query of a page
    * @param list the list, its owner and its filters, to which the cursor is bound
    * @param former names of the same list in earlier releases, whose cursors are in use during an upgrade
    * @throws Problem `bad_request` for a cursor that was altered or belongs to another list
    */
   read(
-    search: URLSearchParams,
+    query: PageQuery | URLSearchParams,
     list: readonly string[],
     former?: readonly (readonly string[])[],
   ): PageRequest;
@@ -75,7 +73,7 @@ export interface Pagination {
     resumeAfter?: number,
   ): Page<Item>;
   /** As `read`, for a list in descending order of two numbers, of which the pair is unique. */
-  readPair(search: URLSearchParams, list: readonly string[]): PageRequest<PairPosition>;
+  readPair(query: PageQuery | URLSearchParams, list: readonly string[]): PageRequest<PairPosition>;
   /** As `page`, for such a list. */
   pagePair<Item>(
     found: readonly Item[],
@@ -93,14 +91,12 @@ export function createPagination(signer: Signer): Pagination {
 
   /** @param form the form of a position, as the pattern of a regular expression */
   function read(
-    search: URLSearchParams,
+    query: PageQuery | URLSearchParams,
     form: RegExp,
     lists: readonly (readonly string[])[],
   ): PageRequest<string> {
-    const given = search.get('limit');
-    const limit = USUAL_LIMITS.get(given) ?? parseWith(query, { limit: given }).limit;
-    const cursor = search.get('cursor');
-    if (cursor === null) return { limit, after: undefined };
+    const { limit, cursor } = parsed(query);
+    if (cursor === undefined) return { limit, after: undefined };
     const [, position = '', mac = ''] = form.exec(cursor) ?? [];
     const isOf = (list: readonly string[]) => signer.isSigned(signed(position, list), mac);
     if (position === '' || !lists.some(isOf)) {
@@ -124,14 +120,14 @@ export function createPagination(signer: Signer): Pagination {
   }
 
   return {
-    read(search, list, former = []) {
-      const { limit, after } = read(search, ONE_NUMBER, [list, ...former]);
+    read(query, list, former = []) {
+      const { limit, after } = read(query, ONE_NUMBER, [list, ...former]);
       return { limit, after: after === undefined ? undefined : Number(after) };
     },
     page: (found, { limit }, list, positionOf, resumeAfter) =>
       page(found, limit, list, (item) => String(positionOf(item)), resumeAfter?.toString()),
-    readPair(search, list) {
-      const { limit, after } = read(search, TWO_NUMBERS, [list]);
+    readPair(query, list) {
+      const { limit, after } = read(query, TWO_NUMBERS, [list]);
       if (after === undefined) return { limit, after };
       const [first = 0, second = 0] = after.split('-').map(Number);
       return { limit, after: [first, second] };
@@ -139,4 +135,9 @@ export function createPagination(signer: Signer): Pagination {
     pagePair: (found, { limit }, list, positionOf, resumeAfter) =>
       page(found, limit, list, (item) => positionOf(item).join('-'), resumeAfter?.join('-')),
   };
+}
+
+function parsed(query: PageQuery | URLSearchParams): PageQuery {
+  if (!(query instanceof URLSearchParams)) return query;
+  return parseWith(PAGE_QUERY, Object.fromEntries(query));
 }

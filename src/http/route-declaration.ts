@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+
 /** Below it lies the API. */
 export const API_PREFIX = '/api/v1';
 
@@ -9,7 +11,18 @@ export const API_PREFIX = '/api/v1';
  */
 export type Cors = 'anyOrigin' | 'perResponse' | 'publishableOnly';
 
-/** The facts that a route declares about itself. Guard, CORS and limits derive from them. */
+/** The units of a tenant's budget that a request can cost. */
+export const COST = { read: 1, change: 5, export: 20, pdf: 50, bulk: 100, import: 200 } as const;
+
+/**
+ * The answers of a route by status: the schema of a JSON body, the media types of another body, or `null` without a body.
+ * Problems are the same for all routes.
+ */
+export type Answers = Readonly<
+  Record<number, z.ZodType | { readonly mediaTypes: readonly string[] } | null>
+>;
+
+/** The facts that a route declares about itself. Guard, CORS, validation and limits derive from them. */
 export interface RouteDeclaration<Access = unknown> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Relative to the prefix at which the routes are mounted, such as `/contacts/:id`. */
@@ -18,8 +31,16 @@ export interface RouteDeclaration<Access = unknown> {
   readonly access: Access | undefined;
   /** Other origins read nothing by default. The routes of a path share `anyOrigin` and `perResponse`. */
   readonly cors?: Cors | undefined;
-  /** The query parameters that it reads; none by default. The API refuses others. */
-  readonly query?: readonly string[];
+  /** One sentence for developers of clients, in the imperative and without a full stop. */
+  readonly summary?: string;
+  /** The schema of the query, all of whose values are strings. Without one, the API refuses every parameter. */
+  readonly query?: z.ZodObject;
+  /** The schema of the JSON body. */
+  readonly body?: z.ZodType;
+  /** The schema of a body that the handler reads itself, after checks of its own. */
+  readonly ownBody?: z.ZodType;
+  readonly answers?: Answers;
+  readonly cost?: (typeof COST)[keyof typeof COST];
 }
 
 /** The routes of one path. */

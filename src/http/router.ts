@@ -28,10 +28,10 @@ export interface Router {
    * @param before the middleware before each handler, the guard first
    * @throws Error if a method of a path is declared twice, or the routes of a path contradict each other
    */
-  mount<Access, State extends RequestState>(
+  mount<State extends RequestState, Mounted extends Route<unknown, State>>(
     prefix: string,
-    routes: readonly Route<Access, State>[],
-    before: (route: Route<Access, State>) => readonly Middleware<State>[],
+    routes: readonly (Mounted & Route<unknown, State>)[],
+    before: (route: Mounted) => readonly Middleware<State>[],
   ): Middleware<State>;
 }
 
@@ -46,10 +46,10 @@ export function createRouter(): Router {
       if (found?.parameters !== undefined) ctx.params = found.parameters;
       return next();
     },
-    mount<Access, State extends RequestState>(
+    mount<State extends RequestState, Mounted extends Route<unknown, State>>(
       prefix: string,
-      routes: readonly Route<Access, State>[],
-      before: (route: Route<Access, State>) => readonly Middleware<State>[],
+      routes: readonly (Mounted & Route<unknown, State>)[],
+      before: (route: Mounted) => readonly Middleware<State>[],
     ): Middleware<State> {
       const paths = new Set<PathRoutes>();
       const handlers = new Map<RouteDeclaration, Handler<State>>();

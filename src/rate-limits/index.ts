@@ -31,7 +31,6 @@ interface Dependencies {
 }
 
 export type { UsageOrNoLimit } from './budgets.js';
-export { REQUEST_COSTS } from './middleware.js';
 
 export type RateLimits = ReturnType<typeof createRateLimits>;
 
@@ -78,6 +77,6 @@ export {
   createAttemptStore,
 } from './attempts.js';
 export { BUDGET_WINDOWS } from './budgets.js';
-export { costOf, createHeaderWriter } from './middleware.js';
+export { createHeaderWriter } from './middleware.js';
 export type { SessionLimit } from './session-limit.js';
 export { deleteExpiredRateWindows } from './window-store.js';

@@ -6,7 +6,7 @@ import type { RequestState } from '../http/context.js';
 import { noteRefusal } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Bucket, RateBuckets } from './buckets.js';
-import type { Route } from '../http/routes.js';
+import type { ApiRoute } from '../http/api-route.js';
 import { secondsUntilMore } from './sliding-window.js';
 
 /** A kind of rate limit, with its buckets. */
@@ -38,29 +38,6 @@ export interface Usage {
   readonly windowSeconds: number;
 }
 
-/** The units of expensive requests, by the last segment of the route. */
-const COST_BY_ENDING: ReadonlyMap<string, number> = new Map([
-  ['exports', 20],
-  ['pdf', 50],
-  ['bulk', 100],
-  ['imports', 200],
-]);
-const READ_COST = 1;
-const WRITE_COST = 5;
-
-/** The costs of requests, for people to read. */
-export const REQUEST_COSTS = {
-  read: READ_COST,
-  write: WRITE_COST,
-  byEnding: COST_BY_ENDING,
-} as const;
-
-/** The units of a request. The route's pattern is used, so that path parameters cannot change them. */
-export function costOf({ method, path }: Pick<Route<unknown>, 'method' | 'path'>): number {
-  const ending = path.slice(path.lastIndexOf('/') + 1);
-  return COST_BY_ENDING.get(ending) ?? (method === 'GET' ? READ_COST : WRITE_COST);
-}
-
 export function usageOf({ budget, bucket, limit }: Share, now: number): Usage {
   const { windowSeconds } = budget.buckets;
   return {
@@ -87,13 +64,12 @@ export function createRateLimit<State extends RequestState>({
   sharesOf: (ctx: Parameters<Middleware<State>>[0], now: number) => readonly Share[];
   now: () => number;
   register: Registry;
-}): (route: Pick<Route<unknown>, 'method' | 'path'>) => Middleware<State> {
+}): (route: Pick<ApiRoute<unknown, State>, 'cost'>) => Middleware<State> {
   const spend = createSpending(register);
   const writeHeaders = createHeaderWriter();
 
-  return (route) => {
-    const cost = costOf(route);
-    return (ctx, next) => {
+  return ({ cost }) =>
+    (ctx, next) => {
       const time = now();
       const shares = sharesOf(ctx, time);
       const refusal = spend(shares, cost, time);
@@ -102,7 +78,6 @@ export function createRateLimit<State extends RequestState>({
       noteRefusal(ctx, 'rate_limited', `budget: ${refusal.budget}`);
       throw refusal.problem;
     };
-  };
 }
 
 /** A refusal because a budget is spent, with the name of the budget in metrics. */

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 
 import type { RequestState } from '../http/context.js';
 import type { RateBuckets } from './buckets.js';
+import { COST } from '../http/route-declaration.js';
 import { createRateLimit, type Budget } from './middleware.js';
 
 /** Requests of one session in a minute, more than a person makes. */
@@ -42,7 +43,7 @@ export function createSessionLimit({
         return [{ budget, bucket, limit: REQUESTS_PER_MINUTE }];
       },
     });
-    // The route only matters for budgets that count units.
-    return limitRate({ method: 'GET', path: '/' });
+    // The cost only matters for budgets that count units.
+    return limitRate({ cost: COST.read });
   };
 }

@@ -1,9 +1,28 @@
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
 
-import type { Budgets } from './budgets.js';
-import type { Access, GuardedState } from '../credentials/index.js';
+import { guardedRoute, type GuardedRoute } from '../credentials/index.js';
+import { dataOf } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
-import type { Route } from '../http/routes.js';
+import { COST } from '../http/route-declaration.js';
+import type { Budgets } from './budgets.js';
+
+const count = z.int().min(0);
+
+/** `limit` and `remaining` are `null` without a limit. */
+const usage = z.strictObject({
+  limit: count.nullable(),
+  used: count,
+  remaining: count.nullable(),
+  resetSeconds: count,
+  windowSeconds: count,
+});
+
+const usageAnswer = z.strictObject({
+  tenant: usage,
+  apiKey: usage.nullable(),
+  share: usage.optional(),
+});
 
 /** `/usage`: the usage of the budgets on which the presented credential counts. */
 export function createUsageRoutes({
@@ -14,11 +33,14 @@ export function createUsageRoutes({
   budgets: Budgets;
   now: () => number;
   clientAddress: (request: IncomingMessage) => string;
-}): Route<Access, GuardedState>[] {
+}): GuardedRoute[] {
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path: '/usage',
+      summary: 'Show the usage of the budgets on which the credential counts',
+      cost: COST.read,
+      answers: { 200: dataOf(usageAnswer) },
       access: { scopes: ['audit:read'], principals: ['tenant', 'user', 'service', 'agent'] },
       handle(ctx) {
         const { principal } = ctx.state;
@@ -27,6 +49,6 @@ export function createUsageRoutes({
           budgets.usageOf(principal, () => clientAddress(ctx.req), now()),
         );
       },
-    },
+    }),
   ];
 }

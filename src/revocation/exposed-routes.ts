@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
 import type { AddressLimit } from '../rate-limits/index.js';
-import type { Access, GuardedState } from '../credentials/index.js';
+import { guardedRoute, type GuardedRoute, type GuardedState } from '../credentials/index.js';
+import { dataOf } from '../http/answers.js';
 import { parseJson, readRawJson } from '../http/body/body.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
-import type { Route } from '../http/routes.js';
+import { COST } from '../http/route-declaration.js';
 import { parseWith } from '../http/validation.js';
 import type { ExposedCredentials } from './exposed-credentials.js';
 import type { ScannerSignatures } from './scanner-signatures.js';
@@ -50,11 +51,20 @@ const matches = z
   .min(1)
   .max(MAX_MATCHES);
 
+/** The form that scanners expect. */
+const labels = z.array(
+  z.strictObject({
+    token_hash: z.string(),
+    token_type: z.string(),
+    label: z.enum(['true_positive', 'false_positive']),
+  }),
+);
+
 /**
  * `/credentials/revoke`, where anybody who has found a credential ends it, and `/credentials/exposed`, where secret
  * scanning services report what they found.
  */
-export function createExposedRoutes(dependencies: Dependencies): Route<Access, GuardedState>[] {
+export function createExposedRoutes(dependencies: Dependencies): GuardedRoute[] {
   const { exposed, limit, clientAddress, signatures } = dependencies;
 
   function admit(ctx: PublicContext, purpose: string, perMinute: number): void {
@@ -69,11 +79,15 @@ export function createExposedRoutes(dependencies: Dependencies): Route<Access, G
     requestId: ctx.state.requestId,
   });
 
-  const routes: Route<Access, GuardedState>[] = [
-    {
+  const routes: GuardedRoute[] = [
+    guardedRoute({
       method: 'POST',
       path: '/credentials/revoke',
+      summary: 'Revoke credentials that were found in public',
       access: 'public',
+      cost: COST.change,
+      ownBody: report,
+      answers: { 202: dataOf(z.strictObject({ received: z.int() })) },
       async handle(ctx) {
         admit(ctx, 'exposed', REPORTS_PER_MINUTE);
         const { credentials } = parseWith(report, parseJson(await readRawJson(ctx, MAX_REPORT)));
@@ -83,15 +97,19 @@ export function createExposedRoutes(dependencies: Dependencies): Route<Access, G
         // The same for every content, so that nothing is learned about a guessed credential.
         sendData(ctx, { received: credentials.length }, 202);
       },
-    },
+    }),
   ];
   if (signatures === undefined) return routes;
   return [
     ...routes,
-    {
+    guardedRoute({
       method: 'POST',
       path: '/credentials/exposed',
+      summary: 'Report the findings of a secret scanning service',
       access: 'public',
+      cost: COST.change,
+      ownBody: matches,
+      answers: { 200: labels },
       async handle(ctx) {
         admit(ctx, 'scanner', MESSAGES_PER_MINUTE);
         const body = await readRawJson(ctx, MAX_MESSAGE);
@@ -111,6 +129,6 @@ export function createExposedRoutes(dependencies: Dependencies): Route<Access, G
           })),
         );
       },
-    },
+    }),
   ];
 }

@@ -2,9 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { DataSource } from 'typeorm';
 
 import { createAddressLimit } from '../rate-limits/index.js';
-import type { Access, GuardedState, SecretFormat, Verifier } from '../credentials/index.js';
+import type { GuardedRoute, SecretFormat, Verifier } from '../credentials/index.js';
 import type { FindRefreshRow } from '../grants/index.js';
-import type { Route } from '../http/routes.js';
 import { createExposedCredentials } from './exposed-credentials.js';
 import { createExposedRoutes } from './exposed-routes.js';
 import { createScannerSignatures, type ScannerKey } from './scanner-signatures.js';
@@ -22,9 +21,7 @@ interface Dependencies {
 }
 
 /** Composes the public routes that end credentials whose secrets were found. */
-export function createExposedCredentialRoutes(
-  dependencies: Dependencies,
-): Route<Access, GuardedState>[] {
+export function createExposedCredentialRoutes(dependencies: Dependencies): GuardedRoute[] {
   const { dataSource, now, scannerKeys, clientAddress } = dependencies;
   return createExposedRoutes({
     exposed: createExposedCredentials({

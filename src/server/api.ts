@@ -2,8 +2,8 @@ import type { Middleware } from 'koa';
 import type { DataSource } from 'typeorm';
 
 import {
-  type Access,
   type Credentials,
+  type GuardedRoute,
   type GuardedState,
   guardLateBody,
   idempotencyCallerOf,
@@ -12,7 +12,6 @@ import { readBody } from '../http/body/body.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';
 import { createQueryCheck } from '../http/query.js';
-import type { Route } from '../http/routes.js';
 import type { RateLimits } from '../rate-limits/index.js';
 
 /** The query parameter for publishable keys. The guard validates it before the route's schema. */
@@ -31,7 +30,7 @@ export function createApiPipeline({
   idempotency,
   guard,
   limitRate,
-}: Dependencies): (route: Route<Access, GuardedState>) => Middleware<GuardedState>[] {
+}: Dependencies): (route: GuardedRoute) => Middleware<GuardedState>[] {
   const reader = createReader(dataSource) as Middleware<GuardedState>;
   const unitOfWork = createUnitOfWork<GuardedState>({
     dataSource,
@@ -41,7 +40,7 @@ export function createApiPipeline({
   return (route) => {
     const guarded = guard(route.access);
     const limited = route.access === 'public' ? [guarded] : [guarded, limitRate(route)];
-    const query = route.query ?? [];
+    const query = Object.keys(route.query?.shape ?? {});
     // A public route that changes something admits requests by address before it reads their body, and has its own
     // transaction: its callers have no idempotency keys.
     if (route.access === 'public' && route.method !== 'GET') {

@@ -2,7 +2,7 @@ import type Koa from 'koa';
 import type { Middleware } from 'koa';
 
 import type { Console } from '../console/index.js';
-import type { Access, GuardedState } from '../credentials/index.js';
+import type { GuardedRoute } from '../credentials/index.js';
 import { createProxyWarning } from '../http/client-address.js';
 import type { RequestState } from '../http/context.js';
 import { createCors } from '../http/cors.js';
@@ -28,7 +28,7 @@ export interface Features {
   readonly oauth: OAuth;
   readonly settings: Console;
   readonly verification: Verification;
-  readonly apiRoutes: readonly Route<Access, GuardedState>[];
+  readonly apiRoutes: readonly GuardedRoute[];
   readonly openRoutes: readonly Route<'public'>[];
 }
 

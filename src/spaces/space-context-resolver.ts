@@ -1,21 +1,23 @@
 import type { EntityManager } from 'typeorm';
-import type { z } from 'zod';
+import { z } from 'zod';
 
-import type {
-  Access,
-  GuardedState,
-  Lookup,
-  LookupQueries,
-  Principal,
+import {
+  type Access,
+  guardedRoute,
+  type GuardedRoute,
+  type GuardedState,
+  type Lookup,
+  type LookupQueries,
+  type Principal,
 } from '../credentials/index.js';
 import { isId } from '../db/id.js';
+import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
 import { Problem, serviceUnavailable } from '../http/errors/problem.js';
 import { readRowId } from '../http/row-id.js';
-import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
+import { COST } from '../http/route-declaration.js';
 import type { SpaceContext } from './space-context.js';
 import type { Found } from '../db/space-rows.js';
 
@@ -31,16 +33,20 @@ export const SPACE_QUERIES: LookupQueries<Family> = {
 type SpaceRouteContext = RouteContext<GuardedState>;
 
 /** The readable part of a resource whose rows belong to spaces. */
-export interface SpaceResource<Row extends { readonly id: string }, Filters> {
+export interface SpaceResource<Row extends { readonly id: string }, Filters extends z.ZodObject> {
   /** The path of the list, such as `/contacts`. A single row is below it. */
   readonly path: string;
+  /** The names of a row and of several, for the summaries. */
+  readonly nouns: readonly [one: string, several: string];
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
-    list(context: SpaceContext, page: PageRequest, filters: Filters): Promise<Found<Row>>;
+    list(context: SpaceContext, page: PageRequest, filters: z.output<Filters>): Promise<Found<Row>>;
     find(context: SpaceContext, id: number): Promise<Row | undefined>;
   };
   /** The schema of the list's filters. */
-  readonly filters: z.ZodType<Filters> & { readonly shape: Readonly<Record<string, unknown>> };
+  readonly filters: Filters;
+  /** The schema of a presented row. */
+  readonly answer: z.ZodType;
   readonly present: (row: Row) => unknown;
   /** Throws the Problem for a row that does not exist. */
   readonly notFound: () => never;
@@ -59,9 +65,9 @@ export interface SpaceContextResolver {
   /** As `resolve`, for a space that is named otherwise. @param named its id, as sent */
   enter(principal: Principal, named: string): Promise<SpaceContext>;
   /** The routes that list the rows of the space, newest first, and show one of them. */
-  readRoutes<Row extends { readonly id: string }, Filters>(
+  readRoutes<Row extends { readonly id: string }, Filters extends z.ZodObject>(
     resource: SpaceResource<Row, Filters>,
-  ): Route<Access, GuardedState>[];
+  ): GuardedRoute[];
 }
 
 interface Dependencies {
@@ -107,48 +113,50 @@ export function createSpaceContextResolver({
   };
 }
 
-function createReadRoutes<Row extends { readonly id: string }, Filters>(
-  { path, access, storeOf, filters, present, notFound }: SpaceResource<Row, Filters>,
+function createReadRoutes<Row extends { readonly id: string }, Filters extends z.ZodObject>(
+  resource: SpaceResource<Row, Filters>,
   { pagination, resolve }: Pick<Dependencies, 'pagination'> & Pick<SpaceContextResolver, 'resolve'>,
-): Route<Access, GuardedState>[] {
+): GuardedRoute[] {
+  const { path, nouns, access, storeOf, filters, answer, present, notFound } = resource;
   const names = Object.keys(filters.shape);
-  const unfiltered = parseWith(filters, {});
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path,
+      summary: `List ${nouns[1]}, newest first`,
       access,
-      query: [...PAGE_QUERY, ...names],
-      async handle(ctx) {
-        const search = new URLSearchParams(ctx.querystring);
-        const given = names.filter((name) => search.has(name));
-        const filter =
-          given.length === 0 ? unfiltered : parseWith(filters, Object.fromEntries(search));
+      cost: COST.read,
+      query: z.object({ ...PAGE_QUERY.shape, ...filters.shape }),
+      answers: { 200: pageOf(answer) },
+      async handle(ctx, { query }) {
         const context = await resolve(ctx);
         const list = [path, context.tenantId, context.environment, context.spaceId];
-        for (const name of given) list.push(`${name}=${search.get(name)}`);
-        // Without the slash, as in the first release, so that its cursors remain valid.
+        // As they were sent, as in the first release, so that its cursors remain valid.
+        const sent = new URLSearchParams(ctx.querystring);
+        for (const name of names) if (sent.has(name)) list.push(`${name}=${sent.get(name)}`);
+        // Without the slash, likewise.
         const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
-        const request = pagination.read(search, list, [former]);
+        const request = pagination.read(query, list, [former]);
+        const filter = query as unknown as z.output<Filters>;
         const found = await storeOf(ctx.state.manager).list(context, request, filter);
         const { rows, resumeAfter } = found;
-        sendPage(
-          ctx,
-          pagination.page(rows, request, list, ({ id }) => Number(id), resumeAfter),
-          present,
-        );
+        const positionOf = ({ id }: Row) => Number(id);
+        sendPage(ctx, pagination.page(rows, request, list, positionOf, resumeAfter), present);
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'GET',
       path: `${path}/:id`,
+      summary: `Show a ${nouns[0]}`,
       access,
+      cost: COST.read,
+      answers: { 200: dataOf(answer) },
       async handle(ctx) {
         const context = await resolve(ctx);
         const id = readRowId(ctx.params['id']) ?? notFound();
         sendData(ctx, present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()));
       },
-    },
+    }),
   ];
 }
 

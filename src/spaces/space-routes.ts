@@ -1,10 +1,15 @@
-import type { Access, GuardedState } from '../credentials/index.js';
-import { readJson } from '../http/body/body.js';
+import {
+  type Access,
+  guardedRoute,
+  type GuardedRoute,
+  type GuardedState,
+} from '../credentials/index.js';
+import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
-import type { Route } from '../http/routes.js';
-import { presentSpace } from './space-presenter.js';
+import { COST } from '../http/route-declaration.js';
+import { presentSpace, spaceAnswer } from './space-presenter.js';
 import { spaceFields } from './space-schema.js';
 import { createSpaceService, type SpaceManager } from './space-service.js';
 
@@ -18,10 +23,7 @@ interface Dependencies {
 const ACCESS: Access = { scopes: ['spaces:manage'], principals: ['tenant', 'user'] };
 
 /** `/spaces`: manages the spaces of a tenant. */
-export function createSpaceRoutes({
-  pagination,
-  clientAddress,
-}: Dependencies): Route<Access, GuardedState>[] {
+export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): GuardedRoute[] {
   const serviceOf = ({ state }: SpaceContext) => createSpaceService(state.manager);
   const managerOf = ({ req, state: { principal, requestId } }: SpaceContext): SpaceManager => ({
     tenantId: principal.tenantId,
@@ -32,15 +34,18 @@ export function createSpaceRoutes({
   const idOf = (ctx: SpaceContext) => ctx.params['id'] ?? '';
 
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path: '/spaces',
+      summary: 'List the spaces that the credential may enter',
       access: ACCESS,
+      cost: COST.read,
       query: PAGE_QUERY,
-      async handle(ctx) {
+      answers: { 200: pageOf(spaceAnswer) },
+      async handle(ctx, { query }) {
         const by = managerOf(ctx);
         const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*'])];
-        const request = pagination.read(new URLSearchParams(ctx.querystring), list);
+        const request = pagination.read(query, list);
         const found = await serviceOf(ctx).list(by, request);
         sendPage(
           ctx,
@@ -48,32 +53,41 @@ export function createSpaceRoutes({
           presentSpace,
         );
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'POST',
       path: '/spaces',
+      summary: 'Create a space',
       access: ACCESS,
-      async handle(ctx) {
-        const { name } = readJson(ctx, spaceFields);
+      cost: COST.change,
+      body: spaceFields,
+      answers: { 201: dataOf(spaceAnswer) },
+      async handle(ctx, { body: { name } }) {
         sendData(ctx, presentSpace(await serviceOf(ctx).create(managerOf(ctx), name)), 201);
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'GET',
       path: '/spaces/:id',
+      summary: 'Show a space',
       access: ACCESS,
+      cost: COST.read,
+      answers: { 200: dataOf(spaceAnswer) },
       async handle(ctx) {
         sendData(ctx, presentSpace(await serviceOf(ctx).find(managerOf(ctx), idOf(ctx))));
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'PATCH',
       path: '/spaces/:id',
+      summary: 'Rename a space',
       access: ACCESS,
-      async handle(ctx) {
-        const { name } = readJson(ctx, spaceFields);
+      cost: COST.change,
+      body: spaceFields,
+      answers: { 200: dataOf(spaceAnswer) },
+      async handle(ctx, { body: { name } }) {
         sendData(ctx, presentSpace(await serviceOf(ctx).rename(managerOf(ctx), idOf(ctx), name)));
       },
-    },
+    }),
   ];
 }

@@ -1,14 +1,30 @@
 import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
 
-import { type Access, createCredentialStore, type GuardedState } from '../credentials/index.js';
-import { reachableFrom, type Environment } from '../credentials/kinds.js';
+import { createCredentialStore, guardedRoute, type GuardedRoute } from '../credentials/index.js';
+import { ENVIRONMENTS, reachableFrom, type Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
+import { dataOf, time } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
-import type { Route } from '../http/routes.js';
-import { parseWith } from '../http/validation.js';
+import { COST } from '../http/route-declaration.js';
 import { createUsageHistory, sumOf, totalOf, type UsagePoint } from './usage-history.js';
-import { usageParameters, usageRangeOf } from './usage-range.js';
+import { SPAN_NAMES, usageParameters, usageRangeOf } from './usage-range.js';
+
+const count = z.int().min(0);
+
+const counts = z.strictObject({ '2xx': count, '4xx': count, '401/403': count, '429': count });
+
+const historyAnswer = z.strictObject({
+  key: z.string().nullable(),
+  environment: z.enum(ENVIRONMENTS),
+  per: z.enum(SPAN_NAMES),
+  from: time,
+  to: time,
+  total: count,
+  answers: counts,
+  points: z.array(z.strictObject({ start: time, total: count, answers: counts })),
+});
 
 /** The part of the tenant that a caller sees. */
 interface Visible {
@@ -19,9 +35,9 @@ interface Visible {
 }
 
 /** `/usage/history`: the answers to the requests of the caller's tenant, or of one of its keys, by hour or day. */
-export function createUsageHistoryRoutes(): Route<Access, GuardedState>[] {
+export function createUsageHistoryRoutes(): GuardedRoute[] {
   return [
-    {
+    guardedRoute({
       method: 'GET',
       path: '/usage/history',
       access: {
@@ -29,11 +45,12 @@ export function createUsageHistoryRoutes(): Route<Access, GuardedState>[] {
         principals: ['tenant', 'user', 'service', 'agent'],
         sessions: true,
       },
-      query: Object.keys(usageParameters.shape),
-      async handle(ctx) {
+      summary: 'Show how many requests were answered, by hour or day',
+      cost: COST.read,
+      query: usageParameters,
+      answers: { 200: dataOf(historyAnswer) },
+      async handle(ctx, { query: { key, ...given } }) {
         const { manager, principal } = ctx.state;
-        const search = new URLSearchParams(ctx.querystring);
-        const { key, ...given } = parseWith(usageParameters, Object.fromEntries(search));
         const range = usageRangeOf(given);
         const environment = await environmentOf(manager, principal, key);
         const owner = { tenantId: principal.tenantId, environment };
@@ -50,7 +67,7 @@ export function createUsageHistoryRoutes(): Route<Access, GuardedState>[] {
           points: points.map(presentPoint),
         });
       },
-    },
+    }),
   ];
 }
 

@@ -25,7 +25,8 @@ import { noteFacts } from '../http/request-facts.js';
 import { findResource } from '../http/resource-uri.js';
 import { parseUrl } from '../http/url.js';
 import { invalid } from '../http/validation.js';
-import { costOf, createHeaderWriter, type RateLimits } from '../rate-limits/index.js';
+import { COST } from '../http/route-declaration.js';
+import { createHeaderWriter, type RateLimits } from '../rate-limits/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
 import { readForwardQuery, type ForwardQuery } from './forward-query.js';
@@ -187,8 +188,7 @@ function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
   return (ctx: Context, { method, query }: Forwarded, principal: Principal) => {
     const time = now();
     const shares = budgets.sharesOf(principal, () => clientAddress(ctx.req), time);
-    const kind = READING.has(method) ? 'GET' : 'POST';
-    const spent = spend(shares, costOf({ method: kind, path: '/' }), time);
+    const spent = spend(shares, READING.has(method) ? COST.read : COST.change, time);
     for (const share of shares) writeHeaders(ctx.res, share, time);
     if (spent === undefined) return;
     noteRefusal(ctx, 'rate_limited', `budget: ${spent.budget}`);

@@ -1,18 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { Access, GuardedState } from '../../src/credentials/index.js';
-import type { SessionAccess, SessionState } from '../../src/credentials/guard/session-guard.js';
+import type { Access, GuardedRoute, SessionRoute } from '../../src/credentials/index.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
-import type { Route } from '../../src/http/routes.js';
 import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
 
-type ApiRoute = Route<Access, GuardedState>;
-type SessionRoute = Route<SessionAccess, SessionState>;
-type AnyRoute = Pick<ApiRoute, 'method' | 'path'>;
+type AnyRoute = Pick<GuardedRoute, 'method' | 'path'>;
 
 /** The routes of the API that need no credential. Adding one is a decision. */
 const PUBLIC = ['GET /scopes', 'POST /credentials/revoke'];
@@ -28,6 +24,8 @@ const OPEN_PATHS = [
   '/api/v1/oauth/jwks',
   '/login',
 ];
+/** The units of expensive requests, by the last segment of their paths. */
+const COSTS: Readonly<Record<string, number>> = { exports: 20, pdf: 50, bulk: 100, imports: 200 };
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 const nameOf = ({ method, path }: AnyRoute) => `${method} ${path}`;
@@ -43,9 +41,9 @@ const pathOf = ({ path }: AnyRoute) => `/api/v1${path.replace(':id', idFor(path)
 describe('every route', () => {
   let gatehouse: TestApp;
   let tenant: Tenant;
-  let routes: readonly ApiRoute[];
+  let routes: readonly GuardedRoute[];
   let sessionRoutes: readonly SessionRoute[];
-  let guarded: readonly (ApiRoute & { access: Exclude<Access, 'public'> })[];
+  let guarded: readonly (GuardedRoute & { access: Exclude<Access, 'public'> })[];
   beforeAll(async () => {
     gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
@@ -77,6 +75,26 @@ describe('every route', () => {
     for (const { access } of guarded) {
       expect(access.principals.length).toBeGreaterThan(0);
       expect(access.scopes.every(isScope)).toBe(true);
+    }
+  });
+
+  it('costs what its method and the end of its path say', () => {
+    for (const { method, path, cost } of [...routes, ...sessionRoutes]) {
+      const [, ending = ''] = /\/([^/:]+)$/.exec(path) ?? [];
+      const expected = COSTS[ending] ?? (method === 'GET' ? 1 : 5);
+      expect({ method, path, cost }).toEqual({ method, path, cost: expected });
+    }
+  });
+
+  it('declares a summary of its own, and an answer of the usual status', () => {
+    const declared = [...routes, ...sessionRoutes];
+    const summaries = declared.map(({ summary }) => summary);
+    expect(new Set(summaries).size).toBe(declared.length);
+    for (const summary of summaries) expect(summary).toMatch(/^[A-Z][a-z]+ .*[^.]$/);
+    const usual = { GET: ['200'], POST: ['200', '201', '202', '204'] } as Record<string, string[]>;
+    for (const { method, answers } of declared) {
+      expect(Object.keys(answers)).toHaveLength(1);
+      expect(usual[method] ?? ['200', '204']).toContain(Object.keys(answers)[0]);
     }
   });
 

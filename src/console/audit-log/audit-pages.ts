@@ -2,7 +2,6 @@ import type { EntityManager } from 'typeorm';
 
 import {
   createAuditReader,
-  ENTRY_QUERY,
   entryFilterOf,
   entryParameters,
   type EntryParameters,
@@ -67,11 +66,7 @@ async function showLog(
   const { values, parameters, errors } = readFilters(search);
   const list = ['audit-log page', at.tenantId, JSON.stringify(values)];
   const cursor = singleValue(search, 'cursor');
-  const position = new URLSearchParams({
-    limit: String(PAGE_SIZE),
-    ...(cursor !== undefined && { cursor }),
-  });
-  const request = pagination.readPair(position, list);
+  const request = pagination.readPair({ limit: PAGE_SIZE, cursor }, list);
   const hasErrors = Object.keys(errors).length > 0;
   const reader = createAuditReader(dataSource.manager, at.tenantId);
   const { found, resumeAfter } = hasErrors
@@ -129,7 +124,7 @@ function readFilters(search: URLSearchParams): {
   readonly errors: Readonly<Record<string, string>>;
 } {
   const values: Record<string, string> = {};
-  for (const name of ENTRY_QUERY) {
+  for (const name of Object.keys(entryParameters.shape)) {
     const value = singleValue(search, name);
     if (value !== undefined) values[name] = value;
   }

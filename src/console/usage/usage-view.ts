@@ -1,4 +1,5 @@
-import { REQUEST_COSTS, type UsageOrNoLimit } from '../../rate-limits/index.js';
+import { COST } from '../../http/route-declaration.js';
+import type { UsageOrNoLimit } from '../../rate-limits/index.js';
 import { numberText } from './usage-chart.js';
 
 /** A budget of requests as the page shows it. */
@@ -20,21 +21,14 @@ export interface ShownBudget {
 /** The part of a budget from which on it counts as nearly used up. */
 const NEARLY = 0.8;
 
-const ENDINGS: Readonly<Record<string, string>> = {
-  exports: 'Exporting',
-  pdf: 'A PDF file',
-  bulk: 'Changing in bulk',
-  imports: 'Importing',
-};
-
 /** What requests cost, in units. */
 export const COSTS: readonly { readonly what: string; readonly units: number }[] = [
-  { what: 'Reading', units: REQUEST_COSTS.read },
-  { what: 'Creating, changing, deleting', units: REQUEST_COSTS.write },
-  ...[...REQUEST_COSTS.byEnding].map(([ending, units]) => ({
-    what: `${ENDINGS[ending] ?? 'Requests'} (paths ending in /${ending})`,
-    units,
-  })),
+  { what: 'Reading', units: COST.read },
+  { what: 'Creating, changing, deleting', units: COST.change },
+  { what: 'Exporting (paths ending in /exports)', units: COST.export },
+  { what: 'A PDF file (paths ending in /pdf)', units: COST.pdf },
+  { what: 'Changing in bulk (paths ending in /bulk)', units: COST.bulk },
+  { what: 'Importing (paths ending in /imports)', units: COST.import },
 ];
 
 export function showBudget(title: string, usage: UsageOrNoLimit): ShownBudget {

@@ -1,6 +1,6 @@
 import type { Scope } from '../../scopes/catalog.js';
 import { missingFrom } from '../../scopes/scope-set.js';
-import { KINDS, type PrincipalKind } from '../kinds.js';
+import { KINDS, PRINCIPAL_KINDS, type PrincipalKind } from '../kinds.js';
 import { reachesBoundResource, type Principal } from '../principal.js';
 import type { Reason } from './refusals.js';
 
@@ -21,13 +21,7 @@ export type Access =
       readonly sessions?: boolean;
     };
 
-export const ANY_PRINCIPAL: readonly PrincipalKind[] = [
-  'tenant',
-  'user',
-  'service',
-  'agent',
-  'publishable',
-];
+export const ANY_PRINCIPAL: readonly PrincipalKind[] = PRINCIPAL_KINDS;
 
 /**
  * The reason why a route does not admit a valid credential.

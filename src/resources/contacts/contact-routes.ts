@@ -1,12 +1,17 @@
 import { z } from 'zod';
 
-import { type Access, ANY_PRINCIPAL, type GuardedState } from '../../credentials/index.js';
-import { readJson } from '../../http/body/body.js';
+import {
+  ANY_PRINCIPAL,
+  guardedRoute,
+  type GuardedRoute,
+  type GuardedState,
+} from '../../credentials/index.js';
+import { dataOf, time } from '../../http/answers.js';
 import type { RouteContext } from '../../http/context.js';
 import { sendData } from '../../http/envelope.js';
 import { Problem } from '../../http/errors/problem.js';
 import { readRowId } from '../../http/row-id.js';
-import type { Route } from '../../http/routes.js';
+import { COST } from '../../http/route-declaration.js';
 import { optional, text } from '../../http/validation.js';
 import type { SpaceContextResolver } from '../../spaces/index.js';
 import { contactFilters } from './contact-filters.js';
@@ -36,12 +41,24 @@ const contactChange = z.strictObject({
   type: z.enum(CONTACT_TYPES).optional(),
 });
 
+const contactAnswer = z.strictObject({
+  id: z.int(),
+  firstName: z.string().nullable(),
+  lastName: z.string().nullable(),
+  companyName: z.string().nullable(),
+  email: z.string().nullable(),
+  phone: z.string().nullable(),
+  type: z.enum(CONTACT_TYPES),
+  createdAt: time,
+  updatedAt: time,
+});
+
 /** `/contacts`, the reference resource of the API. */
 export function createContactRoutes({
   spaceContext,
 }: {
   readonly spaceContext: SpaceContextResolver;
-}): Route<Access, GuardedState>[] {
+}): GuardedRoute[] {
   const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
   const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
     scopes: [scope],
@@ -52,45 +69,54 @@ export function createContactRoutes({
   return [
     ...spaceContext.readRoutes({
       path: '/contacts',
+      nouns: ['contact', 'contacts'],
       access: access('contacts:read'),
       storeOf: createContactStore,
       filters: contactFilters,
+      answer: contactAnswer,
       present,
       notFound,
     }),
-    {
+    guardedRoute({
       method: 'POST',
       path: '/contacts',
+      summary: 'Create a contact',
       access: access('contacts:write'),
-      async handle(ctx) {
-        const fields = readJson(ctx, newContact);
-        sendData(
-          ctx,
-          present(await storeOf(ctx).create(await spaceContext.resolve(ctx), fields)),
-          201,
-        );
+      cost: COST.change,
+      body: newContact,
+      answers: { 201: dataOf(contactAnswer) },
+      async handle(ctx, { body }) {
+        const contact = await storeOf(ctx).create(await spaceContext.resolve(ctx), body);
+        sendData(ctx, present(contact), 201);
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'PATCH',
       path: '/contacts/:id',
+      summary: 'Change members of a contact',
       access: access('contacts:write'),
-      async handle(ctx) {
+      cost: COST.change,
+      body: contactChange,
+      answers: { 200: dataOf(contactAnswer) },
+      async handle(ctx, { body }) {
         const id = idOf(ctx);
-        const fields = given(readJson(ctx, contactChange));
-        const contact = await storeOf(ctx).update(await spaceContext.resolve(ctx), id, fields);
+        const context = await spaceContext.resolve(ctx);
+        const contact = await storeOf(ctx).update(context, id, given(body));
         sendData(ctx, present(contact ?? notFound()));
       },
-    },
-    {
+    }),
+    guardedRoute({
       method: 'DELETE',
       path: '/contacts/:id',
+      summary: 'Delete a contact',
       access: access('contacts:delete'),
+      cost: COST.change,
+      answers: { 204: null },
       async handle(ctx) {
         if (!(await storeOf(ctx).delete(await spaceContext.resolve(ctx), idOf(ctx)))) notFound();
         ctx.status = 204;
       },
-    },
+    }),
   ];
 }
 

@@ -1,4 +1,19 @@
+import { z } from 'zod';
+
+import { time } from '../../http/answers.js';
 import type { Product } from './product.js';
+
+export const productAnswer = z.strictObject({
+  id: z.int(),
+  name: z.string(),
+  sku: z.string(),
+  description: z.string().nullable(),
+  unit: z.string().nullable(),
+  priceCents: z.int().nullable(),
+  currency: z.string().nullable(),
+  createdAt: time,
+  updatedAt: time,
+});
 
 /** Presents a product to clients and operators. */
 export function presentProduct(product: Product) {

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 
-import { type Access, ANY_PRINCIPAL, type GuardedState } from '../../credentials/index.js';
+import { ANY_PRINCIPAL, type GuardedRoute } from '../../credentials/index.js';
 import { Problem } from '../../http/errors/problem.js';
-import type { Route } from '../../http/routes.js';
 import type { SpaceContextResolver } from '../../spaces/index.js';
-import { presentProduct } from './product-presenter.js';
+import { presentProduct, productAnswer } from './product-presenter.js';
 import { createProductStore } from './product-store.js';
 
 const NO_FILTERS = z.object({});
@@ -14,12 +13,14 @@ export function createProductRoutes({
   spaceContext,
 }: {
   readonly spaceContext: SpaceContextResolver;
-}): Route<Access, GuardedState>[] {
+}): GuardedRoute[] {
   return spaceContext.readRoutes({
     path: '/products',
+    nouns: ['product', 'products'],
     access: { scopes: ['products:read'], principals: ANY_PRINCIPAL, resource: 'products' },
     storeOf: createProductStore,
     filters: NO_FILTERS,
+    answer: productAnswer,
     present: presentProduct,
     notFound() {
       throw new Problem('not_found', 'Product not found.');

@@ -30,6 +30,7 @@ import { createSigningKeys, type SigningKeys } from '../../../src/signing-keys/s
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../../src/tenants/tenant-store.js';
 import { createTestDatabase, testServer, type TestDatabase } from '../database/database.js';
+import { observeAnswers } from './declared-answers.js';
 import { NO_LIMITS } from './no-limits.js';
 
 /** The whole application over a database of its own, inside the test's process. */
@@ -125,6 +126,7 @@ export async function createTestApp(
     isStopping,
     ...(clock && { clock }),
   });
+  app.koa.middleware.unshift(observeAnswers);
   server.on('request', app.koa.callback());
 
   return {

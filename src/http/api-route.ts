@@ -1,0 +1,77 @@
+import { z } from 'zod';
+
+import { readJson } from './body/body.js';
+import type { RequestState, RouteContext } from './context.js';
+import type { RouteDeclaration } from './route-declaration.js';
+import type { Route } from './routes.js';
+import { parseWith } from './validation.js';
+
+/** The members that every route of the API declares. */
+type Required = 'summary' | 'answers' | 'cost';
+
+/** A route of the API. */
+export type ApiRoute<Access, State extends RequestState> = Route<Access, State> &
+  ApiDeclaration<Access>;
+
+type ApiDeclaration<Access> = RouteDeclaration<Access> & {
+  readonly [Member in Required]-?: NonNullable<RouteDeclaration[Member]>;
+};
+
+/** The validated input of a request. */
+export interface Input<Query extends z.ZodType, Body extends z.ZodType> {
+  readonly query: z.output<Query>;
+  /** `undefined` without a schema: the body is ignored. */
+  readonly body: z.output<Body>;
+}
+
+type Declared<
+  Access,
+  State extends RequestState,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+> = Omit<ApiDeclaration<Access>, 'query' | 'body'> & {
+  readonly query?: Query;
+  readonly body?: Body;
+  handle(this: void, ctx: RouteContext<State>, input: Input<Query, Body>): unknown;
+};
+
+/** Declares a route. The types of its handler's input follow from the schemas. */
+export type DeclareRoute<Access, State extends RequestState> = <
+  Query extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  Body extends z.ZodType = z.ZodUndefined,
+>(
+  declared: Declared<Access, State, Query, Body>,
+) => ApiRoute<Access, State>;
+
+const NO_QUERY = z.object({});
+
+/**
+ * Makes the function that declares routes behind one kind of guard. Before the handler, the query is validated, then the
+ * body: inside the unit of work, so that a reused `Idempotency-Key` is reported first.
+ */
+export function declareRoutesFor<Access, State extends RequestState>(): DeclareRoute<
+  Access,
+  State
+> {
+  return ({ handle, ...declared }) => {
+    const readQuery = createQueryReader(declared.query ?? NO_QUERY);
+    const { body } = declared;
+    return {
+      ...declared,
+      handle: (ctx) =>
+        handle(ctx, {
+          query: readQuery(ctx.querystring) as never,
+          body: (body === undefined ? undefined : readJson(ctx, body)) as never,
+        }),
+    };
+  };
+}
+
+/** perf: the output for an empty query is computed once, since most requests have none. */
+function createQueryReader(schema: z.ZodObject): (querystring: string) => unknown {
+  const empty = schema.safeParse({});
+  return (querystring) =>
+    querystring === '' && empty.success
+      ? empty.data
+      : parseWith(schema, Object.fromEntries(new URLSearchParams(querystring)));
+}
