@@ -17,12 +17,14 @@ import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js'
 import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
 import { createAuditPages } from './audit-log/audit-pages.js';
 import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/index.js';
+import { createGeneralPages } from './general/general-pages.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
 import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
+import { createSpacePages } from './spaces/spaces-pages.js';
 import { createTokenSettings } from './tokens/index.js';
 import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
@@ -31,6 +33,7 @@ export { HOME } from './return-to.js';
 export type { ConsoleViews } from './page-data.js';
 
 interface Dependencies {
+  readonly config: { readonly ISSUER: string };
   readonly dataSource: DataSource;
   readonly router: Router;
   readonly pages: Pages<ConsoleViews & OAuthViews>;
@@ -77,8 +80,10 @@ export function createConsole(dependencies: Dependencies): Console {
   const shared = { ...dependencies, showPage: createShowPage(dependencies) };
   const pageRoutes = [
     ...createUsagePages(shared),
+    ...createSpacePages(shared),
     ...createAuditPages(shared),
     ...createConnectedAppSettings(shared),
+    ...createGeneralPages(shared),
     ...createTokenSettings(shared),
   ];
   // Each feature that signed-in browsers call adds its routes here.

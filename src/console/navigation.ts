@@ -30,10 +30,24 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: true,
   },
   {
+    path: '/settings/spaces',
+    title: 'Spaces',
+    group: 'Organization',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/audit-log',
     title: 'Audit log',
     group: 'Organization',
     roles: ['company_admin'],
+    hasEnvironments: false,
+  },
+  {
+    path: '/settings/general',
+    title: 'General',
+    group: 'Organization',
+    roles: ROLES,
     hasEnvironments: false,
   },
   {

@@ -1,6 +1,8 @@
 import type { AuditPage } from './audit-log/audit-page.js';
 import type { ConnectedAppViews } from './connected-apps/app-view.js';
+import type { GeneralPage } from './general/general-page.js';
 import type { Moment } from './moments.js';
+import type { SpacePage, SpacesPage } from './spaces/spaces-page.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
 import type { UsagePage } from './usage/usage-page.js';
 
@@ -72,4 +74,7 @@ export interface ConsoleViews extends ConnectedAppViews {
   readonly 'revoke-token': RevokeTokenPage;
   readonly usage: UsagePage;
   readonly 'audit-log': AuditPage;
+  readonly spaces: SpacesPage;
+  readonly space: SpacePage;
+  readonly general: GeneralPage;
 }

@@ -20,16 +20,27 @@ interface Dependencies {
   readonly clientAddress: (request: SpaceContext['req']) => string;
 }
 
-const ACCESS: Access = { scopes: ['spaces:manage'], principals: ['tenant', 'user'] };
+const ACCESS: Access = {
+  scopes: ['spaces:manage'],
+  principals: ['tenant', 'user'],
+  sessions: true,
+};
 
 /** `/spaces`: manages the spaces of a tenant. */
 export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): GuardedRoute[] {
   const serviceOf = ({ state }: SpaceContext) => createSpaceService(state.manager);
-  const managerOf = ({ req, state: { principal, requestId } }: SpaceContext): SpaceManager => ({
+  const managerOf = ({
+    req,
+    state: { principal, member, requestId },
+  }: SpaceContext): SpaceManager => ({
     tenantId: principal.tenantId,
     spaces: principal.spaces,
     environment: principal.environment,
-    actor: { id: principal.credentialId, address: clientAddress(req), requestId },
+    actor: {
+      id: member?.accountId ?? principal.credentialId,
+      address: clientAddress(req),
+      requestId,
+    },
   });
   const idOf = (ctx: SpaceContext) => ctx.params['id'] ?? '';
 

@@ -28,7 +28,8 @@ export interface SpaceService {
   list(by: SpaceManager, page: PageRequest): Promise<readonly Space[]>;
   find(by: SpaceManager, id: string): Promise<Space>;
   create(by: SpaceManager, name: string): Promise<Space>;
-  rename(by: SpaceManager, id: string, name: string): Promise<Space>;
+  /** @param seen the name that the manager has seen. It is a `conflict` if the space has another one by now */
+  rename(by: SpaceManager, id: string, name: string, seen?: string): Promise<Space>;
 }
 
 /** @param manager of a transaction, so that a change and its audit entry commit together */
@@ -64,9 +65,13 @@ export function createSpaceService(manager: EntityManager): SpaceService {
       return space;
     },
 
-    async rename(by, id, name) {
+    async rename(by, id, name, seen) {
       const before = await find(by, id);
       assertLive(by);
+      if (seen !== undefined && seen !== before.name) {
+        const detail = `The space is called ${before.name} now. Send again to use this name.`;
+        throw new Problem('conflict', detail);
+      }
       // The same name is not a change.
       if (before.name === name) return before;
       const { tenantId, actor } = by;

@@ -12,6 +12,11 @@ export async function fillHistory(
 ): Promise<void> {
   const { database } = gatehouse;
   const names = ['Sync with the ERP', 'مفتاح الويب 🏗️', LONG, 'Nightly export'];
+  // Counts of the last month may need a partition that a new installation does not have.
+  await database.query(`DO $$ BEGIN EXECUTE format(
+    'CREATE TABLE usage_counts_earlier PARTITION OF usage_counts FOR VALUES FROM (MINVALUE) TO (%L)',
+    (SELECT min(substring(pg_get_expr(c.relpartbound, c.oid) FROM 'FROM \\(''([^'']+)''\\)')) FROM pg_inherits
+      JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'usage_counts'::regclass)); END $$`);
   const keys = [];
   for (const name of names) keys.push((await gatehouse.createKey(tenant, { name })).id);
   await database.query(

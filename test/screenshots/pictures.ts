@@ -54,6 +54,22 @@ export const PICTURES: readonly Picture[] = [
   { name: 'audit-log-fault', as: 'admin', path: '/settings/audit-log?tenant=acme&from=yesterday' },
   { name: 'audit-log-none', as: 'admin', path: '/settings/audit-log?tenant=acme&object=nothing' },
   { name: 'audit-log-empty', as: 'admin', path: '/settings/audit-log?tenant=fresh' },
+  { name: 'spaces', as: 'admin', path: '/settings/spaces?tenant=acme' },
+  { name: 'spaces-names', as: 'viewer', path: '/settings/spaces?tenant=acme' },
+  { name: 'space-new', as: 'admin', path: '/settings/spaces/new?tenant=acme' },
+  {
+    name: 'space-taken',
+    as: 'admin',
+    path: '/settings/spaces/new?tenant=acme',
+    async prepare(page) {
+      await page.getByLabel('Name').fill('default');
+      await page.getByRole('button', { name: 'Create space' }).click();
+      await page.locator('.fault').waitFor();
+    },
+  },
+  { name: 'general', as: 'admin', path: '/settings/general?tenant=acme' },
+  { name: 'general-read', as: 'viewer', path: '/settings/general?tenant=acme' },
+  { name: 'general-suspended', as: 'admin', path: '/settings/general?tenant=closed' },
   { name: 'tokens-empty', as: 'viewer', path: '/settings/tokens' },
   { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
   { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },

@@ -1,17 +1,16 @@
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
 
 import { createAuditLog, OPERATOR } from '../../audit/index.js';
-import { text } from '../../http/validation.js';
-import { createTenantStore, type Tenant } from '../../tenants/index.js';
+import {
+  createTenantService,
+  createTenantStore,
+  tenantFields,
+  type Tenant,
+} from '../../tenants/index.js';
 import type { CommandContext } from '../command.js';
 import { Misuse, Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { parseOption } from '../parse-option.js';
-
-const slugText = z
-  .string()
-  .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes');
 
 /** @throws Refused if there is no such tenant */
 export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<Tenant> {
@@ -24,9 +23,9 @@ export async function createTenant(
   { manager }: CommandContext,
   values: { readonly name: string; readonly slug: string | undefined },
 ) {
-  const name = parseOption('name', text(100), values.name);
+  const name = parseOption('name', tenantFields.shape.name, values.name);
   const wanted = values.slug ?? slugOf(name);
-  const slug = parseOption('slug', slugText, wanted);
+  const slug = parseOption('slug', tenantFields.shape.slug, wanted);
   const tenant = await createTenantStore(manager).create({ name, slug });
   if (tenant === undefined) throw new Refused(`The slug ${wanted} is taken.`);
   await createAuditLog(manager).record(OPERATOR, {
@@ -61,21 +60,11 @@ export async function updateTenant(
   if (name === undefined && slug === undefined) throw new Misuse('Give --name or --slug.');
   const tenant = await getTenant(manager, values.tenant);
   const fields = {
-    ...(name !== undefined && { name: parseOption('name', text(100), name) }),
-    ...(slug !== undefined && { slug: parseOption('slug', slugText, slug) }),
+    ...(name !== undefined && { name: parseOption('name', tenantFields.shape.name, name) }),
+    ...(slug !== undefined && { slug: parseOption('slug', tenantFields.shape.slug, slug) }),
   };
-  const store = createTenantStore(manager);
-  const owner = slug === undefined ? undefined : await store.find(slug);
-  if (owner !== undefined && owner.id !== tenant.id) {
-    throw new Refused(`The slug ${slug} is taken.`);
-  }
-  await store.update(tenant.id, fields);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: tenant.id,
-    action: 'tenant.update',
-    subject: tenant.id,
-    details: fields,
-  });
+  const updated = await createTenantService(manager).update(OPERATOR, tenant.id, fields);
+  if (updated === 'taken') throw new Refused(`The slug ${slug} is taken.`);
   return present(await getTenant(manager, tenant.id));
 }
 

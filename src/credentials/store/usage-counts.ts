@@ -163,6 +163,8 @@ async function write(
        string_to_array($6, E'\\n')::bigint[], string_to_array($7, E'\\n')::bigint[],
        string_to_array($8, E'\\n')::bigint[], string_to_array($9, E'\\n')::bigint[])
        AS given (tenant, environment, subject, hour, process, successes, errors, denials, limited)
+     -- Without a partition for its hour, one row would hold up all others for ever.
+     WHERE to_timestamp(hour * 3600.0) BETWEEN gatehouse_now() - interval '1 day' AND gatehouse_now() + interval '1 day'
      ORDER BY tenant, environment, subject, hour, process
      ON CONFLICT (tenant_id, environment, subject, hour, process) DO UPDATE SET
        successes = greatest(known.successes, excluded.successes),
