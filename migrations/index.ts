@@ -32,6 +32,7 @@ import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js'
 import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
 import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
+import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -74,6 +75,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ClientDocuments1764164000000,
   ResourceServers1764165000000,
   ProofKeys1764166000000,
+  VerdictChanges1764167000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -35,6 +35,8 @@ export const SERVER_QUERIES: LookupQueries<'resource_servers' | 'servers_by_iden
 /** The resource server that calls. */
 export interface CallingServer extends Target {
   readonly id: string;
+  /** The subjects whose change ends its access. */
+  readonly subjects: readonly string[];
   /** The audience of its tokens. */
   readonly identifier: string;
 }
@@ -97,7 +99,7 @@ export function createServerAuthentication({
       const row = JSON.parse(found[2]) as Row;
       if (!row.isGood) return undefined;
       if (row.digestKeyId !== keyring.currentId) observer.noteOldDigest(found[1] ?? '', secret);
-      return callerOf(row);
+      return callerOf(row, found[1] ?? '');
     },
     async find(identifier) {
       const canonical = canonicalResource(identifier);
@@ -108,9 +110,15 @@ export function createServerAuthentication({
   };
 }
 
-function callerOf(facts: Facts): CallingServer {
+function callerOf(facts: Facts, credentialId?: string): CallingServer {
   const { id, identifier } = facts;
-  return { id, identifier, audiences: [identifier], see: (principal) => seenBy(facts, principal) };
+  return {
+    id,
+    identifier,
+    subjects: credentialId === undefined ? [id] : [credentialId, id],
+    audiences: [identifier],
+    see: (principal) => seenBy(facts, principal),
+  };
 }
 
 /**

@@ -50,7 +50,12 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
 
   async function end({ credentialId, tenantId }: Principal, actor: Actor): Promise<void> {
     await transaction(async (manager) => {
-      await createRevocationStore(manager).revoke(credentialId, actor.id, 'revoked by its holder');
+      await createRevocationStore(manager).revoke(
+        credentialId,
+        actor.id,
+        'revoked by its holder',
+        tenantId,
+      );
       await createAuditLog(manager).record(actor, {
         tenantId,
         action: 'credential.revoke',

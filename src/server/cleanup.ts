@@ -19,6 +19,7 @@ import { deleteExpiredMail } from '../mail/index.js';
 import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
 import { deleteExpiredInteractions } from '../oauth/index.js';
 import { deleteExpiredSessions } from '../sessions/index.js';
+import { deleteOldChanges } from '../verification/index.js';
 import { deleteEndedKeys } from '../signing-keys/index.js';
 
 /** @returns how many rows were deleted */
@@ -33,6 +34,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
+  ['verdict_changes', ({ manager }, signal) => deleteOldChanges(manager, signal)],
   ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
   ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
   [

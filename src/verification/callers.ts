@@ -3,11 +3,14 @@ import type { Middleware } from 'koa';
 import type { Access, GuardedState, Presentations, Target } from '../credentials/index.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
+import type { Follower } from './changes/change-stream.js';
 
 /** The state of a request behind the guard of services that verify. */
 export interface CallerState extends GuardedState {
   /** What the calling service may see. */
   target: Target;
+  /** The calling service. */
+  caller: Follower;
 }
 
 /** The access rule of services: a resource server needs no scope, a service of a tenant does. */
@@ -42,11 +45,13 @@ export function createCallerGuard({
       if (server !== undefined) {
         noteFacts(ctx, { credentialId: server.id, kind: 'resource_server' });
         ctx.state.target = server;
+        ctx.state.caller = { id: server.id, tenantId: undefined, subjects: server.subjects };
         return next();
       }
     }
     return asService(ctx, () => {
-      const { tenantId } = ctx.state.principal;
+      const { tenantId, credentialId, origin } = ctx.state.principal;
+      ctx.state.caller = { id: credentialId, tenantId, subjects: origin.subjects.split(' ') };
       ctx.state.target = {
         audiences: ownResources,
         see: (principal) => (principal.tenantId === tenantId ? principal : undefined),

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
+import type { Logger } from 'pino';
+import type { DataSource } from 'typeorm';
 
 import { guardLateBody, type Access, type GuardedState } from '../credentials/index.js';
 import { readBody, readJson } from '../http/body/body.js';
@@ -13,36 +15,46 @@ import {
   FORWARD_AUTH_PATH,
   type ForwardAuthDependencies,
 } from './forward-auth.js';
+import { createChangeFeed } from './changes/change-feed.js';
+import { createChangeReader } from './changes/change-reader.js';
+import { createChangeStreams } from './changes/change-stream.js';
 import { verifyRequest } from './verify-schema.js';
 import { createVerdicts } from './verdicts.js';
 
 export { FORWARD_AUTH_PATH };
+export { deleteOldChanges } from './changes/change-reader.js';
 
 interface Dependencies extends ForwardAuthDependencies {
   readonly guard: (access: Access) => Middleware<GuardedState>;
   readonly servers: Parameters<typeof createCallerGuard>[0]['servers'];
   readonly clientAddress: (request: IncomingMessage) => string;
+  readonly dataSource: DataSource;
+  readonly log: Logger;
+  readonly isStopping: () => boolean;
 }
 
 /** Verification for other services: in batches, and one by one for gateways. */
 export interface Verification {
   readonly routes: readonly Route<Access, CallerState>[];
   /** The middleware before the handler of a route. */
-  readonly before: () => readonly Middleware<CallerState>[];
+  readonly before: (route: Route<Access, CallerState>) => readonly Middleware<CallerState>[];
   /** Answers every method and path below `FORWARD_AUTH_PATH`. Must be mounted before CORS. */
   readonly forwardAuth: Middleware<RequestState>;
 }
 
 export function createVerification(dependencies: Dependencies): Verification {
-  const { clientAddress } = dependencies;
+  const { clientAddress, dataSource, log, isStopping } = dependencies;
   const verdictOf = createVerdicts(dependencies);
   const guard = createCallerGuard(dependencies);
+  const feed = createChangeFeed(createChangeReader(dataSource.manager), (error) =>
+    log.warn({ err: error }, 'the changes of verdicts could not be read'),
+  );
+  const sendChanges = createChangeStreams(feed, isStopping);
   return {
-    before: () => [
+    before: ({ method }) => [
       guard,
       createQueryCheck([]) as Middleware<CallerState>,
-      readBody as Middleware<CallerState>,
-      guardLateBody(guard),
+      ...(method === 'GET' ? [] : [readBody as Middleware<CallerState>, guardLateBody(guard)]),
     ],
     forwardAuth: createForwardAuth(dependencies),
     routes: [
@@ -59,6 +71,12 @@ export function createVerification(dependencies: Dependencies): Verification {
           ctx.set('Cache-Control', 'no-store');
           sendData(ctx, { verdicts });
         },
+      },
+      {
+        method: 'GET',
+        path: '/verify/changes',
+        access: CALLERS,
+        handle: (ctx) => sendChanges(ctx, ctx.state.caller),
       },
     ],
   };

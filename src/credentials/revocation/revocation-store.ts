@@ -22,8 +22,11 @@ export interface RevocationStore {
    * Waits for all pending issues, and blocks new ones until the transaction ends. For revocations of everything.
    */
   lockEverything(): Promise<void>;
-  /** Revokes a subject, and with it everything issued under it so far. Idempotent. */
-  revoke(subject: string, by: string, reason: string | null): Promise<void>;
+  /**
+   * Revokes a subject, and with it everything issued under it so far. Idempotent.
+   * @param tenantId the tenant of a token, which the database cannot find by the token's id. It is for the change feed.
+   */
+  revoke(subject: string, by: string, reason: string | null, tenantId?: string): Promise<void>;
   /** As `revoke`, for several subjects at once. */
   revokeAll(subjects: readonly string[], by: string, reason: string | null): Promise<void>;
 }
@@ -55,7 +58,12 @@ export function createRevocationStore(manager: EntityManager): RevocationStore {
       return drawOrder(manager);
     },
     lockEverything: () => lock(manager, [], [EVERYTHING]),
-    revoke: (subject, by, reason) => revokeAll([subject], by, reason),
+    async revoke(subject, by, reason, tenantId) {
+      if (tenantId !== undefined) {
+        await manager.query(`SELECT set_config('gatehouse.tenant', $1, true)`, [tenantId]);
+      }
+      await revokeAll([subject], by, reason);
+    },
     revokeAll,
   };
 }
