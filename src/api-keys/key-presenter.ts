@@ -23,6 +23,8 @@ export const keyAnswer = z.strictObject({
   lastUsedAt: time.nullable(),
   lastUsedIp: z.string().nullable(),
   replaces: z.string().nullable(),
+  /** The thumbprint (RFC 7638) of the key whose possession its requests must prove. */
+  jwkThumbprint: z.string().optional(),
   /** The key itself: of publishable keys always, of others once. */
   key: z.string().optional(),
 });

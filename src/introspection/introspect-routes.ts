@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa';
+import { z } from 'zod';
 
 import type {
   GuardedState,
@@ -9,15 +10,43 @@ import type {
 } from '../credentials/index.js';
 import type { ClientAuthentication } from '../clients/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
+import { ENVIRONMENTS, PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/index.js';
 import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { readForm, refuseRepeated, singleValue, type Form } from '../http/body/form.js';
 import { isAddress } from '../http/networks.js';
+import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
+import { ROLES } from '../scopes/roles.js';
+
+/** The facts of an active credential (RFC 7662 §2.2). Members without a value are left out. */
+const introspection = z.union([
+  z.strictObject({ active: z.literal(false) }),
+  z.strictObject({
+    active: z.literal(true),
+    scope: z.string().optional(),
+    client_id: z.string().optional(),
+    key_id: z.string().optional(),
+    sub: z.string(),
+    tenant_id: z.string(),
+    environment: z.enum(ENVIRONMENTS),
+    spaces: z.array(z.string()).optional(),
+    bindings: z.array(z.strictObject({ type: z.string(), id: z.string() })).optional(),
+    allowed_ips: z.array(z.string()).optional(),
+    principal: z.strictObject({ kind: z.enum(PRINCIPAL_KINDS), id: z.string() }),
+    role: z.enum(ROLES).optional(),
+    aud: z.string().optional(),
+    token_type: z.enum(['Bearer', 'DPoP']).optional(),
+    cnf: z.strictObject({ jkt: z.string() }).optional(),
+    exp: z.int().optional(),
+    iat: z.int().optional(),
+    iss: z.string(),
+  }),
+]);
 
 interface Dependencies {
   readonly issuer: string;
@@ -166,7 +195,9 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
     {
       method: 'POST',
       path,
+      summary: 'Describe a token or key',
       access: 'public',
+      answers: { ...OAUTH_ERRORS, 200: introspection },
       async handle(ctx) {
         ctx.state.isRead = true;
         const form = await readForm(ctx);

@@ -1,9 +1,23 @@
 import type { Middleware } from 'koa';
+import { z } from 'zod';
 
 import type { GuardedState } from '../credentials/index.js';
 import type { RouteContext } from '../http/context.js';
 import type { Readers } from '../http/cors.js';
+import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import type { Route } from '../http/routes.js';
+import { SCOPES } from '../scopes/catalog.js';
+import { ROLES } from '../scopes/roles.js';
+
+/** The claims of a token's user, or of a key. */
+const claims = z.strictObject({
+  sub: z.string(),
+  tenant_id: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  email: z.string().optional(),
+  name: z.string().optional(),
+  role: z.enum(ROLES).optional(),
+});
 
 interface Dependencies {
   readonly path: string;
@@ -45,7 +59,9 @@ export function createUserinfoRoutes({
   return (['GET', 'POST'] as const).map((method) => ({
     method,
     path,
+    summary: 'Describe the holder of the presented credential',
     access: 'public',
+    answers: { ...OAUTH_ERRORS, 200: claims },
     cors: 'perResponse',
     handle: (ctx) => {
       // Told by its looks alone, so that also an expired one gets an answer that its page can read.

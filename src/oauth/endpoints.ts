@@ -1,9 +1,11 @@
 import type { Context } from 'koa';
+import { z } from 'zod';
 
 import { createAccountLookup } from '../accounts/index.js';
 import { type ClientAuthentication, createRegistrationRoutes } from '../clients/index.js';
 import { createConsentStore, createRefreshTokens, type FindRefreshRow } from '../grants/index.js';
 import type { RequestState } from '../http/context.js';
+import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import type { Route } from '../http/routes.js';
 import { createIntrospectRoutes, createUserinfoRoutes } from '../introspection/index.js';
 import { createRevokeRoutes } from '../revocation/index.js';
@@ -25,6 +27,16 @@ export interface EndpointParts {
   readonly metrics: OAuthMetrics;
   readonly library: Library;
 }
+
+/** The answer of the token endpoint (RFC 6749 §5.1). */
+const issuedTokens = z.strictObject({
+  access_token: z.string(),
+  token_type: z.enum(['Bearer', 'DPoP']),
+  expires_in: z.int(),
+  scope: z.string(),
+  refresh_token: z.string().optional(),
+  id_token: z.string().optional(),
+});
 
 /** The endpoints that programs call. Errors have OAuth's form. */
 export function createEndpoints(
@@ -72,7 +84,9 @@ function createTokenRoute(
   return {
     method: 'POST',
     path: OAUTH_PATHS.token,
+    summary: 'Issue tokens',
     cors: 'perResponse',
+    answers: { ...OAUTH_ERRORS, 200: issuedTokens },
     access: 'public',
     handle: handle as Route<'public'>['handle'],
   };

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import type { Route } from '../http/routes.js';
 import {
   ASSERTION_ALGORITHMS,
@@ -10,6 +12,28 @@ import { OAUTH_SCOPES } from '../scopes/catalog.js';
 
 /** Keys are published for longer than this before they sign. */
 const CACHE = 'public, max-age=300';
+
+const signingKey = {
+  kid: z.string(),
+  alg: z.enum(SIGNING_ALGORITHMS),
+  use: z.literal('sig'),
+};
+
+/** Public keys (RFC 7517). Their members depend on the algorithm, and none of them is private. */
+const keySet = z.strictObject({
+  keys: z.array(
+    z.union([
+      z.strictObject({ ...signingKey, kty: z.literal('RSA'), n: z.string(), e: z.string() }),
+      z.strictObject({
+        ...signingKey,
+        kty: z.literal('EC'),
+        crv: z.string(),
+        x: z.string(),
+        y: z.string(),
+      }),
+    ]),
+  ),
+});
 
 interface Dependencies {
   readonly issuer: string;
@@ -27,24 +51,24 @@ export function createMetadataRoutes({
   signingKeys,
 }: Dependencies): Route<'public'>[] {
   const metadata = JSON.stringify(describe(issuer, docsUrl));
-  const route = (path: string, body: () => string, type = 'application/json'): Route<'public'> => ({
+  const route = (path: string, body: () => string): Route<'public'> => ({
     method: 'GET',
     path,
     access: 'public',
     cors: 'anyOrigin',
     handle(ctx) {
       ctx.set('Cache-Control', CACHE);
-      ctx.type = type;
+      ctx.type = path === OAUTH_PATHS.jwks ? 'application/jwk-set+json' : 'application/json';
       ctx.body = body();
     },
   });
   return [
     ...OAUTH_PATHS.metadata.map((path) => route(path, () => metadata)),
-    route(
-      OAUTH_PATHS.jwks,
-      () => JSON.stringify(signingKeys.current().jwks),
-      'application/jwk-set+json',
-    ),
+    {
+      ...route(OAUTH_PATHS.jwks, () => JSON.stringify(signingKeys.current().jwks)),
+      summary: 'List the keys that sign id_tokens',
+      answers: { 200: keySet },
+    },
   ];
 }
 

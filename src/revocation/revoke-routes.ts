@@ -1,5 +1,6 @@
 import type { Context } from 'koa';
 import type { EntityManager } from 'typeorm';
+import { z } from 'zod';
 
 import { type Actor, createAuditLog } from '../audit/index.js';
 import type { ClientAuthentication } from '../clients/index.js';
@@ -15,6 +16,7 @@ import {
 import type { RefreshTokens } from '../grants/index.js';
 import type { Readers } from '../http/cors.js';
 import { readForm, singleValue } from '../http/body/form.js';
+import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../http/errors/oauth-error.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { Route } from '../http/routes.js';
@@ -97,8 +99,10 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     {
       method: 'POST',
       path: dependencies.path,
+      summary: 'Revoke a token or key',
       access: 'public',
       cors: 'perResponse',
+      answers: { ...OAUTH_ERRORS, 200: z.strictObject({}) },
       async handle(ctx) {
         const form = await readForm(ctx);
         const token = singleValue(form, 'token');

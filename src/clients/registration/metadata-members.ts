@@ -177,3 +177,30 @@ function requestable(scope: string): string {
 function unique(values: readonly string[]): string[] {
   return [...new Set(values)];
 }
+
+/** A client as its registration answers it (RFC 7591 §3.2.1, RFC 7592 §3). */
+export const clientInformation = z.strictObject({
+  client_id: z.string(),
+  client_id_issued_at: z.int(),
+  client_secret: z.string().optional(),
+  client_secret_expires_at: z.literal(0).optional(),
+  registration_client_uri: z.url(),
+  registration_access_token: z.string(),
+  client_name: z.string(),
+  redirect_uris: z.array(z.string()).min(1),
+  grant_types: z.array(z.string()),
+  response_types: z.array(z.string()),
+  token_endpoint_auth_method: z.enum(AUTH_METHODS),
+  token_endpoint_auth_signing_alg: z.enum(ASSERTION_ALGORITHMS).optional(),
+  jwks: z.strictObject({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  jwks_uri: z.string().optional(),
+  application_type: z.enum(['web', 'native']),
+  id_token_signed_response_alg: z.enum(SIGNING_ALGORITHMS),
+  post_logout_redirect_uris: z.array(z.string()).optional(),
+  scope: z.string(),
+  contacts: z.array(z.string()).optional(),
+  client_uri: z.string().optional(),
+  logo_uri: z.string().optional(),
+  software_id: z.string().optional(),
+  software_version: z.string().optional(),
+});

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 
 import { parseJson, readRawJson } from '../../http/body/body.js';
 import type { RouteContext } from '../../http/context.js';
+import { OAUTH_ERRORS } from '../../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { Problem } from '../../http/errors/problem.js';
 import { createHostRule } from '../../http/public-host.js';
@@ -10,6 +11,7 @@ import type { Route } from '../../http/routes.js';
 import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from '../client.entity.js';
 import { createRegistrationLimits } from './limits.js';
+import { clientInformation } from './metadata-members.js';
 import {
   createRegistrationService,
   type RegistrationService,
@@ -65,6 +67,8 @@ export function createRegistrationRoutes({
       path,
       access: 'public',
       cors: 'anyOrigin',
+      summary: 'Register a client',
+      answers: { ...OAUTH_ERRORS, 201: clientInformation },
       async handle(ctx) {
         const source = sourceOf(ctx);
         limits.admit(source.address);
@@ -106,6 +110,8 @@ function createManagementRoutes(
       path,
       access: 'public',
       cors: 'anyOrigin',
+      summary: 'Show a client',
+      answers: { ...OAUTH_ERRORS, 200: clientInformation },
       async handle(ctx) {
         const token = bearerOf(ctx.req);
         const client = await service.get(idOf(ctx), token);
@@ -117,6 +123,8 @@ function createManagementRoutes(
       path,
       access: 'public',
       cors: 'anyOrigin',
+      summary: 'Replace the metadata of a client',
+      answers: { ...OAUTH_ERRORS, 200: clientInformation },
       async handle(ctx) {
         const token = bearerOf(ctx.req);
         // Authenticates before the body is read.
@@ -131,6 +139,8 @@ function createManagementRoutes(
       path,
       access: 'public',
       cors: 'anyOrigin',
+      summary: 'Delete a client',
+      answers: { ...OAUTH_ERRORS, 204: null },
       async handle(ctx) {
         await service.delete(idOf(ctx), bearerOf(ctx.req), sourceOf(ctx));
         noteFacts(ctx, { clientId: idOf(ctx) });

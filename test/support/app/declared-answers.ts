@@ -37,12 +37,22 @@ function faultOf(ctx: Context, route: RouteDeclaration | undefined): string | un
   if ('mediaTypes' in schema) {
     return schema.mediaTypes.includes(mediaType) ? undefined : `the type is ${mediaType}`;
   }
-  if (typeof ctx.body !== 'string') return 'the body is not JSON';
+  const { body } = ctx;
+  if (typeof body !== 'string' && !isPlainObject(body)) return 'the body is not JSON';
   const type =
     schema === problemSchema ? /^application\/problem\+json$/ : /^application\/(\w[\w-]*\+)?json$/;
   if (!type.test(ctx.response.type)) return `the type is ${mediaType}`;
-  const { error } = schema.safeParse(JSON.parse(ctx.body));
+  const { error } = schema.safeParse(
+    JSON.parse(typeof body === 'string' ? body : JSON.stringify(body)),
+  );
   return error?.message;
+}
+
+/** Koa writes such a body as JSON. */
+function isPlainObject(body: unknown): boolean {
+  return (
+    Object.prototype.toString.call(body) === '[object Object]' && !('pipe' in (body as object))
+  );
 }
 
 /** @returns `undefined` for answers that nothing is declared about; `null` if there is no body */
