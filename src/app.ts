@@ -1,8 +1,8 @@
 import type Koa from 'koa';
 import type { Middleware } from 'koa';
 
-import { createApiKeys, createKeyRoutes } from './api-keys/index.js';
-import { createAuditRoutes, createExporter } from './audit-log/index.js';
+import { type ApiKeys, createApiKeys, createKeyRoutes } from './api-keys/index.js';
+import { createAuditRoutes, createExporter, type Exporter } from './audit-log/index.js';
 import { flushedWith } from './audit/index.js';
 import { type Console, HOME, createConsole } from './console/index.js';
 import {
@@ -25,7 +25,7 @@ import { ownResources } from './http/resource-uri.js';
 import type { Route } from './http/routes.js';
 import { createMeRoutes } from './introspection/index.js';
 import type { Mail } from './mail/index.js';
-import { createOAuth } from './oauth/index.js';
+import { createOAuth, type OAuth } from './oauth/index.js';
 import type { RateLimits } from './rate-limits/index.js';
 import { createContactRoutes, createProductRoutes } from './resources/index.js';
 import { createExposedCredentialRoutes } from './revocation/index.js';
@@ -33,7 +33,11 @@ import type { AppDependencies } from './server/app-dependencies.js';
 import { type Kernel, createKernel } from './server/kernel.js';
 import { createKoaApp } from './server/koa-app.js';
 import { type Platform, createPlatform } from './server/platform.js';
-import { createSpaceContextResolver, createSpaceRoutes } from './spaces/index.js';
+import {
+  createSpaceContextResolver,
+  createSpaceRoutes,
+  type SpaceContextResolver,
+} from './spaces/index.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
 import { createVerification } from './verification/index.js';
 
@@ -123,31 +127,57 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     oauth,
     settings,
     verification,
-    /** The resource API. A new feature adds its routes here. */
-    apiRoutes: [
-      ...createMeRoutes(),
-      ...createScopeRoutes(),
-      ...createContactRoutes({ spaceContext }),
-      ...createProductRoutes({ spaceContext }),
-      ...createSpaceRoutes(platform),
-      ...rateLimits.routes,
-      ...createUsageHistoryRoutes(),
-      ...createAuditRoutes({ ...platform, exporter }),
-      ...createKeyRoutes(keys),
-      ...createExposedCredentialRoutes({
-        ...shared,
-        now: rateLimits.now,
-        scannerKeys: config.SECRET_SCANNING_KEYS,
-        findRefreshRow: createRefreshRows(dependencies.lookup, dependencies.keyring),
-      }),
-    ].map((route) => ({ ...route, cors: corsOf(route) })),
-    /** Public documents. */
-    openRoutes: [
-      ...createHealthRoutes(dependencies),
-      ...createProtectedResourceRoutes({ issuer: config.ISSUER, brandName: config.BRAND_NAME }),
-      ...createErrorPageRoutes(platform),
-      ...platform.assets.routes,
-      ...oauth.documents,
-    ],
+    apiRoutes: createApiRoutes(dependencies, platform, kernel, { spaceContext, exporter, keys }),
+    openRoutes: createOpenRoutes(dependencies, platform, oauth),
   };
+}
+
+/** The resource API. A new feature adds its routes here. */
+function createApiRoutes(
+  dependencies: AppDependencies,
+  platform: Platform,
+  kernel: Kernel,
+  parts: {
+    readonly spaceContext: SpaceContextResolver;
+    readonly exporter: Exporter;
+    readonly keys: ApiKeys;
+  },
+): GuardedRoute[] {
+  const { config, lookup, keyring } = dependencies;
+  const { rateLimits } = kernel;
+  const shared = { ...dependencies, ...platform, ...kernel.credentials };
+  const { spaceContext, exporter, keys } = parts;
+  return [
+    ...createMeRoutes(),
+    ...createScopeRoutes(),
+    ...createContactRoutes({ spaceContext }),
+    ...createProductRoutes({ spaceContext }),
+    ...createSpaceRoutes(platform),
+    ...rateLimits.routes,
+    ...createUsageHistoryRoutes(),
+    ...createAuditRoutes({ ...platform, exporter }),
+    ...createKeyRoutes(keys),
+    ...createExposedCredentialRoutes({
+      ...shared,
+      now: rateLimits.now,
+      scannerKeys: config.SECRET_SCANNING_KEYS,
+      findRefreshRow: createRefreshRows(lookup, keyring),
+    }),
+  ].map((route) => ({ ...route, cors: corsOf(route) }));
+}
+
+/** Public documents. */
+function createOpenRoutes(
+  dependencies: AppDependencies,
+  platform: Platform,
+  oauth: OAuth,
+): Route<'public'>[] {
+  const { ISSUER: issuer, BRAND_NAME: brandName } = dependencies.config;
+  return [
+    ...createHealthRoutes(dependencies),
+    ...createProtectedResourceRoutes({ issuer, brandName }),
+    ...createErrorPageRoutes(platform),
+    ...platform.assets.routes,
+    ...oauth.documents,
+  ];
 }

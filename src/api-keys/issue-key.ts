@@ -98,15 +98,7 @@ export function createIssueKey({
       ? keyring.seal(Buffer.from(secret), sealingContextOf(id))
       : { ciphertext: null, keyId: null };
     await store.insert({
-      name: fields.name,
-      kind: fields.kind,
-      environment: fields.environment,
-      scopes: [...fields.scopes],
-      spaces: fields.spaces && [...fields.spaces],
-      bindings: fields.bindings,
-      allowedIps: fields.allowedIps && [...fields.allowedIps],
-      expiresAt: fields.expiresAt,
-      rateLimitPerMinute: fields.rateLimitPerMinute,
+      ...chosenColumns(fields),
       id,
       tenantId,
       principalKind: principal,
@@ -125,6 +117,21 @@ export function createIssueKey({
       createdBy: by.actor.id,
     });
     return { key: await get(tenantId, id), secret };
+  };
+}
+
+/** The columns whose values the request chose. */
+function chosenColumns(fields: KeyFields) {
+  return {
+    name: fields.name,
+    kind: fields.kind,
+    environment: fields.environment,
+    scopes: [...fields.scopes],
+    spaces: fields.spaces && [...fields.spaces],
+    bindings: fields.bindings,
+    allowedIps: fields.allowedIps && [...fields.allowedIps],
+    expiresAt: fields.expiresAt,
+    rateLimitPerMinute: fields.rateLimitPerMinute,
   };
 }
 

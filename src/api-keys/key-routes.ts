@@ -36,6 +36,13 @@ export interface KeyRouteDependencies {
   readonly serviceOf: (ctx: { readonly state: Pick<RequestState, 'manager'> }) => KeyService;
 }
 
+/** A manager, with the environments and spaces that they see. */
+interface Managing {
+  readonly by: KeyManager;
+  readonly environments: readonly Environment[];
+  readonly spaces: readonly string[] | null;
+}
+
 /** A path that manages keys: its guards, manager and body schemas. */
 interface Managed<Guard, State extends RequestState> {
   readonly path: string;
@@ -46,11 +53,7 @@ interface Managed<Guard, State extends RequestState> {
   /** Access to revoke a key. */
   readonly accessToEnd: Guard;
   /** The request's manager, and the environments and spaces that they see. */
-  readonly managerOf: (ctx: RouteContext<State>) => {
-    readonly by: KeyManager;
-    readonly environments: readonly Environment[];
-    readonly spaces: readonly string[] | null;
-  };
+  readonly managerOf: (ctx: RouteContext<State>) => Managing;
   readonly created: z.ZodType<NewKey>;
   readonly change: z.ZodType<KeyChange>;
 }
@@ -86,15 +89,16 @@ export function createKeyRoutes(dependencies: KeyRouteDependencies): GuardedRout
   });
 }
 
+const LIST_QUERY = PAGE_QUERY.extend(keyFilter.shape);
+
 /** The six routes that manage keys or personal tokens. */
 export function createManagedRoutes<Guard, State extends RequestState>(
-  { pagination, present, serviceOf }: KeyRouteDependencies,
+  dependencies: KeyRouteDependencies,
   managed: Managed<Guard, State>,
 ): ApiRoute<Guard, State>[] {
-  const { path, nouns, declare, access, accessToEnd, managerOf, created, change } = managed;
+  const { present, serviceOf } = dependencies;
+  const { path, nouns, declare, access, managerOf, created } = managed;
   const [noun, several] = nouns;
-  const idOf = (ctx: RouteContext<State>) => ctx.params['id'] ?? '';
-
   return [
     declare({
       method: 'GET',
@@ -102,34 +106,9 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       summary: `List ${several}, newest first`,
       access,
       cost: COST.read,
-      query: PAGE_QUERY.extend(keyFilter.shape),
+      query: LIST_QUERY,
       answers: { 200: pageOf(keyAnswer) },
-      async handle(ctx, { query: { limit, cursor, ...given } }) {
-        const { by, environments, spaces } = managerOf(ctx);
-        const { environment: _environment, kind: _kind, ...rest } = given;
-        const { tenantId } = by;
-        const accountId = ownerOf(by);
-        const wanted = credentialFilterOf(given, { by, environments, spaces });
-        const list = [
-          'credentials',
-          tenantId,
-          accountId ?? '',
-          ...wanted.kinds,
-          ...wanted.environments,
-          ...(spaces ?? []),
-          ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
-        ];
-        const former = [
-          ['credentials', tenantId, accountId ?? '', ...wanted.kinds, ...wanted.environments],
-          ...(accountId === undefined ? [['api-keys', tenantId, ...wanted.environments]] : []),
-        ];
-        const request = pagination.read({ limit, cursor }, list, former);
-        const store = createCredentialStore(ctx.state.manager);
-        const { found, resumeAfter } = await store.list(tenantId, wanted, request);
-        const positionOf = ({ issueSeq }: ListedCredential) => Number(issueSeq);
-        const page = pagination.page(found, request, list, positionOf, resumeAfter);
-        sendPage(ctx, page, (key) => present(key));
-      },
+      handle: (ctx, { query }) => sendList(ctx, managerOf(ctx), query, dependencies),
     }),
     declare({
       method: 'POST',
@@ -155,6 +134,17 @@ export function createManagedRoutes<Guard, State extends RequestState>(
         sendData(ctx, present(await serviceOf(ctx).find(managerOf(ctx).by, idOf(ctx))));
       },
     }),
+    ...createChangeRoutes(dependencies, managed),
+  ];
+}
+
+function createChangeRoutes<Guard, State extends RequestState>(
+  { present, serviceOf }: KeyRouteDependencies,
+  managed: Managed<Guard, State>,
+): ApiRoute<Guard, State>[] {
+  const { path, nouns, declare, access, accessToEnd, managerOf, change } = managed;
+  const [noun] = nouns;
+  return [
     declare({
       method: 'PATCH',
       path: `${path}/:id`,
@@ -196,4 +186,39 @@ export function createManagedRoutes<Guard, State extends RequestState>(
       },
     }),
   ];
+}
+
+function idOf(ctx: Pick<RouteContext, 'params'>): string {
+  return ctx.params['id'] ?? '';
+}
+
+async function sendList(
+  ctx: RouteContext,
+  { by, environments, spaces }: Managing,
+  { limit, cursor, ...given }: z.output<typeof LIST_QUERY>,
+  { pagination, present }: Pick<KeyRouteDependencies, 'pagination' | 'present'>,
+): Promise<void> {
+  const { environment: _environment, kind: _kind, ...rest } = given;
+  const { tenantId } = by;
+  const accountId = ownerOf(by);
+  const wanted = credentialFilterOf(given, { by, environments, spaces });
+  const list = [
+    'credentials',
+    tenantId,
+    accountId ?? '',
+    ...wanted.kinds,
+    ...wanted.environments,
+    ...(spaces ?? []),
+    ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
+  ];
+  const former = [
+    ['credentials', tenantId, accountId ?? '', ...wanted.kinds, ...wanted.environments],
+    ...(accountId === undefined ? [['api-keys', tenantId, ...wanted.environments]] : []),
+  ];
+  const request = pagination.read({ limit, cursor }, list, former);
+  const store = createCredentialStore(ctx.state.manager);
+  const { found, resumeAfter } = await store.list(tenantId, wanted, request);
+  const positionOf = ({ issueSeq }: ListedCredential) => Number(issueSeq);
+  const page = pagination.page(found, request, list, positionOf, resumeAfter);
+  sendPage(ctx, page, (key) => present(key));
 }

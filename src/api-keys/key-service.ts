@@ -9,21 +9,11 @@ import {
   type SecretFormat,
   type StoredCredential,
 } from '../credentials/index.js';
-import { isId } from '../db/id.js';
 import { Problem } from '../http/errors/problem.js';
-import { invalid } from '../http/validation.js';
-import {
-  authorityOf,
-  exceeded,
-  liesWithin,
-  ownerOf,
-  managedKinds,
-  type Authority,
-  type KeyManager,
-} from './authority.js';
+import type { KeyManager } from './authority.js';
 import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
 import type { KeyChange, NewKey } from './key-schema.js';
-import { assertRoomForToken } from './token-limit.js';
+import { createConfirmation, createKeyChecks, createKeyFinder } from './key-checks.js';
 
 /**
  * Creates, changes, rotates and revokes API keys and personal tokens. Every function throws a Problem: `forbidden` for a
@@ -55,105 +45,10 @@ interface Dependencies {
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
 }
 
-/** Revoking a key that was used within these days needs `confirm`. */
-const RECENT_USE_DAYS = 7;
-const USED_LATELY_MS = RECENT_USE_DAYS * 24 * 3600 * 1000;
-
-export function createKeyService({
-  manager,
-  keyring,
-  format,
-  defaultRateLimit,
-  secondsSinceUse = () => undefined,
-}: Dependencies): KeyService {
-  const store = createCredentialStore(manager);
-  const revocations = createRevocationStore(manager);
-  const audit = createAuditLog(manager);
-
-  async function assertWithin(by: KeyManager, target: Authority): Promise<void> {
-    const authority = await authorityOf(store, by);
-    const wider = authority === undefined ? [] : exceeded(target, authority, defaultRateLimit);
-    if (wider.length === 0) return;
-    throw new Problem('forbidden', `This exceeds your own authority: ${wider.join(', ')}.`);
-  }
-
-  const issueKey = createIssueKey({ store, revocations, keyring, format, assertWithin });
-
-  async function assertFuture(expiresAt: Date | null | undefined): Promise<void> {
-    if (!expiresAt || expiresAt > (await store.now())) return;
-    const message = 'must be in the future';
-    throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
-  }
-
-  async function assertRoom(by: KeyManager, isReplacement: boolean): Promise<void> {
-    const accountId = ownerOf(by);
-    const { tenantId } = by;
-    if (accountId === undefined) return;
-    await assertRoomForToken(manager, { accountId, tenantId }, isReplacement);
-  }
-
-  async function findManageable(
-    by: KeyManager,
-    id: string,
-    how: 'find' | 'findForUpdate',
-  ): Promise<StoredCredential> {
-    const authority = await authorityOf(store, by);
-    const key = isId('key', id) ? await store[how](by.tenantId, id) : undefined;
-    const isVisible =
-      key !== undefined &&
-      managedKinds(by).includes(key.kind) &&
-      [undefined, key.principalId].includes(ownerOf(by)) &&
-      (authority === undefined || liesWithin(key, authority));
-    if (isVisible) return key;
-    return notFound();
-  }
-
-  /** The manager's own credential, of any kind. */
-  async function findOwn(by: KeyManager, id: string): Promise<StoredCredential> {
-    await authorityOf(store, by);
-    return (await store.findForUpdate(by.tenantId, id)) ?? notFound();
-  }
-
-  /** The expiry of a rotated key cannot be extended beyond its grace time. */
-  async function assertEndStays(
-    { tenantId }: KeyManager,
-    key: StoredCredential,
-    { expiresAt }: CredentialChange,
-  ): Promise<void> {
-    const isEarlier = expiresAt && key.expiresAt && expiresAt <= key.expiresAt;
-    if (expiresAt === undefined || isEarlier || !(await store.isReplaced(tenantId, key.id))) return;
-    throw new Problem(
-      'conflict',
-      'The key was rotated: its expiry can only be moved to an earlier time.',
-    );
-  }
-
-  async function isUsedLately(key: StoredCredential): Promise<boolean> {
-    const secondsAgo = secondsSinceUse(key.id);
-    if (secondsAgo !== undefined && secondsAgo * 1000 < USED_LATELY_MS) return true;
-    if (key.lastUsedAt === null) return false;
-    return (await store.now()).getTime() - key.lastUsedAt.getTime() < USED_LATELY_MS;
-  }
-
-  async function assertConfirmed(
-    by: KeyManager,
-    key: StoredCredential,
-    confirm: string | undefined,
-  ): Promise<void> {
-    const isOperator = by.credentialId === undefined && by.accountId === undefined;
-    if (confirm === key.name) return;
-    if (confirm !== undefined) {
-      throw new Problem('conflict', 'The value of confirm is not the name of this key.');
-    }
-    // The holder of a key can revoke it at the revocation endpoint without confirmation. A revoked key needs none either.
-    const isOwn = by.credentialId === key.id;
-    if (isOperator || isOwn || key.status === 'revoked' || !(await isUsedLately(key))) return;
-    throw new Problem(
-      'conflict',
-      `The key was used within the last ${RECENT_USE_DAYS} days: send its name as "confirm".`,
-    );
-  }
-
+export function createKeyService(dependencies: Dependencies): KeyService {
+  const parts = createParts(dependencies);
+  const { store, audit, assertWithin, assertFuture, assertRoom, assertEndStays } = parts;
+  const { findManageable, issueKey } = parts;
   return {
     find: (by, id) => findManageable(by, id, 'find'),
 
@@ -189,7 +84,34 @@ export function createKeyService({
       });
       return findManageable(by, id, 'find');
     },
+    ...createKeyEnds(parts),
+  };
+}
 
+type Parts = ReturnType<typeof createParts>;
+
+function createParts(dependencies: Dependencies) {
+  const { manager, keyring, format, secondsSinceUse = () => undefined } = dependencies;
+  const store = createCredentialStore(manager);
+  const revocations = createRevocationStore(manager);
+  const checks = createKeyChecks({ ...dependencies, store });
+  const { assertWithin } = checks;
+  return {
+    store,
+    revocations,
+    audit: createAuditLog(manager),
+    ...checks,
+    ...createKeyFinder(store),
+    assertConfirmed: createConfirmation(store, secondsSinceUse),
+    issueKey: createIssueKey({ store, revocations, keyring, format, assertWithin }),
+  };
+}
+
+/** The operations that end a key. */
+function createKeyEnds(parts: Parts): Pick<KeyService, 'rotate' | 'revoke'> {
+  const { store, revocations, audit, findManageable, findOwn, issueKey } = parts;
+  const { assertWithin, assertRoom, assertConfirmed } = parts;
+  return {
     async rotate(by, id, graceSeconds) {
       const old = await findManageable(by, id, 'findForUpdate');
       assertActive(old, 'rotated');
@@ -231,10 +153,6 @@ export function createKeyService({
       });
     },
   };
-}
-
-function notFound(): never {
-  throw new Problem('not_found', 'Key not found.');
 }
 
 function assertActive(key: StoredCredential, verb: string): void {

@@ -111,17 +111,7 @@ function createClients(manager: EntityManager): Omit<ClientStore, keyof Decision
       const query = clients.createQueryBuilder('client').where({ id });
       return (await query.setLock('for_no_key_update').getOne()) ?? undefined;
     },
-    async insertPublic(id, metadata) {
-      // Waits for a concurrent insert of the same client.
-      const { raw } = await clients
-        .createQueryBuilder()
-        .insert()
-        .values({ id, name: metadata.client_name, metadata: { ...metadata } })
-        .orIgnore()
-        .returning('id')
-        .execute();
-      return (raw as object[]).length > 0;
-    },
+    insertPublic: (id, metadata) => insertPublic(manager, id, metadata),
     async insertConfidential({ id, metadata, secret, registration }) {
       await clients.insert({
         id,
@@ -158,6 +148,23 @@ function createClients(manager: EntityManager): Omit<ClientStore, keyof Decision
         after === undefined ? [limit] : [limit, after.createdAt, after.id],
       ),
   };
+}
+
+async function insertPublic(
+  manager: EntityManager,
+  id: string,
+  metadata: ClientMetadata,
+): Promise<boolean> {
+  // Waits for a concurrent insert of the same client.
+  const { raw } = await manager
+    .getRepository(Client)
+    .createQueryBuilder()
+    .insert()
+    .values({ id, name: metadata.client_name, metadata: { ...metadata } })
+    .orIgnore()
+    .returning('id')
+    .execute();
+  return (raw as object[]).length > 0;
 }
 
 /** The decisions of operators and tenants about clients. */

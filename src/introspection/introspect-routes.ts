@@ -77,124 +77,10 @@ const INACTIVE = { active: false };
  * `introspect` sees the keys and tokens of its tenant. A resource server sees what is meant for it, of all tenants.
  */
 export function createIntrospectRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { issuer, path, verifier, refreshTokens, clients, presentations, servers, guard } =
-    dependencies;
-
-  /** @param see the principal as the caller may see it; `undefined` if it may not */
-  async function introspect(
-    looked: Promise<Verdict>,
-    { address }: Question,
-    see: (principal: Principal) => Principal | undefined,
-  ): Promise<object> {
-    const verdict = await looked;
-    const seen = verdict.outcome === 'accepted' ? see(verdict.principal) : undefined;
-    if (seen === undefined) return INACTIVE;
-    const allowedIps = address === undefined ? seen.allowedIps : null;
-    // `token_type_hint` (§2.1) is ignored: the prefix names the kind.
-    return describe(seen, issuer, allowedIps);
-  }
-
-  async function introspectAsClient(ctx: IntrospectContext, form: Form): Promise<object> {
-    // Started before the client is authenticated, so that one batch finds both.
-    const looked = verifier.verify(form.get('token') ?? '', form.get('address') ?? undefined);
-    looked.catch(() => undefined);
-    const client = await clients.authenticate(ctx, form);
-    if (!client.isConfidential) {
-      throw new OAuthError(401, 'invalid_client', 'public clients cannot introspect');
-    }
-    const question = readQuestion(form);
-    const refreshToken = await refreshTokens.find(client.id, question.token);
-    if (refreshToken === undefined) {
-      return introspect(looked, question, (principal) =>
-        principal.token?.clientId === client.id ? principal : undefined,
-      );
-    }
-    const { isActive, ...facts } = refreshToken;
-    return isActive ? withoutEmpty({ active: true, ...facts, iss: issuer }) : INACTIVE;
-  }
-
-  /** @param keyId the key that the caller claims to be; `undefined` if it only presents one */
-  async function introspectAsService(
-    ctx: IntrospectContext,
-    form: Form,
-    keyId?: string,
-  ): Promise<object> {
-    let answer: object = INACTIVE;
-    await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
-      const { tenantId, credentialId } = (ctx.state as GuardedState).principal;
-      if (keyId !== undefined && keyId !== credentialId) {
-        throw clientRefused('header', 'client_id is not the id of the key');
-      }
-      const question = readQuestion(form);
-      const looked = verifier.verify(question.token, question.address);
-      answer = await introspect(looked, question, (principal) =>
-        principal.tenantId === tenantId ? principal : undefined,
-      );
-    });
-    return answer;
-  }
-
-  /**
-   * @param id the id of the server that the caller claims to be; `undefined` if it only presents a credential
-   * @returns `undefined` for an invalid credential
-   */
-  async function introspectAsServer(
-    form: Form,
-    secret: string,
-    id?: string,
-  ): Promise<object | undefined> {
-    const question = readQuestion(form);
-    // Started before the server is authenticated, so that one batch finds both.
-    const looked = verifier.verify(question.token, question.address);
-    looked.catch(() => undefined);
-    const server = await servers.authenticate(secret);
-    if (server === undefined || (id !== undefined && id !== server.id)) return undefined;
-    return introspect(looked, question, (principal) => server.see(principal));
-  }
-
-  /** Basic authentication: the key's id as `client_id`, and the key as its secret. */
-  async function introspectByBasic(
-    ctx: IntrospectContext,
-    form: Form,
-    { id, secret }: { readonly id: string; readonly secret: string },
-  ): Promise<object> {
-    (ctx.state as GuardedState).presented = { raw: secret, by: 'bearer' };
-    try {
-      return await introspectAsService(ctx, form, id);
-    } catch (error) {
-      throw error instanceof Problem && error.status === 401
-        ? clientRefused('header', 'the key is not valid')
-        : error;
-    }
-  }
-
-  async function answerTo(ctx: IntrospectContext, form: Form): Promise<object> {
-    const presented = presentations.find(ctx.req, '');
-    if (presented !== undefined) {
-      if (form.has('client_secret')) {
-        throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
-      }
-      const { raw, by } = presented;
-      const isServer = by === 'bearer' && servers.isWritten(raw);
-      // The guard refuses the invalid credential of a server, with its challenge.
-      const answer = isServer ? await introspectAsServer(form, raw) : undefined;
-      return answer ?? introspectAsService(ctx, form);
-    }
-    const { id, secret, by } = readClientCredentials(ctx, form);
-    if (by === 'header' && id !== undefined && isId('rsv', id)) {
-      const answer = await introspectAsServer(form, secret ?? '', id);
-      if (answer === undefined) throw clientRefused('header', 'the credential is not valid');
-      return answer;
-    }
-    return by === 'header' && id !== undefined && isId('key', id)
-      ? introspectByBasic(ctx, form, { id, secret: secret ?? '' })
-      : introspectAsClient(ctx, form);
-  }
-
   return [
     {
       method: 'POST',
-      path,
+      path: dependencies.path,
       summary: 'Describe a token or key',
       access: 'public',
       answers: { ...OAUTH_ERRORS, 200: introspection },
@@ -202,12 +88,139 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
         ctx.state.isRead = true;
         const form = await readForm(ctx);
         refuseRepeated(form);
-        const answer = await answerTo(ctx, form);
+        const answer = await answerTo(dependencies, ctx, form);
         ctx.type = 'application/json';
         ctx.body = JSON.stringify(answer);
       },
     },
   ];
+}
+
+/** @param see the principal as the caller may see it; `undefined` if it may not */
+async function introspect(
+  { issuer }: Pick<Dependencies, 'issuer'>,
+  looked: Promise<Verdict>,
+  { address }: Question,
+  see: (principal: Principal) => Principal | undefined,
+): Promise<object> {
+  const verdict = await looked;
+  const seen = verdict.outcome === 'accepted' ? see(verdict.principal) : undefined;
+  if (seen === undefined) return INACTIVE;
+  const allowedIps = address === undefined ? seen.allowedIps : null;
+  // `token_type_hint` (§2.1) is ignored: the prefix names the kind.
+  return describe(seen, issuer, allowedIps);
+}
+
+async function introspectAsClient(
+  dependencies: Dependencies,
+  ctx: IntrospectContext,
+  form: Form,
+): Promise<object> {
+  const { issuer, verifier, clients, refreshTokens } = dependencies;
+  // Started before the client is authenticated, so that one batch finds both.
+  const looked = verifier.verify(form.get('token') ?? '', form.get('address') ?? undefined);
+  looked.catch(() => undefined);
+  const client = await clients.authenticate(ctx, form);
+  if (!client.isConfidential) {
+    throw new OAuthError(401, 'invalid_client', 'public clients cannot introspect');
+  }
+  const question = readQuestion(form);
+  const refreshToken = await refreshTokens.find(client.id, question.token);
+  if (refreshToken === undefined) {
+    return introspect(dependencies, looked, question, (principal) =>
+      principal.token?.clientId === client.id ? principal : undefined,
+    );
+  }
+  const { isActive, ...facts } = refreshToken;
+  return isActive ? withoutEmpty({ active: true, ...facts, iss: issuer }) : INACTIVE;
+}
+
+/** @param keyId the key that the caller claims to be; `undefined` if it only presents one */
+async function introspectAsService(
+  dependencies: Dependencies,
+  ctx: IntrospectContext,
+  form: Form,
+  keyId?: string,
+): Promise<object> {
+  const { guard, verifier } = dependencies;
+  let answer: object = INACTIVE;
+  await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
+    const { tenantId, credentialId } = (ctx.state as GuardedState).principal;
+    if (keyId !== undefined && keyId !== credentialId) {
+      throw clientRefused('header', 'client_id is not the id of the key');
+    }
+    const question = readQuestion(form);
+    const looked = verifier.verify(question.token, question.address);
+    answer = await introspect(dependencies, looked, question, (principal) =>
+      principal.tenantId === tenantId ? principal : undefined,
+    );
+  });
+  return answer;
+}
+
+/**
+ * @param id the id of the server that the caller claims to be; `undefined` if it only presents a credential
+ * @returns `undefined` for an invalid credential
+ */
+async function introspectAsServer(
+  dependencies: Dependencies,
+  form: Form,
+  secret: string,
+  id?: string,
+): Promise<object | undefined> {
+  const { verifier, servers } = dependencies;
+  const question = readQuestion(form);
+  // Started before the server is authenticated, so that one batch finds both.
+  const looked = verifier.verify(question.token, question.address);
+  looked.catch(() => undefined);
+  const server = await servers.authenticate(secret);
+  if (server === undefined || (id !== undefined && id !== server.id)) return undefined;
+  return introspect(dependencies, looked, question, (principal) => server.see(principal));
+}
+
+/** Basic authentication: the key's id as `client_id`, and the key as its secret. */
+async function introspectByBasic(
+  dependencies: Dependencies,
+  ctx: IntrospectContext,
+  form: Form,
+  { id, secret }: { readonly id: string; readonly secret: string },
+): Promise<object> {
+  (ctx.state as GuardedState).presented = { raw: secret, by: 'bearer' };
+  try {
+    return await introspectAsService(dependencies, ctx, form, id);
+  } catch (error) {
+    throw error instanceof Problem && error.status === 401
+      ? clientRefused('header', 'the key is not valid')
+      : error;
+  }
+}
+
+async function answerTo(
+  dependencies: Dependencies,
+  ctx: IntrospectContext,
+  form: Form,
+): Promise<object> {
+  const { presentations, servers } = dependencies;
+  const presented = presentations.find(ctx.req, '');
+  if (presented !== undefined) {
+    if (form.has('client_secret')) {
+      throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
+    }
+    const { raw, by } = presented;
+    const isServer = by === 'bearer' && servers.isWritten(raw);
+    // The guard refuses the invalid credential of a server, with its challenge.
+    const answer = isServer ? await introspectAsServer(dependencies, form, raw) : undefined;
+    return answer ?? introspectAsService(dependencies, ctx, form);
+  }
+  const { id, secret, by } = readClientCredentials(ctx, form);
+  if (by === 'header' && id !== undefined && isId('rsv', id)) {
+    const answer = await introspectAsServer(dependencies, form, secret ?? '', id);
+    if (answer === undefined) throw clientRefused('header', 'the credential is not valid');
+    return answer;
+  }
+  return by === 'header' && id !== undefined && isId('key', id)
+    ? introspectByBasic(dependencies, ctx, form, { id, secret: secret ?? '' })
+    : introspectAsClient(dependencies, ctx, form);
 }
 
 /** @throws OAuthError `invalid_request` without a token, and for an invalid address */

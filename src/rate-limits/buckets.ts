@@ -49,11 +49,8 @@ export function createRateBuckets(
   { maxBuckets = MAX_BUCKETS }: { readonly maxBuckets?: number } = {},
 ): RateBuckets {
   const buckets = new Map<string, Bucket>();
-  /** Iterates over all buckets again and again, for sweeping and evicting. */
-  let cursor = buckets.values();
-  /** Buckets per sweep, fixed for a full pass so that deletions do not slow it down. */
-  let perSweep = 0;
-  let pending: Bucket[] = [];
+  const { evict, sweep, restart } = createSweeper(buckets, windowSeconds);
+  const pending = createPendingList(maxBuckets);
   let fresh: string[] = [];
 
   function create(id: string, slot: number): Bucket {
@@ -63,28 +60,6 @@ export function createRateBuckets(
     buckets.set(bucket.id, bucket);
     if (fresh.length < maxBuckets) fresh.push(bucket.id);
     return bucket;
-  }
-
-  function nextBucket(): Bucket | undefined {
-    const next = cursor.next();
-    if (!next.done) return next.value;
-    cursor = buckets.values();
-    perSweep = 0;
-    return undefined;
-  }
-
-  function evict(): void {
-    const bucket = nextBucket() ?? nextBucket();
-    if (bucket !== undefined) buckets.delete(bucket.id);
-  }
-
-  function markPending(bucket: Bucket, from: number): void {
-    if (bucket.pendingFrom !== NONE) {
-      bucket.pendingFrom = Math.min(bucket.pendingFrom, from);
-    } else if (pending.length < maxBuckets) {
-      bucket.pendingFrom = from;
-      pending.push(bucket);
-    }
   }
 
   function open(id: string, now: number): Bucket {
@@ -101,18 +76,10 @@ export function createRateBuckets(
       buckets.has(id) || buckets.size < maxBuckets / 2 ? open(id, now) : undefined,
     add(bucket, units) {
       add(bucket, units);
-      if (bucket.pendingFrom === NONE) markPending(bucket, bucket.newest);
+      if (bucket.pendingFrom === NONE) pending.mark(bucket, bucket.newest);
     },
-    takePending() {
-      const taken = pending;
-      pending = [];
-      return taken.map((bucket) => {
-        const from = bucket.pendingFrom;
-        bucket.pendingFrom = NONE;
-        return { bucket, from };
-      });
-    },
-    giveBack: ({ bucket, from }) => markPending(bucket, from),
+    takePending: () => pending.take(),
+    giveBack: ({ bucket, from }) => pending.mark(bucket, from),
     takeNew() {
       const taken = fresh;
       fresh = [];
@@ -121,22 +88,79 @@ export function createRateBuckets(
     giveBackNew(ids) {
       fresh = [...ids, ...fresh].slice(0, maxBuckets);
     },
-    sweep(now) {
-      const slot = slotAt(now, windowSeconds);
-      perSweep = Math.max(perSweep, Math.ceil(buckets.size / SWEEPS));
-      for (let left = perSweep; left > 0; left -= 1) {
-        const bucket = nextBucket();
-        if (bucket === undefined) return;
-        if (isOver(bucket.newest, slot)) buckets.delete(bucket.id);
-      }
-    },
+    sweep,
     clear() {
       buckets.clear();
-      cursor = buckets.values();
-      pending = [];
+      restart();
+      pending.clear();
       fresh = [];
     },
     size: () => buckets.size,
-    pending: () => pending.length,
+    pending: pending.size,
+  };
+}
+
+/** Deletes buckets: those whose window is over, and any of them to make room. */
+function createSweeper(buckets: Map<string, Bucket>, windowSeconds: number) {
+  /** Iterates over all buckets again and again. */
+  let cursor = buckets.values();
+  /** Buckets per sweep, fixed for a full pass so that deletions do not slow it down. */
+  let perSweep = 0;
+
+  function nextBucket(): Bucket | undefined {
+    const next = cursor.next();
+    if (!next.done) return next.value;
+    cursor = buckets.values();
+    perSweep = 0;
+    return undefined;
+  }
+
+  function evict(): void {
+    const bucket = nextBucket() ?? nextBucket();
+    if (bucket !== undefined) buckets.delete(bucket.id);
+  }
+
+  function sweep(now: number): void {
+    const slot = slotAt(now, windowSeconds);
+    perSweep = Math.max(perSweep, Math.ceil(buckets.size / SWEEPS));
+    for (let left = perSweep; left > 0; left -= 1) {
+      const bucket = nextBucket();
+      if (bucket === undefined) return;
+      if (isOver(bucket.newest, slot)) buckets.delete(bucket.id);
+    }
+  }
+
+  function restart(): void {
+    cursor = buckets.values();
+  }
+
+  return { evict, sweep, restart };
+}
+
+/** Buckets with units that are not published yet, each with the slot from which on. */
+function createPendingList(maxBuckets: number) {
+  let pending: Bucket[] = [];
+  return {
+    mark(bucket: Bucket, from: number): void {
+      if (bucket.pendingFrom !== NONE) {
+        bucket.pendingFrom = Math.min(bucket.pendingFrom, from);
+      } else if (pending.length < maxBuckets) {
+        bucket.pendingFrom = from;
+        pending.push(bucket);
+      }
+    },
+    take(): Pending[] {
+      const taken = pending;
+      pending = [];
+      return taken.map((bucket) => {
+        const from = bucket.pendingFrom;
+        bucket.pendingFrom = NONE;
+        return { bucket, from };
+      });
+    },
+    clear(): void {
+      pending = [];
+    },
+    size: () => pending.length,
   };
 }

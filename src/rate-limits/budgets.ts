@@ -115,12 +115,7 @@ export function createBudgets(limits: Limits): Budgets {
   const hour = createRateBuckets(SECONDS.hour);
   const minute = createRateBuckets(SECONDS.minute);
   const windows = { tenant: hour, share: hour, key: minute };
-  const budgets = Object.fromEntries(
-    Object.entries(BUDGETS).map(([label, facts]) => [
-      label,
-      { ...facts, ...WORDS[facts.of], label, buckets: windows[facts.of] },
-    ]),
-  ) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
+  const budgets = budgetsIn(windows);
 
   // Rounded up, because a share of 0 would be unlimited.
   const share = Math.ceil((limits.tenantPerHour * limits.tokenSharePercent) / 100);
@@ -172,6 +167,16 @@ export function createBudgets(limits: Limits): Budgets {
       };
     },
   };
+}
+
+function budgetsIn(
+  windows: Readonly<Record<BudgetName, RateBuckets>>,
+): Readonly<Record<BudgetKind, Budget & BudgetFacts>> {
+  const budgets = Object.entries(BUDGETS).map(([label, facts]) => [
+    label,
+    { ...facts, ...WORDS[facts.of], label, buckets: windows[facts.of] },
+  ]);
+  return Object.fromEntries(budgets) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
 }
 
 function withoutLimit({ windowSeconds }: RateBuckets): UsageOrNoLimit {

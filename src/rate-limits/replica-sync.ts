@@ -59,34 +59,6 @@ export function createReplicaSync({ store, buckets, clock, log, work }: Dependen
     return time;
   }
 
-  async function publish(own: RateBuckets): Promise<void> {
-    const pending = own.takePending();
-    for (let start = 0; start < pending.length; start += PUBLISH_BATCH) {
-      const counted = pending.slice(start, start + PUBLISH_BATCH).flatMap((item) => {
-        advance(item.bucket, slotAt(now(), own.windowSeconds));
-        return slotsOf(item, own.windowSeconds);
-      });
-      try {
-        if (counted.length > 0) await store.publish(counted);
-      } catch (error) {
-        for (const item of pending.slice(start)) own.giveBack(item);
-        throw error;
-      }
-    }
-  }
-
-  async function fetchNew(own: RateBuckets): Promise<void> {
-    const ids = own.takeNew();
-    for (let start = 0; start < ids.length; start += FETCH_BATCH) {
-      try {
-        mergeAll(await store.fetchFor(ids.slice(start, start + FETCH_BATCH)));
-      } catch (error) {
-        own.giveBackNew(ids.slice(start));
-        throw error;
-      }
-    }
-  }
-
   function mergeAll(fetched: readonly SlotUnits[]): void {
     for (const { bucket, windowSeconds, endsAt, units } of fetched) {
       const slot = slotEndingAt(endsAt, windowSeconds);
@@ -99,10 +71,10 @@ export function createReplicaSync({ store, buckets, clock, log, work }: Dependen
 
   async function syncNow(): Promise<void> {
     const time = await adjustClock();
-    for (const each of buckets) await publish(each);
+    for (const each of buckets) await publish(each, store, now);
     mergeAll(await store.fetchSince((since ?? time) - OVERLAP_MS));
     since = time;
-    for (const each of buckets) await fetchNew(each);
+    for (const each of buckets) await fetchNew(each, store, mergeAll);
   }
 
   async function attempt(): Promise<void> {
@@ -129,6 +101,40 @@ export function createReplicaSync({ store, buckets, clock, log, work }: Dependen
       return next;
     },
   };
+}
+
+/** Publishes the units that this replica counted. */
+async function publish(own: RateBuckets, store: RateWindowStore, now: () => number): Promise<void> {
+  const pending = own.takePending();
+  for (let start = 0; start < pending.length; start += PUBLISH_BATCH) {
+    const counted = pending.slice(start, start + PUBLISH_BATCH).flatMap((item) => {
+      advance(item.bucket, slotAt(now(), own.windowSeconds));
+      return slotsOf(item, own.windowSeconds);
+    });
+    try {
+      if (counted.length > 0) await store.publish(counted);
+    } catch (error) {
+      for (const item of pending.slice(start)) own.giveBack(item);
+      throw error;
+    }
+  }
+}
+
+/** Fetches what the other replicas counted on buckets that are new here. */
+async function fetchNew(
+  own: RateBuckets,
+  store: RateWindowStore,
+  mergeAll: (fetched: readonly SlotUnits[]) => void,
+): Promise<void> {
+  const ids = own.takeNew();
+  for (let start = 0; start < ids.length; start += FETCH_BATCH) {
+    try {
+      mergeAll(await store.fetchFor(ids.slice(start, start + FETCH_BATCH)));
+    } catch (error) {
+      own.giveBackNew(ids.slice(start));
+      throw error;
+    }
+  }
 }
 
 /** A clock that never steps back, unlike the system's. */

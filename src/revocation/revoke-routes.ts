@@ -50,21 +50,8 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     return { id, address: clientAddress(ctx.req), requestId };
   }
 
-  async function end({ credentialId, tenantId }: Principal, actor: Actor): Promise<void> {
-    await transaction(async (manager) => {
-      await createRevocationStore(manager).revoke(
-        credentialId,
-        actor.id,
-        'revoked by its holder',
-        tenantId,
-      );
-      await createAuditLog(manager).record(actor, {
-        tenantId,
-        action: 'credential.revoke',
-        subject: credentialId,
-      });
-    });
-  }
+  const end = (principal: Principal, actor: Actor) =>
+    transaction((manager) => endIn(manager, principal, actor));
 
   /** @returns whether it has the form of a key, or is a known imported key */
   async function revokeKey(ctx: Context, key: string): Promise<boolean> {
@@ -125,4 +112,22 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
       },
     },
   ];
+}
+
+async function endIn(
+  manager: EntityManager,
+  { credentialId, tenantId }: Principal,
+  actor: Actor,
+): Promise<void> {
+  await createRevocationStore(manager).revoke(
+    credentialId,
+    actor.id,
+    'revoked by its holder',
+    tenantId,
+  );
+  await createAuditLog(manager).record(actor, {
+    tenantId,
+    action: 'credential.revoke',
+    subject: credentialId,
+  });
 }

@@ -6,7 +6,8 @@ import { FORMER_SIGNING_ALGORITHM } from '../../credentials/secrets/signing-algo
 import { createId } from '../../db/id.js';
 import { repeatOnConflict } from '../../db/repeat.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
-import { isPublicClientId, publicClientId, publicForm } from '../client-id.js';
+import { publicClientId, publicForm } from '../client-id.js';
+import { assertMayChange, assertSameClient } from './change-checks.js';
 import {
   changedMembers,
   isShownOtherwise,
@@ -73,18 +74,37 @@ interface Dependencies {
   readonly forgetConsents: (manager: EntityManager, clientId: string) => Promise<void>;
 }
 
-export function createRegistrationService({
+export function createRegistrationService(dependencies: Dependencies): RegistrationService {
+  const { dataSource, keyring, format } = dependencies;
+  const tokens = createRegistrationTokens({ keyring, format });
+  const parts: Parts = {
+    ...dependencies,
+    tokens,
+    transaction: (work) => repeatOnConflict(() => dataSource.transaction(work)),
+  };
+  const admission = createAdmission(parts);
+  return {
+    get: admission.get,
+    register: createRegister(parts),
+    ...createManagement(parts, admission),
+  };
+}
+
+interface Parts extends Dependencies {
+  readonly tokens: ReturnType<typeof createRegistrationTokens>;
+  readonly transaction: <Result>(
+    work: (manager: EntityManager) => Promise<Result>,
+  ) => Promise<Result>;
+}
+
+function createRegister({
   dataSource,
   keyring,
   format,
   limits,
-  readMetadata,
-  forgetConsents,
-}: Dependencies): RegistrationService {
-  const tokens = createRegistrationTokens({ keyring, format });
-  const transaction = <Result>(work: (manager: EntityManager) => Promise<Result>) =>
-    repeatOnConflict(() => dataSource.transaction(work));
-
+  tokens,
+  transaction,
+}: Parts): RegistrationService['register'] {
   async function insertPublic(
     id: string,
     metadata: ClientMetadata,
@@ -132,6 +152,21 @@ export function createRegistrationService({
     };
   }
 
+  return async (metadata, source) => {
+    if (metadata.token_endpoint_auth_method !== 'none') {
+      return insertConfidential(metadata, source);
+    }
+    const id = publicClientId(metadata);
+    const known = await createClientStore(dataSource.manager).findAndRenew(id);
+    const client = known ?? (await insertPublic(id, metadata, source));
+    return { client, registrationToken: tokens.derive(id) };
+  };
+}
+
+type Admission = ReturnType<typeof createAdmission>;
+
+/** Admits the holder of a client's registration access token. */
+function createAdmission({ dataSource, keyring, tokens }: Parts) {
   /** @throws OAuthError 401 unless the token is the client's */
   function admit(client: Client | undefined, token: string | undefined): Client {
     if (client !== undefined && token !== undefined && tokens.admits(client, token)) return client;
@@ -154,19 +189,14 @@ export function createRegistrationService({
     return client;
   }
 
+  return { admit, get };
+}
+
+function createManagement(
+  { keyring, limits, readMetadata, forgetConsents, transaction }: Parts,
+  { admit, get }: Admission,
+): Pick<RegistrationService, 'replace' | 'delete'> {
   return {
-    get,
-
-    async register(metadata, source) {
-      if (metadata.token_endpoint_auth_method !== 'none') {
-        return insertConfidential(metadata, source);
-      }
-      const id = publicClientId(metadata);
-      const known = await createClientStore(dataSource.manager).findAndRenew(id);
-      const client = known ?? (await insertPublic(id, metadata, source));
-      return { client, registrationToken: tokens.derive(id) };
-    },
-
     async replace(id, token, body, source) {
       assertMayChange(await get(id, token));
       await limits.takeChange(id, source.address);
@@ -239,43 +269,4 @@ async function getStored(manager: EntityManager, id: string): Promise<Client> {
 
 function isUnderOldKey({ registrationDigestKeyId }: Client, { currentId }: Keyring): boolean {
   return registrationDigestKeyId !== null && registrationDigestKeyId !== currentId;
-}
-
-/** @throws OAuthError 403 for a public client, whose id derives from its metadata and which installations share */
-function assertMayChange({ id }: Client): void {
-  if (!isPublicClientId(id)) return;
-  const description =
-    'A public client cannot be changed or deleted. Register the new metadata instead.';
-  throw new OAuthError(403, 'insufficient_scope', description, {
-    'WWW-Authenticate': 'Bearer error="insufficient_scope"',
-  });
-}
-
-/**
- * Checks that a replacement's `client_id` and `client_secret`, if present, are the client's own (RFC 7592 §2.2). Other
- * members that only the server sets are ignored.
- *
- * @throws OAuthError 400 `invalid_client_metadata`
- */
-function assertSameClient(
-  client: Client,
-  body: unknown,
-  metadata: ClientMetadata,
-  keyring: Keyring,
-): void {
-  const given = body as Record<string, unknown>;
-  const id = given['client_id'] ?? client.id;
-  const secret = given['client_secret'] ?? undefined;
-  const isSecretRight =
-    secret === undefined ||
-    (typeof secret === 'string' && keyring.digests(secret).includes(client.secretDigest ?? ''));
-  const fault =
-    (id !== client.id && 'client_id: is not the one of this registration') ||
-    (!isSecretRight && 'client_secret: is not the one of this client') ||
-    (metadata.token_endpoint_auth_method === 'none' &&
-      'token_endpoint_auth_method: a confidential client cannot become public') ||
-    (isSymmetric(metadata.token_endpoint_auth_method) &&
-      client.secretDigest === null &&
-      'token_endpoint_auth_method: this client has no secret. Register a new one');
-  if (fault) throw new OAuthError(400, 'invalid_client_metadata', fault);
 }

@@ -42,17 +42,15 @@ interface Refused {
 /** Maximum of distinct refusals between two flushes. Further ones are dropped. */
 const MAX_REFUSALS = 100_000;
 
-export function createActivityRecorder({
-  dataSource,
-  keyring,
-  log,
-  work,
-}: {
-  dataSource: DataSource;
-  keyring: Keyring;
-  log: Logger;
-  work: BackgroundWork;
-}): ActivityRecorder {
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly log: Logger;
+  readonly work: BackgroundWork;
+}
+
+export function createActivityRecorder(dependencies: Dependencies): ActivityRecorder {
+  const { dataSource, keyring, log, work } = dependencies;
   const lastUse = createLastUse(dataSource, CREDENTIAL_USES);
   const grantUse = createLastUse(dataSource, GRANT_USES);
   const usage = createUsageCounts(dataSource);
@@ -69,37 +67,25 @@ export function createActivityRecorder({
     const [refusalsNow, digestsNow] = [refusals, digests];
     [refusals, digests] = [new Map(), new Map()];
     await attempt(
+      log,
       () => work.run('moved_digests', () => writeDigests(dataSource, digestsNow)),
       () => {
         digests = new Map([...digestsNow, ...digests]);
       },
     );
     await attempt(
+      log,
       () => work.run('refused_uses', () => writeRefusals(dataSource, refusalsNow)),
       () => {
         for (const [id, refused] of refusalsNow) addTo(refusals, id, refused);
       },
     );
-    await attempt(
-      () =>
-        work.run('last_use', async () => {
-          await Promise.all([lastUse.flush(), grantUse.flush()]);
-        }),
-      () => undefined,
+    await attempt(log, () =>
+      work.run('last_use', async () => {
+        await Promise.all([lastUse.flush(), grantUse.flush()]);
+      }),
     );
-    await attempt(
-      () => work.run('usage_counts', () => usage.flush()),
-      () => undefined,
-    );
-  }
-
-  async function attempt(write: () => Promise<void>, keep: () => void): Promise<void> {
-    try {
-      await write();
-    } catch (error) {
-      log.warn({ err: error }, 'activity could not be written; it is kept for the next time');
-      keep();
-    }
+    await attempt(log, () => work.run('usage_counts', () => usage.flush()));
   }
 
   return {
@@ -122,6 +108,20 @@ export function createActivityRecorder({
       return running;
     },
   };
+}
+
+/** Writes activity. After an error it is logged and kept. */
+async function attempt(
+  log: Logger,
+  write: () => Promise<void>,
+  keep: () => void = () => undefined,
+): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    log.warn({ err: error }, 'activity could not be written; it is kept for the next time');
+    keep();
+  }
 }
 
 function addTo(refusals: Map<string, Refused>, id: string, refused: Refused): void {

@@ -85,22 +85,20 @@ export function createBatchedLookup<Family extends string>({
   queries,
   register,
 }: Options<Family>): ProbedLookup<Family> {
-  const metrics = createLookupMetrics(pool, register, () => waiting.length);
+  const metrics = createLookupMetrics(pool, register, () => waiting.size());
   const statements = createStatements(queries);
-  let waiting: Waiter<Family>[] = [];
+  const waiting = createWaitingList<Family>();
   let inFlight = 0;
   let isScheduled = false;
-  let timer: NodeJS.Timeout | undefined;
 
   function dispatch(): void {
     isScheduled = false;
-    dropOverdue();
-    while (waiting.length > 0 && inFlight < MAX_IN_FLIGHT) {
+    waiting.dropOverdue();
+    while (waiting.size() > 0 && inFlight < MAX_IN_FLIGHT) {
       // Divided among the free connections, so that batches are processed in parallel.
-      const share = Math.ceil(waiting.length / (MAX_IN_FLIGHT - inFlight));
+      const share = Math.ceil(waiting.size() / (MAX_IN_FLIGHT - inFlight));
       const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, share));
-      const batch = waiting.slice(0, size);
-      waiting = waiting.slice(size);
+      const batch = waiting.take(size);
       inFlight += 1;
       void send(batch).finally(() => {
         inFlight -= 1;
@@ -108,6 +106,48 @@ export function createBatchedLookup<Family extends string>({
       });
     }
   }
+
+  function schedule(): void {
+    if (inFlight >= MAX_IN_FLIGHT) waiting.watch();
+    if (isScheduled || waiting.size() === 0 || inFlight >= MAX_IN_FLIGHT) return;
+    isScheduled = true;
+    setImmediate(dispatch);
+  }
+
+  async function send(batch: readonly Waiter<Family>[]): Promise<void> {
+    const started = performance.now();
+    for (const { onAsked } of batch) onAsked?.(started);
+    try {
+      const rows = await ask(pool, statements(batch));
+      for (const { digests, resolve } of batch) resolve(firstOf(rows, digests));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+    metrics.size.observe(batch.length);
+    metrics.seconds.observe((performance.now() - started) / 1000);
+  }
+
+  return {
+    async probe() {
+      const [family] = Object.keys(queries) as Family[];
+      if (family !== undefined) await ask(pool, statements([{ family, digests: [UNUSED_DIGEST] }]));
+    },
+    find: (family, digests, onAsked) =>
+      new Promise((resolve, reject) => {
+        if (waiting.size() >= MAX_WAITING) {
+          reject(new LookupOverload('too many credentials are waiting to be looked up'));
+          return;
+        }
+        waiting.add({ family, since: performance.now(), digests, onAsked, resolve, reject });
+        schedule();
+      }),
+  };
+}
+
+/** Lookups that wait for a connection, oldest first. Those that wait for too long are rejected. */
+function createWaitingList<Family extends string>() {
+  let waiting: Waiter<Family>[] = [];
+  let timer: NodeJS.Timeout | undefined;
 
   /** Rejects lookups that waited too long, for example while the database hung. */
   function dropOverdue(): void {
@@ -128,55 +168,34 @@ export function createBatchedLookup<Family extends string>({
     }, LOOK_EVERY_MS).unref();
   }
 
-  function schedule(): void {
-    if (inFlight >= MAX_IN_FLIGHT) watch();
-    if (isScheduled || waiting.length === 0 || inFlight >= MAX_IN_FLIGHT) return;
-    isScheduled = true;
-    setImmediate(dispatch);
-  }
-
-  async function send(batch: readonly Waiter<Family>[]): Promise<void> {
-    const started = performance.now();
-    for (const { onAsked } of batch) onAsked?.(started);
-    try {
-      const rows = await ask(batch);
-      for (const { digests, resolve } of batch) resolve(firstOf(rows, digests));
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-    metrics.size.observe(batch.length);
-    metrics.seconds.observe((performance.now() - started) / 1000);
-  }
-
-  async function ask(batch: readonly Question<Family>[]): Promise<ReadonlyMap<string, LookupRow>> {
-    const statement = statements(batch);
-    const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
-    // Retried once, because a pooled connection may have died. A timeout is not retried, since it would likely
-    // time out again.
-    const { rows } = await run().catch((error: unknown) => {
-      if (isTimeout(error)) throw error;
-      return run();
-    });
-    const byDigest = new Map<string, LookupRow>();
-    for (const row of rows) byDigest.set(row[0], row);
-    return byDigest;
-  }
-
   return {
-    async probe() {
-      const [family] = Object.keys(queries) as Family[];
-      if (family !== undefined) await ask([{ family, digests: [UNUSED_DIGEST] }]);
+    size: () => waiting.length,
+    add: (waiter: Waiter<Family>) => void waiting.push(waiter),
+    take(count: number): readonly Waiter<Family>[] {
+      const taken = waiting.slice(0, count);
+      waiting = waiting.slice(count);
+      return taken;
     },
-    find: (family, digests, onAsked) =>
-      new Promise((resolve, reject) => {
-        if (waiting.length >= MAX_WAITING) {
-          reject(new LookupOverload('too many credentials are waiting to be looked up'));
-          return;
-        }
-        waiting.push({ family, since: performance.now(), digests, onAsked, resolve, reject });
-        schedule();
-      }),
+    dropOverdue,
+    watch,
   };
+}
+
+/** Runs a query. Its rows are found by their digests. */
+async function ask(
+  pool: pg.Pool,
+  statement: pg.QueryConfig,
+): Promise<ReadonlyMap<string, LookupRow>> {
+  const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
+  // Retried once, because a pooled connection may have died. A timeout is not retried, since it would likely
+  // time out again.
+  const { rows } = await run().catch((error: unknown) => {
+    if (isTimeout(error)) throw error;
+    return run();
+  });
+  const byDigest = new Map<string, LookupRow>();
+  for (const row of rows) byDigest.set(row[0], row);
+  return byDigest;
 }
 
 /**

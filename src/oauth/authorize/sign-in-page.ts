@@ -131,14 +131,17 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
         return result.account;
       }
       noteRefusal(ctx, 'sign_in', result.outcome);
-      if (result.outcome === 'refused')
-        return send(ctx, view, { email, error: REFUSED, status: 422 });
-      const { retryAfterSeconds } = result;
-      ctx.set('Retry-After', String(retryAfterSeconds));
-      if (result.outcome === 'busy') return send(ctx, view, { email, error: BUSY, status: 503 });
-      return send(ctx, view, { email, error: throttledFor(retryAfterSeconds), status: 429 });
+      if ('retryAfterSeconds' in result) ctx.set('Retry-After', String(result.retryAfterSeconds));
+      return send(ctx, view, { email, ...refusalOf(result) });
     },
   };
+}
+
+/** The message and status of an attempt that failed. */
+function refusalOf(result: Exclude<SignInOutcome, { readonly outcome: 'accepted' }>) {
+  if (result.outcome === 'refused') return { error: REFUSED, status: 422 };
+  if (result.outcome === 'busy') return { error: BUSY, status: 503 };
+  return { error: throttledFor(result.retryAfterSeconds), status: 429 };
 }
 
 /** Marks the browser as known to the account. */
