@@ -1,5 +1,36 @@
-import { KINDS } from './kinds.js';
+import { z } from 'zod';
+
+import { time } from '../http/answers.js';
+import { SCOPES } from '../scopes/catalog.js';
+import { ROLES } from '../scopes/roles.js';
+import { ENVIRONMENTS, KEY_KINDS, KINDS, PRINCIPAL_KINDS } from './kinds.js';
 import type { Principal } from './principal.js';
+
+const common = {
+  tenantId: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  environment: z.enum(ENVIRONMENTS),
+};
+
+/** A principal with a key, as JSON. */
+export const presentedKey = z.strictObject({
+  ...common,
+  keyId: z.string(),
+  keyName: z.string(),
+  type: z.enum(KEY_KINDS.map((kind) => KINDS[kind].type)),
+  principal: z.strictObject({ kind: z.enum(PRINCIPAL_KINDS), id: z.string() }),
+});
+
+/** A principal with an access token, as JSON. */
+export const presentedToken = z.strictObject({
+  ...common,
+  type: z.literal(KINDS.access_token.type),
+  clientId: z.string(),
+  clientName: z.string(),
+  userId: z.string(),
+  role: z.enum(ROLES),
+  expiresAt: time,
+});
 
 /** Describes a principal, as `/api/v1/me` answers it. */
 export function presentPrincipal(principal: Principal) {

@@ -18,7 +18,8 @@ const usage = z.strictObject({
   windowSeconds: count,
 });
 
-const usageAnswer = z.strictObject({
+/** The usage of the budgets of one credential, as JSON. */
+export const usageAnswer = z.strictObject({
   tenant: usage,
   apiKey: usage.nullable(),
   share: usage.optional(),

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import { guardLateBody, type Access, type GuardedState } from '../credentials/index.js';
+import { dataOf } from '../http/answers.js';
 import { readBody, readJson } from '../http/body/body.js';
 import type { RequestState } from '../http/context.js';
 import { sendData } from '../http/envelope.js';
@@ -18,7 +19,7 @@ import {
 import { createChangeFeed } from './changes/change-feed.js';
 import { createChangeReader } from './changes/change-reader.js';
 import { createChangeStreams } from './changes/change-stream.js';
-import { verifyRequest } from './verify-schema.js';
+import { verdictsAnswer, verifyRequest } from './verify-schema.js';
 import { createVerdicts } from './verdicts.js';
 
 export { FORWARD_AUTH_PATH };
@@ -61,7 +62,10 @@ export function createVerification(dependencies: Dependencies): Verification {
       {
         method: 'POST',
         path: '/verify',
+        summary: 'Judge credentials that a service was presented',
         access: CALLERS,
+        ownBody: verifyRequest,
+        answers: { 200: dataOf(verdictsAnswer) },
         async handle(ctx) {
           ctx.state.isRead = true;
           const { credentials } = readJson(ctx, verifyRequest);
@@ -75,7 +79,9 @@ export function createVerification(dependencies: Dependencies): Verification {
       {
         method: 'GET',
         path: '/verify/changes',
+        summary: 'Follow the changes that end kept verdicts',
         access: CALLERS,
+        answers: { 200: { mediaTypes: ['text/event-stream; charset=utf-8'] } },
         handle: (ctx) => sendChanges(ctx, ctx.state.caller),
       },
     ],

@@ -1,8 +1,13 @@
 import { z } from 'zod';
 
+import { presentedKey, presentedToken } from '../credentials/index.js';
+import { PRINCIPAL_KINDS } from '../credentials/kinds.js';
+import { time } from '../http/answers.js';
 import { boundedList } from '../http/body/bounded.js';
+import { PROBLEMS } from '../http/errors/problem.js';
 import { isAddress } from '../http/networks.js';
 import { coded } from '../http/validation.js';
+import { usageAnswer } from '../rate-limits/index.js';
 import { SCOPES } from '../scopes/catalog.js';
 
 const MAX_CREDENTIALS = 256;
@@ -45,4 +50,32 @@ export const verifyRequest = z.strictObject({
     (list) => list.length > 0,
     coded('too_short', 'must hold at least one credential'),
   ),
+});
+
+const facts = {
+  active: z.literal(true),
+  spaces: z.array(z.string()).nullable(),
+  bindings: z.array(z.strictObject({ type: z.string(), id: z.string() })).nullable(),
+  expiresAt: time.nullable(),
+  principal: z.strictObject({ kind: z.enum(PRINCIPAL_KINDS), id: z.string() }),
+  /** The ids whose end ends the credential, and the position in the order of changes at which it was read. */
+  subjects: z.array(z.string()),
+  position: z.string(),
+  /** Only if the question names no address. */
+  allowedIps: z.array(z.string()).nullable().optional(),
+  limits: usageAnswer,
+};
+
+const refused = z.strictObject({
+  active: z.literal(false),
+  status: z.int(),
+  code: z.enum(Object.keys(PROBLEMS)),
+  detail: z.string(),
+  retryAfterSeconds: z.number().optional(),
+  dpopNonce: z.string().optional(),
+});
+
+/** The data of `POST /verify`: one verdict for each question, in their order. */
+export const verdictsAnswer = z.strictObject({
+  verdicts: z.array(z.union([refused, presentedKey.extend(facts), presentedToken.extend(facts)])),
 });
