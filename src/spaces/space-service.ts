@@ -94,7 +94,7 @@ function assertLive({ environment }: SpaceManager): void {
 }
 
 function taken(): Problem {
-  return new Problem('conflict', 'The tenant already has a space with this name, ignoring case.');
+  return new Problem('conflict', 'Another space already has this name, ignoring case.');
 }
 
 function notFound(): never {

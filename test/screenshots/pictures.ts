@@ -51,6 +51,12 @@ export const PICTURES: readonly Picture[] = [
       }
     },
   },
+  {
+    name: 'audit-log-change',
+    as: 'admin',
+    path: '/settings/audit-log?tenant=acme&action=api_key.update',
+    prepare: (page) => page.locator('td .details > summary').first().click(),
+  },
   { name: 'audit-log-fault', as: 'admin', path: '/settings/audit-log?tenant=acme&from=yesterday' },
   { name: 'audit-log-none', as: 'admin', path: '/settings/audit-log?tenant=acme&object=nothing' },
   { name: 'audit-log-empty', as: 'admin', path: '/settings/audit-log?tenant=fresh' },

@@ -22,7 +22,11 @@ const BRAND = {
 };
 
 export async function createWorld(): Promise<World> {
-  const gatehouse = await createTestApp({ ISSUER: ITSELF, ...BRAND });
+  const gatehouse = await createTestApp({
+    ISSUER: ITSELF,
+    RATE_LIMIT_TENANT_PER_HOUR: '10000',
+    ...BRAND,
+  });
   const acme = await gatehouse.createTenant('acme');
   const fresh = await gatehouse.createTenant('fresh');
   const closed = await gatehouse.createTenant('closed');
