@@ -38,6 +38,7 @@ import {
   createSpaceRoutes,
   type SpaceContextResolver,
 } from './spaces/index.js';
+import { type CredentialTester, createTester, createTesterRoutes } from './tester/index.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
 import { createVerification } from './verification/index.js';
 
@@ -112,9 +113,11 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     home: HOME,
   });
+  const tester = createTester({ ...shared, routes: () => apiRoutes });
   const settings = createConsole({
     ...shared,
     keys,
+    tester,
     exporter,
     auditRetentionDays: config.AUDIT_RETENTION_DAYS,
     sessions: oauth.sessions,
@@ -123,11 +126,13 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     limitSession: rateLimits.limitSession,
     tenantHeader: headers.tenant,
   });
+  const parts = { spaceContext, exporter, keys, tester };
+  const apiRoutes = createApiRoutes(dependencies, platform, kernel, parts);
   return {
     oauth,
     settings,
     verification,
-    apiRoutes: createApiRoutes(dependencies, platform, kernel, { spaceContext, exporter, keys }),
+    apiRoutes,
     openRoutes: createOpenRoutes(dependencies, platform, oauth),
   };
 }
@@ -141,12 +146,13 @@ function createApiRoutes(
     readonly spaceContext: SpaceContextResolver;
     readonly exporter: Exporter;
     readonly keys: ApiKeys;
+    readonly tester: CredentialTester;
   },
 ): GuardedRoute[] {
   const { config, lookup, keyring } = dependencies;
   const { rateLimits } = kernel;
   const shared = { ...dependencies, ...platform, ...kernel.credentials };
-  const { spaceContext, exporter, keys } = parts;
+  const { spaceContext, exporter, keys, tester } = parts;
   return [
     ...createMeRoutes(),
     ...createScopeRoutes(),
@@ -157,6 +163,7 @@ function createApiRoutes(
     ...createUsageHistoryRoutes(),
     ...createAuditRoutes({ ...platform, exporter }),
     ...createKeyRoutes(keys),
+    ...createTesterRoutes({ ...platform, tester }),
     ...createExposedCredentialRoutes({
       ...shared,
       now: rateLimits.now,

@@ -10,7 +10,7 @@ import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
-import type { Pagination } from '../http/pagination.js';
+import type { Pagination, Signer } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
@@ -18,6 +18,7 @@ import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
 import { createAuditPages } from './audit-log/audit-pages.js';
 import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/index.js';
 import { createGeneralPages } from './general/general-pages.js';
+import type { CredentialTester } from '../tester/index.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
@@ -25,6 +26,7 @@ import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createSpacePages } from './spaces/spaces-pages.js';
+import { createTesterPages } from './tester/index.js';
 import { createTokenSettings } from './tokens/index.js';
 import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
@@ -45,6 +47,8 @@ interface Dependencies {
   readonly presentations: Presentations;
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
+  readonly keyring: Signer;
+  readonly tester: CredentialTester;
   readonly limitSession: SessionLimit;
   readonly rateLimits: RateLimits;
   readonly exporter: Exporter;
@@ -84,6 +88,7 @@ export function createConsole(dependencies: Dependencies): Console {
     ...createAuditPages(shared),
     ...createConnectedAppSettings(shared),
     ...createGeneralPages(shared),
+    ...createTesterPages(shared),
     ...createTokenSettings(shared),
   ];
   // Each feature that signed-in browsers call adds its routes here.

@@ -30,6 +30,13 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: true,
   },
   {
+    path: '/settings/tester',
+    title: 'Tester',
+    group: 'Developers',
+    roles: ['company_admin'],
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/spaces',
     title: 'Spaces',
     group: 'Organization',

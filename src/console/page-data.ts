@@ -3,6 +3,7 @@ import type { ConnectedAppViews } from './connected-apps/app-view.js';
 import type { GeneralPage } from './general/general-page.js';
 import type { Moment } from './moments.js';
 import type { SpacePage, SpacesPage } from './spaces/spaces-page.js';
+import type { TesterPage } from './tester/tester-view.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
 import type { UsagePage } from './usage/usage-page.js';
 
@@ -69,6 +70,7 @@ export interface RevokeTokenPage {
 
 /** The pages of the settings area, by the names of their templates. */
 export interface ConsoleViews extends ConnectedAppViews {
+  readonly tester: TesterPage;
   readonly tokens: TokensPage;
   readonly 'new-token': NewTokenPage;
   readonly 'revoke-token': RevokeTokenPage;

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import type { BackgroundWork } from '../db/background-work.js';
@@ -66,9 +66,42 @@ export function createCredentials(dependencies: Dependencies) {
     proofs,
     judge,
     guard: createGuard({ ...dependencies, judge, presentations, activity, proofCheck }),
+    ...createQuietParts({ ...dependencies, format, prefixes, presentations, proofCheck }),
   };
 }
 
+/** The verifier and the guard for tests of credentials: they leave no trace of a use, and count nothing. */
+function createQuietParts(
+  dependencies: Omit<Parameters<typeof createGuard>[0], 'judge' | 'activity'> &
+    Pick<Dependencies, 'lookup' | 'keyring' | 'audiences'> & {
+      readonly format: ReturnType<typeof createSecretFormat>;
+      readonly prefixes: ReturnType<typeof createImportedPrefixes>;
+    },
+) {
+  const ignore = () => undefined;
+  const verifier = createVerifier({ ...dependencies, observer: { noteOldDigest: ignore } });
+  const activity = {
+    noteUse: ignore,
+    noteGrantUse: ignore,
+    noteRefusal: ignore,
+    noteAnswer: ignore,
+  };
+  const judge = createJudge({ ...dependencies, verifier, activity, register: new Registry() });
+  return {
+    quietVerifier: verifier,
+    quietGuard: createGuard({ ...dependencies, judge, activity }),
+  };
+}
+
+export {
+  type Coverage,
+  coverageOf,
+  type DescribedPrincipal,
+  type DescribedVerdict,
+  describePrincipal,
+  describeVerdict,
+  readablePaths,
+} from './coverage.js';
 export { PROOF_ALGORITHMS, type Proof } from './proofs/proof-reader.js';
 export { proofSubjects } from './proofs/proof-subject.js';
 export type { Proofs } from './proofs/proofs.js';

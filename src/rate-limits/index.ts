@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { EntityManager } from 'typeorm';
 
-import type { GuardedState } from '../credentials/index.js';
+import type { GuardedState, Principal } from '../credentials/index.js';
 import type { BackgroundWork } from '../db/background-work.js';
 import { BUDGET_WINDOWS, createBudgets } from './budgets.js';
 import { createRateLimit, createSpending } from './middleware.js';
@@ -62,6 +62,9 @@ export function createRateLimits(dependencies: Dependencies) {
       register,
     }),
     limitSession: createSessionLimit({ now, register, buckets: budgets.perMinute }),
+    /** The usage of a credential's budgets now. */
+    usageOf: (principal: Principal, address: string) =>
+      budgets.usageOf(principal, () => address, now()),
     /** The usage of a tenant's budgets now. */
     tenantUsage: (owner: Parameters<typeof budgets.tenantUsage>[0]) =>
       budgets.tenantUsage(owner, now()),

@@ -62,6 +62,22 @@ export const APP_PICTURES: readonly Picture[] = [
     path: '/settings/connected-apps/blocked?tenant=acme',
   },
   { name: 'connected-apps-empty', as: 'manager', path: LIST },
+  { name: 'tester', as: 'admin', path: '/settings/tester?tenant=acme' },
+  {
+    name: 'tester-result',
+    as: 'admin',
+    path: '/settings/tester?tenant=acme',
+    prepare: async (page, { gatehouse, acme }) => {
+      const key = await gatehouse.createKey(acme, {
+        name: 'Nightly sync',
+        scopes: ['contacts:read'],
+      });
+      await page.getByLabel('Paste a credential').fill(key.secret);
+      await page.getByRole('checkbox', { name: 'GET /products', exact: true }).check();
+      await page.getByRole('button', { name: 'Test', exact: true }).click();
+      await page.getByRole('heading', { name: 'Coverage' }).waitFor();
+    },
+  },
   { name: 'apps-you-use', as: 'viewer', path: '/settings/apps' },
   {
     name: 'connected-app',

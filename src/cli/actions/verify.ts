@@ -2,33 +2,24 @@ import { Registry } from 'prom-client';
 
 import type { App } from '../../app.js';
 import {
-  type Access,
+  coverageOf,
   createBatchedLookup,
   createImportedPrefixes,
   createVerifier,
   createVerifierPool,
-  denialReason,
-  type Principal,
+  describeVerdict,
+  readablePaths,
   type Verdict,
   VERIFICATION_QUERIES,
 } from '../../credentials/index.js';
 import { errorMessage } from '../../db/errors.js';
 import { readText } from '../../http/body/input-lines.js';
+import { API_PREFIX } from '../../http/route-declaration.js';
 import { parseUrl } from '../../http/url.js';
 import { createLog } from '../../server/log.js';
 import { createSigningKeys } from '../../signing-keys/index.js';
 import type { CommandContext } from '../command.js';
 import { Misuse } from '../errors.js';
-
-const EXPLANATIONS: Readonly<Record<string, string>> = {
-  malformed:
-    'It is not written like a credential of ours: another brand, a typing error, or cut off.',
-  unknown: 'It is well formed, but was never issued here.',
-  revoked: 'It was revoked, or what it belongs to was.',
-  address_not_allowed: 'It may not be used from this address.',
-  expired: 'It has expired.',
-  tenant_suspended: 'Its tenant is suspended.',
-};
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -47,7 +38,7 @@ export async function verifyCredential(
   const credential = (readText(context.input) ?? '').trim();
   const against = originOf(values.against);
   const verdict = await judge(context, credential, values.address);
-  const presented = presentVerdict(verdict);
+  const presented = describeVerdict(verdict);
   if (!values.routes && against === undefined) return presented;
   const declared = await declaredRoutes(context);
   const routes = coverageOf(verdict, declared);
@@ -56,7 +47,7 @@ export async function verifyCredential(
     Authorization: `Bearer ${credential}`,
     ...spaceOf(verdict, `X-${context.config.TOKEN_BRAND}-Space`),
   };
-  const paths = readablePaths(verdict, declared);
+  const paths = readablePaths(verdict, declared).map((path) => API_PREFIX + path);
   return { ...presented, routes, observed: await observe(against, paths, headers) };
 }
 
@@ -98,73 +89,6 @@ async function declaredRoutes({
     // Nothing is looked up: the routes are only read.
     lookup: { find: refuse, probe: refuse },
   }).apiRoutes;
-}
-
-function presentVerdict(verdict: Verdict) {
-  const { outcome, principal } = verdict;
-  return {
-    outcome,
-    ...(verdict.outcome === 'refused' && {
-      reason: verdict.reason,
-      explanation: EXPLANATIONS[verdict.reason],
-    }),
-    ...(principal && {
-      ...(principal.token === undefined
-        ? { keyId: principal.credentialId, keyName: principal.credentialName }
-        : { tokenId: principal.credentialId, ...principal.token }),
-      kind: principal.kind,
-      tenantId: principal.tenantId,
-      environment: principal.environment,
-      scopes: principal.scopes,
-      spaces: principal.spaces,
-      bindings: principal.bindings,
-      principal: { kind: principal.principalKind, id: principal.principalId },
-    }),
-  };
-}
-
-interface Coverage {
-  readonly method: string;
-  readonly path: string;
-  readonly scopes: readonly string[];
-  /** `admitted`, or why not. */
-  readonly verdict: string;
-}
-
-/** What each declared route says to a credential. */
-function coverageOf(verdict: Verdict, routes: App['apiRoutes']): readonly Coverage[] {
-  return routes.flatMap(({ method, path, access }) =>
-    access === undefined || access === 'public'
-      ? []
-      : [{ method, path, scopes: access.scopes, verdict: verdictOf(verdict, path, access) }],
-  );
-}
-
-function verdictOf(verdict: Verdict, path: string, access: Exclude<Access, 'public'>): string {
-  if (verdict.outcome === 'refused') return verdict.reason;
-  const reason = denialReason(verdict.principal, access, undefined);
-  return reason === 'not_bound' && path.includes(':id')
-    ? boundTo(verdict.principal, access.resource)
-    : (reason ?? 'admitted');
-}
-
-function boundTo(principal: Principal, type: string | undefined): string {
-  const ids = idsBoundTo(principal, type);
-  return ids.length === 0 ? 'not_bound' : `admitted for ${ids.join(', ')}`;
-}
-
-function idsBoundTo(principal: Principal | undefined, type: string | undefined): readonly string[] {
-  const bindings = principal?.bindings ?? [];
-  return bindings.filter((binding) => binding.type === type).map(({ id }) => id);
-}
-
-/** What only reads: all that needs no id, and the single things that a credential is bound to. */
-function readablePaths({ principal }: Verdict, routes: App['apiRoutes']): readonly string[] {
-  return routes.flatMap(({ method, path, access }) => {
-    if (method !== 'GET' || access === undefined || access === 'public') return [];
-    if (!path.includes(':')) return [`/api/v1${path}`];
-    return idsBoundTo(principal, access.resource).map((id) => `/api/v1${path.replace(':id', id)}`);
-  });
 }
 
 /** One that is confined to spaces is tried in one of them, as it will be used. */

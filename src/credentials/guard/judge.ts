@@ -62,8 +62,8 @@ export type Judgement =
 export type Judge = (question: Question) => Promise<Judgement>;
 
 interface Dependencies {
-  readonly verifier: Verifier;
-  readonly activity: ActivityRecorder;
+  readonly verifier: Pick<Verifier, 'verify'>;
+  readonly activity: Pick<ActivityRecorder, 'noteUse' | 'noteGrantUse' | 'noteRefusal'>;
   readonly register: Registry;
   /** The resources served here. */
   readonly audiences: readonly string[];

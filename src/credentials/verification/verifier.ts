@@ -33,6 +33,8 @@ export interface Verifier {
    * @throws Problem `service_unavailable` if the database cannot be queried
    */
   verify(raw: string, address: string | undefined): Promise<Verdict>;
+  /** As `verify`, for a stored credential by its digest. Nobody has presented it. */
+  verifyStored(family: Family, digest: string, address: string | undefined): Promise<Verdict>;
 }
 
 /** Receives observations of the verifier, for the background recorder. */
@@ -139,7 +141,27 @@ export function createVerifier({
   const isAllowed = (list: readonly string[] | null, address: string) =>
     list === null || isInList(address, list.join(' '));
 
+  async function find(family: Family, digests: readonly string[]): Promise<LookupRow | undefined> {
+    try {
+      return await lookup.find(family, digests);
+    } catch (error) {
+      throw serviceUnavailable(error);
+    }
+  }
+
+  const reasonAgainst = (state: string, { allowedIps }: Principal, address: string | undefined) =>
+    judge(state, address === undefined || isAllowed(allowedIps, address));
+
   return {
+    async verifyStored(family, digest, address) {
+      const row = await find(family, [digest]);
+      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
+      const { principal, state } = readRow(row, family);
+      const reason = reasonAgainst(state, principal, address);
+      return reason === undefined
+        ? { outcome: 'accepted', principal }
+        : { outcome: 'refused', reason, principal };
+    },
     async verify(raw, address) {
       const kind = format.parse(raw)?.kind;
       const isForeign = kind === undefined && prefixes.covers(raw);
@@ -147,12 +169,7 @@ export function createVerifier({
 
       const family = kind === undefined ? 'imported' : KINDS[kind].family;
       const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
-      let row: LookupRow | undefined;
-      try {
-        row = await lookup.find(family, keyring.digests(digested));
-      } catch (error) {
-        throw serviceUnavailable(error);
-      }
+      const row = await find(family, keyring.digests(digested));
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
       const { principal, digestKeyId, state, importedAs } = readRow(row, family);
       const isWhatItSays = isForeign
@@ -160,10 +177,7 @@ export function createVerifier({
         : principal.kind === kind;
       if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
-      const reason = judge(
-        state,
-        address === undefined || isAllowed(principal.allowedIps, address),
-      );
+      const reason = reasonAgainst(state, principal, address);
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
       // Access tokens are not moved, since they expire soon.
       if (digestKeyId !== keyring.currentId && principal.token === undefined) {

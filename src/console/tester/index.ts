@@ -1,0 +1,159 @@
+import type { DataSource } from 'typeorm';
+
+import { createAuditLog } from '../../audit/index.js';
+import { createCredentialStore, createRevocationStore } from '../../credentials/index.js';
+import { ENVIRONMENTS, TENANT_KINDS } from '../../credentials/kinds.js';
+import { singleValue } from '../../http/body/form.js';
+import { Problem } from '../../http/errors/problem.js';
+import type { Csrf } from '../../http/pages/csrf.js';
+import type { Signer } from '../../http/pagination.js';
+import { parseWith } from '../../http/validation.js';
+import { credentialTest, type CredentialTester, type TestResult } from '../../tester/index.js';
+import type { OrganizationContext } from '../organization-context.js';
+import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
+import type { ShowPage } from '../settings-views.js';
+import { seeOther } from '../visitor.js';
+import { showResult, type ChoosableKey, type TesterPage } from './tester-view.js';
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly showPage: ShowPage;
+  readonly csrf: Csrf;
+  readonly keyring: Signer;
+  readonly tester: CredentialTester;
+  readonly clientAddress: (request: SettingsContext['req']) => string;
+}
+
+const PAGE = '/settings/tester';
+const REVOKE = `${PAGE}/revoke`;
+/** Keys that can be chosen from the list; others by pasting them. */
+const MAX_CHOICES = 100;
+/** The span in which a tested credential can be revoked from the result: up to two of them. */
+const TICKET_MS = 15 * 60_000;
+
+/** `/settings/tester`: what a credential is, and what each route says to it. */
+export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
+  const { dataSource, showPage, csrf, tester, clientAddress } = dependencies;
+  const tickets = createTickets(dependencies.keyring);
+
+  async function show(
+    ctx: SettingsContext,
+    at: OrganizationContext,
+    given: Partial<Pick<TesterPage, 'keyId' | 'address' | 'formError' | 'result'>> & {
+      readonly observe?: readonly string[];
+    },
+  ): Promise<void> {
+    const isDone = singleValue(new URLSearchParams(ctx.querystring), 'done') === 'revoked';
+    const page = {
+      title: 'Tester',
+      action: at.href(PAGE),
+      csrf: csrf.token(ctx),
+      notice: isDone ? 'The credential is revoked. It is refused from now on.' : undefined,
+      formError: given.formError,
+      keys: await choices(dataSource, at.tenantId),
+      keyId: given.keyId ?? '',
+      address: given.address ?? '',
+      ownAddress: clientAddress(ctx.req),
+      paths: tester.paths.map((path) => ({
+        path,
+        isTicked: given.observe?.includes(path) ?? path === '/me',
+      })),
+      result: given.result,
+    };
+    showPage(ctx, 'tester', page, { status: given.formError === undefined ? 200 : 422 });
+  }
+
+  async function test(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
+    const { form } = ctx.state;
+    const keyId = singleValue(form, 'keyId') ?? '';
+    const address = (singleValue(form, 'address') ?? '').trim();
+    const credential = (singleValue(form, 'credential') ?? '').trim();
+    const observe = form.getAll('observe');
+    const shown = { keyId, address, observe };
+    try {
+      const by = { tenantId: at.tenantId, environment: 'live', spaces: null } as const;
+      const input = parseWith(credentialTest, {
+        // A pasted credential goes before a chosen key, which stays chosen in the form.
+        ...(credential === '' ? { ...(keyId !== '' && { keyId }) } : { credential, observe }),
+        ...(address !== '' && { address }),
+      });
+      const result = await tester.test(by, input, clientAddress(ctx.req));
+      const id = idOf(result);
+      const revoke =
+        id === undefined
+          ? undefined
+          : { action: at.href(REVOKE), id, ticket: tickets.sign(at, id) };
+      await show(ctx, at, { ...shown, result: showResult(result, revoke) });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status >= 500) throw error;
+      await show(ctx, at, { ...shown, formError: wordsFor(error) });
+    }
+  }
+
+  async function revoke(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
+    const id = singleValue(ctx.state.form, 'id') ?? '';
+    if (!tickets.isSigned(at, id, singleValue(ctx.state.form, 'ticket') ?? '')) {
+      throw new Problem('forbidden', 'The test was too long ago. Test the credential again.');
+    }
+    await dataSource.transaction(async (manager) => {
+      await createRevocationStore(manager).revoke(id, at.actor.id, 'revoked after a test');
+      await createAuditLog(manager).record(at.actor, {
+        tenantId: at.tenantId,
+        action: 'credential.revoke',
+        subject: id,
+        details: { reason: 'revoked after a test' },
+      });
+    });
+    seeOther(ctx, at.href(PAGE, { done: 'revoked' }));
+  }
+
+  const route = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+  ): SettingsRoute => ({
+    method,
+    path,
+    access: { page: PAGE },
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  });
+  return [
+    route('GET', PAGE, (ctx, at) => show(ctx, at, {})),
+    route('POST', PAGE, test),
+    route('POST', REVOKE, revoke),
+  ];
+}
+
+function idOf({ facts }: TestResult): string | undefined {
+  return facts?.keyId ?? facts?.tokenId;
+}
+
+function wordsFor({ errors, message }: Problem): string {
+  const [fault] = errors ?? [];
+  if (fault === undefined) return message;
+  if (fault.field === 'credential') return 'Paste a credential, or choose a key.';
+  return `${fault.field === 'address' ? 'The address' : fault.field} ${fault.message}.`;
+}
+
+async function choices(dataSource: DataSource, tenantId: string): Promise<readonly ChoosableKey[]> {
+  const { found } = await createCredentialStore(dataSource.manager).list(
+    tenantId,
+    { kinds: TENANT_KINDS, environments: ENVIRONMENTS, status: 'active' },
+    { limit: MAX_CHOICES, after: undefined },
+  );
+  return found
+    .slice(0, MAX_CHOICES)
+    .map(({ id, name, maskedKey }) => ({ id, text: `${name} (${maskedKey})` }));
+}
+
+/** Proof that an administrator has tested a credential a short time ago. */
+function createTickets(signer: Signer) {
+  const textOf = ({ tenantId, accountId }: OrganizationContext, id: string, span: number) =>
+    JSON.stringify(['tested', tenantId, accountId, id, span]);
+  const now = () => Math.floor(Date.now() / TICKET_MS);
+  return {
+    sign: (at: OrganizationContext, id: string) => signer.sign(textOf(at, id, now())),
+    isSigned: (at: OrganizationContext, id: string, ticket: string) =>
+      [now(), now() - 1].some((span) => signer.isSigned(textOf(at, id, span), ticket)),
+  };
+}

@@ -1,0 +1,121 @@
+import type { KnownResult, TestResult } from '../../tester/index.js';
+
+/** A key that can be chosen. */
+export interface ChoosableKey {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** `/settings/tester`. Submits `credential` or `keyId`, `address`, and an `observe` for each path. */
+export interface TesterPage {
+  readonly action: string;
+  readonly csrf: string;
+  readonly notice: string | undefined;
+  readonly formError: string | undefined;
+  readonly keys: readonly ChoosableKey[];
+  readonly keyId: string;
+  readonly address: string;
+  readonly ownAddress: string;
+  readonly paths: readonly { readonly path: string; readonly isTicked: boolean }[];
+  readonly result: ShownResult | undefined;
+}
+
+/** The result of a test in words. */
+export interface ShownResult {
+  readonly isAccepted: boolean;
+  readonly heading: string;
+  readonly explanation: string | undefined;
+  readonly facts: readonly { readonly term: string; readonly text: string }[];
+  readonly budgets: readonly { readonly name: string; readonly text: string }[];
+  readonly routes: readonly {
+    readonly route: string;
+    readonly scopes: string;
+    readonly verdict: string;
+    readonly isAdmitted: boolean;
+  }[];
+  readonly observed: readonly {
+    readonly path: string;
+    readonly answer: string;
+    readonly isGood: boolean;
+    readonly requestId: string;
+  }[];
+  readonly revoke:
+    { readonly action: string; readonly id: string; readonly ticket: string } | undefined;
+}
+
+const VERDICTS: Readonly<Record<string, string>> = {
+  admitted: 'Admitted',
+  principal_not_admitted: 'Not for this kind of credential',
+  scope_insufficient: 'Lacks a scope',
+  not_bound: 'Bound to other resources',
+};
+
+export function showResult(result: TestResult, revoke: ShownResult['revoke']): ShownResult {
+  const isAccepted = result.outcome === 'accepted';
+  if (result.facts === undefined) {
+    return {
+      isAccepted: false,
+      heading: 'Refused',
+      explanation: result.explanation,
+      facts: [],
+      budgets: [],
+      routes: [],
+      observed: [],
+      revoke: undefined,
+    };
+  }
+  return {
+    isAccepted,
+    heading: isAccepted ? 'Accepted' : 'Refused',
+    explanation: result.explanation,
+    facts: factsOf(result),
+    budgets: budgetsOf(result),
+    routes: result.routes.map(({ method, path, scopes, verdict }) => ({
+      route: `${method} ${path}`,
+      scopes: scopes.join(' ') || 'none',
+      verdict: VERDICTS[verdict] ?? verdict.replaceAll('_', ' '),
+      isAdmitted: verdict.startsWith('admitted'),
+    })),
+    observed: result.observed.map(({ path, status, code, requestId = '' }) => ({
+      path,
+      answer: code === undefined ? String(status) : `${status} ${code}`,
+      isGood: status < 400,
+      requestId,
+    })),
+    revoke: result.reason === 'revoked' ? undefined : revoke,
+  };
+}
+
+function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
+  const { spaces, bindings, principal } = facts;
+  const { allowedIps } = result;
+  const rows: (readonly [string, string | undefined])[] = [
+    ['Name', facts.keyName ?? facts.clientName],
+    ['Id', facts.keyId ?? facts.tokenId],
+    ['Credential', result.maskedKey],
+    ['Kind', facts.kind.replaceAll('_', ' ')],
+    ['Speaks for', `${principal.kind} ${principal.id}`],
+    ['Environment', facts.environment],
+    ['Scopes', facts.scopes.join(' ') || 'none'],
+    ['Spaces', spaces === null ? 'all' : spaces.join(', ')],
+    ['Bound to', bindings?.map(({ type, id }) => `${type} ${id}`).join(', ')],
+    ['Expires', result.expiresAt ?? 'never'],
+    ['Allowed addresses', allowedIps === null ? 'all' : allowedIps.join(', ')],
+    ['Tested from', result.address],
+  ];
+  return rows.flatMap(([term, text]) => (text === undefined ? [] : [{ term, text }]));
+}
+
+function budgetsOf({ budgets }: KnownResult): ShownResult['budgets'] {
+  const { tenant, apiKey, share } = budgets;
+  const named = [
+    ['Organization, per hour', tenant],
+    ['Key, per minute', apiKey],
+    ['App or account, per hour', share],
+  ] as const;
+  return named.flatMap(([name, budget]) => {
+    if (!budget) return [];
+    const text = budget.limit === null ? 'no limit' : `${budget.remaining} of ${budget.limit} left`;
+    return [{ name, text }];
+  });
+}
