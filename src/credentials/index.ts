@@ -107,7 +107,7 @@ export { proofSubjects } from './proofs/proof-subject.js';
 export type { Proofs } from './proofs/proofs.js';
 export { createUsedProofs, deleteExpiredProofs, type UsedProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
-export { type Access, ANY_PRINCIPAL, denialReason } from './guard/admission.js';
+export { type Access, ANY_PRINCIPAL } from './guard/admission.js';
 export { type Challenge, createChallenge, schemeOf, withChallenge } from './guard/challenge.js';
 export { type GuardedState, guardLateBody, isHidden } from './guard/guard.js';
 export type { Judge, Judgement, ProofOf, Target } from './guard/judge.js';

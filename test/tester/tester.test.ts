@@ -94,7 +94,7 @@ describe('POST /api/v1/credentials/test', () => {
     );
   });
 
-  it('observes what chosen routes answer, and is no use of the credential', async () => {
+  it('observes what chosen routes answer, and leaves no trace of a use', async () => {
     const observe = ['/me', '/contacts', '/products', '/api-keys'];
     const before = await test({ keyId: service.id });
     const { observed } = await test({ credential: service.secret, observe });
