@@ -85,23 +85,7 @@ export function createClientAuthentication(dependencies: Dependencies): ClientAu
   const { lookup, keyring, secrets, assertions, refreshDocument } = dependencies;
   const { audiencesOf, clientAddress } = dependencies;
 
-  function read(row: LookupRow | undefined, id: string): FoundClient | ClientRefusal {
-    const [found, state, method = '', algorithm, ...flags] = row?.[2].split(' ') ?? [];
-    if (row === undefined || found !== id) return 'unknown client';
-    if (state !== 'good') return 'blocked client';
-    if (flags.includes('stale')) refreshDocument(id);
-    const isConfidential = method !== 'none';
-    return {
-      method,
-      client: {
-        id,
-        isConfidential,
-        mayRefresh: flags.includes('refreshes'),
-        idTokenAlgorithm: algorithm as SigningAlgorithm,
-        readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
-      },
-    };
-  }
+  const read = (row: LookupRow | undefined, id: string) => readClient(row, id, refreshDocument);
 
   async function findById(id: string): Promise<FoundClient | ClientRefusal> {
     return read(await lookup.find('clients_by_id', [id]), id);
@@ -127,8 +111,7 @@ export function createClientAuthentication(dependencies: Dependencies): ClientAu
     if (typeof found === 'string') return found;
     // A client may have changed to another method since it got the secret.
     if (!isSymmetric(found.method)) return 'registered for another method';
-    const isRight = await secrets.isSecretOf(id, row[0], secret);
-    return isRight ? found.client : 'wrong client_secret';
+    return (await secrets.isSecretOf(id, row[0], secret)) ? found.client : 'wrong client_secret';
   }
 
   async function findByAssertion(
@@ -146,11 +129,7 @@ export function createClientAuthentication(dependencies: Dependencies): ClientAu
     ctx: Context,
     { assertion, id }: { readonly assertion: string; readonly id: string | undefined },
   ): Promise<AuthenticatedClient> {
-    const claimed = assertions.claimedClient(assertion);
-    if (claimed === undefined) throw clientRefused('form', 'assertion: malformed');
-    if (id !== undefined && id !== claimed) {
-      throw clientRefused('form', 'client_id is not that of the assertion');
-    }
+    const claimed = assertClaimed(assertions.claimedClient(assertion), id);
     return accept(ctx, claimed, 'form', () =>
       findByAssertion(claimed, assertion, {
         audiences: audiencesOf(ctx),
@@ -168,6 +147,36 @@ export function createClientAuthentication(dependencies: Dependencies): ClientAu
       return accept(ctx, id, by, () =>
         secret === undefined ? findPublic(id) : findBySecret(id, secret),
       );
+    },
+  };
+}
+
+/** @throws OAuthError 401 `invalid_client` if an assertion names no client, or another one than the request */
+function assertClaimed(claimed: string | undefined, id: string | undefined): string {
+  if (claimed === undefined) throw clientRefused('form', 'assertion: malformed');
+  if (id === undefined || id === claimed) return claimed;
+  throw clientRefused('form', 'client_id is not that of the assertion');
+}
+
+/** @param refreshDocument called for a client whose metadata document is stale */
+function readClient(
+  row: LookupRow | undefined,
+  id: string,
+  refreshDocument: Dependencies['refreshDocument'],
+): FoundClient | ClientRefusal {
+  const [found, state, method = '', algorithm, ...flags] = row?.[2].split(' ') ?? [];
+  if (row === undefined || found !== id) return 'unknown client';
+  if (state !== 'good') return 'blocked client';
+  if (flags.includes('stale')) refreshDocument(id);
+  const isConfidential = method !== 'none';
+  return {
+    method,
+    client: {
+      id,
+      isConfidential,
+      mayRefresh: flags.includes('refreshes'),
+      idTokenAlgorithm: algorithm as SigningAlgorithm,
+      readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
     },
   };
 }

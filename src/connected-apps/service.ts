@@ -90,45 +90,7 @@ const ONE: PageRequest = { limit: 1, after: undefined };
 
 export function createConnectedApps(stores: AppStores): ConnectedApps {
   const { connections } = stores;
-
-  function assertSees({ role }: Pick<AppUser, 'role'>, of: Owner): void {
-    if (of === 'me' || isAdministrator(role)) return;
-    throw new Problem('forbidden', 'Only administrators see the apps of the whole organization.');
-  }
-
-  /** The user with the role of this moment, which may have shrunk since the request arrived. */
-  async function current(user: AppUser): Promise<AppUser> {
-    const role = await stores.currentRole(user);
-    if (role === undefined) throw new Problem('unauthorized', 'You are no longer signed in.');
-    return { ...user, role };
-  }
-
-  async function currentAdministrator(user: AppUser): Promise<AppUser> {
-    const now = await current(user);
-    if (isAdministrator(now.role)) return now;
-    throw new Problem('forbidden', 'Only administrators may do this.');
-  }
-
-  async function find(user: AppUser, id: string): Promise<ListedGrant> {
-    const grant = await stores.findGrant(user.tenantId, id);
-    if (grant && (grant.accountId === user.accountId || isAdministrator(user.role))) return grant;
-    throw new Problem('not_found', 'Installation not found.');
-  }
-
-  async function clientOf(clientId: string) {
-    const client = await stores.findClient(clientId);
-    if (client === undefined) throw new Problem('not_found', 'App not found.');
-    return client;
-  }
-
-  const filterOf = (
-    { accountId, tenantId }: AppUser,
-    of: Owner,
-    clientId: string | undefined,
-  ): GrantFilter =>
-    of === 'me'
-      ? { accountId, tenantId, clientId, isActive: true }
-      : { tenantId, clientId, isActive: true };
+  const { current, currentAdministrator, find, clientOf } = createChecks(stores);
 
   return {
     async list(user, { of, clientId }, page) {
@@ -147,16 +109,7 @@ export function createConnectedApps(stores: AppStores): ConnectedApps {
       if (found.length === 0 && !(isAdmin && isBlockedHere)) {
         throw new Problem('not_found', 'App not found.');
       }
-      const { id, name, isVerified, blockedAt, metadata } = client;
-      return {
-        id,
-        name,
-        isVerified,
-        website: metadata.client_uri,
-        redirectUris: metadata.redirect_uris,
-        isBlockedHere,
-        isBlockedEverywhere: blockedAt !== null,
-      };
+      return { ...describe(client), isBlockedHere };
     },
     async end(user, id) {
       const grant = await find(await current(user), id);
@@ -189,4 +142,66 @@ export function createConnectedApps(stores: AppStores): ConnectedApps {
       throw new Problem('not_found', 'The organization does not block this app.');
     },
   };
+}
+
+/** The checks of what a user may see and end. */
+function createChecks(stores: AppStores) {
+  /** The user with the role of this moment, which may have shrunk since the request arrived. */
+  async function current(user: AppUser): Promise<AppUser> {
+    const role = await stores.currentRole(user);
+    if (role === undefined) throw new Problem('unauthorized', 'You are no longer signed in.');
+    return { ...user, role };
+  }
+
+  async function currentAdministrator(user: AppUser): Promise<AppUser> {
+    const now = await current(user);
+    if (isAdministrator(now.role)) return now;
+    throw new Problem('forbidden', 'Only administrators may do this.');
+  }
+
+  async function find(user: AppUser, id: string): Promise<ListedGrant> {
+    const grant = await stores.findGrant(user.tenantId, id);
+    if (grant && (grant.accountId === user.accountId || isAdministrator(user.role))) return grant;
+    throw new Problem('not_found', 'Installation not found.');
+  }
+
+  async function clientOf(clientId: string) {
+    const client = await stores.findClient(clientId);
+    if (client === undefined) throw new Problem('not_found', 'App not found.');
+    return client;
+  }
+
+  return { current, currentAdministrator, find, clientOf };
+}
+
+function assertSees({ role }: Pick<AppUser, 'role'>, of: Owner): void {
+  if (of === 'me' || isAdministrator(role)) return;
+  throw new Problem('forbidden', 'Only administrators see the apps of the whole organization.');
+}
+
+function describe({
+  id,
+  name,
+  isVerified,
+  blockedAt,
+  metadata,
+}: NonNullable<Awaited<ReturnType<AppStores['findClient']>>>) {
+  return {
+    id,
+    name,
+    isVerified,
+    website: metadata.client_uri,
+    redirectUris: metadata.redirect_uris,
+    isBlockedEverywhere: blockedAt !== null,
+  };
+}
+
+function filterOf(
+  { accountId, tenantId }: AppUser,
+  of: Owner,
+  clientId: string | undefined,
+): GrantFilter {
+  return of === 'me'
+    ? { accountId, tenantId, clientId, isActive: true }
+    : { tenantId, clientId, isActive: true };
 }

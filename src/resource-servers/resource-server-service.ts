@@ -49,44 +49,9 @@ interface Dependencies {
 /** The part between brand and secret of a resource server's credential. */
 export const SERVER_PREFIX = 'rs';
 
-export function createResourceServerService({
-  manager,
-  keyring,
-  format,
-  ownResources,
-}: Dependencies): ResourceServerService {
-  const store = createResourceServerStore(manager);
-  const revocations = createRevocationStore(manager);
-  const audit = createAuditLog(manager);
-
-  const record = (actor: Actor, action: string, { id, ...server }: ResourceServer, more = {}) =>
-    audit.record(actor, {
-      tenantId: null,
-      action: `resource.${action}`,
-      subject: id,
-      details: { identifier: server.identifier, name: server.name, ...more },
-    });
-
-  async function find(named: string): Promise<ResourceServer> {
-    const server = await store.find(
-      named.startsWith('rsv_') ? named : (canonicalResource(named) ?? named),
-    );
-    if (server === undefined) throw new Problem('not_found', `There is no resource ${named}.`);
-    return server;
-  }
-
-  async function issueCredential(serverId: string): Promise<string> {
-    const id = createId('rsc');
-    const secret = format.mint(SERVER_PREFIX);
-    await store.insertCredential({
-      id,
-      serverId,
-      digest: keyring.digest(secret),
-      masked: format.mask(secret),
-      issueSeq: await revocations.drawIssueOrder([id, serverId]),
-    });
-    return secret;
-  }
+export function createResourceServerService(dependencies: Dependencies): ResourceServerService {
+  const { ownResources } = dependencies;
+  const { store, revocations, record, find, issueCredential } = createParts(dependencies);
 
   return {
     find,
@@ -135,4 +100,41 @@ export function createResourceServerService({
       return server;
     },
   };
+}
+
+function createParts({ manager, keyring, format }: Dependencies) {
+  const store = createResourceServerStore(manager);
+  const revocations = createRevocationStore(manager);
+  const audit = createAuditLog(manager);
+
+  const record = (actor: Actor, action: string, { id, ...server }: ResourceServer, more = {}) =>
+    audit.record(actor, {
+      tenantId: null,
+      action: `resource.${action}`,
+      subject: id,
+      details: { identifier: server.identifier, name: server.name, ...more },
+    });
+
+  async function find(named: string): Promise<ResourceServer> {
+    const server = await store.find(
+      named.startsWith('rsv_') ? named : (canonicalResource(named) ?? named),
+    );
+    if (server === undefined) throw new Problem('not_found', `There is no resource ${named}.`);
+    return server;
+  }
+
+  async function issueCredential(serverId: string): Promise<string> {
+    const id = createId('rsc');
+    const secret = format.mint(SERVER_PREFIX);
+    await store.insertCredential({
+      id,
+      serverId,
+      digest: keyring.digest(secret),
+      masked: format.mask(secret),
+      issueSeq: await revocations.drawIssueOrder([id, serverId]),
+    });
+    return secret;
+  }
+
+  return { store, revocations, record, find, issueCredential };
 }

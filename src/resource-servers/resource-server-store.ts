@@ -94,6 +94,17 @@ export function createResourceServerStore(manager: EntityManager): ResourceServe
     async delete(id) {
       await manager.query('DELETE FROM resource_servers WHERE id = $1', [id]);
     },
+    ...createServerCredentials(manager),
+  };
+}
+
+type ServerCredentials = Pick<
+  ResourceServerStore,
+  'insertCredential' | 'listCredentials' | 'endCredentials'
+>;
+
+function createServerCredentials(manager: EntityManager): ServerCredentials {
+  return {
     async insertCredential({ id, serverId, digest, masked, issueSeq }) {
       await manager.query(
         `INSERT INTO resource_server_credentials

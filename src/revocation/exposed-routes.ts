@@ -78,57 +78,71 @@ export function createExposedRoutes(dependencies: Dependencies): GuardedRoute[] 
     address: clientAddress(ctx.req),
     requestId: ctx.state.requestId,
   });
+  const parts: Parts = { exposed, admit, finderOf };
+  const found = createFoundRoute(parts);
+  return signatures === undefined ? [found] : [found, createScannerRoute(parts, signatures)];
+}
 
-  const routes: GuardedRoute[] = [
-    guardedRoute({
-      method: 'POST',
-      path: '/credentials/revoke',
-      summary: 'Revoke credentials that were found in public',
-      access: 'public',
-      cost: COST.change,
-      ownBody: report,
-      answers: { 202: dataOf(z.strictObject({ received: z.int() })) },
-      async handle(ctx) {
-        admit(ctx, 'exposed', REPORTS_PER_MINUTE);
-        const { credentials } = parseWith(report, parseJson(await readRawJson(ctx, MAX_REPORT)));
-        const secrets = [...new Set(credentials)].map((secret) => ({ secret: secret.trim() }));
-        await exposed.end(secrets, finderOf(ctx), 'holder');
-        ctx.set('Cache-Control', 'no-store');
-        // The same for every content, so that nothing is learned about a guessed credential.
-        sendData(ctx, { received: credentials.length }, 202);
-      },
-    }),
-  ];
-  if (signatures === undefined) return routes;
-  return [
-    ...routes,
-    guardedRoute({
-      method: 'POST',
-      path: '/credentials/exposed',
-      summary: 'Report the findings of a secret scanning service',
-      access: 'public',
-      cost: COST.change,
-      ownBody: matches,
-      answers: { 200: labels },
-      async handle(ctx) {
-        admit(ctx, 'scanner', MESSAGES_PER_MINUTE);
-        const body = await readRawJson(ctx, MAX_MESSAGE);
-        if (!signatures.isSigned(ctx.req.headers, body)) {
-          throw new Problem('unauthorized', 'The message is not signed by a configured key.');
-        }
-        const found = parseWith(matches, parseJson(body));
-        const secrets = found.map(({ token, url }) => ({ secret: token, url: url ?? undefined }));
-        const known = await exposed.end(secrets, finderOf(ctx), 'secret-scanning');
-        ctx.set('Cache-Control', 'no-store');
-        ctx.type = 'application/json';
-        ctx.body = JSON.stringify(
-          found.map(({ token, type }, index) => ({
-            token_hash: createHash('sha256').update(token).digest('hex'),
-            token_type: type,
-            label: known[index] === true ? 'true_positive' : 'false_positive',
-          })),
-        );
-      },
-    }),
-  ];
+interface Parts extends Pick<Dependencies, 'exposed'> {
+  /** @throws Problem `rate_limited` */
+  readonly admit: (ctx: PublicContext, purpose: string, perMinute: number) => void;
+  readonly finderOf: (ctx: PublicContext) => {
+    readonly address: string;
+    readonly requestId: string;
+  };
+}
+
+function createFoundRoute({ exposed, admit, finderOf }: Parts): GuardedRoute {
+  return guardedRoute({
+    method: 'POST',
+    path: '/credentials/revoke',
+    summary: 'Revoke credentials that were found in public',
+    access: 'public',
+    cost: COST.change,
+    ownBody: report,
+    answers: { 202: dataOf(z.strictObject({ received: z.int() })) },
+    async handle(ctx) {
+      admit(ctx, 'exposed', REPORTS_PER_MINUTE);
+      const { credentials } = parseWith(report, parseJson(await readRawJson(ctx, MAX_REPORT)));
+      const secrets = [...new Set(credentials)].map((secret) => ({ secret: secret.trim() }));
+      await exposed.end(secrets, finderOf(ctx), 'holder');
+      ctx.set('Cache-Control', 'no-store');
+      // The same for every content, so that nothing is learned about a guessed credential.
+      sendData(ctx, { received: credentials.length }, 202);
+    },
+  });
+}
+
+function createScannerRoute(
+  { exposed, admit, finderOf }: Parts,
+  signatures: NonNullable<Dependencies['signatures']>,
+): GuardedRoute {
+  return guardedRoute({
+    method: 'POST',
+    path: '/credentials/exposed',
+    summary: 'Report the findings of a secret scanning service',
+    access: 'public',
+    cost: COST.change,
+    ownBody: matches,
+    answers: { 200: labels },
+    async handle(ctx) {
+      admit(ctx, 'scanner', MESSAGES_PER_MINUTE);
+      const body = await readRawJson(ctx, MAX_MESSAGE);
+      if (!signatures.isSigned(ctx.req.headers, body)) {
+        throw new Problem('unauthorized', 'The message is not signed by a configured key.');
+      }
+      const found = parseWith(matches, parseJson(body));
+      const secrets = found.map(({ token, url }) => ({ secret: token, url: url ?? undefined }));
+      const known = await exposed.end(secrets, finderOf(ctx), 'secret-scanning');
+      ctx.set('Cache-Control', 'no-store');
+      ctx.type = 'application/json';
+      ctx.body = JSON.stringify(
+        found.map(({ token, type }, index) => ({
+          token_hash: createHash('sha256').update(token).digest('hex'),
+          token_type: type,
+          label: known[index] === true ? 'true_positive' : 'false_positive',
+        })),
+      );
+    },
+  });
 }

@@ -99,9 +99,7 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
           state.readers = '*';
           const client = await clients.authenticate(ctx, form);
           state.readers = client.readers();
-          if (token === undefined) {
-            throw new OAuthError(400, 'invalid_request', 'token is missing');
-          }
+          if (token === undefined) throw tokenMissing();
           await revokeToken(ctx, token, client.id);
         }
         ctx.status = 200;
@@ -130,4 +128,8 @@ async function endIn(
     action: 'credential.revoke',
     subject: credentialId,
   });
+}
+
+function tokenMissing(): OAuthError {
+  return new OAuthError(400, 'invalid_request', 'token is missing');
 }

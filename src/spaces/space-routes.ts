@@ -28,22 +28,6 @@ const ACCESS: Access = {
 
 /** `/spaces`: manages the spaces of a tenant. */
 export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): GuardedRoute[] {
-  const serviceOf = ({ state }: SpaceContext) => createSpaceService(state.manager);
-  const managerOf = ({
-    req,
-    state: { principal, member, requestId },
-  }: SpaceContext): SpaceManager => ({
-    tenantId: principal.tenantId,
-    spaces: principal.spaces,
-    environment: principal.environment,
-    actor: {
-      id: member?.accountId ?? principal.credentialId,
-      address: clientAddress(req),
-      requestId,
-    },
-  });
-  const idOf = (ctx: SpaceContext) => ctx.params['id'] ?? '';
-
   return [
     guardedRoute({
       method: 'GET',
@@ -54,7 +38,7 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       query: PAGE_QUERY,
       answers: { 200: pageOf(spaceAnswer) },
       async handle(ctx, { query }) {
-        const by = managerOf(ctx);
+        const by = managerOf(ctx, clientAddress);
         const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*'])];
         const request = pagination.read(query, list);
         const found = await serviceOf(ctx).list(by, request);
@@ -74,9 +58,21 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       body: spaceFields,
       answers: { 201: dataOf(spaceAnswer) },
       async handle(ctx, { body: { name } }) {
-        sendData(ctx, presentSpace(await serviceOf(ctx).create(managerOf(ctx), name)), 201);
+        sendData(
+          ctx,
+          presentSpace(await serviceOf(ctx).create(managerOf(ctx, clientAddress), name)),
+          201,
+        );
       },
     }),
+    ...createItemRoutes(clientAddress),
+  ];
+}
+
+function createItemRoutes(clientAddress: Dependencies['clientAddress']): GuardedRoute[] {
+  const idOf = (ctx: SpaceContext) => ctx.params['id'] ?? '';
+
+  return [
     guardedRoute({
       method: 'GET',
       path: '/spaces/:id',
@@ -85,7 +81,10 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       cost: COST.read,
       answers: { 200: dataOf(spaceAnswer) },
       async handle(ctx) {
-        sendData(ctx, presentSpace(await serviceOf(ctx).find(managerOf(ctx), idOf(ctx))));
+        sendData(
+          ctx,
+          presentSpace(await serviceOf(ctx).find(managerOf(ctx, clientAddress), idOf(ctx))),
+        );
       },
     }),
     guardedRoute({
@@ -97,8 +96,29 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       body: spaceFields,
       answers: { 200: dataOf(spaceAnswer) },
       async handle(ctx, { body: { name } }) {
-        sendData(ctx, presentSpace(await serviceOf(ctx).rename(managerOf(ctx), idOf(ctx), name)));
+        sendData(
+          ctx,
+          presentSpace(await serviceOf(ctx).rename(managerOf(ctx, clientAddress), idOf(ctx), name)),
+        );
       },
     }),
   ];
+}
+
+const serviceOf = ({ state }: SpaceContext) => createSpaceService(state.manager);
+
+function managerOf(
+  { req, state: { principal, member, requestId } }: SpaceContext,
+  clientAddress: Dependencies['clientAddress'],
+): SpaceManager {
+  return {
+    tenantId: principal.tenantId,
+    spaces: principal.spaces,
+    environment: principal.environment,
+    actor: {
+      id: member?.accountId ?? principal.credentialId,
+      address: clientAddress(req),
+      requestId,
+    },
+  };
 }

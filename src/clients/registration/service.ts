@@ -145,11 +145,8 @@ function createRegister({
       await recordNew(manager, id, metadata, source);
       return getStored(manager, id);
     });
-    return {
-      client,
-      registrationToken: token,
-      ...(clientSecret !== undefined && { clientSecret }),
-    };
+    const issued = clientSecret === undefined ? {} : { clientSecret };
+    return { client, registrationToken: token, ...issued };
   }
 
   return async (metadata, source) => {

@@ -32,129 +32,19 @@ type Read = (request: PageRequest) => Promise<FoundGrants>;
 
 /** The lists of connected apps, and the page of one app. */
 export function createAppListRoutes(dependencies: AppPagesDependencies): SettingsRoute[] {
-  const { showPage, csrf, pagination, apps } = dependencies;
-
-  async function readPage(
-    ctx: SettingsContext,
-    list: readonly string[],
-    read: Read,
-  ): Promise<Page<ListedGrant>> {
-    const request = pagination.read(new URLSearchParams(ctx.querystring), list);
-    const { found, resumeAfter } = await read(request);
-    const positionOf = ({ issueSeq }: ListedGrant) => Number(issueSeq);
-    return pagination.page(found, request, list, positionOf, resumeAfter);
-  }
-
-  async function showList(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
-    const isAdmin = isAdministrator(at.role);
-    const of = isAdmin && queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
-    const list = ['page-connected-apps', at.tenantId, of === 'me' ? at.accountId : ''];
-    const page = await readPage(ctx, list, (request) => apps.list(at, { of }, request));
-    const query = of === 'me' ? {} : { of };
-    showPage(ctx, 'connected-apps', {
-      title: 'Connected apps',
-      heading: 'Connected apps',
-      lead:
-        of === 'me'
-          ? 'Apps that you allowed to use your account here. Each row is one installation.'
-          : 'Apps that people in the organization allowed to use their accounts. Each row is one installation.',
-      tabs: isAdmin ? tabs(at, of) : [],
-      notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
-      installations: page.items.map((grant) =>
-        showInstallation(grant, {
-          showsPerson: of === 'organization',
-          showsOrganization: false,
-          appOf: ({ clientId }) => at.href(APP, { client: clientId }),
-          endOf: ({ id }) => at.href(END.replace(':id', id)),
-        }),
-      ),
-      empty: {
-        title: 'No app is connected',
-        text: 'An app appears here when somebody signs in with it and allows it to use an account.',
-      },
-      paging: pagingOf(ctx, at, LIST, page, query),
-    });
-  }
-
-  async function showEverywhere(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
-    const { memberships } = ctx.state.visitor;
-    const list = ['page-apps-you-use', at.accountId];
-    const page = await readPage(ctx, list, (request) => apps.listEverywhere(at, request));
-    const slugOf = (id: string) => memberships.find(({ tenantId }) => tenantId === id)?.tenantSlug;
-    showPage(ctx, 'connected-apps', {
-      title: 'Apps you use',
-      heading: 'Apps you use',
-      lead: 'Apps that act as you, in all of your organizations. Each row is one installation.',
-      tabs: [],
-      notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
-      installations: page.items.map((grant) => {
-        const tenant = slugOf(grant.tenantId) ?? at.tenantSlug;
-        return showInstallation(grant, {
-          showsPerson: false,
-          showsOrganization: true,
-          appOf: ({ clientId }) => at.href(APP, { client: clientId, tenant }),
-          endOf: ({ id }) => at.href(END.replace(':id', id), { tenant, from: 'you' }),
-        });
-      }),
-      empty: {
-        title: 'You use no app',
-        text: 'An app appears here when you sign in with it and allow it to use your account.',
-      },
-      paging: pagingOf(ctx, at, EVERYWHERE, page, {}),
-    });
-  }
-
-  async function showApp(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
-    const clientId = queryOf(ctx, 'client') ?? '';
-    const app = await apps.describe(at, clientId);
-    const isAdmin = isAdministrator(at.role);
-    const of = isAdmin ? 'organization' : 'me';
-    const list = ['page-connected-app', at.tenantId, of === 'me' ? at.accountId : '', clientId];
-    const page = await readPage(ctx, list, (request) => apps.list(at, { of, clientId }, request));
-    const isOwn = page.items.some(({ accountId }) => accountId === at.accountId);
-    showPage(ctx, 'connected-app', {
-      title: app.name,
-      back: { text: 'Connected apps', href: at.href(LIST, isAdmin ? { of } : {}) },
-      app,
-      redirectHosts: [...new Set(app.redirectUris.map(hostOf))],
-      installations: page.items.map((grant) =>
-        showInstallation(grant, {
-          showsPerson: isAdmin,
-          showsOrganization: false,
-          appOf: () => undefined,
-          endOf: ({ id }) => at.href(END.replace(':id', id)),
-        }),
-      ),
-      paging: pagingOf(ctx, at, APP, page, { client: clientId }),
-      actions: at.isSuspended ? [] : actionsFor(at, app, isAdmin, isOwn, page.items.length > 0),
-    });
-  }
-
-  async function showBlockedApps(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
-    const list = ['page-blocked-apps', at.tenantId];
-    const request = pagination.read(new URLSearchParams(ctx.querystring), list);
-    const found = await apps.listBlocked(at, request);
-    const page = pagination.page(found, request, list, ({ seq }) => Number(seq));
-    showPage(ctx, 'blocked-apps', {
-      title: 'Blocked apps',
-      tabs: tabs(at, 'blocked'),
-      notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
-      action: at.href(BLOCKED),
-      csrf: csrf.token(ctx),
-      apps: page.items.map(showBlocked),
-      paging: pagingOf(ctx, at, BLOCKED, page, {}),
-    });
-  }
-
   const page = (
     path: string,
     of: '/settings/connected-apps' | '/settings/apps',
-    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+    handle: (
+      dependencies: AppPagesDependencies,
+      ctx: SettingsContext,
+      at: OrganizationContext,
+    ) => Promise<void>,
   ): SettingsRoute => ({
     method: 'GET',
     path,
     access: { page: of },
-    handle: (ctx) => handle(ctx, ctx.state.organization),
+    handle: (ctx) => handle(dependencies, ctx, ctx.state.organization),
   });
   return [
     page(LIST, LIST, showList),
@@ -162,6 +52,137 @@ export function createAppListRoutes(dependencies: AppPagesDependencies): Setting
     page(APP, LIST, showApp),
     { ...page(BLOCKED, LIST, showBlockedApps), access: { page: LIST, roles: ['company_admin'] } },
   ];
+}
+
+async function readPage(
+  pagination: Pagination,
+  ctx: SettingsContext,
+  list: readonly string[],
+  read: Read,
+): Promise<Page<ListedGrant>> {
+  const request = pagination.read(new URLSearchParams(ctx.querystring), list);
+  const { found, resumeAfter } = await read(request);
+  const positionOf = ({ issueSeq }: ListedGrant) => Number(issueSeq);
+  return pagination.page(found, request, list, positionOf, resumeAfter);
+}
+
+async function showList(
+  { showPage, pagination, apps }: AppPagesDependencies,
+  ctx: SettingsContext,
+  at: OrganizationContext,
+): Promise<void> {
+  const isAdmin = isAdministrator(at.role);
+  const of = isAdmin && queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
+  const list = ['page-connected-apps', at.tenantId, of === 'me' ? at.accountId : ''];
+  const page = await readPage(pagination, ctx, list, (request) => apps.list(at, { of }, request));
+  const query = of === 'me' ? {} : { of };
+  showPage(ctx, 'connected-apps', {
+    title: 'Connected apps',
+    heading: 'Connected apps',
+    lead:
+      of === 'me'
+        ? 'Apps that you allowed to use your account here. Each row is one installation.'
+        : 'Apps that people in the organization allowed to use their accounts. Each row is one installation.',
+    tabs: isAdmin ? tabs(at, of) : [],
+    notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
+    installations: page.items.map((grant) =>
+      showInstallation(grant, {
+        showsPerson: of === 'organization',
+        showsOrganization: false,
+        appOf: ({ clientId }) => at.href(APP, { client: clientId }),
+        endOf: ({ id }) => at.href(END.replace(':id', id)),
+      }),
+    ),
+    empty: {
+      title: 'No app is connected',
+      text: 'An app appears here when somebody signs in with it and allows it to use an account.',
+    },
+    paging: pagingOf(ctx, at, LIST, page, query),
+  });
+}
+
+async function showEverywhere(
+  { showPage, pagination, apps }: AppPagesDependencies,
+  ctx: SettingsContext,
+  at: OrganizationContext,
+): Promise<void> {
+  const { memberships } = ctx.state.visitor;
+  const list = ['page-apps-you-use', at.accountId];
+  const page = await readPage(pagination, ctx, list, (request) => apps.listEverywhere(at, request));
+  const slugOf = (id: string) => memberships.find(({ tenantId }) => tenantId === id)?.tenantSlug;
+  showPage(ctx, 'connected-apps', {
+    title: 'Apps you use',
+    heading: 'Apps you use',
+    lead: 'Apps that act as you, in all of your organizations. Each row is one installation.',
+    tabs: [],
+    notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
+    installations: page.items.map((grant) => {
+      const tenant = slugOf(grant.tenantId) ?? at.tenantSlug;
+      return showInstallation(grant, {
+        showsPerson: false,
+        showsOrganization: true,
+        appOf: ({ clientId }) => at.href(APP, { client: clientId, tenant }),
+        endOf: ({ id }) => at.href(END.replace(':id', id), { tenant, from: 'you' }),
+      });
+    }),
+    empty: {
+      title: 'You use no app',
+      text: 'An app appears here when you sign in with it and allow it to use your account.',
+    },
+    paging: pagingOf(ctx, at, EVERYWHERE, page, {}),
+  });
+}
+
+async function showApp(
+  { showPage, pagination, apps }: AppPagesDependencies,
+  ctx: SettingsContext,
+  at: OrganizationContext,
+): Promise<void> {
+  const clientId = queryOf(ctx, 'client') ?? '';
+  const app = await apps.describe(at, clientId);
+  const isAdmin = isAdministrator(at.role);
+  const of = isAdmin ? 'organization' : 'me';
+  const list = ['page-connected-app', at.tenantId, of === 'me' ? at.accountId : '', clientId];
+  const page = await readPage(pagination, ctx, list, (request) =>
+    apps.list(at, { of, clientId }, request),
+  );
+  const isOwn = page.items.some(({ accountId }) => accountId === at.accountId);
+  showPage(ctx, 'connected-app', {
+    title: app.name,
+    back: { text: 'Connected apps', href: at.href(LIST, isAdmin ? { of } : {}) },
+    app,
+    redirectHosts: [...new Set(app.redirectUris.map(hostOf))],
+    installations: page.items.map((grant) =>
+      showInstallation(grant, {
+        showsPerson: isAdmin,
+        showsOrganization: false,
+        appOf: () => undefined,
+        endOf: ({ id }) => at.href(END.replace(':id', id)),
+      }),
+    ),
+    paging: pagingOf(ctx, at, APP, page, { client: clientId }),
+    actions: at.isSuspended ? [] : actionsFor(at, app, isAdmin, isOwn, page.items.length > 0),
+  });
+}
+
+async function showBlockedApps(
+  { showPage, csrf, pagination, apps }: AppPagesDependencies,
+  ctx: SettingsContext,
+  at: OrganizationContext,
+): Promise<void> {
+  const list = ['page-blocked-apps', at.tenantId];
+  const request = pagination.read(new URLSearchParams(ctx.querystring), list);
+  const found = await apps.listBlocked(at, request);
+  const page = pagination.page(found, request, list, ({ seq }) => Number(seq));
+  showPage(ctx, 'blocked-apps', {
+    title: 'Blocked apps',
+    tabs: tabs(at, 'blocked'),
+    notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
+    action: at.href(BLOCKED),
+    csrf: csrf.token(ctx),
+    apps: page.items.map(showBlocked),
+    paging: pagingOf(ctx, at, BLOCKED, page, {}),
+  });
 }
 
 function tabs(at: OrganizationContext, current: 'me' | 'organization' | 'blocked'): readonly Tab[] {

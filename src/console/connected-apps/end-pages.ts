@@ -9,8 +9,48 @@ import { APP, BLOCK, BLOCKED, DISCONNECT, END, EVERYWHERE, LIST } from './paths.
 
 /** The pages that ask before an app is ended or blocked, and the forms that do it. */
 export function createAppEndRoutes(dependencies: AppPagesDependencies): SettingsRoute[] {
-  const { showPage, csrf, apps, change } = dependencies;
+  const { change } = dependencies;
+  const { askToEnd, askToDisconnect, askToBlock } = createQuestions(dependencies);
+  const route = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+  ): SettingsRoute => ({
+    method,
+    path,
+    access:
+      path === BLOCK || path === BLOCKED
+        ? { page: LIST, roles: ['company_admin'] }
+        : { page: LIST },
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  });
+  return [
+    route('GET', END, askToEnd),
+    route('POST', END, async (ctx, at) => {
+      await change((inside) => inside.end(at, idOf(ctx)));
+      seeOther(ctx, at.href('from' in fromOf(ctx) ? EVERYWHERE : LIST, { done: 'ended' }));
+    }),
+    route('GET', DISCONNECT, askToDisconnect),
+    route('POST', DISCONNECT, async (ctx, at) => {
+      const of = queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
+      await change((inside) => inside.disconnect(at, clientOf(ctx), of, null));
+      seeOther(ctx, at.href(LIST, { done: 'disconnected', ...(of !== 'me' && { of }) }));
+    }),
+    route('GET', BLOCK, askToBlock),
+    route('POST', BLOCK, async (ctx, at) => {
+      await change((inside) => inside.block(at, clientOf(ctx), null));
+      seeOther(ctx, at.href(BLOCKED, { done: 'blocked' }));
+    }),
+    route('POST', BLOCKED, async (ctx, at) => {
+      const clientId = singleValue(ctx.state.form, 'client') ?? '';
+      await change((inside) => inside.unblock(at, clientId));
+      seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
+    }),
+  ];
+}
 
+/** The pages that ask. */
+function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
   const ask = (
     ctx: SettingsContext,
     page: Omit<ConfirmEndPage, 'csrf'> & { readonly title: string },
@@ -67,42 +107,7 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
     });
   }
 
-  const route = (
-    method: 'GET' | 'POST',
-    path: string,
-    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
-  ): SettingsRoute => ({
-    method,
-    path,
-    access:
-      path === BLOCK || path === BLOCKED
-        ? { page: LIST, roles: ['company_admin'] }
-        : { page: LIST },
-    handle: (ctx) => handle(ctx, ctx.state.organization),
-  });
-  return [
-    route('GET', END, askToEnd),
-    route('POST', END, async (ctx, at) => {
-      await change((inside) => inside.end(at, idOf(ctx)));
-      seeOther(ctx, at.href('from' in fromOf(ctx) ? EVERYWHERE : LIST, { done: 'ended' }));
-    }),
-    route('GET', DISCONNECT, askToDisconnect),
-    route('POST', DISCONNECT, async (ctx, at) => {
-      const of = queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
-      await change((inside) => inside.disconnect(at, clientOf(ctx), of, null));
-      seeOther(ctx, at.href(LIST, { done: 'disconnected', ...(of !== 'me' && { of }) }));
-    }),
-    route('GET', BLOCK, askToBlock),
-    route('POST', BLOCK, async (ctx, at) => {
-      await change((inside) => inside.block(at, clientOf(ctx), null));
-      seeOther(ctx, at.href(BLOCKED, { done: 'blocked' }));
-    }),
-    route('POST', BLOCKED, async (ctx, at) => {
-      const clientId = singleValue(ctx.state.form, 'client') ?? '';
-      await change((inside) => inside.unblock(at, clientId));
-      seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
-    }),
-  ];
+  return { askToEnd, askToDisconnect, askToBlock };
 }
 
 function ownerOf(ctx: SettingsContext, { role }: OrganizationContext): 'me' | 'organization' {

@@ -26,12 +26,40 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `/settings/tokens`: the visitor's own personal access tokens. */
-export function createTokenPages({
-  showPage,
-  csrf,
-  tokens,
-  spacesOf,
-}: TokenPagesDependencies): SettingsRoute[] {
+export function createTokenPages(dependencies: TokenPagesDependencies): SettingsRoute[] {
+  const { tokens, spacesOf } = dependencies;
+  const { show, create, askWhetherToRevoke } = createViews(dependencies);
+  const page = (
+    method: 'GET' | 'POST',
+    path: string,
+    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+  ): SettingsRoute => ({
+    method,
+    path,
+    access: { page: LIST },
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  });
+  return [
+    page('GET', LIST, (ctx, at) =>
+      show(ctx, at, undefined, NOTICES.get(queryOf(ctx, 'done') ?? '')),
+    ),
+    page('POST', LIST, async (ctx, at) => {
+      const { form, fields } = readTokenForm(ctx.state.form, await spacesOf(at.tenantId));
+      if (fields === undefined) return show(ctx, at, form);
+      const faults = await create(ctx, at, fields);
+      if (typeof faults === 'string') {
+        await show(ctx, at, { ...form, errors: { form: faults } });
+      } else if (faults !== undefined) await show(ctx, at, withFaults(form, faults));
+    }),
+    page('GET', REVOKE, askWhetherToRevoke),
+    page('POST', REVOKE, async (ctx, at) => {
+      await tokens.revoke(at, idOf(ctx));
+      seeOther(ctx, at.href(LIST, { done: 'revoked' }));
+    }),
+  ];
+}
+
+function createViews({ showPage, csrf, tokens, spacesOf }: TokenPagesDependencies) {
   const show = async (
     ctx: SettingsContext,
     at: OrganizationContext,
@@ -89,34 +117,7 @@ export function createTokenPages({
     return showPage(ctx, 'revoke-token', page);
   };
 
-  const page = (
-    method: 'GET' | 'POST',
-    path: string,
-    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
-  ): SettingsRoute => ({
-    method,
-    path,
-    access: { page: LIST },
-    handle: (ctx) => handle(ctx, ctx.state.organization),
-  });
-  return [
-    page('GET', LIST, (ctx, at) =>
-      show(ctx, at, undefined, NOTICES.get(queryOf(ctx, 'done') ?? '')),
-    ),
-    page('POST', LIST, async (ctx, at) => {
-      const { form, fields } = readTokenForm(ctx.state.form, await spacesOf(at.tenantId));
-      if (fields === undefined) return show(ctx, at, form);
-      const faults = await create(ctx, at, fields);
-      if (typeof faults === 'string') {
-        await show(ctx, at, { ...form, errors: { form: faults } });
-      } else if (faults !== undefined) await show(ctx, at, withFaults(form, faults));
-    }),
-    page('GET', REVOKE, askWhetherToRevoke),
-    page('POST', REVOKE, async (ctx, at) => {
-      await tokens.revoke(at, idOf(ctx));
-      seeOther(ctx, at.href(LIST, { done: 'revoked' }));
-    }),
-  ];
+  return { show, create, askWhetherToRevoke };
 }
 
 function queryOf(ctx: SettingsContext, name: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Middleware } from 'koa';
+import type { Middleware, ParameterizedContext } from 'koa';
 
 import type { RequestState } from '../../http/context.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
@@ -12,7 +12,7 @@ import { KINDS } from '../kinds.js';
 import type { Member } from './session-guard.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
 import { requestFactsOf, type Principal } from '../principal.js';
-import type { Judge, Judgement } from './judge.js';
+import type { Judge, Judgement, ProofOf } from './judge.js';
 import type { ProofCheck } from './proof-check.js';
 import { refusalOf } from './refusals.js';
 
@@ -34,6 +34,8 @@ interface Dependencies {
   /** The address of the protected resource metadata (RFC 9728 §5.1). */
   readonly resourceMetadataUrl: string;
 }
+
+type GuardedContext = ParameterizedContext<GuardedState>;
 
 /**
  * Makes the guard: middleware that admits a request to a route or refuses it with a Problem. A route without an access
@@ -68,24 +70,18 @@ export function createGuard({
         notedAddress: address,
         method: ctx.method,
         parameters: ctx.params as Readonly<Record<string, string>> | undefined,
-        proof: {
-          read: (bound) => proofCheck.read(ctx, bound, presented),
-          claim: (proof) => proofCheck.claim(ctx, proof, presented),
-        },
+        proof: proofOf(proofCheck, ctx, presented),
       });
       const { principal } = judgement;
-      const noteAnswer = (status: number) => {
-        if (principal !== undefined && !isWithin) activity.noteAnswer(principal, status);
-      };
+      const counted = isWithin ? undefined : principal;
+      const noteAnswer = (status: number) => counted && activity.noteAnswer(counted, status);
       if (principal !== undefined) noteFacts(ctx, requestFactsOf(principal));
       if (judgement.reason !== undefined) {
         const refusal = refusalOf(judgement.reason, {
-          principal,
+          ...factsOfRefusal(presented, judgement),
           challenge,
-          scheme: schemeOf(presented, principal),
-          headers: presented.by === 'dpop' ? { 'DPoP-Nonce': proofCheck.nonce() } : {},
           scopes,
-          isHidden: isHidden(presented, judgement),
+          headers: presented.by === 'dpop' ? { 'DPoP-Nonce': proofCheck.nonce() } : {},
           explainForm: () => presentations.explain(ctx.req, presented),
         });
         noteRefusal(ctx, refusal.code, judgement.reason);
@@ -100,12 +96,26 @@ export function createGuard({
       } catch (error) {
         noteAnswer(statusOf(error));
         if (!isOpenDenial(error)) throw error;
-        if (error.status === 403) {
-          activity.noteRefusal(judgement.principal, error.code, address);
-        }
+        if (error.status === 403) activity.noteRefusal(judgement.principal, error.code, address);
         throw withChallenge(error, challenge, schemeOf(presented, principal));
       }
     };
+  };
+}
+
+function proofOf(check: ProofCheck, ctx: GuardedContext, presented: Presented): ProofOf {
+  return {
+    read: (bound) => check.read(ctx, bound, presented),
+    claim: (proof) => check.claim(ctx, proof, presented),
+  };
+}
+
+function factsOfRefusal(presented: Presented, judgement: Judgement) {
+  const { principal } = judgement;
+  return {
+    principal,
+    scheme: schemeOf(presented, principal),
+    isHidden: isHidden(presented, judgement),
   };
 }
 

@@ -54,48 +54,10 @@ export function createUsageCounts(dataSource: Pick<DataSource, 'query'>): UsageC
   let pending: Counts[] = [];
   let endsAt = (current.hour + 1) * HOUR_MS;
 
-  function begin(hour: number) {
-    return { hour, process: randomBytes(7).readUIntBE(0, 6), counts: new Map<string, Counts>() };
-  }
-
   function markPending(counts: Counts): void {
     if (counts.isPending || pending.length >= MAX_SUBJECTS) return;
     counts.isPending = true;
     pending.push(counts);
-  }
-
-  function open(
-    id: string,
-    of: Pick<Counts, 'tenantId' | 'environment' | 'subject' | 'sum'>,
-  ): Counts {
-    const known = current.counts.get(id);
-    if (known !== undefined) return known;
-    const counts = {
-      ...of,
-      hour: current.hour,
-      process: String(current.process),
-      successes: 0,
-      clientErrors: 0,
-      denials: 0,
-      rateLimited: 0,
-      isPending: false,
-    };
-    current.counts.set(id, counts);
-    return counts;
-  }
-
-  function countsOf({ credentialId, tenantId, environment, token }: Counted): Counts | undefined {
-    const id = token === undefined ? credentialId : `${tenantId} ${environment} ${token.clientId}`;
-    const known = current.counts.get(id);
-    if (known !== undefined) return known;
-    if (current.counts.size >= MAX_SUBJECTS) return undefined;
-    const common = { tenantId, environment };
-    const sum = open(`${tenantId} ${environment}`, {
-      ...common,
-      subject: tenantId,
-      sum: undefined,
-    });
-    return open(id, { ...common, subject: token?.clientId ?? credentialId, sum });
   }
 
   return {
@@ -105,7 +67,7 @@ export function createUsageCounts(dataSource: Pick<DataSource, 'query'>): UsageC
         current = begin(hourOf(now));
         endsAt = (current.hour + 1) * HOUR_MS;
       }
-      const counts = countsOf(principal);
+      const counts = countsOf(current, principal);
       if (counts === undefined || !add(counts, status)) return;
       markPending(counts);
       if (counts.sum === undefined) return;
@@ -132,6 +94,50 @@ export function createUsageCounts(dataSource: Pick<DataSource, 'query'>): UsageC
         current = begin(current.hour);
     },
   };
+}
+
+type Hour = ReturnType<typeof begin>;
+
+function begin(hour: number) {
+  return { hour, process: randomBytes(7).readUIntBE(0, 6), counts: new Map<string, Counts>() };
+}
+
+function open(
+  current: Hour,
+  id: string,
+  of: Pick<Counts, 'tenantId' | 'environment' | 'subject' | 'sum'>,
+): Counts {
+  const known = current.counts.get(id);
+  if (known !== undefined) return known;
+  const counts = {
+    ...of,
+    hour: current.hour,
+    process: String(current.process),
+    successes: 0,
+    clientErrors: 0,
+    denials: 0,
+    rateLimited: 0,
+    isPending: false,
+  };
+  current.counts.set(id, counts);
+  return counts;
+}
+
+function countsOf(
+  current: Hour,
+  { credentialId, tenantId, environment, token }: Counted,
+): Counts | undefined {
+  const id = token === undefined ? credentialId : `${tenantId} ${environment} ${token.clientId}`;
+  const known = current.counts.get(id);
+  if (known !== undefined) return known;
+  if (current.counts.size >= MAX_SUBJECTS) return undefined;
+  const common = { tenantId, environment };
+  const sum = open(current, `${tenantId} ${environment}`, {
+    ...common,
+    subject: tenantId,
+    sum: undefined,
+  });
+  return open(current, id, { ...common, subject: token?.clientId ?? credentialId, sum });
 }
 
 function hourOf(time: number): number {

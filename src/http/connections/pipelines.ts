@@ -24,6 +24,18 @@ interface Pipeline {
   isClosed: boolean;
 }
 
+interface PipelineLimit {
+  readonly onRequest: RequestListener;
+  /** To be called for each new connection, after Node has attached its parser. */
+  readonly onConnection: (socket: Socket) => void;
+}
+
+/** The requests of all pipelining connections together. */
+interface InAll {
+  waiting: number;
+  pending: number;
+}
+
 /**
  * Limits pipelining (RFC 9112 §9.3.2). Node parses everything that a connection sent and starts to handle all of it.
  * Here at most 16 requests of a connection are handled at once. The other requests of the same read wait, and the
@@ -34,25 +46,13 @@ interface Pipeline {
  * @param handle handles a request
  * @param maxReadByParser the number of connections that are not read in portions
  */
-export function limitPipelines(
-  handle: RequestListener,
-  maxReadByParser?: number,
-): {
-  readonly onRequest: RequestListener;
-  /** Called for each new connection, after Node has attached its parser. */ readonly onConnection: (
-    socket: Socket,
-  ) => void;
-} {
+export function limitPipelines(handle: RequestListener, maxReadByParser?: number): PipelineLimit {
   const pipelines = new WeakMap<Socket, Pipeline>();
-  let waitingInAll = 0;
-  let pendingInAll = 0;
+  const inAll: InAll = { waiting: 0, pending: 0 };
   const portions = createPortionReader(
     (socket) => (pipelines.get(socket)?.waiting.length ?? 0) > 0,
     maxReadByParser,
   );
-
-  const hasRoom = ({ pending }: Pipeline) =>
-    pending === 0 || (pending < MAX_PENDING && pendingInAll < MAX_PENDING_IN_ALL);
 
   const run = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse) => {
     track(pipeline, request.socket, response);
@@ -60,14 +60,14 @@ export function limitPipelines(
   };
 
   const track = (pipeline: Pipeline, socket: Socket, response: ServerResponse) => {
-    watch(pipeline, socket);
+    watch(pipeline, socket, inAll);
     pipeline.pending += 1;
-    pendingInAll += 1;
+    inAll.pending += 1;
     pipeline.last = response;
     response.once('close', () => {
       if (pipeline.isClosed) return;
       pipeline.pending -= 1;
-      pendingInAll -= 1;
+      inAll.pending -= 1;
       if (pipeline.waiting.length === 0 || pipeline.isAdmitting) return;
       pipeline.isAdmitting = true;
       // Deferred: responses that need no database would otherwise block the event loop.
@@ -77,54 +77,20 @@ export function limitPipelines(
 
   const admit = (pipeline: Pipeline, socket: Socket) => {
     pipeline.isAdmitting = false;
-    while (hasRoom(pipeline)) {
+    while (hasRoom(pipeline, inAll)) {
       const next = pipeline.waiting.shift();
       if (next === undefined) break;
-      waitingInAll -= 1;
+      inAll.waiting -= 1;
       run(pipeline, ...next);
     }
     if (pipeline.waiting.length === 0) portions.resume(socket);
-  };
-
-  /** Called when a pipelining connection closes, since responses that were not started emit no event then. */
-  const watch = (pipeline: Pipeline, socket: Socket) => {
-    if (pipeline.isWatched) return;
-    pipeline.isWatched = true;
-    // Node may have resumed the socket, for example when responses were taken.
-    socket.on('resume', () => pause(pipeline, socket));
-    socket.once('close', () => {
-      waitingInAll -= pipeline.waiting.length;
-      pendingInAll -= pipeline.pending;
-      pipeline.waiting.length = 0;
-      pipeline.isClosed = true;
-    });
-  };
-
-  const postpone = (pipeline: Pipeline, request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
-    if (socket.destroyed) return;
-    pipeline.waiting.push([request, response]);
-    waitingInAll += 1;
-    if (pipeline.waiting.length > MAX_WAITING || waitingInAll > MAX_WAITING_IN_ALL) {
-      socket.destroy();
-    } else if (pipeline.waiting.length === 1) {
-      // Deferred until everything read is parsed, because the end of each message resumes the socket.
-      process.nextTick(pause, pipeline, socket);
-    }
   };
 
   const onRequest: RequestListener = (request, response) => {
     const { socket } = request;
     const pipeline = pipelines.get(socket);
     if (pipeline === undefined) {
-      pipelines.set(socket, {
-        last: response,
-        pending: 0,
-        waiting: [],
-        isWatched: false,
-        isAdmitting: false,
-        isClosed: false,
-      });
+      pipelines.set(socket, createPipeline(response));
     } else if (pipeline.pending === 0 && pipeline.waiting.length === 0) {
       if (!pipeline.last.writableFinished) {
         track(pipeline, socket, pipeline.last);
@@ -133,13 +99,62 @@ export function limitPipelines(
       }
       pipeline.last = response;
     } else {
-      if (pipeline.waiting.length === 0 && hasRoom(pipeline)) run(pipeline, request, response);
-      else postpone(pipeline, request, response);
+      if (pipeline.waiting.length === 0 && hasRoom(pipeline, inAll))
+        run(pipeline, request, response);
+      else postpone(pipeline, request, response, inAll);
       return;
     }
     handle(request, response);
   };
   return { onRequest, onConnection: (socket) => portions.watch(socket) };
+}
+
+function createPipeline(last: ServerResponse): Pipeline {
+  return {
+    last,
+    pending: 0,
+    waiting: [],
+    isWatched: false,
+    isAdmitting: false,
+    isClosed: false,
+  };
+}
+
+function hasRoom({ pending }: Pipeline, inAll: InAll): boolean {
+  return pending === 0 || (pending < MAX_PENDING && inAll.pending < MAX_PENDING_IN_ALL);
+}
+
+/** Called when a pipelining connection closes, since responses that were not started emit no event then. */
+function watch(pipeline: Pipeline, socket: Socket, inAll: InAll): void {
+  if (pipeline.isWatched) return;
+  pipeline.isWatched = true;
+  // Node may have resumed the socket, for example when responses were taken.
+  socket.on('resume', () => pause(pipeline, socket));
+  socket.once('close', () => {
+    inAll.waiting -= pipeline.waiting.length;
+    inAll.pending -= pipeline.pending;
+    pipeline.waiting.length = 0;
+    pipeline.isClosed = true;
+  });
+}
+
+/** Lets a request wait, or ends a connection that has too many. */
+function postpone(
+  pipeline: Pipeline,
+  request: IncomingMessage,
+  response: ServerResponse,
+  inAll: InAll,
+): void {
+  const { socket } = request;
+  if (socket.destroyed) return;
+  pipeline.waiting.push([request, response]);
+  inAll.waiting += 1;
+  if (pipeline.waiting.length > MAX_WAITING || inAll.waiting > MAX_WAITING_IN_ALL) {
+    socket.destroy();
+  } else if (pipeline.waiting.length === 1) {
+    // Deferred until everything read is parsed, because the end of each message resumes the socket.
+    process.nextTick(pause, pipeline, socket);
+  }
 }
 
 function pause({ waiting }: Pipeline, socket: Socket): void {

@@ -53,19 +53,18 @@ const contactAnswer = z.strictObject({
   updatedAt: time,
 });
 
+const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
+  scopes: [scope],
+  principals: PRINCIPALS,
+  resource: 'contacts',
+});
+
 /** `/contacts`, the reference resource of the API. */
 export function createContactRoutes({
   spaceContext,
 }: {
   readonly spaceContext: SpaceContextResolver;
 }): GuardedRoute[] {
-  const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
-  const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
-    scopes: [scope],
-    principals: PRINCIPALS,
-    resource: 'contacts',
-  });
-
   return [
     ...spaceContext.readRoutes({
       path: '/contacts',
@@ -77,6 +76,13 @@ export function createContactRoutes({
       present,
       notFound,
     }),
+    ...createChangeRoutes(spaceContext),
+  ];
+}
+
+function createChangeRoutes(spaceContext: SpaceContextResolver): GuardedRoute[] {
+  const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
+  return [
     guardedRoute({
       method: 'POST',
       path: '/contacts',
