@@ -22,6 +22,7 @@ import { ListIndexes1764144000000 } from './1764144000000-list-indexes.js';
 import { WiderPartitions1764150000000 } from './1764150000000-wider-partitions.js';
 import { HotUpdates1764150100000 } from './1764150100000-hot-updates.js';
 import { NeededRevocations1764150200000 } from './1764150200000-needed-revocations.js';
+import { SecretHandovers1764160000000 } from './1764160000000-secret-handovers.js';
 import { AuditLists1764161000000 } from './1764161000000-audit-lists.js';
 import { AuditListIndexes1764161100000 } from './1764161100000-audit-list-indexes.js';
 import { AuditListOrder1764161200000 } from './1764161200000-audit-list-order.js';
@@ -65,6 +66,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   WiderPartitions1764150000000,
   HotUpdates1764150100000,
   NeededRevocations1764150200000,
+  SecretHandovers1764160000000,
   AuditLists1764161000000,
   AuditListIndexes1764161100000,
   AuditListOrder1764161200000,

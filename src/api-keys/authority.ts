@@ -59,8 +59,22 @@ export interface KeyManager {
 export const MANAGE_KEYS: Scope = 'api_keys:manage';
 
 /** Whether a role manages the keys of its tenant. */
-function managesKeys(role: Role): boolean {
+export function managesKeys(role: Role): boolean {
   return delegableBy(role).includes(MANAGE_KEYS);
+}
+
+/** The kinds of the tenant's keys that members see without managing them. */
+const SEEN: Readonly<Record<Role, readonly KeyKind[]>> = {
+  company_admin: TENANT_KINDS,
+  manager: ['publishable', 'secret', 'service', 'agent'],
+  member: ['publishable'],
+  field_crew: ['publishable'],
+  viewer: ['publishable'],
+};
+
+/** The kinds of keys that a role sees in the lists of the console. */
+export function visibleKinds(role: Role): readonly KeyKind[] {
+  return managesKeys(role) ? TENANT_KINDS : SEEN[role];
 }
 
 /** The account whose own tokens are managed; `undefined` for managers of a tenant's keys. */

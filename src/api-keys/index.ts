@@ -36,12 +36,20 @@ export function createApiKeys(dependencies: Dependencies): ApiKeys {
 
 export { createKeyRoutes } from './key-routes.js';
 
-export type { KeyManager } from './authority.js';
+export { type KeyManager, managesKeys, visibleKinds } from './authority.js';
 export type { RefusedLine } from './import-line.js';
 export { credentialFilterOf, keyFilter } from './key-filter.js';
 export { importKeys, type ImportReport } from './key-import.js';
 export { createKeyPresenter } from './key-presenter.js';
 export type { KeyRouteDependencies } from './key-routes.js';
-export { keyChange, keyRotation, newKey, newPersonalToken } from './key-schema.js';
+export type { MintedKey } from './issue-key.js';
+export {
+  type KeyChange,
+  keyChange,
+  keyRotation,
+  type NewKey,
+  newKey,
+  newPersonalToken,
+} from './key-schema.js';
 export { createKeyService, type KeyService } from './key-service.js';
 export { createPersonalTokenRoutes, createPersonalTokens } from './personal-tokens.js';

@@ -1,7 +1,7 @@
 import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
-import { CONSOLE_PAGES, GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';
+import { GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';
 import { addressIn, type OrganizationContext } from './organization-context.js';
 
 interface FrameFacts {
@@ -16,7 +16,8 @@ interface FrameFacts {
 /** Makes the frame of a page. */
 export function createFrame(facts: FrameFacts): SignedInFrame {
   const { path, email, csrf, organization } = facts;
-  const current = CONSOLE_PAGES.find((page) => isAt(path, page));
+  const pages = organization === undefined ? [] : pagesFor(organization.role);
+  const current = pages.find((page) => isAt(path, page));
   return {
     email,
     csrf,

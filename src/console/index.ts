@@ -10,7 +10,7 @@ import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
-import type { Pagination, Signer } from '../http/pagination.js';
+import type { Pagination } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
@@ -27,15 +27,16 @@ import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createSpacePages } from './spaces/spaces-pages.js';
 import { createTesterPages } from './tester/index.js';
+import { createKeySettings } from './keys/index.js';
 import { createTokenSettings } from './tokens/index.js';
 import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
 
+export { deleteExpiredHandovers } from './keys/secret-handover.js';
 export { HOME } from './return-to.js';
 export type { ConsoleViews } from './page-data.js';
 
 interface Dependencies {
-  readonly config: { readonly ISSUER: string };
   readonly dataSource: DataSource;
   readonly router: Router;
   readonly pages: Pages<ConsoleViews & OAuthViews>;
@@ -47,8 +48,10 @@ interface Dependencies {
   readonly presentations: Presentations;
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
-  readonly keyring: Signer;
   readonly tester: CredentialTester;
+  readonly keyring: Parameters<typeof createKeySettings>[0]['keyring'];
+  readonly activity: Parameters<typeof createKeySettings>[0]['activity'];
+  readonly config: Parameters<typeof createKeySettings>[0]['config'];
   readonly limitSession: SessionLimit;
   readonly rateLimits: RateLimits;
   readonly exporter: Exporter;
@@ -83,6 +86,7 @@ export function createConsole(dependencies: Dependencies): Console {
   // Each page of the settings adds its routes here.
   const shared = { ...dependencies, showPage: createShowPage(dependencies) };
   const pageRoutes = [
+    ...createKeySettings(shared),
     ...createUsagePages(shared),
     ...createSpacePages(shared),
     ...createAuditPages(shared),

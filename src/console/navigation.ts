@@ -16,6 +16,20 @@ export const GROUPS = ['Developers', 'Organization', 'You'] as const;
 /** Every page, in the order of the sidebar. `/settings` leads to the first that the role may open. */
 export const CONSOLE_PAGES: readonly ConsolePage[] = [
   {
+    path: '/settings/api-keys',
+    title: 'API keys',
+    group: 'Developers',
+    roles: ROLES,
+    hasEnvironments: true,
+  },
+  {
+    path: '/settings/machine-credentials',
+    title: 'Machine credentials',
+    group: 'Developers',
+    roles: ['company_admin', 'manager'],
+    hasEnvironments: true,
+  },
+  {
     path: '/settings/connected-apps',
     title: 'Connected apps',
     group: 'Developers',

@@ -1,6 +1,7 @@
 import type { AuditPage } from './audit-log/audit-page.js';
 import type { ConnectedAppViews } from './connected-apps/app-view.js';
 import type { GeneralPage } from './general/general-page.js';
+import type { KeyViews } from './keys/key-views.js';
 import type { Moment } from './moments.js';
 import type { SpacePage, SpacesPage } from './spaces/spaces-page.js';
 import type { TesterPage } from './tester/tester-view.js';
@@ -69,7 +70,7 @@ export interface RevokeTokenPage {
 }
 
 /** The pages of the settings area, by the names of their templates. */
-export interface ConsoleViews extends ConnectedAppViews {
+export interface ConsoleViews extends ConnectedAppViews, KeyViews {
   readonly tester: TesterPage;
   readonly tokens: TokensPage;
   readonly 'new-token': NewTokenPage;

@@ -30,4 +30,4 @@ export const CREDENTIAL_KEYED_ROWS = [
 ] as const satisfies readonly KeyedRows[];
 
 /** SQL conditions for the state of credentials, which queries over several tables share. */
-export { IS_EXPIRED, IS_REVOKED, IS_VALID } from './verification/verdict-sql.js';
+export { IS_EXPIRED, IS_REVOKED, IS_VALID, STATUS } from './verification/verdict-sql.js';

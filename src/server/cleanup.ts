@@ -13,6 +13,7 @@ import {
   deleteNeedlessRevocations,
   deleteOldUses,
 } from '../credentials/index.js';
+import { deleteExpiredHandovers } from '../console/index.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
 import { deleteEndedGrants, eraseExpiredAnswers } from '../grants/index.js';
 import { deleteExpiredMail } from '../mail/index.js';
@@ -32,6 +33,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['refresh_tokens', ({ manager }, signal) => eraseExpiredAnswers(manager, signal)],
   ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
   ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
+  ['secret_handovers', ({ manager }, signal) => deleteExpiredHandovers(manager, signal)],
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
   ['verdict_changes', ({ manager }, signal) => deleteOldChanges(manager, signal)],

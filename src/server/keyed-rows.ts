@@ -1,5 +1,6 @@
 import { ACCOUNT_KEYED_ROWS } from '../accounts/tables.js';
 import { CLIENT_KEYED_ROWS } from '../clients/tables.js';
+import { CONSOLE_KEYED_ROWS } from '../console/tables.js';
 import { CREDENTIAL_KEYED_ROWS } from '../credentials/tables.js';
 import { GRANT_KEYED_ROWS } from '../grants/tables.js';
 import { IDEMPOTENCY_KEYED_ROWS } from '../http/idempotency/tables.js';
@@ -18,5 +19,6 @@ export const KEYED_ROWS = [
   ...SESSION_KEYED_ROWS,
   ...ACCOUNT_KEYED_ROWS,
   ...MAIL_KEYED_ROWS,
+  ...CONSOLE_KEYED_ROWS,
   ...SIGNING_KEY_KEYED_ROWS,
 ];

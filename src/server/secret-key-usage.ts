@@ -15,7 +15,7 @@ export interface StoredUnder {
   readonly rememberedAnswers: number;
   /** OAuth access and refresh tokens, with the answers of open grace windows. They expire after 30 days at most. */
   readonly tokens: number;
-  /** Authorization codes and other OAuth records that expire within minutes. */
+  /** Authorization codes and other records that expire within minutes. */
   readonly artifacts: number;
   /** Client secrets and registration tokens. */
   readonly clients: number;

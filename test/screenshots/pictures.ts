@@ -30,6 +30,67 @@ export const PICTURES: readonly Picture[] = [
   },
   { name: 'errors', path: '/docs/errors' },
   { name: 'page-not-found', as: 'admin', path: '/settings/nothing' },
+  { name: 'api-keys', as: 'admin', path: '/settings/api-keys?tenant=acme' },
+  { name: 'api-keys-test', as: 'admin', path: '/settings/api-keys?tenant=acme&env=test' },
+  { name: 'api-keys-empty', as: 'admin', path: '/settings/api-keys?tenant=fresh' },
+  { name: 'api-keys-no-match', as: 'admin', path: '/settings/api-keys?tenant=acme&search=nothing' },
+  { name: 'api-keys-all', as: 'admin', path: '/settings/api-keys?tenant=acme&status=all' },
+  { name: 'api-keys-suspended', as: 'admin', path: '/settings/api-keys?tenant=closed' },
+  { name: 'api-keys-manager', as: 'manager', path: '/settings/api-keys' },
+  { name: 'api-keys-viewer', as: 'viewer', path: '/settings/api-keys' },
+  {
+    name: 'api-keys-menu',
+    as: 'admin',
+    path: '/settings/api-keys?tenant=acme',
+    prepare: (page) => page.locator('.list .dropdown summary').nth(2).click(),
+  },
+  { name: 'api-key-new', as: 'admin', path: '/settings/api-keys/new?tenant=acme' },
+  {
+    name: 'api-key-new-errors',
+    as: 'admin',
+    path: '/settings/api-keys/new?tenant=acme',
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Read only' }).click();
+      await page.getByRole('textbox', { name: 'Name' }).fill('   ');
+      await page.getByLabel('Expires after').selectOption('date');
+      await page.getByLabel('Requests a minute').fill('many');
+      await page.getByRole('button', { name: 'Create', exact: true }).click();
+      await page.getByText('Nothing is lost').waitFor();
+    },
+  },
+  {
+    name: 'api-key-secret',
+    as: 'admin',
+    path: '/settings/api-keys/new?tenant=acme',
+    async prepare(page) {
+      await page.getByRole('textbox', { name: 'Name' }).fill('Nightly export');
+      await page.getByRole('button', { name: 'Read only' }).click();
+      await page.getByRole('button', { name: 'Create', exact: true }).click();
+      await page.getByText('only time').waitFor();
+    },
+  },
+  {
+    name: 'api-key',
+    as: 'admin',
+    path: ({ keys }) => `/settings/api-keys/${keys.used}?tenant=acme`,
+  },
+  {
+    name: 'api-key-rotated',
+    as: 'admin',
+    path: ({ keys }) => `/settings/api-keys/${keys.rotated}?tenant=acme`,
+  },
+  {
+    name: 'api-key-revoked',
+    as: 'admin',
+    path: ({ keys }) => `/settings/api-keys/${keys.revoked}?tenant=acme`,
+  },
+  { name: 'machines', as: 'admin', path: '/settings/machine-credentials?tenant=acme' },
+  { name: 'machines-refused', as: 'viewer', path: '/settings/machine-credentials' },
+  {
+    name: 'machine-new-agent',
+    as: 'admin',
+    path: '/settings/machine-credentials/new?tenant=acme&kind=agent',
+  },
   { name: 'usage', as: 'admin', path: '/settings/usage?tenant=acme' },
   { name: 'usage-days', as: 'manager', path: '/settings/usage?tenant=acme&per=day' },
   {

@@ -12,6 +12,8 @@ export interface World {
   /** Without any data. */
   readonly fresh: Tenant;
   readonly closed: Tenant;
+  /** The ids of keys that have pages of their own. */
+  readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
   readonly people: Readonly<Record<'admin' | 'manager' | 'viewer', TestUser>>;
 }
 
@@ -46,5 +48,76 @@ export async function createWorld(): Promise<World> {
   await fillHistory(gatehouse, acme, people.admin);
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
   await connectApps({ gatehouse, acme, people });
-  return { gatehouse, acme, fresh, closed, people };
+  const keys = await createKeys(gatehouse, acme, people.admin);
+  return { gatehouse, acme, fresh, closed, people, keys };
+}
+
+const KEYS: readonly Readonly<Record<string, unknown>>[] = [
+  { name: 'Website', kind: 'publishable', scopes: ['products:read', 'documents:read'] },
+  { name: 'Mobile app', kind: 'publishable', scopes: ['products:read'] },
+  { name: 'Nightly QuickBooks export', scopes: ['contacts:read', 'contacts:write', 'leads:read'] },
+  { name: 'Zapier sync', scopes: ['bids:read'], allowedIps: ['203.0.113.0/24', '2001:db8::/32'] },
+  { name: 'مزامنة المستندات', scopes: ['documents:read', 'documents:write'] },
+  { name: 'W'.repeat(80), scopes: ['projects:read'] },
+  { name: 'CI 👷‍♀️', scopes: ['jobs:read', 'jobs:write'], rateLimitPerMinute: 600 },
+  { name: 'Provisioning', kind: 'organization', scopes: ['api_keys:manage', 'spaces:manage'] },
+  { name: 'Credential gateway', kind: 'service', scopes: ['introspect', 'contacts:read'] },
+  {
+    name: 'Site log summaries',
+    kind: 'agent',
+    scopes: ['site_logs:read'],
+    bindings: [{ type: 'contacts', id: '42' }],
+  },
+];
+
+async function createKeys(
+  gatehouse: TestApp,
+  tenant: Tenant,
+  admin: TestUser,
+): Promise<World['keys']> {
+  const made = new Map<string, string>();
+  for (const fields of KEYS) {
+    const { id } = await gatehouse.createKey(tenant, fields);
+    made.set(String(fields['name']), id);
+  }
+  const { database } = gatehouse;
+  await database.query('UPDATE credentials SET created_by = $1', [admin.id]);
+  const idOf = (name: string) => made.get(name) ?? '';
+  const used = idOf('Nightly QuickBooks export');
+  await database.query(
+    `INSERT INTO credential_uses (credential_id, used_at, address)
+     VALUES ($1, gatehouse_now() - interval '3 hours', '203.0.113.7')`,
+    [used],
+  );
+  await database.query(
+    `UPDATE credentials SET created_at = created_at - interval '60 days' WHERE name = 'Zapier sync'`,
+  );
+  await database.query(
+    `UPDATE credentials SET expires_at = gatehouse_now() + interval '5 days'
+     WHERE name LIKE 'CI %' OR name LIKE 'WWW%'`,
+  );
+  const old = await gatehouse.createKey(tenant, { name: 'Old backup', scopes: ['leads:read'] });
+  await database.query('UPDATE credentials SET replaces = $1 WHERE id = $2', [
+    idOf('Zapier sync'),
+    idOf('CI 👷‍♀️'),
+  ]);
+  await database.query(
+    `INSERT INTO revocations (subject, seq, revoked_by) SELECT $1, nextval('issue_order'), $2`,
+    [old.id, admin.id],
+  );
+  await database.query(
+    `INSERT INTO audit_log (tenant_id, actor, action, subject, details, address, occurrences)
+     VALUES ($1, $2, 'credential.refused', $2, '{"reason": "address_not_allowed"}', '198.51.100.9', 12),
+       ($1, $2, 'credential.refused', $2, '{"reason": "scope_insufficient"}', '203.0.113.7', 3),
+       ($1, $3, 'api_key.update', $2, '{}', '203.0.113.7', 1)`,
+    [tenant.id, used, admin.id],
+  );
+  await database.query(
+    `INSERT INTO usage_counts (tenant_id, environment, subject, hour, process, successes, client_errors, denials, rate_limited)
+     SELECT $1, 'live', $2, date_trunc('hour', gatehouse_now()) - make_interval(hours => n), 1,
+       (n * 37) % 220, n % 9, n % 5, CASE WHEN n % 7 = 0 THEN 30 ELSE 0 END
+     FROM generate_series(0, 30) AS n`,
+    [tenant.id, used],
+  );
+  return { used, rotated: idOf('Zapier sync'), revoked: old.id };
 }

@@ -1,6 +1,7 @@
 // The console's script. Every page works without it. It adds copying, local times and filtering as one types.
 import './copy.js';
 import './filter.js';
+import './keys.js';
 import './menus.js';
 import './times.js';
 

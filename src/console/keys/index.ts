@@ -1,0 +1,38 @@
+import type { ApiKeys } from '../../api-keys/index.js';
+import type { Keyring } from '../../credentials/index.js';
+import type { SettingsRoute } from '../settings-gate.js';
+import { createKeyDesk } from './key-desk.js';
+import { createKeyPages, type KeyPagesDependencies } from './key-pages.js';
+import { API_KEYS, MACHINE_CREDENTIALS } from './key-section.js';
+import { createSecretHandovers } from './secret-handover.js';
+
+interface Dependencies extends Omit<
+  KeyPagesDependencies,
+  'desk' | 'origins' | 'keyring' | 'secondsSinceUse' | 'issuer' | 'brandName' | 'defaultRateLimit'
+> {
+  readonly keyring: Keyring;
+  readonly keys: ApiKeys;
+  readonly activity: Pick<KeyPagesDependencies, 'secondsSinceUse'>;
+  readonly config: {
+    readonly ISSUER: string;
+    readonly BRAND_NAME: string;
+    readonly RATE_LIMIT_KEY_PER_MINUTE: number;
+    readonly CORS_ALLOWED_ORIGINS: readonly string[];
+  };
+}
+
+/** The pages of API keys and of machine credentials. */
+export function createKeySettings(dependencies: Dependencies): SettingsRoute[] {
+  const { dataSource, keyring, keys, activity, config } = dependencies;
+  const desk = createKeyDesk({ dataSource, keys, handovers: createSecretHandovers(keyring) });
+  const shared: KeyPagesDependencies = {
+    ...dependencies,
+    desk,
+    issuer: config.ISSUER,
+    brandName: config.BRAND_NAME,
+    defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
+    origins: config.CORS_ALLOWED_ORIGINS,
+    secondsSinceUse: (id) => activity.secondsSinceUse(id),
+  };
+  return [API_KEYS, MACHINE_CREDENTIALS].flatMap((section) => createKeyPages(shared, section));
+}

@@ -1,0 +1,69 @@
+import type { DataSource } from 'typeorm';
+
+import type { ApiKeys } from '../../api-keys/index.js';
+import type { KeyManager } from '../../api-keys/index.js';
+import type { KeyService } from '../../api-keys/index.js';
+import type { MintedKey } from '../../api-keys/index.js';
+import type { StoredCredential } from '../../credentials/index.js';
+import { createCredentialStore } from '../../credentials/index.js';
+import type { OrganizationContext } from '../organization-context.js';
+import type { SecretHandovers } from './secret-handover.js';
+
+/** Manages keys for their pages, as the API does for a browser session. Each change is one transaction. */
+export interface KeyDesk {
+  readonly now: () => Promise<Date>;
+  /** @throws Problem `not_found` */
+  find(at: OrganizationContext, id: string): Promise<StoredCredential>;
+  /**
+   * Makes a key, unless the same form has made one before.
+   * @returns its id; the secret waits under the handle
+   * @throws Problem as the service does
+   */
+  mint(
+    at: OrganizationContext,
+    handle: string,
+    make: (service: KeyService, by: KeyManager, now: Date) => Promise<MintedKey>,
+  ): Promise<string>;
+  /** @throws Problem as the service does */
+  change<Result>(
+    at: OrganizationContext,
+    work: (service: KeyService, by: KeyManager) => Promise<Result>,
+  ): Promise<Result>;
+  /** The secret under a handle, once. */
+  takeSecret(at: OrganizationContext, handle: string, id: string): Promise<string | undefined>;
+}
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly keys: Pick<ApiKeys, 'serviceOf'>;
+  readonly handovers: SecretHandovers;
+}
+
+export function createKeyDesk({ dataSource, keys, handovers }: Dependencies): KeyDesk {
+  const serviceOf = (manager: DataSource['manager']) => keys.serviceOf({ state: { manager } });
+  return {
+    now: () => createCredentialStore(dataSource.manager).now(),
+    find: (at, id) => serviceOf(dataSource.manager).find(managerOf(at), id),
+    mint: (at, handle, make) =>
+      dataSource.transaction(async (manager) => {
+        const { sessionId, tenantId } = at;
+        const key = { handle, sessionId };
+        if (!(await handovers.claim(manager, key, tenantId))) {
+          return (await handovers.credentialOf(manager, key, tenantId)) ?? '';
+        }
+        const now = await createCredentialStore(manager).now();
+        const { key: made, secret } = await make(serviceOf(manager), managerOf(at), now);
+        await handovers.keep(manager, key, made.id, secret);
+        return made.id;
+      }),
+    change: (at, work) =>
+      dataSource.transaction((manager) => work(serviceOf(manager), managerOf(at))),
+    takeSecret: (at, handle, id) =>
+      handovers.take(dataSource.manager, { handle, sessionId: at.sessionId }, id),
+  };
+}
+
+/** The visitor as manager of the tenant's keys, by role. */
+function managerOf({ tenantId, accountId, sessionId, actor }: OrganizationContext): KeyManager {
+  return { tenantId, accountId, sessionId, isForTenant: true, actor };
+}

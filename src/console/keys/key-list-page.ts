@@ -1,0 +1,223 @@
+import type { DataSource } from 'typeorm';
+
+import { managesKeys } from '../../api-keys/index.js';
+import { factsOf, type KeyKind } from '../../credentials/kinds.js';
+import { CREDENTIAL_STATUSES } from '../../credentials/kinds.js';
+import type { Keyring } from '../../credentials/index.js';
+import type { Signer } from '../../http/pagination.js';
+import type { RouteContext } from '../../http/context.js';
+import { KEY_SCOPES } from '../../scopes/catalog.js';
+import type { OrganizationContext } from '../organization-context.js';
+import { readBoard, type Board, type BoardFilter, type BoardPart } from './key-board.js';
+import { rowOf } from './key-rows.js';
+import { KIND_WORDS, kindsSeen, type KeySection } from './key-section.js';
+import type { KeyPart, KeysPage } from './key-views.js';
+
+interface Dependencies {
+  readonly dataSource: DataSource;
+  readonly keyring: Pick<Keyring, 'open'> & Signer;
+  /** `CORS_ALLOWED_ORIGINS` */
+  readonly origins: readonly string[];
+}
+
+const DONE: ReadonlyMap<string, string> = new Map([
+  ['made', 'The key is made. Its row is marked below.'],
+  ['revoked', 'The key is revoked. Requests that use it are refused from now on.'],
+]);
+
+const UNUSED_DAYS = 90;
+
+/** The filters of a page, as its address has them. */
+type Asked = ReturnType<typeof readAsked>;
+
+/** Makes the list of keys of a section, with filters and pages in its address. */
+export async function showKeys(
+  { dataSource, keyring, origins }: Dependencies,
+  section: KeySection,
+  at: OrganizationContext,
+  ctx: Pick<RouteContext, 'querystring'>,
+): Promise<KeysPage & { readonly title: string }> {
+  const query = new URLSearchParams(ctx.querystring);
+  const seen = kindsSeen(section, at.role);
+  const asked = readAsked(query, seen);
+  const kinds = asked.kind === undefined ? seen : [asked.kind];
+  const after = readCursor(keyring, at, query.get('cursor'), kinds);
+  const filter: BoardFilter = {
+    tenantId: at.tenantId,
+    environment: at.environment,
+    status: asked.status === 'all' ? undefined : asked.status,
+    search: asked.search,
+    scope: asked.scope,
+    space: asked.space,
+    creator: managesKeys(at.role) ? asked.creator : undefined,
+    unusedDays: asked.isUnused ? UNUSED_DAYS : undefined,
+  };
+  const board = await readBoard(dataSource.manager, filter, kinds, after);
+  const context = { now: Date.now(), fresh: query.get('fresh') ?? undefined };
+  const href = (more: Readonly<Record<string, string>>) =>
+    at.href(section.path, { ...namesOf(asked), ...more });
+  const parts = board.parts.map((part): KeyPart => ({
+    kind: part.kind,
+    title: KIND_WORDS[part.kind].plural,
+    lead: KIND_WORDS[part.kind].lead,
+    isReadable: factsOf(part.kind).isReadable,
+    rows: part.keys.map((key) => rowOf(keyring, at, section, board, part.kind, key, context)),
+    count: countOf(part),
+    first: part.kind in after ? href({ kind: part.kind }) : undefined,
+    next:
+      part.next === undefined
+        ? undefined
+        : href({ kind: part.kind, cursor: cursorOf(keyring, at, part.kind, part.next) }),
+  }));
+  const isManager = managesKeys(at.role);
+  const create = { text: section.create, href: at.href(`${section.path}/new`) };
+  const primary = isManager && !at.isSuspended ? create : undefined;
+  const isEmpty = parts.every(({ rows }) => rows.length === 0);
+  return {
+    title: section.title,
+    header: { title: section.title, lead: section.lead, primary },
+    notice: DONE.get(query.get('done') ?? ''),
+    filters: filtersOf(section, at, seen, asked, board),
+    parts: isEmpty ? [] : parts.filter(({ rows, kind }) => rows.length > 0 || kind === asked.kind),
+    empty: isEmpty ? emptyState(section, at, asked, primary) : undefined,
+    isForMachines: section.kinds.includes('service'),
+    origins,
+  };
+}
+
+function readAsked(query: URLSearchParams, seen: readonly KeyKind[]) {
+  const text = (name: string) => query.get(name)?.slice(0, 100).trim() || undefined;
+  const status = query.get('status');
+  return {
+    search: text('search'),
+    status: ([...CREDENTIAL_STATUSES, 'all'] as const).find((name) => name === status) ?? 'active',
+    kind: seen.find((kind) => kind === query.get('kind')),
+    scope: KEY_SCOPES.find((scope) => scope === query.get('scope')),
+    space: text('space'),
+    creator: text('creator'),
+    isUnused: query.get('unused') === String(UNUSED_DAYS),
+  };
+}
+
+/** The filters that differ from the usual, for addresses. */
+function namesOf({ status, isUnused, ...texts }: Asked): Record<string, string> {
+  const given = Object.entries(texts).filter((entry): entry is [string, string] =>
+    Boolean(entry[1]),
+  );
+  return {
+    ...Object.fromEntries(given),
+    ...(status !== 'active' && { status }),
+    ...(isUnused && { unused: String(UNUSED_DAYS) }),
+  };
+}
+
+function signedPosition(at: OrganizationContext, kind: KeyKind, position: string): string {
+  return JSON.stringify(['console-keys', at.tenantId, at.environment, kind, position]);
+}
+
+function cursorOf(signer: Signer, at: OrganizationContext, kind: KeyKind, position: string) {
+  return `${position}.${signer.sign(signedPosition(at, kind, position))}`;
+}
+
+/** A cursor that was altered, or belongs to another list, leads to the first page. */
+function readCursor(
+  signer: Signer,
+  at: OrganizationContext,
+  cursor: string | null,
+  [kind]: readonly KeyKind[],
+): Partial<Record<KeyKind, string>> {
+  const [, position = '', mac = ''] = /^(\d{1,18})\.(\w+)$/.exec(cursor ?? '') ?? [];
+  if (kind === undefined || position === '') return {};
+  return signer.isSigned(signedPosition(at, kind, position), mac) ? { [kind]: position } : {};
+}
+
+function countOf({ count, isCountCut, keys }: BoardPart): string {
+  const number = `${count.toLocaleString('en')}${isCountCut ? '+' : ''}`;
+  const noun = count === 1 && !isCountCut ? 'key' : 'keys';
+  return keys.length === count ? `${number} ${noun}` : `${keys.length} of ${number} ${noun}`;
+}
+
+function filtersOf(
+  section: KeySection,
+  at: OrganizationContext,
+  seen: readonly KeyKind[],
+  asked: Asked,
+  { spaces, creators }: Board,
+): KeysPage['filters'] {
+  const select = (
+    name: string,
+    label: string,
+    chosen: string | undefined,
+    options: readonly { readonly value: string; readonly text: string }[],
+  ) => ({
+    name,
+    label,
+    options: options.map((option) => ({ ...option, isSelected: option.value === (chosen ?? '') })),
+  });
+  const any = (text: string) => ({ value: '', text });
+  const isManager = managesKeys(at.role);
+  const kinds = seen.map((kind) => ({ value: kind, text: KIND_WORDS[kind].plural }));
+  const selects = [
+    select('status', 'Status', asked.status, [
+      { value: 'active', text: 'Active' },
+      { value: 'expired', text: 'Expired' },
+      { value: 'revoked', text: 'Revoked' },
+      { value: 'all', text: 'All' },
+    ]),
+    ...(kinds.length > 1 ? [select('kind', 'Kind', asked.kind, [any('All kinds'), ...kinds])] : []),
+    select('scope', 'Scope', asked.scope, [
+      any('Any scope'),
+      ...KEY_SCOPES.map((scope) => ({ value: scope, text: scope })),
+    ]),
+    ...(spaces.length > 1
+      ? [
+          select('space', 'Space', asked.space, [
+            any('Any space'),
+            ...spaces.map(({ id, name }) => ({ value: id, text: name })),
+          ]),
+        ]
+      : []),
+    ...(isManager && creators.length > 1
+      ? [
+          select('creator', 'Created by', asked.creator, [
+            any('Anybody'),
+            ...creators.map(({ id, name }) => ({ value: id, text: name })),
+          ]),
+        ]
+      : []),
+  ];
+  const isFiltered = Object.keys(namesOf(asked)).length > 0;
+  return {
+    action: section.path,
+    hidden: [
+      { name: 'tenant', value: at.tenantSlug },
+      { name: 'env', value: at.environment },
+    ],
+    search: asked.search ?? '',
+    selects,
+    isUnused: asked.isUnused,
+    clear: isFiltered ? at.href(section.path) : undefined,
+  };
+}
+
+function emptyState(
+  section: KeySection,
+  at: OrganizationContext,
+  asked: Asked,
+  primary: KeysPage['header']['primary'],
+): KeysPage['empty'] {
+  if (Object.keys(namesOf(asked)).length > 0) {
+    const links = [{ text: 'Clear the filters', href: at.href(section.path) }];
+    const text = 'No key matches these filters.';
+    return { title: 'Nothing matches', text, primary: undefined, links };
+  }
+  const isForKeys = section.kinds.includes('secret');
+  return {
+    title: isForKeys ? 'No keys yet' : 'No machine credentials yet',
+    text: isForKeys
+      ? 'A key lets a program of yours call the API, without anybody being signed in. Make one for each program. Building an app for others? Use OAuth instead: each of them allows it for their own organization.'
+      : 'Make one for each service or agent, so that you see what it does and can end it alone.',
+    primary,
+    links: [],
+  };
+}

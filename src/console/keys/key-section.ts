@@ -1,0 +1,88 @@
+import { visibleKinds } from '../../api-keys/index.js';
+import type { KeyKind } from '../../credentials/kinds.js';
+import type { Role } from '../../scopes/roles.js';
+import type { ConsolePage } from '../navigation.js';
+
+/** A page of keys: the kinds that it shows, and its words. */
+export interface KeySection {
+  readonly path: ConsolePage['path'];
+  readonly title: string;
+  readonly lead: string;
+  /** In the order of the page. */
+  readonly kinds: readonly KeyKind[];
+  /** The button and the title of the form. */
+  readonly create: string;
+}
+
+export const API_KEYS: KeySection = {
+  path: '/settings/api-keys',
+  title: 'API keys',
+  lead: 'A key lets a program call the API for your organization.',
+  kinds: ['publishable', 'secret', 'organization'],
+  create: 'New key',
+};
+
+export const MACHINE_CREDENTIALS: KeySection = {
+  path: '/settings/machine-credentials',
+  title: 'Machine credentials',
+  lead: 'A machine credential lets a service or an agent act under its own name, with its own scopes.',
+  kinds: ['service', 'agent'],
+  create: 'New credential',
+};
+
+/** The words for a kind of key. */
+export interface KindWords {
+  readonly title: string;
+  /** The heading of its part of the page. */
+  readonly plural: string;
+  /** One sentence for the form. */
+  readonly sentence: string;
+  /** The lead of its part of the page. */
+  readonly lead: string;
+}
+
+export const KIND_WORDS: Readonly<Record<KeyKind, KindWords>> = {
+  publishable: {
+    title: 'Publishable key',
+    plural: 'Publishable keys',
+    sentence: 'For browsers and mobile apps. Anybody may read it; it reaches public data only.',
+    lead: 'They may be public, for example in the source of a page, and can be copied here at any time.',
+  },
+  secret: {
+    title: 'Secret key',
+    plural: 'Secret keys',
+    sentence: 'For your servers. Its holder can do all that its scopes allow, so keep it secret.',
+    lead: 'For servers only. The whole key is shown once, when it is made.',
+  },
+  organization: {
+    title: 'Organization key',
+    plural: 'Organization keys',
+    sentence: 'Creates spaces and keys for all of the organization, and does nothing else.',
+    lead: 'They create spaces and keys, and do nothing else. Only administrators see them.',
+  },
+  service: {
+    title: 'Service',
+    plural: 'Services',
+    sentence: 'For backend jobs, synchronization and automation that act as infrastructure.',
+    lead: 'Backend jobs, synchronization and automation.',
+  },
+  agent: {
+    title: 'Agent',
+    plural: 'Agents',
+    sentence:
+      'For autonomous workers. It can be bound to single records, and reaches no others then.',
+    lead: 'Autonomous workers, which can be bound to single records.',
+  },
+  personal: {
+    title: 'Personal access token',
+    plural: 'Personal access tokens',
+    sentence: 'Acts as you.',
+    lead: 'They act as the person who made them.',
+  },
+};
+
+/** The kinds of a section that a role sees. */
+export function kindsSeen({ kinds }: KeySection, role: Role): readonly KeyKind[] {
+  const visible = visibleKinds(role);
+  return kinds.filter((kind) => visible.includes(kind));
+}

@@ -1,0 +1,124 @@
+// The form for a new key, and the page that shows its secret.
+
+/** @param {ParentNode} parent @returns {HTMLInputElement[]} the scopes that can be chosen */
+const scopesIn = (parent) =>
+  [...parent.querySelectorAll('input[name=scope]:not(:disabled)')].filter(
+    (input) => input instanceof HTMLInputElement,
+  );
+
+/** @param {readonly HTMLInputElement[]} inputs ticks all, or none if all are ticked */
+function toggle(inputs) {
+  const isTicked = inputs.every(({ checked }) => checked);
+  for (const input of inputs) input.checked = !isTicked;
+}
+
+/** @param {HTMLFormElement} form says in words what is chosen, as the server does */
+function summarize(form) {
+  const line = form.querySelector('[data-scope-summary]');
+  if (line === null) return;
+  const chosen = scopesIn(form).flatMap(({ checked, value }) => (checked ? [value] : []));
+  const inMatrix = new Set(
+    [...form.querySelectorAll('.matrix input[name=scope]')].map((input) =>
+      input instanceof HTMLInputElement ? input.value : '',
+    ),
+  );
+  /** @param {string} action */
+  const count = (action) =>
+    chosen.filter((scope) => inMatrix.has(scope) && scope.endsWith(`:${action}`)).length;
+  /** @param {number} number @param {string} one */
+  const kinds = (number, one) => `${number} ${one}${number === 1 ? '' : 's'}`;
+  const [read, write, remove] = [count('read'), count('write'), count('delete')];
+  const others = chosen.length - read - write - remove;
+  const parts = [
+    read > 0 && `reads ${kinds(read, 'kind')} of records`,
+    write > 0 && `creates and changes ${kinds(write, 'kind')} of records`,
+    remove > 0 && `deletes ${kinds(remove, 'kind')} of records`,
+    others > 0 && `has ${others} other ${others === 1 ? 'scope' : 'scopes'}`,
+  ].filter((part) => part !== false);
+  line.textContent =
+    parts.length === 0
+      ? 'Nothing is chosen yet.'
+      : `It ${new Intl.ListFormat('en', { type: 'conjunction' }).format(parts)}.`;
+}
+
+/** @param {HTMLFormElement} form leaves only the scopes that the chosen kind can carry */
+function followKind(form) {
+  const kind = new FormData(form).get('kind');
+  for (const input of form.querySelectorAll('input[name=scope]')) {
+    if (!(input instanceof HTMLInputElement)) continue;
+    const canCarry = input.dataset['kinds']?.split(' ').includes(String(kind)) === true;
+    input.disabled = !canCarry;
+    if (!canCarry) input.checked = false;
+    const label = input.closest('label');
+    if (label !== null) label.title = canCarry ? '' : 'Not for keys of this kind.';
+  }
+}
+
+/** @param {HTMLFormElement} form @param {string} preset */
+function applyPreset(form, preset) {
+  for (const input of scopesIn(form)) {
+    input.checked = preset === 'full' || (preset === 'read' && input.value.endsWith(':read'));
+  }
+}
+
+const form = document.querySelector('form[data-scope-form]');
+if (form instanceof HTMLFormElement) {
+  form.addEventListener('change', ({ target }) => {
+    if (target instanceof HTMLInputElement && target.name === 'kind') followKind(form);
+    summarize(form);
+    warnOfNever();
+  });
+  form.addEventListener('click', (event) => {
+    const button = event.target instanceof Element ? event.target.closest('button') : null;
+    if (button === null) return;
+    if (button.name === 'preset') {
+      event.preventDefault();
+      applyPreset(form, button.value);
+    }
+    if (button.matches('[data-toggle-row]')) toggle(scopesIn(button.closest('tr') ?? form));
+    if (button.matches('[data-toggle-column]')) {
+      const place = (button.closest('th')?.cellIndex ?? 0) + 1;
+      toggle([...form.querySelectorAll(`.matrix tbody td:nth-child(${place})`)].flatMap(scopesIn));
+    }
+    summarize(form);
+  });
+  const warnOfNever = () => {
+    const never = form.querySelector('[data-never]');
+    if (never instanceof HTMLElement) never.hidden = new FormData(form).get('expires') !== 'never';
+  };
+  warnOfNever();
+}
+
+document.addEventListener('click', ({ target }) => {
+  const button = target instanceof Element ? target.closest('[data-add-address]') : null;
+  if (!(button instanceof HTMLElement)) return;
+  const field = document.getElementById(button.dataset['to'] ?? '');
+  const address = button.dataset['addAddress'] ?? '';
+  if (!(field instanceof HTMLTextAreaElement) || field.value.split(/\s+/).includes(address)) return;
+  field.value = `${field.value.trimEnd()}\n${address}`.trimStart();
+});
+
+/** Addresses and networks, roughly: the server decides. */
+const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?|[\da-f:.]*:[\da-f:.]*(?:\/\d{1,3})?)$/i;
+
+document.addEventListener('input', ({ target }) => {
+  if (!(target instanceof HTMLTextAreaElement) || target.name !== 'allowedIps') return;
+  const wrong = target.value.split(/[\s,]+/).find((line) => line !== '' && !ADDRESS.test(line));
+  target.setCustomValidity(wrong === undefined ? '' : `${wrong} is not an address or a network.`);
+  target.setAttribute('aria-invalid', String(wrong !== undefined));
+});
+
+// Leaving the page of a secret that was not copied asks first.
+const secret = document.querySelector('[data-ask-before-leaving]');
+if (secret !== null) {
+  let isCopied = false;
+  secret.addEventListener('copied', () => {
+    isCopied = true;
+  });
+  document.addEventListener('copy', () => {
+    isCopied = true;
+  });
+  addEventListener('beforeunload', (event) => {
+    if (!isCopied) event.preventDefault();
+  });
+}
