@@ -4,6 +4,7 @@ import './filter.js';
 import './keys.js';
 import './menus.js';
 import './times.js';
+import './toggles.js';
 
 // Styles show what needs the script.
 document.documentElement.classList.add('js');

@@ -116,11 +116,6 @@ export function wordsFor(code: string): Words {
   return WORDS.get(code) ?? DEFAULT_WORDS;
 }
 
-/** The heading of an error page. */
-export function headingOf(code: string): string {
-  return WORDS.get(code)?.heading ?? 'This did not work';
-}
-
 /** An unknown scope that may be shown: short, and neither an address nor a number. */
 const SHOWABLE = /^[a-z_:,]{1,24}$/;
 const MAX_SHOWN = 5;

@@ -12,10 +12,11 @@ import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
 import type { Resources } from '../../resource-servers/index.js';
-import { describeError, headingOf, NoDocument } from './authorization-error-words.js';
+import { describeError, NoDocument } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import { TooManyRequests } from './authorization.js';
 import { textOf } from '../parameters.js';
+import { wordsForPageError } from './page-error-words.js';
 import type { OAuthViews } from './views.js';
 import { authorizationResponseOf, handleByPath, oidcOf } from '../library/library-internals.js';
 
@@ -145,7 +146,15 @@ export function renderAuthorizationError(
   pages.send(
     ctx,
     'error',
-    { title: 'Sign-in failed', heading, message, code, scopes, requestId },
+    {
+      title: 'Sign-in failed',
+      heading,
+      message,
+      links: [{ text: 'Go to settings', href: '/settings' }],
+      code,
+      scopes,
+      requestId,
+    },
     { status },
   );
 }
@@ -157,9 +166,15 @@ export function renderPageError(
   { status, message, code, requestId }: PageError,
   signedIn?: SignedInFrame,
 ): void {
-  // Not the problem's title: "Not found" does not help with a page that was left open for too long.
-  const heading = headingOf(code);
-  const page = { title: heading, heading, message, code, requestId };
+  const { method, originalUrl } = ctx as {
+    readonly method?: string;
+    readonly originalUrl?: string;
+  };
+  const { heading, next, links } = wordsForPageError(
+    { code, status, message },
+    { path: method === 'GET' ? originalUrl : undefined, isSignedIn: signedIn !== undefined },
+  );
+  const page = { title: heading, heading, message, next, links, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
 

@@ -97,6 +97,10 @@ export interface SignedOutPage {
 export interface ErrorPage {
   readonly heading: string;
   readonly message: string;
+  /** What the user can do. */
+  readonly next?: string | undefined;
+  /** Pages of this server that help; the first one is a button. */
+  readonly links: readonly { readonly text: string; readonly href: string }[];
   readonly code?: string | undefined;
   /** Requested scopes that do not exist. */
   readonly scopes?: readonly string[] | undefined;

@@ -78,6 +78,7 @@ const consent: ConsentPage = {
   disclosed: [HOSTILE],
 };
 const error: ErrorPage = {
+  links: [],
   heading: HOSTILE,
   message: HOSTILE,
   code: HOSTILE,
@@ -265,7 +266,7 @@ describe('the consent page', () => {
       expect(text).toContain(`<input type="checkbox" name="scope" value="${scope}" checked>`);
     }
     expect(text).toContain('Stay connected while you are away, until you revoke the access.');
-    expect(text.match(/<fieldset>/g)).toHaveLength(consentGroups(SCOPES).length);
+    expect(text.match(/<fieldset class="group">/g)).toHaveLength(consentGroups(SCOPES).length);
   });
 
   it('warns of unverified apps and of redirects that cannot be authenticated', async () => {

@@ -1,0 +1,76 @@
+import type { PageError } from '../../http/errors/page-errors.js';
+import { PROBLEMS } from '../../http/errors/problem.js';
+
+/** The words of an error page, and the pages that help. */
+export interface PageErrorWords {
+  readonly heading: string;
+  readonly next: string | undefined;
+  readonly links: readonly { readonly text: string; readonly href: string }[];
+}
+
+const ERROR_CODES = '/docs/errors';
+const RETRY = 'Try again';
+
+/** Headings by code, and what to do next where the message does not say it. */
+const WORDS: Readonly<Record<string, readonly [heading: string, next?: string]>> = {
+  bad_request: ['The request is not valid', 'Go back, and check what you entered.'],
+  conflict: ['It was changed meanwhile', 'Open the page again to see how it is now.'],
+  forbidden: ['This is not allowed'],
+  internal_error: [
+    'Something went wrong',
+    'Try again. If it happens again, tell support the request below.',
+  ],
+  method_not_allowed: ['This page cannot be opened like this', 'Open it from the menu.'],
+  not_found: ['Page not found', 'Check the address. The page may have moved, or ended.'],
+  payload_too_large: ['Too much was sent', 'Go back, and send less.'],
+  rate_limited: ['Too many requests', 'Wait a moment, then try again.'],
+  service_unavailable: [
+    'The service is not available right now',
+    'Nothing was changed. Try again in a moment.',
+  ],
+  tenant_suspended: [
+    'The organization is suspended',
+    'Ask the administrators of the organization.',
+  ],
+  unauthorized: ['You are not signed in', 'Sign in, then open the page again.'],
+  validation_failed: ['Something is not valid', 'Go back, and check what you entered.'],
+};
+
+const RETRIED: readonly number[] = [429, 500, 503];
+
+/**
+ * Words for an error of a page.
+ *
+ * @param page where it happened: the path with its query if it was opened by GET, and whether somebody is signed in
+ */
+export function wordsForPageError(
+  { code, status, message }: Pick<PageError, 'code' | 'status' | 'message'>,
+  page: { readonly path: string | undefined; readonly isSignedIn: boolean },
+): PageErrorWords {
+  const [heading, next] = message.startsWith('This page has expired')
+    ? ['This page has expired']
+    : (WORDS[code] ?? ['This did not work']);
+  const retry = RETRIED.includes(status) && isOwnPath(page.path) ? page.path : undefined;
+  return {
+    heading,
+    next,
+    links: [
+      ...(retry === undefined ? [] : [{ text: RETRY, href: retry }]),
+      page.isSignedIn
+        ? { text: 'Go to settings', href: '/settings' }
+        : { text: 'Sign in', href: '/login' },
+      ...linksForCode(code),
+    ],
+  };
+}
+
+/** The explanation of a problem's code. */
+function linksForCode(code: string): PageErrorWords['links'] {
+  if (!Object.hasOwn(PROBLEMS, code)) return [];
+  return [{ text: 'What the code means', href: `${ERROR_CODES}#${code}` }];
+}
+
+/** Whether a link to it stays on this server: `//host` and `/\host` would not. */
+function isOwnPath(path: string | undefined): path is string {
+  return path !== undefined && /^\/(?![/\\])/.test(path);
+}

@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { wordsForPageError } from '../../../src/oauth/authorize/page-error-words.js';
+import { createTestApp, type TestApp } from '../../support/app/app.js';
+import { postForm } from '../../support/browser/console.js';
+import { signedInBrowser } from '../../support/browser/session.js';
+import {
+  authorizeUrl,
+  createBrowser,
+  createPkce,
+  createUser,
+  mainOf,
+  PASSWORD,
+  registerClient,
+} from '../../support/oauth/oauth.js';
+
+let gatehouse: TestApp;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+});
+afterAll(() => gatehouse.close());
+
+const open = async (path: string) => {
+  const answer = await gatehouse.http.get(path).set('Accept', 'text/html');
+  return { status: answer.status, main: mainOf({ html: answer.text }) };
+};
+
+describe('an error page', () => {
+  it.each(['/nothing', '/settings2', '/login/x', '/docs/x', '/%2e%2e', '//evil.example/x'])(
+    'for %s has a heading, the next step and links of this server',
+    async (path) => {
+      const { status, main } = await open(path);
+
+      expect(status).toBe(404);
+      expect(main).toMatch(/<h1>(Page not found|This page has expired)<\/h1>/);
+      expect(main).toContain('href="/login"');
+      expect(main).toContain('href="/docs/errors#not_found"');
+      expect(main).not.toMatch(/href="(?:\/\/|\/\\|https?:)/);
+    },
+  );
+
+  it('offers the settings to somebody who is signed in', async () => {
+    const acme = await gatehouse.createTenant('acme');
+    const user = await createUser(gatehouse, [[acme, 'viewer']]);
+    const { browser } = await signedInBrowser(gatehouse, user);
+    const page = await browser.open('/settings/nothing');
+    expect(page.status).toBe(404);
+    expect(mainOf(page)).toContain('href="/settings"');
+    const stale = await postForm(browser, '/settings/tokens?tenant=acme', { csrf: 'forged' });
+    expect(await stale.text()).toContain('This is not allowed');
+  });
+});
+
+describe('an error that passes', () => {
+  const page = { path: '/settings?tenant=acme', isSignedIn: false };
+  const error = { code: 'service_unavailable', status: 503, message: 'Away.' };
+
+  it('offers to try again', () => {
+    const { heading, links } = wordsForPageError(error, page);
+    expect(heading).toBe('The service is not available right now');
+    expect(links[0]).toEqual({ text: 'Try again', href: page.path });
+  });
+
+  it.each([undefined, '//evil.example', '/\\evil.example', 'https://evil.example'])(
+    'never leads to %s',
+    (path) => {
+      const { links } = wordsForPageError(error, { ...page, path });
+      expect(links.map(({ href }) => href)).toEqual(['/login', '/docs/errors#service_unavailable']);
+    },
+  );
+});
+
+describe('the choice of an organization', () => {
+  it('lets another account sign in', async () => {
+    const [one, two] = [await gatehouse.createTenant('one'), await gatehouse.createTenant('two')];
+    const both = await createUser(gatehouse, [
+      [one, 'viewer'],
+      [two, 'viewer'],
+    ]);
+    const client = await registerClient(gatehouse);
+    const browser = createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
+    const login = await browser.open(
+      authorizeUrl(gatehouse.config.ISSUER, {
+        client_id: client.client_id,
+        code_challenge: createPkce().challenge,
+      }),
+    );
+    const choice = await browser.submit(login, { email: both.email, password: PASSWORD });
+    expect(choice.html).toContain('Not you?');
+
+    const again = await browser.submit(choice, { decision: 'switch_account' });
+
+    expect(new URL(again.url).pathname).toMatch(/^\/login\//);
+  });
+});
