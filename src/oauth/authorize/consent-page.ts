@@ -97,7 +97,10 @@ export async function decide(
 ): Promise<void> {
   const decision = singleValue(form, 'decision');
   const tenantId = singleValue(form, 'tenant_id');
-  if (decision === 'switch_account') return switchAccount(ctx, pending);
+  // The first is a button of the consent page, the second one of the page that chooses a tenant.
+  if (decision === 'switch_account' || singleValue(form, 'account') === 'other') {
+    return switchAccount(ctx, pending);
+  }
   if (decision === 'choose_tenant') return redirect(ctx, `/consent/${pending.uid}`);
   if (decision === undefined && tenantId !== undefined) {
     // From the page that chooses a tenant.

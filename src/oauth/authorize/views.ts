@@ -33,7 +33,7 @@ export interface LoginPage extends FormData {
   readonly client?: ShownClient | undefined;
 }
 
-/** Submits `tenant_id`. */
+/** Submits `tenant_id`, or `account` to sign in with another one. */
 export interface ChooseTenantPage extends FormData {
   readonly client: ShownClient;
   readonly accountEmail: string;

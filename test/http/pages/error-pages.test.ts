@@ -26,7 +26,7 @@ const open = async (path: string) => {
 };
 
 describe('an error page', () => {
-  it.each(['/nothing', '/settings2', '/login/x', '/docs/x', '/%2e%2e', '//evil.example/x'])(
+  it.each(['/nothing', '/login/x', '/docs/x', '/%2e%2e', '//evil.example/x'])(
     'for %s has a heading, the next step and links of this server',
     async (path) => {
       const { status, main } = await open(path);
@@ -88,7 +88,7 @@ describe('the choice of an organization', () => {
     const choice = await browser.submit(login, { email: both.email, password: PASSWORD });
     expect(choice.html).toContain('Not you?');
 
-    const again = await browser.submit(choice, { decision: 'switch_account' });
+    const again = await browser.submit(choice, { account: 'other' });
 
     expect(new URL(again.url).pathname).toMatch(/^\/login\//);
   });
