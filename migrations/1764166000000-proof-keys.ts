@@ -59,10 +59,11 @@ const REDEEM = `
     SELECT r.id INTO server FROM resource_servers r
       WHERE r.identifier = arg.access_audience AND r.issue_seq < parent.issue_seq;
 
-    IF arg.source = 'code' THEN
+    IF arg.source IN ('code', 'device') THEN
       UPDATE oauth_artifacts s SET consumed_at = now + make_interval(secs => arg.reuse_after_seconds)
         WHERE s.digest = arg.source_digest AND s.expires_at = arg.source_expires_at
-          AND s.kind = 'AuthorizationCode' AND s.consumed_at IS NULL AND s.expires_at > now;
+          AND s.kind = CASE arg.source WHEN 'code' THEN 'AuthorizationCode' ELSE 'DeviceCode' END
+          AND s.consumed_at IS NULL AND s.expires_at > now;
     ELSE
       -- The answer that the token itself came with is over once the token is used.
       UPDATE refresh_tokens s SET consumed_at = now + make_interval(secs => arg.reuse_after_seconds),

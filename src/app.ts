@@ -4,7 +4,7 @@ import type { Middleware } from 'koa';
 import { type ApiKeys, createApiKeys, createKeyRoutes } from './api-keys/index.js';
 import { createAuditRoutes, createExporter, type Exporter } from './audit-log/index.js';
 import { flushedWith } from './audit/index.js';
-import { type Console, HOME, createConsole } from './console/index.js';
+import { type Console, HOME, createConsole, loginFor } from './console/index.js';
 import {
   ANY_PRINCIPAL,
   type ActivityRecorder,
@@ -112,6 +112,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),
     introspectionGuard: guard({ scopes: ['introspect'], principals: ['service'] }),
     home: HOME,
+    loginFor,
   });
   const tester = createTester({ ...shared, routes: () => apiRoutes });
   const settings = createConsole({

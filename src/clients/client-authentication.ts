@@ -20,7 +20,7 @@ import { noteFacts } from '../http/request-facts.js';
 import { ASSERTION_TYPE, type ClientAssertions } from './assertions/assertions.js';
 import type { ClientSecrets } from './client-secrets.js';
 import { isClientId } from './client-id.js';
-import { isSymmetric } from './registration/metadata-members.js';
+import { DEVICE_GRANT, isSymmetric } from './registration/metadata-members.js';
 
 const FACTS = `
   metadata->>'redirect_uris',
@@ -28,6 +28,7 @@ const FACTS = `
     metadata->>'token_endpoint_auth_method',
     coalesce(metadata->>'id_token_signed_response_alg', '${FORMER_SIGNING_ALGORITHM}'),
     CASE WHEN metadata->'grant_types' ? 'refresh_token' THEN 'refreshes' END,
+    CASE WHEN metadata->'grant_types' ? '${DEVICE_GRANT}' THEN 'devices' END,
     CASE WHEN document_fresh_until <= gatehouse_now() THEN 'stale' END)`;
 
 /**
@@ -47,6 +48,8 @@ export interface AuthenticatedClient {
   readonly isConfidential: boolean;
   /** Whether it registered for the grant type `refresh_token`. */
   readonly mayRefresh: boolean;
+  /** Whether it registered for the device grant (RFC 8628). */
+  readonly mayUseDevices: boolean;
   /** Its `id_token_signed_response_alg`. */
   readonly idTokenAlgorithm: SigningAlgorithm;
   /** Origins that may read the response (CORS). */
@@ -175,6 +178,7 @@ function readClient(
       id,
       isConfidential,
       mayRefresh: flags.includes('refreshes'),
+      mayUseDevices: flags.includes('devices'),
       idTokenAlgorithm: algorithm as SigningAlgorithm,
       readers: () => (isConfidential ? originsOf(JSON.parse(row[1] ?? '[]') as string[]) : '*'),
     },

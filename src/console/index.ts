@@ -33,7 +33,7 @@ import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
 
 export { deleteExpiredHandovers } from './keys/secret-handover.js';
-export { HOME } from './return-to.js';
+export { HOME, loginFor } from './return-to.js';
 export type { ConsoleViews } from './page-data.js';
 
 interface Dependencies {

@@ -61,6 +61,8 @@ export interface OAuthDependencies {
   readonly docsUrl: string;
   /** The page for users who cancel a sign-out. */
   readonly home: string;
+  /** The login page that leads back to a path. */
+  readonly loginFor: (path: string) => string;
   readonly register: Registry;
   /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
   readonly now: () => number;

@@ -10,6 +10,7 @@ import type { Route } from '../http/routes.js';
 import { createIntrospectRoutes, createUserinfoRoutes } from '../introspection/index.js';
 import { createRevokeRoutes } from '../revocation/index.js';
 import type { OAuthDependencies } from './dependencies.js';
+import type { DeviceStore } from './device/device-store.js';
 import type { Library } from './library/index.js';
 import type { createOAuthLimits } from './limits.js';
 import type { OAuthMetrics } from './oauth-metrics.js';
@@ -22,6 +23,7 @@ import { createTokenProofs } from './token/token-proof.js';
 export interface EndpointParts {
   readonly stores: OAuthStores;
   readonly clients: ClientAuthentication;
+  readonly devices: DeviceStore;
   readonly findRefreshRow: FindRefreshRow;
   readonly limits: ReturnType<typeof createOAuthLimits>;
   readonly metrics: OAuthMetrics;
@@ -58,7 +60,7 @@ export function createEndpoints(
 
 function createTokenRoute(
   { settings, signingKeys, keyring, format, clientAddress, proofs }: OAuthDependencies,
-  { stores, clients, findRefreshRow, limits, metrics, library }: EndpointParts,
+  { stores, clients, devices, findRefreshRow, limits, metrics, library }: EndpointParts,
 ): Route<'public'> {
   const handle = createTokenEndpoint({
     issuer: settings.ISSUER,
@@ -67,6 +69,7 @@ function createTokenRoute(
     keyring,
     format,
     clients,
+    devices,
     readProof: createTokenProofs(proofs, settings.ISSUER + OAUTH_PATHS.token),
     findRefreshRow,
     metrics,

@@ -18,6 +18,8 @@ import { createMetadataRoutes } from './metadata.js';
 import { createOAuthMetrics } from './oauth-metrics.js';
 import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
+import { createDeviceStore } from './device/device-store.js';
+import { createDevice } from './device/index.js';
 import { createTokenStore } from './token/token-store.js';
 
 /** OAuth's routes, as `app.ts` mounts them. */
@@ -72,15 +74,25 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     signIn: createSignIn({ ...dependencies, hashing }),
     deviceCookieName: library.cookies.names.device,
   });
-  const parts = { stores, clients, findRefreshRow, limits, metrics, library };
+  const devices = createDeviceStore(stores.run, keyring);
+  const device = createDevice(dependencies, {
+    devices,
+    stores,
+    clients,
+    limits,
+    consents: authorize.consents,
+    sessions: library.sessions,
+  });
+  const parts = { devices, stores, clients, findRefreshRow, limits, metrics, library };
   return {
     signInPage,
     sessions: library.sessions,
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl: dependencies.docsUrl, signingKeys }),
-    endpoints: createEndpoints(dependencies, parts),
+    endpoints: [...createEndpoints(dependencies, parts), device.endpoint],
     pages: [
       ...authorize.routes(library, signInPage),
+      ...device.pages,
       ...createEndSession(dependencies, stores, library),
     ],
   };

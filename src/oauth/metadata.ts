@@ -6,6 +6,7 @@ import {
   SIGNING_ALGORITHMS,
 } from '../credentials/secrets/signing-algorithms.js';
 import type { SigningKeys } from '../signing-keys/index.js';
+import { DEVICE_GRANT } from '../clients/index.js';
 import { OAUTH_PATHS } from './paths.js';
 import { PROOF_ALGORITHMS } from '../credentials/index.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
@@ -84,6 +85,7 @@ function describe(issuer: string, docsUrl: string) {
     issuer,
     authorization_endpoint: issuer + OAUTH_PATHS.authorize,
     token_endpoint: issuer + OAUTH_PATHS.token,
+    device_authorization_endpoint: issuer + OAUTH_PATHS.device,
     jwks_uri: issuer + OAUTH_PATHS.jwks,
     registration_endpoint: issuer + OAUTH_PATHS.register,
     revocation_endpoint: issuer + OAUTH_PATHS.revoke,
@@ -94,7 +96,7 @@ function describe(issuer: string, docsUrl: string) {
     scopes_supported: OAUTH_SCOPES,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token'],
+    grant_types_supported: ['authorization_code', 'refresh_token', DEVICE_GRANT],
     token_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],

@@ -1,7 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
 const OUTCOMES = ['accepted', 'refused', 'throttled', 'busy'] as const;
-const GRANT_TYPES = { code: 'authorization_code', refresh: 'refresh_token' } as const;
+const GRANT_TYPES = {
+  code: 'authorization_code',
+  device: 'device_code',
+  refresh: 'refresh_token',
+} as const;
 const TOKENS = ['authorization_code', 'refresh_token'] as const;
 
 /** Counts sign-ins, issued tokens and token reuse. */

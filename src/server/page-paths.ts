@@ -7,5 +7,6 @@ export const PAGE_PATHS = [
   '/login',
   '/logout',
   '/consent',
+  '/device',
   '/settings',
 ];

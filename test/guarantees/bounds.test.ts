@@ -7,6 +7,7 @@ import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
+import { createDeviceUser } from '../support/oauth/device.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
 import {
   authorize,
@@ -20,6 +21,7 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const AUTHORIZATIONS = 5;
 const REGISTRATIONS = 4;
 const TENANT_UNITS = 60;
@@ -104,6 +106,8 @@ describe('the rows that a request leaves', () => {
     });
   const get = (path: string, headers: Record<string, string> = {}) =>
     fetch(gatehouse.origin + path, { headers, redirect: 'manual' });
+  const registerDevice = () =>
+    registerClient(gatehouse, { client_name: 'TV', grant_types: [DEVICE_GRANT] });
   const unknown = () => gatehouse.format.mint('live');
 
   const exercises: Readonly<Record<string, Exercise>> = {
@@ -128,6 +132,13 @@ describe('the rows that a request leaves', () => {
         );
       },
       atMost: { oauth_artifacts: AUTHORIZATIONS },
+    },
+    '`POST /api/v1/oauth/device`': {
+      async repeat() {
+        const device = await registerDevice();
+        await times(MANY, () => post(gatehouse, 'device', { client_id: device.client_id }));
+      },
+      atMost: { oauth_artifacts: 2 * AUTHORIZATIONS, clients: 1, audit_log: 1, attempts: 2 },
     },
     '`POST /login` with a wrong password': {
       repeat: () => times(MANY, () => signIn(newBrowser(gatehouse), user, { password: 'wrong' })),
@@ -250,6 +261,13 @@ describe('the rows that a request leaves', () => {
         expect(living).toHaveLength(50);
       },
       atMost: { sessions: 56, audit_log: 56 + 6, attempts: 8 },
+    },
+    '`POST /device` with a code': {
+      async repeat() {
+        const person = createDeviceUser(gatehouse, user);
+        await times(MANY, (index) => person.type(`BCDFGHJ${'KLMNPQRSTVWXZBCD'.charAt(index)}`));
+      },
+      atMost: { attempts: MANY + 5, sessions: 1, audit_log: 1 },
     },
     '`GET /authorize` while signed in': {
       async repeat() {

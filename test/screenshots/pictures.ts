@@ -28,6 +28,22 @@ export const PICTURES: readonly Picture[] = [
       await page.getByRole('alert').waitFor();
     },
   },
+  { name: 'device', as: 'admin', path: '/device' },
+  {
+    name: 'device-wrong-code',
+    as: 'admin',
+    path: '/device?user_code=BCDF-GHJK',
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.getByRole('alert').waitFor();
+    },
+  },
+  {
+    name: 'device-consent',
+    as: 'manager',
+    path: ({ deviceCode }) => `/device?user_code=${deviceCode}`,
+    prepare: (page) => page.getByRole('button', { name: 'Continue' }).click(),
+  },
   { name: 'errors', path: '/docs/errors' },
   { name: 'page-not-found', as: 'admin', path: '/settings/nothing' },
   { name: 'api-keys', as: 'admin', path: '/settings/api-keys?tenant=acme' },

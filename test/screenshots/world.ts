@@ -2,7 +2,7 @@ import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
 import { fillHistory } from './history.js';
-import { createUser, type TestUser } from '../support/oauth/oauth.js';
+import { createUser, post, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { connectApps } from './app-pictures.js';
 
 /** A server with rich data, for pictures of its pages. */
@@ -14,6 +14,8 @@ export interface World {
   readonly closed: Tenant;
   /** The ids of keys that have pages of their own. */
   readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
+  /** The user code of a device that waits. */
+  readonly deviceCode: string;
   readonly people: Readonly<Record<'admin' | 'manager' | 'viewer', TestUser>>;
 }
 
@@ -49,7 +51,8 @@ export async function createWorld(): Promise<World> {
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
   await connectApps({ gatehouse, acme, people });
   const keys = await createKeys(gatehouse, acme, people.admin);
-  return { gatehouse, acme, fresh, closed, people, keys };
+  const deviceCode = await beginDevice(gatehouse);
+  return { gatehouse, acme, fresh, closed, people, keys, deviceCode };
 }
 
 const KEYS: readonly Readonly<Record<string, unknown>>[] = [
@@ -120,4 +123,16 @@ async function createKeys(
     [tenant.id, used],
   );
   return { used, rotated: idOf('Zapier sync'), revoked: old.id };
+}
+
+async function beginDevice(gatehouse: TestApp): Promise<string> {
+  const client = await registerClient(gatehouse, {
+    client_name: 'Site office display',
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+  });
+  const answer = await post(gatehouse, 'device', {
+    client_id: client.client_id,
+    scope: 'projects:read contacts:read offline_access',
+  });
+  return ((await answer.json()) as { user_code: string }).user_code;
 }

@@ -25,7 +25,10 @@ export function isSymmetric(method: string): boolean {
   return method.startsWith('client_secret_');
 }
 
-const GRANT_TYPES = ['authorization_code', 'refresh_token'];
+/** RFC 8628 §3.4 */
+export const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+const DEFAULT_GRANT_TYPES = ['authorization_code', 'refresh_token'];
+const GRANT_TYPES = [...DEFAULT_GRANT_TYPES, DEVICE_GRANT];
 const MAX_REDIRECTS = 10;
 const MAX_CONTACTS = 10;
 
@@ -104,8 +107,11 @@ export function registrationMembers({ isHostAllowed, isFetchable }: MetadataRule
     client_name: displayText(MAX_NAME).optional(),
     redirect_uris: redirectUris(isHostAllowed),
     grant_types: anyOf(GRANT_TYPES)
-      .refine((kept) => kept.includes('authorization_code'), 'must include authorization_code')
-      .default(GRANT_TYPES),
+      .refine(
+        (kept) => kept.includes('authorization_code') || kept.includes(DEVICE_GRANT),
+        'must include authorization_code or the device grant',
+      )
+      .default(DEFAULT_GRANT_TYPES),
     response_types: anyOf(['code'])
       .refine((kept) => kept.length > 0, 'must include code')
       .default(['code']),

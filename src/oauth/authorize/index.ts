@@ -21,7 +21,7 @@ import type { createOAuthLimits } from '../limits.js';
 import { OAUTH_PATHS } from '../paths.js';
 import type { OAuthStores } from '../stores.js';
 import { createAuthorization, type Authorization } from './authorization.js';
-import { createConsents, type ConsentStores } from './consents.js';
+import { createConsents, type Consents, type ConsentStores } from './consents.js';
 import { createAuthorizationEndpoint, repeatAuthorizationByGet } from './endpoint.js';
 import { createInteractionRoutes } from './interaction-routes.js';
 import { createInteractionStore, type InteractionStore } from './interaction-store.js';
@@ -48,6 +48,7 @@ export interface Authorize {
   readonly authorization: Authorization;
   /** The storage of pending authorizations. */
   readonly interactions: InteractionStore;
+  readonly consents: Consents;
   /** The routes over the library, which is configured by the members above. */
   readonly routes: (library: Library, signInPage: SignInPage) => readonly Route<'public'>[];
 }
@@ -69,6 +70,7 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
   return {
     authorization,
     interactions,
+    consents,
     routes: (library, signInPage) => [
       ...createEndpointRoutes(dependencies, library, interactions),
       ...createInteractionRoutes({

@@ -50,7 +50,10 @@ export interface ChooseTenantPage extends FormData {
  * tick.
  */
 export interface ConsentPage extends FormData {
-  readonly client: RedirectTarget & {
+  readonly client: {
+    /** `other-device`: the access goes to a device that shows the user code `redirectHost`. */
+    readonly redirectKind: RedirectTarget['redirectKind'] | 'other-device';
+    readonly redirectHost: string;
     readonly name: string;
     /** The shortened name for headings, if the name is too long. */
     readonly shortName?: string | undefined;
@@ -70,6 +73,19 @@ export interface ConsentPage extends FormData {
   readonly groups: readonly ConsentGroup[];
   /** Facts that the client always sees. Noun phrases, such as `your name`. */
   readonly disclosed: readonly string[];
+}
+
+/** Submits `user_code`. */
+export interface DevicePage extends FormData {
+  /** The code as it was typed, or as the device's link has it. */
+  readonly userCode: string;
+  readonly error?: string | undefined;
+}
+
+/** The end of a device's request. */
+export interface DeviceDonePage {
+  readonly client: ShownClient;
+  readonly isApproved: boolean;
 }
 
 /** Asks to confirm a logout. Submits its hidden fields. */
@@ -112,6 +128,8 @@ export interface OAuthViews {
   readonly login: LoginPage;
   readonly 'choose-tenant': ChooseTenantPage;
   readonly consent: ConsentPage;
+  readonly device: DevicePage;
+  readonly 'device-done': DeviceDonePage;
   readonly 'sign-out': SignOutPage;
   readonly 'signed-out': SignedOutPage;
   readonly error: ErrorPage;

@@ -104,11 +104,22 @@ function toClient(
   } = metadata;
   return {
     ...rest,
+    ...protocolGrantTypes(metadata.grant_types),
     token_endpoint_auth_method: method === 'private_key_jwt' ? 'none' : method,
     client_id: id,
     ...(secretDigest !== null && method !== 'private_key_jwt' && { client_secret: secretDigest }),
     ...(scope !== undefined && { registered_scope: scope }),
   } as AdapterPayload;
+}
+
+/** oidc-provider knows the grant types of authorizations only. It refuses those of a client that has no others. */
+function protocolGrantTypes(registered: readonly string[]) {
+  const known = registered.filter(
+    (type) => type === 'authorization_code' || type === 'refresh_token',
+  );
+  return known.includes('authorization_code')
+    ? { grant_types: known }
+    : { grant_types: [], response_types: [] };
 }
 
 function grantAdapter(): Partial<Adapter> {

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
-import type { ClientAuthentication } from '../../clients/index.js';
+import { type ClientAuthentication, DEVICE_GRANT } from '../../clients/index.js';
 import type { Keyring, SecretFormat } from '../../credentials/index.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import type { FindRefreshRow, RefreshRow } from '../../grants/index.js';
@@ -11,9 +11,11 @@ import { receivedAt } from '../../http/received-at.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { SigningKeys } from '../../signing-keys/index.js';
 import { createCodeGrant } from './code-grant.js';
+import { createDeviceGrant } from './device-grant.js';
 import { createGraceWindow } from './grace-window.js';
 import { createIdTokens } from './id-token.js';
 import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
+import type { DeviceStore } from '../device/device-store.js';
 import { createLifetimes } from '../lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
@@ -25,6 +27,7 @@ interface Dependencies {
   /** The resources that tokens can be for (RFC 8707). */
   readonly resources: Resources;
   readonly clients: ClientAuthentication;
+  readonly devices: DeviceStore;
   readonly readProof: ReadTokenProof;
   readonly findRefreshRow: FindRefreshRow;
   readonly run: RunPrepared;
@@ -69,6 +72,8 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     issueTokens,
     lifetimes,
   });
+  const mintIdToken = createIdTokens(issuer, signingKeys);
+  const pollDevice = createDeviceGrant({ ...dependencies, issueTokens, lifetimes, mintIdToken });
   const refresh = createRefreshGrant({
     ...dependencies,
     endReusedGrant: (ctx, row) => {
@@ -79,7 +84,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     issueTokens,
     lifetimes,
     findRow: dependencies.findRefreshRow,
-    mintIdToken: createIdTokens(issuer, signingKeys),
+    mintIdToken,
     graceWindow: graceSeconds === 0 ? undefined : createGraceWindow(run, keyring, graceSeconds),
   });
 
@@ -92,6 +97,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const form = parseForm(body);
     const proof = await readProof(ctx);
     if (form.get('grant_type') === 'refresh_token') await refresh(ctx, { form, since, proof });
+    else if (form.get('grant_type') === DEVICE_GRANT) await pollDevice(ctx, { form, since, proof });
     else await exchangeCode(ctx, next, { body, form, since, proof });
   };
 }

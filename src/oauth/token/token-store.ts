@@ -39,7 +39,7 @@ export interface CodeRow {
 
 /** The tokens that replace a code or refresh token. */
 export interface Redemption {
-  readonly source: 'code' | 'refresh';
+  readonly source: 'code' | 'device' | 'refresh';
   readonly row: {
     readonly digest: string | null;
     readonly expires_at: string;

@@ -1,0 +1,148 @@
+import type { Context } from 'koa';
+
+import {
+  type AuthenticatedClient,
+  type ClientAuthentication,
+  DEVICE_GRANT,
+} from '../../clients/index.js';
+import type { SecretFormat } from '../../credentials/index.js';
+import { createId } from '../../db/id.js';
+import { singleValue } from '../../http/body/form.js';
+import type { Readers } from '../../http/cors.js';
+import { OAuthError } from '../../http/errors/oauth-error.js';
+import { noteFacts } from '../../http/request-facts.js';
+import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
+import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
+import { POLL_INTERVAL } from '../device/device-endpoint.js';
+import type { DeviceStore, PolledDevice } from '../device/device-store.js';
+import { secondsLeft, type Lifetimes } from '../lifetimes.js';
+import type { TokenRequest } from './code-grant.js';
+import { invalidGrant } from './grant-refusal.js';
+import type { MintIdToken } from './id-token.js';
+import type { IssueTokens } from './issue-tokens.js';
+
+interface Dependencies {
+  readonly clients: ClientAuthentication;
+  readonly devices: DeviceStore;
+  readonly format: SecretFormat;
+  readonly issueTokens: IssueTokens;
+  readonly lifetimes: Lifetimes;
+  readonly mintIdToken: MintIdToken;
+}
+
+/** A request that the user has approved. */
+type Approved = PolledDevice & { readonly grant_id: string; readonly role: Role };
+
+/**
+ * Answers the polls of a device (RFC 8628 §3.4, §3.5). Its code is consumed, and the tokens are issued, in one statement.
+ *
+ * @throws OAuthError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `invalid_grant`
+ */
+export type DeviceGrant = (ctx: Context, request: Omit<TokenRequest, 'body'>) => Promise<void>;
+
+export function createDeviceGrant(dependencies: Dependencies): DeviceGrant {
+  const { clients, devices, format } = dependencies;
+  return async (ctx, { form, proof }) => {
+    const client = await clients.authenticate(ctx, form);
+    (ctx.state as { readers?: Readers }).readers = client.readers();
+    noteFacts(ctx, { clientId: client.id });
+    const code = singleValue(form, 'device_code');
+    if (code === undefined) {
+      throw new OAuthError(400, 'invalid_request', 'device_code is missing');
+    }
+    const isWellFormed = format.read('dc', code) !== undefined;
+    const row = isWellFormed ? await devices.poll(code, POLL_INTERVAL) : undefined;
+    const approved = requireApproval(row, client);
+    const { tenant_id: tenantId, account_id: accountId, grant_id: grantId } = approved;
+    noteFacts(ctx, { tenantId, accountId, grantId });
+    await proof.claim(undefined);
+    ctx.type = 'application/json';
+    ctx.body = await issue(approved, client, proof.key, dependencies);
+  };
+}
+
+function requireApproval(row: PolledDevice | undefined, client: AuthenticatedClient): Approved {
+  if (row === undefined) throw invalidGrant('unknown token');
+  if (row.payload.clientId !== client.id) throw invalidGrant('issued to another client');
+  if (row.is_consumed) throw invalidGrant('already consumed');
+  if (row.payload.isDenied) throw refusal('access_denied', 'The user denied the request.');
+  if (row.remaining <= 0) throw refusal('expired_token', 'The device code has expired.');
+  if (row.is_early) throw refusal('slow_down', `Poll every ${POLL_INTERVAL} seconds.`);
+  const { grant_id: grantId, role } = row;
+  if (grantId === null) {
+    throw refusal('authorization_pending', 'The user has not decided yet.');
+  }
+  if (row.is_dead) throw invalidGrant('grant ended');
+  if (role === null) throw invalidGrant('membership ended');
+  if (row.is_suspended) {
+    throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
+  }
+  return Object.assign({}, row, { grant_id: grantId, role });
+}
+
+function refusal(error: string, description: string): OAuthError {
+  return new OAuthError(400, error, description);
+}
+
+/** @returns JSON (RFC 6749 §5.1) */
+async function issue(
+  row: Approved,
+  client: AuthenticatedClient,
+  proofKey: string | undefined,
+  { format, lifetimes, mintIdToken, issueTokens }: Dependencies,
+): Promise<string> {
+  const scopes = commonTo(inCatalogOrder(row.scopes), delegableThroughOauth(row.role));
+  const [audience = ''] = row.payload.resources;
+  const left = secondsLeft(lifetimes, row);
+  const access = { secret: format.mint('at'), seconds: Math.min(lifetimes.accessToken, left) };
+  const isRefreshable = client.mayRefresh && scopes.includes('offline_access');
+  const refresh = isRefreshable
+    ? { secret: format.mint('rt'), seconds: Math.min(lifetimes.refreshToken, left) }
+    : undefined;
+  const payload = payloadOf(row, scopes, refresh?.seconds ?? 0);
+  const idToken = scopes.includes('openid')
+    ? await mintIdToken(
+        { ...row, payload, is_used: false, was_consumed_before: false },
+        scopes,
+        client.idTokenAlgorithm,
+      )
+    : undefined;
+  const outcome = await issueTokens(
+    {
+      source: 'device',
+      row,
+      access: { ...access, id: createId('tok'), scopes, audience, proofKey },
+      refresh: refresh && {
+        ...refresh,
+        id: createId('tok'),
+        // Refresh tokens of public clients are bound to the key (RFC 9449 §5).
+        payload: client.isConfidential ? payload : { ...payload, jkt: proofKey },
+      },
+      answer: undefined,
+    },
+    undefined,
+  );
+  if (outcome === 'dead') throw invalidGrant('grant ended');
+  if (outcome === 'lost') throw invalidGrant('lost to a concurrent request');
+  return JSON.stringify({
+    access_token: access.secret,
+    expires_in: access.seconds,
+    id_token: idToken,
+    refresh_token: refresh?.secret,
+    scope: scopes.join(' '),
+    token_type: proofKey === undefined ? 'Bearer' : 'DPoP',
+  });
+}
+
+/** The payload of the first refresh token, with oidc-provider's member names. */
+function payloadOf(row: Approved, scopes: readonly string[], seconds: number) {
+  const now = Math.floor(Date.now() / 1000);
+  return {
+    scope: scopes.join(' '),
+    resource: row.payload.resources,
+    gty: DEVICE_GRANT,
+    rotations: 0,
+    iat: now,
+    exp: now + seconds,
+  };
+}
