@@ -31,6 +31,7 @@ import { Mail1764162000000 } from './1764162000000-mail.js';
 import { ConnectedApps1764163000000 } from './1764163000000-connected-apps.js';
 import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js';
 import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
+import { PushedRequests1764164200000 } from './1764164200000-pushed-requests.js';
 import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
 import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
 import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
@@ -75,6 +76,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ConnectedApps1764163000000,
   BlockedClients1764163100000,
   ClientDocuments1764164000000,
+  PushedRequests1764164200000,
   ResourceServers1764165000000,
   ProofKeys1764166000000,
   VerdictChanges1764167000000,

@@ -84,6 +84,8 @@ export interface ClientStore {
   /** Whether the operator or this tenant blocks it. */
   isBlocked(tenantId: string, id: string): Promise<boolean>;
   /** @returns whether that changed anything */
+  setRequiresPushedRequests(id: string, isRequired: boolean): Promise<boolean>;
+  /** @returns whether that changed anything */
   setVerified(id: string, isVerified: boolean): Promise<boolean>;
 }
 
@@ -176,6 +178,7 @@ type Decisions = Pick<
   | 'listBlockedBy'
   | 'isBlocked'
   | 'setVerified'
+  | 'setRequiresPushedRequests'
 >;
 
 function createDecisions(manager: EntityManager): Decisions {
@@ -206,6 +209,11 @@ function createDecisions(manager: EntityManager): Decisions {
     async isBlocked(tenantId, clientId) {
       const client = await clients.findOneBy({ id: clientId });
       return client?.blockedAt != null || (await blocks.existsBy({ tenantId, clientId }));
+    },
+    async setRequiresPushedRequests(id, requiresPushedRequests) {
+      const fields = { requiresPushedRequests, unusedSince: null };
+      const where = { id, requiresPushedRequests: !requiresPushedRequests };
+      return ((await clients.update(where, fields)).affected ?? 0) > 0;
     },
     async setVerified(id, isVerified) {
       const { affected = 0 } = await clients.update(

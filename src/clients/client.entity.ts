@@ -48,6 +48,10 @@ export class Client {
   @Column({ type: 'boolean', name: 'is_verified', default: false })
   isVerified!: boolean;
 
+  /** Whether the operator requires it to push its authorization requests (RFC 9126). */
+  @Column({ type: 'boolean', name: 'requires_pushed_requests', default: false })
+  requiresPushedRequests!: boolean;
+
   /** Blocked for all tenants, by the operator. */
   @Column({ type: 'timestamptz', name: 'blocked_at', nullable: true })
   blockedAt!: Date | null;

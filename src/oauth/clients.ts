@@ -24,12 +24,14 @@ export function createClients(
   const { settings, dataSource, lookup, keyring, outbound, now, clientAddress } = dependencies;
   const documents = createDocuments(dependencies);
   const audiences = [settings.ISSUER, settings.ISSUER + OAUTH_PATHS.token];
+  const ownPar = settings.ISSUER + OAUTH_PATHS.par;
   const clients = createClientAuthentication({
     lookup,
     keyring,
     secrets,
     clientAddress,
-    audiencesOf: () => audiences,
+    // RFC 9126 §2: the endpoint itself is an audience, too.
+    audiencesOf: ({ path }) => (path === OAUTH_PATHS.par ? [...audiences, ownPar] : audiences),
     assertions: createClientAssertions({
       run,
       usedProofs: createUsedProofs(dataSource.manager),

@@ -2,7 +2,12 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 
 import { createAccountLookup } from '../accounts/index.js';
-import { type ClientAuthentication, createRegistrationRoutes } from '../clients/index.js';
+import {
+  type ClientAuthentication,
+  type ClientDocuments,
+  createRegistrationRoutes,
+  isAnyRedirect,
+} from '../clients/index.js';
 import { createConsentStore, createRefreshTokens, type FindRefreshRow } from '../grants/index.js';
 import type { RequestState } from '../http/context.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
@@ -14,6 +19,8 @@ import type { DeviceStore } from './device/device-store.js';
 import type { Library } from './library/index.js';
 import type { createOAuthLimits } from './limits.js';
 import type { OAuthMetrics } from './oauth-metrics.js';
+import type { PushedRequests } from './par/pushed-requests.js';
+import { createPushedRequestRoutes } from './par/routes.js';
 import { OAUTH_PATHS } from './paths.js';
 import type { OAuthStores } from './stores.js';
 import { createTokenEndpoint } from './token/endpoint.js';
@@ -28,6 +35,9 @@ export interface EndpointParts {
   readonly limits: ReturnType<typeof createOAuthLimits>;
   readonly metrics: OAuthMetrics;
   readonly library: Library;
+  readonly pushed: PushedRequests;
+  /** Fetches the metadata document that a client id names, if it names one. */
+  readonly prepareClient: ClientDocuments['prepare'];
 }
 
 /** The answer of the token endpoint (RFC 6749 §5.1). */
@@ -47,6 +57,17 @@ export function createEndpoints(
 ): readonly Route<'public'>[] {
   return [
     createTokenRoute(dependencies, parts),
+    ...createPushedRequestRoutes({
+      path: OAUTH_PATHS.par,
+      clients: parts.clients,
+      findClient: parts.stores.findClient,
+      prepareClient: parts.prepareClient,
+      clientAddress: dependencies.clientAddress,
+      isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
+      resources: parts.stores.resources,
+      pushed: parts.pushed,
+      admit: parts.limits.push,
+    }),
     ...createRegistration(dependencies),
     ...createTokenInspection(dependencies, parts),
     ...createUserinfoRoutes({

@@ -16,6 +16,7 @@ import { createCookieSigner } from './library/provider.js';
 import { createOAuthLimits } from './limits.js';
 import { createMetadataRoutes } from './metadata.js';
 import { createOAuthMetrics } from './oauth-metrics.js';
+import { createPushedRequests } from './par/pushed-requests.js';
 import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
 import { createDeviceStore } from './device/device-store.js';
@@ -50,12 +51,15 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   const metrics = createOAuthMetrics(register, hashing.state);
   const { documents, clients } = createClients(dependencies, stores);
   const findRefreshRow = createRefreshRows(lookup, keyring);
+  const { prepare: prepareClient } = documents;
+  const pushed = createPushedRequests(stores.run, keyring);
   const authorize = createAuthorize({
     ...dependencies,
     issuer,
     stores,
     limits,
-    prepareClient: documents.prepare,
+    prepareClient,
+    pushed,
   });
   const library = createLibrary({
     ...dependencies,
@@ -83,7 +87,17 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     consents: authorize.consents,
     sessions: library.sessions,
   });
-  const parts = { devices, stores, clients, findRefreshRow, limits, metrics, library };
+  const parts = {
+    devices,
+    stores,
+    clients,
+    findRefreshRow,
+    limits,
+    metrics,
+    library,
+    pushed,
+    prepareClient,
+  };
   return {
     signInPage,
     sessions: library.sessions,
@@ -122,4 +136,5 @@ export type { PageAccount } from './authorize/pending-authorization.js';
 export type { SignInPage } from './authorize/sign-in-page.js';
 export type { OAuthViews } from './authorize/views.js';
 export type { ConsoleSessions } from './library/browser-sessions.js';
+export { deleteExpiredPushedRequests } from './par/pushed-requests.js';
 export { OAUTH_PATHS } from './paths.js';

@@ -6,6 +6,8 @@ export const LIFETIMES = {
   idToken: 3600,
   refreshToken: 30 * 86_400,
   authorizationCode: 60,
+  /** A pushed authorization request, until the browser comes with its reference. */
+  pushedRequest: 60,
   /** A pending login or consent page. */
   interaction: 3600,
   /** A browser's session without requests. */

@@ -4,6 +4,8 @@ import { type AttemptVerdict, createAddressLimit } from '../rate-limits/index.js
 
 /** Resumed requests per started authorization: one after each page. */
 const RESUMES = 5;
+/** A backend pushes the requests of all its users. */
+const PUSHES_OF_CLIENT = 20;
 /** Clients refresh about once an hour, from a few processes. Each refresh stores two tokens. */
 const REFRESHES_PER_MINUTE = 60;
 
@@ -26,6 +28,14 @@ export function createOAuthLimits({ now, clientAddress, authorizationsPerMinute 
         : limit.takeFor('authorize', accountId, authorizationsPerMinute),
     resume: (request: IncomingMessage): AttemptVerdict =>
       limit.take('resume', clientAddress(request), RESUMES * authorizationsPerMinute),
+    /** Counts a pushed request: by address, and for a client that has authenticated by client. */
+    push: (
+      request: IncomingMessage,
+      { id, isConfidential }: { readonly id: string; readonly isConfidential: boolean },
+    ): AttemptVerdict =>
+      isConfidential
+        ? limit.takeFor('push', id, PUSHES_OF_CLIENT * authorizationsPerMinute)
+        : limit.take('push', clientAddress(request), authorizationsPerMinute),
     refresh: (grantId: string): AttemptVerdict =>
       limit.takeFor('refresh', grantId, REFRESHES_PER_MINUTE),
   };

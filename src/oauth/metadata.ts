@@ -86,6 +86,9 @@ function describe(issuer: string, docsUrl: string) {
     authorization_endpoint: issuer + OAUTH_PATHS.authorize,
     token_endpoint: issuer + OAUTH_PATHS.token,
     device_authorization_endpoint: issuer + OAUTH_PATHS.device,
+    pushed_authorization_request_endpoint: issuer + OAUTH_PATHS.par,
+    // The operator can require it of single clients.
+    require_pushed_authorization_requests: false,
     jwks_uri: issuer + OAUTH_PATHS.jwks,
     registration_endpoint: issuer + OAUTH_PATHS.register,
     revocation_endpoint: issuer + OAUTH_PATHS.revoke,

@@ -3,6 +3,7 @@ export const OAUTH_PATHS = {
   authorize: '/api/v1/oauth/authorize',
   token: '/api/v1/oauth/token',
   device: '/api/v1/oauth/device',
+  par: '/api/v1/oauth/par',
   jwks: '/api/v1/oauth/jwks',
   register: '/api/v1/oauth/register',
   revoke: '/api/v1/oauth/revoke',

@@ -18,7 +18,7 @@ import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/par
 import { deleteEndedGrants, eraseExpiredAnswers } from '../grants/index.js';
 import { deleteExpiredMail } from '../mail/index.js';
 import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
-import { deleteExpiredInteractions } from '../oauth/index.js';
+import { deleteExpiredInteractions, deleteExpiredPushedRequests } from '../oauth/index.js';
 import { deleteExpiredSessions } from '../sessions/index.js';
 import { deleteOldChanges } from '../verification/index.js';
 import { deleteEndedKeys } from '../signing-keys/index.js';
@@ -34,6 +34,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['sessions', ({ manager }, signal) => deleteExpiredSessions(manager, signal)],
   ['oauth_artifacts', ({ manager }, signal) => deleteExpiredInteractions(manager, signal)],
   ['secret_handovers', ({ manager }, signal) => deleteExpiredHandovers(manager, signal)],
+  ['pushed_requests', ({ manager }, signal) => deleteExpiredPushedRequests(manager, signal)],
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
   ['verdict_changes', ({ manager }, signal) => deleteOldChanges(manager, signal)],

@@ -116,6 +116,7 @@ describe('clients on the command line', () => {
       type: 'public',
       status: 'active',
       verified: false,
+      requiresPushedRequests: false,
       createdAt: expect.any(String),
       blockedAt: null,
       blockedInTenants: [],

@@ -123,6 +123,11 @@ describe('the rows that a request leaves', () => {
       // Redirects are followed to the request by GET.
       atMost: { oauth_artifacts: AUTHORIZATIONS },
     },
+    '`POST /par`': {
+      repeat: () =>
+        times(MANY, () => post(gatehouse, 'par', Object.fromEntries(new URL(url()).searchParams))),
+      atMost: { pushed_requests: AUTHORIZATIONS },
+    },
     '`GET /authorize/:id`': {
       async repeat() {
         const browser = newBrowser(gatehouse);

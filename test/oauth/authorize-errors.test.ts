@@ -182,7 +182,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
 
   describe('PAR and request objects', () => {
     it('are not supported', async () => {
-      for (const path of ['request', 'par', 'session/end', 'token/introspection', 'me']) {
+      for (const path of ['request', 'session/end', 'token/introspection', 'me']) {
         const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/${path}`);
         expect({ path, status: answer.status }).toEqual({ path, status: 404 });
       }

@@ -59,7 +59,7 @@ describe('metadata', () => {
 
   it('names only endpoints that exist', async () => {
     const endpoints = Object.entries(metadata).filter(([name]) => /_endpoint$|_uri$/.test(name));
-    expect(endpoints).toHaveLength(9);
+    expect(endpoints).toHaveLength(10);
     for (const [name, url] of endpoints) {
       const { status } = await get(new URL(String(url)).pathname, { method: 'OPTIONS' });
       expect({ name, status }).toEqual({ name, status: 204 });

@@ -83,6 +83,24 @@ export async function setVerified(
   return presentDetails(manager, await clientOf(manager, values));
 }
 
+/** Requires a client to push its authorization requests, or no longer. Only a change leaves a trace. */
+export async function setRequiresPushedRequests(
+  { manager }: CommandContext,
+  values: ClientValues,
+  isRequired: boolean,
+) {
+  const { id, name } = await clientOf(manager, values);
+  if (await createClientStore(manager).setRequiresPushedRequests(id, isRequired)) {
+    await createAuditLog(manager).record(OPERATOR, {
+      tenantId: null,
+      action: isRequired ? 'client.require_par' : 'client.unrequire_par',
+      subject: id,
+      details: { name },
+    });
+  }
+  return presentDetails(manager, await clientOf(manager, values));
+}
+
 function connectionsOf(manager: EntityManager) {
   return createAppConnections(manager, createClientStore(manager));
 }
@@ -103,6 +121,7 @@ function present({ id, name, isVerified, blockedAt, createdAt }: Omit<ListedClie
 async function presentDetails(manager: EntityManager, client: Client) {
   return {
     ...present(client),
+    requiresPushedRequests: client.requiresPushedRequests,
     blockedAt: client.blockedAt,
     blockedInTenants: await createClientStore(manager).listBlockingTenants(client.id, {
       limit: MAX_TENANTS,

@@ -3,7 +3,10 @@ import { defineList } from '../listing.js';
 
 const actions = () => import('../actions/clients.js');
 
-const id = { required: true, summary: 'id of the client (cli_…)' } as const;
+const id = {
+  required: true,
+  summary: 'id of the client (cli_…, or the URL of its document)',
+} as const;
 const reason = { value: 'TEXT', summary: 'reason for the audit log' } as const;
 const tenant = { value: 'TENANT', summary: 'id or slug of the tenant (all tenants)' } as const;
 
@@ -65,5 +68,21 @@ export const CLIENT_COMMANDS: readonly Command[] = [
     arguments: { id },
     examples: ['cli clients unverify cli_…'],
     run: async (context, values) => (await actions()).setVerified(context, values, false),
+  }),
+  defineCommand({
+    name: 'clients require-par',
+    summary: 'Requires a client to push its authorization requests (RFC 9126).',
+    arguments: { id },
+    examples: ['cli clients require-par cli_…'],
+    run: async (context, values) =>
+      (await actions()).setRequiresPushedRequests(context, values, true),
+  }),
+  defineCommand({
+    name: 'clients unrequire-par',
+    summary: 'Accepts authorization requests of a client that were not pushed.',
+    arguments: { id },
+    examples: ['cli clients unrequire-par cli_…'],
+    run: async (context, values) =>
+      (await actions()).setRequiresPushedRequests(context, values, false),
   }),
 ];

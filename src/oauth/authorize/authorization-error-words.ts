@@ -47,6 +47,14 @@ export class NoDocument extends errors.CustomOIDCProviderError {
   }
 }
 
+/** `invalid_request_uri` for a pushed request that is unknown, used or expired (RFC 9126 §4). */
+export class UnknownPushedRequest extends errors.CustomOIDCProviderError {
+  constructor() {
+    super('invalid_request_uri', 'the pushed request is unknown, used or expired');
+    Object.assign(this, { status: 400, statusCode: 400, allow_redirect: false });
+  }
+}
+
 /** Texts for users, by code. OAuth's `error_description` is for developers and may quote the request. */
 const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
   [
@@ -139,6 +147,7 @@ export function describeError(error: unknown): DescribedError {
   const code = isForClient ? error.error : 'server_error';
   const status = isForClient ? error.statusCode : 500;
   if (error instanceof errors.SessionNotFound) return { status, code, ...EXPIRED };
+  if (error instanceof UnknownPushedRequest) return { status, code, ...EXPIRED };
   if (error instanceof NoDocument) return { status, code, ...NO_DOCUMENT };
   const names = error instanceof UnknownScope ? error.names : [];
   const scopes = shownOf(names);

@@ -69,12 +69,17 @@ export function normalizeRequest(sent: Sent, resources: readonly string[]): Sent
 /**
  * Validates what oidc-provider does not, and removes the parameters that are not stored.
  *
- * @throws InvalidRequest for a NUL character, which PostgreSQL cannot store, and for parameters that are too long
+ * @throws InvalidRequest for a NUL character, which PostgreSQL cannot store, for parameters that are too long, and for a
+ *   client that must push its requests (RFC 9126)
  * @throws UnknownScope, UntakenScope
  */
 export function settleRequest(ctx: KoaContextWithOIDC): void {
   const { oidc } = ctx;
   const params = oidc.params as Record<string, unknown>;
+  const { isPushed } = ctx.state as { isPushed?: boolean };
+  if (oidc.client?.['requires_pushed_requests'] === true && isPushed !== true) {
+    throw new errors.InvalidRequest('this client must push its authorization requests');
+  }
   const registered = oidc.client?.['registered_scope'] as string | undefined;
   // Read from the query: oidc-provider drops `offline_access` without `prompt=consent`. The consent page always names it.
   const sent = parseScope(textOf(ctx.query, 'scope'));
@@ -108,18 +113,20 @@ function takenOf(
 }
 
 function assertStorable(params: Parameters): void {
+  const fault = storageFault(params);
+  if (fault !== undefined) throw new errors.InvalidRequest(fault);
+}
+
+/** The reason why parameters cannot be stored until the user has decided. */
+export function storageFault(params: Parameters): string | undefined {
   const texts = Object.values(params)
     .flat()
     .filter((value) => value !== undefined)
     .map(String);
-  if (texts.some((text) => text.includes('\0'))) {
-    throw new errors.InvalidRequest('a parameter contains a NUL character');
+  if (texts.some((text) => text.includes('\0'))) return 'a parameter contains a NUL character';
+  if (Buffer.byteLength(textOf(params, 'state')) > MAX_STATE) {
+    return `state is longer than ${MAX_STATE} bytes`;
   }
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
-  if (Buffer.byteLength(textOf(params, 'state')) > MAX_STATE) {
-    throw new errors.InvalidRequest(`state is longer than ${MAX_STATE} bytes`);
-  }
-  if (bytes > MAX_KEPT) {
-    throw new errors.InvalidRequest(`the request is longer than ${MAX_KEPT} bytes`);
-  }
+  return bytes > MAX_KEPT ? `the request is longer than ${MAX_KEPT} bytes` : undefined;
 }

@@ -99,7 +99,7 @@ export async function decide(
   const tenantId = singleValue(form, 'tenant_id');
   // The first is a button of the consent page, the second one of the page that chooses a tenant.
   if (decision === 'switch_account' || singleValue(form, 'account') === 'other') {
-    return switchAccount(ctx, pending);
+    return switchAccount(ctx, pending, dependencies);
   }
   if (decision === 'choose_tenant') return redirect(ctx, `/consent/${pending.uid}`);
   if (decision === undefined && tenantId !== undefined) {
@@ -125,12 +125,25 @@ export async function decide(
 }
 
 /** Restarts the same authorization so that another account can sign in. */
-function switchAccount(ctx: PageContext, { interaction }: PendingAuthorization): void {
+async function switchAccount(
+  ctx: PageContext,
+  { interaction, client }: PendingAuthorization,
+  { pushed }: InteractionDependencies,
+): Promise<void> {
+  const parameters = { ...interaction.params, prompt: 'select_account' };
+  const written = Object.entries(parameters).map(
+    ([name, value]) => [name, Array.isArray(value) ? value.map(String) : String(value)] as const,
+  );
   const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(interaction.params)) {
-    for (const item of [value].flat()) query.append(name, String(item));
+  if (client.requiresPushedRequests) {
+    // The request was pushed by the client, and is pushed again.
+    query.set('client_id', client.id);
+    query.set('request_uri', await pushed.insert(client.id, Object.fromEntries(written)));
+  } else {
+    for (const [name, value] of written) {
+      for (const item of [value].flat()) query.append(name, item);
+    }
   }
-  query.set('prompt', 'select_account');
   redirect(ctx, `${OAUTH_PATHS.authorize}?${query.toString()}`);
 }
 

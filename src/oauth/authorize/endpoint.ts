@@ -12,7 +12,8 @@ import { noteFacts } from '../../http/request-facts.js';
 import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
 import type { Resources } from '../../resource-servers/index.js';
-import { describeError, NoDocument } from './authorization-error-words.js';
+import { isPushedUri, type PushedRequests } from '../par/pushed-requests.js';
+import { describeError, NoDocument, UnknownPushedRequest } from './authorization-error-words.js';
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import { TooManyRequests } from './authorization.js';
 import { textOf } from '../parameters.js';
@@ -31,6 +32,7 @@ export function createAuthorizationEndpoint({
   pages,
   handles,
   prepareClient,
+  pushed,
 }: {
   /** The resources that tokens can be for (RFC 8707). */
   resources: Resources;
@@ -41,19 +43,22 @@ export function createAuthorizationEndpoint({
   handles: Parameters<typeof handleByPath>[1];
   /** Fetches the metadata document that a client id names, if it names one. */
   prepareClient: (ctx: Context, clientId: string) => Promise<DocumentFault | undefined>;
+  pushed: PushedRequests;
 }): Middleware {
   return async (ctx, next) => {
     // HEAD would have the effects of GET, such as a code from remembered consent.
     if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
+    const uid = (ctx as { params?: Record<string, string> }).params?.['uid'];
+    const sent = uid === undefined ? await readSent(ctx, pushed) : ctx.query;
+    if (sent === undefined) return renderAuthorizationError(pages, ctx, new UnknownPushedRequest());
     const query = normalizeRequest(
-      ctx.query,
-      await resources.servedAmong([ctx.query['resource'] ?? []].flat()),
+      sent,
+      await resources.servedAmong([sent['resource'] ?? []].flat()),
     );
     Object.defineProperty(ctx, 'query', { value: query });
     // oidc-provider would render some errors as JSON. Requests here come from people.
     ctx.req.headers.accept = 'text/html';
-    const uid = (ctx as { params?: Record<string, string> }).params?.['uid'];
     // A request that is resumed uses the copy with which it began.
     const fault = uid === undefined && (await prepareClient(ctx, textOf(query, 'client_id')));
     if (fault) return renderDocumentFault(pages, ctx, fault);
@@ -70,6 +75,22 @@ export function createAuthorizationEndpoint({
     ctx.remove('Location');
     renderAuthorizationError(pages, ctx, authorizationError ?? failure);
   };
+}
+
+/**
+ * The parameters of a request, or of the pushed request that it refers to (RFC 9126 §4). Parameters beside the reference
+ * are ignored.
+ *
+ * @returns `undefined` for a reference that cannot be used
+ */
+async function readSent(
+  ctx: Context,
+  pushed: PushedRequests,
+): Promise<Context['query'] | undefined> {
+  const requestUri = ctx.query['request_uri'];
+  if (!isPushedUri(requestUri)) return ctx.query;
+  (ctx.state as { isPushed?: boolean }).isPushed = true;
+  return pushed.take(requestUri, textOf(ctx.query, 'client_id'));
 }
 
 /** Notes the client, the account and the grant, as far as oidc-provider found them. */

@@ -18,6 +18,7 @@ import type { Pages } from '../../http/pages/pages.js';
 import type { Route } from '../../http/routes.js';
 import type { Library } from '../library/index.js';
 import type { createOAuthLimits } from '../limits.js';
+import type { PushedRequests } from '../par/pushed-requests.js';
 import { OAUTH_PATHS } from '../paths.js';
 import type { OAuthStores } from '../stores.js';
 import { createAuthorization, type Authorization } from './authorization.js';
@@ -40,6 +41,7 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   /** Fetches the metadata document that a client id names, if it names one. */
   readonly prepareClient: ClientDocuments['prepare'];
+  readonly pushed: PushedRequests;
 }
 
 /** The authorization endpoint and its pages. */
@@ -84,6 +86,7 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
         normalizeEmail,
         isAuthenticatedRedirect,
         documentHostOf,
+        pushed: dependencies.pushed,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         clientAddress: dependencies.clientAddress,
         provider: library.provider,
@@ -107,6 +110,7 @@ function createEndpointRoutes(
       const address = dependencies.clientAddress(ctx.req);
       return dependencies.prepareClient(clientId, { address, requestId });
     },
+    pushed: dependencies.pushed,
     protocol: middleware,
     handles: cookies.names,
   });

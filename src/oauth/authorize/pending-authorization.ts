@@ -19,6 +19,7 @@ import type {
 } from './interaction-store.js';
 import type { OAuthViews } from './views.js';
 import { textOf } from '../parameters.js';
+import type { PushedRequests } from '../par/pushed-requests.js';
 import { OAUTH_PATHS } from '../paths.js';
 
 /** The account's members that pages show. */
@@ -47,6 +48,7 @@ export interface InteractionDependencies extends InteractionAccess {
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   /** The host of the metadata document that a client id names. */
   readonly documentHostOf: (clientId: string) => string | undefined;
+  readonly pushed: PushedRequests;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;

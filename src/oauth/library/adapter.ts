@@ -10,7 +10,7 @@ import type { ProtocolSessions } from './protocol-sessions.js';
 import type { CodeRow, TokenStore } from '../token/token-store.js';
 
 /** Client metadata that oidc-provider does not define. Its own `scope` member has other rules: see `authorization.ts`. */
-export const EXTRA_CLIENT_METADATA = ['registered_scope'];
+export const EXTRA_CLIENT_METADATA = ['registered_scope', 'requires_pushed_requests'];
 
 interface Dependencies {
   readonly codes: Pick<TokenStore, 'insertCode'>;
@@ -83,7 +83,12 @@ function clientAdapter({ findClient }: Dependencies): Partial<Adapter> {
         return row && toClient(id, row.metadata, row.secret_digest);
       }
       const client = await findClient(id);
-      return client && toClient(id, client.metadata, client.secretDigest);
+      if (client === undefined) return undefined;
+      const { metadata, secretDigest, requiresPushedRequests } = client;
+      return {
+        ...toClient(id, metadata, secretDigest),
+        requires_pushed_requests: requiresPushedRequests,
+      };
     },
   };
 }

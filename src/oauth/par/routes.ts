@@ -1,0 +1,89 @@
+import type { Context } from 'koa';
+
+import type {
+  AuthenticatedClient,
+  Client,
+  ClientAuthentication,
+  ClientDocuments,
+} from '../../clients/index.js';
+import { readForm } from '../../http/body/form.js';
+import type { RequestState } from '../../http/context.js';
+import type { Readers } from '../../http/cors.js';
+import { OAuthError } from '../../http/errors/oauth-error.js';
+import type { Route } from '../../http/routes.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
+import type { Resources } from '../../resource-servers/index.js';
+import { LIFETIMES } from '../lifetimes.js';
+import { readPushedRequest } from './pushed-request.js';
+import type { PushedRequests } from './pushed-requests.js';
+
+interface Dependencies {
+  readonly path: string;
+  readonly clients: ClientAuthentication;
+  readonly findClient: (id: string) => Promise<Client | undefined>;
+  /** Fetches the metadata document that a client id names, if it names one. */
+  readonly prepareClient: ClientDocuments['prepare'];
+  readonly clientAddress: (request: Context['req']) => string;
+  readonly isRedirectOf: (client: Client, uri: string) => boolean;
+  readonly resources: Resources;
+  readonly pushed: PushedRequests;
+  /** Counts a request that is stored. */
+  readonly admit: (request: Context['req'], client: AuthenticatedClient) => AttemptVerdict;
+}
+
+/** Pushed authorization requests (RFC 9126): a client sends its request directly, and the browser only a reference. */
+export function createPushedRequestRoutes(dependencies: Dependencies): Route<'public'>[] {
+  const { path, clients, findClient, prepareClient, clientAddress, resources } = dependencies;
+  const { isRedirectOf, pushed, admit } = dependencies;
+
+  /** @throws OAuthError 429 */
+  async function prepare(ctx: Context, clientId: string): Promise<void> {
+    const { requestId } = ctx.state as RequestState;
+    const fault = await prepareClient(clientId, { address: clientAddress(ctx.req), requestId });
+    // Without a usable document the client is unknown.
+    if (fault?.fault === 'throttled') {
+      throw tooMany('Too many clients from your address', fault.retryAfterSeconds);
+    }
+  }
+
+  return [
+    {
+      method: 'POST',
+      path,
+      access: 'public',
+      cors: 'perResponse',
+      async handle(ctx) {
+        const state = ctx.state as { readers?: Readers };
+        // Until the client is authenticated, any origin may read the error.
+        state.readers = '*';
+        const form = await readForm(ctx);
+        await prepare(ctx, form.get('client_id') ?? '');
+        const authenticated = await clients.authenticate(ctx, form);
+        state.readers = authenticated.readers();
+        const client = await findClient(authenticated.id);
+        if (client === undefined) throw new OAuthError(401, 'invalid_client', 'unknown client');
+        const served = await resources.servedAmong(form.getAll('resource'));
+        const parameters = readPushedRequest(form, client, { served, isRedirectOf });
+        const verdict = admit(ctx.req, authenticated);
+        if (!verdict.isAllowed) {
+          throw tooMany('Too many authorization requests', verdict.retryAfterSeconds);
+        }
+        const requestUri = await pushed.insert(client.id, parameters);
+        // RFC 9126 §2.2
+        ctx.status = 201;
+        ctx.set('Cache-Control', 'no-cache, no-store');
+        ctx.type = 'application/json';
+        ctx.body = JSON.stringify({
+          request_uri: requestUri,
+          expires_in: LIFETIMES.pushedRequest,
+        });
+      },
+    },
+  ];
+}
+
+function tooMany(what: string, seconds: number): OAuthError {
+  return new OAuthError(429, 'temporarily_unavailable', `${what}. Try again later.`, {
+    'Retry-After': String(seconds),
+  });
+}
