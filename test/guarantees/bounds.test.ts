@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
-import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createDeviceUser } from '../support/oauth/device.js';
@@ -16,6 +16,7 @@ import {
   createUser,
   getTokens,
   post,
+  readForm,
   registerClient,
   type TestClient,
   type TestUser,
@@ -337,6 +338,25 @@ describe('the rows that a request leaves', () => {
         });
       },
       atMost: { attempts: 4, audit_log: 1, clients: 1, used_proofs: MANY },
+    },
+    '`POST /settings/api-keys/new`, `…/rotate`, and for machine credentials': {
+      async repeat() {
+        const browser = newBrowser(gatehouse);
+        const path = `/settings/api-keys/new?tenant=tenant-${names}`;
+        const page = await signIn(browser, user, { returnTo: path });
+        const fields = Object.fromEntries(readForm(page.html).hidden);
+        // The same form again and again makes one key.
+        await times(MANY, () =>
+          postForm(browser, path, {
+            ...fields,
+            name: 'Key',
+            kind: 'secret',
+            scope: 'contacts:read',
+            expires: '90',
+          }),
+        );
+      },
+      atMost: { attempts: 8, audit_log: 2, credentials: 1, secret_handovers: 1, sessions: 1 },
     },
     '`POST /personal-access-tokens`': {
       async repeat() {
