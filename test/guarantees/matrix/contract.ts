@@ -148,6 +148,7 @@ export function admissionTo(method: string, path: string): Admission | 'public' 
     case 'spaces':
       return { scopes: ['spaces:manage'], principals: MANAGERS };
     case 'api-keys':
+    case 'credentials':
       return { scopes: ['api_keys:manage'], principals: MANAGERS };
     default:
       return undefined;
@@ -176,4 +177,5 @@ export const ROUTES = [
   'GET /api-keys/:id',
   'PATCH /api-keys/:id',
   'DELETE /api-keys/:id',
+  'POST /credentials/test',
 ];

@@ -103,6 +103,8 @@ export async function createTargets(
           return { name, environment, scopes: [handedOnBy(kind)] };
         case 'POST /api-keys/:id/rotate':
           return {};
+        case 'POST /credentials/test':
+          return { credential: name };
         default:
           return { name };
       }
