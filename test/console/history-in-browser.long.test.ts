@@ -74,9 +74,11 @@ it(
     await go(page, '/settings/audit-log?tenant=acme');
     await page.getByLabel('Action').selectOption('api_key.update');
     await page.getByRole('button', { name: 'Filter' }).click();
-    await page.locator('td .details > summary').first().click();
-    await page.getByText('rateLimitPerMinute').first().waitFor();
-    expect(page.url()).toContain('action=api_key.update');
+    await page.waitForURL('**action=api_key.update**');
+    const entries = page.locator('.audit > tbody > tr');
+    const entry = entries.filter({ hasText: 'rateLimitPerMinute' }).first();
+    await entry.locator('summary').click();
+    await entry.getByText('rateLimitPerMinute').waitFor();
 
     await page.getByRole('link', { name: 'Clear filters' }).click();
     await page.getByRole('link', { name: 'Next page' }).click();
