@@ -7,7 +7,6 @@ import type { Config } from '../config.js';
 import { createBatchedLookup, createVerifierPool } from '../credentials/index.js';
 import { createBoundedServer, listen } from '../http/connections/server.js';
 import { createSigningKeys } from '../signing-keys/index.js';
-import { startBackground } from './background.js';
 import { registerBuildInfo } from './build-info.js';
 import type { ServerInstance } from './instance.js';
 import { closeNow, drained, type Stopping } from './stopping.js';
@@ -35,6 +34,7 @@ export async function serve(
   // Output of libraries becomes log lines. The app is loaded afterwards, and once a start can succeed.
   console.warn = (text: unknown) => log.warn({}, String(text));
   const { createApp } = await import('../app.js');
+  const { startBackground } = await import('./background.js');
   const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();

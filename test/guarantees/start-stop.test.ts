@@ -38,6 +38,12 @@ function useNewDatabase(template?: string): void {
   });
 }
 
+/** Also what libraries print when they are loaded must be a line of the log. */
+function linesThatAreNoLog({ stderr }: ServerProcess): readonly string[] {
+  const lines = stderr().split('\n');
+  return lines.filter((line) => line !== '' && !line.startsWith('{'));
+}
+
 describe('the first start on an empty database', () => {
   useNewDatabase('template0');
 
@@ -58,6 +64,7 @@ describe('the first start on an empty database', () => {
     expect(status).toBe(200);
     expect(await second.end('SIGTERM')).toEqual(CLEAN_EXIT);
     expect(second.stdout()).toBe('');
+    expect(linesThatAreNoLog(second)).toEqual([]);
   }, 30_000);
 
   it('prints the address of the issuer, where sign-in works', async () => {
