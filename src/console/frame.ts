@@ -33,6 +33,7 @@ export function createFrame(facts: FrameFacts): SignedInFrame {
       organization === undefined || current?.hasEnvironments !== true
         ? []
         : environmentsFor(organization, current),
+    search: organization?.href('/settings/search'),
     isTest: organization?.environment === 'test' && current?.hasEnvironments === true,
   };
 }

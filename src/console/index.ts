@@ -26,6 +26,7 @@ import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createSpacePages } from './spaces/spaces-pages.js';
+import { createSearchPages } from './search/index.js';
 import { createTesterPages } from './tester/index.js';
 import { createKeySettings } from './keys/index.js';
 import { createTokenSettings } from './tokens/index.js';
@@ -92,6 +93,7 @@ export function createConsole(dependencies: Dependencies): Console {
     ...createAuditPages(shared),
     ...createConnectedAppSettings(shared),
     ...createGeneralPages(shared),
+    ...createSearchPages(shared),
     ...createTesterPages(shared),
     ...createTokenSettings(shared),
   ];

@@ -4,6 +4,7 @@ import type { GeneralPage } from './general/general-page.js';
 import type { KeyViews } from './keys/key-views.js';
 import type { Moment } from './moments.js';
 import type { SpacePage, SpacesPage } from './spaces/spaces-page.js';
+import type { SearchPage } from './search/search-view.js';
 import type { TesterPage } from './tester/tester-view.js';
 import type { TOKEN_ACCESS } from './tokens/personal-tokens.js';
 import type { UsagePage } from './usage/usage-page.js';
@@ -71,6 +72,7 @@ export interface RevokeTokenPage {
 
 /** The pages of the settings area, by the names of their templates. */
 export interface ConsoleViews extends ConnectedAppViews, KeyViews {
+  readonly search: SearchPage;
   readonly tester: TesterPage;
   readonly tokens: TokensPage;
   readonly 'new-token': NewTokenPage;

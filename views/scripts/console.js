@@ -3,6 +3,7 @@ import './copy.js';
 import './filter.js';
 import './keys.js';
 import './menus.js';
+import './palette.js';
 import './times.js';
 import './toggles.js';
 

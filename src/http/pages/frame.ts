@@ -31,4 +31,6 @@ export interface SignedInFrame {
   /** The switch between live and test; empty on a page that is the same in both. */
   readonly environments: readonly FrameLink[];
   readonly isTest: boolean;
+  /** The page of the command palette; absent for a user without an organization. */
+  readonly search: string | undefined;
 }

@@ -136,6 +136,7 @@ const revokeToken = { action: HOSTILE, csrf: HOSTILE, back: HOSTILE, token };
 const link = { title: HOSTILE, href: HOSTILE, isCurrent: true };
 const organization = { name: HOSTILE, role: HOSTILE, isSuspended: true };
 const signedIn: SignedInFrame = {
+  search: undefined,
   email: HOSTILE,
   signOut: HOSTILE,
   csrf: HOSTILE,

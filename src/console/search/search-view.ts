@@ -1,0 +1,131 @@
+import type { Environment } from '../../credentials/kinds.js';
+import { titleOf, type ConsolePage } from '../navigation.js';
+import { addressIn, type OrganizationContext } from '../organization-context.js';
+
+/** Something that the palette finds: a page to open, or a text to copy. */
+export interface FoundItem {
+  readonly text: string;
+  readonly hint: string;
+  readonly href?: string;
+  /** Never the secret of a key. */
+  readonly copy?: string;
+}
+
+export interface FoundGroup {
+  readonly title: string;
+  readonly items: readonly FoundItem[];
+}
+
+/** `/settings/search`: the list of the command palette. Submits `q`. */
+export interface SearchPage {
+  /** Hidden fields of the form, which keep organization and environment. */
+  readonly kept: readonly { readonly name: string; readonly value: string }[];
+  readonly query: string;
+  readonly groups: readonly FoundGroup[];
+}
+
+/** Items of a group at most. */
+const MAX_ITEMS = 8;
+
+/** A publishable key, which may be copied. */
+export interface CopyableKey {
+  readonly name: string;
+  readonly key: string;
+}
+
+interface Membership {
+  readonly tenantId: string;
+  readonly tenantName: string;
+  readonly tenantSlug: string;
+  readonly role: Parameters<typeof titleOf>[0];
+}
+
+/** The things that there are, before they are compared with what was typed. */
+export interface Searchable {
+  readonly at: OrganizationContext;
+  readonly issuer: string;
+  readonly pages: readonly ConsolePage[];
+  readonly memberships: readonly Membership[];
+  readonly publishable: readonly CopyableKey[];
+  /** Keys, members and apps that match already. */
+  readonly found: readonly FoundItem[];
+}
+
+/** The groups of the palette for what was typed. */
+export function groupsFor(query: string, searchable: Searchable): readonly FoundGroup[] {
+  const { at, issuer, pages, publishable, found } = searchable;
+  const matches = ({ text, hint }: FoundItem) => isMatch(`${text} ${hint}`, query);
+  const copy: FoundItem[] = [
+    ...publishable.map(({ name, key }) => ({
+      text: `Copy public API key: ${name}`,
+      hint: `publishable, ${at.environment}`,
+      copy: key,
+    })),
+    { text: 'Copy organization id', hint: at.tenantId, copy: at.tenantId },
+    { text: 'Copy issuer', hint: issuer, copy: issuer },
+  ];
+  return [
+    { title: 'Copy', items: copy.filter(matches) },
+    {
+      title: 'Go to',
+      items: pages
+        .map(({ title, group, path }) => ({ text: title, hint: group, href: at.href(path) }))
+        .filter(matches),
+    },
+    { title: 'Create', items: creations(at, pages).filter(matches) },
+    { title: 'Find', items: found },
+    { title: 'Switch', items: switches(searchable).filter(matches) },
+  ]
+    .map(({ title, items }) => ({ title, items: items.slice(0, MAX_ITEMS) }))
+    .filter(({ items }) => items.length > 0);
+}
+
+/** Whether every word that was typed occurs. */
+export function isMatch(text: string, query: string): boolean {
+  const where = text.toLowerCase();
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => where.includes(word));
+}
+
+function creations(
+  { role, href }: OrganizationContext,
+  pages: readonly ConsolePage[],
+): readonly FoundItem[] {
+  const has = (path: ConsolePage['path']) => pages.some((page) => page.path === path);
+  const isAdmin = role === 'company_admin';
+  return [
+    ...(isAdmin && has('/settings/api-keys')
+      ? [{ text: 'New API key', hint: 'Developers', href: href('/settings/api-keys/new') }]
+      : []),
+    ...(isAdmin && has('/settings/machine-credentials')
+      ? [
+          {
+            text: 'New machine credential',
+            hint: 'Developers',
+            href: href('/settings/machine-credentials/new'),
+          },
+        ]
+      : []),
+    { text: 'New personal access token', hint: 'You', href: href('/settings/tokens') },
+  ];
+}
+
+function switches({ at, memberships }: Searchable): readonly FoundItem[] {
+  const other: Environment = at.environment === 'live' ? 'test' : 'live';
+  return [
+    {
+      text: `Switch to ${other}`,
+      hint: 'environment',
+      href: addressIn(at.tenantSlug, other, '/settings'),
+    },
+    ...memberships
+      .filter(({ tenantId }) => tenantId !== at.tenantId)
+      .map(({ tenantName, tenantSlug, role }) => ({
+        text: `Switch to ${tenantName}`,
+        hint: titleOf(role),
+        href: addressIn(tenantSlug, at.environment, '/settings'),
+      })),
+  ];
+}

@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
+import { createUser, getTokens, mainOf, registerClient } from '../support/oauth/oauth.js';
+
+let gatehouse: TestApp;
+let acme: Tenant;
+let secret: TestKey;
+let publishable: TestKey;
+let theirs: TestKey;
+let ada: SignedInBrowser;
+let bob: SignedInBrowser;
+beforeAll(async () => {
+  gatehouse = await createTestApp();
+  acme = await gatehouse.createTenant('acme');
+  const bolt = await gatehouse.createTenant('bolt');
+  secret = await gatehouse.createKey(acme, { name: 'Nightly <b>sync</b>' });
+  const scopes = ['products:read'];
+  publishable = await gatehouse.createKey(acme, { name: 'Website', kind: 'publishable', scopes });
+  theirs = await gatehouse.createKey(bolt, { name: 'Nightly theirs', kind: 'publishable', scopes });
+  const user = await createUser(gatehouse, [[acme, 'company_admin']]);
+  ada = await signedInBrowser(gatehouse, user);
+  bob = await signedInBrowser(gatehouse, await createUser(gatehouse, [[acme, 'viewer']]));
+  const client = await registerClient(gatehouse, { client_name: 'Planner <img>' });
+  await getTokens(gatehouse, { client, user });
+});
+afterAll(() => gatehouse.close());
+
+const search = async ({ browser }: SignedInBrowser, q: string, env = 'live') => {
+  const query = new URLSearchParams({ tenant: 'acme', env, q });
+  const page = await browser.open(`/settings/search?${query.toString()}`);
+  expect(page.status).toBe(200);
+  return mainOf(page);
+};
+
+describe('/settings/search', () => {
+  it('finds the publishable key of the environment, to copy', async () => {
+    const found = await search(bob, 'API');
+    expect(found).toContain(`data-copy="${publishable.secret}"`);
+    expect(found).not.toContain(theirs.secret);
+    expect(await search(bob, 'API', 'test')).not.toContain(publishable.secret);
+  });
+
+  it('finds secret keys by name and last four, never to be copied', async () => {
+    for (const query of ['nightly', secret.secret.slice(-4), secret.id]) {
+      const found = await search(ada, query);
+      expect(found).toContain(`/settings/api-keys/${secret.id}`);
+      expect(found).toContain('Nightly &lt;b&gt;sync&lt;/b&gt;');
+      expect(found).not.toContain(secret.secret);
+      expect(found).not.toContain('Nightly theirs');
+    }
+    expect(await search(bob, 'nightly')).not.toContain('Nightly');
+  });
+
+  it('finds pages, actions, apps and places by the role', async () => {
+    expect(await search(ada, 'new api')).toContain('/settings/api-keys/new');
+    expect(await search(ada, 'planner')).toContain('Planner &lt;img&gt;');
+    expect(await search(ada, 'test')).toContain('Switch to test');
+    expect(await search(ada, acme.id)).toContain(`data-copy="${acme.id}"`);
+    expect(await search(ada, 'audit')).toContain('/settings/audit-log');
+    expect(await search(bob, 'audit')).not.toContain('/settings/audit-log');
+    expect(await search(bob, 'new api')).not.toContain('/settings/api-keys/new');
+    expect(await search(bob, 'planner')).not.toContain('Planner');
+    expect(await search(ada, '"><script>alert(1)</script>')).toContain('Nothing matches.');
+    expect(await search(ada, '"><script>')).not.toContain('<script>');
+  });
+
+  it('is offered on every page of the settings', async () => {
+    const { html } = await ada.browser.open('/settings/tokens?tenant=acme');
+    expect(html).toContain('href="/settings/search?tenant=acme&amp;env=live" data-palette');
+  });
+
+  it.each(['\u0000', '%', '_', ' '.repeat(300), 'x'.repeat(5000), '🏗️'])(
+    'takes the text %#',
+    async (q) => {
+      expect(await search(ada, q)).toContain('<h1>');
+    },
+  );
+});
