@@ -38,7 +38,7 @@ it('the palette copies the publishable key and opens a page, by keyboard only', 
   await page.goto(`${world.issuer}/settings/tokens?tenant=acme`);
   await page.getByRole('link', { name: 'Search…' }).focus();
   await page.keyboard.press('Control+k');
-  const field = page.getByRole('combobox');
+  const field = page.getByRole('combobox', { name: 'Search' });
   await field.waitFor();
   await page.keyboard.type('API');
   await page.getByRole('option', { selected: true, name: /Website/ }).waitFor();
@@ -51,7 +51,6 @@ it('the palette copies the publishable key and opens a page, by keyboard only', 
   expect(await page.evaluate('document.activeElement.hasAttribute("data-palette")')).toBe(true);
 
   await page.keyboard.press('Control+k');
-  await page.keyboard.type('settings');
   await field.fill('connected');
   await page.getByRole('option', { selected: true, name: /Connected apps/ }).waitFor();
   await page.keyboard.press('ArrowDown');

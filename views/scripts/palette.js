@@ -133,6 +133,8 @@ function steer(event) {
   if (event.key === 'ArrowDown') select(current + 1);
   else if (event.key === 'ArrowUp') select(current - 1);
   else if (event.key === 'Enter') void choose(options()[current]);
+  // In a search field, Escape would only clear what was typed.
+  else if (event.key === 'Escape') dialog?.close();
   else return;
   event.preventDefault();
 }
