@@ -1,4 +1,5 @@
 import type { Context } from 'koa';
+import { z } from 'zod';
 
 import type {
   AuthenticatedClient,
@@ -9,6 +10,7 @@ import type {
 import { readForm } from '../../http/body/form.js';
 import type { RequestState } from '../../http/context.js';
 import type { Readers } from '../../http/cors.js';
+import { OAUTH_ERRORS } from '../../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import type { Route } from '../../http/routes.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
@@ -16,6 +18,9 @@ import type { Resources } from '../../resource-servers/index.js';
 import { LIFETIMES } from '../lifetimes.js';
 import { readPushedRequest } from './pushed-request.js';
 import type { PushedRequests } from './pushed-requests.js';
+
+/** The answer (RFC 9126 §2.2). */
+const pushedRequest = z.strictObject({ request_uri: z.string(), expires_in: z.int() });
 
 interface Dependencies {
   readonly path: string;
@@ -50,8 +55,10 @@ export function createPushedRequestRoutes(dependencies: Dependencies): Route<'pu
     {
       method: 'POST',
       path,
+      summary: 'Push an authorization request',
       access: 'public',
       cors: 'perResponse',
+      answers: { ...OAUTH_ERRORS, 201: pushedRequest },
       async handle(ctx) {
         const state = ctx.state as { readers?: Readers };
         // Until the client is authenticated, any origin may read the error.
