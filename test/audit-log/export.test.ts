@@ -52,6 +52,13 @@ describe('GET /api/v1/audit-log/exports', () => {
        FROM tenants t, generate_series(1, 12000) n WHERE t.id = ANY ($1::text[])`,
       [[tenant.id, stranger.id]],
     );
+    // More than the buffers of a connection hold, which grow to 10 MB.
+    await gatehouse.database.query(
+      `INSERT INTO audit_log (tenant_id, actor, action, subject, details)
+       SELECT $1, 'operator', 'test.large', 'x', jsonb_build_object('text', repeat('x', 8000))
+       FROM generate_series(1, 4000)`,
+      [tenant.id],
+    );
   });
   afterAll(() => gatehouse.close());
 
