@@ -4,7 +4,7 @@ import { createRefreshRows } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
 import { createClients } from './clients.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
-import { createAuthorize } from './authorize/index.js';
+import { createAuthorize, type Authorize } from './authorize/index.js';
 import { createSignInPage, type SignInPage } from './authorize/sign-in-page.js';
 import type { OAuthDependencies } from './dependencies.js';
 import { createIdTokenHints } from './end-session/id-token-hint.js';
@@ -15,7 +15,7 @@ import { createLibrary, type Library } from './library/index.js';
 import { createCookieSigner } from './library/provider.js';
 import { createOAuthLimits } from './limits.js';
 import { createMetadataRoutes } from './metadata.js';
-import { createOAuthMetrics } from './oauth-metrics.js';
+import { createOAuthMetrics, type OAuthMetrics } from './oauth-metrics.js';
 import { createPushedRequests } from './par/pushed-requests.js';
 import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
@@ -61,23 +61,8 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     prepareClient,
     pushed,
   });
-  const library = createLibrary({
-    ...dependencies,
-    issuer,
-    stores,
-    codes: createTokenStore(stores.run, keyring),
-    interactions: authorize.interactions,
-    authorization: authorize.authorization,
-    isRegisteredRedirect: isAnyRedirect,
-    renderError: (ctx, error) => renderAuthorizationError(dependencies.pages, ctx, error),
-  });
-  const signInPage = createSignInPage({
-    ...dependencies,
-    issuer,
-    countSignIn: metrics.countSignIn,
-    signIn: createSignIn({ ...dependencies, hashing }),
-    deviceCookieName: library.cookies.names.device,
-  });
+  const library = createLibraryFor(dependencies, stores, authorize);
+  const signInPage = createSignInForm(dependencies, library, metrics, hashing);
   const devices = createDeviceStore(stores.run, keyring);
   const device = createDevice(dependencies, {
     devices,
@@ -110,6 +95,38 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
       ...createEndSession(dependencies, stores, library),
     ],
   };
+}
+
+function createLibraryFor(
+  dependencies: OAuthDependencies,
+  stores: OAuthStores,
+  authorize: Authorize,
+): Library {
+  return createLibrary({
+    ...dependencies,
+    issuer: dependencies.settings.ISSUER,
+    stores,
+    codes: createTokenStore(stores.run, dependencies.keyring),
+    interactions: authorize.interactions,
+    authorization: authorize.authorization,
+    isRegisteredRedirect: isAnyRedirect,
+    renderError: (ctx, error) => renderAuthorizationError(dependencies.pages, ctx, error),
+  });
+}
+
+function createSignInForm(
+  dependencies: OAuthDependencies,
+  library: Library,
+  metrics: OAuthMetrics,
+  hashing: ReturnType<typeof createHashingQueue>,
+): SignInPage {
+  return createSignInPage({
+    ...dependencies,
+    issuer: dependencies.settings.ISSUER,
+    countSignIn: metrics.countSignIn,
+    signIn: createSignIn({ ...dependencies, hashing }),
+    deviceCookieName: library.cookies.names.device,
+  });
 }
 
 function createEndSession(

@@ -33,35 +33,10 @@ const TICKET_MS = 15 * 60_000;
 
 /** `/settings/tester`: what a credential is, and what each route says to it. */
 export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
-  const { dataSource, showPage, csrf, tester, clientAddress } = dependencies;
+  const { dataSource, tester, clientAddress } = dependencies;
   const tickets = createTickets(dependencies.keyring);
-
-  async function show(
-    ctx: SettingsContext,
-    at: OrganizationContext,
-    given: Partial<Pick<TesterPage, 'keyId' | 'address' | 'formError' | 'result'>> & {
-      readonly observe?: readonly string[];
-    },
-  ): Promise<void> {
-    const isDone = singleValue(new URLSearchParams(ctx.querystring), 'done') === 'revoked';
-    const page = {
-      title: 'Tester',
-      action: at.href(PAGE),
-      csrf: csrf.token(ctx),
-      notice: isDone ? 'The credential is revoked. It is refused from now on.' : undefined,
-      formError: given.formError,
-      keys: await choices(dataSource, at.tenantId),
-      keyId: given.keyId ?? '',
-      address: given.address ?? '',
-      ownAddress: clientAddress(ctx.req),
-      paths: tester.paths.map((path) => ({
-        path,
-        isTicked: given.observe?.includes(path) ?? path === '/me',
-      })),
-      result: given.result,
-    };
-    showPage(ctx, 'tester', page, { status: given.formError === undefined ? 200 : 422 });
-  }
+  const show = (ctx: SettingsContext, at: OrganizationContext, given: Given) =>
+    showTester(dependencies, ctx, at, given);
 
   async function test(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
     const { form } = ctx.state;
@@ -107,21 +82,54 @@ export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
     seeOther(ctx, at.href(PAGE, { done: 'revoked' }));
   }
 
-  const route = (
-    method: 'GET' | 'POST',
-    path: string,
-    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
-  ): SettingsRoute => ({
-    method,
-    path,
-    access: { page: PAGE },
-    handle: (ctx) => handle(ctx, ctx.state.organization),
-  });
   return [
     route('GET', PAGE, (ctx, at) => show(ctx, at, {})),
     route('POST', PAGE, test),
     route('POST', REVOKE, revoke),
   ];
+}
+
+interface Given extends Partial<Pick<TesterPage, 'keyId' | 'address' | 'formError' | 'result'>> {
+  readonly observe?: readonly string[];
+}
+
+async function showTester(
+  { dataSource, showPage, csrf, tester, clientAddress }: Dependencies,
+  ctx: SettingsContext,
+  at: OrganizationContext,
+  given: Given,
+): Promise<void> {
+  const isDone = singleValue(new URLSearchParams(ctx.querystring), 'done') === 'revoked';
+  const page = {
+    title: 'Tester',
+    action: at.href(PAGE),
+    csrf: csrf.token(ctx),
+    notice: isDone ? 'The credential is revoked. It is refused from now on.' : undefined,
+    formError: given.formError,
+    keys: await choices(dataSource, at.tenantId),
+    keyId: given.keyId ?? '',
+    address: given.address ?? '',
+    ownAddress: clientAddress(ctx.req),
+    paths: tester.paths.map((path) => ({
+      path,
+      isTicked: given.observe?.includes(path) ?? path === '/me',
+    })),
+    result: given.result,
+  };
+  showPage(ctx, 'tester', page, { status: given.formError === undefined ? 200 : 422 });
+}
+
+function route(
+  method: 'GET' | 'POST',
+  path: string,
+  handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+): SettingsRoute {
+  return {
+    method,
+    path,
+    access: { page: PAGE },
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  };
 }
 
 function idOf({ facts }: TestResult): string | undefined {
