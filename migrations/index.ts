@@ -33,6 +33,7 @@ import { BlockedClients1764163100000 } from './1764163100000-blocked-clients.js'
 import { ClientDocuments1764164000000 } from './1764164000000-client-documents.js';
 import { PushedRequests1764164200000 } from './1764164200000-pushed-requests.js';
 import { ResourceServers1764165000000 } from './1764165000000-resource-servers.js';
+import { ExchangedTokens1764165100000 } from './1764165100000-exchanged-tokens.js';
 import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
 import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
 import type { Migration } from './migration.js';
@@ -78,6 +79,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ClientDocuments1764164000000,
   PushedRequests1764164200000,
   ResourceServers1764165000000,
+  ExchangedTokens1764165100000,
   ProofKeys1764166000000,
   VerdictChanges1764167000000,
 ];

@@ -107,6 +107,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const keys = createApiKeys({ ...shared, defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE });
   const oauth = createOAuth({
     ...shared,
+    spaceContext,
     settings: config,
     now: rateLimits.now,
     guard: guard({ scopes: [], principals: ANY_PRINCIPAL }),

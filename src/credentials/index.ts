@@ -129,8 +129,13 @@ export {
 } from './guard/session-guard.js';
 export { MAX_SESSIONS, SESSION_LIFETIMES } from './guard/session-lifetimes.js';
 export { sessionPrincipal } from './guard/session-principal.js';
-export { presentedKey, presentedToken, presentPrincipal } from './principal-presenter.js';
-export { idempotencyCallerOf, type Principal, requestFactsOf } from './principal.js';
+export {
+  presentedExchange,
+  presentedKey,
+  presentedToken,
+  presentPrincipal,
+} from './principal-presenter.js';
+export { idempotencyCallerOf, keyIdOf, type Principal, requestFactsOf } from './principal.js';
 export {
   deleteExpiredRevocations,
   deleteNeedlessRevocations,

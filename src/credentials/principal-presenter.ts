@@ -32,9 +32,21 @@ export const presentedToken = z.strictObject({
   expiresAt: time,
 });
 
+/** A principal with an access token that was issued for a key, as JSON. */
+export const presentedExchange = z.strictObject({
+  ...common,
+  type: z.literal(KINDS.access_token.type),
+  clientId: z.string(),
+  clientName: z.string(),
+  keyId: z.string(),
+  keyName: z.string(),
+  principal: presentedKey.shape.principal,
+  expiresAt: time,
+});
+
 /** Describes a principal, as `/api/v1/me` answers it. */
 export function presentPrincipal(principal: Principal) {
-  const { kind, tenantId, scopes, environment, token } = principal;
+  const { kind, tenantId, scopes, environment, token, exchanged } = principal;
   const { type } = KINDS[kind];
   if (token !== undefined) {
     return {
@@ -46,6 +58,20 @@ export function presentPrincipal(principal: Principal) {
       role: token.role,
       scopes,
       environment,
+      expiresAt: new Date(principal.expiresAt ?? 0),
+    };
+  }
+  if (exchanged !== undefined) {
+    return {
+      type,
+      clientId: exchanged.keyId,
+      clientName: exchanged.keyName,
+      keyId: exchanged.keyId,
+      keyName: exchanged.keyName,
+      tenantId,
+      scopes,
+      environment,
+      principal: { kind: principal.principalKind, id: principal.principalId },
       expiresAt: new Date(principal.expiresAt ?? 0),
     };
   }

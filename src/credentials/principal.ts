@@ -2,7 +2,7 @@ import type { Caller } from '../http/idempotency/idempotency.js';
 import type { RequestFacts } from '../http/request-facts.js';
 import type { Scope } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
-import type { Environment, Kind, PrincipalKind } from './kinds.js';
+import type { Environment, KeyKind, Kind, PrincipalKind } from './kinds.js';
 
 /** A resource to which an agent is bound: its type, such as `contacts`, and its id. */
 export interface Binding {
@@ -43,6 +43,26 @@ export interface Principal {
   readonly origin: Origin;
   /** Further facts of an OAuth access token; `undefined` for keys. */
   readonly token: TokenFacts | undefined;
+  /** The key that an access token was issued for; `undefined` for keys, and for tokens of users. */
+  readonly exchanged: ExchangedFacts | undefined;
+}
+
+/** The origin and audience of an access token that was issued for a key. */
+export interface ExchangedFacts {
+  readonly keyId: string;
+  readonly keyName: string;
+  readonly keyKind: KeyKind;
+  readonly audience: string;
+  /** The resource server whose audience that is; `undefined` for this server's own resources. */
+  readonly serverId: string | undefined;
+}
+
+/** The id of the key that is used, by itself or by a token that was issued for it. */
+export function keyIdOf({
+  credentialId,
+  exchanged,
+}: Pick<Principal, 'credentialId' | 'exchanged'>): string {
+  return exchanged?.keyId ?? credentialId;
 }
 
 /** The state that a verdict depends on. */
@@ -81,9 +101,9 @@ export function requestFactsOf(principal: Principal): RequestFacts {
 
 /** The caller to whom idempotency keys belong. */
 export function idempotencyCallerOf(principal: Principal): Caller {
-  const { tenantId, principalId, credentialId, environment, spaces, token } = principal;
-  // Access tokens change every hour, so the client identifies the caller.
-  const presenter = token?.clientId ?? credentialId;
+  const { tenantId, principalId, environment, spaces, token } = principal;
+  // Access tokens change every hour, so the client or the key identifies the caller.
+  const presenter = token?.clientId ?? keyIdOf(principal);
   return {
     scope: tenantId,
     identity: [principalId, presenter, environment, ...(spaces ?? [])],

@@ -1,12 +1,13 @@
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 
-import type {
-  GuardedState,
-  Presentations,
-  Principal,
-  Verdict,
-  Verifier,
+import {
+  type GuardedState,
+  keyIdOf,
+  type Presentations,
+  type Principal,
+  type Verdict,
+  type Verifier,
 } from '../credentials/index.js';
 import type { ClientAuthentication } from '../clients/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
@@ -241,11 +242,12 @@ function describe(
   issuer: string,
   allowedIps: readonly string[] | null,
 ): object {
-  const { token, expiresAt } = principal;
+  const { token, exchanged, expiresAt } = principal;
   return withoutEmpty({
     active: true,
     scope: principal.scopes.join(' '),
-    ...(token === undefined ? { key_id: principal.credentialId } : { client_id: token.clientId }),
+    ...(token === undefined && { key_id: keyIdOf(principal) }),
+    client_id: token?.clientId ?? exchanged?.keyId,
     sub: principal.principalId,
     tenant_id: principal.tenantId,
     environment: principal.environment,
@@ -254,7 +256,7 @@ function describe(
     allowed_ips: allowedIps,
     principal: { kind: principal.principalKind, id: principal.principalId },
     role: token?.role,
-    aud: token?.audience,
+    aud: (token ?? exchanged)?.audience,
     token_type: principal.proofKey === null ? 'Bearer' : 'DPoP',
     cnf: principal.proofKey === null ? null : { jkt: principal.proofKey },
     exp: expiresAt === null ? null : Math.floor(expiresAt / 1000),

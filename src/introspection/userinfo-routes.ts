@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa';
 import { z } from 'zod';
 
-import type { GuardedState } from '../credentials/index.js';
+import { type GuardedState, keyIdOf } from '../credentials/index.js';
 import type { RouteContext } from '../http/context.js';
 import type { Readers } from '../http/cors.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
@@ -48,7 +48,7 @@ export function createUserinfoRoutes({
     ctx.type = 'application/json';
     ctx.set('Cache-Control', 'no-store');
     if (token === undefined) {
-      ctx.body = JSON.stringify({ sub: principal.credentialId, ...common });
+      ctx.body = JSON.stringify({ sub: keyIdOf(principal), ...common });
       return;
     }
     const { email, name } = (await findAccount(principal.principalId)) ?? {};

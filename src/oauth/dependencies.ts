@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 
 import type { RefusedSignIns } from '../audit/index.js';
 import type {
+  ActivityRecorder,
   GuardedState,
   ImportedPrefixes,
   Keyring,
@@ -18,6 +19,7 @@ import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
 import type { Outbound } from '../outbound/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
+import type { SpaceContextResolver } from '../spaces/index.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 import type { OAuthViews } from './authorize/views.js';
 
@@ -42,6 +44,10 @@ export interface OAuthDependencies {
   readonly prefixes: ImportedPrefixes;
   readonly lookup: Lookup<'clients' | 'clients_by_id' | 'accounts' | 'refresh_tokens'>;
   readonly verifier: Verifier;
+  readonly activity: Pick<ActivityRecorder, 'noteUse'>;
+  readonly spaceContext: Pick<SpaceContextResolver, 'enter'>;
+  /** The names of headers with the product's brand. */
+  readonly headers: { readonly space: string };
   readonly proofs: Proofs;
   readonly presentations: Presentations;
   readonly servers: ServerAuthentication;

@@ -80,7 +80,18 @@ export function createEndpoints(
 }
 
 function createTokenRoute(
-  { settings, signingKeys, keyring, format, clientAddress, proofs }: OAuthDependencies,
+  {
+    settings,
+    signingKeys,
+    keyring,
+    format,
+    clientAddress,
+    proofs,
+    verifier,
+    activity,
+    spaceContext,
+    headers,
+  }: OAuthDependencies,
   { stores, clients, devices, findRefreshRow, limits, metrics, library }: EndpointParts,
 ): Route<'public'> {
   const handle = createTokenEndpoint({
@@ -98,6 +109,12 @@ function createTokenRoute(
     protocol: library.middleware,
     graceSeconds: settings.REFRESH_GRACE_SECONDS,
     admitRefresh: limits.refresh,
+    admitExchange: limits.exchange,
+    verifier,
+    activity,
+    spaceContext,
+    clientAddress,
+    spaceHeader: headers.space,
     grantMaxDays: settings.GRANT_MAX_DAYS,
     endReusedGrant: (ctx: Context, row) => {
       const { requestId } = ctx.state as RequestState;

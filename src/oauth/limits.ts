@@ -36,6 +36,9 @@ export function createOAuthLimits({ now, clientAddress, authorizationsPerMinute 
       isConfidential
         ? limit.takeFor('push', id, PUSHES_OF_CLIENT * authorizationsPerMinute)
         : limit.take('push', clientAddress(request), authorizationsPerMinute),
+    /** Exchanges of a key for tokens. */
+    exchange: (keyId: string): AttemptVerdict =>
+      limit.takeFor('exchange', keyId, REFRESHES_PER_MINUTE),
     refresh: (grantId: string): AttemptVerdict =>
       limit.takeFor('refresh', grantId, REFRESHES_PER_MINUTE),
   };

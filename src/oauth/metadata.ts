@@ -80,6 +80,15 @@ const ID_TOKEN_CLAIMS = 'sub iss aud exp iat auth_time nonce amr name email emai
 );
 const CLAIMS = [...ID_TOKEN_CLAIMS, 'tenant_id', 'role', 'scopes'];
 
+/** The last two are for keys, not for registered clients. */
+const GRANT_TYPES = [
+  'authorization_code',
+  'refresh_token',
+  DEVICE_GRANT,
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+];
+
 function describe(issuer: string, docsUrl: string) {
   return {
     issuer,
@@ -99,7 +108,7 @@ function describe(issuer: string, docsUrl: string) {
     scopes_supported: OAUTH_SCOPES,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token', DEVICE_GRANT],
+    grant_types_supported: GRANT_TYPES,
     token_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],
     token_endpoint_auth_signing_alg_values_supported: ASSERTION_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: ['none', ...CLIENT_AUTHENTICATION],

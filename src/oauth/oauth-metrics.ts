@@ -5,6 +5,8 @@ const GRANT_TYPES = {
   code: 'authorization_code',
   device: 'device_code',
   refresh: 'refresh_token',
+  key: 'client_credentials',
+  subject: 'token-exchange',
 } as const;
 const TOKENS = ['authorization_code', 'refresh_token'] as const;
 
@@ -54,10 +56,8 @@ export function createOAuthMetrics(
   });
   // From the start, so that the first increase is seen as one.
   for (const outcome of OUTCOMES) signIns.inc({ outcome }, 0);
-  for (const token of TOKENS) {
-    issued.inc({ grant_type: token }, 0);
-    reused.inc({ token }, 0);
-  }
+  for (const grantType of Object.values(GRANT_TYPES)) issued.inc({ grant_type: grantType }, 0);
+  for (const token of TOKENS) reused.inc({ token }, 0);
   return {
     countSignIn: (outcome) => signIns.inc({ outcome }),
     countIssued: (source) => issued.inc({ grant_type: GRANT_TYPES[source] }),

@@ -2,7 +2,7 @@ import { subscriberOf } from '../http/networks.js';
 import { createRateBuckets, type RateBuckets } from './buckets.js';
 import { usageOf, type Budget, type Share, type Usage } from './middleware.js';
 import { KINDS, type BudgetKind } from '../credentials/kinds.js';
-import type { Principal } from '../credentials/index.js';
+import { keyIdOf, type Principal } from '../credentials/index.js';
 
 /** The budgets on which requests of a principal count. */
 export interface Budgets {
@@ -90,7 +90,7 @@ const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
     counts: 'units',
     idOf: (principal) => ofEnvironment(`${principal.tenantId} ${principal.principalId}`, principal),
   },
-  key: { of: 'key', counts: 'requests', idOf: ({ credentialId }) => credentialId },
+  key: { of: 'key', counts: 'requests', idOf: keyIdOf },
   key_and_address: {
     of: 'key',
     counts: 'requests',
@@ -126,7 +126,7 @@ export function createBudgets(limits: Limits): Budgets {
 
   const sharesOf: Budgets['sharesOf'] = (principal, address, now) => {
     const shares: Share[] = [];
-    for (const kind of KINDS[principal.kind].limits) {
+    for (const kind of limitsOf(principal)) {
       const budget = budgets[kind];
       const limit = limitOf(budget.of, principal);
       if (limit === 0) continue;
@@ -153,7 +153,7 @@ export function createBudgets(limits: Limits): Budgets {
     }),
     usageOf(principal, address, now) {
       const shares = sharesOf(principal, address, now);
-      const kinds: readonly BudgetKind[] = KINDS[principal.kind].limits;
+      const kinds = limitsOf(principal);
       const kindOf = (name: BudgetName) => kinds.find((kind) => BUDGETS[kind].of === name);
       const usage = (name: BudgetName) => {
         const kind = kindOf(name);
@@ -177,6 +177,11 @@ function budgetsIn(
     { ...facts, ...WORDS[facts.of], label, buckets: windows[facts.of] },
   ]);
   return Object.fromEntries(budgets) as Readonly<Record<BudgetKind, Budget & BudgetFacts>>;
+}
+
+/** The budgets on which a principal counts. A token that was issued for a key counts on those of the key. */
+function limitsOf({ kind, exchanged }: Principal): readonly BudgetKind[] {
+  return KINDS[exchanged?.keyKind ?? kind].limits;
 }
 
 function withoutLimit({ windowSeconds }: RateBuckets): UsageOrNoLimit {

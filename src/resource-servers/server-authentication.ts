@@ -127,7 +127,8 @@ function callerOf(facts: Facts, credentialId?: string): CallingServer {
  */
 function seenBy({ id, scopes, acceptsKeys }: Facts, principal: Principal): Principal | undefined {
   // The scopes of a token were limited when it was read.
-  if (principal.token !== undefined) return principal.token.serverId === id ? principal : undefined;
+  const token = principal.token ?? principal.exchanged;
+  if (token !== undefined) return token.serverId === id ? principal : undefined;
   if (!acceptsKeys) return undefined;
   return scopes === null ? principal : { ...principal, scopes: commonTo(principal.scopes, scopes) };
 }

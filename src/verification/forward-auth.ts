@@ -224,7 +224,7 @@ function describe(principal: Principal): Readonly<Record<string, string>> {
     'X-Auth-Principal': principalId,
     'X-Auth-Principal-Kind': principalKind,
     'X-Auth-Credential': principal.credentialId,
-    'X-Auth-Client': token?.clientId ?? '',
+    'X-Auth-Client': token?.clientId ?? principal.exchanged?.keyId ?? '',
     'X-Auth-User': principalKind === 'user' ? principalId : '',
     'X-Auth-Role': token?.role ?? '',
     'X-Auth-Scopes': principal.scopes.join(' '),

@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import { Problem } from '../../http/errors/problem.js';
 import { findResource } from '../../http/resource-uri.js';
 import { KINDS } from '../kinds.js';
-import type { Principal } from '../principal.js';
+import { keyIdOf, type Principal } from '../principal.js';
 import type { Proof } from '../proofs/proof-reader.js';
 import type { ActivityRecorder } from '../store/activity.js';
 import type { Presented } from '../verification/presentation.js';
@@ -121,7 +121,7 @@ export function createJudge({ verifier, activity, register, audiences }: Depende
       if (!isOrdinaryEnd(principal, reason)) activity.noteRefusal(principal, reason, notedAddress);
       return { principal, reason };
     }
-    if (principal.token === undefined) activity.noteUse(principal.credentialId, notedAddress);
+    if (principal.token === undefined) activity.noteUse(keyIdOf(principal), notedAddress);
     else activity.noteGrantUse(principal.token.grantId, notedAddress);
     return { principal, reason };
   };
@@ -167,12 +167,12 @@ function reasonOfAudience(
   { principal }: Verdict,
   audiences: readonly string[],
 ): Reason | undefined {
-  const audience = principal?.token?.audience;
+  const audience = (principal?.token ?? principal?.exchanged)?.audience;
   if (audience === undefined || audiences.includes(audience)) return undefined;
   return findResource(audiences, audience) === undefined ? 'audience_not_served' : undefined;
 }
 
 /** Whether a refusal is an access token's expiry, which is too common for the audit log. */
 function isOrdinaryEnd(principal: Principal, reason: Reason): boolean {
-  return principal.token !== undefined && reason === 'expired';
+  return reason === 'expired' && (principal.token ?? principal.exchanged) !== undefined;
 }

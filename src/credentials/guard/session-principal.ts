@@ -42,5 +42,6 @@ export function sessionPrincipal(
     proofKey: null,
     origin: { subjects: [sessionId, accountId, tenantId].join(' '), position: '0' },
     token: undefined,
+    exchanged: undefined,
   };
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 
-import type { Principal } from '../principal.js';
+import { keyIdOf, type Principal } from '../principal.js';
 
 /**
  * Counts answers by hour, and writes the counts in the background. A crash loses the answers since the last flush.
@@ -20,7 +20,10 @@ export interface UsageCounts {
 }
 
 /** The facts of a principal by which its answers are counted. */
-export type Counted = Pick<Principal, 'credentialId' | 'tenantId' | 'environment' | 'token'>;
+export type Counted = Pick<
+  Principal,
+  'credentialId' | 'tenantId' | 'environment' | 'token' | 'exchanged'
+>;
 
 /** The answers of one subject in one hour. */
 interface Counts {
@@ -123,11 +126,10 @@ function open(
   return counts;
 }
 
-function countsOf(
-  current: Hour,
-  { credentialId, tenantId, environment, token }: Counted,
-): Counts | undefined {
-  const id = token === undefined ? credentialId : `${tenantId} ${environment} ${token.clientId}`;
+function countsOf(current: Hour, counted: Counted): Counts | undefined {
+  const { tenantId, environment, token } = counted;
+  const keyId = keyIdOf(counted);
+  const id = token === undefined ? keyId : `${tenantId} ${environment} ${token.clientId}`;
   const known = current.counts.get(id);
   if (known !== undefined) return known;
   if (current.counts.size >= MAX_SUBJECTS) return undefined;
@@ -137,7 +139,7 @@ function countsOf(
     subject: tenantId,
     sum: undefined,
   });
-  return open(current, id, { ...common, subject: token?.clientId ?? credentialId, sum });
+  return open(current, id, { ...common, subject: token?.clientId ?? keyId, sum });
 }
 
 function hourOf(time: number): number {

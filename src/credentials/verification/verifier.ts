@@ -8,9 +8,9 @@ import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/role
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
-import { KINDS, type Environment, type Family, type Kind } from '../kinds.js';
+import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
 import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
-import type { Binding, Principal, TokenFacts } from '../principal.js';
+import type { Binding, Principal } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
@@ -59,10 +59,10 @@ const SEPARATOR = '\u001f';
 
 const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
 
-/** The SQL for the state of a credential. `isGone` is an additional condition that ends it. */
-const stateOf = (isGone = 'false') => `
+/** The SQL for the state of a credential. `isGone` and `isOver` are additional conditions that end it. */
+const stateOf = (isGone = 'false', isOver = 'false') => `
       CASE WHEN ${isGone} OR ${IS_REVOKED} THEN 'revoked'
-           WHEN ${IS_EXPIRED} THEN 'expired'
+           WHEN ${IS_EXPIRED} OR ${isOver} THEN 'expired'
            WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
            ELSE 'good' END`;
 
@@ -73,6 +73,11 @@ const nullable = (column: string) =>
 const LAST_SUBJECT = 'c.subjects[cardinality(c.subjects)]';
 /** The subjects whose revocation ends a credential, and the position in the order of changes at which it was read. */
 const ORIGIN = `array_to_string(c.subjects, ' '), pg_snapshot_xmin(pg_current_snapshot())`;
+
+/** The end of a token beside revocations: of its resource server, and of its client and membership or its parent. */
+const IS_TOKEN_GONE = `((c.server_id IS NOT NULL AND server.id IS NULL)
+        OR CASE WHEN c.parent_id IS NULL THEN client.id IS NULL OR m.role IS NULL
+                ELSE parent.id IS NULL END)`;
 
 /** The facts of every key. Some families append more. */
 const keyFacts = (isGone?: string) => `
@@ -108,15 +113,21 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
   // The deletion of a client, the end of a membership and the removal of a resource server revoke their tokens.
   tokens: (digests) => `
-    SELECT c.digest, coalesce(client.name, ''), concat_ws('${SEPARATOR}',
-      c.id, 'access_token', c.tenant_id, 'live', c.account_id, c.digest_key_id,
-      ${stateOf('client.id IS NULL OR m.role IS NULL OR (c.server_id IS NOT NULL AND server.id IS NULL)')},
-      array_to_string(c.scopes, ' '), '*', '*',
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')}, '*', '*', ${LAST_SUBJECT}, ${ORIGIN},
-      coalesce(m.role, ''), c.client_id, c.grant_id, c.audience, coalesce(c.server_id, ''),
-      ${nullable('server.scopes')})
+    SELECT c.digest, coalesce(client.name, parent.name, ''), concat_ws('${SEPARATOR}',
+      c.id, 'access_token', c.tenant_id, coalesce(parent.environment, 'live'),
+      coalesce(c.account_id, parent.principal_id, ''), c.digest_key_id,
+      ${stateOf(IS_TOKEN_GONE, 'parent.expires_at <= gatehouse_now()')},
+      array_to_string(c.scopes, ' '), ${nullable('coalesce(c.spaces, parent.spaces)')},
+      ${nullable('parent.allowed_ips')},
+      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')},
+      coalesce(parent.bindings::text, '*'), coalesce(parent.rate_limit_per_minute::text, '*'),
+      ${LAST_SUBJECT}, ${ORIGIN},
+      coalesce(m.role, ''), coalesce(c.client_id, ''), coalesce(c.grant_id, ''), c.audience,
+      coalesce(c.server_id, ''), ${nullable('server.scopes')},
+      coalesce(parent.id, ''), coalesce(parent.kind, ''))
     FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
       LEFT JOIN resource_servers server ON server.id = c.server_id
+      LEFT JOIN credentials parent ON parent.id = c.parent_id
       LEFT JOIN clients client ON client.id = c.client_id
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
@@ -180,7 +191,7 @@ export function createVerifier({
       const reason = reasonAgainst(state, principal, address);
       if (reason !== undefined) return { outcome: 'refused', reason, principal };
       // Access tokens are not moved, since they expire soon.
-      if (digestKeyId !== keyring.currentId && principal.token === undefined) {
+      if (digestKeyId !== keyring.currentId && family !== 'tokens') {
         observer.noteOldDigest(principal.credentialId, digested);
       }
       return { outcome: 'accepted', principal };
@@ -214,24 +225,26 @@ function createRowReader() {
     const facts = row[2].split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
-    const token = family === 'tokens' ? readToken(facts, row[1] ?? '') : undefined;
+    const name = row[1] ?? '';
+    const { token, exchanged } = family === 'tokens' ? readToken(facts, name) : NO_TOKEN;
     const bindings = fact(12);
     const principal: Principal = {
       credentialId: fact(0),
-      credentialName: row[1] ?? '',
+      credentialName: name,
       kind,
       tenantId: fact(2),
       environment: fact(3) as Environment,
       scopes: scopeSets(
         fact(7),
-        family,
+        // The role of a user limits tokens. A key has none.
+        exchanged === undefined ? family : 'keys',
         fact(FURTHER),
         family === 'tokens' ? fact(FURTHER + 5) : UNRESTRICTED,
       ),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
       bindings: bindings === UNRESTRICTED ? null : (JSON.parse(bindings) as Binding[]),
-      principalKind: KINDS[kind].principal,
+      principalKind: KINDS[exchanged?.keyKind ?? kind].principal,
       principalId: fact(4),
       issuedAt: Number(fact(10)),
       expiresAt: fact(11) === UNRESTRICTED ? null : Number(fact(11)),
@@ -239,6 +252,7 @@ function createRowReader() {
       proofKey: proofKeyOf(fact(14)),
       origin: { subjects: fact(15), position: fact(16) },
       token,
+      exchanged,
     };
     return {
       principal,
@@ -249,17 +263,20 @@ function createRowReader() {
   };
 }
 
-function readToken(facts: readonly string[], clientName: string): TokenFacts {
-  const [role = '', clientId = '', grantId = '', audience = '', serverId = ''] =
+type ReadToken = Pick<Principal, 'token' | 'exchanged'>;
+
+const NO_TOKEN: ReadToken = { token: undefined, exchanged: undefined };
+
+function readToken(facts: readonly string[], name: string): ReadToken {
+  const [role = '', clientId = '', grantId = '', audience = '', server = '', , keyId = '', kind] =
     facts.slice(FURTHER);
-  return {
-    clientId,
-    clientName,
-    grantId,
-    role: role as Role,
-    audience,
-    serverId: serverId === '' ? undefined : serverId,
-  };
+  const serverId = server === '' ? undefined : server;
+  if (clientId !== '') {
+    const user = { clientId, clientName: name, grantId, role: role as Role };
+    return { token: { ...user, audience, serverId }, exchanged: undefined };
+  }
+  const keyKind = kind === '' ? 'secret' : (kind as KeyKind);
+  return { token: undefined, exchanged: { keyId, keyName: name, keyKind, audience, serverId } };
 }
 
 const MAX_SCOPE_SETS = 1000;
@@ -278,7 +295,8 @@ function createScopeSets() {
   const known = new Map<string, readonly Scope[]>();
   return (stored: string, family: Family, role: string, taken: string): readonly Scope[] => {
     const delegable = DELEGABLE[family];
-    const id = delegable === undefined ? stored : `${family} ${role} ${stored} ${taken}`;
+    const id =
+      delegable === undefined ? `${stored} ${taken}` : `${family} ${role} ${stored} ${taken}`;
     let scopes = known.get(id);
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));

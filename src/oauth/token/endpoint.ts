@@ -6,7 +6,7 @@ import type { RunPrepared } from '../../db/prepared.js';
 import type { FindRefreshRow, RefreshRow } from '../../grants/index.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Readers } from '../../http/cors.js';
-import { parseForm, readRawForm } from '../../http/body/form.js';
+import { parseForm, readRawForm, singleValue } from '../../http/body/form.js';
 import { receivedAt } from '../../http/received-at.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { SigningKeys } from '../../signing-keys/index.js';
@@ -14,6 +14,8 @@ import { createCodeGrant } from './code-grant.js';
 import { createDeviceGrant } from './device-grant.js';
 import { createGraceWindow } from './grace-window.js';
 import { createIdTokens } from './id-token.js';
+import { createExchangeStore } from './exchange-store.js';
+import { createKeyGrants, type KeyGrantDependencies } from './key-grants.js';
 import { createInFlightRedemptions, createIssueTokens } from './issue-tokens.js';
 import type { DeviceStore } from '../device/device-store.js';
 import { createLifetimes } from '../lifetimes.js';
@@ -22,7 +24,7 @@ import type { OAuthMetrics } from '../oauth-metrics.js';
 import type { ReadTokenProof } from './token-proof.js';
 import { createTokenStore, type CodeRow } from './token-store.js';
 
-interface Dependencies {
+interface Dependencies extends KeyGrantDependencies {
   readonly issuer: string;
   /** The resources that tokens can be for (RFC 8707). */
   readonly resources: Resources;
@@ -88,6 +90,8 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     graceWindow: graceSeconds === 0 ? undefined : createGraceWindow(run, keyring, graceSeconds),
   });
 
+  const keyGrants = createKeyGrants({ ...dependencies, store: createExchangeStore(run, keyring) });
+
   return async (ctx, next) => {
     // Until the client is authenticated, any origin may read the error.
     (ctx.state as { readers?: Readers }).readers = '*';
@@ -96,8 +100,11 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const since = receivedAt();
     const form = parseForm(body);
     const proof = await readProof(ctx);
-    if (form.get('grant_type') === 'refresh_token') await refresh(ctx, { form, since, proof });
-    else if (form.get('grant_type') === DEVICE_GRANT) await pollDevice(ctx, { form, since, proof });
+    const grantType = singleValue(form, 'grant_type') ?? '';
+    const keyGrant = keyGrants.get(grantType);
+    if (grantType === 'refresh_token') await refresh(ctx, { form, since, proof });
+    else if (grantType === DEVICE_GRANT) await pollDevice(ctx, { form, since, proof });
+    else if (keyGrant !== undefined) await keyGrant(ctx, { form, proof });
     else await exchangeCode(ctx, next, { body, form, since, proof });
   };
 }

@@ -133,12 +133,12 @@ function refusalOf(
 }
 
 /** @throws OAuthError 429; nothing is consumed */
-function assertAdmitted(verdict: AttemptVerdict): void {
+export function assertAdmitted(verdict: AttemptVerdict): void {
   if (verdict.isAllowed) return;
   throw new OAuthError(
     429,
     'temporarily_unavailable',
-    'This grant is refreshed too often. Try again later.',
+    'Tokens are requested too often. Try again later.',
     { 'Retry-After': String(verdict.retryAfterSeconds) },
   );
 }

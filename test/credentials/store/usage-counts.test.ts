@@ -23,6 +23,7 @@ describe('counts of answers', () => {
       tenantId: `tnt_${tenants}`,
       environment: 'live' as const,
       token: undefined,
+      exchanged: undefined,
     };
   };
   const rowsOf = (subject: string) =>

@@ -1,0 +1,210 @@
+import type { Context } from 'koa';
+
+import type { ClientAuthentication } from '../../clients/index.js';
+import type {
+  ActivityRecorder,
+  Principal,
+  SecretFormat,
+  Verifier,
+} from '../../credentials/index.js';
+import { createId, isId } from '../../db/id.js';
+import { singleValue, type Form } from '../../http/body/form.js';
+import {
+  clientRefused,
+  readClientCredentials,
+  type ClientCredentials,
+} from '../../http/client-credentials.js';
+import type { Readers } from '../../http/cors.js';
+import { OAuthError } from '../../http/errors/oauth-error.js';
+import { Problem } from '../../http/errors/problem.js';
+import { noteFacts } from '../../http/request-facts.js';
+import type { AttemptVerdict } from '../../rate-limits/index.js';
+import type { Resources } from '../../resource-servers/index.js';
+import type { SpaceContextResolver } from '../../spaces/index.js';
+import { LIFETIMES } from '../lifetimes.js';
+import { chooseTarget, exchangeableScopes } from './exchange-request.js';
+import type { OAuthMetrics } from '../oauth-metrics.js';
+import type { ExchangeStore } from './exchange-store.js';
+import { assertAdmitted } from './refresh-grant.js';
+import type { TokenProof } from './token-proof.js';
+
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+
+/** The kinds of keys that can be exchanged. */
+const PARENTS: readonly string[] = ['secret', 'service', 'agent'];
+
+export interface KeyGrantDependencies {
+  readonly verifier: Verifier;
+  readonly clients: ClientAuthentication;
+  readonly resources: Resources;
+  readonly spaceContext: Pick<SpaceContextResolver, 'enter'>;
+  readonly activity: Pick<ActivityRecorder, 'noteUse'>;
+  readonly format: SecretFormat;
+  readonly clientAddress: (request: Context['req']) => string;
+  /** The header that names a space. */
+  readonly spaceHeader: string;
+  readonly metrics: Pick<OAuthMetrics, 'countIssued'>;
+  /** Counts an exchange of a key. */
+  readonly admitExchange: (keyId: string) => AttemptVerdict;
+}
+
+/** A parsed token request. */
+interface KeyRequest {
+  readonly form: Form;
+  readonly proof: TokenProof;
+}
+
+/** Answers a token request for a key. @throws OAuthError, Problem */
+type KeyGrant = (ctx: Context, request: KeyRequest) => Promise<void>;
+
+/**
+ * Issues access tokens for keys: token exchange (RFC 8693) with the key as the subject token, and `client_credentials`
+ * (RFC 6749 §4.4) with the key as the client. The token keeps the key's restrictions and ends with it. It is never
+ * refreshed, and never exchanged again.
+ *
+ * @returns the grants by grant type
+ */
+export function createKeyGrants(
+  dependencies: KeyGrantDependencies & { readonly store: ExchangeStore },
+): ReadonlyMap<string, KeyGrant> {
+  const issue = createIssue(dependencies);
+  const exchange: KeyGrant = async (ctx, request) => {
+    const parent = await authenticateSubject(ctx, request.form, dependencies);
+    const issued = await issue(ctx, request, parent);
+    dependencies.metrics.countIssued('subject');
+    ctx.body = JSON.stringify({ ...issued, issued_token_type: ACCESS_TOKEN });
+  };
+  const clientCredentials: KeyGrant = async (ctx, request) => {
+    const parent = await authenticateKey(ctx, request.form, dependencies);
+    const issued = await issue(ctx, request, parent);
+    dependencies.metrics.countIssued('key');
+    ctx.body = JSON.stringify(issued);
+  };
+  return new Map([
+    [TOKEN_EXCHANGE, exchange],
+    ['client_credentials', clientCredentials],
+  ]);
+}
+
+function createIssue(dependencies: KeyGrantDependencies & { readonly store: ExchangeStore }) {
+  const { resources, format, store, activity, clientAddress, admitExchange } = dependencies;
+  return async (ctx: Context, { form, proof }: KeyRequest, parent: Principal) => {
+    noteFacts(ctx, { tenantId: parent.tenantId, credentialId: parent.credentialId });
+    (ctx.state as { readers?: Readers }).readers = [];
+    const target = await chooseTarget(form, resources);
+    const scopes = exchangeableScopes(parent, singleValue(form, 'scope'), target);
+    const spaces = await spacesNamedIn(ctx, parent, dependencies);
+    assertAdmitted(admitExchange(parent.credentialId));
+    await proof.claim(parent.proofKey ?? undefined);
+    const secret = format.mint('at');
+    const seconds = await store.insert({
+      secret,
+      scopes,
+      spaces,
+      id: createId('tok'),
+      parentId: parent.credentialId,
+      audience: target.audience,
+      serverId: target.serverId,
+      proofKey: proof.key,
+      seconds: LIFETIMES.accessToken,
+    });
+    if (seconds === undefined) throw invalidRequest('the key has ended', 'ended meanwhile');
+    activity.noteUse(parent.credentialId, clientAddress(ctx.req));
+    ctx.type = 'application/json';
+    ctx.set('Cache-Control', 'no-store');
+    return {
+      access_token: secret,
+      token_type: proof.key === undefined ? 'Bearer' : 'DPoP',
+      expires_in: seconds,
+      scope: scopes.join(' '),
+    };
+  };
+}
+
+function invalidRequest(description: string, reason = description): OAuthError {
+  return new OAuthError(400, 'invalid_request', description, {}, { reason });
+}
+
+/** The space that the request narrows the token to; `null` without one. */
+async function spacesNamedIn(
+  { req }: Context,
+  parent: Principal,
+  { spaceContext, spaceHeader }: KeyGrantDependencies,
+): Promise<readonly string[] | null> {
+  const lines = req.headersDistinct[spaceHeader.toLowerCase()];
+  if (lines === undefined) return null;
+  try {
+    return [(await spaceContext.enter(parent, lines.join(' '))).spaceId];
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status >= 500) throw error;
+    throw invalidRequest(`${spaceHeader} names no space that the key may enter`, error.message);
+  }
+}
+
+/**
+ * @returns the key; a string, the reason, for anything that is not a valid key
+ * @throws OAuthError 503 while its tenant is suspended
+ */
+async function verifyKey(
+  ctx: Context,
+  secret: string,
+  { verifier, clientAddress }: KeyGrantDependencies,
+): Promise<Principal | string> {
+  const verdict = await verifier.verify(secret, clientAddress(ctx.req));
+  if (verdict.outcome === 'accepted') return verdict.principal;
+  if (verdict.reason !== 'tenant_suspended') return verdict.reason;
+  throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
+}
+
+/** The key that is the subject of an exchange (RFC 8693 §2.1). Whatever is wrong with it is `invalid_request` (§2.2.2). */
+async function authenticateSubject(
+  ctx: Context,
+  form: Form,
+  dependencies: KeyGrantDependencies,
+): Promise<Principal> {
+  const subject = singleValue(form, 'subject_token');
+  const requested = singleValue(form, 'requested_token_type') ?? ACCESS_TOKEN;
+  if (subject === undefined) throw invalidRequest('subject_token is missing');
+  if (singleValue(form, 'subject_token_type') !== ACCESS_TOKEN || requested !== ACCESS_TOKEN) {
+    throw invalidRequest(`subject_token_type and requested_token_type must be ${ACCESS_TOKEN}`);
+  }
+  if (form.has('actor_token') || form.has('actor_token_type')) {
+    throw invalidRequest('delegation to an actor is not supported');
+  }
+  const credentials = readClientCredentials(ctx, form);
+  const isKey = credentials.id !== undefined && isId('key', credentials.id);
+  if (!isKey && credentials.by !== 'nothing') await dependencies.clients.authenticate(ctx, form);
+  const parent = await verifyKey(ctx, subject, dependencies);
+  const isParent = typeof parent !== 'string' && PARENTS.includes(parent.kind);
+  if (!isParent) {
+    const reason = typeof parent === 'string' ? parent : `a ${parent.kind}`;
+    throw invalidRequest('subject_token is not a key that can be exchanged', reason);
+  }
+  if (isKey && (credentials.id !== parent.credentialId || credentials.secret !== subject)) {
+    throw clientRefused(credentials.by, 'client_id is not the id of the key');
+  }
+  return parent;
+}
+
+/** The key that is the client (RFC 6749 §4.4). */
+async function authenticateKey(
+  ctx: Context,
+  form: Form,
+  dependencies: KeyGrantDependencies,
+): Promise<Principal> {
+  const { id, secret, by }: ClientCredentials = readClientCredentials(ctx, form);
+  if (id === undefined || !isId('key', id)) {
+    await dependencies.clients.authenticate(ctx, form);
+    throw unauthorizedClient();
+  }
+  const key = await verifyKey(ctx, secret ?? '', dependencies);
+  if (typeof key === 'string') throw clientRefused(by, 'the key is not valid');
+  if (key.credentialId !== id) throw clientRefused(by, 'client_id is not the id of the key');
+  if (!PARENTS.includes(key.kind)) throw unauthorizedClient();
+  return key;
+}
+
+function unauthorizedClient(): OAuthError {
+  return new OAuthError(400, 'unauthorized_client', 'The client may not use this grant.');
+}
