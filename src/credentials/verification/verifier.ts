@@ -3,9 +3,7 @@ import { createHash } from 'node:crypto';
 import { expiresAroundNow } from '../../db/partitions.js';
 import { createListMatcher } from '../../http/networks.js';
 import { serviceUnavailable } from '../../http/errors/problem.js';
-import { CATALOG, type Scope } from '../../scopes/catalog.js';
-import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
-import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
+import type { Role } from '../../scopes/roles.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
 import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
@@ -13,6 +11,7 @@ import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
 import type { Binding, Principal } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
+import { createScopeSets, UNRESTRICTED } from './scope-sets.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
 /** The reason why a credential was refused. */
@@ -132,9 +131,6 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
       LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
     WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
 };
-
-/** The fact for "no restriction". An empty list would admit nothing. */
-const UNRESTRICTED = '*';
 
 /** The position of the first fact that only some families have. */
 const FURTHER = 17;
@@ -278,38 +274,3 @@ function readToken(facts: readonly string[], name: string): ReadToken {
   const keyKind = kind === '' ? 'secret' : (kind as KeyKind);
   return { token: undefined, exchanged: { keyId, keyName: name, keyKind, audience, serverId } };
 }
-
-const MAX_SCOPE_SETS = 1000;
-
-/** The families whose scopes are limited to those that the user's current role delegates. */
-const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
-  tokens: delegableThroughOauth,
-  personal: delegableBy,
-};
-
-/**
- * Reads stored scopes, limited by the user's current role and by the resource server's scopes where there are any.
- * Results are cached, since credentials share few combinations.
- */
-function createScopeSets() {
-  const known = new Map<string, readonly Scope[]>();
-  return (stored: string, family: Family, role: string, taken: string): readonly Scope[] => {
-    const delegable = DELEGABLE[family];
-    const id =
-      delegable === undefined ? `${stored} ${taken}` : `${family} ${role} ${stored} ${taken}`;
-    let scopes = known.get(id);
-    if (scopes === undefined) {
-      scopes = inCatalogOrder(stored.split(' '));
-      // Without a membership the role is empty, and nothing is delegated.
-      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
-      if (taken !== UNRESTRICTED) scopes = scopes.filter(isTakenBy(taken.split(' ')));
-      if (known.size >= MAX_SCOPE_SETS) known.clear();
-      known.set(id, scopes);
-    }
-    return scopes;
-  };
-}
-
-/** The scopes that a resource server takes, and those about the user and the grant. */
-const isTakenBy = (taken: readonly string[]) => (scope: Scope) =>
-  taken.includes(scope) || CATALOG[scope].grantedTo === 'oauth' || scope === 'offline_access';
