@@ -5,6 +5,7 @@ import {
   guardedRoute,
   type GuardedRoute,
   presentedKey,
+  presentedExchange,
   presentedToken,
   presentPrincipal,
 } from '../credentials/index.js';
@@ -21,7 +22,7 @@ export function createMeRoutes(): GuardedRoute[] {
       summary: 'Describe the presented credential',
       access: { scopes: [], principals: ANY_PRINCIPAL },
       cost: COST.read,
-      answers: { 200: dataOf(z.union([presentedKey, presentedToken])) },
+      answers: { 200: dataOf(z.union([presentedKey, presentedToken, presentedExchange])) },
       handle: (ctx) => sendData(ctx, presentPrincipal(ctx.state.principal)),
     }),
   ];

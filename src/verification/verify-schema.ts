@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { presentedKey, presentedToken } from '../credentials/index.js';
+import { presentedExchange, presentedKey, presentedToken } from '../credentials/index.js';
 import { PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { time } from '../http/answers.js';
 import { boundedList } from '../http/body/bounded.js';
@@ -77,5 +77,12 @@ const refused = z.strictObject({
 
 /** The data of `POST /verify`: one verdict for each question, in their order. */
 export const verdictsAnswer = z.strictObject({
-  verdicts: z.array(z.union([refused, presentedKey.extend(facts), presentedToken.extend(facts)])),
+  verdicts: z.array(
+    z.union([
+      refused,
+      presentedKey.extend(facts),
+      presentedToken.extend(facts),
+      presentedExchange.extend(facts),
+    ]),
+  ),
 });
