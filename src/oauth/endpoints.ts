@@ -47,6 +47,8 @@ const issuedTokens = z.strictObject({
   expires_in: z.int(),
   scope: z.string(),
   refresh_token: z.string().optional(),
+  /** RFC 8693 §2.2.1 */
+  issued_token_type: z.string().optional(),
   id_token: z.string().optional(),
 });
 
