@@ -6,7 +6,7 @@ import type { RunPrepared } from '../../db/prepared.js';
 import type { FindRefreshRow, RefreshRow } from '../../grants/index.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Readers } from '../../http/cors.js';
-import { parseForm, readRawForm, singleValue } from '../../http/body/form.js';
+import { parseForm, readRawForm } from '../../http/body/form.js';
 import { receivedAt } from '../../http/received-at.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { SigningKeys } from '../../signing-keys/index.js';
@@ -100,7 +100,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     const since = receivedAt();
     const form = parseForm(body);
     const proof = await readProof(ctx);
-    const grantType = singleValue(form, 'grant_type') ?? '';
+    const grantType = form.get('grant_type') ?? '';
     const keyGrant = keyGrants.get(grantType);
     if (grantType === 'refresh_token') await refresh(ctx, { form, since, proof });
     else if (grantType === DEVICE_GRANT) await pollDevice(ctx, { form, since, proof });

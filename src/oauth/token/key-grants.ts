@@ -92,6 +92,7 @@ function createIssue(dependencies: KeyGrantDependencies & { readonly store: Exch
   return async (ctx: Context, { form, proof }: KeyRequest, parent: Principal) => {
     noteFacts(ctx, { tenantId: parent.tenantId, credentialId: parent.credentialId });
     (ctx.state as { readers?: Readers }).readers = [];
+    singleValue(form, 'grant_type');
     const target = await chooseTarget(form, resources);
     const scopes = exchangeableScopes(parent, singleValue(form, 'scope'), target);
     const spaces = await spacesNamedIn(ctx, parent, dependencies);
