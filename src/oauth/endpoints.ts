@@ -4,7 +4,6 @@ import { z } from 'zod';
 import { createAccountLookup } from '../accounts/index.js';
 import {
   type ClientAuthentication,
-  type ClientDocuments,
   createRegistrationRoutes,
   isAnyRedirect,
 } from '../clients/index.js';
@@ -14,6 +13,7 @@ import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import type { Route } from '../http/routes.js';
 import { createIntrospectRoutes, createUserinfoRoutes } from '../introspection/index.js';
 import { createRevokeRoutes } from '../revocation/index.js';
+import type { PrepareClient } from './client-preparation.js';
 import type { OAuthDependencies } from './dependencies.js';
 import type { DeviceStore } from './device/device-store.js';
 import type { Library } from './library/index.js';
@@ -36,8 +36,7 @@ export interface EndpointParts {
   readonly metrics: OAuthMetrics;
   readonly library: Library;
   readonly pushed: PushedRequests;
-  /** Fetches the metadata document that a client id names, if it names one. */
-  readonly prepareClient: ClientDocuments['prepare'];
+  readonly prepareClient: PrepareClient;
 }
 
 /** The answer of the token endpoint (RFC 6749 §5.1). */
@@ -64,7 +63,6 @@ export function createEndpoints(
       clients: parts.clients,
       findClient: parts.stores.findClient,
       prepareClient: parts.prepareClient,
-      clientAddress: dependencies.clientAddress,
       isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
       resources: parts.stores.resources,
       pushed: parts.pushed,

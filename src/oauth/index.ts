@@ -2,6 +2,7 @@ import { createHashingQueue, createSignIn } from '../accounts/index.js';
 import { isAnyRedirect } from '../clients/index.js';
 import { createRefreshRows } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
+import { createClientPreparation } from './client-preparation.js';
 import { createClients } from './clients.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
 import { createAuthorize, type Authorize } from './authorize/index.js';
@@ -51,14 +52,14 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   const metrics = createOAuthMetrics(register, hashing.state);
   const { documents, clients } = createClients(dependencies, stores);
   const findRefreshRow = createRefreshRows(lookup, keyring);
-  const { prepare: prepareClient } = documents;
+  const prepareClient = createClientPreparation(documents.prepare, dependencies.clientAddress);
   const pushed = createPushedRequests(stores.run, keyring);
   const authorize = createAuthorize({
     ...dependencies,
     issuer,
     stores,
     limits,
-    prepareClient,
+    prepareClient: documents.prepare,
     pushed,
   });
   const library = createLibraryFor(dependencies, stores, authorize);
@@ -68,6 +69,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     devices,
     stores,
     clients,
+    prepareClient,
     limits,
     consents: authorize.consents,
     sessions: library.sessions,

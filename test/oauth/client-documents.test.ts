@@ -19,6 +19,7 @@ import {
   getTokens,
   mainOf,
   PASSWORD,
+  post,
   type Browser,
   type TestClient,
   type TestUser,
@@ -100,6 +101,17 @@ describe('documents as apps publish them', () => {
     expect(refreshed.status).toBe(200);
     const { access_token: token } = (await refreshed.json()) as { access_token: string };
     expect(await statusOfToken(gatehouse, token)).toBe(200);
+  });
+
+  it('begin the device grant without an earlier authorization', async () => {
+    const clientId = publish(host, freshPath(), DOCUMENTS['VS Code'] ?? {});
+    const fields = { client_id: clientId, scope: 'contacts:read' };
+    const answer = await post(gatehouse, 'device', fields);
+
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ device_code: expect.any(String) });
+    const unknown = await post(gatehouse, 'device', { client_id: `${clientId}?missing` });
+    expect(unknown.status).toBe(401);
   });
 
   it('are advertised by the metadata (§5)', async () => {

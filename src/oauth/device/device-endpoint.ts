@@ -13,6 +13,7 @@ import type { Route } from '../../http/routes.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { Scope } from '../../scopes/catalog.js';
+import type { PrepareClient } from '../client-preparation.js';
 import { nameScopes, parseScope, requestedScopes, unknownScopes } from '../requested-scopes.js';
 import type { DeviceStore } from './device-store.js';
 import { createUserCode, showUserCode } from './user-code.js';
@@ -37,6 +38,7 @@ interface Dependencies {
   /** The page where the user types the code. */
   readonly verificationUri: string;
   readonly clients: ClientAuthentication;
+  readonly prepareClient: PrepareClient;
   readonly store: DeviceStore;
   readonly format: SecretFormat;
   readonly resources: Resources;
@@ -61,6 +63,10 @@ export function createDeviceEndpoint(dependencies: Dependencies): Route<'public'
       (ctx.state as { readers?: Readers }).readers = '*';
       const form = await readForm(ctx);
       singleValue(form, 'scope');
+      await dependencies.prepareClient(
+        ctx as unknown as Context,
+        singleValue(form, 'client_id') ?? '',
+      );
       const client = await clients.authenticate(ctx as unknown as Context, form);
       (ctx.state as { readers?: Readers }).readers = client.readers();
       noteFacts(ctx, { clientId: client.id });

@@ -4,6 +4,7 @@ import type { ClientAuthentication } from '../../clients/index.js';
 import type { Route } from '../../http/routes.js';
 import { createAttemptStore } from '../../rate-limits/index.js';
 import type { Consents } from '../authorize/consents.js';
+import type { PrepareClient } from '../client-preparation.js';
 import type { OAuthDependencies } from '../dependencies.js';
 import type { ConsoleSessions } from '../library/browser-sessions.js';
 import type { createOAuthLimits } from '../limits.js';
@@ -19,6 +20,7 @@ interface Parts {
   readonly devices: DeviceStore;
   readonly stores: OAuthStores;
   readonly clients: ClientAuthentication;
+  readonly prepareClient: PrepareClient;
   readonly consents: Consents;
   readonly sessions: ConsoleSessions;
   readonly limits: ReturnType<typeof createOAuthLimits>;

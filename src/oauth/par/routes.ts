@@ -1,20 +1,15 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
 
-import type {
-  AuthenticatedClient,
-  Client,
-  ClientAuthentication,
-  ClientDocuments,
-} from '../../clients/index.js';
+import type { AuthenticatedClient, Client, ClientAuthentication } from '../../clients/index.js';
 import { readForm } from '../../http/body/form.js';
-import type { RequestState } from '../../http/context.js';
 import type { Readers } from '../../http/cors.js';
 import { OAUTH_ERRORS } from '../../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import type { Route } from '../../http/routes.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Resources } from '../../resource-servers/index.js';
+import type { PrepareClient } from '../client-preparation.js';
 import { LIFETIMES } from '../lifetimes.js';
 import { readPushedRequest } from './pushed-request.js';
 import type { PushedRequests } from './pushed-requests.js';
@@ -26,9 +21,7 @@ interface Dependencies {
   readonly path: string;
   readonly clients: ClientAuthentication;
   readonly findClient: (id: string) => Promise<Client | undefined>;
-  /** Fetches the metadata document that a client id names, if it names one. */
-  readonly prepareClient: ClientDocuments['prepare'];
-  readonly clientAddress: (request: Context['req']) => string;
+  readonly prepareClient: PrepareClient;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly resources: Resources;
   readonly pushed: PushedRequests;
@@ -38,18 +31,8 @@ interface Dependencies {
 
 /** Pushed authorization requests (RFC 9126): a client sends its request directly, and the browser only a reference. */
 export function createPushedRequestRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { path, clients, findClient, prepareClient, clientAddress, resources } = dependencies;
+  const { path, clients, findClient, prepareClient, resources } = dependencies;
   const { isRedirectOf, pushed, admit } = dependencies;
-
-  /** @throws OAuthError 429 */
-  async function prepare(ctx: Context, clientId: string): Promise<void> {
-    const { requestId } = ctx.state as RequestState;
-    const fault = await prepareClient(clientId, { address: clientAddress(ctx.req), requestId });
-    // Without a usable document the client is unknown.
-    if (fault?.fault === 'throttled') {
-      throw tooMany('Too many clients from your address', fault.retryAfterSeconds);
-    }
-  }
 
   return [
     {
@@ -64,7 +47,7 @@ export function createPushedRequestRoutes(dependencies: Dependencies): Route<'pu
         // Until the client is authenticated, any origin may read the error.
         state.readers = '*';
         const form = await readForm(ctx);
-        await prepare(ctx, form.get('client_id') ?? '');
+        await prepareClient(ctx, form.get('client_id') ?? '');
         const authenticated = await clients.authenticate(ctx, form);
         state.readers = authenticated.readers();
         const client = await findClient(authenticated.id);
