@@ -38,8 +38,6 @@ export interface AccountStore {
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
   /** Records that the owner receives mail at the address (`email_verified`). */
   confirmEmail(accountId: string): Promise<void>;
-  /** Replaces the password. Does not end sessions or tokens. */
-  setPassword(accountId: string, password: string): Promise<void>;
   /** As `findByEmail`, with the database's time, by which cookies of known browsers expire, in seconds since the epoch. */
   findToSignIn(
     email: string,
@@ -99,9 +97,6 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
          WHERE id = $1 AND email_verified_at IS NULL`,
         [accountId],
       );
-    },
-    async setPassword(accountId, password) {
-      await accounts.update({ id: accountId }, { passwordHash: await hashPassword(password) });
     },
     async findToSignIn(email) {
       // PostgreSQL text cannot contain NUL.

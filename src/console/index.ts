@@ -2,10 +2,17 @@ import type { Middleware } from 'koa';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import type { Exporter } from '../audit-log/index.js';
-import { createAccountStore } from '../accounts/index.js';
+import { createAccounts, createAccountStore, type HashingQueue } from '../accounts/index.js';
 import { type ApiKeys, createPersonalTokenRoutes } from '../api-keys/index.js';
 import { createConnectedAppRoutes } from '../connected-apps/index.js';
-import type { Presentations, SessionRoute, SessionState } from '../credentials/index.js';
+import type {
+  Keyring,
+  Presentations,
+  SecretFormat,
+  SessionRoute,
+  SessionState,
+} from '../credentials/index.js';
+import { createConsentStore } from '../grants/index.js';
 import type { RequestState } from '../http/context.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import type { Csrf } from '../http/pages/csrf.js';
@@ -14,11 +21,18 @@ import type { Pagination } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
-import type { RateLimits, SessionLimit } from '../rate-limits/index.js';
+import { createAddressLimit, type RateLimits, type SessionLimit } from '../rate-limits/index.js';
 import { createAuditPages } from './audit-log/audit-pages.js';
 import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/index.js';
 import { createGeneralPages } from './general/general-pages.js';
 import type { CredentialTester } from '../tester/index.js';
+import type { Mail } from '../mail/index.js';
+import { createSessionStore } from '../sessions/index.js';
+import { createAccountSettings } from './account/index.js';
+import { createPasswordGate } from './account/password-gate.js';
+import { createMailedPages } from './mailed/index.js';
+import { createMemberSettings } from './members/index.js';
+import { titleOf } from './navigation.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
@@ -39,6 +53,13 @@ export type { ConsoleViews } from './page-data.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly format: SecretFormat;
+  readonly mail: Mail;
+  readonly hashing: HashingQueue;
+  readonly issuer: string;
+  /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
+  readonly now: () => number;
   readonly router: Router;
   readonly pages: Pages<ConsoleViews & OAuthViews>;
   readonly csrf: Csrf;
@@ -50,7 +71,6 @@ interface Dependencies {
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
   readonly tester: CredentialTester;
-  readonly keyring: Parameters<typeof createKeySettings>[0]['keyring'];
   readonly activity: Parameters<typeof createKeySettings>[0]['activity'];
   readonly config: Parameters<typeof createKeySettings>[0]['config'];
   readonly limitSession: SessionLimit;
@@ -66,7 +86,7 @@ interface Dependencies {
 
 /** The console's routes and pages, as `app.ts` mounts them. */
 export interface Console {
-  /** Sign-in and sign-out. Errors are pages. */
+  /** Sign-in, sign-out, and the pages that links in mails lead to. Errors are pages. */
   readonly signIn: readonly Route<'public'>[];
   /** Everything below `/settings/`. */
   readonly pages: Middleware<RequestState>;
@@ -85,7 +105,7 @@ export function createConsole(dependencies: Dependencies): Console {
   const { keys } = dependencies;
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
-  const shared = { ...dependencies, showPage: createShowPage(dependencies) };
+  const shared = createShared(dependencies);
   const pageRoutes = [
     ...createKeySettings(shared),
     ...createUsagePages(shared),
@@ -96,6 +116,8 @@ export function createConsole(dependencies: Dependencies): Console {
     ...createSearchPages(shared),
     ...createTesterPages(shared),
     ...createTokenSettings(shared),
+    ...createAccountSettings(shared),
+    ...createMemberSettings(shared),
   ];
   // Each feature that signed-in browsers call adds its routes here.
   const apiRoutes = [
@@ -108,12 +130,42 @@ export function createConsole(dependencies: Dependencies): Console {
   ];
   const session = { ...dependencies, membershipsOf: accounts.membershipsOf };
   return {
-    signIn: createSignInRoutes(dependencies),
+    signIn: [
+      ...createSignInRoutes(dependencies),
+      ...createMailedPages({
+        ...shared,
+        people: accounts,
+        addressLimit: createAddressLimit(dependencies.now),
+      }),
+    ],
     pages: createSettings({ ...dependencies, accounts }, pageRoutes),
     pageRoutes,
     apiRoutes,
     before: createSessionPipeline(session),
     withSessions: (pipeline) => createSessionEntrance(session, pipeline),
+  };
+}
+
+/** Parts that the pages share. */
+function createShared(dependencies: Dependencies) {
+  const { keyring, dataSource } = dependencies;
+  const showPage = createShowPage(dependencies);
+  return {
+    ...dependencies,
+    showPage,
+    /** Pages that make a secret ask it first. */
+    passwordGate: createPasswordGate({
+      ...dependencies,
+      showPage,
+      signedInWithin: (...which) =>
+        createSessionStore(dataSource.manager, keyring).signedInWithin(...which),
+    }),
+    accounts: createAccounts({
+      ...dependencies,
+      titleOf,
+      endSessions: (manager, ...which) => createSessionStore(manager, keyring).endAllOf(...which),
+      forgetConsents: (manager, ...which) => createConsentStore(manager).deleteOfMember(...which),
+    }),
   };
 }
 

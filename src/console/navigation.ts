@@ -51,6 +51,13 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: false,
   },
   {
+    path: '/settings/members',
+    title: 'Members',
+    group: 'Organization',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/spaces',
     title: 'Spaces',
     group: 'Organization',
@@ -72,8 +79,22 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: false,
   },
   {
+    path: '/settings/profile',
+    title: 'Profile',
+    group: 'You',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/tokens',
     title: 'Personal access tokens',
+    group: 'You',
+    roles: ROLES,
+    hasEnvironments: false,
+  },
+  {
+    path: '/settings/sessions',
+    title: 'Sessions',
     group: 'You',
     roles: ROLES,
     hasEnvironments: false,

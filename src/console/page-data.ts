@@ -1,3 +1,6 @@
+import type { AccountViews } from './account/views.js';
+import type { MailedViews } from './mailed/views.js';
+import type { MemberViews } from './members/views.js';
 import type { AuditPage } from './audit-log/audit-page.js';
 import type { ConnectedAppViews } from './connected-apps/app-view.js';
 import type { GeneralPage } from './general/general-page.js';
@@ -71,7 +74,8 @@ export interface RevokeTokenPage {
 }
 
 /** The pages of the settings area, by the names of their templates. */
-export interface ConsoleViews extends ConnectedAppViews, KeyViews {
+export interface ConsoleViews
+  extends AccountViews, ConnectedAppViews, KeyViews, MailedViews, MemberViews {
   readonly search: SearchPage;
   readonly tester: TesterPage;
   readonly tokens: TokensPage;

@@ -8,7 +8,7 @@ const MAX_LENGTH = 500;
  * percent signs in the path, so that no browser could read another path into it.
  */
 const OUR_PAGES =
-  /^\/(?:settings\/[\w-]+|device)(?:\/[\w-]+)*(?:\?(?:[\w.~&=+:-]|%[0-9A-Fa-f]{2})+)?$/;
+  /^\/(?:settings\/[\w-]+|device|invitation|confirm-email)(?:\/[\w-]+)*(?:\?(?:[\w.~&=+:-]|%[0-9A-Fa-f]{2})+)?$/;
 
 /** @returns the path if it is one of our pages, otherwise `undefined` */
 export function returnPath(text: string | undefined): string | undefined {

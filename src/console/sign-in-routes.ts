@@ -14,6 +14,7 @@ interface Dependencies {
   readonly sessions: ConsoleSessions;
 }
 
+const PASSWORD_SET = 'Your new password is set. Sign in with it.';
 const ENDED = 'Your session has ended. Sign in again to continue.';
 
 /** `/login` and `/logout`: the browser's session, which the console and authorizations share. */
@@ -30,8 +31,12 @@ export function createSignInRoutes({
 
   return [
     route('GET', '/login', async (ctx) => {
+      if ((await sessions.find(ctx)) !== undefined) return seeOther(ctx, returnPathOf(ctx) ?? HOME);
+      if (singleValue(new URLSearchParams(ctx.querystring), 'done') === 'password') {
+        return signInPage.show(ctx, { ...viewOf(ctx), done: PASSWORD_SET });
+      }
       const notice = (await sessions.hasEnded(ctx)) ? ENDED : undefined;
-      signInPage.show(ctx, { ...viewOf(ctx), notice });
+      return signInPage.show(ctx, { ...viewOf(ctx), notice });
     }),
     route('POST', '/login', async (ctx) => {
       const form = await readForm(ctx);
@@ -43,7 +48,7 @@ export function createSignInRoutes({
     route('POST', '/logout', async (ctx) => {
       csrf.check(ctx, await readForm(ctx));
       await sessions.end(ctx);
-      seeOther(ctx, '/login');
+      seeOther(ctx, returnPathOf(ctx) ?? '/login');
     }),
   ];
 }

@@ -34,6 +34,8 @@ export interface ConsentStore {
    * @param tenantId limits this to one tenant; `null` for all
    */
   deleteOfClient(tenantId: string | null, clientId: string): Promise<void>;
+  /** Deletes all consents of a member. */
+  deleteOfMember(accountId: string, tenantId: string): Promise<void>;
 }
 
 export function createConsentStore(manager: EntityManager): ConsentStore {
@@ -75,6 +77,9 @@ export function createConsentStore(manager: EntityManager): ConsentStore {
            AND ($3::text IS NULL OR client_id = $3)`,
         [accountId, tenantId ?? null, clientId ?? null],
       );
+    },
+    async deleteOfMember(accountId, tenantId) {
+      await consents.delete({ accountId, tenantId });
     },
     async deleteOfClient(tenantId, clientId) {
       await consents.delete({ clientId, ...(tenantId !== null && { tenantId }) });

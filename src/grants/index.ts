@@ -5,7 +5,6 @@ export {
   type GrantToEnd,
 } from './app-connections.js';
 export { type ConsentStore, createConsentStore, type RememberedConsent } from './consent-store.js';
-export { Consent } from './consent.entity.js';
 export { deleteEndedGrants, eraseExpiredAnswers } from './grant-cleanup.js';
 export {
   findActiveGrant,

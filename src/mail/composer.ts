@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 import { Eta } from 'eta';
 
-import { subjectOf, type OutgoingMail } from './messages.js';
+import { subjectOf, type ComposableMail } from './messages.js';
 
 /** Beside `src`, both in the sources and in a build. */
 const VIEWS = new URL('../../views/mail/', import.meta.url);
@@ -15,7 +15,7 @@ export interface ComposedMail {
 }
 
 /** Writes a mail from its templates. */
-export type ComposeMail = (mail: Pick<OutgoingMail, 'kind' | 'data'>) => ComposedMail;
+export type ComposeMail = (mail: ComposableMail) => ComposedMail;
 
 /**
  * Compiles all templates at start: `<kind>.txt.eta` and `<kind>.html.eta`, and their layouts.

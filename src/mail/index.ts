@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 import type { Keyring } from '../credentials/index.js';
 import type { BackgroundWork } from '../db/background-work.js';
 import { createComposer } from './composer.js';
-import type { OutgoingMail } from './messages.js';
+import type { ComposableMail, OutgoingMail } from './messages.js';
 import { createOutbox, type ClaimedMail } from './outbox.js';
 import type { MailServer, Mailbox } from './settings.js';
 import { createMailTransport, MailRefused, type MailTransport } from './transport.js';
@@ -28,23 +28,31 @@ interface Dependencies {
   readonly log: Logger;
   readonly work: BackgroundWork;
   readonly register: Registry;
-  readonly brandName: string;
-  readonly issuer: string;
-  readonly server: MailServer | undefined;
-  /** The sender; by default `no-reply` at the issuer's host. */
-  readonly from: Mailbox | undefined;
+  readonly settings: MailSettings;
+  /** Makes the link to set a new password; `undefined` if no account has the address. */
+  readonly resetLinkFor: (email: string) => Promise<string | undefined>;
+}
+
+/** The part of the configuration that concerns mail, by the names of its environment variables. */
+interface MailSettings {
+  readonly BRAND_NAME: string;
+  readonly ISSUER: string;
+  readonly SMTP_URL?: MailServer | undefined;
+  /** By default `no-reply` at the issuer's host. */
+  readonly MAIL_FROM?: Mailbox | undefined;
 }
 
 /** Mails of one round. The rest follows in the next one. */
 const MAX_A_ROUND = 100;
 
-const OUTCOMES = ['sent', 'unsent', 'refused', 'expired', 'failed'] as const;
+const OUTCOMES = ['sent', 'unsent', 'refused', 'expired', 'unknown', 'failed'] as const;
 
 type Outcome = (typeof OUTCOMES)[number];
 
 export function createMail(dependencies: Dependencies): Mail {
-  const { manager, keyring, log, work, brandName, issuer, server } = dependencies;
-  const from = dependencies.from ?? {
+  const { manager, keyring, log, work, settings } = dependencies;
+  const { BRAND_NAME: brandName, ISSUER: issuer, SMTP_URL: server } = settings;
+  const from = settings.MAIL_FROM ?? {
     name: brandName.replaceAll(/[<>"\p{Cc}]/gu, ''),
     address: `no-reply@${new URL(issuer).hostname.replace(/^\[.*\]$/, 'localhost')}`,
   };
@@ -59,15 +67,13 @@ export function createMail(dependencies: Dependencies): Mail {
       log.warn({ mail: id, kind }, 'a mail was not sent in time, and is dropped');
       return 'expired';
     }
-    if (transport === undefined) {
-      const { text, subject } = compose(withoutSecret(mail));
-      log.warn(
-        { mail: id, kind, to: mail.to, subject, text },
-        'a mail is not sent: SMTP_URL is not set',
-      );
-      return 'unsent';
-    }
-    return sendBy(transport, { id, to: mail.to, ...compose(mail) }, log);
+    const complete = await withLink(mail, dependencies.resetLinkFor);
+    if (complete === undefined) return 'unknown';
+    const { to } = mail;
+    if (transport !== undefined) return sendBy(transport, { id, to, ...compose(complete) }, log);
+    const { text, subject } = compose(withoutSecret(complete));
+    log.warn({ mail: id, kind, to, subject, text }, 'a mail is not sent: SMTP_URL is not set');
+    return 'unsent';
   };
   const deliverDue = async () => {
     for (let count = 0; count < MAX_A_ROUND; count += 1) {
@@ -114,11 +120,21 @@ async function sendBy(
   }
 }
 
+async function withLink(
+  mail: OutgoingMail,
+  resetLinkFor: Dependencies['resetLinkFor'],
+): Promise<ComposableMail | undefined> {
+  if (mail.kind !== 'reset-password') return mail;
+  const link = await resetLinkFor(mail.to);
+  return link === undefined ? undefined : { kind: mail.kind, data: { link } };
+}
+
 /** The mail without the secret of its link: the log is read by others than its recipient. */
-function withoutSecret(mail: OutgoingMail): Pick<OutgoingMail, 'kind' | 'data'> {
+function withoutSecret(mail: ComposableMail): ComposableMail {
   if (!('link' in mail.data)) return mail;
   const { origin, pathname } = new URL(mail.data.link);
-  return { kind: mail.kind, data: { ...mail.data, link: `${origin}${pathname}` } as never };
+  const data = { ...mail.data, link: `${origin}${pathname}` };
+  return { kind: mail.kind, data } as ComposableMail;
 }
 
 function createMailCounter(register: Registry): (outcome: Outcome) => void {

@@ -31,17 +31,24 @@ export interface Messages {
 
 export type MessageKind = keyof Messages;
 
-/** A mail to one address. */
-export type OutgoingMail = {
-  readonly [Kind in MessageKind]: {
-    readonly kind: Kind;
-    /** An email address. */
-    readonly to: string;
-    readonly data: Messages[Kind];
-    /** Seconds after which the mail is of no use, such as the lifetime of its link. */
-    readonly lifetimeSeconds: number;
-  };
+/** A mail whose data is complete. */
+export type ComposableMail = {
+  readonly [Kind in MessageKind]: { readonly kind: Kind; readonly data: Messages[Kind] };
 }[MessageKind];
+
+/**
+ * A mail to one address. `reset-password` gets its link when it is sent, and only if an account has the address: the
+ * request for it must not take longer for accounts that exist.
+ */
+export type OutgoingMail = (
+  | Exclude<ComposableMail, { readonly kind: 'reset-password' }>
+  | { readonly kind: 'reset-password'; readonly data?: undefined }
+) & {
+  /** An email address. */
+  readonly to: string;
+  /** Seconds after which the mail is of no use, such as the lifetime of its link. */
+  readonly lifetimeSeconds: number;
+};
 
 type Subjects = { readonly [Kind in MessageKind]: (data: Messages[Kind]) => string };
 

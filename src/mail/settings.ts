@@ -1,5 +1,4 @@
-import { z } from 'zod';
-
+import { emailAddress } from '../http/email-address.js';
 import { parseUrl } from '../http/url.js';
 
 /** An SMTP server, from `SMTP_URL`. */
@@ -22,18 +21,6 @@ export interface Mailbox {
 
 const PORTS: Readonly<Record<string, number>> = { 'smtp:': 587, 'smtps:': 465 };
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/i;
-
-/** RFC 5321 §4.5.3.1.3: a path has 256 octets, brackets included. */
-const MAX_EMAIL = 254;
-
-/** An email address that mail can be sent to, in the form in which it is stored. */
-const emailAddress = z
-  .string()
-  .max(MAX_EMAIL * 2, { error: `must have at most ${MAX_EMAIL} characters`, abort: true })
-  .trim()
-  .toLowerCase()
-  .max(MAX_EMAIL, { error: `must have at most ${MAX_EMAIL} characters`, abort: true })
-  .pipe(z.email('must be an email address'));
 
 /**
  * Reads `SMTP_URL`. Without TLS from the first byte, STARTTLS is required: a network attacker could remove the offer.

@@ -1,4 +1,4 @@
-import { createHashingQueue, createSignIn } from '../accounts/index.js';
+import { createHashingQueue, createSignIn, type HashingQueue } from '../accounts/index.js';
 import { isAnyRedirect } from '../clients/index.js';
 import { createRefreshRows } from '../grants/index.js';
 import type { Route } from '../http/routes.js';
@@ -34,6 +34,8 @@ export interface OAuth {
   readonly pages: readonly Route<'public'>[];
   /** The login form, for the console too. */
   readonly signInPage: SignInPage;
+  /** The queue of password hashes. */
+  readonly hashing: HashingQueue;
   readonly sessions: ConsoleSessions;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
 }
@@ -87,6 +89,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
   };
   return {
     signInPage,
+    hashing,
     sessions: library.sessions,
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, docsUrl: dependencies.docsUrl, signingKeys }),

@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 
+import { deleteExpiredLinks, deleteOldInvitations } from '../accounts/index.js';
 import { deleteExcessCopies, deleteUnusedClients } from '../clients/index.js';
 import {
   BUDGET_WINDOWS,
@@ -38,6 +39,8 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
   ['verdict_changes', ({ manager }, signal) => deleteOldChanges(manager, signal)],
+  ['invitations', ({ manager }, signal) => deleteOldInvitations(manager, signal)],
+  ['account_links', ({ manager }, signal) => deleteExpiredLinks(manager, signal)],
   ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],
   ['signing_keys', ({ manager }) => deleteEndedKeys(manager)],
   [

@@ -1,3 +1,4 @@
+import { createResetLinks } from '../accounts/index.js';
 import { createRefusedSignIns } from '../audit/index.js';
 import { createCredentials } from '../credentials/index.js';
 import { createIdempotency } from '../http/idempotency/idempotency.js';
@@ -34,10 +35,8 @@ export function createKernel(dependencies: AppDependencies, platform: Platform) 
       ...dependencies,
       ...platform,
       manager,
-      issuer: config.ISSUER,
-      brandName: config.BRAND_NAME,
-      server: config.SMTP_URL,
-      from: config.MAIL_FROM,
+      settings: config,
+      resetLinkFor: createResetLinks({ ...dependencies, format, manager, issuer: config.ISSUER }),
     }),
   };
 }

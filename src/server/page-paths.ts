@@ -8,5 +8,9 @@ export const PAGE_PATHS = [
   '/logout',
   '/consent',
   '/device',
+  '/forgot-password',
+  '/reset-password',
+  '/invitation',
+  '/confirm-email',
   '/settings',
 ];

@@ -1,1 +1,2 @@
-export { createSessionStore, deleteExpiredSessions, type SessionStore } from './session-store.js';
+export { deleteExpiredSessions } from './session-cleanup.js';
+export { createSessionStore, type SessionStore } from './session-store.js';

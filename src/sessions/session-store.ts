@@ -8,7 +8,6 @@ import {
   SESSION_LIFETIMES,
 } from '../credentials/index.js';
 import { IS_REVOKED } from '../credentials/tables.js';
-import { inBatches } from '../db/batches.js';
 import { repeatOnConflict } from '../db/repeat.js';
 
 /** A session to be stored. */
@@ -78,12 +77,13 @@ export interface SessionStore {
   signOut(secret: string, request: Pick<Actor, 'address' | 'requestId'>): Promise<void>;
   /** Lists the valid sessions, the latest first. */
   listOfAccount(accountId: string): Promise<readonly ListedSession[]>;
+  /** Whether the account signed in to the session within these seconds; `undefined` if the session has ended. */
+  signedInWithin(id: string, seconds: number): Promise<boolean | undefined>;
+  /** Ends a session of an account. @returns false if it has ended already */
+  endOne(accountId: string, id: string): Promise<boolean>;
   /** @returns the number of ended sessions */
   endAllOf(accountId: string, exceptId?: string): Promise<number>;
 }
-
-/** Ended sessions are kept while a concurrent request may try to store one. */
-const RETENTION_HOURS = 1;
 
 const IS_ENDED = `c.expires_at <= gatehouse_now()`;
 const IS_GOOD = `NOT ${IS_ENDED} AND NOT ${IS_REVOKED}`;
@@ -147,6 +147,18 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
          FROM sessions c WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
         [accountId],
       ),
+    async signedInWithin(id, seconds) {
+      const [row] = await manager.query<{ isRecent: boolean }[]>(
+        `SELECT c.created_at > gatehouse_now() - make_interval(secs => $2) AS "isRecent"
+         FROM sessions c WHERE c.id = $1 AND ${IS_GOOD}`,
+        [id, seconds],
+      );
+      return row?.isRecent;
+    },
+    async endOne(accountId, id) {
+      const ended = `${END} WHERE c.account_id = $1 AND c.id = $2 AND NOT ${IS_ENDED}`;
+      return (await count(manager, ended, [accountId, id])) > 0;
+    },
     endAllOf: (accountId, exceptId) =>
       count(
         manager,
@@ -175,24 +187,6 @@ async function signOut(
       subject: ended.accountId,
       details: { session: ended.id },
     },
-  );
-}
-
-/** Deletes sessions that are over, a bounded number at a time. */
-export function deleteExpiredSessions(
-  manager: EntityManager,
-  signal?: AbortSignal,
-): Promise<number> {
-  return inBatches(
-    (limit) =>
-      count(
-        manager,
-        `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions
-           WHERE expires_at <= gatehouse_now() - make_interval(hours => $1)
-           ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-        [RETENTION_HOURS, limit],
-      ),
-    signal,
   );
 }
 
@@ -253,6 +247,7 @@ async function bind(
   if (bound === 0) return false;
   if (accountId !== null) {
     await endOldest(manager, accountId);
+    await noteSignIn(manager, accountId);
     const { id, address, requestId = null } = session;
     const actor = { id: accountId, address, requestId };
     const details = { session: id };
@@ -260,6 +255,15 @@ async function bind(
     await createAuditLog(manager).record(actor, event);
   }
   return true;
+}
+
+/** Members see when somebody signed in last. A table of its own, since sign-ins lock the row of their account. */
+async function noteSignIn(manager: EntityManager, accountId: string): Promise<void> {
+  await manager.query(
+    `INSERT INTO last_sign_ins (account_id, at) VALUES ($1, gatehouse_now())
+     ON CONFLICT (account_id) DO UPDATE SET at = excluded.at`,
+    [accountId],
+  );
 }
 
 async function takeTurn(manager: EntityManager, accountId: string): Promise<void> {

@@ -191,7 +191,7 @@ describe('another site', () => {
   it('cannot frame pages, and pages are not stored and run no scripts', async () => {
     const { browser } = await signedIn();
     const answers = [
-      await browser.request('/login'),
+      await open().request('/login'),
       await browser.request('/settings/tokens'),
       await browser.request('/settings/nothing'),
       await browser.request('/logout'),

@@ -5,6 +5,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
+import { accountExercises, type Exercise, MANY, times } from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createDeviceUser } from '../support/oauth/device.js';
@@ -26,17 +27,6 @@ const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const AUTHORIZATIONS = 5;
 const REGISTRATIONS = 4;
 const TENANT_UNITS = 60;
-/** Requests that one exercise sends: more than any bound of the rows that it may leave. */
-const MANY = 15;
-
-/** Rows that were added, by table. */
-type Growth = Readonly<Record<string, number>>;
-
-/** Each row of the tables in the threat model: repeats the request, and says the most that may be left. */
-interface Exercise {
-  readonly repeat: () => Promise<unknown>;
-  readonly atMost: Growth;
-}
 
 /** The first cells of the rows of the tables in the section about what requests leave. */
 function requestsOfThreatModel(): string[] {
@@ -46,10 +36,6 @@ function requestsOfThreatModel(): string[] {
     .map(([, cell = '']) => cell)
     .filter((cell) => !/^(-+|Request with.*)$/.test(cell));
 }
-
-const times = async (count: number, run: (index: number) => Promise<unknown>) => {
-  for (let index = 0; index < count; index += 1) await run(index);
-};
 
 describe('the rows that a request leaves', () => {
   let gatehouse: TestApp;
@@ -112,6 +98,7 @@ describe('the rows that a request leaves', () => {
   const unknown = () => gatehouse.format.mint('live');
 
   const exercises: Readonly<Record<string, Exercise>> = {
+    ...accountExercises(() => ({ gatehouse, user })),
     '`GET /authorize`': {
       repeat: () => times(MANY, () => newBrowser(gatehouse).request(url())),
       atMost: { oauth_artifacts: AUTHORIZATIONS },
@@ -266,7 +253,7 @@ describe('the rows that a request leaves', () => {
         );
         expect(living).toHaveLength(50);
       },
-      atMost: { sessions: 56, audit_log: 56 + 6, attempts: 8 },
+      atMost: { sessions: 56, last_sign_ins: 1, audit_log: 56 + 6, attempts: 8 },
     },
     '`POST /device` with a code': {
       async repeat() {
@@ -290,6 +277,7 @@ describe('the rows that a request leaves', () => {
         grants: AUTHORIZATIONS + 1,
         oauth_artifacts: 2 * AUTHORIZATIONS + 2,
         sessions: 2,
+        last_sign_ins: 1,
       },
     },
     'a refresh': {
@@ -319,6 +307,7 @@ describe('the rows that a request leaves', () => {
         grants: 1,
         oauth_artifacts: 4,
         sessions: 2,
+        last_sign_ins: 1,
       },
     },
     'any request with a client’s assertion': {
@@ -356,7 +345,14 @@ describe('the rows that a request leaves', () => {
           }),
         );
       },
-      atMost: { attempts: 8, audit_log: 2, credentials: 1, secret_handovers: 1, sessions: 1 },
+      atMost: {
+        attempts: 8,
+        audit_log: 2,
+        credentials: 1,
+        secret_handovers: 1,
+        sessions: 1,
+        last_sign_ins: 1,
+      },
     },
     '`POST /personal-access-tokens`': {
       async repeat() {
@@ -370,7 +366,13 @@ describe('the rows that a request leaves', () => {
           }),
         );
       },
-      atMost: { attempts: 8, audit_log: 102, credentials: 100, sessions: 1 },
+      atMost: {
+        attempts: 8,
+        audit_log: 102,
+        credentials: 100,
+        sessions: 1,
+        last_sign_ins: 1,
+      },
     },
   };
 

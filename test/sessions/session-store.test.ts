@@ -4,11 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
-import {
-  createSessionStore,
-  deleteExpiredSessions,
-  type NewSession,
-} from '../../src/sessions/session-store.js';
+import { createSessionStore, type NewSession } from '../../src/sessions/session-store.js';
+import { deleteExpiredSessions } from '../../src/sessions/session-cleanup.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 
 const NEWER = 'a newer secret key that is only for tests';

@@ -4,6 +4,7 @@ import './filter.js';
 import './keys.js';
 import './menus.js';
 import './palette.js';
+import './passwords.js';
 import './times.js';
 import './toggles.js';
 

@@ -2,11 +2,17 @@ import { randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
-import { type Account, createAccountStore, type Member } from '../../accounts/index.js';
+import {
+  type Account,
+  createAccountStore,
+  createMembershipService,
+  hashPassword,
+  type Member,
+  replacePassword,
+} from '../../accounts/index.js';
 import { newPassword } from '../../accounts/password-policy.js';
 import { createAuditLog, OPERATOR } from '../../audit/index.js';
-import { createRevocationStore } from '../../credentials/index.js';
-import { Consent } from '../../grants/index.js';
+import { createConsentStore } from '../../grants/index.js';
 import { readText } from '../../http/body/input-lines.js';
 import { text } from '../../http/validation.js';
 import type { Role } from '../../scopes/roles.js';
@@ -93,30 +99,14 @@ export async function updateMember(
   values: MemberValues & { readonly role: Role },
 ) {
   const { role } = values;
-  const { tenant, account, membership } = await getMembership(manager, values);
-  await createAccountStore(manager).setRole(tenant.id, account.id, role);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: tenant.id,
-    action: 'membership.update',
-    subject: account.id,
-    details: { email: account.email, role, formerRole: membership.role },
-  });
+  const { tenant, account } = await getMembership(manager, values);
+  await membershipsIn(manager).changeRole(byOperator(tenant.id), account.id, role);
   return { id: account.id, email: account.email, tenantId: tenant.id, role };
 }
 
 export async function removeMember({ manager }: CommandContext, values: MemberValues) {
-  const { tenant, account, membership } = await getMembership(manager, values);
-  const subject = `${account.id}@${tenant.id}`;
-  // First: it waits for transactions that issue under the membership, and so comes after them.
-  await createRevocationStore(manager).revoke(subject, OPERATOR.id, 'membership ended');
-  await manager.delete(Consent, { accountId: account.id, tenantId: tenant.id });
-  await createAccountStore(manager).leave(tenant.id, account.id);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: tenant.id,
-    action: 'membership.delete',
-    subject: account.id,
-    details: { email: account.email, role: membership.role },
-  });
+  const { tenant, account } = await getMembership(manager, values);
+  await membershipsIn(manager).remove(byOperator(tenant.id), account.id);
   return { id: account.id, email: account.email, tenantId: tenant.id, removed: true };
 }
 
@@ -125,15 +115,25 @@ export async function setPassword(
   { email }: { readonly email: string },
 ) {
   const account = await getAccount(manager, email);
-  await createAccountStore(manager).setPassword(account.id, readPassword(input));
-  const endedSessions = await createSessionStore(manager, keyring).endAllOf(account.id);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: null,
-    action: 'account.set_password',
-    subject: account.id,
-    details: { email: account.email, endedSessions },
-  });
-  return { id: account.id, email: account.email, endedSessions };
+  const passwordHash = await hashPassword(readPassword(input));
+  const sessions = createSessionStore(manager, keyring);
+  const replaced = await replacePassword(
+    manager,
+    (_, ...which) => sessions.endAllOf(...which),
+    OPERATOR,
+    { accountId: account.id, passwordHash, by: 'operator' },
+  );
+  return { id: account.id, email: account.email, endedSessions: replaced?.endedSessions ?? 0 };
+}
+
+function membershipsIn(manager: EntityManager) {
+  return createMembershipService(manager, (transaction, ...which) =>
+    createConsentStore(transaction).deleteOfMember(...which),
+  );
+}
+
+function byOperator(tenantId: string) {
+  return { tenantId, actor: OPERATOR };
 }
 
 /** @throws Misuse if it may not be chosen */

@@ -2,6 +2,7 @@ import type { Csrf } from '../../http/pages/csrf.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { OrganizationContext } from '../organization-context.js';
+import type { PasswordGate } from '../account/password-gate.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import type { TokenForm } from '../page-data.js';
@@ -13,6 +14,7 @@ import { seeOther } from '../visitor.js';
 export interface TokenPagesDependencies {
   readonly showPage: ShowPage;
   readonly csrf: Csrf;
+  readonly passwordGate: PasswordGate;
   readonly tokens: PersonalTokens;
   readonly spacesOf: (tenantId: string) => Promise<readonly Space[]>;
 }
@@ -27,7 +29,7 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 
 /** `/settings/tokens`: the visitor's own personal access tokens. */
 export function createTokenPages(dependencies: TokenPagesDependencies): SettingsRoute[] {
-  const { tokens, spacesOf } = dependencies;
+  const { tokens, spacesOf, passwordGate } = dependencies;
   const { show, create, askWhetherToRevoke } = createViews(dependencies);
   const page = (
     method: 'GET' | 'POST',
@@ -46,6 +48,7 @@ export function createTokenPages(dependencies: TokenPagesDependencies): Settings
     page('POST', LIST, async (ctx, at) => {
       const { form, fields } = readTokenForm(ctx.state.form, await spacesOf(at.tenantId));
       if (fields === undefined) return show(ctx, at, form);
+      if (!(await passwordGate.pass(ctx))) return;
       const faults = await create(ctx, at, fields);
       if (typeof faults === 'string') {
         await show(ctx, at, { ...form, errors: { form: faults } });

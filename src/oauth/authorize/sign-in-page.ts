@@ -58,6 +58,8 @@ interface SignInView {
   readonly hint?: string | undefined;
   /** The reason for the sign-in. */
   readonly notice?: string | undefined;
+  /** Something that was just done, such as setting a new password. */
+  readonly done?: string | undefined;
 }
 
 /** The login form, of authorizations and of the console. */
@@ -69,10 +71,22 @@ export interface SignInPage {
    * @throws Problem `forbidden` if another origin sent the form
    */
   submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
+  /** Checks the password of a signed-in user, within the limits of sign-ins. */
+  check(ctx: PageContext, email: string, password: string): Promise<PasswordCheck>;
+}
+
+/** The result of a check: the account, or the answer's status and the reason for the user. */
+export type PasswordCheck = { readonly account: SignedInAccount } | RefusedCheck;
+
+interface RefusedCheck {
+  readonly account: undefined;
+  readonly status: 422 | 429 | 503;
+  readonly reason: string;
 }
 
 /** The same for an unknown email and a wrong password: it must not reveal which accounts exist. */
 const REFUSED = 'The email address or the password is incorrect.';
+const WRONG_PASSWORD = 'The password is incorrect.';
 const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
 const STALE = 'This page was open for too long. Enter your password again.';
 
@@ -97,6 +111,7 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
         client: view.client,
         email,
         notice: error === undefined ? view.notice : undefined,
+        done: error === undefined ? view.done : undefined,
         error,
         isInvalid: status === 422,
       },
@@ -105,16 +120,29 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
     return undefined;
   };
 
-  const attempt = async (ctx: PageContext, form: Form, email: string) => {
+  const attempt = async (ctx: PageContext, email: string, password: string) => {
     const result = await signIn({
       email,
-      password: singleValue(form, 'password') ?? '',
+      password,
       address: clientAddress(ctx.req),
       deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
     });
     countSignIn(result.outcome);
     if (result.outcome === 'accepted') markDevice(ctx, deviceCookieName, result.deviceCookie);
     return result;
+  };
+
+  const check = async (
+    ctx: PageContext,
+    email: string,
+    password: string,
+    refused: string,
+  ): Promise<PasswordCheck> => {
+    const result = await attempt(ctx, email, password);
+    if (result.outcome === 'accepted') return { account: result.account };
+    noteRefusal(ctx, 'sign_in', result.outcome);
+    if ('retryAfterSeconds' in result) ctx.set('Retry-After', String(result.retryAfterSeconds));
+    return { account: undefined, ...refusalOf(result, refused) };
   };
 
   return {
@@ -125,23 +153,29 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       if (verdict === 'no_cookie') return send(ctx, view, { email, error: noCookie, status: 403 });
       if (verdict === 'stale') return send(ctx, view, { email, error: STALE, status: 403 });
       csrf.check(ctx, form);
-      const result = await attempt(ctx, form, email);
-      if (result.outcome === 'accepted') {
-        noteFacts(ctx, { accountId: result.account.id });
-        return result.account;
+      const password = singleValue(form, 'password') ?? '';
+      const checked = await check(ctx, email, password, REFUSED);
+      if (checked.account === undefined) {
+        return send(ctx, view, { email, error: checked.reason, status: checked.status });
       }
-      noteRefusal(ctx, 'sign_in', result.outcome);
-      if ('retryAfterSeconds' in result) ctx.set('Retry-After', String(result.retryAfterSeconds));
-      return send(ctx, view, { email, ...refusalOf(result) });
+      noteFacts(ctx, { accountId: checked.account.id });
+      return checked.account;
     },
+    check: (ctx, email, password) => check(ctx, email, password, WRONG_PASSWORD),
   };
 }
 
-/** The message and status of an attempt that failed. */
-function refusalOf(result: Exclude<SignInOutcome, { readonly outcome: 'accepted' }>) {
-  if (result.outcome === 'refused') return { error: REFUSED, status: 422 };
-  if (result.outcome === 'busy') return { error: BUSY, status: 503 };
-  return { error: throttledFor(result.retryAfterSeconds), status: 429 };
+/**
+ * The reason and status of an attempt that failed.
+ * @param refused the reason for a wrong password
+ */
+function refusalOf(
+  result: Exclude<SignInOutcome, { readonly outcome: 'accepted' }>,
+  refused: string,
+): Pick<RefusedCheck, 'status' | 'reason'> {
+  if (result.outcome === 'refused') return { reason: refused, status: 422 };
+  if (result.outcome === 'busy') return { reason: BUSY, status: 503 };
+  return { reason: throttledFor(result.retryAfterSeconds), status: 429 };
 }
 
 /** Marks the browser as known to the account. */

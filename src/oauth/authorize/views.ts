@@ -25,6 +25,8 @@ export interface LoginPage extends FormData {
   readonly email?: string | undefined;
   /** The reason for the sign-in, such as that a session has ended. */
   readonly notice?: string | undefined;
+  /** Something that was just done, such as setting a new password. */
+  readonly done?: string | undefined;
   /** One sentence, the same for an unknown email and a wrong password. */
   readonly error?: string | undefined;
   /** Whether the error is about the fields. */

@@ -20,7 +20,13 @@ export async function signIn(
   { returnTo, password = PASSWORD }: { returnTo?: string; password?: string } = {},
 ): Promise<BrowserStop> {
   const query = returnTo === undefined ? '' : `?return_to=${encodeURIComponent(returnTo)}`;
-  return browser.submit(await browser.open(`/login${query}`), { email, password });
+  const page = await browser.open(`/login${query}`);
+  const { pathname } = new URL(page.url);
+  if (pathname === '/login') return browser.submit(page, { email, password });
+  // A signed-in browser is sent on, but a form of before may still be sent.
+  const csrf = csrfOf(page);
+  const html = `<form action="/login${query}"><input type="hidden" name="csrf" value="${csrf}"></form>`;
+  return browser.submit({ ...page, html }, { email, password });
 }
 
 /** What a page's scripts would send with a call. */

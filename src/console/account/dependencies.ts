@@ -1,0 +1,16 @@
+import type { DataSource } from 'typeorm';
+import type { Accounts } from '../../accounts/index.js';
+import type { Keyring } from '../../credentials/index.js';
+import type { Mail } from '../../mail/index.js';
+import type { ConsoleSessions, SignInPage } from '../../oauth/index.js';
+import type { ShowPage } from '../settings-views.js';
+
+export interface AccountPageDependencies {
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly accounts: Accounts;
+  readonly mail: Mail;
+  readonly showPage: ShowPage;
+  readonly signInPage: SignInPage;
+  readonly sessions: ConsoleSessions;
+}

@@ -1,0 +1,2 @@
+/** The page that asks whether to leave an organization. */
+export const LEAVE = '/settings/profile/leave';

@@ -1,0 +1,170 @@
+import { type Account, createAccountStore, markOf } from '../../accounts/index.js';
+import { passwordFault } from '../../accounts/password-policy.js';
+import { emailAddress } from '../../http/email-address.js';
+import { singleValue } from '../../http/body/form.js';
+import { Problem } from '../../http/errors/problem.js';
+import { text } from '../../http/validation.js';
+import { titleOf } from '../navigation.js';
+import { LEAVE } from './paths.js';
+import { addressIn, type OrganizationContext } from '../organization-context.js';
+import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
+import { seeOther } from '../visitor.js';
+import type { AccountPageDependencies } from './dependencies.js';
+import type { ProfilePage } from './views.js';
+
+const PAGE = '/settings/profile';
+const NAME = `${PAGE}/name`;
+const EMAIL = `${PAGE}/email`;
+const PASSWORD = `${PAGE}/password`;
+
+const NOTICES: ReadonlyMap<string, string> = new Map([
+  ['name', 'Your name is saved.'],
+  [
+    'email-sent',
+    'A mail with a link is on its way. Your address changes when you confirm it there.',
+  ],
+  ['email', 'Your email address is confirmed.'],
+  ['password', 'Your password is changed. All your other sessions have ended.'],
+  ['left', 'You have left the organization.'],
+]);
+
+const NAME_FAULT = 'Enter a name of 1 to 100 characters.';
+const personName = text(100);
+
+/** What was typed into one of the forms, and its faults. */
+interface Typed {
+  readonly status: number;
+  readonly name?: { readonly value: string; readonly error: string };
+  readonly email?: { readonly value: string; readonly error: string };
+  readonly password?: ProfilePage['password']['errors'];
+}
+
+/** `/settings/profile`: the visitor's name, address and password. */
+export function createProfilePages(dependencies: AccountPageDependencies): SettingsRoute[] {
+  const { dataSource, accounts, showPage } = dependencies;
+  const find = async (at: OrganizationContext) => {
+    const account = await createAccountStore(dataSource.manager).find(at.accountId);
+    if (account === undefined) throw new Problem('not_found', 'Account not found.');
+    return account;
+  };
+  const show = async (ctx: SettingsContext, at: OrganizationContext, typed?: Typed) => {
+    const account = await find(at);
+    const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
+    showPage(
+      ctx,
+      'profile',
+      {
+        title: 'Profile',
+        notice: typed === undefined ? NOTICES.get(done) : undefined,
+        name: { action: at.href(NAME), value: account.name ?? '', ...typed?.name },
+        email: {
+          action: at.href(EMAIL),
+          current: account.email,
+          value: account.email,
+          isConfirmed: account.emailVerifiedAt !== null,
+          isMailSent: dependencies.mail.isSent,
+          ...typed?.email,
+        },
+        password: { action: at.href(PASSWORD), errors: typed?.password ?? {} },
+        organizations: ctx.state.visitor.memberships.map(({ tenantName, tenantSlug, role }) => ({
+          name: tenantName,
+          role: titleOf(role),
+          leave: addressIn(tenantSlug, at.environment, LEAVE),
+        })),
+      },
+      { status: typed?.status ?? 200 },
+    );
+  };
+
+  const rename = async (ctx: SettingsContext, at: OrganizationContext) => {
+    const value = ctx.state.form.get('name') ?? '';
+    const name = personName.safeParse(value).data;
+    if (name === undefined) {
+      return show(ctx, at, {
+        status: 422,
+        name: { value: value.slice(0, 200), error: NAME_FAULT },
+      });
+    }
+    await accounts.profile.rename(at.accountId, name, at.actor);
+    return seeOther(ctx, at.href(PAGE, { done: 'name' }));
+  };
+
+  const requestEmail = async (ctx: SettingsContext, at: OrganizationContext) => {
+    const value = ctx.state.form.get('email') ?? '';
+    const refuse = (status: number, error: string) =>
+      show(ctx, at, { status, email: { value: value.slice(0, 300), error } });
+    const email = emailAddress.safeParse(value).data;
+    if (email === undefined) return refuse(422, 'Enter an email address.');
+    if (!dependencies.mail.isSent) return refuse(409, 'This server sends no mail.');
+    const account = { id: at.accountId, email: ctx.state.visitor.email };
+    const verdict = await accounts.profile.requestConfirmation(account, email);
+    if (!verdict.isAllowed) {
+      ctx.set('Retry-After', String(verdict.retryAfterSeconds));
+      return refuse(429, 'Too many mails were sent. Try again later.');
+    }
+    return seeOther(ctx, at.href(PAGE, { done: 'email-sent' }));
+  };
+
+  return [
+    {
+      method: 'GET',
+      path: PAGE,
+      access: { page: PAGE },
+      handle: (ctx) => show(ctx, ctx.state.organization),
+    },
+    ...[
+      { path: NAME, work: rename },
+      { path: EMAIL, work: requestEmail },
+      { path: PASSWORD, work: createPasswordChange(dependencies, { find, show }) },
+    ].map(({ path, work }): SettingsRoute => ({
+      method: 'POST',
+      path,
+      access: { page: PAGE },
+      handle: (ctx) => work(ctx, ctx.state.organization),
+    })),
+  ];
+}
+
+interface ProfileView {
+  readonly find: (at: OrganizationContext) => Promise<Account>;
+  readonly show: (ctx: SettingsContext, at: OrganizationContext, typed: Typed) => Promise<void>;
+}
+
+/** Changes the password. It asks for the current one, within the limits of sign-ins. */
+function createPasswordChange(
+  { accounts, signInPage, sessions }: AccountPageDependencies,
+  { find, show }: ProfileView,
+) {
+  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+    const { form } = ctx.state;
+    const [current = '', password = '', repeated = ''] = ['current', 'password', 'repeated'].map(
+      (name) => form.get(name) ?? '',
+    );
+    const fault = passwordFault(password);
+    const errors = {
+      ...(current === '' && { current: 'Enter your current password.' }),
+      ...(fault !== undefined && { password: `The new password ${fault}.` }),
+      ...(fault === undefined && password !== repeated && { repeated: 'The two are different.' }),
+    };
+    if (Object.keys(errors).length > 0) return show(ctx, at, { status: 422, password: errors });
+    const account = await find(at);
+    const checked = await signInPage.check(ctx as never, account.email, current);
+    if (checked.account === undefined) {
+      return show(ctx, at, { status: checked.status, password: { current: checked.reason } });
+    }
+    // The check may have renewed the hash of the same password, so it is read again.
+    const { passwordHash } = await find(at);
+    const isSame = markOf(passwordHash) === checked.account.passwordMark;
+    const by = { id: account.id, passwordHash, sessionId: at.sessionId };
+    if (!isSame || !(await accounts.passwords.change(by, password, at.actor))) {
+      throw new Problem('conflict', 'The password was changed meanwhile. Open the page again.');
+    }
+    // The session continues under a new secret, so that a copy of its cookie ends too.
+    const changed = await find(at);
+    await sessions.begin(ctx as never, {
+      id: changed.id,
+      passwordMark: markOf(changed.passwordHash),
+    });
+    return seeOther(ctx, at.href(PAGE, { done: 'password' }));
+  };
+}

@@ -1,0 +1,76 @@
+import type { Moment } from '../moments.js';
+
+/** Asks for the password of the signed-in user. Submits `confirm_password` and the fields as they are. */
+export interface ConfirmPasswordPage {
+  readonly action: string;
+  readonly email: string;
+  readonly fields: readonly { readonly name: string; readonly value: string }[];
+  readonly error: string | undefined;
+}
+
+/** A session as its page shows it. */
+export interface ShownSession {
+  /** Such as `Firefox on Windows`. */
+  readonly device: string;
+  readonly address: string | null;
+  readonly signedIn: Moment;
+  readonly seen: Moment;
+  readonly isCurrent: boolean;
+  /** The target of the form that ends it. */
+  readonly end: string;
+}
+
+/** The forms of the page have no fields. */
+export interface SessionsPage {
+  readonly notice: string | undefined;
+  readonly sessions: readonly ShownSession[];
+  /** The target of the form that ends all others; absent if there are no others. */
+  readonly endOthers: string | undefined;
+}
+
+/** Submits `name`; `email`; or `current`, `password` and `repeated`. */
+export interface ProfilePage {
+  readonly notice: string | undefined;
+  readonly name: {
+    readonly action: string;
+    readonly value: string;
+    readonly error?: string | undefined;
+  };
+  readonly email: {
+    readonly action: string;
+    readonly current: string;
+    readonly value: string;
+    readonly isConfirmed: boolean;
+    /** Without it addresses cannot be confirmed. */
+    readonly isMailSent: boolean;
+    readonly error?: string | undefined;
+  };
+  readonly password: {
+    readonly action: string;
+    readonly errors: Readonly<Partial<Record<'current' | 'password' | 'repeated', string>>>;
+  };
+  readonly organizations: readonly {
+    readonly name: string;
+    readonly role: string;
+    /** The page that asks whether to leave. */
+    readonly leave: string;
+  }[];
+}
+
+/** Asks whether to leave an organization. */
+export interface LeavePage {
+  readonly action: string;
+  readonly back: string;
+  readonly tenantName: string;
+  /** Everything that ends, in words. */
+  readonly ends: readonly string[];
+  readonly error: string | undefined;
+}
+
+/** The pages of an account, by the names of their templates. */
+export interface AccountViews {
+  readonly 'confirm-password': ConfirmPasswordPage;
+  readonly sessions: SessionsPage;
+  readonly profile: ProfilePage;
+  readonly leave: LeavePage;
+}

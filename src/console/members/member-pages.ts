@@ -1,0 +1,149 @@
+import { isId } from '../../db/id.js';
+import { singleValue } from '../../http/body/form.js';
+import { Problem } from '../../http/errors/problem.js';
+import type { Role } from '../../scopes/roles.js';
+import { titleOf } from '../navigation.js';
+import type { OrganizationContext } from '../organization-context.js';
+import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
+import { seeOther } from '../visitor.js';
+import type { MemberPageDependencies } from './dependencies.js';
+import { describeCut, endsOf } from './member-ends.js';
+import { findMember, type ListedMember } from './member-list.js';
+import { BY_ADMINISTRATORS, MEMBER, MEMBERS, REMOVE } from './paths.js';
+import { readRole, roleChoices } from './role-choices.js';
+
+const LONGEST_EMAIL = 320;
+
+/** What was typed into one of the forms, and the answer to it. */
+interface Typed {
+  readonly status: number;
+  readonly role?: Role;
+  readonly cut?: string | undefined;
+  readonly roleError?: string;
+  readonly email?: string;
+  readonly removeError?: string;
+}
+
+/** The page of a member, for administrators: changes the role, or removes the member. */
+export function createMemberPages({
+  dataSource,
+  accounts,
+  showPage,
+}: MemberPageDependencies): SettingsRoute[] {
+  const { manager } = dataSource;
+  const find = async (ctx: SettingsContext, at: OrganizationContext) => {
+    const id = ctx.params['id'] ?? '';
+    const member = isId('usr', id) ? await findMember(manager, at.tenantId, id) : undefined;
+    if (member === undefined) throw new Problem('not_found', 'Member not found.');
+    return member;
+  };
+  const show = async (
+    ctx: SettingsContext,
+    at: OrganizationContext,
+    member: ListedMember,
+    typed: Typed = { status: 200 },
+  ) => {
+    const { id, name, email, role } = member;
+    const done = singleValue(new URLSearchParams(ctx.querystring), 'done');
+    showPage(
+      ctx,
+      'member',
+      {
+        title: name ?? email,
+        back: at.href(MEMBERS),
+        name,
+        email,
+        role: titleOf(role),
+        isVisitor: id === at.accountId,
+        notice:
+          done === 'role' ? 'The role is changed. It holds from the next request on.' : undefined,
+        change: {
+          action: at.href(MEMBER.replace(':id', id)),
+          roles: roleChoices(typed.role ?? role),
+          cut: typed.cut,
+          error: typed.roleError,
+        },
+        remove: {
+          action: at.href(REMOVE.replace(':id', id)),
+          ends: await endsOf(manager, at.tenantId, id),
+          typed: typed.email ?? '',
+          error: typed.removeError,
+        },
+      },
+      { status: typed.status },
+    );
+  };
+
+  const changeRole = async (ctx: SettingsContext, at: OrganizationContext) => {
+    const member = await find(ctx, at);
+    const role = readRole(ctx.state.form.get('role'));
+    if (role === undefined)
+      return show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
+    const who = { tenantId: at.tenantId, accountId: member.id };
+    const cut = await describeCut(manager, who, member.role, role);
+    // The page says first what is cut. The second form names the same role.
+    if (cut !== undefined && ctx.state.form.get('confirmed') !== role) {
+      return show(ctx, at, member, { status: 200, role, cut });
+    }
+    try {
+      await dataSource.transaction((transaction) =>
+        accounts.membershipsIn(transaction).changeRole(at, member.id, role),
+      );
+    } catch (error) {
+      const roleError = conflictOf(error);
+      return show(ctx, at, member, { status: 409, role, roleError });
+    }
+    // A visitor who gives up the role may not see this page any more.
+    const isOwn = member.id === at.accountId;
+    const path = isOwn ? MEMBERS : MEMBER.replace(':id', member.id);
+    return seeOther(ctx, at.href(path, { done: 'role' }));
+  };
+
+  const remove = async (ctx: SettingsContext, at: OrganizationContext) => {
+    const member = await find(ctx, at);
+    const email = (ctx.state.form.get('email') ?? '').slice(0, LONGEST_EMAIL);
+    const refuse = (status: number, removeError: string) =>
+      show(ctx, at, member, { status, email, removeError });
+    if (email.trim().toLowerCase() !== member.email) {
+      return refuse(422, `Enter ${member.email} to confirm.`);
+    }
+    try {
+      await dataSource.transaction((transaction) =>
+        accounts.membershipsIn(transaction).remove(at, member.id),
+      );
+    } catch (error) {
+      return refuse(409, conflictOf(error));
+    }
+    return seeOther(ctx, at.href(MEMBERS, { done: 'removed' }));
+  };
+
+  return [
+    {
+      method: 'GET',
+      path: MEMBER,
+      access: BY_ADMINISTRATORS,
+      async handle(ctx) {
+        const at = ctx.state.organization;
+        await show(ctx, at, await find(ctx, at));
+      },
+    },
+    {
+      method: 'POST',
+      path: MEMBER,
+      access: BY_ADMINISTRATORS,
+      handle: (ctx) => changeRole(ctx, ctx.state.organization),
+    },
+    {
+      method: 'POST',
+      path: REMOVE,
+      access: BY_ADMINISTRATORS,
+      handle: (ctx) => remove(ctx, ctx.state.organization),
+    },
+  ];
+}
+
+/** The reason of a conflict. Other errors are thrown again. */
+function conflictOf(error: unknown): string {
+  if (error instanceof Problem && error.code === 'conflict') return error.message;
+  throw error;
+}
