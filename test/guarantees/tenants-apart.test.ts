@@ -185,6 +185,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         'hasPassword',
         'join',
         'leave',
+        'listAdministrators',
         'listMembers',
         'listMemberships',
         'renewHash',
@@ -217,6 +218,8 @@ describe('every store keeps tenants apart, and live from test', () => {
       expect(await accounts.listMembers(theirs.id, { limit: 10 })).toMatchObject([
         { role: 'company_admin' },
       ]);
+      expect(await accounts.listAdministrators(ours.id, 3)).toEqual([]);
+      expect(await accounts.listAdministrators(theirs.id, 3)).toEqual([email]);
       expect(await accounts.join(ours.id, both.id, 'company_admin')).toBe(false);
       expect(await accounts.listMembers(ours.id, { limit: 10 })).toMatchObject([
         { role: 'viewer' },

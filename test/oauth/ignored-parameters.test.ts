@@ -53,7 +53,6 @@ describe('a parameter of an authorization request', () => {
     { display: 'popup', ui_locales: 'de', login_hint: 'x'.repeat(1000) },
     { foo: 'bar', __proto__x: 'y', constructor: 'x', toString: 'x' },
     { authorization_details: '[{"type":"x"}]' },
-    { dpop_jkt: 'x' },
     { web_message_uri: 'https://elsewhere.example' },
     { code: 'x', error: 'access_denied', grantId: 'x' },
   ])('that is not known is ignored: %j', async (parameters) => {
