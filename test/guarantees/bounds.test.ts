@@ -260,7 +260,7 @@ describe('the rows that a request leaves', () => {
         const person = createDeviceUser(gatehouse, user);
         await times(MANY, (index) => person.type(`BCDFGHJ${'KLMNPQRSTVWXZBCD'.charAt(index)}`));
       },
-      atMost: { attempts: MANY + 5, sessions: 1, audit_log: 1 },
+      atMost: { last_sign_ins: 1, attempts: MANY + 5, sessions: 1, audit_log: 1 },
     },
     '`GET /authorize` while signed in': {
       async repeat() {
