@@ -141,10 +141,13 @@ function createTable() {
   };
 }
 
-/** Leaves a parameter that cannot be decoded as it is: no id looks like that. */
+/**
+ * Leaves a parameter as it is if it cannot be decoded, or holds NUL, which PostgreSQL cannot read. No id looks like that.
+ */
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    const decoded = decodeURIComponent(text);
+    return decoded.includes('\0') ? text : decoded;
   } catch {
     return text;
   }

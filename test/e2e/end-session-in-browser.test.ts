@@ -75,7 +75,7 @@ describe('logout on an app’s request, in a browser', () => {
     await until(() => page.frames()[1]?.url().startsWith('chrome-error:') === true);
     await page.goto(url);
     await page.getByRole('link', { name: 'Cancel' }).click();
-    await page.waitForURL('**/settings/tokens');
-    expect(await page.textContent('header')).toContain(setting.user.email);
+    await page.waitForURL('**/settings/**');
+    expect(await page.textContent('nav')).toContain(setting.user.email);
   });
 });

@@ -7,6 +7,7 @@ import type { TestUser, TokenResponse } from '../support/oauth/oauth.js';
 type Metadata = Readonly<Record<string, unknown>> & { readonly redirect_uris: readonly string[] };
 
 const CODE_AND_REFRESH = ['authorization_code', 'refresh_token'];
+const KEPT_GRANT_TYPES = [...CODE_AND_REFRESH, 'urn:ietf:params:oauth:grant-type:device_code'];
 
 /** Registrations of MCP clients, with their unknown and empty members. */
 const REGISTRATIONS: Readonly<Record<string, Metadata>> = {
@@ -172,7 +173,9 @@ describe('registrations as MCP clients send them', () => {
       expect(kept).toMatchObject({
         client_name: sent['client_name'],
         redirect_uris: sent.redirect_uris,
-        grant_types: CODE_AND_REFRESH,
+        grant_types: KEPT_GRANT_TYPES.filter((type) =>
+          (sent['grant_types'] as string[]).includes(type),
+        ),
         response_types: ['code'],
         token_endpoint_auth_method: sent['token_endpoint_auth_method'],
       });

@@ -59,7 +59,7 @@ const atCallback = async (page: Page) => {
 async function whoIs(context: BrowserContext): Promise<string | undefined> {
   const page = await context.newPage();
   await page.goto(`${hosts.issuer}/settings/tokens`);
-  const shown = await page.locator('header bdi').allInnerTexts();
+  const shown = await page.locator('nav .account bdi').allInnerTexts();
   await page.close();
   return shown[0];
 }

@@ -55,12 +55,14 @@ describe('every store of OAuth keeps tenants apart', () => {
         'moveRegistrationDigest',
         'moveSecretDigest',
         'setBlocked',
+        'setRequiresPushedRequests',
         'setVerified',
         'update',
       ]);
       expect(Object.keys(createConsentStore(manager)).toSorted()).toEqual([
         'deleteOfAccount',
         'deleteOfClient',
+        'deleteOfMember',
         'find',
         'forgetAll',
         'remember',
@@ -122,6 +124,7 @@ describe('every store of OAuth keeps tenants apart', () => {
 
       const accountId = account.id;
       for (const forget of [
+        () => createConsentStore(manager).deleteOfMember(accountId, ours.id),
         () =>
           createConsentStore(manager).forgetAll([{ accountId, tenantId: ours.id, clientId: id }]),
         () =>

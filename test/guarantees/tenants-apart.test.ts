@@ -174,8 +174,8 @@ describe('every store keeps tenants apart, and live from test', () => {
         'update',
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `confirmEmail`, `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`, `renewHash` and
-        // `setPassword` know no tenant.
+        // Accounts are global: `confirmEmail`, `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword` and `renewHash`
+        // know no tenant.
         'confirmEmail',
         'create',
         'find',
@@ -189,7 +189,6 @@ describe('every store keeps tenants apart, and live from test', () => {
         'listMembers',
         'listMemberships',
         'renewHash',
-        'setPassword',
         'setRole',
       ]);
     });

@@ -98,13 +98,7 @@ describe('oidc-provider', () => {
   it('serves none of its own paths', async () => {
     const page = await openConsent();
     const uid = new URL(page.url).pathname.split('/')[2] ?? '';
-    const paths = [
-      '/session/end',
-      '/session/end/confirm',
-      '/session/end/success',
-      '/device',
-      '/me',
-    ];
+    const paths = ['/session/end', '/session/end/confirm', '/session/end/success', '/me'];
     for (const path of [...paths, `/device/${uid}`, `/interaction/${uid}`, `/authorize/${uid}`]) {
       for (const answer of [await browser.request(path), await postForm(browser, path, {})]) {
         expect({ path, status: answer.status }).toEqual({ path, status: 404 });

@@ -254,5 +254,7 @@ function pagingOf(
 }
 
 export function queryOf(ctx: SettingsContext, name: string): string | undefined {
-  return singleValue(new URLSearchParams(ctx.querystring), name);
+  const value = singleValue(new URLSearchParams(ctx.querystring), name);
+  // PostgreSQL cannot read NUL.
+  return value?.includes('\0') ? undefined : value;
 }

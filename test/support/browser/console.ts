@@ -69,7 +69,7 @@ export function copyOf(browser: Browser, server: Parameters<typeof newBrowser>[0
 export async function whoIs(browser: Browser): Promise<string | undefined> {
   const page = await browser.request('/settings/tokens');
   if (page.status === 303) return undefined;
-  return /<bdi class="soft">([^<]+)<\/bdi>/.exec(await page.text())?.[1];
+  return /<bdi class="soft">([^<]+@[^<]+)<\/bdi>/.exec(await page.text())?.[1];
 }
 
 /** An answer of the API to a browser. */

@@ -45,6 +45,8 @@ const PARTITIONS = {
   audit_log: 30,
   oauth_artifacts: 5,
   refresh_tokens: 4,
+  // 60 days ahead and 13 months behind, in spans of 30 days.
+  usage_counts: 18,
 } as const;
 
 const DAY_MS = 86_400_000;
