@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 
+import { ACCOUNT_PICTURES } from './account-pictures.js';
 import { APP_PICTURES } from './app-pictures.js';
 import type { World } from './world.js';
 
@@ -156,5 +157,6 @@ export const PICTURES: readonly Picture[] = [
   { name: 'tokens-empty', as: 'viewer', path: '/settings/tokens' },
   { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
   { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },
+  ...ACCOUNT_PICTURES,
   ...APP_PICTURES,
 ];

@@ -1,0 +1,37 @@
+import type { Picture } from './pictures.js';
+
+/** The pages of members, the account, and the links in mails. */
+export const ACCOUNT_PICTURES: readonly Picture[] = [
+  { name: 'members', as: 'admin', path: '/settings/members?tenant=acme' },
+  { name: 'members-names', as: 'viewer', path: '/settings/members' },
+  { name: 'members-invite', as: 'admin', path: '/settings/members/invite?tenant=acme' },
+  {
+    name: 'members-pending',
+    as: 'admin',
+    path: '/settings/members/invite?tenant=acme',
+    async prepare(page) {
+      await page.locator('textarea').fill('new.colleague@example.com\nsecond@example.com');
+      await page.locator('main button.primary').click();
+      await page.waitForLoadState('networkidle');
+    },
+  },
+  {
+    name: 'member-change',
+    as: 'admin',
+    path: ({ acme, people }) => `/settings/members/of/${people.viewer.id}?tenant=${acme.slug}`,
+  },
+  { name: 'profile', as: 'admin', path: '/settings/profile?tenant=acme' },
+  { name: 'sessions', as: 'admin', path: '/settings/sessions?tenant=acme' },
+  { name: 'leave', as: 'viewer', path: '/settings/profile/leave' },
+  { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
+  { name: 'forgot-password', path: '/forgot-password' },
+  {
+    name: 'forgot-password-sent',
+    path: '/forgot-password',
+    async prepare(page) {
+      await page.getByLabel('Email').fill('ann@example.com');
+      await page.locator('main button.primary').click();
+      await page.waitForLoadState();
+    },
+  },
+];
