@@ -227,4 +227,31 @@ describe('a form that makes a secret', () => {
     // Confirmed for the next 15 minutes.
     expect((await here.post(page, token)).html).toMatch(/bwp_pat_\w{49}/);
   });
+
+  it.each(['api-keys', 'machine-credentials'])('asks before a key of %s', async (section) => {
+    const admin = await createUser(people.gatehouse, [[people.acme, 'company_admin']]);
+    const here = await people.signedIn(admin);
+    const kind = section === 'api-keys' ? 'secret' : 'agent';
+    const base = `/settings/${section}`;
+    const key = { kind, name: 'Kept <key>', scope: 'contacts:read', expires: '90' };
+    const query = '?tenant=acme&env=live';
+    await people.gatehouse.database.shiftClock('16 minutes');
+    const create = { ...key, handle: 'C'.repeat(22) };
+    const asked = await here.post(`${base}/new${query}`, create);
+    expect([asked.status, asked.html]).toEqual([
+      200,
+      expect.stringContaining('value="Kept &lt;key&gt;"'),
+    ]);
+    const made = await here.post(`${base}/new${query}`, { ...create, confirm_password: PASSWORD });
+    expect([made.status, made.location]).toEqual([303, expect.stringContaining('/secret?')]);
+    expect((await here.browser.open(made.location ?? '')).html).toMatch(/bwp_\w+_\w{49}/);
+
+    await people.gatehouse.database.shiftClock('32 minutes');
+    const rotate = { overlap: '86400', handle: 'D'.repeat(22) };
+    const address = (made.location ?? '').replace(/\/secret\?.*/, `/rotate${query}`);
+    const again = await here.post(address, rotate);
+    expect([again.status, again.html]).toEqual([200, expect.stringContaining('value="86400"')]);
+    const rotated = await here.post(address, { ...rotate, confirm_password: PASSWORD });
+    expect([rotated.status, rotated.location]).toEqual([303, expect.stringContaining('/secret?')]);
+  });
 });

@@ -5,6 +5,7 @@ import { Problem } from '../../http/errors/problem.js';
 import { parseWith } from '../../http/validation.js';
 import { ROLES } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
+import type { PasswordGate } from '../account/password-gate.js';
 import type { PageAccess, SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { seeOther } from '../visitor.js';
@@ -30,6 +31,7 @@ export type KeyPagesDependencies = Parameters<typeof showKeys>[0] &
   Parameters<typeof showKey>[0] &
   Parameters<typeof showSecret>[0] & {
     readonly showPage: ShowPage;
+    readonly passwordGate: PasswordGate;
     readonly desk: KeyDesk;
   };
 
@@ -40,7 +42,7 @@ export function createKeyPages(
   dependencies: KeyPagesDependencies,
   section: KeySection,
 ): SettingsRoute[] {
-  const { showPage, desk } = dependencies;
+  const { showPage, passwordGate, desk } = dependencies;
   const route = (
     method: 'GET' | 'POST',
     path: string,
@@ -103,6 +105,7 @@ export function createKeyPages(
       if (preset !== null) {
         return form(ctx, at, { ...values, scopes: presetOf(preset, values, at.role) });
       }
+      if (!(await passwordGate.pass(ctx))) return;
       try {
         const id = await desk.mint(at, values.handle, (service, by, now) =>
           service.create(by, requestOf(values, now)),
@@ -148,6 +151,7 @@ export function createKeyPages(
       const { handle } = readKeyForm(ctx.state.form, section.kinds);
       const overlap = overlapOf(ctx.state.form.get('overlap'));
       if (overlap === undefined) throw new Problem('bad_request', 'Choose when the old key ends.');
+      if (!(await passwordGate.pass(ctx))) return;
       try {
         const id = await desk.mint(at, handle, (service, by) =>
           service.rotate(by, key.id, overlap),
