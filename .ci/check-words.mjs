@@ -27,12 +27,18 @@ const WORDINGS = [
   ['\\b(?:go|goes|going|went|gone) on\\b', 'continue, remain'],
 ];
 
+/** First words of a comment that put the noun last. Case matters: a comment's next line may begin with "what". */
+const OPENING = /^[ \t]*(?:\/\*\*|\/\/|\*) (?:What|Of|Who|Whoever|So that)\b/gm;
+
 /** White space, also where a comment's next line begins. */
 const GAP = String.raw`(?:\s+(?:(?:\*|//)\s+)?)`;
-const rules = WORDINGS.map(([pattern, instead]) => ({
-  pattern: new RegExp(pattern.replaceAll(' ', GAP), 'gi'),
-  instead,
-}));
+const rules = [
+  ...WORDINGS.map(([pattern, instead]) => ({
+    pattern: new RegExp(pattern.replaceAll(' ', GAP), 'gi'),
+    instead,
+  })),
+  { pattern: OPENING, instead: 'the noun or the verb first' },
+];
 
 const filesIn = (path) =>
   statSync(path).isFile()

@@ -6,7 +6,7 @@ import { OAUTH_PATHS } from '../src/oauth/paths.js';
 import * as fixture from './oauth-fixture.js';
 
 /**
- * What Gatehouse's endpoints are compared with: the library as its own documentation sets it up, with
+ * Baseline for Gatehouse's endpoints: the library as its own documentation sets it up, with
  * everything in a Map, which no server could do that has to know its tokens tomorrow or has a sibling.
  *
  * At its start it makes the tokens that the load presents, and writes them to a file.

@@ -15,7 +15,7 @@ export const NEVER_REACHED = {
   RATE_LIMIT_KEY_PER_MINUTE: '999999999',
 };
 
-/** What verifying a key costs, with many of them and with few. */
+/** Measures the verification of keys, with many of them and with few. */
 export async function measureKeys(bench: Bench, manyKeys: number): Promise<void> {
   const many = await measureWith(bench, manyKeys, true);
   const few = await measureWith(bench, FEW, false);

@@ -19,13 +19,13 @@ export interface RequestTemplate {
 
 export interface Requests {
   readonly template: RequestTemplate;
-  /** What is presented, a line for each request; all lines are of one length. */
+  /** Credentials to present, a line for each request; all lines are of one length. */
   readonly file: string;
   /** A line is good for one request only; else they are used again from the first one on. */
   readonly isOneShot: boolean;
 }
 
-/** What one run of load saw. Latencies in milliseconds. */
+/** Result of one run of load. Latencies in milliseconds. */
 export interface LoadResult {
   readonly perSecond: number;
   readonly p50: number;
@@ -102,7 +102,7 @@ function luaScript({ template, file }: Requests): string {
   // All lines are of one length, so that everything around them, `Content-Length` included, stays the same.
   const [length = 0] = linesOf(file).map((line) => line.length);
   const [before = '', after = ''] = rawRequest(template, length).split('{}');
-  // What JSON escapes, Lua reads alike.
+  // Lua reads the escapes of JSON alike.
   return `
     local before, after = ${JSON.stringify(before)}, ${JSON.stringify(after)}
     local lines, threads = {}, {}

@@ -16,12 +16,12 @@ import { measureOauth } from './oauth-suite.js';
 const { values } = parseArgs({
   options: {
     suite: { type: 'string', default: 'all' },
-    /** Of OAuth's endpoints those whose name begins like this. */
+    /** Prefix of the names of OAuth's endpoints to measure. */
     only: { type: 'string', default: '' },
     keys: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '5' },
     pairs: { type: 'string', default: '5' },
-    /** Of the mixed load. */
+    /** Length of the mixed load. */
     minutes: { type: 'string', default: '5' },
   },
 });

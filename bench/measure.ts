@@ -15,7 +15,7 @@ export interface Contestant {
   readonly script: string;
   readonly env: Readonly<Record<string, string>>;
   readonly requests: Requests;
-  /** What every good answer contains. */
+  /** Text that every right answer contains. */
   readonly expected: string;
   /** Processor time of the database so far, in microseconds, where it is to be reported. */
   readonly databaseCpu?: () => number;

@@ -2,7 +2,7 @@ import { Agent, request as httpRequest } from 'node:http';
 
 import * as fixture from './oauth-fixture.js';
 
-/** What the mixture presents. */
+/** Credentials that the mixture presents. */
 export interface Credentials {
   /** Keys of one tenant, which read contacts and write them. */
   readonly keys: readonly string[];
@@ -60,7 +60,7 @@ export async function sendMixedLoad(
 
 interface Kind {
   readonly name: string;
-  /** Of 100 requests. */
+  /** Share of 100 requests. */
   readonly share: number;
   run(): Promise<Answer>;
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { OAUTH_PATHS } from '../src/oauth/paths.js';
 import type { RequestTemplate } from './load.js';
 
-/** What Gatehouse and the bare provider have in common, so that both are asked the very same. */
+/** Values that Gatehouse and the bare provider share: both get the same requests. */
 export const ISSUER = 'http://localhost:3000';
 export const RESOURCE = `${ISSUER}/api/v1`;
 export const REDIRECT = 'https://app.example.com/callback';
@@ -16,7 +16,7 @@ export const CODE_CHALLENGE = createHash('sha256').update(CODE_VERIFIER).digest(
 const RESOURCE_SCOPE = 'contacts:read contacts:write leads:read offline_access';
 const OPENID_SCOPE = `${RESOURCE_SCOPE} openid profile email`;
 
-/** What a load presents. */
+/** Kind of credential that a load presents. */
 export type TokenKind = 'code' | 'refresh' | 'refresh-openid' | 'access' | 'access-openid';
 
 /** Which client a token is of, and for which scopes. */

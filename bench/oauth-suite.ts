@@ -11,7 +11,7 @@ import { FLOOR, SERVERS, type Bench } from './suite.js';
 
 /** Requests a second that tokens which are good once are provided for. */
 const RATES = { bare: 12_000, gatehouse: 6000 };
-/** Of those that are good more than once. */
+/** Number of credentials that can be used more than once. */
 const REUSED = 20_000;
 
 interface Endpoint {
@@ -20,7 +20,7 @@ interface Endpoint {
   readonly kind: fixture.TokenKind;
   readonly isOneShot: boolean;
   readonly expected: string;
-  /** What Gatehouse promises, as a share of the bare provider. */
+  /** Target of Gatehouse, as a share of the bare provider. */
   readonly target?: number;
 }
 
@@ -57,14 +57,14 @@ const GATEHOUSE = 'Gatehouse';
 interface Oauth extends Bench {
   readonly database: Target;
   readonly parties: Parties;
-  /** What the floor is asked with: it looks at nothing. */
+  /** Credential for the floor, which does not read it. */
   readonly anyLine: string;
 }
 
 /**
- * What OAuth's endpoints cost, against the library alone and against no work at all.
+ * Measures OAuth's endpoints against the library alone and against an empty handler.
  *
- * @param only what the names of the endpoints that are measured begin with
+ * @param only prefix of the names of the endpoints to measure
  */
 export async function measureOauth(bench: Bench, only: string): Promise<void> {
   const database = await createDatabase(bench.postgres, 'oauth');

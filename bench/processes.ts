@@ -10,7 +10,7 @@ import { NO_LIMITS } from '../test/support/app/no-limits.js';
 /** Servers get one core, load and database the other, where the system can pin processes. */
 export const CORES = { server: '0', rest: '1' } as const;
 
-/** What servers print, the last one's: a pipe to a terminal would be measured along with them. */
+/** Output of the last server. A pipe to a terminal would be part of the measurement. */
 export const SERVER_LOG = path.join(tmpdir(), 'gatehouse-bench.log');
 
 /** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */

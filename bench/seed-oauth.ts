@@ -13,7 +13,7 @@ interface Seeding {
   readonly format: SecretFormat;
 }
 
-/** Who grants what to whom; `seedTokens` needs it. */
+/** Parties of the grants that `seedTokens` needs. */
 export interface Parties {
   readonly tenantId: string;
   readonly accountIds: readonly string[];
@@ -119,7 +119,7 @@ const INSERT_GRANTS = `
     nextval('issue_order'), gatehouse_now() + interval '31 days'
   FROM unnest($1::text[], $2::text[]) AS g (id, account_id)`;
 
-/** What a token is called in its grant's row is known to the database only. */
+/** The id of a token in its grant's row is known to the database only. */
 const PAYLOAD = `$5::jsonb || jsonb_build_object('grantId', g.id, 'clientId', g.client_id, 'accountId', g.account_id)`;
 const FROM_GRANTS = `
   FROM unnest($1::text[], $2::text[], $4::text[]) AS t (grant_id, digest, id)

@@ -6,7 +6,7 @@ import type { SecretFormat } from '../src/credentials/secrets/format.js';
 import type { TemporaryPostgres } from '../test/support/database/temporary-postgres.js';
 import type { Pace } from './measure.js';
 
-/** What a suite measures with. */
+/** Tools of a suite. */
 export interface Bench {
   readonly postgres: TemporaryPostgres;
   readonly keyring: Keyring;
@@ -14,7 +14,7 @@ export interface Bench {
   readonly pace: Pace;
   /** A folder for files of what is presented. */
   readonly folder: string;
-  /** What Gatehouse is started with, besides its database. */
+  /** Environment of Gatehouse, besides its database. */
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -35,7 +35,7 @@ export interface KeyService {
 }
 
 interface Dependencies {
-  /** Of a transaction, so that a change and its audit entry commit together. */
+  /** Manager of a transaction: a change and its audit entry commit together. */
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;

@@ -15,7 +15,7 @@ const RETRY_AFTER_SECONDS = 10;
 /** A client that takes longer is cut off. */
 const MAX_MS = 30 * 60_000;
 
-/** What Koa's context has that an export needs. */
+/** The part of Koa's context that an export needs. */
 interface Answer {
   readonly method: string;
   status: number;

@@ -17,7 +17,7 @@ export interface Packed {
   readonly page: string | null;
 }
 
-/** What precedes a value, and what stands for NULL. Texts may hold them all the same, so `unpack` counts them. */
+/** Marks before a value and for NULL. Texts may contain them as well, so `unpack` counts them. */
 const [VALUE, NULL] = ['\u001F', '\u001E'];
 
 /**
@@ -94,7 +94,7 @@ function read(value: string | null, type: ColumnType): string | number | null {
   return type === 'integer' ? Number(value) : value;
 }
 
-/** Of a session in UTC, between the years 1 and 9999. */
+/** Format of a session in UTC, between the years 1 and 9999. */
 const USUAL = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00$/;
 
 const parseTime: (text: string) => unknown = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);

@@ -38,7 +38,7 @@ export interface ResourceServerService {
 }
 
 interface Dependencies {
-  /** Of a transaction, so that a change and its audit entry commit together. */
+  /** Manager of a transaction: a change and its audit entry commit together. */
   readonly manager: EntityManager;
   readonly keyring: Keyring;
   readonly format: SecretFormat;

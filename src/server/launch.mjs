@@ -16,7 +16,7 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const builds = join(root, '.build');
 const DAY = 24 * 60 * 60 * 1000;
 
-/** What decides the content of a build, beside the project folder it is compiled from. */
+/** Files that determine a build, beside the folder of the project. */
 const SOURCES = [
   'src',
   'migrations',

@@ -7,7 +7,7 @@ import type { Follower } from './changes/change-stream.js';
 
 /** The state of a request behind the guard of services that verify. */
 export interface CallerState extends GuardedState {
-  /** What the calling service may see. */
+  /** Credentials that the calling service may see. */
   target: Target;
   /** The calling service. */
   caller: Follower;

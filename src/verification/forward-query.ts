@@ -4,7 +4,7 @@ import type { Problem } from '../http/errors/problem.js';
 import { invalid } from '../http/validation.js';
 import { isScope, type Scope } from '../scopes/catalog.js';
 
-/** What a gateway demands of the credentials that it lets pass. */
+/** Requirements of a gateway for the credentials that it admits. */
 export interface ForwardQuery {
   readonly scopes: readonly Scope[];
   readonly principals: readonly PrincipalKind[];

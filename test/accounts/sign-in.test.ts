@@ -7,7 +7,7 @@ import { createSignIn, type SignInOutcome } from '../../src/accounts/sign-in.js'
 import { createTestApp, type TestApp } from '../support/app/app.js';
 
 const PASSWORD = 'correct horse battery staple';
-/** Of one address at one account, and of all addresses at one account. */
+/** Limit for one address at one account, and for all addresses at one account. */
 const PER_ACCOUNT = 10;
 const PER_ACCOUNT_OF_ALL = 50;
 const PER_ADDRESS = 60;

@@ -43,7 +43,7 @@ describe('products', () => {
     const words = ['products', 'list', '--tenant', tenant.slug, '--all', ...options, '--json'];
     return JSON.parse((await cli(words)).stdout);
   };
-  /** What the API lists. */
+  /** Lists products through the API. */
   const list = async () => {
     const { bearer } = await gatehouse.createKey(tenant);
     return (await gatehouse.http.get('/api/v1/products').set(bearer)).body.data;

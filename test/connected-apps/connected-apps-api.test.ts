@@ -267,7 +267,7 @@ describe('POST /api/v1/blocked-apps', () => {
     expect((await as.ada.call('DELETE', path)).status).toBe(204);
 
     expect(await blocked(as.ada)).not.toContain(app.client_id);
-    // What was ended stays ended.
+    // An ended installation stays ended.
     expect(await statusOf(ofBob)).toBe(401);
     await getTokens(gatehouse, { client: app, user: bob });
   });

@@ -9,7 +9,7 @@ import { expectProblem } from '../support/app/problems.js';
 
 type Holder = Pick<TestKey, 'bearer'>;
 
-/** Of 20 units an hour a share is 4. */
+/** A share of 20 units an hour is 4. */
 const LIMITS = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '20' };
 
 describe('the hourly budget of a tenant', () => {

@@ -12,7 +12,7 @@ type AnyRoute = Pick<GuardedRoute, 'method' | 'path'>;
 
 /** The routes of the API that need no credential. Adding one is a decision. */
 const PUBLIC = ['GET /scopes', 'POST /credentials/revoke'];
-/** What stands outside the API and needs none. */
+/** Paths outside the API that need no credential. */
 const OPEN_PATHS = [
   '/healthz',
   '/readyz',

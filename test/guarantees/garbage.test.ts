@@ -23,7 +23,7 @@ const base62 = (length: number) =>
 const prefix = fc.constantFrom(...KIND_BY_PREFIX.keys());
 /** Freshly minted, and therefore without a fault but those that are made into it. */
 const genuine = prefix.map((name) => format.mint(name));
-/** What HTTP lets a header hold, beyond ASCII and with the one control character that it admits. */
+/** Text that HTTP admits in a header: beyond ASCII, and with tab as its one control character. */
 const headerText = (maxLength: number) =>
   fc.string({
     unit: fc.integer({ min: 9, max: 255 }).map((code) => {

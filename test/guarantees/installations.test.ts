@@ -69,7 +69,7 @@ describe('two installations of one app by one user', () => {
   it('end apart: one works after the other has expired', async () => {
     const shiftClock = async (by: string) => {
       await both.gatehouse.database.shiftClock(by);
-      // What servers do every minute: the partitions for that time.
+      // Creates the partitions, as servers do every minute.
       await runCleanup(both.gatehouse.dataSource, new AbortController().signal);
     };
     await installBoth();

@@ -37,7 +37,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
   let observer: Observer;
   let strangers: Readonly<Record<string, string>>;
   let untouched: unknown;
-  /** What is declared, as `GET /contacts/:id`; with HEAD beside GET. */
+  /** Declared routes, as `GET /contacts/:id`; with HEAD beside GET. */
   let declared: ReadonlySet<string>;
   beforeAll(async () => {
     gatehouse = await createTestApp({ LOG_LEVEL: 'warn' });

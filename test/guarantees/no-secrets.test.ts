@@ -11,7 +11,7 @@ import { sendRaw } from '../support/app/raw-http.js';
 
 const PASSWORD = 'correct horse battery staple';
 
-/** What of a credential must be found nowhere, in the ways in which it could be written. */
+/** Parts of a credential that must be found nowhere, in each encoding. */
 function traces(secret: string): readonly string[] {
   const random = secret.slice(secret.lastIndexOf('_') + 1).slice(0, 43);
   const encoded = (['hex', 'base64url'] as const).map((form) => Buffer.from(random).toString(form));
@@ -25,9 +25,9 @@ describe('no secret', () => {
   let log: string;
   const secrets: string[] = [];
   const errors: string[] = [];
-  /** What those were answered who manage no keys, and what commands wrote. */
+  /** Answers to callers that manage no keys, and output of commands. */
   const answers: string[] = [];
-  /** Of imported keys, the digests that they were handed over by. */
+  /** Digests by which imported keys were handed over. */
   const digests: string[] = [];
   beforeAll(async () => {
     gatehouse = await createTestApp({ LOG_LEVEL: 'trace' });

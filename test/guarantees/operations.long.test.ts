@@ -19,7 +19,7 @@ const ISSUER = 'http://localhost:3000';
 const SECRET_KEYS = 'a secret key that is only used by tests';
 const [PRIMARY, OTHER] = [54321, 54322];
 
-/** What was issued before the backup; `later` is revoked, and the refresh token used, after it. */
+/** Credentials issued before the backup; `later` is revoked, and the refresh token used, after it. */
 interface Issued {
   readonly key: string;
   readonly later: { readonly id: string; readonly secret: string };
@@ -118,7 +118,7 @@ async function recover(port: number): Promise<{ keysToDecideOn: { id: string }[]
 
 const me = async (key: string) => (await server.send('GET', '/api/v1/me', { key })).status;
 
-/** What was forgotten lives, until it is recovered from. */
+/** Revocations that the backup lacks have no effect until `recover` ran. */
 async function expectRecovery(port: number): Promise<void> {
   const { keysToDecideOn } = await recover(port);
   expect(keysToDecideOn.map(({ id }) => id)).toContain(issued.later.id);

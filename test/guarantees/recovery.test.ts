@@ -45,7 +45,7 @@ async function now(): Promise<string> {
   return rows[0]?.now.toISOString() ?? '';
 }
 
-/** What still works, at both replicas. */
+/** States at both replicas of everything that was issued. */
 async function stateOf({ key, publishable, tokens, browser, email }: Issued) {
   const states = [];
   for (const server of [both.a, both.b]) {

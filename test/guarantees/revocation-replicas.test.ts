@@ -27,7 +27,7 @@ describe('two server processes on one database', () => {
 
   beforeAll(async () => {
     gatehouse = await createTestApp();
-    // So that neither makes a demo tenant.
+    // A tenant exists before the start, which prevents a demo tenant.
     await gatehouse.createTenant('first');
     const env = { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY };
     [a, b] = await Promise.all([processes.start(env), processes.start(env)]);

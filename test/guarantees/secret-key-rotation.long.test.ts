@@ -75,7 +75,7 @@ describe('SECRET_KEYS that are being rotated', () => {
     return Object.fromEntries(rows.map(({ name, id }) => [name, id]));
   }
 
-  /** What a server says that does not start with these keys. */
+  /** Message of a server that does not start with these keys. */
   async function refusalOf(...secretKeys: string[]): Promise<string> {
     const refusal = await processes.refuse(envOf(secretKeys));
     for (const secretKey of secretKeys) expect(refusal).not.toContain(secretKey);

@@ -25,7 +25,7 @@ describe('a session, on two server processes', () => {
   let b: ServerProcess;
   beforeAll(async () => {
     gatehouse = await createTestApp();
-    // So that neither makes a demo tenant.
+    // A tenant exists before the start, which prevents a demo tenant.
     tenant = await gatehouse.createTenant('first');
     const { database, config } = gatehouse;
     const env = { DATABASE_URL: database.url, SECRET_KEYS: TEST_SECRET_KEY, ISSUER: config.ISSUER };

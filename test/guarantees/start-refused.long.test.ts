@@ -27,7 +27,7 @@ describe('a start fails with one sentence', () => {
     await database.drop();
   });
 
-  /** What it says: one line with a full stop, and nothing that is nobody's business. */
+  /** Message of the refusal: one line with a full stop, without internals or secrets. */
   async function refusalOf(env: Record<string, string>): Promise<string> {
     const refusal = await processes.refuse({ DATABASE_URL: database.url, SECRET_KEYS, ...env });
     expect(refusal).toMatch(/^[^\n{]+\.\n$/);

@@ -44,7 +44,7 @@ describe('tokens on two server processes without a grace window', () => {
     const lock = await holdLock(both.gatehouse.database, await both.grantOf(secret));
     const sent = Array.from({ length: AT_ONCE }, (_, index) => start(index % 2 === 0 ? a : b));
     await Promise.all(sent.map(({ flushed }) => flushed));
-    // What came before this has been read when this is answered.
+    // Earlier requests have been read once this one is answered.
     await Promise.all([a, b].map((server) => server.send('GET', '/healthz')));
     await lock.awaited(2);
     await lock.release();

@@ -41,7 +41,7 @@ afterEach(async () => {
   await database.drop();
 });
 
-/** What the earlier release had issued when the newer one came. */
+/** Credentials that the earlier release had issued before the upgrade. */
 interface Issued {
   readonly key: string;
   readonly revoked: string;
@@ -155,7 +155,7 @@ describe('the upgrade from an earlier release', () => {
   );
 });
 
-/** What one replica ends, the other refuses; what one hands out, the other takes. */
+/** Each replica refuses what the other revoked, and admits what the other issued. */
 async function checkBoth(old: ServerProcess, next: ServerProcess, issued: Issued): Promise<void> {
   const { key, revoked, tokens } = issued;
   for (const server of [old, next]) {

@@ -112,7 +112,7 @@ describe('CORS of OAuth', () => {
     ]);
 
     it.each([...new Set(variants)])('%s is nothing and read by nobody', async (path) => {
-      // What follows a slash is a client's, or an authorization's, own name: any text has its form.
+      // The last segment is the name of a client or an authorization: any text has its form.
       const isName = /^\/(api\/v1\/oauth\/(register|authorize)|login|consent)\/[^/]+$/.test(path);
       for (const method of ['GET', 'POST']) {
         const answer = await get(path, { Origin: STRANGER }, method);

@@ -12,7 +12,7 @@ import {
 const CLIENTS_OWN = 'https://app.example.com';
 const FOREIGN = 'https://elsewhere.example';
 
-/** Who may read what the token endpoint answers, whatever the protocol's library thinks of that. */
+/** Origins that may read answers of the token endpoint. The library's own decision is overridden. */
 describe('the token endpoint across origins', () => {
   let gatehouse: TestApp;
   let user: TestUser;

@@ -17,7 +17,7 @@ export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-b
 
 const MAX_LENGTH = 8192;
 const FORM = /^[\w-]+\.[\w-]+\.[\w-]+$/;
-/** Of one client, and of one address, per replica. Each is recorded until it expires. */
+/** Limit for a client, and for an address, per replica. Each assertion is recorded until it expires. */
 const MAX_PER_MINUTE = 3000;
 const MAX_LIFETIME_SECONDS = 3600;
 /** The difference of clocks that is tolerated. Not for the end of an assertion. */

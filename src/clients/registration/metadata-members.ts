@@ -59,7 +59,7 @@ const redirectUris = (isHostAllowed: IsHostAllowed) =>
     .transform(unique)
     .pipe(z.array(z.string()).max(MAX_REDIRECTS, `may be ${MAX_REDIRECTS}`));
 
-/** What the operator allows in metadata. */
+/** Rules of the operator for client metadata. */
 export interface MetadataRules {
   /** Whether redirect URIs may have a private host. */
   readonly isHostAllowed: IsHostAllowed;

@@ -31,7 +31,7 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 const NAME_FAULT = 'Enter a name of 1 to 100 characters.';
 const personName = text(100);
 
-/** What was typed into one of the forms, and its faults. */
+/** Content of a submitted form, and its faults. */
 interface Typed {
   readonly status: number;
   readonly name?: { readonly value: string; readonly error: string };

@@ -8,7 +8,7 @@ export interface GeneralPage {
   /** Whether the visitor may rename the organization. */
   readonly canRename: boolean;
   readonly name: string;
-  /** What the field holds, and its fault. */
+  /** Content of the field, and its fault. */
   readonly typed: string;
   readonly fault: string | undefined;
   readonly ids: readonly {

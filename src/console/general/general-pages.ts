@@ -18,7 +18,7 @@ interface Dependencies {
 const PAGE = '/settings/general';
 const MAY_RENAME = ['company_admin'] as const;
 
-/** What went wrong with a submitted name. */
+/** Failure of a submitted name. */
 interface Failed {
   readonly status: number;
   readonly typed: string;

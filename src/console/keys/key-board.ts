@@ -14,7 +14,7 @@ export interface BoardKey {
   readonly spaces: readonly string[] | null;
   readonly allowedIps: readonly string[] | null;
   readonly maskedKey: string;
-  /** Of a readable key, in hexadecimal digits. */
+  /** Sealed secret of a readable key, in hexadecimal digits. */
   readonly ciphertext: string | null;
   readonly ciphertextKeyId: string | null;
   readonly createdAt: number;

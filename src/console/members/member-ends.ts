@@ -52,7 +52,7 @@ export async function endsOf(
 }
 
 /**
- * What a change of role cuts, in a sentence.
+ * Describes in a sentence the access that a change of role removes.
  * @returns `undefined` if no token and no app loses anything
  */
 export async function describeCut(

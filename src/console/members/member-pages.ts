@@ -14,7 +14,7 @@ import { readRole, roleChoices } from './role-choices.js';
 
 const LONGEST_EMAIL = 320;
 
-/** What was typed into one of the forms, and the answer to it. */
+/** Content of a submitted form, and the answer to it. */
 interface Typed {
   readonly status: number;
   readonly role?: Role;

@@ -1,7 +1,7 @@
 import { ROLES, type Role } from '../../scopes/roles.js';
 import { titleOf } from '../navigation.js';
 
-/** What a role is for, in a sentence. */
+/** Purpose of each role, in a sentence. */
 const HINTS: Readonly<Record<Role, string>> = {
   company_admin: 'Everything, with API keys and members.',
   manager: 'All records and approvals. Sees keys, members and usage.',

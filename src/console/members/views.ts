@@ -74,7 +74,7 @@ export interface MemberPageView {
   readonly change: {
     readonly action: string;
     readonly roles: readonly RoleChoice[];
-    /** What the chosen role cuts. The form then asks again. */
+    /** Access that the chosen role removes. If there is some, the form asks again. */
     readonly cut: string | undefined;
     readonly error: string | undefined;
   };

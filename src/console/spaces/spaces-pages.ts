@@ -40,7 +40,7 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 
 const FAULT = 'Give it a name of 1 to 100 characters, on one line.';
 
-/** What is wrong with a submitted name. */
+/** Fault of a submitted name. */
 interface Failed {
   readonly status: number;
   readonly typed: string;

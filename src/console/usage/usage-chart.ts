@@ -30,7 +30,7 @@ export function numberText(number: number): string {
   return NUMBER.format(number);
 }
 
-/** What the template `usage-chart` draws: bars of answers by hour or day, and a table of the same. */
+/** Data of the template `usage-chart`: bars of answers by hour or day, and a table of the same. */
 export interface UsageChart {
   /** For readers of the page who do not see the drawing. */
   readonly summary: string;

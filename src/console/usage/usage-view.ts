@@ -21,7 +21,7 @@ export interface ShownBudget {
 /** The part of a budget from which on it counts as nearly used up. */
 const NEARLY = 0.8;
 
-/** What requests cost, in units. */
+/** Costs of requests, in units. */
 export const COSTS: readonly { readonly what: string; readonly units: number }[] = [
   { what: 'Reading', units: COST.read },
   { what: 'Creating, changing, deleting', units: COST.change },

@@ -79,7 +79,7 @@ export async function readMajor(data: string): Promise<string | undefined> {
 
 /**
  * Creates the cluster, unless it exists. It appears by one rename, so a killed process leaves no partial cluster.
- * Of two processes that start at the same time, one creates it and the other finds it.
+ * If two processes start at the same time, one creates it and the other finds it.
  *
  * @throws StartupError with the message of `initdb` if it fails
  */

@@ -115,7 +115,7 @@ export interface SignedOutPage {
 export interface ErrorPage {
   readonly heading: string;
   readonly message: string;
-  /** What the user can do. */
+  /** Instructions for the user. */
   readonly next?: string | undefined;
   /** Pages of this server that help; the first one is a button. */
   readonly links: readonly { readonly text: string; readonly href: string }[];

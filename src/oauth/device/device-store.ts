@@ -4,7 +4,7 @@ import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import type { RefreshRow } from '../../grants/index.js';
 
-/** What a device asks for. */
+/** Authorization request of a device (RFC 8628 §3.1). */
 export interface DeviceRequest {
   readonly clientId: string;
   readonly scopes: readonly string[];

@@ -2,28 +2,20 @@
  * The only access to internals of oidc-provider, for behaviour that it has no option for. Its version is pinned. Each
  * function states why it is needed, and has a test that fails without it.
  */
-import type { AsyncLocalStorage } from 'node:async_hooks';
-
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 import type { KoaContextWithOIDC } from 'oidc-provider';
-// @ts-expect-error the library has no types for its inner modules
 import contextStorage from 'oidc-provider/lib/helpers/als.js';
-// @ts-expect-error the library has no types for its inner modules
 import readInternals from 'oidc-provider/lib/helpers/weak_cache.js';
 
 import type { SecretFormat } from '../../credentials/index.js';
 import { redirectLocation } from '../authorize/redirect-location.js';
 
-interface Internals {
-  readonly responseModes: Map<string, Respond>;
-}
+/** The parameters of an authorization response (RFC 6749 §4.1.2): a code, or an error. */
+export type AuthorizationResponse = Readonly<Record<string, string>>;
 
 /** Sends the parameters of an authorization response to the client. */
 type Respond = (ctx: Context, redirectUri: string, parameters: AuthorizationResponse) => void;
-
-/** The parameters of an authorization response (RFC 6749 §4.1.2): a code, or an error. */
-export type AuthorizationResponse = Readonly<Record<string, string>>;
 
 interface TokenModel {
   prototype: { generateTokenId(this: { format?: string }): string };
@@ -96,7 +88,7 @@ export function replaceClientChecks(
  * an unsupported response type oidc-provider would choose one of them and fail, instead of refusing the type.
  */
 export function answerInTheQueryOnly(provider: Provider): void {
-  const { responseModes } = (readInternals as (provider: Provider) => Internals)(provider);
+  const { responseModes } = readInternals(provider);
   for (const mode of responseModes.keys()) if (mode !== 'query') responseModes.delete(mode);
   responseModes.get = () => respondInQuery;
   Object.defineProperty(contextOf(provider), 'responseMode', {
@@ -159,7 +151,7 @@ export function keepIssueOrderOfSessions(provider: Provider): void {
 
 /** Runs oidc-provider code on behalf of a request that it does not answer, so that the adapter sees that request. */
 export function onBehalfOf<Result>(ctx: Context, work: () => Promise<Result>): Promise<Result> {
-  return (contextStorage as AsyncLocalStorage<Context>).run(ctx, work);
+  return contextStorage.run(ctx, work);
 }
 
 /**

@@ -27,7 +27,7 @@ const INSERT = {
   text: `INSERT INTO pushed_requests (digest, client_id, parameters, expires_at)
     VALUES ($1, $2, $3::jsonb, gatehouse_now() + make_interval(secs => $4))`,
 };
-/** Of concurrent requests exactly one deletes the row. */
+/** Exactly one of several concurrent requests deletes the row. */
 const TAKE = {
   name: 'pushed-take',
   text: `DELETE FROM pushed_requests

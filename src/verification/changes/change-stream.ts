@@ -13,7 +13,7 @@ export interface Follower {
   readonly subjects: readonly string[];
 }
 
-/** What Koa's context has that a stream needs. */
+/** The part of Koa's context that a stream needs. */
 interface Answer {
   readonly method: string;
   get(header: string): string;

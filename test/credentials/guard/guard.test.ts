@@ -188,7 +188,7 @@ describe('the guard', () => {
           expect(answer.headers['retry-after']).toBe('1');
           expect(answer.headers).not.toHaveProperty('www-authenticate');
         }
-        // What needs no database is refused as ever.
+        // Refusals that need no database still work.
         expectProblem(await get('/me'), 401, 'unauthorized');
       } finally {
         await gatehouse.database.unlock();

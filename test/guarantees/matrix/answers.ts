@@ -9,7 +9,7 @@ import {
 } from './contract.js';
 import type { Owner } from './targets.js';
 
-/** What the API has to answer, as `observe.ts` writes down what it did: the status, the code, the challenge. */
+/** Required answers of the API, in the notation of `observe.ts`: status, code, challenge. */
 
 type Answer = readonly [status: number, code?: string, error?: string];
 

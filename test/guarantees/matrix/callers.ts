@@ -18,7 +18,7 @@ export interface Caller {
   readonly environment: Environment;
   readonly scopes: readonly string[];
   readonly secret: string;
-  /** What `/me` has to say of it, but for names and times. */
+  /** Required answer of `/me`, except for names and times. */
   readonly shown: Readonly<Record<string, unknown>>;
 }
 
@@ -68,7 +68,7 @@ export async function createCallers(gatehouse: TestApp, tenant: Tenant): Promise
   };
 }
 
-/** What is secret and real, or looks like it, and opens no route of the API whatever. */
+/** Real secrets, and texts that look like one, which open no route of the API. */
 export async function createStrangers(
   gatehouse: TestApp,
   tenant: Tenant,

@@ -1,7 +1,7 @@
 import { BEYOND, META, RESOURCE, WORKFLOW } from '../../scopes/contract.js';
 
 /**
- * What the API promises of kinds, presentations and routes, written out apart from the source: whatever goes
+ * Promises of the API about kinds, presentations and routes, written out apart from the source: whatever goes
  * wrong there, in a table or in code, differs from this.
  */
 
@@ -66,7 +66,7 @@ export const factsOf = (kind: Kind): KindFacts => KINDS[kind];
 
 type Headers = Readonly<Record<string, string>>;
 
-/** What a request carries when it presents a secret in some way. */
+/** Parts of a request that presents a secret in some way. */
 export interface Carried {
   readonly headers: Headers;
   readonly query: string;
@@ -91,7 +91,7 @@ export const PRESENTATIONS = {
 export type Presentation = keyof typeof PRESENTATIONS;
 export const PRESENTATION_NAMES = Object.keys(PRESENTATIONS) as Presentation[];
 
-/** What others do, and nobody here: a credential there is no credential. */
+/** Presentations of other products that Gatehouse does not read. */
 export const NO_PRESENTATIONS: Readonly<Record<string, (secret: string) => Carried>> = {
   Basic: (secret) =>
     header('Authorization', 'Basic ')(Buffer.from(`${secret}:`).toString('base64')),

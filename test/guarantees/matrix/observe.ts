@@ -15,7 +15,7 @@ export interface Cell {
   /** As it was declared, such as `/contacts/:id`. */
   readonly path: string;
   readonly carried: Carried | readonly Carried[];
-  /** Who it is made by, if that is somebody. */
+  /** Caller of the request, if it has one. */
   readonly caller?: Caller;
   /** Whose the thing is that it names. */
   readonly owner?: Owner;
@@ -53,7 +53,7 @@ export function createObserver(origin: string, targets: Targets): Observer {
     });
   }
 
-  /** What an answer comes to: status, code, challenge, and what it shows wrongly. */
+  /** Summarizes an answer: status, code, challenge, and what it shows wrongly. */
   async function observe(cell: Cell): Promise<string> {
     const { status, headers, text } = await send(cell);
     const isJson = /^application\/(problem\+)?json/.test(headers['content-type'] ?? '');
@@ -87,7 +87,7 @@ function describeBody(body: string): readonly (readonly [string, string])[] {
   ];
 }
 
-/** What a challenge says, without its realm. */
+/** Content of a challenge, without its realm. */
 function challengeOf(header: string): string {
   const [bearer = ''] = header.split(/, (?=DPoP )/);
   const members = [...bearer.matchAll(/(error|scope|resource_metadata)="[^"]*"/g)];
@@ -104,7 +104,7 @@ const MARKS: Readonly<Record<string, string>> = {
   '/api-keys': 'environment',
 };
 
-/** What an answer shows that it should not, or does not show that it should. */
+/** Names the data that an answer shows or omits against the rules. */
 function misshown(path: string, { environment, shown }: Caller, data: unknown): string {
   if (path === '/me') {
     const seen = data as Record<string, unknown>;
@@ -114,7 +114,7 @@ function misshown(path: string, { environment, shown }: Caller, data: unknown): 
       .join(', ');
   }
   const mark = MARKS[path];
-  // Who manages live keys manages test keys too.
+  // Managers of live keys manage test keys too.
   if (!Array.isArray(data) || mark === undefined) return '';
   if (path === '/api-keys' && environment === 'live') return '';
   return data.length > 0 && data.every((row) => row[mark] === environment) ? '' : 'rows of others';

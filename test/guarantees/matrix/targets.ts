@@ -13,7 +13,7 @@ export const OWNERS: readonly Owner[] = ['own', 'other environment', 'other tena
 export interface Targets {
   /** The id of one; a fresh one if it will be ended. `undefined` for things that are not known here. */
   find(request: Request, owner: Owner, willEnd: boolean): Promise<string | undefined>;
-  /** What a request sends that creates or changes one. */
+  /** Body of a request that creates or changes one. */
   bodyOf(request: Request): object;
   /** Every row of the resources that nobody here may touch, as text. */
   untouchable(): Promise<unknown>;
@@ -28,10 +28,10 @@ interface Request {
 }
 
 const OTHER: Readonly<Record<Environment, Environment>> = { live: 'test', test: 'live' };
-/** What only may be read by those who belong there is called so. */
+/** Name of rows that callers of other tenants must not read. */
 const FOREIGN = 'of another tenant';
 
-/** What a key can hold that this kind may manage, however little that one holds itself. */
+/** A scope that a key managed by this kind can hold, even if the manager holds few. */
 const handedOnBy = (kind: Kind) => (kind === 'organization' ? 'contacts:read' : 'api_keys:manage');
 
 export async function createTargets(
@@ -84,7 +84,7 @@ export async function createTargets(
     return once(id, () => make[noun]?.(of, where, kind));
   }
 
-  // What lists have to show, and what nobody may touch, is there before anybody tries.
+  // Rows that lists must show, and rows that nobody may touch, exist before the first request.
   for (const environment of ['live', 'test'] as const) {
     for (const noun of Object.keys(make)) {
       const request = { method: 'GET', path: `/${noun}/:id`, kind: 'secret', environment } as const;

@@ -34,7 +34,7 @@ function createServer(issuer = ISSUER, secretKeys = [TEST_SECRET_KEY]) {
   return app.callback();
 }
 
-/** What a browser has after it opened a page. */
+/** Opens a page, and returns what a browser has then. */
 async function open(server = createServer(), cookie?: string) {
   const answer = await request(server)
     .get('/')

@@ -34,7 +34,7 @@ const pages = createPages<OAuthViews & ConsoleViews>({
 /** The only script of a page. Its file is ours. */
 const OUR_SCRIPT = /<script type="module" src="\/assets\/\w+\/console\.js"><\/script>/;
 
-/** What a browser would get. */
+/** Gets the page as a browser would. */
 function get(send: (ctx: Koa.Context) => void) {
   const app = new Koa();
   app.silent = true;

@@ -5,7 +5,7 @@ import { runCommandLine } from '../../../src/cli/run.js';
 import { TEST_SECRET_KEY } from './app.js';
 import type { TestDatabase } from '../database/database.js';
 
-/** What one call of the command line left behind. */
+/** Result of one call of the command line. */
 export interface CliResult {
   readonly code: number;
   readonly stdout: string;

@@ -20,7 +20,7 @@ export interface AnswerBody {
   readonly detail?: string;
 }
 
-/** What a request carries beside its method and path. */
+/** Parts of a request beside its method and path. */
 export interface RequestOptions {
   /** The credential, sent as a bearer's. */
   readonly key?: string;

@@ -17,7 +17,7 @@ export interface ShownKey {
   readonly key?: string;
 }
 
-/** What an administrator does with keys, over the API. */
+/** Actions of an administrator on keys, over the API. */
 export interface KeyDesk {
   /** Asks for a key, whatever becomes of it. */
   ask(fields: object): Test;

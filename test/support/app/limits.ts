@@ -9,7 +9,7 @@ export const DEFAULT_LIMITS = Object.fromEntries(Object.keys(NO_LIMITS).map((nam
 /** The beginning of a slot of either window, so that what is counted at once leaves at once. */
 export const START = 1_800_000_000_000;
 
-/** What an answer says of a budget: limit, remaining, reset; undefined if it says nothing. */
+/** Reads a budget from an answer: limit, remaining, reset; undefined if the answer has none. */
 export function told(answer: Response, name: 'tenant' | 'key'): number[] | undefined {
   const figures = ['limit', 'remaining', 'reset'].map(
     (figure) => answer.headers[`ratelimit-${name}-${figure}`],

@@ -69,7 +69,7 @@ async function launchFirst(
   throw new AggregateError(failures, `no browser can be started: ${failures.join('; ')}`);
 }
 
-/** What the package unpacks for AWS Lambda it unpacks for us: the libraries that a bare system lacks. */
+/** Makes the package unpack the libraries that a bare system lacks, as it does on AWS Lambda. */
 const AS_ON_LAMBDA = { AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' };
 
 async function findPackaged(home: string): Promise<readonly LaunchOptions[]> {

@@ -29,7 +29,7 @@ export async function signIn(
   return browser.submit({ ...page, html }, { email, password });
 }
 
-/** What a page's scripts would send with a call. */
+/** CSRF token that a page's scripts would send with a call. */
 export function csrfOf({ html }: Pick<BrowserStop, 'html'>): string {
   return /<meta name="csrf-token" content="([^"]+)">/.exec(html)?.[1] ?? 'none on this page';
 }
@@ -53,7 +53,7 @@ export function postForm(
   });
 }
 
-/** What a cookie of a browser holds, by its name. */
+/** Value of a browser's cookie, by its name. */
 export function cookieOf({ cookies }: Browser, name: string): string | undefined {
   return cookies.get(`${name} /`);
 }
@@ -84,7 +84,7 @@ export interface ApiAnswer {
   readonly detail?: string;
 }
 
-/** What a script in a browser would call the API with: its cookies go along. */
+/** Calls the API as a script in a browser does: cookies are sent. */
 export async function callApi(
   browser: Browser,
   method: string,

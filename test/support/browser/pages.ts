@@ -17,7 +17,7 @@ export const locationOf = (answer: Response) => answer.headers.get('Location') ?
 export const sendForm = (browser: Browser, page: BrowserStop, fields: Record<string, string>) =>
   postForm(browser, new URL(page.url).pathname, { csrf: csrfOfForm(page), ...fields });
 
-/** What somebody types on the login page. */
+/** Content of the login form for a user. */
 export const credentialsOf = ({ email }: TestUser) => ({ email, password: PASSWORD });
 
 /** Begins an authorization; it stops at the first page. */

@@ -16,7 +16,7 @@ export interface People {
   mailTo(address: string): Promise<ReceivedMail | undefined>;
   member(role: Role, email?: string): Promise<TestUser>;
   signedIn(user: TestUser): Promise<Visit>;
-  /** What the audit log says about an action, oldest first. */
+  /** Entries of the audit log about an action, oldest first. */
   audited(action: string): Promise<readonly Readonly<Record<string, unknown>>[]>;
   close(): Promise<void>;
 }

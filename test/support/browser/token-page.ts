@@ -4,7 +4,7 @@ import { csrfOf, newBrowser, postForm, signIn } from './console.js';
 import { createUser, mainOf, type Browser, type TestUser } from '../oauth/oauth.js';
 
 export const PAGE = '/settings/tokens';
-/** What the form for a new token holds when it is right. */
+/** Valid content of the form for a new token. */
 export const NEW = { name: 'Laptop', access: 'read', expires: '90' };
 
 interface StoredToken {
@@ -46,7 +46,7 @@ export interface TokenPage {
   }>;
   /** All tokens there are, in the order in which they were made. */
   stored(): Promise<readonly StoredToken[]>;
-  /** What the API answers to a token. */
+  /** Status of the API's answer to a token. */
   statusOf(secret: string): Promise<number>;
 }
 

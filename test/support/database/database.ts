@@ -27,7 +27,7 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** What the global setup started. */
+/** Returns the server that the global setup started. */
 export function testServer(): TestServer {
   return JSON.parse(process.env['GATEHOUSE_TEST_SERVER'] ?? '{}') as TestServer;
 }
@@ -58,7 +58,7 @@ const HOSTILE_DEFAULTS = {
   enable_indexscan: 'off',
 };
 
-/** What the test's own clients rely on. */
+/** Settings that the test's own clients rely on. */
 const OWN_OPTIONS =
   '-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c search_path=public -c standard_conforming_strings=on' +
   ' -c default_transaction_isolation=read\\ committed -c bytea_output=hex -c array_nulls=on -c transform_null_equals=off' +

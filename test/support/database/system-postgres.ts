@@ -18,7 +18,7 @@ export interface SystemPostgres {
   start(name: string, port: number): Promise<void>;
   /** Runs lines for a shell as the account of PostgreSQL; what is started listens at `PGPORT`. */
   run(lines: string, env: Readonly<Record<string, string>>): Promise<string>;
-  /** Of the database, for the role that owns it, or for a superuser. */
+  /** URL of the database, for the role that owns it, or for a superuser. */
   url(port: number, as?: 'gatehouse' | 'postgres'): string;
   /** Stops every cluster and removes the folder. */
   remove(): Promise<void>;

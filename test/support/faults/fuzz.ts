@@ -319,17 +319,17 @@ function framing(type: string, length: number): [string, string][] {
   ];
 }
 
-/** What a URL can hold of a text: percent-encoded, mostly; lone surrogates cannot be. */
+/** Encodes a text for a URL. Lone surrogates are replaced. */
 function encoded(text: string): string {
   return text.startsWith('%') ? text : encodeURIComponent(text.toWellFormed());
 }
 
-/** What a header can hold of a text. */
+/** Replaces the characters that a header cannot contain. */
 function sendable(text: string): string {
   return text.replaceAll(/[^\t\x20-\x7e\x80-\xff]/g, '?');
 }
 
-/** What became of many requests. */
+/** Outcome of many requests. */
 export interface FuzzOutcome {
   /** How often each status came; 0 for connections that the server closed. */
   readonly statuses: Readonly<Record<number, number>>;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Answer, HttpClient } from '../app/http-client.js';
 import { codeOf } from '../app/until.js';
 
-/** What servers have acknowledged: every promise made so far. */
+/** Everything that servers have acknowledged so far. */
 export interface Ledger {
   /** Contacts that were created: their names by id. */
   readonly contacts: Map<string | number, string>;
@@ -20,7 +20,7 @@ export function createLedger(): Ledger {
 
 /**
  * Creates contacts and keys and revokes keys, many at once, until the server is gone, and notes what was acknowledged.
- * What got no answer is in no list: it may have been done or not.
+ * Requests without an answer are in no list: they may have been carried out or not.
  *
  * @param admin the secret of a key that may do all that
  */

@@ -35,7 +35,7 @@ interface Installation {
 }
 
 /**
- * What may be there at most, on any day, whatever happened before. Of tables that are partitioned the number of
+ * Upper bounds on any day, after any history. For a partitioned table this is the number of
  * partitions: the days or weeks ahead (3 days, 33 days), the one that is running, and the one that ended
  * less than a day ago.
  */

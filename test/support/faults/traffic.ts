@@ -11,7 +11,7 @@ export interface Errand {
   readonly status: number;
 }
 
-/** What became of one request. Times are `performance.now()`. */
+/** Outcome of one request. Times are `performance.now()`. */
 export interface Outcome {
   readonly errand: Errand;
   readonly sentAt: number;

@@ -12,7 +12,7 @@ export default class SlowestFirst extends Sequencer {
   sort(tests) {
     const durations = new Map(tests.map((test) => [test, durationOf(test, this.time(test))]));
     const rank = (test) => (this.hasFailed(test) ? Infinity : durations.get(test));
-    // What failed the last time comes first, as in Jest's own order.
+    // Failed files of the last run come first, as in Jest's own order.
     return super.sort(tests).toSorted((a, b) => compare(rank(b), rank(a)));
   }
 }

@@ -57,7 +57,7 @@ export async function registerClient(
   return (await answer.json()) as TestClient;
 }
 
-/** What a browser does with pages and cookies, without being one. */
+/** Handles pages and cookies as a browser does. */
 export interface Browser {
   /** Requests a URL of the server; redirects are not followed. */
   request(url: string, init?: RequestInit): Promise<Response>;
@@ -275,7 +275,7 @@ export async function approve(
   return new URL(stop.url);
 }
 
-/** What a page says, without its style. */
+/** Main part of a page, without its style. */
 export function mainOf({ html }: Pick<BrowserStop, 'html'>): string {
   return /<main\b[^>]*>(.*)<\/main>/s.exec(html)?.[1] ?? html;
 }

@@ -15,7 +15,7 @@ interface Replica {
   readonly origin: string;
 }
 
-/** What the token endpoint answered: `tokens` if it is a success, `error` if not. */
+/** Answer of the token endpoint: `tokens` if it is a success, `error` if not. */
 export interface TokenAnswer {
   readonly status: number;
   readonly error: string | undefined;
@@ -107,7 +107,7 @@ function secretOf({ client_secret: secret }: TestClient): Readonly<Record<string
   return secret === undefined ? {} : { client_secret: secret };
 }
 
-/** What the API says to an access token. */
+/** Status of the API's answer to an access token. */
 export async function statusOf({ origin }: Replica, accessToken: string): Promise<number> {
   const headers = { Authorization: `Bearer ${accessToken}` };
   return new Promise((resolve, reject) => {
