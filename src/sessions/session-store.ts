@@ -120,19 +120,7 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
     },
     findBySecret: (secret) => find('c.digest = ANY ($1)', keyring.digests(secret)),
     findById: (id) => find('c.id = $1', id),
-    async renew(secret) {
-      const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
-      const [renewed] = await manager.query<{ seconds: number }[]>(
-        `WITH renewed AS (
-           UPDATE sessions c SET seen_at = gatehouse_now(), expires_at = ${endIn('$2')}
-           WHERE c.digest = ANY ($1) AND ${IS_GOOD}
-             AND c.seen_at <= gatehouse_now() - make_interval(secs => $3)
-           RETURNING ${REMAINING} AS seconds)
-         SELECT seconds FROM renewed`,
-        [keyring.digests(secret), idleSeconds, renewAfterSeconds],
-      );
-      return renewed?.seconds;
-    },
+    renew: (secret) => renew(manager, keyring.digests(secret)),
     async destroyBySecret(secret) {
       await manager.query(`${END} WHERE c.digest = ANY ($1) AND NOT ${IS_ENDED}`, [
         keyring.digests(secret),
@@ -166,6 +154,23 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
         [accountId, exceptId ?? null],
       ),
   };
+}
+
+async function renew(
+  manager: EntityManager,
+  digests: readonly string[],
+): Promise<number | undefined> {
+  const { idleSeconds, renewAfterSeconds } = SESSION_LIFETIMES;
+  const [renewed] = await manager.query<{ seconds: number }[]>(
+    `WITH renewed AS (
+       UPDATE sessions c SET seen_at = gatehouse_now(), expires_at = ${endIn('$2')}
+       WHERE c.digest = ANY ($1) AND ${IS_GOOD}
+         AND c.seen_at <= gatehouse_now() - make_interval(secs => $3)
+       RETURNING ${REMAINING} AS seconds)
+     SELECT seconds FROM renewed`,
+    [digests, idleSeconds, renewAfterSeconds],
+  );
+  return renewed?.seconds;
 }
 
 async function signOut(

@@ -92,16 +92,9 @@ export function createInvitationAcceptance({
         .transaction(async (manager) => {
           const state = await consume(manager, invitation, secret);
           if (state !== 'consumed') return state;
-          const id = createId('usr');
-          const { email, isMailed } = invitation;
-          const created = await manager.query<object[]>(
-            `INSERT INTO accounts (id, email, name, password_hash, email_verified_at)
-           VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN gatehouse_now() END)
-           ON CONFLICT (email) DO NOTHING RETURNING id`,
-            [id, email, name, passwordHash, isMailed],
-          );
-          if (created.length === 0) throw new AccountExists();
+          const id = await createAccount(manager, invitation, { name, passwordHash });
           await join(manager, invitation, id, { ...request, id }, 'account.create');
+          const { email } = invitation;
           return { account: { id, email, name, passwordMark: markOf(passwordHash) } };
         })
         .catch((error: unknown) => {
@@ -114,6 +107,26 @@ export function createInvitationAcceptance({
 
 /** Undoes the transaction, so that the invitation can still be accepted with the account. */
 class AccountExists extends Error {}
+
+/**
+ * @returns the id of the new account
+ * @throws AccountExists if the address has one since the invitation was looked up
+ */
+async function createAccount(
+  manager: EntityManager,
+  { email, isMailed }: OpenInvitation,
+  { name, passwordHash }: { readonly name: string; readonly passwordHash: string },
+): Promise<string> {
+  const id = createId('usr');
+  const created = await manager.query<object[]>(
+    `INSERT INTO accounts (id, email, name, password_hash, email_verified_at)
+     VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN gatehouse_now() END)
+     ON CONFLICT (email) DO NOTHING RETURNING id`,
+    [id, email, name, passwordHash, isMailed],
+  );
+  if (created.length === 0) throw new AccountExists();
+  return id;
+}
 
 async function join(
   manager: EntityManager,

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { createAuditLog } from '../../audit/index.js';
@@ -6,12 +5,13 @@ import type { Keyring, SecretFormat } from '../../credentials/index.js';
 import { emailAddress } from '../../http/email-address.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Mail } from '../../mail/index.js';
-import { createAttemptStore, type AttemptLimit } from '../../rate-limits/index.js';
 import type { Role } from '../../scopes/roles.js';
 import { INVITATION_PATH } from '../paths.js';
+import { createInvitationLimits } from './invitation-limits.js';
 import {
   createInvitationStore,
   INVITATION_SECONDS,
+  type InvitationStore,
   type PendingInvitation,
 } from './invitation-store.js';
 import type { MemberManager, MembershipService } from './membership-service.js';
@@ -67,12 +67,6 @@ const MAX_AT_ONCE = 20;
 /** Pending and expired invitations of a tenant. */
 const MAX_PENDING = 100;
 
-/** A person who is invited may be flooded, and so may the mail server. */
-const LIMITS = {
-  tenant: { count: 200, seconds: 86_400 },
-  recipient: { count: 5, seconds: 86_400 },
-} as const satisfies Record<string, AttemptLimit>;
-
 interface Dependencies {
   readonly dataSource: DataSource;
   readonly keyring: Keyring;
@@ -86,112 +80,102 @@ interface Dependencies {
 
 export function createInvitationService(dependencies: Dependencies): InvitationService {
   const { dataSource, keyring, format, mail, membershipsIn } = dependencies;
-  const attempts = createAttemptStore(dataSource.manager);
+  const limits = createInvitationLimits(dataSource.manager);
   const storeIn = (manager: EntityManager) => createInvitationStore(manager, keyring, format);
   const asAdministrator = <Result>(
     by: Inviter,
-    work: (manager: EntityManager) => Promise<Result>,
+    work: (manager: EntityManager, store: InvitationStore) => Promise<Result>,
   ) =>
     dataSource.transaction(async (manager) => {
       await membershipsIn(manager).admit(by);
-      return work(manager);
-    });
-  const take = async (bucket: string, limit: AttemptLimit, what: string) => {
-    const verdict = await attempts.take(bucket, limit);
-    if (verdict.isAllowed) return;
-    throw new Problem('rate_limited', `${what} Try again tomorrow.`, {
-      headers: { 'Retry-After': String(verdict.retryAfterSeconds) },
-    });
-  };
-  const countSending = async ({ tenantId }: Inviter, emails: readonly string[]) => {
-    for (const email of emails) {
-      const what = `Too many invitations were sent to ${email} today.`;
-      await take(`invitation to ${fingerprint(email)}`, LIMITS.recipient, what);
-      const often = 'The organization has sent too many invitations today.';
-      await take(`invitations of ${tenantId}`, LIMITS.tenant, often);
-    }
-  };
-  const send = async (
-    manager: EntityManager,
-    { name, tenantName }: Inviter,
-    { email, role, secret }: { email: string; role: Role; secret: string },
-  ): Promise<SentInvitation> => {
-    const link = `${dependencies.issuer}${INVITATION_PATH}?token=${secret}`;
-    await mail.queue(manager, {
-      kind: 'invitation',
-      to: email,
-      data: { link, tenant: tenantName, inviter: name, role: dependencies.titleOf(role) },
-      lifetimeSeconds: INVITATION_SECONDS,
-    });
-    return { email, link: mail.isSent ? undefined : link };
-  };
-  const record = (
-    manager: EntityManager,
-    by: Inviter,
-    action: string,
-    id: string,
-    details: object,
-  ) =>
-    createAuditLog(manager).record(by.actor, {
-      tenantId: by.tenantId,
-      action,
-      subject: id,
-      details,
+      return work(manager, storeIn(manager));
     });
 
   return {
-    async invite(by, emails, role) {
-      const wanted = readAddresses(emails);
-      if (wanted.faults.length > 0) return { faults: wanted.faults };
-      const members = await findMembers(dataSource.manager, by.tenantId, wanted.emails);
+    async invite(by, typed, role) {
+      const { emails, faults } = readAddresses(typed);
+      if (faults.length > 0) return { faults };
+      const members = await findMembers(dataSource.manager, by.tenantId, emails);
       if (members.length > 0) return { faults: members.map(asMember) };
-      await countSending(by, wanted.emails);
-      return asAdministrator(by, async (manager) => {
-        const store = storeIn(manager);
-        await assertRoom(manager, by.tenantId, wanted.emails.length);
+      await limits.count(by.tenantId, emails);
+      return asAdministrator(by, async (manager, store) => {
+        await assertRoom(manager, by.tenantId, emails.length);
         const sent: SentInvitation[] = [];
-        for (const email of wanted.emails) {
-          const isMailed = mail.isSent;
-          const { tenantId, accountId: invitedBy } = by;
-          const created = await store.create({ tenantId, email, role, invitedBy, isMailed });
-          if (created === undefined) {
-            throw new Problem(
-              'conflict',
-              `${email} is invited already. Send the invitation again.`,
-            );
-          }
-          sent.push(await send(manager, by, { email, role, secret: created.secret }));
-          await record(manager, by, 'invitation.create', created.id, { email, role });
+        for (const email of emails) {
+          const { id, secret } = await create(store, by, { email, role, isMailed: mail.isSent });
+          sent.push(await send(dependencies, manager, by, { email, role, secret }));
+          await record(manager, by, 'invitation.create', id, { email, role });
         }
         return { sent };
       });
     },
     async resend(by, id) {
-      const found = await storeIn(dataSource.manager).find(by.tenantId, id);
-      if (found === undefined) throw new Problem('not_found', 'Invitation not found.');
-      await countSending(by, [found.email]);
-      return asAdministrator(by, async (manager) => {
-        const store = storeIn(manager);
-        const invitation = await store.find(by.tenantId, id);
-        if (invitation === undefined) throw new Problem('not_found', 'Invitation not found.');
+      const { email: recipient } = await find(storeIn(dataSource.manager), by, id);
+      await limits.count(by.tenantId, [recipient]);
+      return asAdministrator(by, async (manager, store) => {
+        const { email, role } = await find(store, by, id);
         const secret = await store.renew(id, mail.isSent);
-        const { email, role } = invitation;
         await record(manager, by, 'invitation.resend', id, { email, role });
-        return send(manager, by, { email, role, secret });
+        return send(dependencies, manager, by, { email, role, secret });
       });
     },
     withdraw: (by, id) =>
-      asAdministrator(by, async (manager) => {
-        const store = storeIn(manager);
-        const invitation = await store.find(by.tenantId, id);
-        if (invitation === undefined || !(await store.delete(by.tenantId, id))) {
-          throw new Problem('not_found', 'Invitation not found.');
-        }
-        const { email, role } = invitation;
+      asAdministrator(by, async (manager, store) => {
+        const { email, role } = await find(store, by, id);
+        if (!(await store.delete(by.tenantId, id))) throw notFound();
         await record(manager, by, 'invitation.delete', id, { email, role });
       }),
     list: (tenantId) => storeIn(dataSource.manager).list(tenantId),
   };
+}
+
+/** @throws Problem `conflict` if the address is invited already */
+async function create(
+  store: InvitationStore,
+  { tenantId, accountId: invitedBy }: Inviter,
+  invitation: { readonly email: string; readonly role: Role; readonly isMailed: boolean },
+) {
+  const created = await store.create({ ...invitation, tenantId, invitedBy });
+  if (created !== undefined) return created;
+  const { email } = invitation;
+  throw new Problem('conflict', `${email} is invited already. Send the invitation again.`);
+}
+
+async function find(store: InvitationStore, { tenantId }: Inviter, id: string) {
+  const invitation = await store.find(tenantId, id);
+  if (invitation === undefined) throw notFound();
+  return invitation;
+}
+
+function notFound(): Problem {
+  return new Problem('not_found', 'Invitation not found.');
+}
+
+/** Queues the mail with the link, within the transaction. */
+async function send(
+  { mail, issuer, titleOf }: Dependencies,
+  manager: EntityManager,
+  { name, tenantName }: Inviter,
+  { email, role, secret }: { readonly email: string; readonly role: Role; readonly secret: string },
+): Promise<SentInvitation> {
+  const link = `${issuer}${INVITATION_PATH}?token=${secret}`;
+  await mail.queue(manager, {
+    kind: 'invitation',
+    to: email,
+    data: { link, tenant: tenantName, inviter: name, role: titleOf(role) },
+    lifetimeSeconds: INVITATION_SECONDS,
+  });
+  return { email, link: mail.isSent ? undefined : link };
+}
+
+function record(
+  manager: EntityManager,
+  { tenantId, actor }: Inviter,
+  action: string,
+  id: string,
+  details: { readonly email: string; readonly role: Role },
+) {
+  return createAuditLog(manager).record(actor, { tenantId, action, subject: id, details });
 }
 
 /** The addresses in the form in which they are stored, each once. */
@@ -239,9 +223,4 @@ async function assertRoom(manager: EntityManager, tenantId: string, wanted: numb
     'conflict',
     `An organization has at most ${MAX_PENDING} pending invitations. Withdraw some first.`,
   );
-}
-
-/** Hashed, so that the counters do not list email addresses. */
-function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

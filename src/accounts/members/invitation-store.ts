@@ -17,6 +17,16 @@ export interface PendingInvitation {
   readonly expiresAt: Date;
 }
 
+/** An invitation to be stored. */
+interface NewInvitation {
+  readonly tenantId: string;
+  readonly email: string;
+  readonly role: Role;
+  readonly invitedBy: string;
+  /** Whether its link is only sent by mail, which proves the address. */
+  readonly isMailed: boolean;
+}
+
 /** An invitation as the invited person sees it. */
 export interface OpenInvitation extends Pick<
   PendingInvitation,
@@ -38,17 +48,10 @@ const PREFIX = 'inv';
 
 /** Invitations to tenants. Each has one link, of which only a keyed digest is stored, and which works once. */
 export interface InvitationStore {
-  /**
-   * @param invitation `isMailed`: whether its link is only sent by mail, which proves the address
-   * @returns the link's secret; `undefined` if the address is invited already
-   */
-  create(invitation: {
-    readonly tenantId: string;
-    readonly email: string;
-    readonly role: Role;
-    readonly invitedBy: string;
-    readonly isMailed: boolean;
-  }): Promise<{ readonly id: string; readonly secret: string } | undefined>;
+  /** @returns the link's secret; `undefined` if the address is invited already */
+  create(
+    invitation: NewInvitation,
+  ): Promise<{ readonly id: string; readonly secret: string } | undefined>;
   /** Gives an invitation a new link and a new time. The former link ends. @returns the secret */
   renew(id: string, isMailed: boolean): Promise<string>;
   find(tenantId: string, id: string): Promise<PendingInvitation | undefined>;
@@ -71,31 +74,15 @@ export function createInvitationStore(
   keyring: Keyring,
   format: SecretFormat,
 ): InvitationStore {
+  const mint = (): Link => {
+    const secret = format.mint(PREFIX);
+    return { secret, ...keyring.digest(secret) };
+  };
   const digestsOf = (secret: string) =>
     format.read(PREFIX, secret) === undefined ? [] : keyring.digests(secret);
   return {
-    async create({ tenantId, email, role, invitedBy, isMailed }) {
-      const secret = format.mint(PREFIX);
-      const id = createId('inv');
-      const { digest, keyId } = keyring.digest(secret);
-      const rows = await manager.query<object[]>(
-        `INSERT INTO invitations (id, tenant_id, email, role, digest, digest_key_id, is_mailed, invited_by, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, gatehouse_now() + make_interval(secs => $9))
-         ON CONFLICT ON CONSTRAINT invitations_email_key DO NOTHING RETURNING id`,
-        [id, tenantId, email, role, digest, keyId, isMailed, invitedBy, INVITATION_SECONDS],
-      );
-      return rows.length === 0 ? undefined : { id, secret };
-    },
-    async renew(id, isMailed) {
-      const secret = format.mint(PREFIX);
-      const { digest, keyId } = keyring.digest(secret);
-      await manager.query(
-        `UPDATE invitations SET digest = $2, digest_key_id = $3, is_mailed = $4,
-           expires_at = gatehouse_now() + make_interval(secs => $5) WHERE id = $1`,
-        [id, digest, keyId, isMailed, INVITATION_SECONDS],
-      );
-      return secret;
-    },
+    create: (invitation) => insert(manager, invitation, mint()),
+    renew: (id, isMailed) => replaceLink(manager, id, isMailed, mint()),
     async find(tenantId, id) {
       const [row] = await manager.query<PendingInvitation[]>(
         `SELECT ${COLUMNS} FROM invitations i WHERE i.tenant_id = $1 AND i.id = $2`,
@@ -108,16 +95,7 @@ export function createInvitationStore(
         `SELECT ${COLUMNS} FROM invitations i WHERE i.tenant_id = $1 ORDER BY i.id DESC`,
         [tenantId],
       ),
-    async findBySecret(secret) {
-      const [row] = await manager.query<OpenInvitation[]>(
-        `SELECT i.id, i.email, i.role, i.is_mailed AS "isMailed", t.id AS "tenantId", t.name AS "tenantName",
-           t.suspended_at IS NOT NULL AS "isTenantSuspended", coalesce(a.name, a.email) AS inviter
-         FROM invitations i JOIN tenants t ON t.id = i.tenant_id JOIN accounts a ON a.id = i.invited_by
-         WHERE i.digest = ANY ($1) AND i.expires_at > gatehouse_now()`,
-        [digestsOf(secret)],
-      );
-      return row;
-    },
+    findBySecret: (secret) => findOpen(manager, digestsOf(secret)),
     async consume(secret) {
       const [, rows] = await manager.query<[unknown, number]>(
         'DELETE FROM invitations WHERE digest = ANY ($1) AND expires_at > gatehouse_now()',
@@ -133,6 +111,56 @@ export function createInvitationStore(
       return rows > 0;
     },
   };
+}
+
+/** A link's secret, and the digest that is stored. */
+interface Link {
+  readonly secret: string;
+  readonly digest: string;
+  readonly keyId: string;
+}
+
+async function insert(
+  manager: EntityManager,
+  { tenantId, email, role, invitedBy, isMailed }: NewInvitation,
+  { secret, digest, keyId }: Link,
+): Promise<{ readonly id: string; readonly secret: string } | undefined> {
+  const id = createId('inv');
+  const rows = await manager.query<object[]>(
+    `INSERT INTO invitations (id, tenant_id, email, role, digest, digest_key_id, is_mailed, invited_by, expires_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, gatehouse_now() + make_interval(secs => $9))
+     ON CONFLICT ON CONSTRAINT invitations_email_key DO NOTHING RETURNING id`,
+    [id, tenantId, email, role, digest, keyId, isMailed, invitedBy, INVITATION_SECONDS],
+  );
+  return rows.length === 0 ? undefined : { id, secret };
+}
+
+async function replaceLink(
+  manager: EntityManager,
+  id: string,
+  isMailed: boolean,
+  { secret, digest, keyId }: Link,
+): Promise<string> {
+  await manager.query(
+    `UPDATE invitations SET digest = $2, digest_key_id = $3, is_mailed = $4,
+       expires_at = gatehouse_now() + make_interval(secs => $5) WHERE id = $1`,
+    [id, digest, keyId, isMailed, INVITATION_SECONDS],
+  );
+  return secret;
+}
+
+async function findOpen(
+  manager: EntityManager,
+  digests: readonly string[],
+): Promise<OpenInvitation | undefined> {
+  const [row] = await manager.query<OpenInvitation[]>(
+    `SELECT i.id, i.email, i.role, i.is_mailed AS "isMailed", t.id AS "tenantId", t.name AS "tenantName",
+       t.suspended_at IS NOT NULL AS "isTenantSuspended", coalesce(a.name, a.email) AS inviter
+     FROM invitations i JOIN tenants t ON t.id = i.tenant_id JOIN accounts a ON a.id = i.invited_by
+     WHERE i.digest = ANY ($1) AND i.expires_at > gatehouse_now()`,
+    [digests],
+  );
+  return row;
 }
 
 /** Deletes invitations that expired a month ago. @returns the number of rows */

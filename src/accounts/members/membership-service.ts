@@ -54,37 +54,26 @@ export function createMembershipService(
   forgetConsents: (manager: EntityManager, accountId: string, tenantId: string) => Promise<void>,
 ): MembershipService {
   const accounts = createAccountStore(manager);
-  const audit = createAuditLog(manager);
-  const find = async (tenantId: string, accountId: string): Promise<ChangedMember> => {
-    const [member] = await manager.query<ChangedMember[]>(
-      `SELECT a.email, m.role FROM memberships m JOIN accounts a ON a.id = m.account_id
-       WHERE m.tenant_id = $1 AND m.account_id = $2`,
-      [tenantId, accountId],
-    );
-    if (member === undefined) throw new Problem('not_found', 'Member not found.');
-    return member;
-  };
+  const record = (
+    { tenantId, actor }: MemberManager,
+    action: 'membership.update' | 'membership.delete',
+    subject: string,
+    details: object,
+  ) => createAuditLog(manager).record(actor, { tenantId, action, subject, details });
   const admit = async (by: MemberManager) => {
     await lockMembersOf(manager, by.tenantId);
     if (by.accountId !== undefined) await assertAdministrator(manager, by as MemberInSession);
   };
-  const end = async (
-    { tenantId, actor }: MemberManager,
-    accountId: string,
-    member: ChangedMember,
-  ) => {
+  const end = async (by: MemberManager, accountId: string, member: ChangedMember) => {
+    const { tenantId, actor } = by;
     const subject = `${accountId}@${tenantId}`;
     // First: it waits for transactions that issue under the membership, and so comes after them.
     await createRevocationStore(manager).revoke(subject, actor.id, 'membership ended');
     await forgetConsents(manager, accountId, tenantId);
     await withdrawInvitationsBy(manager, tenantId, accountId);
     await accounts.leave(tenantId, accountId);
-    await audit.record(actor, {
-      tenantId,
-      action: 'membership.delete',
-      subject: accountId,
-      details: { email: member.email, role: member.role },
-    });
+    const { email, role } = member;
+    await record(by, 'membership.delete', accountId, { email, role });
     return member;
   };
 
@@ -92,34 +81,44 @@ export function createMembershipService(
     admit,
     async changeRole(by, accountId, role) {
       await admit(by);
-      const { tenantId, actor } = by;
-      const member = await find(tenantId, accountId);
+      const { tenantId } = by;
+      const member = await findMember(manager, tenantId, accountId);
       if (member.role === role) return member;
       await assertAnotherAdministrator(manager, by, accountId, member.role);
       if (member.role === 'company_admin')
         await withdrawInvitationsBy(manager, tenantId, accountId);
       await accounts.setRole(tenantId, accountId, role);
-      await audit.record(actor, {
-        tenantId,
-        action: 'membership.update',
-        subject: accountId,
-        details: { email: member.email, role, formerRole: member.role },
-      });
+      const { email, role: formerRole } = member;
+      await record(by, 'membership.update', accountId, { email, role, formerRole });
       return member;
     },
     async remove(by, accountId) {
       await admit(by);
-      const member = await find(by.tenantId, accountId);
+      const member = await findMember(manager, by.tenantId, accountId);
       await assertAnotherAdministrator(manager, by, accountId, member.role);
       return end(by, accountId, member);
     },
     async leave(by) {
       await lockMembersOf(manager, by.tenantId);
-      const member = await find(by.tenantId, by.accountId);
+      const member = await findMember(manager, by.tenantId, by.accountId);
       await assertAnotherAdministrator(manager, by, by.accountId, member.role);
       return end(by, by.accountId, member);
     },
   };
+}
+
+async function findMember(
+  manager: EntityManager,
+  tenantId: string,
+  accountId: string,
+): Promise<ChangedMember> {
+  const [member] = await manager.query<ChangedMember[]>(
+    `SELECT a.email, m.role FROM memberships m JOIN accounts a ON a.id = m.account_id
+     WHERE m.tenant_id = $1 AND m.account_id = $2`,
+    [tenantId, accountId],
+  );
+  if (member === undefined) throw new Problem('not_found', 'Member not found.');
+  return member;
 }
 
 type MemberInSession = MemberManager & { readonly accountId: string };

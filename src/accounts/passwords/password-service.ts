@@ -68,12 +68,7 @@ export function createPasswordService(dependencies: Dependencies): PasswordServi
   const attempts = createAttemptStore(manager);
   const links = (of: EntityManager) => createAccountLinks(of, keyring, format);
   const notify = (transaction: EntityManager, to: string) =>
-    mail.queue(transaction, {
-      kind: 'password-changed',
-      to,
-      data: { link: forgottenUrl },
-      lifetimeSeconds: NOTICE_SECONDS,
-    });
+    queueNotice(mail, transaction, to, forgottenUrl);
 
   return {
     async requestLink(email, address) {
@@ -85,14 +80,7 @@ export function createPasswordService(dependencies: Dependencies): PasswordServi
       if (!byAddress.isAllowed) return byAddress;
       // A refusal by this limit is not shown: it would tell that somebody else asked for the account.
       const forAccount = await attempts.take(`password link of ${fingerprint(to)}`, LIMITS.account);
-      if (forAccount.isAllowed) {
-        await mail.queue(manager, {
-          kind: 'reset-password',
-          to,
-          data: undefined,
-          lifetimeSeconds: LINK_SECONDS.password,
-        });
-      }
+      if (forAccount.isAllowed) await queueLink(mail, manager, to);
       return { isAllowed: true };
     },
     findLink: (secret) => links(manager).find('password', secret),
@@ -129,6 +117,26 @@ export function createPasswordService(dependencies: Dependencies): PasswordServi
       });
     },
   };
+}
+
+/** The mail with a link. Its secret is made when it is sent. */
+function queueLink(mail: Mail, manager: EntityManager, to: string): Promise<void> {
+  return mail.queue(manager, {
+    kind: 'reset-password',
+    to,
+    data: undefined,
+    lifetimeSeconds: LINK_SECONDS.password,
+  });
+}
+
+/** The mail that says that the password was changed. */
+function queueNotice(mail: Mail, manager: EntityManager, to: string, link: string): Promise<void> {
+  return mail.queue(manager, {
+    kind: 'password-changed',
+    to,
+    data: { link },
+    lifetimeSeconds: NOTICE_SECONDS,
+  });
 }
 
 /** The owner of the link receives mail at the address, if it is still that of the account. */

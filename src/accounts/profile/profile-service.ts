@@ -93,18 +93,15 @@ export function createProfileService({
       if (found.accountId !== accountId) return 'other_account';
       try {
         return await dataSource.transaction(async (manager) => {
-          const used = await linksIn(manager).consume('email', secret);
+          const links = linksIn(manager);
+          const used = await links.consume('email', secret);
           if (used?.accountId !== accountId) return 'gone';
+          const { email } = used;
           const former = await setEmail(manager, used);
-          await record(manager, actor, accountId, { email: used.email, emailVerified: true });
-          if (former === used.email) return 'confirmed';
-          await linksIn(manager).endAllOf(accountId, 'password');
-          await mail.queue(manager, {
-            kind: 'email-changed',
-            to: former,
-            data: { email: used.email },
-            lifetimeSeconds: NOTICE_SECONDS,
-          });
+          await record(manager, actor, accountId, { email, emailVerified: true });
+          if (former === email) return 'confirmed';
+          await links.endAllOf(accountId, 'password');
+          await tellFormerAddress(mail, manager, former, email);
           return 'confirmed';
         });
       } catch (error) {
@@ -113,6 +110,15 @@ export function createProfileService({
       }
     },
   };
+}
+
+function tellFormerAddress(mail: Mail, manager: EntityManager, former: string, email: string) {
+  return mail.queue(manager, {
+    kind: 'email-changed',
+    to: former,
+    data: { email },
+    lifetimeSeconds: NOTICE_SECONDS,
+  });
 }
 
 /** @returns the former address */

@@ -41,46 +41,79 @@ interface Typed {
 
 /** `/settings/profile`: the visitor's name, address and password. */
 export function createProfilePages(dependencies: AccountPageDependencies): SettingsRoute[] {
-  const { dataSource, accounts, showPage } = dependencies;
+  const view = createProfileView(dependencies);
+  const changes = [
+    { path: NAME, change: createRename(dependencies, view) },
+    { path: EMAIL, change: createEmailRequest(dependencies, view) },
+    { path: PASSWORD, change: createPasswordChange(dependencies, view) },
+  ];
+  return [
+    {
+      method: 'GET',
+      path: PAGE,
+      access: { page: PAGE },
+      handle: (ctx) => view.show(ctx, ctx.state.organization),
+    },
+    ...changes.map(({ path, change }): SettingsRoute => ({
+      method: 'POST',
+      path,
+      access: { page: PAGE },
+      handle: (ctx) => change(ctx, ctx.state.organization),
+    })),
+  ];
+}
+
+interface ProfileView {
+  /** @throws Problem `not_found` if the account was deleted meanwhile */
+  find(at: OrganizationContext): Promise<Account>;
+  show(ctx: SettingsContext, at: OrganizationContext, typed?: Typed): Promise<void>;
+}
+
+function createProfileView({ dataSource, mail, showPage }: AccountPageDependencies): ProfileView {
   const find = async (at: OrganizationContext) => {
     const account = await createAccountStore(dataSource.manager).find(at.accountId);
     if (account === undefined) throw new Problem('not_found', 'Account not found.');
     return account;
   };
-  const show = async (ctx: SettingsContext, at: OrganizationContext, typed?: Typed) => {
-    const account = await find(at);
-    const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
-    showPage(
-      ctx,
-      'profile',
-      {
-        title: 'Profile',
-        notice: typed === undefined ? NOTICES.get(done) : undefined,
-        name: { action: at.href(NAME), value: account.name ?? '', ...typed?.name },
-        email: {
-          action: at.href(EMAIL),
-          current: account.email,
-          value: account.email,
-          isConfirmed: account.emailVerifiedAt !== null,
-          isMailSent: dependencies.mail.isSent,
-          ...typed?.email,
+  return {
+    find,
+    async show(ctx, at, typed) {
+      const account = await find(at);
+      const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
+      showPage(
+        ctx,
+        'profile',
+        {
+          title: 'Profile',
+          notice: typed === undefined ? NOTICES.get(done) : undefined,
+          name: { action: at.href(NAME), value: account.name ?? '', ...typed?.name },
+          email: {
+            action: at.href(EMAIL),
+            current: account.email,
+            value: account.email,
+            isConfirmed: account.emailVerifiedAt !== null,
+            isMailSent: mail.isSent,
+            ...typed?.email,
+          },
+          password: { action: at.href(PASSWORD), errors: typed?.password ?? {} },
+          organizations: ctx.state.visitor.memberships.map(({ tenantName, tenantSlug, role }) => ({
+            name: tenantName,
+            role: titleOf(role),
+            leave: addressIn(tenantSlug, at.environment, LEAVE),
+          })),
         },
-        password: { action: at.href(PASSWORD), errors: typed?.password ?? {} },
-        organizations: ctx.state.visitor.memberships.map(({ tenantName, tenantSlug, role }) => ({
-          name: tenantName,
-          role: titleOf(role),
-          leave: addressIn(tenantSlug, at.environment, LEAVE),
-        })),
-      },
-      { status: typed?.status ?? 200 },
-    );
+        { status: typed?.status ?? 200 },
+      );
+    },
   };
+}
 
-  const rename = async (ctx: SettingsContext, at: OrganizationContext) => {
+function createRename({ accounts }: AccountPageDependencies, view: ProfileView) {
+  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
     const value = ctx.state.form.get('name') ?? '';
     const name = personName.safeParse(value).data;
     if (name === undefined) {
-      return show(ctx, at, {
+      return view.show(ctx, at, {
         status: 422,
         name: { value: value.slice(0, 200), error: NAME_FAULT },
       });
@@ -88,14 +121,17 @@ export function createProfilePages(dependencies: AccountPageDependencies): Setti
     await accounts.profile.rename(at.accountId, name, at.actor);
     return seeOther(ctx, at.href(PAGE, { done: 'name' }));
   };
+}
 
-  const requestEmail = async (ctx: SettingsContext, at: OrganizationContext) => {
+/** Sends a link to the new address. The address changes when the link is followed. */
+function createEmailRequest({ accounts, mail }: AccountPageDependencies, view: ProfileView) {
+  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
     const value = ctx.state.form.get('email') ?? '';
     const refuse = (status: number, error: string) =>
-      show(ctx, at, { status, email: { value: value.slice(0, 300), error } });
+      view.show(ctx, at, { status, email: { value: value.slice(0, 300), error } });
     const email = emailAddress.safeParse(value).data;
     if (email === undefined) return refuse(422, 'Enter an email address.');
-    if (!dependencies.mail.isSent) return refuse(409, 'This server sends no mail.');
+    if (!mail.isSent) return refuse(409, 'This server sends no mail.');
     const account = { id: at.accountId, email: ctx.state.visitor.email };
     const verdict = await accounts.profile.requestConfirmation(account, email);
     if (!verdict.isAllowed) {
@@ -104,36 +140,12 @@ export function createProfilePages(dependencies: AccountPageDependencies): Setti
     }
     return seeOther(ctx, at.href(PAGE, { done: 'email-sent' }));
   };
-
-  return [
-    {
-      method: 'GET',
-      path: PAGE,
-      access: { page: PAGE },
-      handle: (ctx) => show(ctx, ctx.state.organization),
-    },
-    ...[
-      { path: NAME, work: rename },
-      { path: EMAIL, work: requestEmail },
-      { path: PASSWORD, work: createPasswordChange(dependencies, { find, show }) },
-    ].map(({ path, work }): SettingsRoute => ({
-      method: 'POST',
-      path,
-      access: { page: PAGE },
-      handle: (ctx) => work(ctx, ctx.state.organization),
-    })),
-  ];
-}
-
-interface ProfileView {
-  readonly find: (at: OrganizationContext) => Promise<Account>;
-  readonly show: (ctx: SettingsContext, at: OrganizationContext, typed: Typed) => Promise<void>;
 }
 
 /** Changes the password. It asks for the current one, within the limits of sign-ins. */
 function createPasswordChange(
   { accounts, signInPage, sessions }: AccountPageDependencies,
-  { find, show }: ProfileView,
+  view: ProfileView,
 ) {
   return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
     const { form } = ctx.state;
@@ -146,21 +158,22 @@ function createPasswordChange(
       ...(fault !== undefined && { password: `The new password ${fault}.` }),
       ...(fault === undefined && password !== repeated && { repeated: 'The two are different.' }),
     };
-    if (Object.keys(errors).length > 0) return show(ctx, at, { status: 422, password: errors });
-    const account = await find(at);
+    if (Object.keys(errors).length > 0)
+      return view.show(ctx, at, { status: 422, password: errors });
+    const account = await view.find(at);
     const checked = await signInPage.check(ctx as never, account.email, current);
     if (checked.account === undefined) {
-      return show(ctx, at, { status: checked.status, password: { current: checked.reason } });
+      return view.show(ctx, at, { status: checked.status, password: { current: checked.reason } });
     }
     // The check may have renewed the hash of the same password, so it is read again.
-    const { passwordHash } = await find(at);
+    const { passwordHash } = await view.find(at);
     const isSame = markOf(passwordHash) === checked.account.passwordMark;
     const by = { id: account.id, passwordHash, sessionId: at.sessionId };
     if (!isSame || !(await accounts.passwords.change(by, password, at.actor))) {
       throw new Problem('conflict', 'The password was changed meanwhile. Open the page again.');
     }
     // The session continues under a new secret, so that a copy of its cookie ends too.
-    const changed = await find(at);
+    const changed = await view.find(at);
     await sessions.begin(ctx as never, {
       id: changed.id,
       passwordMark: markOf(changed.passwordHash),

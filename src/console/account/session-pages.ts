@@ -18,11 +18,8 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** `/settings/sessions`: the browsers in which the visitor is signed in. */
-export function createSessionPages({
-  showPage,
-  dataSource,
-  keyring,
-}: AccountPageDependencies): SettingsRoute[] {
+export function createSessionPages(dependencies: AccountPageDependencies): SettingsRoute[] {
+  const { showPage, dataSource, keyring } = dependencies;
   const show = async (ctx: SettingsContext, at: OrganizationContext) => {
     const found = await createSessionStore(dataSource.manager, keyring).listOfAccount(at.accountId);
     const sessions = found
@@ -43,24 +40,6 @@ export function createSessionPages({
     });
   };
 
-  /** @param id `undefined` for all but the current one */
-  const end = (at: OrganizationContext, id: string | undefined) =>
-    dataSource.transaction(async (manager) => {
-      const { accountId, sessionId, actor } = at;
-      const store = createSessionStore(manager, keyring);
-      const ended =
-        id === undefined
-          ? await store.endAllOf(accountId, sessionId)
-          : Number(await store.endOne(accountId, id));
-      if (ended === 0) return;
-      await createAuditLog(manager).record(actor, {
-        tenantId: null,
-        action: 'account.end_sessions',
-        subject: accountId,
-        details: id === undefined ? { endedSessions: ended } : { session: id },
-      });
-    });
-
   const access = { page: LIST } as const;
   return [
     { method: 'GET', path: LIST, access, handle: (ctx) => show(ctx, ctx.state.organization) },
@@ -70,7 +49,7 @@ export function createSessionPages({
       access,
       async handle(ctx) {
         const at = ctx.state.organization;
-        await end(at, ctx.params['id'] ?? '');
+        await end(dependencies, at, ctx.params['id'] ?? '');
         // Ending the current session leads to the login page.
         seeOther(ctx, at.href(LIST, { done: 'one' }));
       },
@@ -81,9 +60,31 @@ export function createSessionPages({
       access,
       async handle(ctx) {
         const at = ctx.state.organization;
-        await end(at, undefined);
+        await end(dependencies, at, undefined);
         seeOther(ctx, at.href(LIST, { done: 'others' }));
       },
     },
   ];
+}
+
+/** @param id `undefined` for all but the current one */
+async function end(
+  { dataSource, keyring }: AccountPageDependencies,
+  { accountId, sessionId, actor }: OrganizationContext,
+  id: string | undefined,
+): Promise<void> {
+  await dataSource.transaction(async (manager) => {
+    const store = createSessionStore(manager, keyring);
+    const ended =
+      id === undefined
+        ? await store.endAllOf(accountId, sessionId)
+        : Number(await store.endOne(accountId, id));
+    if (ended === 0) return;
+    await createAuditLog(manager).record(actor, {
+      tenantId: null,
+      action: 'account.end_sessions',
+      subject: accountId,
+      details: id === undefined ? { endedSessions: ended } : { session: id },
+    });
+  });
 }

@@ -2,9 +2,10 @@ import type { ApiKeys } from '../../api-keys/index.js';
 import type { Keyring } from '../../credentials/index.js';
 import type { SettingsRoute } from '../settings-gate.js';
 import { createKeyDesk } from './key-desk.js';
-import { createKeyPages, type KeyPagesDependencies } from './key-pages.js';
+import { createKeyPages } from './key-pages.js';
 import { API_KEYS, MACHINE_CREDENTIALS } from './key-section.js';
 import { createSecretHandovers } from './secret-handover.js';
+import type { KeyPagesDependencies } from './section-routes.js';
 
 interface Dependencies extends Omit<
   KeyPagesDependencies,

@@ -2,13 +2,12 @@ import type { DataSource } from 'typeorm';
 
 import { managesKeys } from '../../api-keys/index.js';
 import { factsOf, type KeyKind } from '../../credentials/kinds.js';
-import { CREDENTIAL_STATUSES } from '../../credentials/kinds.js';
 import type { Keyring } from '../../credentials/index.js';
 import type { Signer } from '../../http/pagination.js';
 import type { RouteContext } from '../../http/context.js';
-import { KEY_SCOPES } from '../../scopes/catalog.js';
 import type { OrganizationContext } from '../organization-context.js';
-import { readBoard, type Board, type BoardFilter, type BoardPart } from './key-board.js';
+import { readBoard, type BoardFilter, type BoardPart } from './key-board.js';
+import { filtersOf, namesOf, readAsked, UNUSED_DAYS, type Asked } from './key-filters.js';
 import { rowOf } from './key-rows.js';
 import { KIND_WORDS, kindsSeen, type KeySection } from './key-section.js';
 import type { KeyPart, KeysPage } from './key-views.js';
@@ -24,11 +23,6 @@ const DONE: ReadonlyMap<string, string> = new Map([
   ['made', 'The key is made. Its row is marked below.'],
   ['revoked', 'The key is revoked. Requests that use it are refused from now on.'],
 ]);
-
-const UNUSED_DAYS = 90;
-
-/** The filters of a page, as its address has them. */
-type Asked = ReturnType<typeof readAsked>;
 
 /** Makes the list of keys of a section, with filters and pages in its address. */
 export async function showKeys(
@@ -85,32 +79,6 @@ export async function showKeys(
   };
 }
 
-function readAsked(query: URLSearchParams, seen: readonly KeyKind[]) {
-  const text = (name: string) => query.get(name)?.slice(0, 100).trim() || undefined;
-  const status = query.get('status');
-  return {
-    search: text('search'),
-    status: ([...CREDENTIAL_STATUSES, 'all'] as const).find((name) => name === status) ?? 'active',
-    kind: seen.find((kind) => kind === query.get('kind')),
-    scope: KEY_SCOPES.find((scope) => scope === query.get('scope')),
-    space: text('space'),
-    creator: text('creator'),
-    isUnused: query.get('unused') === String(UNUSED_DAYS),
-  };
-}
-
-/** The filters that differ from the usual, for addresses. */
-function namesOf({ status, isUnused, ...texts }: Asked): Record<string, string> {
-  const given = Object.entries(texts).filter((entry): entry is [string, string] =>
-    Boolean(entry[1]),
-  );
-  return {
-    ...Object.fromEntries(given),
-    ...(status !== 'active' && { status }),
-    ...(isUnused && { unused: String(UNUSED_DAYS) }),
-  };
-}
-
 function signedPosition(at: OrganizationContext, kind: KeyKind, position: string): string {
   return JSON.stringify(['console-keys', at.tenantId, at.environment, kind, position]);
 }
@@ -135,69 +103,6 @@ function countOf({ count, isCountCut, keys }: BoardPart): string {
   const number = `${count.toLocaleString('en')}${isCountCut ? '+' : ''}`;
   const noun = count === 1 && !isCountCut ? 'key' : 'keys';
   return keys.length === count ? `${number} ${noun}` : `${keys.length} of ${number} ${noun}`;
-}
-
-function filtersOf(
-  section: KeySection,
-  at: OrganizationContext,
-  seen: readonly KeyKind[],
-  asked: Asked,
-  { spaces, creators }: Board,
-): KeysPage['filters'] {
-  const select = (
-    name: string,
-    label: string,
-    chosen: string | undefined,
-    options: readonly { readonly value: string; readonly text: string }[],
-  ) => ({
-    name,
-    label,
-    options: options.map((option) => ({ ...option, isSelected: option.value === (chosen ?? '') })),
-  });
-  const any = (text: string) => ({ value: '', text });
-  const isManager = managesKeys(at.role);
-  const kinds = seen.map((kind) => ({ value: kind, text: KIND_WORDS[kind].plural }));
-  const selects = [
-    select('status', 'Status', asked.status, [
-      { value: 'active', text: 'Active' },
-      { value: 'expired', text: 'Expired' },
-      { value: 'revoked', text: 'Revoked' },
-      { value: 'all', text: 'All' },
-    ]),
-    ...(kinds.length > 1 ? [select('kind', 'Kind', asked.kind, [any('All kinds'), ...kinds])] : []),
-    select('scope', 'Scope', asked.scope, [
-      any('Any scope'),
-      ...KEY_SCOPES.map((scope) => ({ value: scope, text: scope })),
-    ]),
-    ...(spaces.length > 1
-      ? [
-          select('space', 'Space', asked.space, [
-            any('Any space'),
-            ...spaces.map(({ id, name }) => ({ value: id, text: name })),
-          ]),
-        ]
-      : []),
-    ...(isManager && creators.length > 1
-      ? [
-          select('creator', 'Created by', asked.creator, [
-            any('Anybody'),
-            ...creators.map(({ id, name }) => ({ value: id, text: name })),
-          ]),
-        ]
-      : []),
-  ];
-  const isFiltered = Object.keys(namesOf(asked)).length > 0;
-  return {
-    action: section.path,
-    hidden: [
-      { name: 'tenant', value: at.tenantSlug },
-      { name: 'env', value: at.environment },
-    ],
-    search: asked.search ?? '',
-    selects,
-    isUnused: asked.isUnused,
-    clear: isFiltered ? at.href(section.path) : undefined,
-  };
 }
 
 function emptyState(

@@ -19,8 +19,34 @@ const DEAD: Readonly<Record<'gone' | 'suspended', string>> = {
 
 /** `/invitation`: joins an organization by a link from a mail. */
 export function createInvitationPages(dependencies: MailedDependencies): Route<'public'>[] {
-  const { page, pages, csrf, accounts, people, sessions, clientAddress, issuer } = dependencies;
+  const { page, accounts, issuer } = dependencies;
   const cookie = createLinkCookie(INVITATION_PATH, issuer);
+  const answers = createAnswers(dependencies);
+  const createAccount = createNewAccount(dependencies, cookie, answers);
+  const join = createJoin(dependencies, cookie, answers);
+  return [
+    page('GET', INVITATION_PATH, async (ctx) => {
+      if (cookie.take(ctx)) return;
+      const invitation = await accounts.acceptance.find(cookie.read(ctx) ?? '');
+      if (invitation === undefined) answers.showDead(ctx, 'gone');
+      else if (invitation.isTenantSuspended) answers.showDead(ctx, 'suspended');
+      else await answers.show(ctx, invitation);
+    }),
+    page('POST', INVITATION_PATH, async (ctx, form) => {
+      const invitation = await accounts.acceptance.find(cookie.read(ctx) ?? '');
+      // Another link may have been opened in another tab: the page that was seen counts.
+      if (invitation === undefined || invitation.id !== form.get('id'))
+        return answers.showDead(ctx, 'gone');
+      return invitation.hasAccount ? join(ctx, invitation) : createAccount(ctx, invitation, form);
+    }),
+  ];
+}
+
+type LinkCookie = ReturnType<typeof createLinkCookie>;
+type Answers = ReturnType<typeof createAnswers>;
+type Typed = Pick<InvitationPage, 'name' | 'errors'>;
+
+function createAnswers({ pages, csrf, people, sessions }: MailedDependencies) {
   const showDead = (ctx: PublicContext, reason: keyof typeof DEAD) =>
     pages.send(
       ctx,
@@ -33,6 +59,7 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
       },
       { status: reason === 'gone' ? 410 : 403 },
     );
+  /** The account that is signed in to the browser. */
   const findVisitor = async (ctx: PublicContext) => {
     const signedIn = await sessions.find(ctx);
     return signedIn && people.find(signedIn.accountId);
@@ -40,7 +67,7 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
   const show = async (
     ctx: PublicContext,
     invitation: FoundInvitation,
-    typed: Pick<InvitationPage, 'name' | 'errors'> = { name: '', errors: {} },
+    typed: Typed = { name: '', errors: {} },
   ) => {
     const visitor = await findVisitor(ctx);
     const { id, tenantName, inviter, role, email } = invitation;
@@ -66,8 +93,16 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
       hasAccount: reason === 'has_account' || invitation.hasAccount,
     });
   };
+  return { findVisitor, show, showDead, refuse };
+}
 
-  const createAccount = async (ctx: PublicContext, invitation: FoundInvitation, form: Form) => {
+/** Joins with an account that is made for the invited address, and signs in. */
+function createNewAccount(
+  { accounts, sessions, clientAddress }: MailedDependencies,
+  cookie: LinkCookie,
+  { show, refuse }: Answers,
+) {
+  return async (ctx: PublicContext, invitation: FoundInvitation, form: Form) => {
     const typedName = form.get('name') ?? '';
     const name = personName.safeParse(typedName).data;
     const { password, errors } = readNewPassword(form);
@@ -85,8 +120,15 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
     await sessions.begin(ctx, result.account);
     return seeOther(ctx, HOME);
   };
+}
 
-  const join = async (ctx: PublicContext, invitation: FoundInvitation) => {
+/** Joins with the account that is signed in. */
+function createJoin(
+  { accounts, clientAddress }: MailedDependencies,
+  cookie: LinkCookie,
+  { findVisitor, refuse }: Answers,
+) {
+  return async (ctx: PublicContext, invitation: FoundInvitation) => {
     const visitor = await findVisitor(ctx);
     if (visitor === undefined) return seeOther(ctx, loginFor(INVITATION_PATH));
     const { requestId } = ctx.state;
@@ -96,23 +138,6 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
     cookie.forget(ctx);
     return seeOther(ctx, HOME);
   };
-
-  return [
-    page('GET', INVITATION_PATH, async (ctx) => {
-      if (cookie.take(ctx)) return;
-      const invitation = await accounts.acceptance.find(cookie.read(ctx) ?? '');
-      if (invitation === undefined) showDead(ctx, 'gone');
-      else if (invitation.isTenantSuspended) showDead(ctx, 'suspended');
-      else await show(ctx, invitation);
-    }),
-    page('POST', INVITATION_PATH, async (ctx, form) => {
-      const invitation = await accounts.acceptance.find(cookie.read(ctx) ?? '');
-      // Another link may have been opened in another tab: the page that was seen counts.
-      if (invitation === undefined || invitation.id !== form.get('id'))
-        return showDead(ctx, 'gone');
-      return invitation.hasAccount ? join(ctx, invitation) : createAccount(ctx, invitation, form);
-    }),
-  ];
 }
 
 function stepOf(

@@ -1,4 +1,5 @@
 import { createAccountStore, type InvitationFault, type Inviter } from '../../accounts/index.js';
+import type { Form } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
@@ -13,41 +14,16 @@ const MAX_TYPED = 10_000;
 
 /** The form for invitations, and what is done with a pending one. */
 export function createInvitePages(dependencies: MemberPageDependencies): SettingsRoute[] {
-  const { dataSource, accounts, mail, showPage } = dependencies;
+  const { dataSource, accounts, mail } = dependencies;
   const showMembers = createShowMembers(dependencies);
+  const show = createShowForm(dependencies);
   const inviterOf = async (at: OrganizationContext): Promise<Inviter> => {
     const account = await createAccountStore(dataSource.manager).find(at.accountId);
     return { ...at, name: account?.name ?? account?.email ?? at.tenantName };
   };
-  const show = (
-    ctx: SettingsContext,
-    at: OrganizationContext,
-    typed: Partial<Pick<InvitePage, 'emails' | 'errors'>> & { readonly role?: string | null } = {},
-    status = 200,
-  ) => {
-    const { emails = '', errors = {}, role = 'member' } = typed;
-    showPage(
-      ctx,
-      'invite',
-      {
-        title: 'Invite members',
-        action: at.href(INVITE),
-        back: at.href(MEMBERS),
-        emails,
-        roles: roleChoices(readRole(role)),
-        isMailSent: mail.isSent,
-        errors,
-      },
-      { status },
-    );
-  };
 
   const invite = async (ctx: SettingsContext, at: OrganizationContext) => {
-    const { form } = ctx.state;
-    const typed = {
-      emails: (form.get('emails') ?? '').slice(0, MAX_TYPED),
-      role: form.get('role'),
-    };
+    const typed = readTyped(ctx.state.form);
     const role = readRole(typed.role);
     if (role === undefined) {
       return show(ctx, at, { ...typed, errors: { role: 'Choose a role.' } }, 422);
@@ -82,23 +58,55 @@ export function createInvitePages(dependencies: MemberPageDependencies): Setting
   };
 
   return [
-    {
-      method: 'GET',
-      path: INVITE,
-      access: BY_ADMINISTRATORS,
-      handle: (ctx) => show(ctx, ctx.state.organization),
-    },
-    ...[
-      { path: INVITE, work: invite },
-      { path: RESEND, work: resend },
-      { path: WITHDRAW, work: withdraw },
-    ].map(({ path, work }): SettingsRoute => ({
-      method: 'POST',
-      path,
-      access: BY_ADMINISTRATORS,
-      handle: (ctx) => work(ctx, ctx.state.organization),
-    })),
+    route('GET', INVITE, (ctx, at) => show(ctx, at)),
+    route('POST', INVITE, invite),
+    route('POST', RESEND, resend),
+    route('POST', WITHDRAW, withdraw),
   ];
+}
+
+function route(
+  method: 'GET' | 'POST',
+  path: string,
+  work: (ctx: SettingsContext, at: OrganizationContext) => Promise<void> | void,
+): SettingsRoute {
+  return {
+    method,
+    path,
+    access: BY_ADMINISTRATORS,
+    handle: (ctx) => work(ctx, ctx.state.organization),
+  };
+}
+
+/** What was typed into the form, and its faults. */
+interface Typed {
+  readonly emails?: string;
+  readonly role?: string | null;
+  readonly errors?: InvitePage['errors'];
+}
+
+function readTyped(form: Form) {
+  return { emails: (form.get('emails') ?? '').slice(0, MAX_TYPED), role: form.get('role') };
+}
+
+function createShowForm({ mail, showPage }: MemberPageDependencies) {
+  return (ctx: SettingsContext, at: OrganizationContext, typed: Typed = {}, status = 200) => {
+    const { emails = '', errors = {}, role = 'member' } = typed;
+    showPage(
+      ctx,
+      'invite',
+      {
+        title: 'Invite members',
+        action: at.href(INVITE),
+        back: at.href(MEMBERS),
+        emails,
+        roles: roleChoices(readRole(role)),
+        isMailSent: mail.isSent,
+        errors,
+      },
+      { status },
+    );
+  };
 }
 
 function describeFault({ email, fault }: InvitationFault): string {

@@ -25,98 +25,10 @@ interface Typed {
 }
 
 /** The page of a member, for administrators: changes the role, or removes the member. */
-export function createMemberPages({
-  dataSource,
-  accounts,
-  showPage,
-}: MemberPageDependencies): SettingsRoute[] {
-  const { manager } = dataSource;
-  const find = async (ctx: SettingsContext, at: OrganizationContext) => {
-    const id = ctx.params['id'] ?? '';
-    const member = isId('usr', id) ? await findMember(manager, at.tenantId, id) : undefined;
-    if (member === undefined) throw new Problem('not_found', 'Member not found.');
-    return member;
-  };
-  const show = async (
-    ctx: SettingsContext,
-    at: OrganizationContext,
-    member: ListedMember,
-    typed: Typed = { status: 200 },
-  ) => {
-    const { id, name, email, role } = member;
-    const done = singleValue(new URLSearchParams(ctx.querystring), 'done');
-    showPage(
-      ctx,
-      'member',
-      {
-        title: name ?? email,
-        back: at.href(MEMBERS),
-        name,
-        email,
-        role: titleOf(role),
-        isVisitor: id === at.accountId,
-        notice:
-          done === 'role' ? 'The role is changed. It holds from the next request on.' : undefined,
-        change: {
-          action: at.href(MEMBER.replace(':id', id)),
-          roles: roleChoices(typed.role ?? role),
-          cut: typed.cut,
-          error: typed.roleError,
-        },
-        remove: {
-          action: at.href(REMOVE.replace(':id', id)),
-          ends: await endsOf(manager, at.tenantId, id),
-          typed: typed.email ?? '',
-          error: typed.removeError,
-        },
-      },
-      { status: typed.status },
-    );
-  };
-
-  const changeRole = async (ctx: SettingsContext, at: OrganizationContext) => {
-    const member = await find(ctx, at);
-    const role = readRole(ctx.state.form.get('role'));
-    if (role === undefined)
-      return show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
-    const who = { tenantId: at.tenantId, accountId: member.id };
-    const cut = await describeCut(manager, who, member.role, role);
-    // The page says first what is cut. The second form names the same role.
-    if (cut !== undefined && ctx.state.form.get('confirmed') !== role) {
-      return show(ctx, at, member, { status: 200, role, cut });
-    }
-    try {
-      await dataSource.transaction((transaction) =>
-        accounts.membershipsIn(transaction).changeRole(at, member.id, role),
-      );
-    } catch (error) {
-      const roleError = conflictOf(error);
-      return show(ctx, at, member, { status: 409, role, roleError });
-    }
-    // A visitor who gives up the role may not see this page any more.
-    const isOwn = member.id === at.accountId;
-    const path = isOwn ? MEMBERS : MEMBER.replace(':id', member.id);
-    return seeOther(ctx, at.href(path, { done: 'role' }));
-  };
-
-  const remove = async (ctx: SettingsContext, at: OrganizationContext) => {
-    const member = await find(ctx, at);
-    const email = (ctx.state.form.get('email') ?? '').slice(0, LONGEST_EMAIL);
-    const refuse = (status: number, removeError: string) =>
-      show(ctx, at, member, { status, email, removeError });
-    if (email.trim().toLowerCase() !== member.email) {
-      return refuse(422, `Enter ${member.email} to confirm.`);
-    }
-    try {
-      await dataSource.transaction((transaction) =>
-        accounts.membershipsIn(transaction).remove(at, member.id),
-      );
-    } catch (error) {
-      return refuse(409, conflictOf(error));
-    }
-    return seeOther(ctx, at.href(MEMBERS, { done: 'removed' }));
-  };
-
+export function createMemberPages(dependencies: MemberPageDependencies): SettingsRoute[] {
+  const page = createMemberPage(dependencies);
+  const changeRole = createRoleChange(dependencies, page);
+  const remove = createRemoval(dependencies, page);
   return [
     {
       method: 'GET',
@@ -124,7 +36,7 @@ export function createMemberPages({
       access: BY_ADMINISTRATORS,
       async handle(ctx) {
         const at = ctx.state.organization;
-        await show(ctx, at, await find(ctx, at));
+        await page.show(ctx, at, await page.find(ctx, at));
       },
     },
     {
@@ -140,6 +52,106 @@ export function createMemberPages({
       handle: (ctx) => remove(ctx, ctx.state.organization),
     },
   ];
+}
+
+interface MemberPage {
+  /** The member of the address. @throws Problem `not_found` */
+  find(ctx: SettingsContext, at: OrganizationContext): Promise<ListedMember>;
+  show(
+    ctx: SettingsContext,
+    at: OrganizationContext,
+    member: ListedMember,
+    typed?: Typed,
+  ): Promise<void>;
+}
+
+function createMemberPage({ dataSource, showPage }: MemberPageDependencies): MemberPage {
+  const { manager } = dataSource;
+  return {
+    async find(ctx, at) {
+      const id = ctx.params['id'] ?? '';
+      const member = isId('usr', id) ? await findMember(manager, at.tenantId, id) : undefined;
+      if (member === undefined) throw new Problem('not_found', 'Member not found.');
+      return member;
+    },
+    async show(ctx, at, { id, name, email, role }, typed = { status: 200 }) {
+      const done = singleValue(new URLSearchParams(ctx.querystring), 'done');
+      showPage(
+        ctx,
+        'member',
+        {
+          title: name ?? email,
+          back: at.href(MEMBERS),
+          name,
+          email,
+          role: titleOf(role),
+          isVisitor: id === at.accountId,
+          notice:
+            done === 'role' ? 'The role is changed. It holds from the next request on.' : undefined,
+          change: {
+            action: at.href(MEMBER.replace(':id', id)),
+            roles: roleChoices(typed.role ?? role),
+            cut: typed.cut,
+            error: typed.roleError,
+          },
+          remove: {
+            action: at.href(REMOVE.replace(':id', id)),
+            ends: await endsOf(manager, at.tenantId, id),
+            typed: typed.email ?? '',
+            error: typed.removeError,
+          },
+        },
+        { status: typed.status },
+      );
+    },
+  };
+}
+
+function createRoleChange({ dataSource, accounts }: MemberPageDependencies, page: MemberPage) {
+  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+    const member = await page.find(ctx, at);
+    const role = readRole(ctx.state.form.get('role'));
+    if (role === undefined)
+      return page.show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
+    const who = { tenantId: at.tenantId, accountId: member.id };
+    const cut = await describeCut(dataSource.manager, who, member.role, role);
+    // The page says first what is cut. The second form names the same role.
+    if (cut !== undefined && ctx.state.form.get('confirmed') !== role) {
+      return page.show(ctx, at, member, { status: 200, role, cut });
+    }
+    try {
+      await dataSource.transaction((transaction) =>
+        accounts.membershipsIn(transaction).changeRole(at, member.id, role),
+      );
+    } catch (error) {
+      const roleError = conflictOf(error);
+      return page.show(ctx, at, member, { status: 409, role, roleError });
+    }
+    // A visitor who gives up the role may not see this page any more.
+    const isOwn = member.id === at.accountId;
+    const path = isOwn ? MEMBERS : MEMBER.replace(':id', member.id);
+    return seeOther(ctx, at.href(path, { done: 'role' }));
+  };
+}
+
+function createRemoval({ dataSource, accounts }: MemberPageDependencies, page: MemberPage) {
+  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+    const member = await page.find(ctx, at);
+    const email = (ctx.state.form.get('email') ?? '').slice(0, LONGEST_EMAIL);
+    const refuse = (status: number, removeError: string) =>
+      page.show(ctx, at, member, { status, email, removeError });
+    if (email.trim().toLowerCase() !== member.email) {
+      return refuse(422, `Enter ${member.email} to confirm.`);
+    }
+    try {
+      await dataSource.transaction((transaction) =>
+        accounts.membershipsIn(transaction).remove(at, member.id),
+      );
+    } catch (error) {
+      return refuse(409, conflictOf(error));
+    }
+    return seeOther(ctx, at.href(MEMBERS, { done: 'removed' }));
+  };
 }
 
 /** The reason of a conflict. Other errors are thrown again. */

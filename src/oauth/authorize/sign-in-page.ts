@@ -91,35 +91,9 @@ const BUSY = 'Many people are signing in right now. Try again in a few seconds.'
 const STALE = 'This page was open for too long. Enter your password again.';
 
 export function createSignInPage(dependencies: Dependencies): SignInPage {
-  const { pages, csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer } =
-    dependencies;
+  const { csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer } = dependencies;
   const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
-  const send = (
-    ctx: PageContext,
-    view: SignInView,
-    said: { email?: string | undefined; error?: string; status?: number } = {},
-  ) => {
-    const { status = 200, error, email = view.hint } = said;
-    pages.send(
-      ctx,
-      'login',
-      {
-        title: 'Sign in',
-        action: view.action,
-        csrf: csrf.token(ctx),
-        hidden: [],
-        client: view.client,
-        email,
-        notice: error === undefined ? view.notice : undefined,
-        done: error === undefined ? view.done : undefined,
-        error,
-        isInvalid: status === 422,
-      },
-      { status, endsAtClient: true },
-    );
-    return undefined;
-  };
-
+  const send = createSend(dependencies);
   const attempt = async (ctx: PageContext, email: string, password: string) => {
     const result = await signIn({
       email,
@@ -162,6 +136,34 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       return checked.account;
     },
     check: (ctx, email, password) => check(ctx, email, password, WRONG_PASSWORD),
+  };
+}
+
+function createSend({ pages, csrf }: Dependencies) {
+  return (
+    ctx: PageContext,
+    view: SignInView,
+    said: { email?: string | undefined; error?: string; status?: number } = {},
+  ): undefined => {
+    const { status = 200, error, email = view.hint } = said;
+    pages.send(
+      ctx,
+      'login',
+      {
+        title: 'Sign in',
+        action: view.action,
+        csrf: csrf.token(ctx),
+        hidden: [],
+        client: view.client,
+        email,
+        notice: error === undefined ? view.notice : undefined,
+        done: error === undefined ? view.done : undefined,
+        error,
+        isInvalid: status === 422,
+      },
+      { status, endsAtClient: true },
+    );
+    return undefined;
   };
 }
 

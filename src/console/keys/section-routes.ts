@@ -1,0 +1,78 @@
+import { managesKeys } from '../../api-keys/index.js';
+import type { StoredCredential } from '../../credentials/index.js';
+import { Problem } from '../../http/errors/problem.js';
+import { ROLES } from '../../scopes/roles.js';
+import type { PasswordGate } from '../account/password-gate.js';
+import type { OrganizationContext } from '../organization-context.js';
+import type { PageAccess, SettingsContext, SettingsRoute } from '../settings-gate.js';
+import type { ShowPage } from '../settings-views.js';
+import type { KeyDesk } from './key-desk.js';
+import { errorsOf, type KeyFormValues } from './key-form.js';
+import type { showKeys } from './key-list-page.js';
+import type { showKey } from './key-page.js';
+import type { KeySection } from './key-section.js';
+import type { showNewKey } from './new-key-page.js';
+import type { showSecret } from './secret-page.js';
+
+export type KeyPagesDependencies = Parameters<typeof showKeys>[0] &
+  Parameters<typeof showNewKey>[0] &
+  Parameters<typeof showKey>[0] &
+  Parameters<typeof showSecret>[0] & {
+    readonly showPage: ShowPage;
+    readonly passwordGate: PasswordGate;
+    readonly desk: KeyDesk;
+  };
+
+const MANAGERS = ROLES.filter(managesKeys);
+
+/** @param access by default for those who manage keys */
+export function sectionRoute(
+  section: KeySection,
+  method: 'GET' | 'POST',
+  path: string,
+  handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
+  access: PageAccess = { page: section.path, roles: MANAGERS },
+): SettingsRoute {
+  return {
+    method,
+    path: section.path + path,
+    access,
+    handle: (ctx) => handle(ctx, ctx.state.organization),
+  };
+}
+
+/**
+ * The key of the address.
+ * @throws Problem `not_found` also if it belongs to another section
+ */
+export async function keyOf(
+  desk: KeyDesk,
+  section: KeySection,
+  ctx: SettingsContext,
+): Promise<StoredCredential> {
+  const key = await desk.find(ctx.state.organization, ctx.params['id'] ?? '');
+  if (section.kinds.includes(key.kind)) return key;
+  throw new Problem('not_found', 'Key not found.');
+}
+
+/** The page that shows the secret of a key once. */
+export function secretAddress(
+  section: KeySection,
+  at: OrganizationContext,
+  id: string,
+  handle: string,
+): string {
+  return at.href(`${section.path}/${id}/secret`, { handle });
+}
+
+/** A refusal that the form shows. */
+export function isRefusal(error: unknown): error is Problem {
+  return (
+    error instanceof Problem && ['validation_failed', 'conflict', 'forbidden'].includes(error.code)
+  );
+}
+
+/** The faults of a form by its fields. Those of none stand under `form`. */
+export function faultsOf(error: Problem, values: KeyFormValues) {
+  return error.errors === undefined ? { form: error.message } : errorsOf(error.errors, values);
+}
