@@ -3,7 +3,7 @@ import type { StoredCredential } from '../../credentials/index.js';
 import { parseWith } from '../../http/validation.js';
 import { addressesOf, expiryOf, limitOf } from './key-form.js';
 
-/** What was typed into the form that changes a key. */
+/** Values typed into the form that changes a key. */
 export type KeyEdit = ReturnType<typeof readEdit>;
 
 export function readEdit(form: URLSearchParams) {

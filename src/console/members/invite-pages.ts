@@ -78,7 +78,7 @@ function route(
   };
 }
 
-/** What was typed into the form, and its faults. */
+/** Values typed into the form, and their faults. */
 interface Typed {
   readonly emails?: string;
   readonly role?: string | null;
