@@ -59,10 +59,14 @@ export {
 } from './account-store.js';
 export { Account } from './account.entity.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
-export { deleteExpiredLinks } from './links/account-links.js';
+export { deleteExpiredLinks, endLinksSentBefore } from './links/account-links.js';
 export type { FoundInvitation, NotAccepted } from './members/invitation-acceptance.js';
 export type { InvitationFault, Inviter, SentInvitation } from './members/invitation-service.js';
-export { deleteOldInvitations, type PendingInvitation } from './members/invitation-store.js';
+export {
+  deleteOldInvitations,
+  endInvitationsSentBefore,
+  type PendingInvitation,
+} from './members/invitation-store.js';
 export { createMembershipService } from './members/membership-service.js';
 export { Membership } from './membership.entity.js';
 export { hashPassword, markOf } from './password.js';

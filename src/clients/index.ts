@@ -23,6 +23,7 @@ export {
   createClientDocuments,
   type DocumentFault,
 } from './documents/documents.js';
+export { authenticateKey, verifyKey } from './key-authentication.js';
 export { isAnyRedirect, isAuthenticatedRedirect } from './redirect-uri.js';
 export { type ClientMetadata, createMetadataReader } from './registration/client-metadata.js';
 export { createRegistrationLimits } from './registration/limits.js';

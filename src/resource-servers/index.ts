@@ -1,5 +1,5 @@
 export { createResourceServerService, type IssuedServer } from './resource-server-service.js';
-export type { ResourceServer } from './resource-server-store.js';
+export { createResourceServerStore, type ResourceServer } from './resource-server-store.js';
 export { createResources, type Resources, type TargetServer } from './resources.js';
 export {
   createServerAuthentication,

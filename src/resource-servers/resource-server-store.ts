@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import type { Digest } from '../credentials/index.js';
+import { IS_VALID } from '../credentials/tables.js';
 import type { Scope } from '../scopes/catalog.js';
 
 /** An API of the operator's that accepts credentials from here. */
@@ -52,6 +53,8 @@ export interface ResourceServerStore {
     readonly masked: string;
     readonly issueSeq: string;
   }): Promise<void>;
+  /** Whether a credential has this id. */
+  hasCredential(id: string): Promise<boolean>;
   /** Valid credentials, newest first. */
   listCredentials(serverId: string): Promise<readonly ServerCredential[]>;
   /** Ends all credentials after a time, unless they end before. Deletes those that have ended. */
@@ -100,7 +103,7 @@ export function createResourceServerStore(manager: EntityManager): ResourceServe
 
 type ServerCredentials = Pick<
   ResourceServerStore,
-  'insertCredential' | 'listCredentials' | 'endCredentials'
+  'insertCredential' | 'hasCredential' | 'listCredentials' | 'endCredentials'
 >;
 
 function createServerCredentials(manager: EntityManager): ServerCredentials {
@@ -113,11 +116,18 @@ function createServerCredentials(manager: EntityManager): ServerCredentials {
         [id, serverId, digest.digest, digest.keyId, masked, [id, serverId], issueSeq],
       );
     },
+    async hasCredential(id) {
+      const rows = await manager.query<object[]>(
+        'SELECT FROM resource_server_credentials WHERE id = $1',
+        [id],
+      );
+      return rows.length > 0;
+    },
     listCredentials: (serverId) =>
       manager.query<ServerCredential[]>(
         `SELECT id, masked, created_at AS "createdAt", expires_at AS "expiresAt"
-         FROM resource_server_credentials
-         WHERE server_id = $1 AND (expires_at IS NULL OR expires_at > gatehouse_now())
+         FROM resource_server_credentials c
+         WHERE server_id = $1 AND ${IS_VALID}
          ORDER BY issue_seq DESC`,
         [serverId],
       ),

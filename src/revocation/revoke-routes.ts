@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { z } from 'zod';
 
 import { type Actor, createAuditLog } from '../audit/index.js';
-import type { ClientAuthentication } from '../clients/index.js';
+import { authenticateKey, type ClientAuthentication } from '../clients/index.js';
 import { KINDS } from '../credentials/kinds.js';
 import {
   createRevocationStore,
@@ -15,7 +15,7 @@ import {
 } from '../credentials/index.js';
 import type { RefreshTokens } from '../grants/index.js';
 import type { Readers } from '../http/cors.js';
-import { readForm, singleValue } from '../http/body/form.js';
+import { type Form, readForm, singleValue } from '../http/body/form.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../http/errors/oauth-error.js';
 import { noteFacts } from '../http/request-facts.js';
@@ -39,12 +39,64 @@ interface Dependencies {
  * Token revocation (RFC 7009). Idempotent: unknown and expired tokens and those of another client get the same response as
  * revoked ones (§2.2).
  *
- * Possession of an API key is enough to revoke it, so that the finder of a leaked key can do so.
+ * Possession of an API key is enough to revoke it, so that the finder of a leaked key can do so. A token that was issued
+ * for a key ends alone, with the key as the client.
  */
 export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { verifier, format, prefixes, refreshTokens, clients, clientAddress, transaction } =
-    dependencies;
+  const revocations = createRevocations(dependencies);
+  return [
+    {
+      method: 'POST',
+      path: dependencies.path,
+      summary: 'Revoke a token or key',
+      access: 'public',
+      cors: 'perResponse',
+      answers: { ...OAUTH_ERRORS, 200: z.strictObject({}) },
+      async handle(ctx) {
+        const form = await readForm(ctx);
+        const token = singleValue(form, 'token');
+        if (token === undefined || !(await revocations.revokeKey(ctx, token))) {
+          await revokeAsClient(ctx, form, dependencies, revocations);
+        }
+        ctx.status = 200;
+        ctx.set('Cache-Control', 'no-store');
+        ctx.type = 'application/json';
+        // RFC 7009 §2.2 does not define the body. Existing clients parse it as JSON.
+        ctx.body = '{}';
+      },
+    },
+  ];
+}
 
+/** @throws OAuthError 401 `invalid_client`, 400 `invalid_request` */
+async function revokeAsClient(
+  ctx: Context,
+  form: Form,
+  dependencies: Dependencies,
+  { revokeToken, revokeTokenOf }: Revocations,
+): Promise<void> {
+  // Until the client is authenticated, any origin may read the error.
+  const state = ctx.state as { readers?: Readers };
+  state.readers = '*';
+  const token = singleValue(form, 'token');
+  const key = await authenticateKey(ctx, form, dependencies);
+  const client = key === undefined ? await dependencies.clients.authenticate(ctx, form) : undefined;
+  state.readers = client?.readers() ?? [];
+  if (token === undefined) throw tokenMissing();
+  if (key !== undefined) await revokeTokenOf(ctx, token, key);
+  if (client !== undefined) await revokeToken(ctx, token, client.id);
+}
+
+type Revocations = ReturnType<typeof createRevocations>;
+
+function createRevocations({
+  verifier,
+  format,
+  prefixes,
+  refreshTokens,
+  clientAddress,
+  transaction,
+}: Dependencies) {
   function actorOf(ctx: Context, id: string): Actor {
     const { requestId } = ctx.state as { requestId: string };
     return { id, address: clientAddress(ctx.req), requestId };
@@ -82,34 +134,17 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
     await end(principal, actor);
   }
 
-  return [
-    {
-      method: 'POST',
-      path: dependencies.path,
-      summary: 'Revoke a token or key',
-      access: 'public',
-      cors: 'perResponse',
-      answers: { ...OAUTH_ERRORS, 200: z.strictObject({}) },
-      async handle(ctx) {
-        const form = await readForm(ctx);
-        const token = singleValue(form, 'token');
-        if (token === undefined || !(await revokeKey(ctx, token))) {
-          // Until the client is authenticated, any origin may read the error.
-          const state = ctx.state as { readers?: Readers };
-          state.readers = '*';
-          const client = await clients.authenticate(ctx, form);
-          state.readers = client.readers();
-          if (token === undefined) throw tokenMissing();
-          await revokeToken(ctx, token, client.id);
-        }
-        ctx.status = 200;
-        ctx.set('Cache-Control', 'no-store');
-        ctx.type = 'application/json';
-        // RFC 7009 §2.2 does not define the body. Existing clients parse it as JSON.
-        ctx.body = '{}';
-      },
-    },
-  ];
+  /** Ends a token that was issued for the key itself. Tokens of other keys are left alone. */
+  async function revokeTokenOf(ctx: Context, token: string, key: Principal): Promise<void> {
+    noteFacts(ctx, requestFactsOf(key));
+    const verdict = await verifier.verify(token, undefined);
+    if (verdict.outcome === 'refused' || verdict.principal.exchanged?.keyId !== key.credentialId) {
+      return;
+    }
+    await end(verdict.principal, actorOf(ctx, key.credentialId));
+  }
+
+  return { revokeKey, revokeToken, revokeTokenOf };
 }
 
 async function endIn(

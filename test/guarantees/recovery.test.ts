@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { createInvitationStore } from '../../src/accounts/members/invitation-store.js';
+import { createAccountLinks } from '../../src/accounts/links/account-links.js';
 import type { TestKey } from '../support/app/app.js';
 import { newBrowser, signIn, whoIs } from '../support/browser/console.js';
+import { addResourceServer, type TestResourceServer } from '../support/oauth/resource-servers.js';
 import { type Browser, type TestUser, type TokenResponse } from '../support/oauth/oauth.js';
 import { refresh, statusOf } from '../support/oauth/token-families.js';
 import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
@@ -13,6 +16,10 @@ interface Issued {
   readonly tokens: TokenResponse;
   readonly browser: Browser;
   readonly email: string;
+  readonly server: TestResourceServer;
+  /** The secrets of an invitation, and of a link that sets a password. */
+  readonly invitation: string;
+  readonly link: string;
 }
 
 let both: TwoReplicas;
@@ -23,11 +30,31 @@ beforeEach(async () => {
 });
 afterEach(() => both.close());
 
+const invitations = ({ dataSource, keyring, format } = both.gatehouse) =>
+  createInvitationStore(dataSource.manager, keyring, format);
+const links = ({ dataSource, keyring, format } = both.gatehouse) =>
+  createAccountLinks(dataSource.manager, keyring, format);
+
+async function invite(): Promise<string> {
+  const invited = await invitations().create({
+    tenantId: both.tenant.id,
+    email: `guest-${Math.random()}@example.com`,
+    role: 'viewer',
+    invitedBy: user.id,
+    isMailed: true,
+  });
+  return invited?.secret ?? '';
+}
+
 async function issue(): Promise<Issued> {
   const { gatehouse, tenant, installer } = both;
   const browser = newBrowser(gatehouse);
   await signIn(browser, user);
+  const identifier = `https://files-${Math.random()}.example.com`;
   return {
+    server: await addResourceServer(gatehouse, identifier),
+    invitation: await invite(),
+    link: await links().create('password', { accountId: user.id, email: user.email }),
     key: await gatehouse.createKey(tenant),
     publishable: await gatehouse.createKey(tenant, {
       kind: 'publishable',
@@ -46,7 +73,8 @@ async function now(): Promise<string> {
 }
 
 /** States at both replicas of everything that was issued. */
-async function stateOf({ key, publishable, tokens, browser, email }: Issued) {
+async function stateOf(issued: Issued) {
+  const { key, publishable, tokens, browser, email } = issued;
   const states = [];
   for (const server of [both.a, both.b]) {
     states.push({
@@ -58,11 +86,44 @@ async function stateOf({ key, publishable, tokens, browser, email }: Issued) {
   }
   expect(states[1]).toEqual(states[0]);
   const refreshed = await refresh(both.b, both.installer.client, tokens.refresh_token);
-  return { ...states[0], refresh: refreshed.error ?? refreshed.status };
+  return {
+    ...states[0],
+    refresh: refreshed.error ?? refreshed.status,
+    server: (await asServer(issued.server)).status,
+    invitation: (await invitations().findBySecret(issued.invitation)) !== undefined,
+    link: (await links().find('password', issued.link)) !== undefined,
+  };
 }
 
-const GOOD = { key: 200, publishable: 200, token: 200, session: true, refresh: 200 };
-const ENDED = { key: 401, publishable: 401, token: 401, session: false, refresh: 'invalid_grant' };
+/** Asks for a verdict with the credential of a resource server. */
+function asServer({ bearer }: TestResourceServer) {
+  return fetch(`${both.a.origin}/api/v1/verify`, {
+    method: 'POST',
+    headers: { ...bearer, 'Content-Type': 'application/json' },
+    body: JSON.stringify({ credentials: [{ credential: 'x' }] }),
+  });
+}
+
+const GOOD = {
+  key: 200,
+  publishable: 200,
+  token: 200,
+  session: true,
+  refresh: 200,
+  server: 200,
+  invitation: true,
+  link: true,
+};
+const ENDED = {
+  key: 401,
+  publishable: 401,
+  token: 401,
+  session: false,
+  refresh: 'invalid_grant',
+  server: 401,
+  invitation: false,
+  link: false,
+};
 
 describe('revoke --issued-before', () => {
   it('ends everything that was issued before, of every kind, on the next request everywhere', async () => {
@@ -86,8 +147,11 @@ describe('revoke --issued-before', () => {
       reason: 'a leak',
       ended: {
         keys: 2,
+        serverCredentials: 1,
         grants: 1,
         sessions: expect.any(Number),
+        invitations: 1,
+        links: 1,
       },
     });
     expect(await stateOf(before)).toEqual(ENDED);
@@ -106,7 +170,7 @@ describe('revoke --issued-before', () => {
 
     const again = await both.cli(words);
 
-    expect(JSON.parse(again.stdout).ended).toEqual({ keys: 0, grants: 0, sessions: 0 });
+    expect(Object.values(JSON.parse(again.stdout).ended)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(await stateOf(await issue())).toEqual(GOOD);
   }, 60_000);
 });
@@ -129,12 +193,22 @@ describe('recover --since', () => {
 
     const { ended, issuedSince, keysToDecideOn } = await recover('--since', time);
 
-    expect(ended).toEqual({ keys: 0, grants: 1, sessions: expect.any(Number) });
-    expect(issuedSince).toMatchObject({ grants: 1, keys: 2 });
-    expect(keysToDecideOn.map(({ id }) => id).sort()).toEqual(
+    expect(ended).toEqual({
+      keys: 0,
+      serverCredentials: 0,
+      grants: 1,
+      sessions: expect.any(Number),
+      invitations: 1,
+      links: 1,
+    });
+    expect(issuedSince).toMatchObject({ grants: 1, keys: 2, serverCredentials: 1 });
+    const [ofServer, ...others] = keysToDecideOn;
+    expect(ofServer).toMatchObject({ kind: 'resource_server', name: 'Files API', tenantId: null });
+    expect(others.map(({ id }) => id).sort()).toEqual(
       [before.key.id, before.publishable.id].sort(),
     );
-    expect(await stateOf(before)).toEqual({ ...ENDED, key: 200, publishable: 200 });
+    const keysStay = { key: 200, publishable: 200, server: 200 };
+    expect(await stateOf(before)).toEqual({ ...ENDED, ...keysStay });
     expect(await stateOf(after)).toEqual(GOOD);
   }, 60_000);
 

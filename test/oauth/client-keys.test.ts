@@ -197,10 +197,18 @@ describe('a jwks_uri', () => {
     });
     expect(exchange.status).toBe(200);
     const { refresh_token: token = '' } = (await exchange.json()) as TokenResponse;
+    const again = { grant_type: 'refresh_token', refresh_token: token, client_id: id };
+    // The document also lists `none`. A thief of the token cannot choose it.
+    for (const endpoint of ['token', 'revoke', 'par', 'device']) {
+      const unsigned = await post(gatehouse, endpoint, { ...again, token });
+      await expectOAuthError(unsigned, 401, 'invalid_client');
+    }
+    const stranger = await createPair('RS256', 'chatgpt');
+    const forged = asserting(await assertion(own, stranger));
+    const refused = await post(gatehouse, 'token', { ...again, ...forged });
+    await expectOAuthError(refused, 401, 'invalid_client');
     const refreshed = await post(gatehouse, 'token', {
-      grant_type: 'refresh_token',
-      refresh_token: token,
-      client_id: id,
+      ...again,
       ...asserting(await assertion(own, pair)),
     });
     expect(refreshed.status).toBe(200);

@@ -279,6 +279,32 @@ describe('tokens for keys', () => {
     });
   });
 
+  it('are revoked alone by the key that they were issued for (RFC 7009 §2.1)', async () => {
+    const other = await gatehouse.createKey(tenant);
+    const [token, sibling] = [await tokenFor(key), await tokenFor(key)];
+    const revoke = (by: TestKey, more: Fields = {}) =>
+      post(gatehouse, 'revoke', { token, client_id: by.id, client_secret: by.secret, ...more });
+
+    expect((await revoke(other)).status).toBe(200);
+    await expectOAuthError(await revoke({ ...other, id: key.id }), 401, 'invalid_client');
+    await expectOAuthError(await revoke({ ...key, secret: sibling }), 401, 'invalid_client');
+    await expectOAuthError(await revoke({ ...key, secret: '' }), 401, 'invalid_client');
+    expect((await call('/me', token)).status).toBe(200);
+
+    const basic = Buffer.from(`${key.id}:${key.secret}`).toString('base64');
+    const answer = await post(gatehouse, 'revoke', { token }, { Authorization: `Basic ${basic}` });
+    expect([answer.status, await answer.text()]).toEqual([200, '{}']);
+    expect((await call('/me', token)).status).toBe(401);
+    expect((await revoke(key)).status).toBe(200);
+    expect((await call('/me', sibling)).status).toBe(200);
+    expect((await call('/me', key.secret)).status).toBe(200);
+    const entries = await gatehouse.database.query(
+      `SELECT FROM audit_log WHERE action = 'credential.revoke' AND actor = $1`,
+      [key.id],
+    );
+    expect(entries).toHaveLength(1);
+  });
+
   describe('token exchange (RFC 8693)', () => {
     it('needs a subject token and its type, and knows access tokens only (§2.1)', async () => {
       for (const fields of [

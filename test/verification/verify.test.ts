@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestApp, TestKey } from '../support/app/app.js';
 import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { createCli } from '../support/app/cli.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS } from '../support/app/limits.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
@@ -15,7 +16,11 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
-import { addResourceServer, type TestResourceServer } from '../support/oauth/resource-servers.js';
+import {
+  addResourceServer,
+  resourcesCommand,
+  type TestResourceServer,
+} from '../support/oauth/resource-servers.js';
 
 interface Verdict {
   readonly active: boolean;
@@ -297,6 +302,27 @@ describe('POST /api/v1/verify', () => {
         expect(answer.text).not.toContain(credential);
       }
     });
+  });
+
+  it('answers 401 to a credential of a resource server that the operator revoked alone', async () => {
+    const server = await addResourceServer(gatehouse, 'https://rotated.example.com');
+    const rotated = await resourcesCommand(gatehouse, 'rotate', server.id, '--grace', '1h');
+    const next = { Authorization: `Bearer ${String(rotated.json['credential'])}` };
+    const status = async (bearer: Bearer) =>
+      (await send({ credentials: [{ credential: 'x' }] }, bearer)).status;
+    const listed = async () =>
+      (await resourcesCommand(gatehouse, 'show', server.id)).json['credentials'] as {
+        id: string;
+        expiresAt: string | null;
+      }[];
+    const former = (await listed()).find(({ expiresAt }) => expiresAt !== null)?.id ?? '';
+    expect(await status(server.bearer)).toBe(200);
+
+    expect((await createCli(gatehouse.database)(['revoke', former, '--yes'])).code).toBe(0);
+
+    expect(await status(server.bearer)).toBe(401);
+    expect(await status(next)).toBe(200);
+    expect(await listed()).toHaveLength(1);
   });
 
   it('answers 503 if the database cannot be asked, never a verdict', async () => {

@@ -82,6 +82,16 @@ export function createAccountLinks(
   };
 }
 
+/** Ends links that were sent before a time. @returns how many worked */
+export async function endLinksSentBefore(manager: EntityManager, time: Date): Promise<number> {
+  const [{ count }] = await manager.query<[{ count: number }]>(
+    `WITH ended AS (DELETE FROM account_links WHERE created_at < $1 RETURNING expires_at)
+     SELECT count(*)::int AS count FROM ended WHERE expires_at > gatehouse_now()`,
+    [time],
+  );
+  return count;
+}
+
 /** Deletes links whose time is over, a bounded number at a time. @returns the number of rows */
 export function deleteExpiredLinks(manager: EntityManager, signal?: AbortSignal): Promise<number> {
   return inBatches(async (limit) => {

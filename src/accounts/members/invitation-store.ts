@@ -163,6 +163,27 @@ async function findOpen(
   return row;
 }
 
+/**
+ * Ends the links of invitations that were sent before a time. The invitations stay listed as expired, so that they can be
+ * sent again.
+ *
+ * @returns how many were open
+ */
+export async function endInvitationsSentBefore(
+  manager: EntityManager,
+  time: Date,
+): Promise<number> {
+  const [{ count }] = await manager.query<[{ count: number }]>(
+    `WITH ended AS (
+       UPDATE invitations SET expires_at = gatehouse_now()
+       WHERE expires_at > gatehouse_now() AND expires_at - make_interval(secs => $2) < $1
+       RETURNING 1)
+     SELECT count(*)::int AS count FROM ended`,
+    [time, INVITATION_SECONDS],
+  );
+  return count;
+}
+
 /** Deletes invitations that expired a month ago. @returns the number of rows */
 export function deleteOldInvitations(
   manager: EntityManager,

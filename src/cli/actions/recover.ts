@@ -42,7 +42,7 @@ export async function revokeIssuedBefore(
   return { issuedBefore: time, ended, reason };
 }
 
-/** Ends grants, tokens and sessions that were issued before a restored state, and keys if they are meant too. */
+/** Ends everything that was issued before a restored state but keys, and keys if they are meant too. */
 export async function recover(
   { manager }: CommandContext,
   { since, keys: withKeys }: { readonly since: string; readonly keys: boolean },
@@ -79,20 +79,30 @@ async function countIssuedSince(manager: EntityManager, time: Date): Promise<obj
   const [counts] = await manager.query<[object]>(
     `SELECT (SELECT count(*)::int FROM grants WHERE created_at >= $1) AS grants,
        (SELECT count(account_id)::int FROM sessions WHERE created_at >= $1) AS sessions,
-       (SELECT count(*)::int FROM credentials WHERE created_at >= $1) AS keys`,
+       (SELECT count(*)::int FROM credentials WHERE created_at >= $1) AS keys,
+       (SELECT count(*)::int FROM resource_server_credentials WHERE created_at >= $1)
+         AS "serverCredentials"`,
     [time],
   );
   return counts;
 }
 
-/** Keys that stay valid although their end may have been lost, those that were used last first. */
+/**
+ * Keys that stay valid although their end may have been lost: those of resource servers, then the others, those that were
+ * used last first.
+ */
 async function listKeys(manager: EntityManager, time: Date): Promise<readonly object[]> {
   return manager.query<object[]>(
-    `SELECT c.id, c.tenant_id AS "tenantId", c.kind, c.name, c.created_at AS "createdAt",
-       u.used_at AS "lastUsedAt"
-     FROM credentials c LEFT JOIN credential_uses u ON u.credential_id = c.id
-     WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}
-     ORDER BY u.used_at DESC NULLS LAST, c.id LIMIT ${MAX_LISTED}`,
+    `SELECT * FROM (
+       SELECT c.id, c.tenant_id AS "tenantId", c.kind, c.name, c.created_at AS "createdAt",
+         u.used_at AS "lastUsedAt"
+       FROM credentials c LEFT JOIN credential_uses u ON u.credential_id = c.id
+       WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}
+       UNION ALL
+       SELECT c.id, NULL, 'resource_server', s.name, c.created_at, NULL
+       FROM resource_server_credentials c JOIN resource_servers s ON s.id = c.server_id
+       WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}) AS active
+     ORDER BY kind = 'resource_server' DESC, "lastUsedAt" DESC NULLS LAST, id LIMIT ${MAX_LISTED}`,
     [time],
   );
 }

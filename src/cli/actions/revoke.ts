@@ -5,6 +5,7 @@ import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import { createClientStore, isClientId } from '../../clients/index.js';
 import { createRevocationStore, Credential } from '../../credentials/index.js';
 import { createGrantStore } from '../../grants/index.js';
+import { createResourceServerStore } from '../../resource-servers/index.js';
 import { createTenantStore, Tenant } from '../../tenants/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
@@ -51,6 +52,8 @@ async function tenantOfSubject(manager: EntityManager, subject: string): Promise
     if (grant !== undefined) return grant.tenantId;
   } else if (subject.startsWith('usr_')) {
     if (await manager.existsBy(Account, { id: subject })) return null;
+  } else if (subject.startsWith('rsc_')) {
+    if (await createResourceServerStore(manager).hasCredential(subject)) return null;
   } else {
     const credential = await manager.findOneBy(Credential, { id: subject });
     if (credential !== null) return credential.tenantId;

@@ -23,13 +23,13 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     name: 'revoke',
     summary: 'Ends a key, a grant, or everything issued so far to a subject or before a time.',
     details:
-      'A subject is a key (key_…), a grant (grt_…), a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), or a client, in all tenants (cli_…) or in one (cli_…@tnt_…).',
+      'A subject is a key (key_…), a grant (grt_…), a tenant (tnt_…), an account (usr_…), a membership (usr_…@tnt_…), a credential of a resource server (rsc_…), or a client, in all tenants (cli_…) or in one (cli_…@tnt_…).',
     arguments: { subject: { summary: 'the subject; or give --issued-before' } },
     options: {
       'issued-before': {
         value: 'TIME',
         summary:
-          'end every key, grant, token and session issued before, such as 2030-01-31T12:00:00Z',
+          'end every key, grant, token, session, invitation and link issued before, such as 2030-01-31T12:00:00Z',
       },
       reason: { value: 'TEXT', summary: 'reason for the audit log' },
     },
@@ -45,7 +45,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       }
       return issuedBefore === undefined
         ? `Revoke ${subject} and everything issued under it so far? None of it ever works again.`
-        : `Revoke every key, grant, token and session issued before ${issuedBefore}? None of it ever works again.`;
+        : `Revoke every key, grant, token, session, invitation and link issued before ${issuedBefore}? None of it ever works again.`;
     },
     run: async (context, values) =>
       (await import('../actions/revoke.js')).revokeSubject(context, values),
@@ -54,7 +54,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
     name: 'recover',
     summary: 'After a restore: ends credentials that may have been revoked since a time.',
     details:
-      'Grants, tokens and sessions that were issued before the time end. Keys are listed for you to decide on, or ended with --keys.',
+      'Grants, tokens, sessions, invitations and links that were issued before the time end. Keys, also those of resource servers, are listed for you to decide on, or ended with --keys.',
     options: {
       since: {
         value: 'TIME',

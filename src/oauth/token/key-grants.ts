@@ -1,6 +1,10 @@
 import type { Context } from 'koa';
 
-import type { ClientAuthentication } from '../../clients/index.js';
+import {
+  authenticateKey as authenticateKeyAsClient,
+  type ClientAuthentication,
+  verifyKey,
+} from '../../clients/index.js';
 import type {
   ActivityRecorder,
   Principal,
@@ -9,11 +13,7 @@ import type {
 } from '../../credentials/index.js';
 import { createId, isId } from '../../db/id.js';
 import { singleValue, type Form } from '../../http/body/form.js';
-import {
-  clientRefused,
-  readClientCredentials,
-  type ClientCredentials,
-} from '../../http/client-credentials.js';
+import { clientRefused, readClientCredentials } from '../../http/client-credentials.js';
 import type { Readers } from '../../http/cors.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { Problem } from '../../http/errors/problem.js';
@@ -143,21 +143,6 @@ async function spacesNamedIn(
   }
 }
 
-/**
- * @returns the key; a string, the reason, for anything that is not a valid key
- * @throws OAuthError 503 while its tenant is suspended
- */
-async function verifyKey(
-  ctx: Context,
-  secret: string,
-  { verifier, clientAddress }: KeyGrantDependencies,
-): Promise<Principal | string> {
-  const verdict = await verifier.verify(secret, clientAddress(ctx.req));
-  if (verdict.outcome === 'accepted') return verdict.principal;
-  if (verdict.reason !== 'tenant_suspended') return verdict.reason;
-  throw new OAuthError(503, 'temporarily_unavailable', 'The organization is suspended.');
-}
-
 /** The key that is the subject of an exchange (RFC 8693 §2.1). Whatever is wrong with it is `invalid_request` (§2.2.2). */
 async function authenticateSubject(
   ctx: Context,
@@ -194,15 +179,9 @@ async function authenticateKey(
   form: Form,
   dependencies: KeyGrantDependencies,
 ): Promise<Principal> {
-  const { id, secret, by }: ClientCredentials = readClientCredentials(ctx, form);
-  if (id === undefined || !isId('key', id)) {
-    await dependencies.clients.authenticate(ctx, form);
-    throw unauthorizedClient();
-  }
-  const key = await verifyKey(ctx, secret ?? '', dependencies);
-  if (typeof key === 'string') throw clientRefused(by, 'the key is not valid');
-  if (key.credentialId !== id) throw clientRefused(by, 'client_id is not the id of the key');
-  if (!PARENTS.includes(key.kind)) throw unauthorizedClient();
+  const key = await authenticateKeyAsClient(ctx, form, dependencies);
+  if (key === undefined) await dependencies.clients.authenticate(ctx, form);
+  if (key === undefined || !PARENTS.includes(key.kind)) throw unauthorizedClient();
   return key;
 }
 
