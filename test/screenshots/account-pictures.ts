@@ -23,7 +23,6 @@ export const ACCOUNT_PICTURES: readonly Picture[] = [
   { name: 'profile', as: 'admin', path: '/settings/profile?tenant=acme' },
   { name: 'sessions', as: 'admin', path: '/settings/sessions?tenant=acme' },
   { name: 'leave', as: 'viewer', path: '/settings/profile/leave' },
-  { name: 'tokens', as: 'admin', path: '/settings/tokens?tenant=acme' },
   { name: 'forgot-password', path: '/forgot-password' },
   {
     name: 'forgot-password-sent',

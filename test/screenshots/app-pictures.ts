@@ -41,7 +41,8 @@ export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'peo
 }
 
 async function authorizationOf(world: World, scope: string): Promise<string> {
-  const client = await registerClient(world.gatehouse, { client_name: 'Acme Mobile' });
+  // Nobody has allowed it yet: a registration equal to that of an allowed app would need no consent.
+  const client = await registerClient(world.gatehouse, { client_name: 'Site planner' });
   const url = authorizeUrl(world.gatehouse.config.ISSUER, {
     client_id: client.client_id,
     code_challenge: createPkce().challenge,

@@ -25,12 +25,22 @@ const BRAND = {
   BRAND_PRIVACY_URL: 'https://example.com/privacy',
 };
 
+/** A failed set-up ends the server: its database must not outlive it. */
 export async function createWorld(): Promise<World> {
   const gatehouse = await createTestApp({
     ISSUER: ITSELF,
     RATE_LIMIT_TENANT_PER_HOUR: '10000',
     ...BRAND,
   });
+  try {
+    return await fill(gatehouse);
+  } catch (error) {
+    await gatehouse.close();
+    throw error;
+  }
+}
+
+async function fill(gatehouse: TestApp): Promise<World> {
   const acme = await gatehouse.createTenant('acme');
   const fresh = await gatehouse.createTenant('fresh');
   const closed = await gatehouse.createTenant('closed');
