@@ -108,11 +108,17 @@ export type { Proofs } from './proofs/proofs.js';
 export { createUsedProofs, deleteExpiredProofs, type UsedProofs } from './proofs/used-proofs.js';
 export { corsOf } from './guard/cross-origin.js';
 export { type Access, ANY_PRINCIPAL } from './guard/admission.js';
-export { type Challenge, createChallenge, schemeOf, withChallenge } from './guard/challenge.js';
+export {
+  type Challenge,
+  type ChallengeError,
+  createChallenge,
+  schemeOf,
+  withChallenge,
+} from './guard/challenge.js';
 export { type GuardedState, guardLateBody, isHidden } from './guard/guard.js';
 export type { Judge, Judgement, ProofOf, Target } from './guard/judge.js';
 export { readProof } from './guard/proof-check.js';
-export { refusalOf } from './guard/refusals.js';
+export { type Reason, refusalOf } from './guard/refusals.js';
 export {
   guardedRoute,
   type GuardedRoute,

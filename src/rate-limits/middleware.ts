@@ -89,20 +89,22 @@ export interface SpentBudget {
 /**
  * Counts a request on its shares, or refuses it: only if nothing is left of one of them.
  *
+ * @param requests how many requests `cost` stands for, if a service reports several at once
  * @returns `undefined` if it was counted
  */
 export type Spend = (
   shares: readonly Share[],
   cost: number,
   now: number,
+  requests?: number,
 ) => SpentBudget | undefined;
 
 export function createSpending(register: Registry): Spend {
   const refusals = refusalsIn(register);
-  return (shares, cost, now) => {
+  return (shares, cost, now, requests = 1) => {
     if (!shares.some(hasNothingLeft)) {
       for (const { budget, bucket } of shares) {
-        budget.buckets.add(bucket, budget.counts === 'units' ? cost : 1);
+        budget.buckets.add(bucket, budget.counts === 'units' ? cost : requests);
       }
       return undefined;
     }

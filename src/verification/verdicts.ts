@@ -1,8 +1,9 @@
 import {
   type ActivityRecorder,
-  ANY_PRINCIPAL,
+  type ChallengeError,
   isHidden,
   type Judge,
+  type Judgement,
   type Presentations,
   type Presented,
   presentPrincipal,
@@ -10,7 +11,9 @@ import {
   type ProofOf,
   type Proofs,
   readProof,
+  type Reason,
   refusalOf,
+  schemeOf,
   type Target,
 } from '../credentials/index.js';
 import { Problem } from '../http/errors/problem.js';
@@ -20,7 +23,7 @@ import type { VerifyQuestion } from './verify-schema.js';
 
 export interface VerdictDependencies {
   readonly judge: Judge;
-  readonly presentations: Pick<Presentations, 'explain'>;
+  readonly presentations: Pick<Presentations, 'explain' | 'join'>;
   readonly proofs: Proofs;
   readonly activity: Pick<ActivityRecorder, 'noteAnswer'>;
   readonly rateLimits: Pick<RateLimits, 'budgets' | 'spend' | 'now'>;
@@ -45,52 +48,107 @@ export type VerdictOf = (question: VerifyQuestion, caller: Caller) => Promise<ob
 export function createVerdicts(dependencies: VerdictDependencies): VerdictOf {
   const { judge, presentations, proofs, activity, rateLimits, spaceContext } = dependencies;
   const { budgets, spend, now } = rateLimits;
+  const nonceFor = ({ by }: Presented) => (by === 'dpop' ? { dpopNonce: proofs.nonce() } : {});
 
-  return async (question, { target, address: callerAddress }) => {
-    const { credential, presentation, method, address, scopes, space, resource } = question;
-    const presented = { raw: credential, by: presentation };
-    const notedAddress = address ?? callerAddress;
+  async function verdictOf(question: VerifyQuestion, caller: Caller): Promise<object> {
+    const { address, space } = question;
+    const presented = presentedIn(question, presentations);
+    const notedAddress = address ?? caller.address;
     const judgement = await judge({
+      ...requestOf(question),
       presented,
-      method,
-      address,
       notedAddress,
-      target,
-      access: {
-        scopes,
-        principals: ANY_PRINCIPAL,
-        ...(resource !== undefined && { resource: resource.type }),
-      },
-      parameters: resource && { id: resource.id },
+      target: caller.target,
       proof: proofIn(question, presented, proofs),
     });
     if (judgement.reason !== undefined) {
-      const refusal = refusalOf(judgement.reason, {
-        scopes,
-        principal: judgement.principal,
-        challenge: () => ({}),
-        scheme: 'Bearer',
-        headers: {},
-        isHidden: isHidden(presented, judgement),
-        explainForm: () => presentations.explain({ headers: {} }, presented),
-      });
+      const { scopes } = question;
+      const refusal = refuse(scopes, { presented, judgement, presentations });
       if (judgement.principal) activity.noteAnswer(judgement.principal, refusal.status);
-      const nonce = presentation === 'dpop' ? { dpopNonce: proofs.nonce() } : {};
-      return { ...presentRefusal(refusal), ...nonce };
+      return { ...refusal, ...nonceFor(presented) };
     }
     const { principal } = judgement;
     const shares = budgets.sharesOf(principal, () => notedAddress, now());
-    const spent = question.cost > 0 ? spend(shares, question.cost, now()) : undefined;
+    const { cost, requests } = question;
+    const spent = cost > 0 ? spend(shares, cost, now(), requests) : undefined;
     const denial = spent?.problem ?? (await denialOfSpace(spaceContext, principal, space));
     activity.noteAnswer(principal, denial?.status ?? 200);
-    if (denial !== undefined) return presentRefusal(denial);
+    const limits = budgets.usageOf(principal, () => notedAddress, now());
+    if (denial !== undefined) {
+      return { ...presentRefusal(denial), limits, ...nonceFor(presented) };
+    }
     return {
       ...presentPrincipal(principal),
       ...factsOf(principal),
       ...(address === undefined && { allowedIps: principal.allowedIps }),
-      limits: budgets.usageOf(principal, () => notedAddress, now()),
+      limits,
+      ...nonceFor(presented),
     };
+  }
+
+  return async (question, caller) => {
+    try {
+      return await verdictOf(question, caller);
+    } catch (error) {
+      // Two credentials that are not a pair concern this question only, not the others of the request.
+      if (error instanceof Problem && error.status === 400) return presentRefusal(error);
+      throw error;
+    }
   };
+}
+
+function requestOf({ method, address, scopes, principals, resource }: VerifyQuestion) {
+  return {
+    method,
+    address,
+    access: { scopes, principals, ...(resource !== undefined && { resource: resource.type }) },
+    parameters: resource && { id: resource.id },
+  };
+}
+
+/** The refusal of a credential, with the parts of its challenge that do not follow from the status. */
+function refuse(
+  scopes: VerifyQuestion['scopes'],
+  {
+    presented,
+    judgement,
+    presentations,
+  }: {
+    readonly presented: Presented;
+    readonly judgement: Judgement & { readonly reason: Reason };
+    readonly presentations: Pick<Presentations, 'explain'>;
+  },
+) {
+  const { principal, reason } = judgement;
+  const scheme = schemeOf(presented, principal);
+  const errors: ChallengeError[] = [];
+  const refusal = refusalOf(reason, {
+    scopes,
+    principal,
+    challenge: (error) => {
+      if (error !== undefined) errors.push(error);
+      return {};
+    },
+    scheme,
+    headers: {},
+    isHidden: isHidden(presented, judgement),
+    explainForm: () => presentations.explain({ headers: {} }, presented),
+  });
+  const error = errors.find((one) => one.includes('dpop'));
+  return {
+    ...presentRefusal(refusal),
+    ...(error !== undefined && { error }),
+    ...(scheme === 'both' && { schemes: ['Bearer', 'DPoP'] }),
+  };
+}
+
+/** @throws Problem `bad_request` for two credentials that are not a pair */
+function presentedIn(
+  { credential, presentation, publishableKey }: VerifyQuestion,
+  presentations: Pick<Presentations, 'join'>,
+): Presented {
+  const presented = { raw: credential, by: presentation };
+  return publishableKey === undefined ? presented : presentations.join(presented, publishableKey);
 }
 
 /** The proof that a question carries, for the URL that the service received it at. */
@@ -99,7 +157,8 @@ function proofIn({ dpop, method }: VerifyQuestion, presented: Presented, proofs:
   const proven = { method, url: dpop?.url ?? '', credential: presented.raw };
   return {
     read: (principal) => readProof(proofs, request, proven, principal, presented),
-    claim: async (proof) => ((await proofs.claim(proof)) ? undefined : 'proof_used'),
+    claim: async (proof) =>
+      dpop?.claimed === true || (await proofs.claim(proof)) ? undefined : 'proof_used',
   };
 }
 

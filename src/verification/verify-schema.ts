@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-import { presentedExchange, presentedKey, presentedToken } from '../credentials/index.js';
+import {
+  ANY_PRINCIPAL,
+  presentedExchange,
+  presentedKey,
+  presentedToken,
+} from '../credentials/index.js';
 import { PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { time } from '../http/answers.js';
 import { boundedList } from '../http/body/bounded.js';
@@ -25,6 +30,8 @@ const name = z.string().min(1).max(128);
 const question = z.strictObject({
   credential: z.string().min(1).max(MAX_CREDENTIAL),
   presentation: z.enum(PRESENTATIONS).default('bearer'),
+  /** The publishable key that came beside a user's token, in `X-API-Key`. */
+  publishableKey: z.string().min(1).max(MAX_CREDENTIAL).optional(),
   method: z
     .string()
     .regex(/^[A-Z-]{1,32}$/, 'must be a method in capitals, such as GET')
@@ -35,13 +42,25 @@ const question = z.strictObject({
     .refine(isAddress, coded('invalid_format', 'must be an IPv4 or IPv6 address, without a port'))
     .optional(),
   scopes: boundedList(SCOPES.length, z.enum(SCOPES, 'is not a scope')).default([]),
+  principals: boundedList(PRINCIPAL_KINDS.length, z.enum(PRINCIPAL_KINDS)).default([
+    ...ANY_PRINCIPAL,
+  ]),
   space: name.optional(),
   resource: z.strictObject({ type: name, id: name }).optional(),
-  /** The proof of possession of a bound credential (RFC 9449), and the URL that it was sent to. */
+  /**
+   * The proof of possession of a bound credential (RFC 9449), and the URL that it was sent to. `claimed`: the service has
+   * asked about it before, for the same request, whose body arrived late.
+   */
   dpop: z
-    .strictObject({ proof: z.string().min(1).max(MAX_PROOF), url: z.url().max(MAX_URL) })
+    .strictObject({
+      proof: z.string().min(1).max(MAX_PROOF),
+      url: z.url().max(MAX_URL),
+      claimed: z.literal(true).optional(),
+    })
     .optional(),
   cost: z.number().int().min(0).max(MAX_COST).default(1),
+  /** How many requests `cost` stands for, from a service that keeps verdicts. */
+  requests: z.number().int().min(1).max(MAX_COST).default(1),
 });
 export type VerifyQuestion = z.output<typeof question>;
 
@@ -64,6 +83,8 @@ const facts = {
   /** Only if the question names no address. */
   allowedIps: z.array(z.string()).nullable().optional(),
   limits: usageAnswer,
+  /** Only for a credential that came with a proof of possession. */
+  dpopNonce: z.string().optional(),
 };
 
 const refused = z.strictObject({
@@ -72,6 +93,12 @@ const refused = z.strictObject({
   code: z.enum(Object.keys(PROBLEMS)),
   detail: z.string(),
   retryAfterSeconds: z.number().optional(),
+  /** If the credential was counted, or a budget is spent. */
+  limits: usageAnswer.optional(),
+  /** The `error` of the challenge, if it concerns the proof. */
+  error: z.enum(['invalid_dpop_proof', 'use_dpop_nonce']).optional(),
+  /** The schemes of the challenge, for a bound credential that came by another one. */
+  schemes: z.array(z.string()).optional(),
   dpopNonce: z.string().optional(),
 });
 

@@ -250,6 +250,44 @@ describe('POST /api/v1/verify', () => {
       expect(usage.headers['ratelimit-key-remaining']).toBe('59');
     });
 
+    it('judges a token with the publishable key beside it, and kinds of principal', async () => {
+      const credential = await tokenFor('');
+      const publishable = (of: Tenant) =>
+        createCredential(gatehouse, of, 'publishable', ['products:read'], 'test');
+      const [open, beside] = await Promise.all([publishable(tenant), publishable(other)]);
+      const pair = { credential, publishableKey: open.secret };
+      const apart = 'Present one credential, in one way.';
+      const verdicts = await verify([
+        pair,
+        { credential, publishableKey: beside.secret },
+        { credential, publishableKey: key.secret },
+        { credential: key.secret, publishableKey: open.secret },
+        { ...pair, principals: ['service'], scopes: ['audit:read'] },
+        { credential, principals: ['user'] },
+      ]);
+      expect(verdicts).toMatchObject([
+        { active: true, environment: 'test', type: 'access_token' },
+        // Its tenant is another one, so it looks unknown to the service.
+        UNKNOWN,
+        { active: false, status: 400, code: 'bad_request', detail: apart },
+        { active: false, status: 400, code: 'bad_request', detail: apart },
+        { active: false, status: 403, code: 'forbidden' },
+        { active: true, environment: 'live' },
+      ]);
+      expect(verdicts[0]?.['subjects']).toEqual(expect.arrayContaining([open.id, user.id]));
+    });
+
+    it('counts several requests of a service that keeps verdicts', async () => {
+      const limited = await gatehouse.createKey(tenant, { rateLimitPerMinute: 10 });
+      const item = { credential: limited.secret, cost: 40, requests: 8 };
+      expect(await verdictOf(item)).toMatchObject({ limits: { apiKey: { remaining: 2 } } });
+      expect(await verdictOf(item)).toMatchObject({ limits: { apiKey: { remaining: 0 } } });
+      expect(await verdictOf(item)).toMatchObject({
+        status: 429,
+        limits: { apiKey: { limit: 10, remaining: 0 } },
+      });
+    });
+
     it('asks one batch for all credentials of a request', async () => {
       const credentials = Array.from({ length: 256 }, () => ({
         credential: gatehouse.format.mint('live'),

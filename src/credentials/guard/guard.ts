@@ -27,7 +27,7 @@ export interface GuardedState extends RequestState {
 
 interface Dependencies {
   readonly judge: Judge;
-  readonly presentations: Presentations;
+  readonly presentations: Pick<Presentations, 'find' | 'explain'>;
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly activity: Pick<ActivityRecorder, 'noteAnswer' | 'noteRefusal'>;
   readonly proofCheck: ProofCheck;

@@ -1,5 +1,5 @@
 import { reachableFrom } from '../kinds.js';
-import type { Principal } from '../principal.js';
+import type { Origin, Principal } from '../principal.js';
 
 /** The reason why a valid token and a valid publishable key are refused together. */
 export function reasonAgainstPair(
@@ -15,12 +15,21 @@ export function reasonAgainstPair(
 /** The principal of a user's token with a publishable key: the token's scopes, the key's environment and spaces. */
 export function withPublishableKey(
   user: Principal,
-  { environment, spaces: allowed }: Principal,
+  { environment, spaces: allowed, origin }: Principal,
 ): Principal {
   const own = user.spaces;
   const spaces =
     own === null || allowed === null
       ? (own ?? allowed)
       : own.filter((space) => allowed.includes(space));
-  return { ...user, environment, spaces };
+  return { ...user, environment, spaces, origin: joinOrigins(user.origin, origin) };
+}
+
+/** The origin of a verdict about both: it ends with either, and is as old as the older one. */
+function joinOrigins(one: Origin, other: Origin): Origin {
+  const isOlder = BigInt(one.position) < BigInt(other.position);
+  return {
+    subjects: `${one.subjects} ${other.subjects}`,
+    position: isOlder ? one.position : other.position,
+  };
 }

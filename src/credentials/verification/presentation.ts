@@ -28,6 +28,11 @@ export interface Presentations {
    */
   find(request: IncomingMessage, querystring: string): Presented | undefined;
   /**
+   * Joins a token with the publishable key that came in `X-API-Key` beside it.
+   * @throws Problem `bad_request` unless they are a pair that `find` accepts
+   */
+  join(token: Presented, publishableKey: string): Presented;
+  /**
    * Describes the fault of a request without a credential, or with a malformed one. The text never repeats a
    * secret and depends on nothing stored.
    */
@@ -61,6 +66,7 @@ export function createPresentations(brandHeader: string, format: SecretFormat): 
       }
       return all.length > 1 ? pairOf(all, format) : all[0];
     },
+    join: (token, raw) => pairOf([token, { raw, by: 'x-api-key' }], format),
     explain: ({ headers: sent }, presented) =>
       presented === undefined
         ? explainAbsence(sent.authorization)
