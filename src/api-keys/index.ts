@@ -42,14 +42,16 @@ export { credentialFilterOf, keyFilter } from './key-filter.js';
 export { importKeys, type ImportReport } from './key-import.js';
 export { createKeyPresenter } from './key-presenter.js';
 export type { KeyRouteDependencies } from './key-routes.js';
-export type { MintedKey } from './issue-key.js';
+export { expandAccess, type MintedKey } from './issue-key.js';
 export {
+  ACCESS,
   type KeyChange,
   keyChange,
   keyRotation,
   type NewKey,
   newKey,
   newPersonalToken,
+  personalTokenChange,
 } from './key-schema.js';
 export { createKeyService, type KeyService } from './key-service.js';
-export { createPersonalTokenRoutes, createPersonalTokens } from './personal-tokens.js';
+export { createPersonalTokenRoutes } from './personal-tokens.js';

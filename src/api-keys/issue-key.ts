@@ -9,7 +9,7 @@ import {
   type SecretFormat,
   type StoredCredential,
 } from '../credentials/index.js';
-import { factsOf } from '../credentials/kinds.js';
+import { factsOf, type KeyKind } from '../credentials/kinds.js';
 import { createId } from '../db/id.js';
 import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';
@@ -23,7 +23,7 @@ import {
   type Authority,
   type KeyManager,
 } from './authority.js';
-import type { NewKey } from './key-schema.js';
+import type { ACCESS, NewKey } from './key-schema.js';
 
 /** A new key with its secret, which is shown once. */
 export interface MintedKey {
@@ -177,20 +177,22 @@ export async function resolveNewKey(
     throw invalid([{ field: 'spaces', code: 'invalid_value', message }]);
   }
   if (scopes !== undefined) return { ...fields, scopes };
-  const delegable = await delegableTo(store, by, fields.kind);
-  const isRequested = (scope: Scope) => access === 'write' || scope.endsWith(':read');
-  return { ...fields, scopes: delegable.filter(isRequested) };
-}
-
-/** The scopes that `access` can expand to. They are stored, and so do not grow with the role. */
-async function delegableTo(
-  store: CredentialStore,
-  by: KeyManager,
-  kind: NewKey['kind'],
-): Promise<readonly Scope[]> {
   const authority = await authorityOf(store, by);
   const grantable = authority === undefined ? [] : grantableScopes(authority);
-  return commonTo(grantable, factsOf(kind).carries);
+  return { ...fields, scopes: expandAccess(access ?? 'read', fields.kind, grantable) };
+}
+
+/**
+ * The scopes that `access` stands for: all that can be granted and the kind can carry, or the reading ones of them. They
+ * are stored, and so do not grow with the role.
+ */
+export function expandAccess(
+  access: (typeof ACCESS)[number],
+  kind: KeyKind,
+  grantable: readonly Scope[],
+): readonly Scope[] {
+  const isRequested = (scope: Scope) => access === 'write' || scope.endsWith(':read');
+  return commonTo(grantable, factsOf(kind).carries).filter(isRequested);
 }
 
 /** Personal tokens are created by their account, all other kinds by managers of the tenant's keys and the operator. */

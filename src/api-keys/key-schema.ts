@@ -118,7 +118,7 @@ export const newKey = z
   }));
 
 /** Values of a personal token's `access`. */
-const ACCESS = ['read', 'write'] as const;
+export const ACCESS = ['read', 'write'] as const;
 
 /** A member that personal tokens do not have: absent, null or an empty list. */
 const none = (message: string) =>

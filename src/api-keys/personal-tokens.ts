@@ -1,19 +1,9 @@
-import type { EntityManager } from 'typeorm';
-
-import {
-  createCredentialStore,
-  type ListedCredential,
-  sessionRoute,
-  type SessionRoute,
-} from '../credentials/index.js';
+import { sessionRoute, type SessionRoute } from '../credentials/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { RequestState, RouteContext } from '../http/context.js';
-import type { PageRequest } from '../http/pagination.js';
-import { managedKinds, type KeyManager } from './authority.js';
-import type { MintedKey } from './issue-key.js';
+import type { KeyManager } from './authority.js';
 import { createManagedRoutes, type KeyRouteDependencies } from './key-routes.js';
-import { newPersonalToken, personalTokenChange, type NewKey } from './key-schema.js';
-import type { KeyService } from './key-service.js';
+import { newPersonalToken, personalTokenChange } from './key-schema.js';
 
 /** A signed-in account in one of its tenants. */
 export interface TokenOwner {
@@ -44,38 +34,6 @@ export function createPersonalTokenRoutes(dependencies: KeyRouteDependencies): S
     created: newPersonalToken,
     change: personalTokenChange,
   });
-}
-
-/** The same operations for pages. */
-export interface PersonalTokens {
-  /** Newest first, up to one more than requested. */
-  list(owner: TokenOwner, page: PageRequest): Promise<readonly ListedCredential[]>;
-  /** @throws Problem as the route does */
-  create(by: KeyManager, fields: NewKey): Promise<MintedKey>;
-  /**
-   * Revokes a token without `confirm`: the page has asked already.
-   * @throws Problem `not_found`
-   */
-  revoke(by: KeyManager, id: string): Promise<void>;
-}
-
-export function createPersonalTokens(
-  manager: EntityManager,
-  transaction: <Result>(work: (service: KeyService) => Promise<Result>) => Promise<Result>,
-): PersonalTokens {
-  return {
-    async list({ tenantId, accountId }, page) {
-      const kinds = managedKinds({ accountId });
-      const filter = { kinds, environments: ENVIRONMENTS, accountId };
-      return (await createCredentialStore(manager).list(tenantId, filter, page)).found;
-    },
-    create: (by, fields) => transaction((service) => service.create(by, fields)),
-    revoke: (by, id) =>
-      transaction(async (service) => {
-        const { name } = await service.find(by, id);
-        await service.revoke(by, id, null, name);
-      }),
-  };
 }
 
 /** The manager of a signed-in account's request. */

@@ -43,7 +43,6 @@ import { createSpacePages } from './spaces/spaces-pages.js';
 import { createSearchPages } from './search/index.js';
 import { createTesterPages } from './tester/index.js';
 import { createKeySettings } from './keys/index.js';
-import { createTokenSettings } from './tokens/index.js';
 import { createUsagePages } from './usage/usage-pages.js';
 import type { ConsoleAccounts } from './visitor.js';
 
@@ -115,7 +114,6 @@ export function createConsole(dependencies: Dependencies): Console {
     ...createGeneralPages(shared),
     ...createSearchPages(shared),
     ...createTesterPages(shared),
-    ...createTokenSettings(shared),
     ...createAccountSettings(shared),
     ...createMemberSettings(shared),
   ];

@@ -8,5 +8,5 @@ export { presentSpace } from './space-presenter.js';
 export { createSpaceRoutes } from './space-routes.js';
 export { spaceFields } from './space-schema.js';
 export { createSpaceService, type SpaceManager, type SpaceService } from './space-service.js';
-export { createSpaceStore, MAX_SPACES } from './space-store.js';
+export { createSpaceStore } from './space-store.js';
 export type { Space } from './space.entity.js';

@@ -10,7 +10,7 @@ import { holdLock, revokeUnder } from '../support/oauth/subject-lock.js';
 import { until } from '../support/app/until.js';
 
 const API = '/api/v1/personal-access-tokens';
-const PAGE = '/settings/tokens?tenant=acme';
+const PAGE = '/settings/tokens/new?tenant=acme';
 const NEW = { name: 'Late', access: 'read' };
 
 let gatehouse: TestApp;

@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createPeople, visit, type People, type Visit } from '../support/browser/people.js';
+import {
+  createPeople,
+  makeToken,
+  visit,
+  type People,
+  type Visit,
+} from '../support/browser/people.js';
 import { csrfOfForm, newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import { createTestApp } from '../support/app/app.js';
 import { createUser, mainOf, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
@@ -240,11 +246,7 @@ describe('a member', () => {
   it('gets another role, after the page has said what it cuts', async () => {
     const user = await people.member('manager');
     const visitor = await people.signedIn(user);
-    await visitor.post('/settings/tokens?tenant=acme', {
-      name: 'T',
-      access: 'write',
-      expires: '30',
-    });
+    await makeToken(visitor, { access: 'write' });
     const asked = await admin.post(of(user), { role: 'viewer' });
     expect(asked.status).toBe(200);
     expect(asked.html).toMatch(/1 token loses [^.]*:write[^.]* at once\./);
@@ -259,12 +261,7 @@ describe('a member', () => {
   it('is removed with everything issued under the membership, once the email is entered', async () => {
     const user = await people.member('manager');
     const visitor = await people.signedIn(user);
-    const made = await visitor.post('/settings/tokens?tenant=acme', {
-      name: 'T',
-      access: 'read',
-      expires: '30',
-    });
-    const [secret = ''] = /bwp_pat_\w{49}/.exec(made.html) ?? [];
+    const secret = await makeToken(visitor);
     const me = () =>
       people.gatehouse.http.get('/api/v1/me').set('Authorization', `Bearer ${secret}`);
     expect((await me()).status).toBe(200);

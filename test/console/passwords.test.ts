@@ -46,6 +46,8 @@ async function follow(link: string, browser = open()) {
   const page = await browser.open(link);
   return { page, ...visit(browser, csrfOfForm(page)) };
 }
+const keysOf = ({ id }: TestUser) =>
+  people.gatehouse.database.query('SELECT id FROM credentials WHERE created_by = $1', [id]);
 const twice = (password: string) => ({ password, repeated: password });
 
 describe('a forgotten password', () => {
@@ -206,26 +208,31 @@ describe('a change of the password', () => {
 });
 
 describe('a form that makes a secret', () => {
-  const token = { name: 'Kept <name>', access: 'read', expires: '90' };
   it('asks for the password if the sign-in is older than 15 minutes, and is kept', async () => {
     const here = await people.signedIn(ada);
-    const page = '/settings/tokens?tenant=acme';
-    expect((await here.post(page, token)).html).toMatch(/bwp_pat_\w{49}/);
+    const page = '/settings/tokens/new?tenant=acme';
+    const token = (n: number) => ({
+      name: 'Kept <name>',
+      access: 'read',
+      expires: '90',
+      handle: String(n).repeat(22),
+    });
+    expect((await here.post(page, token(1))).location).toContain('/secret?');
 
     await people.gatehouse.database.shiftClock('16 minutes');
-    const asked = await here.post(page, token);
+    const asked = await here.post(page, token(2));
     expect(asked.status).toBe(200);
     expect(asked.html).toContain('Confirm your password');
     expect(asked.html).toContain('value="Kept &lt;name&gt;"');
-    expect(asked.html).not.toMatch(/bwp_pat_\w{49}/);
-    const wrong = await here.post(page, { ...token, confirm_password: 'wrong' });
+    const wrong = await here.post(page, { ...token(2), confirm_password: 'wrong' });
     expect([wrong.status, wrong.html]).toEqual([422, expect.stringContaining('incorrect')]);
+    expect(wrong.html).toContain('value="Kept &lt;name&gt;"');
+    expect(wrong.html).not.toContain('"wrong"');
 
-    const made = await here.post(page, { ...token, confirm_password: PASSWORD });
-    expect(made.html).toMatch(/bwp_pat_\w{49}/);
-    expect(made.html).not.toContain(PASSWORD);
+    const made = await here.post(page, { ...token(2), confirm_password: PASSWORD });
+    expect((await here.open(made.location ?? '')).html).toMatch(/bwp_pat_\w{49}/);
     // Confirmed for the next 15 minutes.
-    expect((await here.post(page, token)).html).toMatch(/bwp_pat_\w{49}/);
+    expect((await here.post(page, token(3))).location).toContain('/secret?');
   });
 
   it.each(['api-keys', 'machine-credentials'])('asks before a key of %s', async (section) => {
@@ -242,6 +249,14 @@ describe('a form that makes a secret', () => {
       200,
       expect.stringContaining('value="Kept &lt;key&gt;"'),
     ]);
+    for (const [path, fields] of [
+      [`${base}/new${query}`, create],
+      [`${base}/new${query}`, { ...create, confirm_password: 'wrong' }],
+    ] as const) {
+      const answer = await here.post(path, fields);
+      expect(answer.html).toContain('name="confirm_password"');
+      expect(await keysOf(admin)).toEqual([]);
+    }
     const made = await here.post(`${base}/new${query}`, { ...create, confirm_password: PASSWORD });
     expect([made.status, made.location]).toEqual([303, expect.stringContaining('/secret?')]);
     expect((await here.browser.open(made.location ?? '')).html).toMatch(/bwp_\w+_\w{49}/);
@@ -251,6 +266,9 @@ describe('a form that makes a secret', () => {
     const address = (made.location ?? '').replace(/\/secret\?.*/, `/rotate${query}`);
     const again = await here.post(address, rotate);
     expect([again.status, again.html]).toEqual([200, expect.stringContaining('value="86400"')]);
+    const wrong = await here.post(address, { ...rotate, confirm_password: 'wrong' });
+    expect([wrong.status, wrong.html]).toEqual([422, expect.stringContaining('incorrect')]);
+    expect(await keysOf(admin)).toHaveLength(1);
     const rotated = await here.post(address, { ...rotate, confirm_password: PASSWORD });
     expect([rotated.status, rotated.location]).toEqual([303, expect.stringContaining('/secret?')]);
   });

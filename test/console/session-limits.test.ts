@@ -95,7 +95,7 @@ describe('personal tokens', () => {
     await addTokens(100);
     const { browser, csrf } = await signedIn();
     const fields = { csrf, name: 'My laptop', access: 'read', expires: '90' };
-    const answer = await postForm(browser, '/settings/tokens?tenant=acme', fields);
+    const answer = await postForm(browser, '/settings/tokens/new?tenant=acme', fields);
     const main = mainOf({ html: await answer.text() });
     expect(answer.status).toBe(422);
     expect(main).toContain('You have 100 personal tokens in this organization');

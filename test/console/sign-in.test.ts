@@ -61,7 +61,7 @@ describe('an anonymous visitor of the settings area', () => {
 
   it('is redirected for a form of an ended session too, and nothing is done', async () => {
     const browser = open();
-    const answer = await postForm(browser, '/settings/tokens?tenant=acme', { name: 'x' });
+    const answer = await postForm(browser, '/settings/tokens/new?tenant=acme', { name: 'x' });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('Location')).toMatch(/^\/login\?return_to=/);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 
 import { createId } from '../../src/db/id.js';
 import { postForm } from '../support/browser/console.js';
-import { createUser, mainOf } from '../support/oauth/oauth.js';
+import { createUser, mainOf, type TestUser } from '../support/oauth/oauth.js';
 import { createTokenPage, PAGE, type TokenPage } from '../support/browser/token-page.js';
 
 let setting: TokenPage;
@@ -26,6 +26,11 @@ describe('a new token', () => {
     expect(list.html).toContain('Laptop');
     expect(list.html).toContain(`bwp_pat_…${secret.slice(-4)}`);
     expect(list.html).not.toContain(secret);
+    const again = await me.browser.open(page.shownAt);
+    expect([again.html.includes('Already shown'), again.html.includes(secret)]).toEqual([
+      true,
+      false,
+    ]);
     expect(setting.gatehouse.logged.join()).not.toContain(secret);
   });
 
@@ -36,10 +41,40 @@ describe('a new token', () => {
     const [read, write] = await setting.stored();
     expect(read?.scopes.every((scope) => scope.endsWith(':read'))).toBe(true);
     expect(write?.scopes).toContain('contacts:delete');
+  });
 
-    const page = (await me.browser.open(PAGE)).html;
-    expect(page).toContain(`Read <small>${read?.scopes.length} scopes</small>`);
-    expect(page).toContain(`Read and write <small>${write?.scopes.length} scopes</small>`);
+  it('lists the scopes of each access, and says that writing includes managing keys', async () => {
+    const form = async (user: TestUser) => {
+      const page = await (await setting.signedIn(user)).browser.open(`${PAGE}/new?tenant=acme`);
+      return mainOf(page);
+    };
+    const admin = await form(setting.ada);
+    expect(admin).toContain('That includes managing the keys of the organization.');
+    expect(admin).toMatch(/data-access="[^"]*contacts:delete[^"]*api_keys:manage/);
+    const viewer = await form(setting.both);
+    expect(viewer).not.toMatch(/managing the keys|data-access="[^"]*contacts:write/);
+    expect(viewer).toMatch(/value="contacts:write"[^>]* disabled/);
+  });
+
+  it('has single scopes only, if they are chosen', async () => {
+    const me = await setting.signedIn();
+    const scope = ['contacts:read', 'leads:write'];
+    await setting.create(me, { access: 'some', scope });
+    expect((await setting.stored()).map(({ scopes }) => scopes)).toEqual([scope]);
+    // Without scripts, ticks beside another access must not be ignored.
+    const wider = await setting.create(me, { access: 'write', scope });
+    expect([wider.status, wider.text]).toEqual([
+      422,
+      expect.stringContaining('Single scopes are ticked below.'),
+    ]);
+    const none = await setting.create(me, { access: 'some' });
+    expect([none.status, none.text]).toEqual([
+      422,
+      expect.stringContaining('Choose at least one scope'),
+    ]);
+    const viewer = await setting.signedIn(setting.both);
+    expect((await setting.create(viewer, { access: 'some', scope })).status).toBe(422);
+    expect(await setting.stored()).toHaveLength(1);
   });
 
   it.each([
@@ -57,7 +92,7 @@ describe('a new token', () => {
       `spaces-${createId('tnt').slice(-8).toLowerCase()}`,
     );
     const me = await setting.signedIn(await createUser(setting.gatehouse, [[tenant, 'member']]));
-    expect((await me.browser.open(PAGE)).html).not.toContain('name="space"');
+    expect((await me.browser.open(`${PAGE}/new`)).html).not.toContain('name="space"');
     const ids = [createId('spc'), createId('spc')] as const;
     for (const id of ids) {
       await setting.gatehouse.database.query(
@@ -70,7 +105,7 @@ describe('a new token', () => {
     const [some, all] = await setting.stored();
     expect(some?.spaces?.toSorted()).toEqual(ids.toSorted());
     expect(all?.spaces).toBeNull();
-    expect((await me.browser.open(PAGE)).html).toContain(`<bdi>Site ${ids[0].slice(-3)}</bdi>`);
+    expect((await me.browser.open(PAGE)).html).toContain(`>Site ${ids[0].slice(-3)}</bdi>`);
   });
 });
 
@@ -80,15 +115,16 @@ describe('a fault of the form', () => {
     ['spaces for a name', { name: '  ' }, 'name', 'Give it a name of 1 to 100 characters.'],
     ['too long a name', { name: 'x'.repeat(101) }, 'name', 'Give it a name of 1 to 100'],
     ['a name that cannot be stored', { name: 'a\0b' }, 'name', 'Give it a name of 1 to 100'],
-    ['no access', { access: '' }, 'access', 'Choose what it may do.'],
-    ['another access', { access: 'admin' }, 'access', 'Choose what it may do.'],
-    ['another expiry', { expires: '10000' }, 'expires', 'Choose when it expires.'],
+    ['no access', { access: '' }, 'scopes', 'Choose at least one scope'],
+    ['another access', { access: 'admin' }, 'scopes', 'Choose at least one scope'],
+    ['no day', { expires: 'date' }, 'expires', 'Choose a day in the future.'],
+    ['no address', { allowedIps: 'home' }, 'allowedIps', '“home” is not an address'],
   ])('is shown beside its field: %s', async (_what, fields, field, sentence) => {
     const page = await setting.create(await setting.signedIn(), fields);
     expect(page.status).toBe(422);
     const fault = new RegExp(`id="${field}-error">([^<]*)<`).exec(page.html)?.[1];
     expect(fault).toContain(sentence);
-    expect(page.html).toContain(`aria-describedby="${field}-error"`);
+    expect(page.html).toMatch(new RegExp(`aria-describedby="(?:${field}-hint )?${field}-error"`));
     expect(await setting.stored()).toEqual([]);
   });
 
@@ -96,7 +132,7 @@ describe('a fault of the form', () => {
     const page = await setting.create(await setting.signedIn(), {
       name: '"><i>',
       access: 'write',
-      expires: 'x',
+      allowedIps: 'x',
     });
     expect(page.html).toContain('value="&quot;&gt;&lt;i&gt;"');
     expect(page.html).toContain('value="write" required checked');
@@ -109,42 +145,92 @@ describe('a fault of the form', () => {
     );
     const page = await setting.create(await setting.signedIn(), { space: space?.id ?? '' });
     expect(page.status).toBe(422);
-    expect(page.text).toContain('Choose from the listed spaces.');
+    expect(page.text).toContain('Choose from the listed spaces, 100 at most.');
     expect(await setting.stored()).toEqual([]);
   });
 });
 
-describe('revoking a token', () => {
-  it('needs a confirmation, and takes effect from the next request on', async () => {
+describe('the list', () => {
+  it('shows active tokens, the others behind a filter, by pages of 25', async () => {
     const me = await setting.signedIn();
-    const secret = (await setting.create(me)).secret;
-    const [row] = await setting.stored();
-    const link = `${PAGE}/${row?.id}/revoke?tenant=acme&env=live`;
-    const html = link.replace('&', '&amp;');
-    expect((await me.browser.open(PAGE)).html).toContain(`href="${html}"`);
-    const asked = await me.browser.open(link);
-    expect(mainOf(asked)).toContain('Revoke <bdi>Laptop</bdi>?');
-    expect(await setting.statusOf(secret)).toBe(200);
+    await setting.create(me, { name: 'Phone', environment: 'test' });
+    await setting.gatehouse.database.query(
+      `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
+         principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by, expires_at)
+       SELECT 'key_' || n, $1, 'personal', 'live', 'Token ' || n, '{leads:read}', 'user', $2,
+         'digest ' || n, 'none', 'x', ARRAY['key_' || n, $1], nextval('issue_order'), $2,
+         CASE WHEN n <= 3 THEN gatehouse_now() END
+       FROM generate_series(1, 33) AS n`,
+      [setting.acme.id, setting.ada.id],
+    );
+    const open = async (path: string) => mainOf(await me.browser.open(path));
+    const names = (page: string): string[] => page.match(/>(?:Token \d+|Phone)</g) ?? [];
+    const first = await open(`${PAGE}?tenant=acme`);
+    expect([names(first).length, first.includes('25 of 31 tokens')]).toEqual([25, true]);
+    expect(first).toMatch(/class="button primary" href="\/settings\/tokens\/new/);
+    const next = /href="([^"]+)" rel="next"/.exec(first)?.[1]?.replaceAll('&amp;', '&') ?? '';
+    const second = names(await open(next));
+    expect([second.length, second.includes('>Phone<')]).toEqual([6, true]);
+    expect(names(await open(`${PAGE}?tenant=acme&status=expired`))).toHaveLength(3);
+    expect(names(await open(`${PAGE}?tenant=acme&search=phone`))).toEqual(['>Phone<']);
+    const nothing = await open(`${PAGE}?tenant=acme&search=nothing`);
+    expect(nothing).toContain('No token matches these filters.');
 
-    const answer = await postForm(me.browser, link, { csrf: me.csrf });
-    expect(answer.status).toBe(303);
-    expect(await setting.statusOf(secret)).toBe(401);
-    const list = await me.browser.open(answer.headers.get('Location') ?? '');
-    expect(mainOf(list)).toContain('The token is revoked.');
-    expect(mainOf(list)).toContain('<small class="state">revoked</small>');
-    expect(list.html).not.toContain(html);
+    // A cursor of another person leads to the first page of one's own.
+    const other = await setting.signedIn(setting.both);
+    const theirs = mainOf(await other.browser.open(next));
+    expect(names(theirs)).toEqual([]);
+    expect(mainOf(await other.browser.open(`${PAGE}?tenant=acme`))).toContain('No tokens yet');
+  });
+});
+
+describe('the page of a token', () => {
+  const at = (id = '', more = '', tenant = 'acme') => `${PAGE}/${id}${more}?tenant=${tenant}`;
+
+  it('shows its facts, renames it and rotates it', async () => {
+    const me = await setting.signedIn();
+    const old = (await setting.create(me)).secret;
+    const [row] = await setting.stored();
+    const page = mainOf(await me.browser.open(at(row?.id)));
+    for (const text of ['contacts:read', 'Last 24 hours', 'Audit trail', 'Revoke']) {
+      expect(page).toContain(text);
+    }
+    expect(page).not.toContain('Requests a minute');
+    const fields = {
+      csrf: me.csrf,
+      seen: /name="seen" value="([^"]+)"/.exec(page)?.[1] ?? '',
+      name: 'Work laptop',
+      expires: 'never',
+    };
+    expect((await postForm(me.browser, at(row?.id), fields)).status).toBe(303);
+    expect(mainOf(await me.browser.open(PAGE))).toContain('Work laptop');
+
+    const rotation = { csrf: me.csrf, overlap: '0', handle: 'R'.repeat(22) };
+    const made = await postForm(me.browser, at(row?.id, '/rotate'), rotation);
+    const shown = await me.browser.open(made.headers.get('Location') ?? '');
+    const secret = /id="secret"[^>]*>([^<]+)</.exec(shown.html)?.[1] ?? '';
+    expect([await setting.statusOf(old), await setting.statusOf(secret)]).toEqual([401, 200]);
   });
 
-  it('also revokes one that was used, and twice is not an error', async () => {
+  it('revokes it from the next request on, by its name if it was used', async () => {
     const me = await setting.signedIn();
-    const secret = (await setting.create(me, { name: 'Two "words" & <more>' })).secret;
+    const name = 'Two "words" & <more>';
+    const secret = (await setting.create(me, { name })).secret;
+    const [row] = await setting.stored();
     expect(await setting.statusOf(secret)).toBe(200);
     await setting.gatehouse.app.activity.flush();
-    const [row] = await setting.stored();
-    const link = `${PAGE}/${row?.id}/revoke?tenant=acme`;
-    expect((await postForm(me.browser, link, { csrf: me.csrf })).status).toBe(303);
-    expect((await postForm(me.browser, link, { csrf: me.csrf })).status).toBe(303);
-    expect(new URL((await me.browser.open(link)).url).pathname).toBe(PAGE);
+    const revoke = (confirm: string) =>
+      postForm(me.browser, at(row?.id, '/revoke'), { csrf: me.csrf, confirm });
+    expect((await revoke('')).status).toBe(409);
+    const answer = await revoke(name);
+    expect(answer.status).toBe(303);
+    expect(await setting.statusOf(secret)).toBe(401);
+    const list = mainOf(await me.browser.open(answer.headers.get('Location') ?? ''));
+    expect(list).toContain('The token is revoked.');
+    expect(list).not.toContain('&lt;more&gt;');
+    const revoked = mainOf(await me.browser.open(`${PAGE}?tenant=acme&status=revoked`));
+    expect(revoked).toContain('&lt;more&gt;');
+    expect((await revoke(name)).status).toBe(303);
   });
 
   it('answers 404 to everybody but its owner', async () => {
@@ -152,11 +238,24 @@ describe('revoking a token', () => {
     const [row] = await setting.stored();
     const other = await setting.signedIn(setting.both);
     for (const tenant of ['acme', 'bolt']) {
-      const link = `${PAGE}/${row?.id}/revoke?tenant=${tenant}`;
-      expect((await other.browser.open(link)).status).toBe(404);
-      expect((await postForm(other.browser, link, { csrf: other.csrf })).status).toBe(404);
+      expect((await other.browser.open(at(row?.id, '', tenant))).status).toBe(404);
+      for (const action of ['', '/revoke', '/rotate', '/end']) {
+        const fields = { csrf: other.csrf, confirm: 'Laptop', overlap: '0' };
+        const answer = await postForm(other.browser, at(row?.id, action, tenant), fields);
+        expect(answer.status).toBe(404);
+      }
     }
     expect((await other.browser.open(`${PAGE}?tenant=acme`)).html).not.toContain('Laptop');
     expect(await setting.statusOf(secret)).toBe(200);
+  });
+
+  it('shows no key of the organization, to an administrator either', async () => {
+    const key = await setting.gatehouse.createKey(setting.acme, { name: 'Export' });
+    const me = await setting.signedIn();
+    expect((await me.browser.open(at(key.id))).status).toBe(404);
+    await setting.create(me);
+    const [, token] = await setting.stored();
+    expect((await me.browser.open(`/settings/api-keys/${token?.id}?tenant=acme`)).status).toBe(404);
+    expect(await setting.statusOf(key.secret)).toBe(200);
   });
 });

@@ -20,12 +20,12 @@ describe('the tenant of the page', () => {
       '<a href="/settings/tokens?tenant=acme&amp;env=live"><bdi dir="auto">acme</bdi> <small>Viewer',
     );
     expect(page.html).toContain('aria-current="true"><bdi dir="auto">bolt</bdi>');
-    expect(page.html).toContain('action="/settings/tokens?tenant=bolt&amp;env=live"');
+    expect(page.html).toContain('href="/settings/tokens/new?tenant=bolt&amp;env=live"');
+    const form = await me.browser.open(`${PAGE}/new?tenant=bolt`);
+    expect(form.html).toContain('action="/settings/tokens/new?tenant=bolt&amp;env=live"');
     await setting.create(me, {}, 'bolt');
     expect((await setting.stored()).map((row) => row.tenant_id)).toEqual([setting.bolt.id]);
-    expect((await me.browser.open(`${PAGE}?tenant=acme`)).html).toContain(
-      'You have none here yet.',
-    );
+    expect((await me.browser.open(`${PAGE}?tenant=acme`)).html).toContain('No tokens yet');
   });
 
   it('is not a choice if there is only one', async () => {
@@ -35,7 +35,7 @@ describe('the tenant of the page', () => {
 
   it('must be named by a form that creates a token', async () => {
     const { browser, csrf } = await setting.signedIn(setting.both);
-    const answer = await postForm(browser, PAGE, { csrf, ...NEW });
+    const answer = await postForm(browser, `${PAGE}/new`, { csrf, ...NEW });
     expect(answer.status).toBe(400);
     expect(await setting.stored()).toEqual([]);
   });
@@ -91,7 +91,7 @@ describe('another site', () => {
       const csrf = which === undefined ? [] : tokens[which as keyof typeof tokens];
       const revoke = `${PAGE}/${row?.id}/revoke?tenant=acme`;
       for (const [path, fields] of [
-        [`${PAGE}?tenant=acme`, NEW],
+        [`${PAGE}/new?tenant=acme`, NEW],
         [revoke, {}],
       ] as const) {
         const answer = await postForm(me.browser, path, { ...fields, csrf }, headers);
@@ -108,11 +108,7 @@ describe('another site', () => {
     const me = await setting.signedIn();
     const made = await setting.create(me, { name });
     const [row] = await setting.stored();
-    const pages = [
-      made,
-      await me.browser.open(PAGE),
-      await me.browser.open(`${PAGE}/${row?.id}/revoke`),
-    ];
+    const pages = [made, await me.browser.open(PAGE), await me.browser.open(`${PAGE}/${row?.id}`)];
     for (const { html } of pages) {
       expect(html).toContain('&lt;script&gt;alert(1)');
       expect(html).not.toMatch(/<script>|<img/);

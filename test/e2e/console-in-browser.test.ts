@@ -41,9 +41,10 @@ async function signIn(): Promise<Page> {
 }
 
 async function makeToken(page: Page, name: string): Promise<string> {
+  await page.getByRole('link', { name: 'New token' }).first().press('Enter');
   await page.getByLabel('Name', { exact: true }).fill(name);
   await page.keyboard.press('Enter');
-  return page.getByLabel('Token', { exact: true }).inputValue();
+  return page.locator('#secret').innerText();
 }
 
 async function statusOf(token: string): Promise<number> {
@@ -56,13 +57,12 @@ describe('a person with a keyboard', () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');
     expect(await statusOf(token)).toBe(200);
-    // The field has the focus, so that copying takes no pointer.
-    expect(await page.evaluate('document.activeElement.value')).toBe(token);
-
-    await page.getByRole('link', { name: 'I have copied it' }).press('Enter');
-    await page.getByRole('link', { name: 'Revoke Laptop' }).press('Enter');
-    await page.waitForURL('**/revoke?tenant=acme&env=live');
+    await page.getByRole('button', { name: 'Copy', exact: true }).press('Enter');
+    await page.getByRole('link', { name: 'Done' }).press('Enter');
+    await page.getByRole('link', { name: 'Laptop', exact: true }).press('Enter');
+    await page.getByLabel('to confirm').fill('Laptop');
     await page.getByRole('button', { name: 'Revoke' }).press('Enter');
+    await page.waitForURL('**/settings/tokens?*done=revoked');
     await page.getByRole('status').waitFor();
     expect(await statusOf(token)).toBe(401);
 
@@ -75,8 +75,9 @@ describe('a person with a keyboard', () => {
   it('does not see a token again with the Back button', async () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');
-    await page.getByRole('link', { name: 'I have copied it' }).click();
-    await page.waitForURL('**/settings/tokens?tenant=acme&env=live');
+    await page.getByRole('button', { name: 'Copy', exact: true }).click();
+    await page.getByRole('link', { name: 'Done' }).click();
+    await page.waitForURL('**/settings/tokens?tenant=acme&env=live*');
     await page.goBack().catch(() => undefined);
     expect(await page.content()).not.toContain(token);
   });
@@ -92,10 +93,11 @@ describe('the pages', () => {
       await page.setViewportSize({ width: 320, height: 640 });
       await makeToken(page, LONG);
       expect(await currentFlawsOf(page)).toEqual([]);
-      await page.getByRole('link', { name: 'I have copied it' }).click();
+      await page.getByRole('button', { name: 'Copy', exact: true }).click();
+      await page.getByRole('link', { name: 'Done' }).click();
       await page.getByText(LONG).first().waitFor();
       expect(await currentFlawsOf(page)).toEqual([]);
-      await page.getByRole('link', { name: 'Revoke' }).click();
+      await page.getByRole('link', { name: LONG }).click();
       await page.getByRole('button', { name: 'Revoke' }).waitFor();
       expect(await currentFlawsOf(page)).toEqual([]);
     },
@@ -121,13 +123,13 @@ describe('another site', () => {
 
   it('cannot sign anybody in or out, or create a token, even with a CSRF token', async () => {
     const page = await signIn();
-    const csrf = await page.locator('main input[name=csrf]').inputValue();
+    const csrf = await page.locator('input[name=csrf]').first().inputValue();
     const token = { name: 'Theirs', access: 'write', expires: 'never' };
     const attempts = [
       ['/login', 403, { email: setting.user.email, password: PASSWORD }],
       ['/logout', 403, {}],
       // The browser sends no session cookie from there, so the login page is shown.
-      ['/settings/tokens?tenant=acme', 303, token],
+      ['/settings/tokens/new?tenant=acme', 303, token],
     ] as const;
     for (const [path, status, fields] of attempts) {
       const attacker = await context.newPage();

@@ -30,6 +30,7 @@ describe('the list of API keys of a tenant with 200,000 keys', () => {
     const filter: BoardFilter = {
       tenantId: tenant.id,
       environment: 'live',
+      accountId: undefined,
       status: 'active',
       search: undefined,
       scope: undefined,

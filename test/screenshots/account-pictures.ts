@@ -23,6 +23,7 @@ export const ACCOUNT_PICTURES: readonly Picture[] = [
   { name: 'profile', as: 'admin', path: '/settings/profile?tenant=acme' },
   { name: 'sessions', as: 'admin', path: '/settings/sessions?tenant=acme' },
   { name: 'leave', as: 'viewer', path: '/settings/profile/leave' },
+  { name: 'new-token', as: 'admin', path: '/settings/tokens/new?tenant=acme' },
   { name: 'forgot-password', path: '/forgot-password' },
   {
     name: 'forgot-password-sent',

@@ -54,6 +54,20 @@ function followKind(form) {
   }
 }
 
+/** @param {HTMLFormElement} form ticks the scopes that the chosen access of a personal token stands for */
+function followAccess(form) {
+  const chosen = form.querySelector('input[name=access]:checked');
+  const scopes = chosen instanceof HTMLInputElement ? (chosen.dataset['access'] ?? '') : '';
+  if (scopes === '') return;
+  for (const input of scopesIn(form)) input.checked = scopes.split(' ').includes(input.value);
+}
+
+/** @param {HTMLFormElement} form */
+function chooseSome(form) {
+  const some = form.querySelector('input[name=access][value=some]');
+  if (some instanceof HTMLInputElement) some.checked = true;
+}
+
 /** @param {HTMLFormElement} form @param {string} preset */
 function applyPreset(form, preset) {
   for (const input of scopesIn(form)) {
@@ -64,7 +78,11 @@ function applyPreset(form, preset) {
 const form = document.querySelector('form[data-scope-form]');
 if (form instanceof HTMLFormElement) {
   form.addEventListener('change', ({ target }) => {
-    if (target instanceof HTMLInputElement && target.name === 'kind') followKind(form);
+    if (target instanceof HTMLInputElement) {
+      if (target.name === 'kind') followKind(form);
+      if (target.name === 'access') followAccess(form);
+      if (target.name === 'scope') chooseSome(form);
+    }
     summarize(form);
     warnOfNever();
   });
@@ -75,6 +93,7 @@ if (form instanceof HTMLFormElement) {
       event.preventDefault();
       applyPreset(form, button.value);
     }
+    if (button.matches('[data-toggle-row], [data-toggle-column]')) chooseSome(form);
     if (button.matches('[data-toggle-row]')) toggle(scopesIn(button.closest('tr') ?? form));
     if (button.matches('[data-toggle-column]')) {
       const place = (button.closest('th')?.cellIndex ?? 0) + 1;
@@ -87,6 +106,7 @@ if (form instanceof HTMLFormElement) {
     if (never instanceof HTMLElement) never.hidden = new FormData(form).get('expires') !== 'never';
   };
   warnOfNever();
+  if (scopesIn(form).every(({ checked }) => !checked)) followAccess(form);
 }
 
 document.addEventListener('click', ({ target }) => {

@@ -3,7 +3,7 @@ import type { Keyring } from '../../credentials/index.js';
 import type { SettingsRoute } from '../settings-gate.js';
 import { createKeyDesk } from './key-desk.js';
 import { createKeyPages } from './key-pages.js';
-import { API_KEYS, MACHINE_CREDENTIALS } from './key-section.js';
+import { API_KEYS, MACHINE_CREDENTIALS, PERSONAL_TOKENS } from './key-section.js';
 import { createSecretHandovers } from './secret-handover.js';
 import type { KeyPagesDependencies } from './section-routes.js';
 
@@ -22,18 +22,20 @@ interface Dependencies extends Omit<
   };
 }
 
-/** The pages of API keys and of machine credentials. */
+/** The pages of API keys, of machine credentials, and of the visitor's personal tokens. */
 export function createKeySettings(dependencies: Dependencies): SettingsRoute[] {
   const { dataSource, keyring, keys, activity, config } = dependencies;
-  const desk = createKeyDesk({ dataSource, keys, handovers: createSecretHandovers(keyring) });
-  const shared: KeyPagesDependencies = {
+  const handovers = createSecretHandovers(keyring);
+  const shared: Omit<KeyPagesDependencies, 'desk'> = {
     ...dependencies,
-    desk,
     issuer: config.ISSUER,
     brandName: config.BRAND_NAME,
     defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
     origins: config.CORS_ALLOWED_ORIGINS,
     secondsSinceUse: (id) => activity.secondsSinceUse(id),
   };
-  return [API_KEYS, MACHINE_CREDENTIALS].flatMap((section) => createKeyPages(shared, section));
+  return [API_KEYS, MACHINE_CREDENTIALS, PERSONAL_TOKENS].flatMap((section) => {
+    const desk = createKeyDesk({ dataSource, keys, handovers, isOwn: section.isOwn });
+    return createKeyPages({ ...shared, desk }, section);
+  });
 }

@@ -10,6 +10,7 @@ import type { Scope } from '../../scopes/catalog.js';
 export interface BoardKey {
   readonly id: string;
   readonly name: string;
+  readonly environment: Environment;
   readonly scopes: readonly Scope[];
   readonly spaces: readonly string[] | null;
   readonly allowedIps: readonly string[] | null;
@@ -32,6 +33,8 @@ export interface BoardKey {
 export interface BoardFilter {
   readonly tenantId: string;
   readonly environment: Environment;
+  /** The account whose own tokens are read, of every environment; absent for the keys of the tenant. */
+  readonly accountId: string | undefined;
   readonly status: CredentialStatus | undefined;
   readonly search: string | undefined;
   readonly scope: string | undefined;
@@ -70,6 +73,12 @@ const PAGE_SIZE = 25;
 /** Keys of a kind that a page examines. Filters that match few keys get more. */
 const EXAMINED = { usual: 501, searching: 5000 } as const;
 
+/** Which keys a page reads. The parameter is the environment, or the account. */
+const REACH = {
+  tenant: 'c.environment = $2',
+  own: `c.principal_kind = 'user' AND c.principal_id = $2`,
+} as const;
+
 const MILLIS = (time: string) => `floor(extract(epoch FROM ${time}) * 1000)`;
 const CREATOR = `coalesce(
   (SELECT coalesce(a.name, a.email) FROM accounts a WHERE a.id = c.created_by),
@@ -79,12 +88,12 @@ const CREATOR = `coalesce(
  * perf: one statement for a page. It reads a short range of the index for each kind, whatever the size of the tenant, and
  * the names only for the rows that it returns.
  */
-const statementOf = (examined: number) => `
+const statementOf = (examined: number, reach: keyof typeof REACH) => `
   WITH candidates AS MATERIALIZED (
     SELECT k.kind, found.id, found.issue_seq
     FROM unnest($3::text[], $4::bigint[]) AS k (kind, after) CROSS JOIN LATERAL (
       SELECT c.id, c.issue_seq FROM credentials c
-      WHERE c.tenant_id = $1 AND c.environment = $2 AND c.kind = k.kind AND c.issue_seq < k.after
+      WHERE c.tenant_id = $1 AND ${REACH[reach]} AND c.kind = k.kind AND c.issue_seq < k.after
       ORDER BY c.issue_seq DESC LIMIT ${examined}) AS found),
   matching AS MATERIALIZED (
     SELECT candidates.*, row_number() OVER (PARTITION BY candidates.kind ORDER BY candidates.issue_seq DESC) AS place
@@ -103,7 +112,7 @@ const statementOf = (examined: number) => `
     (SELECT min(issue_seq)::text FROM candidates WHERE candidates.kind = k.kind) AS last,
     (SELECT count(*)::int FROM matching WHERE matching.kind = k.kind) AS count,
     (SELECT coalesce(json_agg(json_build_object(
-        'id', c.id, 'name', c.name, 'scopes', c.scopes, 'spaces', c.spaces, 'allowedIps', c.allowed_ips,
+        'id', c.id, 'name', c.name, 'environment', c.environment, 'scopes', c.scopes, 'spaces', c.spaces, 'allowedIps', c.allowed_ips,
         'maskedKey', c.masked_key, 'ciphertext', encode(c.ciphertext, 'hex'),
         'ciphertextKeyId', c.ciphertext_key_id, 'createdAt', ${MILLIS('c.created_at')},
         'createdBy', c.created_by, 'creator', ${CREATOR}, 'expiresAt', ${MILLIS('c.expires_at')},
@@ -142,16 +151,18 @@ export async function readBoard(
   kinds: readonly KeyKind[],
   after: Readonly<Partial<Record<KeyKind, string>>>,
 ): Promise<Board> {
-  const { tenantId, environment, status, search, scope, space, creator, unusedDays } = filter;
+  const { tenantId, environment, accountId, status, search, scope, space, creator, unusedDays } =
+    filter;
   const isSearching = [search, scope, space, creator, unusedDays].some(
     (part) => part !== undefined,
   );
   const examined = isSearching ? EXAMINED.searching : EXAMINED.usual;
+  const reach = accountId === undefined ? 'tenant' : 'own';
   const rows = await prepared(manager)<Row>(
-    { name: `console-keys-${examined}`, text: statementOf(examined) },
+    { name: `console-keys-${reach}-${examined}`, text: statementOf(examined, reach) },
     [
       tenantId,
-      environment,
+      accountId ?? environment,
       kinds,
       kinds.map((kind) => after[kind] ?? LATEST),
       status ?? null,

@@ -37,9 +37,15 @@ interface Dependencies {
   readonly dataSource: DataSource;
   readonly keys: Pick<ApiKeys, 'serviceOf'>;
   readonly handovers: SecretHandovers;
+  /** Whether it manages the visitor's own tokens, and not the keys of the tenant. */
+  readonly isOwn: boolean;
 }
 
-export function createKeyDesk({ dataSource, keys, handovers }: Dependencies): KeyDesk {
+export function createKeyDesk({ dataSource, keys, handovers, isOwn }: Dependencies): KeyDesk {
+  const managerOf = (at: OrganizationContext): KeyManager => {
+    const { tenantId, accountId, sessionId, actor } = at;
+    return { tenantId, accountId, sessionId, isForTenant: !isOwn, actor };
+  };
   const serviceOf = (manager: DataSource['manager']) => keys.serviceOf({ state: { manager } });
   return {
     now: () => createCredentialStore(dataSource.manager).now(),
@@ -61,9 +67,4 @@ export function createKeyDesk({ dataSource, keys, handovers }: Dependencies): Ke
     takeSecret: (at, handle, id) =>
       handovers.take(dataSource.manager, { handle, sessionId: at.sessionId }, id),
   };
-}
-
-/** The visitor as manager of the tenant's keys, by role. */
-function managerOf({ tenantId, accountId, sessionId, actor }: OrganizationContext): KeyManager {
-  return { tenantId, accountId, sessionId, isForTenant: true, actor };
 }

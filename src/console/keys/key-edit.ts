@@ -1,4 +1,4 @@
-import { keyChange, type KeyChange } from '../../api-keys/index.js';
+import { keyChange, type KeyChange, personalTokenChange } from '../../api-keys/index.js';
 import type { StoredCredential } from '../../credentials/index.js';
 import { parseWith } from '../../http/validation.js';
 import { addressesOf, expiryOf, limitOf } from './key-form.js';
@@ -25,10 +25,11 @@ export function changeOf(key: StoredCredential, edit: KeyEdit, now: Date): KeyCh
   const isSameDay =
     edit.expires === 'date' && edit.expiresOn === key.expiresAt?.toISOString().slice(0, 10);
   const isStillNever = edit.expires === 'never' && key.expiresAt === null;
-  return parseWith(keyChange, {
+  const change = {
     name: edit.name,
     allowedIps: addressesOf(edit.allowedIps),
-    rateLimitPerMinute: limitOf(edit.rateLimit),
     ...(!isSameDay && !isStillNever && { expiresAt: expiryOf(edit, now) }),
-  });
+  };
+  if (key.kind === 'personal') return parseWith(personalTokenChange, change);
+  return parseWith(keyChange, { ...change, rateLimitPerMinute: limitOf(edit.rateLimit) });
 }

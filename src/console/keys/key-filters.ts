@@ -1,9 +1,8 @@
-import { managesKeys } from '../../api-keys/index.js';
 import { CREDENTIAL_STATUSES, type KeyKind } from '../../credentials/kinds.js';
 import { KEY_SCOPES } from '../../scopes/catalog.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { Board } from './key-board.js';
-import { KIND_WORDS, type KeySection } from './key-section.js';
+import { KIND_WORDS, mayManage, type KeySection } from './key-section.js';
 import type { KeysPage } from './key-views.js';
 
 export const UNUSED_DAYS = 90;
@@ -59,7 +58,7 @@ export function filtersOf(
       ...kindSelect(seen, asked),
       select('scope', 'Scope', asked.scope, [any('Any scope'), ...SCOPES]),
       ...spaceSelect(board, asked),
-      ...(managesKeys(at.role) ? creatorSelect(board, asked) : []),
+      ...(mayManage(section, at.role) ? creatorSelect(board, asked) : []),
     ],
     isUnused: asked.isUnused,
     clear: isFiltered ? at.href(section.path) : undefined,

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-import type { NewKey } from '../../api-keys/index.js';
-import { newKey } from '../../api-keys/index.js';
+import { ACCESS, type NewKey, newKey, newPersonalToken } from '../../api-keys/index.js';
 import { ENVIRONMENTS, factsOf, type Environment, type KeyKind } from '../../credentials/kinds.js';
 import type { Form } from '../../http/body/form.js';
 import type { FieldError } from '../../http/errors/problem.js';
@@ -15,6 +14,8 @@ export interface KeyFormValues {
   readonly kind: KeyKind;
   readonly name: string;
   readonly environment: Environment;
+  /** The access of a personal token: all reading scopes, all scopes, or those that are ticked. */
+  readonly access: (typeof ACCESS)[number] | 'some';
   readonly scopes: readonly Scope[];
   readonly spaces: readonly string[];
   /** One address or network a line. */
@@ -48,6 +49,7 @@ export function emptyKeyForm(kind: KeyKind, environment: Environment): KeyFormVa
     kind,
     name: '',
     environment,
+    access: 'read',
     scopes: [],
     spaces: [],
     allowedIps: '',
@@ -74,6 +76,7 @@ export function readKeyForm(form: Form, kinds: readonly KeyKind[]): KeyFormValue
     kind: kinds.find((kind) => kind === text('kind')) ?? first,
     name: text('name'),
     environment: ENVIRONMENTS.find((name) => name === text('environment')) ?? 'live',
+    access: accessOf(form.get('access')),
     scopes: [...new Set(form.getAll('scope'))].filter(isScope),
     spaces: [...new Set(form.getAll('space'))],
     allowedIps: text('allowedIps'),
@@ -87,22 +90,36 @@ export function readKeyForm(form: Form, kinds: readonly KeyKind[]): KeyFormValue
   };
 }
 
+/** Without one of the choices, only ticked scopes are given. */
+function accessOf(text: string | null): KeyFormValues['access'] {
+  return ACCESS.find((choice) => choice === text) ?? 'some';
+}
+
 /**
  * The request that a form stands for.
  * @param now the database's time
  * @throws Problem `validation_failed`
  */
 export function requestOf(values: KeyFormValues, now: Date): NewKey {
-  const { kind, name, environment, scopes, spaces, bindings } = values;
-  return parseWith(newKey, {
-    kind,
+  const { kind, name, environment, access, scopes, spaces, bindings } = values;
+  const shared = {
     name,
     environment,
-    scopes,
     allowedIps: addressesOf(values.allowedIps),
     expiresAt: expiryOf(values, now),
-    rateLimitPerMinute: limitOf(values.rateLimit),
     spaces: spaces.length === 0 ? null : spaces,
+  };
+  if (kind === 'personal') {
+    return parseWith(newPersonalToken, {
+      ...shared,
+      ...(access === 'some' ? { scopes } : { access }),
+    });
+  }
+  return parseWith(newKey, {
+    ...shared,
+    kind,
+    scopes,
+    rateLimitPerMinute: limitOf(values.rateLimit),
     bindings: factsOf(kind).takesBindings && bindings.length > 0 ? bindings : null,
   });
 }
@@ -134,6 +151,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   name: 'name',
   kind: 'kind',
   environment: 'environment',
+  access: 'access',
   scopes: 'scopes',
   spaces: 'spaces',
   allowedIps: 'allowedIps',

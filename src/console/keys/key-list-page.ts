@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm';
 
-import { managesKeys } from '../../api-keys/index.js';
 import { factsOf, type KeyKind } from '../../credentials/kinds.js';
 import type { Keyring } from '../../credentials/index.js';
 import type { Signer } from '../../http/pagination.js';
@@ -9,7 +8,7 @@ import type { OrganizationContext } from '../organization-context.js';
 import { readBoard, type BoardFilter, type BoardPart } from './key-board.js';
 import { filtersOf, namesOf, readAsked, UNUSED_DAYS, type Asked } from './key-filters.js';
 import { rowOf } from './key-rows.js';
-import { KIND_WORDS, kindsSeen, type KeySection } from './key-section.js';
+import { KIND_WORDS, kindsSeen, mayManage, type KeySection } from './key-section.js';
 import type { KeyPart, KeysPage } from './key-views.js';
 
 interface Dependencies {
@@ -19,9 +18,9 @@ interface Dependencies {
   readonly origins: readonly string[];
 }
 
-const DONE: ReadonlyMap<string, string> = new Map([
-  ['made', 'The key is made. Its row is marked below.'],
-  ['revoked', 'The key is revoked. Requests that use it are refused from now on.'],
+const DONE: ReadonlyMap<string, (noun: string) => string> = new Map([
+  ['made', (noun) => `The ${noun} is made. Its row is marked below.`],
+  ['revoked', (noun) => `The ${noun} is revoked. Requests that use it are refused from now on.`],
 ]);
 
 /** Makes the list of keys of a section, with filters and pages in its address. */
@@ -39,11 +38,12 @@ export async function showKeys(
   const filter: BoardFilter = {
     tenantId: at.tenantId,
     environment: at.environment,
+    accountId: section.isOwn ? at.accountId : undefined,
     status: asked.status === 'all' ? undefined : asked.status,
     search: asked.search,
     scope: asked.scope,
     space: asked.space,
-    creator: managesKeys(at.role) ? asked.creator : undefined,
+    creator: mayManage(section, at.role) ? asked.creator : undefined,
     unusedDays: asked.isUnused ? UNUSED_DAYS : undefined,
   };
   const board = await readBoard(dataSource.manager, filter, kinds, after);
@@ -56,31 +56,33 @@ export async function showKeys(
     lead: KIND_WORDS[part.kind].lead,
     isReadable: factsOf(part.kind).isReadable,
     rows: part.keys.map((key) => rowOf(keyring, at, section, board, part.kind, key, context)),
-    count: countOf(part),
+    count: countOf(part, section.noun),
     first: part.kind in after ? href({ kind: part.kind }) : undefined,
     next:
       part.next === undefined
         ? undefined
         : href({ kind: part.kind, cursor: cursorOf(keyring, at, part.kind, part.next) }),
   }));
-  const isManager = managesKeys(at.role);
+  const isManager = mayManage(section, at.role);
   const create = { text: section.create, href: at.href(`${section.path}/new`) };
   const primary = isManager && !at.isSuspended ? create : undefined;
   const isEmpty = parts.every(({ rows }) => rows.length === 0);
   return {
     title: section.title,
     header: { title: section.title, lead: section.lead, primary },
-    notice: DONE.get(query.get('done') ?? ''),
+    notice: DONE.get(query.get('done') ?? '')?.(section.noun),
     filters: filtersOf(section, at, seen, asked, board),
     parts: isEmpty ? [] : parts.filter(({ rows, kind }) => rows.length > 0 || kind === asked.kind),
     empty: isEmpty ? emptyState(section, at, asked, primary) : undefined,
+    isOwn: section.isOwn,
     isForMachines: section.kinds.includes('service'),
     origins,
   };
 }
 
 function signedPosition(at: OrganizationContext, kind: KeyKind, position: string): string {
-  return JSON.stringify(['console-keys', at.tenantId, at.environment, kind, position]);
+  const owner = kind === 'personal' ? at.accountId : at.environment;
+  return JSON.stringify(['console-keys', at.tenantId, owner, kind, position]);
 }
 
 function cursorOf(signer: Signer, at: OrganizationContext, kind: KeyKind, position: string) {
@@ -99,9 +101,9 @@ function readCursor(
   return signer.isSigned(signedPosition(at, kind, position), mac) ? { [kind]: position } : {};
 }
 
-function countOf({ count, isCountCut, keys }: BoardPart): string {
+function countOf({ count, isCountCut, keys }: BoardPart, one: KeySection['noun']): string {
   const number = `${count.toLocaleString('en')}${isCountCut ? '+' : ''}`;
-  const noun = count === 1 && !isCountCut ? 'key' : 'keys';
+  const noun = count === 1 && !isCountCut ? one : `${one}s`;
   return keys.length === count ? `${number} ${noun}` : `${keys.length} of ${number} ${noun}`;
 }
 
@@ -113,16 +115,8 @@ function emptyState(
 ): KeysPage['empty'] {
   if (Object.keys(namesOf(asked)).length > 0) {
     const links = [{ text: 'Clear the filters', href: at.href(section.path) }];
-    const text = 'No key matches these filters.';
+    const text = `No ${section.noun} matches these filters.`;
     return { title: 'Nothing matches', text, primary: undefined, links };
   }
-  const isForKeys = section.kinds.includes('secret');
-  return {
-    title: isForKeys ? 'No keys yet' : 'No machine credentials yet',
-    text: isForKeys
-      ? 'A key lets a program of yours call the API, without anybody being signed in. Make one for each program. Building an app for others? Use OAuth instead: each of them allows it for their own organization.'
-      : 'Make one for each service or agent, so that you see what it does and can end it alone.',
-    primary,
-    links: [],
-  };
+  return { ...section.empty, primary, links: [] };
 }

@@ -34,7 +34,7 @@ export interface KeyPageFaults {
 }
 
 const OVERLAPS = [
-  { value: '0', text: 'Now: the old key ends at once' },
+  { value: '0', text: 'Now: the old one ends at once' },
   { value: '3600', text: 'In 1 hour' },
   { value: '86400', text: 'In 24 hours' },
   { value: '604800', text: 'In 7 days' },
@@ -66,7 +66,6 @@ export async function showKey(
   const { dataSource, keyring } = dependencies;
   const story = await readStory(dataSource.manager, at.tenantId, key.id);
   const isReplaced = story.replacedBy !== undefined;
-  const page = `${section.path}/${key.id}`;
   const ciphertext = key.ciphertext?.toString('hex') ?? null;
   const link = ({ id, name }: { id: string; name: string }) => ({
     text: name,
@@ -80,6 +79,7 @@ export async function showKey(
       badge: badgeOf({ status: key.status, isReplaced }),
     },
     notice: faults.notice,
+    noun: section.noun,
     id: key.id,
     name: key.name,
     status: key.status,
@@ -92,7 +92,9 @@ export async function showKey(
     spaces: await spacesOf(dependencies, at, key),
     allowedIps: key.allowedIps ?? [],
     bindings: (key.bindings ?? []).map(({ type, id }) => `${type} ${id}`),
-    limit: limitInWords(key.rateLimitPerMinute, dependencies.defaultRateLimit),
+    limit: section.isOwn
+      ? SHARED_LIMIT
+      : limitInWords(key.rateLimitPerMinute, dependencies.defaultRateLimit),
     created: minute(key.createdAt),
     creator: story.creator ?? (key.createdBy === 'operator' ? 'the operator' : key.createdBy),
     used: key.lastUsedAt === null ? undefined : ago(key.lastUsedAt),
@@ -100,25 +102,26 @@ export async function showKey(
     expires: key.expiresAt === null ? undefined : minute(key.expiresAt),
     replaces: story.replaces && link(story.replaces),
     replacedBy: story.replacedBy && link(story.replacedBy),
-    charts: await chartsOf(dependencies, at, key),
+    charts: await chartsOf(dependencies, section, at, key),
     refusals: eventsInWords(story.refusals),
     events: eventsInWords(story.events),
-    ...actionsOf(dependencies, at, key, story, page, faults),
+    ...actionsOf(dependencies, section, at, key, story, faults),
   };
 }
 
 /** The forms of a page. A key that has ended, and one of a suspended organization, has none. */
 function actionsOf(
   { secondsSinceUse }: Dependencies,
+  section: KeySection,
   at: OrganizationContext,
   key: StoredCredential,
   { replacedBy }: KeyStory,
-  page: string,
   faults: KeyPageFaults,
 ): Pick<KeyPage, 'edit' | 'rotate' | 'end' | 'revoke'> {
   if (key.status !== 'active' || at.isSuspended) {
     return { edit: undefined, rotate: undefined, end: undefined, revoke: undefined };
   }
+  const page = `${section.path}/${key.id}`;
   const values = faults.edit ?? {
     name: key.name,
     allowedIps: (key.allowedIps ?? []).join('\n'),
@@ -135,6 +138,7 @@ function actionsOf(
       seen: versionOf(key),
       values,
       errors: faults.editErrors ?? {},
+      hasLimit: !section.isOwn,
       lifetimes: LIFETIMES.map((option) => ({
         ...option,
         isSelected: option.value === values.expires,
@@ -179,6 +183,9 @@ async function spacesOf(
   return rows.map(({ name }) => name).join(', ');
 }
 
+/** Personal tokens have no limit of their own. */
+const SHARED_LIMIT = 'All tokens of a person share a part of the budget of the organization.';
+
 function limitInWords(own: number | null, usual: number): string {
   const limit = own ?? usual;
   const words = limit === 0 ? 'No limit' : `${limit.toLocaleString('en')} requests a minute`;
@@ -188,6 +195,7 @@ function limitInWords(own: number | null, usual: number): string {
 /** The last 24 hours and the last 30 days. */
 async function chartsOf(
   { dataSource, defaultRateLimit }: Dependencies,
+  { isOwn }: KeySection,
   { tenantId }: OrganizationContext,
   { id, environment, rateLimitPerMinute }: StoredCredential,
 ): Promise<KeyPage['charts']> {
@@ -200,7 +208,7 @@ async function chartsOf(
   ] as const) {
     const range = usageRangeOf({ per });
     const points = await history.read({ tenantId, environment }, id, range);
-    const limit = perMinute === 0 ? undefined : perMinute * minutes;
+    const limit = perMinute === 0 || isOwn ? undefined : perMinute * minutes;
     const title = per === 'hour' ? 'Last 24 hours' : 'Last 30 days';
     charts.push({ title, chart: drawUsage(points, per, limit) });
   }

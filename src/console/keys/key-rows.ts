@@ -1,4 +1,3 @@
-import { managesKeys } from '../../api-keys/index.js';
 import { factsOf, type KeyKind } from '../../credentials/kinds.js';
 import type { CredentialStatus } from '../../credentials/kinds.js';
 import { sealingContextOf } from '../../credentials/index.js';
@@ -6,7 +5,7 @@ import type { Keyring } from '../../credentials/index.js';
 import { ago, day } from '../moments.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { Board, BoardKey } from './key-board.js';
-import type { KeySection } from './key-section.js';
+import { mayManage, type KeySection } from './key-section.js';
 import type { Badge, KeyRow } from './key-views.js';
 import { summarizeInRow } from './scope-words.js';
 
@@ -50,7 +49,7 @@ export function rowOf(
   key: BoardKey,
   context: { readonly now: number; readonly fresh: string | undefined },
 ): KeyRow {
-  const isManager = managesKeys(at.role);
+  const isManager = mayManage(section, at.role);
   const page = at.href(`${section.path}/${key.id}`);
   const isActive = key.status === 'active';
   const nameOf = (id: string) => spaces.find((space) => space.id === id)?.name ?? id;
@@ -65,6 +64,7 @@ export function rowOf(
     scopes: summarizeInRow(key.scopes),
     spaces: key.spaces?.map(nameOf),
     created: day(new Date(key.createdAt)),
+    environment: section.isOwn && key.environment === 'test' ? 'test' : undefined,
     creator: key.creator ?? (key.createdBy === 'operator' ? 'the operator' : key.createdBy),
     used: key.usedAt === null ? undefined : ago(new Date(key.usedAt)),
     usedFrom: key.usedFrom ?? undefined,

@@ -1,6 +1,6 @@
-import { visibleKinds } from '../../api-keys/index.js';
+import { managesKeys, visibleKinds } from '../../api-keys/index.js';
 import type { KeyKind } from '../../credentials/kinds.js';
-import type { Role } from '../../scopes/roles.js';
+import { ROLES, type Role } from '../../scopes/roles.js';
 import type { ConsolePage } from '../navigation.js';
 
 /** A page of keys: the kinds that it shows, and its words. */
@@ -12,6 +12,12 @@ export interface KeySection {
   readonly kinds: readonly KeyKind[];
   /** The button and the title of the form. */
   readonly create: string;
+  /** One of them in words. */
+  readonly noun: 'key' | 'token';
+  /** Whether it shows the visitor's own tokens, and not the keys of the organization. */
+  readonly isOwn: boolean;
+  /** The state without any of them. */
+  readonly empty: { readonly title: string; readonly text: string };
 }
 
 export const API_KEYS: KeySection = {
@@ -20,6 +26,12 @@ export const API_KEYS: KeySection = {
   lead: 'A key lets a program call the API for your organization.',
   kinds: ['publishable', 'secret', 'organization'],
   create: 'New key',
+  noun: 'key',
+  isOwn: false,
+  empty: {
+    title: 'No keys yet',
+    text: 'A key lets a program of yours call the API, without anybody being signed in. Make one for each program. Building an app for others? Use OAuth instead: each of them allows it for their own organization.',
+  },
 };
 
 export const MACHINE_CREDENTIALS: KeySection = {
@@ -28,6 +40,26 @@ export const MACHINE_CREDENTIALS: KeySection = {
   lead: 'A machine credential lets a service or an agent act under its own name, with its own scopes.',
   kinds: ['service', 'agent'],
   create: 'New credential',
+  noun: 'key',
+  isOwn: false,
+  empty: {
+    title: 'No machine credentials yet',
+    text: 'Make one for each service or agent, so that you see what it does and can end it alone.',
+  },
+};
+
+export const PERSONAL_TOKENS: KeySection = {
+  path: '/settings/tokens',
+  title: 'Personal access tokens',
+  lead: 'A token lets a program of yours act as you. Treat it like a password.',
+  kinds: ['personal'],
+  create: 'New token',
+  noun: 'token',
+  isOwn: true,
+  empty: {
+    title: 'No tokens yet',
+    text: 'A token lets a script or a tool of yours act as you, with as much of your access as you give it. Make one for each of them, so that you can end it alone.',
+  },
 };
 
 /** The words for a kind of key. */
@@ -77,12 +109,23 @@ export const KIND_WORDS: Readonly<Record<KeyKind, KindWords>> = {
     title: 'Personal access token',
     plural: 'Personal access tokens',
     sentence: 'Acts as you.',
-    lead: 'They act as the person who made them.',
+    lead: 'A program that holds one acts as you. The whole token is shown once, when it is made.',
   },
 };
 
+/** Whether a role manages what a section shows. Everybody manages their own tokens. */
+export function mayManage({ isOwn }: KeySection, role: Role): boolean {
+  return isOwn || managesKeys(role);
+}
+
+/** The roles that manage what a section shows. */
+export function managersOf(section: KeySection): readonly Role[] {
+  return ROLES.filter((role) => mayManage(section, role));
+}
+
 /** The kinds of a section that a role sees. */
-export function kindsSeen({ kinds }: KeySection, role: Role): readonly KeyKind[] {
+export function kindsSeen({ kinds, isOwn }: KeySection, role: Role): readonly KeyKind[] {
+  if (isOwn) return kinds;
   const visible = visibleKinds(role);
   return kinds.filter((kind) => visible.includes(kind));
 }

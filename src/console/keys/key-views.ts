@@ -1,8 +1,9 @@
-import type { KeyKind } from '../../credentials/kinds.js';
+import type { Environment, KeyKind } from '../../credentials/kinds.js';
 import type { CredentialStatus } from '../../credentials/kinds.js';
 import type { Moment } from '../moments.js';
 import type { UsageChart } from '../usage/usage-chart.js';
 import type { KeyFormErrors, KeyFormValues } from './key-form.js';
+import type { KeySection } from './key-section.js';
 import type { ScopeCell, ScopeSummary } from './scope-words.js';
 
 interface Link {
@@ -45,6 +46,8 @@ export interface KeyRow {
   readonly expires: Moment | undefined;
   readonly isExpiring: boolean;
   readonly badge: Badge;
+  /** Shown beside the name, where a list has both environments. */
+  readonly environment: Environment | undefined;
   readonly menu: readonly Link[];
 }
 
@@ -81,6 +84,8 @@ export interface KeysPage {
     readonly clear: string | undefined;
   };
   readonly parts: readonly KeyPart[];
+  /** Whether the keys of a part are named by the page itself. */
+  readonly isOwn: boolean;
   /** The state of a page without keys. */
   readonly empty:
     | {
@@ -109,8 +114,17 @@ export interface NewKeyPage {
   readonly header: { readonly title: string; readonly crumbs: readonly Link[] };
   readonly action: string;
   readonly back: string;
+  readonly noun: KeySection['noun'];
   readonly values: KeyFormValues;
   readonly errors: KeyFormErrors;
+  /** The choices of a personal token; empty for other kinds. */
+  readonly access: readonly {
+    readonly value: string;
+    readonly title: string;
+    readonly text: string;
+    readonly scopes: readonly string[];
+    readonly isSelected: boolean;
+  }[];
   readonly kinds: readonly {
     readonly value: KeyKind;
     readonly title: string;
@@ -131,6 +145,8 @@ export interface NewKeyPage {
   readonly address: string;
   readonly lifetimes: readonly Option[];
   readonly defaultLimit: string;
+  /** Whether it can have a limit of its own. */
+  readonly hasLimit: boolean;
   readonly takesBindings: boolean;
   readonly bindingRows: readonly { readonly type: string; readonly id: string }[];
   readonly records: readonly { readonly id: string; readonly name: string }[];
@@ -138,6 +154,7 @@ export interface NewKeyPage {
 
 /** The page that shows a secret once. */
 export interface KeySecretPage {
+  readonly noun: KeySection['noun'];
   readonly name: string;
   /** `undefined` if it was shown already. */
   readonly secret: string | undefined;
@@ -166,6 +183,7 @@ export interface KeyPage {
     readonly badge: Badge;
   };
   readonly notice: { readonly tone: string; readonly text: string } | undefined;
+  readonly noun: KeySection['noun'];
   readonly id: string;
   readonly name: string;
   readonly status: CredentialStatus;
@@ -197,6 +215,7 @@ export interface KeyPage {
           Record<'name' | 'allowedIps' | 'expires' | 'expiresOn' | 'rateLimit', string>
         >;
         readonly errors: KeyFormErrors;
+        readonly hasLimit: boolean;
         readonly lifetimes: readonly Option[];
       }
     | undefined;

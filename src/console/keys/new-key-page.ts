@@ -1,12 +1,12 @@
 import type { DataSource } from 'typeorm';
 
-import { managesKeys } from '../../api-keys/index.js';
+import { ACCESS, expandAccess } from '../../api-keys/index.js';
 import { factsOf, TENANT_KINDS } from '../../credentials/kinds.js';
 import { KEY_SCOPES, RESOURCE_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import { BINDING_ROWS, LIFETIMES, type KeyFormErrors, type KeyFormValues } from './key-form.js';
-import { KIND_WORDS, kindsSeen, type KeySection } from './key-section.js';
+import { KIND_WORDS, kindsSeen, mayManage, type KeySection } from './key-section.js';
 import type { FormScope, NewKeyPage } from './key-views.js';
 import { matrixOf, othersOf, type ScopeCell } from './scope-words.js';
 
@@ -27,7 +27,7 @@ export async function showNewKey(
   values: KeyFormValues,
   errors: KeyFormErrors = {},
 ): Promise<NewKeyPage & { readonly title: string }> {
-  const kinds = managesKeys(at.role) ? kindsSeen(section, at.role) : [];
+  const kinds = mayManage(section, at.role) ? kindsSeen(section, at.role) : [];
   const { takesBindings } = factsOf(values.kind);
   const [lists] = await dataSource.manager.query<
     [{ spaces: { id: string; name: string }[]; records: { id: string; name: string }[] }]
@@ -42,8 +42,10 @@ export async function showNewKey(
     },
     action: at.href(`${section.path}/new`),
     back: at.href(section.path),
+    noun: section.noun,
     values,
     errors,
+    access: section.isOwn ? accessChoices(values, at.role) : [],
     kinds: kinds.map((value) => ({
       value,
       title: KIND_WORDS[value].title,
@@ -55,7 +57,7 @@ export async function showNewKey(
       cells: cells.map((one) => one && cell(one)),
     })),
     others: othersOf(offered).map(({ title, cells }) => ({ title, cells: cells.map(cell) })),
-    summary: summaryOf(values.scopes),
+    summary: summaryOf(scopesOf(values, at.role)),
     spaces: lists.spaces.map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
     address: at.actor.address ?? '',
     lifetimes: LIFETIMES.map((option) => ({
@@ -64,6 +66,7 @@ export async function showNewKey(
     })),
     defaultLimit:
       defaultRateLimit === 0 ? 'no limit' : `${defaultRateLimit.toLocaleString('en')} a minute`,
+    hasLimit: !section.isOwn,
     takesBindings,
     bindingRows: Array.from(
       { length: BINDING_ROWS },
@@ -84,6 +87,46 @@ const LISTS = `
           c.company_name, c.email, '') AS name
         FROM contacts c
         WHERE c.tenant_id = $1 AND c.environment = $3 AND c.deleted_at IS NULL LIMIT $2)) AS r) AS records`;
+
+const ACCESS_WORDS = {
+  read: { title: 'Read', text: 'See everything that your role lets you see, and change nothing.' },
+  write: { title: 'Write', text: 'Do everything that your role lets you do, deleting included.' },
+} as const;
+
+const MANAGES_KEYS = 'That includes managing the keys of the organization.';
+
+/** The choices of access for a personal token, with the scopes that each stands for. */
+function accessChoices({ kind, access }: KeyFormValues, role: Role): NewKeyPage['access'] {
+  const whole = ACCESS.map((value) => {
+    const scopes = expandAccess(value, kind, delegableBy(role));
+    const { title, text } = ACCESS_WORDS[value];
+    const isManaging = scopes.includes('api_keys:manage');
+    return { value, title, text: isManaging ? `${text} ${MANAGES_KEYS}` : text, scopes };
+  });
+  const some = { value: 'some', title: 'Chosen scopes', text: 'Only what is ticked below.' };
+  return [...whole, { ...some, scopes: [] }].map((choice) => ({
+    ...choice,
+    isSelected: choice.value === access,
+  }));
+}
+
+/** The scopes that the form asks for. */
+function scopesOf({ kind, access, scopes }: KeyFormValues, role: Role): readonly Scope[] {
+  if (kind !== 'personal' || access === 'some') return scopes;
+  return expandAccess(access, kind, delegableBy(role));
+}
+
+/**
+ * Scopes that are ticked beside another choice of access would be given and more. Without scripts nothing corrects that,
+ * so the form is refused.
+ */
+export function accessFault(values: KeyFormValues, role: Role): string | undefined {
+  const asked = scopesOf(values, role);
+  const { scopes } = values;
+  const isSame = asked.length === scopes.length && asked.every((scope) => scopes.includes(scope));
+  if (scopes.length === 0 || isSame) return undefined;
+  return 'Single scopes are ticked below. Select “Chosen scopes” to give these only, or untick them.';
+}
 
 /** A scope of the form: whether it is ticked, and why it cannot be. */
 function cellsFor({ kind, scopes }: KeyFormValues, role: Role): (cell: ScopeCell) => FormScope {
@@ -132,9 +175,8 @@ export function presetOf(
   { kind, scopes }: Pick<KeyFormValues, 'kind' | 'scopes'>,
   role: Role,
 ): readonly Scope[] {
-  const { carries } = factsOf(kind);
-  const possible = delegableBy(role).filter((scope) => carries.includes(scope));
-  if (preset === 'read') return possible.filter((scope) => scope.endsWith(':read'));
+  const possible = expandAccess('write', kind, delegableBy(role));
+  if (preset === 'read') return expandAccess('read', kind, delegableBy(role));
   if (preset === 'full') return possible;
   if (preset === 'none') return [];
   return scopes.filter((scope) => possible.includes(scope));

@@ -1,9 +1,15 @@
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
-import { emptyKeyForm, readKeyForm, requestOf, type KeyFormValues } from './key-form.js';
+import {
+  emptyKeyForm,
+  readKeyForm,
+  requestOf,
+  type KeyFormErrors,
+  type KeyFormValues,
+} from './key-form.js';
 import { kindsSeen, type KeySection } from './key-section.js';
-import { presetOf, showNewKey } from './new-key-page.js';
+import { accessFault, presetOf, showNewKey } from './new-key-page.js';
 import { showSecret } from './secret-page.js';
 import {
   faultsOf,
@@ -24,7 +30,7 @@ export function createNewKeyPages(
     ctx: SettingsContext,
     at: OrganizationContext,
     values: KeyFormValues,
-    errors?: ReturnType<typeof faultsOf>,
+    errors?: KeyFormErrors,
   ) => {
     const page = await showNewKey(dependencies, section, at, values, errors ?? {});
     showPage(ctx, 'new-key', page, { status: errors === undefined ? 200 : 422 });
@@ -41,6 +47,8 @@ export function createNewKeyPages(
       if (preset !== null) {
         return show(ctx, at, { ...values, scopes: presetOf(preset, values, at.role) });
       }
+      const access = accessFault(values, at.role);
+      if (access !== undefined) return show(ctx, at, values, { access });
       if (!(await passwordGate.pass(ctx))) return;
       try {
         const id = await desk.mint(at, values.handle, (service, by, now) =>

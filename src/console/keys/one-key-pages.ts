@@ -32,7 +32,8 @@ export function createOneKeyPages(
     );
   return [
     routeOf('GET', '/:id', (ctx, at, key) => {
-      if (key.environment !== at.environment) return seeOther(ctx, inItsEnvironment(ctx, key));
+      const isElsewhere = !section.isOwn && key.environment !== at.environment;
+      if (isElsewhere) return seeOther(ctx, inItsEnvironment(ctx, key));
       const done = new URLSearchParams(ctx.querystring).get('done');
       const notice = { tone: 'done', text: 'The changes are saved.' };
       return show(ctx, key, done === 'saved' ? { notice } : {});
@@ -62,10 +63,10 @@ type ShowKey = (
   status?: number,
 ) => Promise<void>;
 
-const CHANGED_MEANWHILE = {
+const changedMeanwhile = (noun: string) => ({
   tone: 'warning',
-  text: 'Somebody else has changed this key meanwhile. Your values are in the form below: look at what changed, then save again.',
-};
+  text: `Somebody else has changed this ${noun} meanwhile. Your values are in the form below: look at what changed, then save again.`,
+});
 
 function createChange(
   { desk }: KeyPagesDependencies,
@@ -76,7 +77,8 @@ function createChange(
     const sent = ctx.state.form;
     const edit = readEdit(sent);
     if (sent.get('seen') !== versionOf(key)) {
-      return show(ctx, key, { edit, notice: CHANGED_MEANWHILE }, 409);
+      const notice = changedMeanwhile(section.noun);
+      return show(ctx, key, { edit, notice }, 409);
     }
     try {
       const change = changeOf(key, edit, await desk.now());
@@ -100,7 +102,7 @@ function createRotation(
   return async (ctx, at, key) => {
     const { handle } = readKeyForm(ctx.state.form, section.kinds);
     const overlap = overlapOf(ctx.state.form.get('overlap'));
-    if (overlap === undefined) throw new Problem('bad_request', 'Choose when the old key ends.');
+    if (overlap === undefined) throw new Problem('bad_request', 'Choose when the old one ends.');
     if (!(await passwordGate.pass(ctx))) return;
     try {
       const id = await desk.mint(at, handle, (service, by) => service.rotate(by, key.id, overlap));
@@ -124,7 +126,7 @@ function createRevocation(
       return seeOther(ctx, at.href(section.path, { done: 'revoked' }));
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      const revokeError = `Type the name of the key, ${key.name}, to revoke it.`;
+      const revokeError = `Type the name of the ${section.noun}, ${key.name}, to revoke it.`;
       return show(ctx, key, { revokeError }, 409);
     }
   };

@@ -24,9 +24,11 @@ export async function showSecret(
   const handle = new URLSearchParams(ctx.querystring).get('handle') ?? '';
   // HEAD is answered by the same route, and shows nothing.
   const secret = ctx.method === 'HEAD' ? undefined : await desk.takeSecret(at, handle, key.id);
-  const variable = `${brandName.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_') || 'API'}_API_KEY`;
+  const brand = brandName.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_') || 'API';
+  const variable = `${brand}_${section.noun === 'key' ? 'API_KEY' : 'TOKEN'}`;
   return {
     title: secret === undefined ? 'Already shown' : `Copy ${key.name}`,
+    noun: section.noun,
     name: key.name,
     secret,
     maskedKey: key.maskedKey,

@@ -1,7 +1,5 @@
-import { managesKeys } from '../../api-keys/index.js';
 import type { StoredCredential } from '../../credentials/index.js';
 import { Problem } from '../../http/errors/problem.js';
-import { ROLES } from '../../scopes/roles.js';
 import type { PasswordGate } from '../account/password-gate.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { PageAccess, SettingsContext, SettingsRoute } from '../settings-gate.js';
@@ -10,7 +8,7 @@ import type { KeyDesk } from './key-desk.js';
 import { errorsOf, type KeyFormValues } from './key-form.js';
 import type { showKeys } from './key-list-page.js';
 import type { showKey } from './key-page.js';
-import type { KeySection } from './key-section.js';
+import { managersOf, type KeySection } from './key-section.js';
 import type { showNewKey } from './new-key-page.js';
 import type { showSecret } from './secret-page.js';
 
@@ -23,15 +21,13 @@ export type KeyPagesDependencies = Parameters<typeof showKeys>[0] &
     readonly desk: KeyDesk;
   };
 
-const MANAGERS = ROLES.filter(managesKeys);
-
 /** @param access by default for those who manage keys */
 export function sectionRoute(
   section: KeySection,
   method: 'GET' | 'POST',
   path: string,
   handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
-  access: PageAccess = { page: section.path, roles: MANAGERS },
+  access: PageAccess = { page: section.path, roles: managersOf(section) },
 ): SettingsRoute {
   return {
     method,
@@ -68,7 +64,8 @@ export function secretAddress(
 /** A refusal that the form shows. */
 export function isRefusal(error: unknown): error is Problem {
   return (
-    error instanceof Problem && ['validation_failed', 'conflict', 'forbidden'].includes(error.code)
+    error instanceof Problem &&
+    ['validation_failed', 'conflict', 'forbidden', 'rate_limited'].includes(error.code)
   );
 }
 

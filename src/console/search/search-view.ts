@@ -108,7 +108,7 @@ function creations(
           },
         ]
       : []),
-    { text: 'New personal access token', hint: 'You', href: href('/settings/tokens') },
+    { text: 'New personal access token', hint: 'You', href: href('/settings/tokens/new') },
   ];
 }
 

@@ -46,7 +46,7 @@ describe('an error page', () => {
     const page = await browser.open('/settings/nothing');
     expect(page.status).toBe(404);
     expect(mainOf(page)).toContain('href="/settings"');
-    const stale = await postForm(browser, '/settings/tokens?tenant=acme', { csrf: 'forged' });
+    const stale = await postForm(browser, '/settings/tokens/new?tenant=acme', { csrf: 'forged' });
     expect(await stale.text()).toContain('This is not allowed');
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from '@jest/globals';
 import Koa from 'koa';
 import request from 'supertest';
 
-import type { ConsoleViews, ShownToken } from '../../../src/console/page-data.js';
+import type { ConsoleViews } from '../../../src/console/page-data.js';
 import { createAssets } from '../../../src/http/pages/assets.js';
 import type { SignedInFrame } from '../../../src/http/pages/frame.js';
 import { createPages } from '../../../src/http/pages/pages.js';
@@ -87,52 +87,67 @@ const error: ErrorPage = {
 };
 
 const moment = { iso: HOSTILE, text: HOSTILE };
-const token: ShownToken = {
-  name: HOSTILE,
-  maskedKey: HOSTILE,
-  status: 'active',
-  access: HOSTILE,
-  scopes: HOSTILE,
-  spaces: [HOSTILE, HOSTILE],
-  created: moment,
-  expires: moment,
-  lastUsed: moment,
-  revoke: HOSTILE,
-};
-const tokens: ConsoleViews['tokens'] = {
-  action: HOSTILE,
-  csrf: HOSTILE,
-  tenantName: HOSTILE,
+const option = { value: HOSTILE, text: HOSTILE, isSelected: true };
+const target = { text: HOSTILE, href: HOSTILE };
+const keys: ConsoleViews['keys'] = {
+  header: { title: HOSTILE, lead: HOSTILE, primary: target },
   notice: HOSTILE,
-  tokens: [token],
-  lifetimes: [
+  filters: {
+    action: HOSTILE,
+    hidden: [{ name: HOSTILE, value: HOSTILE }],
+    search: HOSTILE,
+    selects: [{ name: HOSTILE, label: HOSTILE, options: [option] }],
+    isUnused: true,
+    clear: HOSTILE,
+  },
+  parts: [
     {
-      value: HOSTILE,
-      text: HOSTILE,
+      kind: 'secret',
+      title: HOSTILE,
+      lead: HOSTILE,
+      isReadable: false,
+      count: HOSTILE,
+      first: HOSTILE,
+      next: HOSTILE,
+      rows: [
+        {
+          id: HOSTILE,
+          name: HOSTILE,
+          href: HOSTILE,
+          isFresh: true,
+          isOver: true,
+          maskedKey: HOSTILE,
+          key: undefined,
+          scopes: { text: HOSTILE, all: [HOSTILE] },
+          spaces: [HOSTILE],
+          created: moment,
+          creator: HOSTILE,
+          used: moment,
+          usedFrom: HOSTILE,
+          isIdle: true,
+          expires: moment,
+          isExpiring: true,
+          badge: { text: HOSTILE, tone: 'good' },
+          environment: 'test',
+          menu: [target],
+        },
+      ],
     },
   ],
-  form: {
-    name: HOSTILE,
-    access: 'read',
-    expires: HOSTILE,
-    spaces: [
-      {
-        id: HOSTILE,
-        name: HOSTILE,
-        isTicked: true,
-      },
-    ],
-    errors: {
-      form: HOSTILE,
-      name: HOSTILE,
-      access: HOSTILE,
-      expires: HOSTILE,
-      spaces: HOSTILE,
-    },
-  },
+  isOwn: false,
+  empty: { title: HOSTILE, text: HOSTILE, primary: target, links: [target] },
+  isForMachines: true,
+  origins: [HOSTILE],
 };
-const newToken = { name: HOSTILE, secret: HOSTILE, back: HOSTILE };
-const revokeToken = { action: HOSTILE, csrf: HOSTILE, back: HOSTILE, token };
+const secret = { name: HOSTILE, secret: HOSTILE, maskedKey: HOSTILE, variable: HOSTILE };
+const keySecret: ConsoleViews['key-secret'] = {
+  ...secret,
+  noun: 'token',
+  curl: HOSTILE,
+  isReadable: false,
+  back: HOSTILE,
+  key: HOSTILE,
+};
 const link = { title: HOSTILE, href: HOSTILE, isCurrent: true };
 const organization = { name: HOSTILE, role: HOSTILE, isSuspended: true };
 const signedIn: SignedInFrame = {
@@ -166,16 +181,11 @@ describe('a page', () => {
       (ctx: Koa.Context) => pages.send(ctx, 'consent', { title: HOSTILE, ...consent }),
     ],
     ['error', 6, (ctx: Koa.Context) => pages.send(ctx, 'error', { title: HOSTILE, ...error })],
-    ['tokens', 29, (ctx: Koa.Context) => pages.send(ctx, 'tokens', { title: HOSTILE, ...tokens })],
+    ['keys', 50, (ctx: Koa.Context) => pages.send(ctx, 'keys', { title: HOSTILE, ...keys })],
     [
-      'new-token',
-      4,
-      (ctx: Koa.Context) => pages.send(ctx, 'new-token', { title: HOSTILE, ...newToken }),
-    ],
-    [
-      'revoke-token',
-      16,
-      (ctx: Koa.Context) => pages.send(ctx, 'revoke-token', { title: HOSTILE, ...revokeToken }),
+      'key-secret',
+      7,
+      (ctx: Koa.Context) => pages.send(ctx, 'key-secret', { title: HOSTILE, ...keySecret }),
     ],
     [
       'any, for somebody who has signed in',

@@ -81,3 +81,18 @@ export async function sentOf(answer: Response): Promise<Sent> {
   const { status, headers } = answer;
   return { status, headers, location: headers.get('Location'), html: await answer.text() };
 }
+
+/** Submits the form for a personal token in acme, and opens the page that shows it. */
+export async function makeToken(
+  visitor: Visit,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const made = await visitor.post('/settings/tokens/new?tenant=acme', {
+    name: 'T',
+    access: 'read',
+    expires: '30',
+    ...fields,
+  });
+  const shown = made.location === null ? made : await visitor.open(made.location);
+  return /bwp_pat_\w{49}/.exec(shown.html)?.[0] ?? '';
+}

@@ -43,6 +43,8 @@ export interface TokenPage {
     readonly text: string;
     /** The new token; empty if there is none. */
     readonly secret: string;
+    /** The page that shows it once; empty if there is none. */
+    readonly shownAt: string;
   }>;
   /** All tokens there are, in the order in which they were made. */
   stored(): Promise<readonly StoredToken[]>;
@@ -78,17 +80,15 @@ export async function createTokenPage(): Promise<TokenPage> {
         ...NEW,
         ...fields,
       };
-      const { status, headers, ...answer } = await read(
-        await postForm(browser, `${PAGE}?tenant=${tenant}`, sent),
-      );
-      const secret = /readonly value="([^"]+)"/.exec(answer.html)?.[1] ?? '';
-      return {
-        status,
-        headers,
-        ...answer,
-        text: mainOf(answer),
-        secret,
-      };
+      const answer = await postForm(browser, `${PAGE}/new?tenant=${tenant}`, sent);
+      const made = answer.headers.get('Location');
+      const page =
+        made === null
+          ? { ...answerOf(answer), html: await answer.text() }
+          : await browser.open(made);
+      const { status, headers, html } = page;
+      const secret = /id="secret"[^>]*>([^<]+)</.exec(html)?.[1] ?? '';
+      return { status, headers, html, text: mainOf(page), secret, shownAt: made ?? '' };
     },
     stored: () =>
       gatehouse.database.query<StoredToken>(`SELECT id, tenant_id, scopes, spaces,
@@ -101,6 +101,6 @@ export async function createTokenPage(): Promise<TokenPage> {
   };
 }
 
-async function read(answer: Response) {
-  return { status: answer.status, headers: answer.headers, html: await answer.text() };
+function answerOf({ status, headers }: Response) {
+  return { status, headers };
 }
