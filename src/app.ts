@@ -5,6 +5,7 @@ import { type ApiKeys, createApiKeys, createKeyRoutes } from './api-keys/index.j
 import { createAuditRoutes, createExporter, type Exporter } from './audit-log/index.js';
 import { flushedWith } from './audit/index.js';
 import { type Console, HOME, createConsole, loginFor } from './console/index.js';
+import { createClientLogos, createLogoRoutes } from './clients/index.js';
 import {
   ANY_PRINCIPAL,
   type ActivityRecorder,
@@ -105,8 +106,10 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   });
   const exporter = createExporter();
   const keys = createApiKeys({ ...shared, defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE });
+  const logos = createClientLogos({ ...platform, manager: dependencies.dataSource.manager });
   const oauth = createOAuth({
     ...shared,
+    logos,
     spaceContext,
     settings: config,
     now: rateLimits.now,
@@ -118,6 +121,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const tester = createTester({ ...shared, routes: () => apiRoutes });
   const settings = createConsole({
     ...shared,
+    logos,
     keys,
     tester,
     exporter,
@@ -190,6 +194,7 @@ function createOpenRoutes(
     ...createProtectedResourceRoutes({ issuer, brandName }),
     ...createErrorPageRoutes(platform),
     ...platform.assets.routes,
+    ...createLogoRoutes(dependencies.dataSource),
     ...oauth.documents,
   ];
 }

@@ -24,6 +24,8 @@ export {
   type DocumentFault,
 } from './documents/documents.js';
 export { authenticateKey, verifyKey } from './key-authentication.js';
+export { type ClientLogos, createClientLogos } from './logos/logos.js';
+export { createLogoRoutes } from './logos/logo-routes.js';
 export { isAnyRedirect, isAuthenticatedRedirect } from './redirect-uri.js';
 export { type ClientMetadata, createMetadataReader } from './registration/client-metadata.js';
 export { createRegistrationLimits } from './registration/limits.js';

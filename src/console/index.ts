@@ -4,6 +4,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 import type { Exporter } from '../audit-log/index.js';
 import { createAccounts, createAccountStore, type HashingQueue } from '../accounts/index.js';
 import { type ApiKeys, createPersonalTokenRoutes } from '../api-keys/index.js';
+import type { ClientLogos } from '../clients/index.js';
 import { createConnectedAppRoutes } from '../connected-apps/index.js';
 import type {
   Keyring,
@@ -70,6 +71,7 @@ interface Dependencies {
   readonly idempotency: Idempotency;
   readonly keys: ApiKeys;
   readonly tester: CredentialTester;
+  readonly logos: Pick<ClientLogos, 'pathsOf'>;
   readonly activity: Parameters<typeof createKeySettings>[0]['activity'];
   readonly config: Parameters<typeof createKeySettings>[0]['config'];
   readonly limitSession: SessionLimit;

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import type { RefusedSignIns } from '../audit/index.js';
+import type { ClientLogos } from '../clients/index.js';
 import type {
   ActivityRecorder,
   GuardedState,
@@ -60,6 +61,8 @@ export interface OAuthDependencies {
   readonly browsers: BrowserSecrets;
   readonly csrf: Csrf;
   readonly clientAddress: (request: Context['req']) => string;
+  /** Logos of clients, for pages of signed-in users. */
+  readonly logos: Pick<ClientLogos, 'pathOf'>;
   /** Fetches documents of clients. */
   readonly outbound: Outbound;
   readonly refusedSignIns: RefusedSignIns;

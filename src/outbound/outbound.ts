@@ -14,7 +14,7 @@ import { createHostLimits } from './host-limits.js';
 import { sendPinned } from './send.js';
 
 /** The features that make outbound requests, for the metrics. */
-const PURPOSES = ['client_document', 'jwks'] as const;
+const PURPOSES = ['client_document', 'jwks', 'logo'] as const;
 
 /** A GET request to another server. */
 export interface OutboundRequest {
@@ -58,7 +58,11 @@ export function createOutbound(options: Options): Outbound {
   const { isLoopbackAllowed, ca, timeoutMs = TIMEOUT_MS, resolve = resolveByDns } = options;
   const now = options.now ?? (() => performance.now());
   // Separate, so that a flood of requests for one purpose does not use up the others.
-  const limits = { client_document: createHostLimits(now), jwks: createHostLimits(now) };
+  const limits = {
+    client_document: createHostLimits(now),
+    jwks: createHostLimits(now),
+    logo: createHostLimits(now),
+  };
   const active = () => Object.values(limits).reduce((sum, limit) => sum + limit.active(), 0);
   const metrics = createOutboundMetrics(options.register, active);
   const isAllowed = (address: string) => isReachable(address, isLoopbackAllowed);

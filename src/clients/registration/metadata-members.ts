@@ -74,16 +74,11 @@ function publicKeys(value: unknown, context: z.core.$RefinementCtx): PublicKeySe
   return z.NEVER;
 }
 
-/** A link for users. An invalid one is dropped. */
-const link = boundedText(
-  MAX_TEXT,
-  z
-    .string()
-    .trim()
-    .refine((uri) => publicHttpsFault(uri) === undefined),
-)
-  .optional()
-  .catch(undefined);
+/** A link for users. An invalid one is dropped. @param isAllowed admits links that do not lead to public hosts */
+function link(isAllowed: MetadataRules['isFetchable']) {
+  const isLink = (uri: string) => publicHttpsFault(uri) === undefined || isAllowed(uri);
+  return boundedText(MAX_TEXT, z.string().trim().refine(isLink)).optional().catch(undefined);
+}
 
 const email = boundedText(254, z.string().trim().pipe(z.email()));
 
@@ -133,8 +128,8 @@ export function registrationMembers({ isHostAllowed, isFetchable }: MetadataRule
     scope: boundedText(MAX_TEXT, z.string().transform(requestable)).optional(),
     contact: emails,
     contacts: emails,
-    client_uri: link,
-    logo_uri: link,
+    client_uri: link(() => false),
+    logo_uri: link(isFetchable),
     software_id: displayText(200).optional(),
     software_version: displayText(200).optional(),
   });

@@ -1,3 +1,4 @@
+import type { ClientLogos } from '../../clients/index.js';
 import type { AppUser, ConnectedApps } from '../../connected-apps/index.js';
 import type { FoundGrants, ListedGrant } from '../../grants/index.js';
 import { singleValue } from '../../http/body/form.js';
@@ -16,6 +17,7 @@ export interface AppPagesDependencies {
   readonly pagination: Pagination;
   /** The service outside of a transaction. */
   readonly apps: ConnectedApps;
+  readonly logos: Pick<ClientLogos, 'pathsOf'>;
   /** Runs a change in a transaction. */
   readonly change: <Result>(work: (apps: ConnectedApps) => Promise<Result>) => Promise<Result>;
 }
@@ -67,7 +69,7 @@ async function readPage(
 }
 
 async function showList(
-  { showPage, pagination, apps }: AppPagesDependencies,
+  { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
   at: OrganizationContext,
 ): Promise<void> {
@@ -75,6 +77,7 @@ async function showList(
   const of = isAdmin && queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
   const list = ['page-connected-apps', at.tenantId, of === 'me' ? at.accountId : ''];
   const page = await readPage(pagination, ctx, list, (request) => apps.list(at, { of }, request));
+  const shown = await logos.pathsOf(page.items.map(({ clientId }) => clientId));
   const query = of === 'me' ? {} : { of };
   showPage(ctx, 'connected-apps', {
     title: 'Connected apps',
@@ -89,6 +92,7 @@ async function showList(
       showInstallation(grant, {
         showsPerson: of === 'organization',
         showsOrganization: false,
+        logos: shown,
         appOf: ({ clientId }) => at.href(APP, { client: clientId }),
         endOf: ({ id }) => at.href(END.replace(':id', id)),
       }),
@@ -102,13 +106,14 @@ async function showList(
 }
 
 async function showEverywhere(
-  { showPage, pagination, apps }: AppPagesDependencies,
+  { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
   at: OrganizationContext,
 ): Promise<void> {
   const { memberships } = ctx.state.visitor;
   const list = ['page-apps-you-use', at.accountId];
   const page = await readPage(pagination, ctx, list, (request) => apps.listEverywhere(at, request));
+  const shown = await logos.pathsOf(page.items.map(({ clientId }) => clientId));
   const slugOf = (id: string) => memberships.find(({ tenantId }) => tenantId === id)?.tenantSlug;
   showPage(ctx, 'connected-apps', {
     title: 'Apps you use',
@@ -121,6 +126,7 @@ async function showEverywhere(
       return showInstallation(grant, {
         showsPerson: false,
         showsOrganization: true,
+        logos: shown,
         appOf: ({ clientId }) => at.href(APP, { client: clientId, tenant }),
         endOf: ({ id }) => at.href(END.replace(':id', id), { tenant, from: 'you' }),
       });
@@ -134,7 +140,7 @@ async function showEverywhere(
 }
 
 async function showApp(
-  { showPage, pagination, apps }: AppPagesDependencies,
+  { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
   at: OrganizationContext,
 ): Promise<void> {
@@ -151,11 +157,14 @@ async function showApp(
     title: app.name,
     back: { text: 'Connected apps', href: at.href(LIST, isAdmin ? { of } : {}) },
     app,
+    logo: (await logos.pathsOf([clientId])).get(clientId),
     redirectHosts: [...new Set(app.redirectUris.map(hostOf))],
     installations: page.items.map((grant) =>
       showInstallation(grant, {
         showsPerson: isAdmin,
         showsOrganization: false,
+        // The head of the page shows it.
+        logos: new Map(),
         appOf: () => undefined,
         endOf: ({ id }) => at.href(END.replace(':id', id)),
       }),

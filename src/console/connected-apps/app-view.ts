@@ -8,6 +8,8 @@ import { ago, type Moment } from '../moments.js';
 /** An installation of an app as lists show it. */
 export interface ShownInstallation {
   readonly name: string;
+  /** The path of the app's logo. */
+  readonly logo: string | undefined;
   readonly isVerified: boolean;
   readonly redirectHost: string;
   /** Absent in lists of the visitor's own. */
@@ -70,6 +72,8 @@ export interface BlockedAppsPage {
 export interface ConnectedAppPage {
   readonly back: { readonly text: string; readonly href: string };
   readonly app: App;
+  /** The path of its logo. */
+  readonly logo: string | undefined;
   readonly redirectHosts: readonly string[];
   readonly installations: readonly ShownInstallation[];
   readonly paging: ListPaging;
@@ -106,12 +110,14 @@ export interface InstallationPlace {
   readonly showsOrganization: boolean;
   readonly appOf: (grant: ListedGrant) => string | undefined;
   readonly endOf: (grant: ListedGrant) => string;
+  readonly logos: ReadonlyMap<string, string>;
 }
 
 export function showInstallation(grant: ListedGrant, place: InstallationPlace): ShownInstallation {
   const { email, accountName, scopes, lastUsedAt } = grant;
   return {
     name: grant.clientName,
+    logo: place.logos.get(grant.clientId),
     isVerified: grant.isVerified,
     redirectHost: hostOf(grant.redirectUri),
     person: place.showsPerson ? { name: accountName ?? email, email } : undefined,

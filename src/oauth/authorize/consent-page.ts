@@ -56,6 +56,7 @@ export async function showConsent(
         isVerified: client.isVerified,
         clientUri: client.metadata.client_uri,
         documentHost: dependencies.documentHostOf(client.id),
+        logo: await dependencies.logos.pathOf(client),
       },
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,

@@ -5,6 +5,7 @@ import { createAccountStore, normalizeEmail } from '../../accounts/index.js';
 import { createAuditLog } from '../../audit/index.js';
 import {
   type ClientDocuments,
+  type ClientLogos,
   createClientStore,
   documentHostOf,
   isAnyRedirect,
@@ -41,6 +42,7 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   /** Fetches the metadata document that a client id names, if it names one. */
   readonly prepareClient: ClientDocuments['prepare'];
+  readonly logos: Pick<ClientLogos, 'pathOf'>;
   readonly pushed: PushedRequests;
 }
 
@@ -86,6 +88,7 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
         normalizeEmail,
         isAuthenticatedRedirect,
         documentHostOf,
+        logos: dependencies.logos,
         pushed: dependencies.pushed,
         isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
         clientAddress: dependencies.clientAddress,

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 import type Provider from 'oidc-provider';
 
-import type { Client } from '../../clients/index.js';
+import type { Client, ClientLogos } from '../../clients/index.js';
 import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
 import type { RequestState, RouteContext } from '../../http/context.js';
 import type { Csrf } from '../../http/pages/csrf.js';
@@ -48,6 +48,7 @@ export interface InteractionDependencies extends InteractionAccess {
   readonly isAuthenticatedRedirect: (uri: string) => boolean;
   /** The host of the metadata document that a client id names. */
   readonly documentHostOf: (clientId: string) => string | undefined;
+  readonly logos: Pick<ClientLogos, 'pathOf'>;
   readonly pushed: PushedRequests;
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly findClient: (id: string) => Promise<Client | undefined>;

@@ -64,6 +64,8 @@ export interface ConsentPage extends FormData {
     readonly clientUri?: string | undefined;
     /** The host of the metadata document that identifies it. Only who controls the host can use its name. */
     readonly documentHost?: string | undefined;
+    /** The path of its logo, which is as unverified as its name. */
+    readonly logo?: string | undefined;
   };
   readonly account: { readonly name: string; readonly email: string };
   readonly tenantName: string;

@@ -1,7 +1,7 @@
 import type { Context } from 'koa';
 
 import type { Actor } from '../../audit/index.js';
-import type { Client } from '../../clients/index.js';
+import type { Client, ClientLogos } from '../../clients/index.js';
 import { readForm, singleValue, type Form } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Csrf } from '../../http/pages/csrf.js';
@@ -34,6 +34,7 @@ interface Dependencies {
   readonly limits: DeviceLimits;
   readonly consents: Consents;
   readonly resources: Resources;
+  readonly logos: Pick<ClientLogos, 'pathOf'>;
   readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
   readonly transaction: <Result>(work: () => Promise<Result>) => Promise<Result>;

@@ -1,4 +1,4 @@
-import { type Client, documentHostOf } from '../../clients/index.js';
+import { type Client, type ClientLogos, documentHostOf } from '../../clients/index.js';
 import type { RequestState, RouteContext } from '../../http/context.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Csrf } from '../../http/pages/csrf.js';
@@ -31,6 +31,7 @@ export interface Asked {
 interface Dependencies {
   readonly pages: Pages<OAuthViews>;
   readonly csrf: Csrf;
+  readonly logos: Pick<ClientLogos, 'pathOf'>;
 }
 
 /** The form for the code. */
@@ -55,12 +56,12 @@ export function showForm(
 }
 
 /** @throws Problem `forbidden` if the user's role allows nothing of the request */
-export function showConsent(
+export async function showConsent(
   ctx: PageContext,
   { userCode, client, account }: Asked,
   request: ConsentRequest & { readonly canChooseAnother: boolean },
-  { pages, csrf }: Dependencies,
-): void {
+  { pages, csrf, logos }: Dependencies,
+): Promise<void> {
   const offered = offeredScopes(request);
   if (offered.length === 0) {
     throw new Problem('forbidden', 'Your role allows none of the requested permissions.');
@@ -86,6 +87,7 @@ export function showConsent(
         isVerified: client.isVerified,
         clientUri: client.metadata.client_uri,
         documentHost: documentHostOf(client.id),
+        logo: await logos.pathOf(client),
       },
       account: { name: account.name ?? account.email, email: account.email },
       tenantName: request.tenant.name,
