@@ -2,7 +2,7 @@ import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
 import { GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';
-import { addressIn, type OrganizationContext } from './organization-context.js';
+import { addressIn, type FramedOrganization } from './organization-context.js';
 
 interface FrameFacts {
   readonly path: string;
@@ -10,7 +10,7 @@ interface FrameFacts {
   readonly csrf: string;
   readonly memberships: readonly AccountMembership[];
   /** Absent for a visitor without an organization. */
-  readonly organization: OrganizationContext | undefined;
+  readonly organization: FramedOrganization | undefined;
 }
 
 /** Makes the frame of a page. */
@@ -43,7 +43,7 @@ function isAt(path: string, page: ConsolePage): boolean {
 }
 
 function groupsFor(
-  { role, href }: OrganizationContext,
+  { role, href }: FramedOrganization,
   current: ConsolePage | undefined,
 ): SignedInFrame['groups'] {
   return GROUPS.map((title) => ({
@@ -56,7 +56,7 @@ function groupsFor(
 
 function organizationsFor(
   { memberships }: FrameFacts,
-  { tenantId, environment }: OrganizationContext,
+  { tenantId, environment }: FramedOrganization,
   current: ConsolePage | undefined,
 ): SignedInFrame['organizations'] {
   if (memberships.length < 2) return [];
@@ -75,7 +75,7 @@ function pageIn({ role }: AccountMembership, current: ConsolePage | undefined): 
 }
 
 function environmentsFor(
-  { tenantSlug, environment }: OrganizationContext,
+  { tenantSlug, environment }: FramedOrganization,
   current: ConsolePage,
 ): SignedInFrame['environments'] {
   return ENVIRONMENTS.map((name) => ({

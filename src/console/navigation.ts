@@ -1,5 +1,7 @@
 import { ROLES, type Role } from '../scopes/roles.js';
 
+export { titleOf } from '../scopes/roles.js';
+
 /** A page of the settings area, as the sidebar lists it. */
 export interface ConsolePage {
   readonly path: `/settings/${string}`;
@@ -111,17 +113,4 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
 /** The pages that a role may open. */
 export function pagesFor(role: Role): readonly ConsolePage[] {
   return CONSOLE_PAGES.filter(({ roles }) => roles.includes(role));
-}
-
-const ROLE_TITLES: Readonly<Record<Role, string>> = {
-  company_admin: 'Administrator',
-  manager: 'Manager',
-  member: 'Member',
-  field_crew: 'Field crew',
-  viewer: 'Viewer',
-};
-
-/** A role in words. */
-export function titleOf(role: Role): string {
-  return ROLE_TITLES[role];
 }

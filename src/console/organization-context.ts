@@ -58,6 +58,30 @@ export function readOrganization(
   };
 }
 
+/** The part of an organization's context that the frame of a page shows. */
+export type FramedOrganization = Pick<
+  OrganizationContext,
+  'tenantId' | 'tenantName' | 'tenantSlug' | 'isSuspended' | 'role' | 'environment' | 'href'
+>;
+
+/** The organization that a page without one in its address would show. */
+export function firstOrganization(
+  memberships: readonly AccountMembership[],
+): FramedOrganization | undefined {
+  const first = memberships.find(({ isTenantSuspended }) => !isTenantSuspended) ?? memberships[0];
+  if (first === undefined) return undefined;
+  const { tenantId, tenantName, tenantSlug, role, isTenantSuspended } = first;
+  return {
+    tenantId,
+    tenantName,
+    tenantSlug,
+    role,
+    isSuspended: isTenantSuspended,
+    environment: 'live',
+    href: (path, more) => addressIn(tenantSlug, 'live', path, more),
+  };
+}
+
 /** The address of a page in an organization and environment. */
 export function addressIn(
   tenantSlug: string,

@@ -7,7 +7,7 @@ import type { Csrf } from '../http/pages/csrf.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
 import type { ConsoleSessions, PageAccount } from '../oauth/index.js';
 import { createFrame } from './frame.js';
-import type { OrganizationContext } from './organization-context.js';
+import { firstOrganization, type OrganizationContext } from './organization-context.js';
 import { loginFor } from './return-to.js';
 
 /** Lookups of accounts that the console needs. */
@@ -49,7 +49,7 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
   };
 }
 
-/** The frame of a signed-in visitor's pages; without a sidebar before the gate has chosen an organization. */
+/** The frame of a signed-in visitor's pages. Before the gate has chosen an organization, it is that of the visitor's first. */
 export function frameOf(
   ctx: Parameters<Csrf['token']>[0] & {
     readonly path: string;
@@ -59,7 +59,13 @@ export function frameOf(
 ): SignedInFrame {
   const { visitor, organization } = ctx.state;
   const { email, memberships } = visitor;
-  return createFrame({ path: ctx.path, email, memberships, organization, csrf: csrf.token(ctx) });
+  return createFrame({
+    path: ctx.path,
+    email,
+    memberships,
+    organization: organization ?? firstOrganization(memberships),
+    csrf: csrf.token(ctx),
+  });
 }
 
 /** Redirects to a page by GET (RFC 9110 §15.4.4). */

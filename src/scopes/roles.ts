@@ -69,3 +69,16 @@ export function delegableThroughOauth(role: Role): readonly Scope[] {
 export function isAdministrator(role: Role): boolean {
   return role === 'company_admin';
 }
+
+const ROLE_TITLES: Readonly<Record<Role, string>> = {
+  company_admin: 'Administrator',
+  manager: 'Manager',
+  member: 'Member',
+  field_crew: 'Field crew',
+  viewer: 'Viewer',
+};
+
+/** A role in words. */
+export function titleOf(role: Role): string {
+  return ROLE_TITLES[role];
+}

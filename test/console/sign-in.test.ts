@@ -70,7 +70,7 @@ describe('an anonymous visitor of the settings area', () => {
     const { browser } = await signedIn();
     const page = await browser.open('/settings/nothing');
     expect(page.status).toBe(404);
-    expect(mainOf(page)).toContain('Page not found.');
+    expect(mainOf(page)).toContain('<h1>Page not found</h1>');
     expect(page.html).toContain('Sign out');
   });
 });

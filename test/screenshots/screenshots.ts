@@ -25,9 +25,12 @@ describe('screenshots', () => {
     (picture) =>
       gallery.show(picture, async (page) => {
         for (const width of WIDTHS) {
-          await page.setViewportSize({ width, height: 800 });
           for (const colorScheme of SCHEMES) {
             await page.emulateMedia({ colorScheme });
+            // A window as high as the page: what sticks to an edge would cover a part of it.
+            await page.setViewportSize({ width, height: 800 });
+            const height = await page.evaluate<number>('document.documentElement.scrollHeight');
+            await page.setViewportSize({ width, height });
             const path = join(folder, `${picture.name}-${width}-${colorScheme}.png`);
             await page.screenshot({ path, fullPage: true });
           }

@@ -1,4 +1,5 @@
 import type { KnownResult, TestResult } from '../../tester/index.js';
+import { numberText } from '../usage/usage-chart.js';
 
 /** A key that can be chosen. */
 export interface ChoosableKey {
@@ -72,7 +73,7 @@ export function showResult(result: TestResult, revoke: ShownResult['revoke']): S
     budgets: budgetsOf(result),
     routes: result.routes.map(({ method, path, scopes, verdict }) => ({
       route: `${method} ${path}`,
-      scopes: scopes.join(' ') || 'none',
+      scopes: scopes.join(' ') || 'None',
       verdict: VERDICTS[verdict] ?? verdict.replaceAll('_', ' '),
       isAdmitted: verdict.startsWith('admitted'),
     })),
@@ -93,14 +94,14 @@ function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
     ['Name', facts.keyName ?? facts.clientName],
     ['Id', facts.keyId ?? facts.tokenId],
     ['Credential', result.maskedKey],
-    ['Kind', facts.kind.replaceAll('_', ' ')],
+    ['Kind', inWords(facts.kind)],
     ['Speaks for', `${principal.kind} ${principal.id}`],
-    ['Environment', facts.environment],
-    ['Scopes', facts.scopes.join(' ') || 'none'],
-    ['Spaces', spaces === null ? 'all' : spaces.join(', ')],
+    ['Environment', inWords(facts.environment)],
+    ['Scopes', facts.scopes.join(' ') || 'None'],
+    ['Spaces', spaces === null ? 'All' : spaces.join(', ')],
     ['Bound to', bindings?.map(({ type, id }) => `${type} ${id}`).join(', ')],
-    ['Expires', result.expiresAt ?? 'never'],
-    ['Allowed addresses', allowedIps === null ? 'all' : allowedIps.join(', ')],
+    ['Expires', result.expiresAt ?? 'Never'],
+    ['Allowed addresses', allowedIps === null ? 'Any' : allowedIps.join(', ')],
     ['Tested from', result.address],
   ];
   return rows.flatMap(([term, text]) => (text === undefined ? [] : [{ term, text }]));
@@ -115,7 +116,15 @@ function budgetsOf({ budgets }: KnownResult): ShownResult['budgets'] {
   ] as const;
   return named.flatMap(([name, budget]) => {
     if (!budget) return [];
-    const text = budget.limit === null ? 'no limit' : `${budget.remaining} of ${budget.limit} left`;
+    const text =
+      budget.limit === null
+        ? 'No limit'
+        : `${numberText(budget.remaining)} of ${numberText(budget.limit)} left`;
     return [{ name, text }];
   });
+}
+
+/** A name of the API in words: `access_token` is "Access token". */
+function inWords(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' ');
 }

@@ -2,6 +2,7 @@ import type { Actor } from '../../audit/index.js';
 import { singleValue, type Form } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
+import { titleOf } from '../../scopes/roles.js';
 import { requestOf, type ConsentResult } from './authorization.js';
 import { isIdentity, offeredScopes, type ConsentRequest, type TenantChoice } from './consents.js';
 import { consentGroups, summarizeScopes } from './consent-scopes.js';
@@ -211,7 +212,7 @@ function chooseTenant(
   const tenants = shown.tenants.map(({ id, name, role }) => ({
     id,
     name,
-    role: role.replaceAll('_', ' '),
+    role: titleOf(role),
   }));
   pages.send(
     ctx,

@@ -195,7 +195,10 @@ export function renderPageError(
     { code, status, message },
     { path: method === 'GET' ? originalUrl : undefined, isSignedIn: signedIn !== undefined },
   );
-  const page = { title: heading, heading, message, next, links, code, requestId };
+  // A message that only repeats the heading is left out.
+  const isRepeated = message === `${heading}.` && next !== undefined;
+  const words = isRepeated ? { message: next, next: undefined } : { message, next };
+  const page = { title: heading, heading, ...words, links, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
 

@@ -9,6 +9,7 @@ import type { Pages } from '../../http/pages/pages.js';
 import { noteFacts } from '../../http/request-facts.js';
 import type { Route } from '../../http/routes.js';
 import type { Resources } from '../../resource-servers/index.js';
+import { titleOf } from '../../scopes/roles.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
 import type { ConsentRequest, Consents } from '../authorize/consents.js';
 import { shownClient, type OAuthViews } from '../authorize/views.js';
@@ -187,7 +188,7 @@ async function requestFor(
       hidden: [{ name: 'user_code', value: userCode }],
       client: shownClient(client),
       accountEmail: account.email,
-      tenants: usable.map(({ id, name, role }) => ({ id, name, role: role.replaceAll('_', ' ') })),
+      tenants: usable.map(({ id, name, role }) => ({ id, name, role: titleOf(role) })),
     },
     { endsAtClient: true },
   );
