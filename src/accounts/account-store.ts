@@ -1,20 +1,13 @@
 import type { EntityManager } from 'typeorm';
 
-import { createId } from '../db/id.js';
+import { BEHIND_ALL_IDS, createId } from '../db/id.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
-import { Membership, type MemberTenant } from './membership.entity.js';
+import { Membership } from './membership.entity.js';
+import { type AccountMembership, findMembership, listMemberships } from './membership-list.js';
 import { hashPassword, markOf } from './password.js';
-
-/** An account's membership in a tenant. */
-export interface AccountMembership {
-  readonly tenantId: string;
-  readonly tenantName: string;
-  readonly tenantSlug: string;
-  readonly isTenantSuspended: boolean;
-  readonly role: Role;
-  readonly createdAt: Date;
-}
 
 /** The account's members that a sign-in needs. */
 export type AccountToSignIn = Readonly<Pick<Account, 'id' | 'email' | 'name' | 'passwordHash'>>;
@@ -56,8 +49,13 @@ export interface AccountStore {
    */
   leave(tenantId: string, accountId: string): Promise<boolean>;
   findMembership(tenantId: string, accountId: string): Promise<AccountMembership | undefined>;
-  /** All memberships of an account, by the tenant's name, including suspended tenants. */
-  listMemberships(accountId: string): Promise<readonly AccountMembership[]>;
+  /**
+   * The memberships of an account, by the tenant's name, including suspended tenants. Of more than
+   * `MAX_LISTED_MEMBERSHIPS` those in the newest tenants.
+   *
+   * @param named the id or the slug of a tenant, untrusted. A membership there is always listed
+   */
+  listMemberships(accountId: string, named?: string): Promise<readonly AccountMembership[]>;
   /** A tenant's members, newest account first: up to `limit`, after the account `after`. */
   listMembers(
     tenantId: string,
@@ -153,54 +151,46 @@ function createMemberships(manager: EntityManager): Memberships {
     async leave(tenantId, accountId) {
       return (await memberships.delete({ tenantId, accountId })).affected === 1;
     },
-    async findMembership(tenantId, accountId) {
-      const where = { tenantId, accountId };
-      const found = await memberships.findOne({ where, relations: { tenant: true } });
-      return found?.tenant && presentMembership(found, found.tenant);
-    },
-    async listMemberships(accountId) {
-      const found = await memberships.find({
-        where: { accountId },
-        relations: { tenant: true },
-        order: { tenant: { name: 'ASC', id: 'ASC' } },
-      });
-      return found.flatMap((membership) =>
-        membership.tenant ? [presentMembership(membership, membership.tenant)] : [],
-      );
-    },
-    listMembers: (tenantId, { limit, after }) =>
-      manager.query<Member[]>(
-        `SELECT a.id, a.email, a.name, m.role, m.created_at AS "createdAt"
-         FROM (SELECT * FROM memberships
-               WHERE tenant_id = $1 ${after === undefined ? '' : 'AND account_id < $3'}
-               ORDER BY account_id DESC LIMIT $2) AS m
-           JOIN accounts a ON a.id = m.account_id
-         ORDER BY m.account_id DESC`,
-        after === undefined ? [tenantId, limit] : [tenantId, limit, after],
-      ),
+    findMembership: (tenantId, accountId) => findMembership(manager, tenantId, accountId),
+    listMemberships: (accountId, named) => listMemberships(manager, accountId, named),
+    listMembers: (tenantId, { limit, after }) => listMembers(manager, tenantId, { limit, after }),
     async listAdministrators(tenantId, limit) {
-      const rows = await manager.query<{ name: string }[]>(
-        `SELECT coalesce(a.name, a.email) AS name
-         FROM memberships m JOIN accounts a ON a.id = m.account_id
-         WHERE m.tenant_id = $1 AND m.role = 'company_admin'
-         ORDER BY m.created_at, a.id LIMIT $2`,
-        [tenantId, limit],
-      );
+      const values = [tenantId, limit];
+      const rows = await prepared(manager)<{ name: string }>(ADMINISTRATORS, values);
       return rows.map(({ name }) => name);
     },
   };
 }
 
-function presentMembership(
-  { role, createdAt }: Membership,
-  tenant: MemberTenant,
-): AccountMembership {
-  return {
-    tenantId: tenant.id,
-    tenantName: tenant.name,
-    tenantSlug: tenant.slug,
-    isTenantSuspended: tenant.suspendedAt !== null,
-    role,
-    createdAt,
-  };
+/** The index of administrators has their order. */
+const ADMINISTRATORS = {
+  name: 'list-administrators',
+  text: `SELECT coalesce(a.name, a.email) AS name
+    FROM (SELECT account_id, created_at FROM memberships
+      WHERE tenant_id = $1 AND role = 'company_admin'
+      ORDER BY created_at, account_id LIMIT $2) AS m
+      JOIN accounts a ON a.id = m.account_id
+    ORDER BY m.created_at, m.account_id`,
+};
+
+async function listMembers(
+  manager: EntityManager,
+  tenantId: string,
+  { limit, after }: { readonly limit: number; readonly after?: string | undefined },
+): Promise<readonly Member[]> {
+  const fetched = rowsToFetch(limit - 1);
+  // The condition is `tenant_id = $1` in other words (perf: decision 21).
+  const rows = await prepared(manager)<Member>(
+    {
+      name: `list-members-${fetched}`,
+      text: `SELECT a.id, a.email, a.name, m.role, m.created_at AS "createdAt"
+        FROM (SELECT account_id, role, created_at FROM memberships
+          WHERE tenant_id >= $1 AND (tenant_id, account_id) < ($1, $2)
+          ORDER BY tenant_id DESC, account_id DESC LIMIT ${fetched}) AS m
+          JOIN accounts a ON a.id = m.account_id
+        ORDER BY m.account_id DESC`,
+    },
+    [tenantId, after ?? BEHIND_ALL_IDS],
+  );
+  return rows.slice(0, limit);
 }

@@ -51,12 +51,7 @@ export function createAccounts(dependencies: AccountsDependencies) {
 }
 
 export { ACCOUNT_QUERIES, createAccountLookup } from './account-lookup.js';
-export {
-  type AccountMembership,
-  createAccountStore,
-  type Member,
-  normalizeEmail,
-} from './account-store.js';
+export { createAccountStore, type Member, normalizeEmail } from './account-store.js';
 export { Account } from './account.entity.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
 export { deleteExpiredLinks, endLinksSentBefore } from './links/account-links.js';
@@ -69,6 +64,7 @@ export {
 } from './members/invitation-store.js';
 export { createMembershipService } from './members/membership-service.js';
 export { Membership } from './membership.entity.js';
+export type { AccountMembership } from './membership-list.js';
 export { hashPassword, markOf } from './password.js';
 export { replacePassword } from './passwords/replace-password.js';
 export { createResetLinks } from './passwords/reset-link.js';

@@ -12,17 +12,12 @@ import {
 import type { Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 
-/** The tenant's members that its users see. */
-export interface MemberTenant {
-  readonly id: string;
-  readonly slug: string;
-  readonly name: string;
-  readonly suspendedAt: Date | null;
-}
-
 /** An account's membership in a tenant. */
 @Entity('memberships')
 @Index('memberships_listed', ['tenantId', 'accountId'])
+@Index('memberships_administrators', ['tenantId', 'createdAt', 'accountId'], {
+  where: `role = 'company_admin'`,
+})
 @Check('memberships_role', `role IN ('company_admin', 'manager', 'member', 'field_crew', 'viewer')`)
 export class Membership {
   @PrimaryColumn({
@@ -47,7 +42,7 @@ export class Membership {
 
   @ManyToOne('Tenant')
   @JoinColumn({ name: 'tenant_id', foreignKeyConstraintName: 'memberships_tenant_fkey' })
-  tenant?: MemberTenant;
+  tenant?: object;
 
   @Column('text')
   role!: Role;

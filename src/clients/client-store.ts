@@ -1,43 +1,19 @@
 import type { EntityManager } from 'typeorm';
 
 import type { Digest } from '../credentials/index.js';
-import { prepared } from '../db/prepared.js';
-import { rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';
 import { ClientBlock } from './client-block.entity.js';
 import { isClientId } from './client-id.js';
+import {
+  type BlockedClient,
+  type ClientPage,
+  listBlockedBy,
+  listBlockingTenants,
+  listClients,
+  type ListedClient,
+} from './client-list.js';
 import type { ClientMetadata } from './registration/client-metadata.js';
 import { Client } from './client.entity.js';
-
-/** A position in the list of clients. It stays valid after its client was deleted. */
-export interface ClientPosition {
-  /** Text with microseconds, which a Date would lose. */
-  readonly createdAt: string;
-  readonly id: string;
-}
-
-/** A page of the list: up to `limit` clients after `after`. */
-export interface ClientPage {
-  readonly limit: number;
-  readonly after?: ClientPosition | undefined;
-}
-
-/** A client that a tenant blocks. */
-export interface BlockedClient {
-  readonly id: string;
-  readonly name: string;
-  readonly isVerified: boolean;
-  readonly blockedAt: Date;
-  /** Its position in the list of blocks. */
-  readonly seq: string;
-}
-
-/** A client as lists show it. */
-export interface ListedClient extends Readonly<
-  Pick<Client, 'id' | 'name' | 'isVerified' | 'blockedAt' | 'createdAt'>
-> {
-  readonly position: string;
-}
 
 export interface ClientStore {
   find(id: string): Promise<Client | undefined>;
@@ -141,14 +117,7 @@ function createClients(manager: EntityManager): Omit<ClientStore, keyof Decision
     async delete(id) {
       return ((await clients.delete({ id })).affected ?? 0) > 0;
     },
-    list: ({ limit, after }) =>
-      manager.query<ListedClient[]>(
-        `SELECT id, name, is_verified AS "isVerified", blocked_at AS "blockedAt",
-           created_at AS "createdAt", created_at::text AS position
-         FROM clients ${after === undefined ? '' : 'WHERE (created_at, id) < ($2::timestamptz, $3)'}
-         ORDER BY created_at DESC, id DESC LIMIT $1`,
-        after === undefined ? [limit] : [limit, after.createdAt, after.id],
-      ),
+    list: (page) => listClients(manager, page),
   };
 }
 
@@ -189,14 +158,7 @@ function createDecisions(manager: EntityManager): Decisions {
       tenantId === null
         ? setBlockedForAll(manager, id, isBlocked)
         : setBlockedFor(manager, tenantId, id, isBlocked),
-    async listBlockingTenants(clientId, { limit, after = '' }) {
-      const rows = await manager.query<{ id: string }[]>(
-        `SELECT tenant_id AS id FROM client_blocks WHERE client_id = $1 AND tenant_id > $2
-         ORDER BY tenant_id LIMIT $3`,
-        [clientId, after, limit],
-      );
-      return rows.map(({ id }) => id);
-    },
+    listBlockingTenants: (id, page) => listBlockingTenants(manager, id, page),
     async blockingAmong(clientId, tenantIds) {
       const rows = await manager.query<{ id: string }[]>(
         `SELECT tenant_id AS id FROM client_blocks
@@ -223,30 +185,6 @@ function createDecisions(manager: EntityManager): Decisions {
       return (affected ?? 0) > 0;
     },
   };
-}
-
-/** The largest bigint. The first page begins before it. */
-const LATEST = '9223372036854775807';
-
-async function listBlockedBy(
-  manager: EntityManager,
-  tenantId: string,
-  { limit, after }: PageRequest,
-): Promise<readonly BlockedClient[]> {
-  const fetched = rowsToFetch(limit);
-  const rows = await prepared(manager)<BlockedClient>(
-    {
-      name: `list-blocked-clients-${fetched}`,
-      text: `SELECT client.id, client.name, client.is_verified AS "isVerified",
-          blocks.created_at AS "blockedAt", blocks.seq::text AS seq
-        FROM (SELECT client_id, created_at, seq FROM client_blocks
-          WHERE tenant_id = $1 AND seq < $2::bigint ORDER BY seq DESC LIMIT ${fetched}) AS blocks
-          JOIN clients client ON client.id = blocks.client_id
-        ORDER BY blocks.seq DESC`,
-    },
-    [tenantId, after === undefined ? LATEST : String(after)],
-  );
-  return rows.slice(0, limit + 1);
 }
 
 /**

@@ -7,12 +7,8 @@ export {
 export { deleteUnusedClients } from './client-cleanup.js';
 export { isClientId, isPublicClientId } from './client-id.js';
 export { type ClientSecrets, createClientSecrets } from './client-secrets.js';
-export {
-  type BlockedClient,
-  type ClientPosition,
-  createClientStore,
-  type ListedClient,
-} from './client-store.js';
+export type { BlockedClient, ClientPosition, ListedClient } from './client-list.js';
+export { createClientStore } from './client-store.js';
 export type { Client } from './client.entity.js';
 export { createClientAssertions } from './assertions/assertions.js';
 export { createRemoteKeys } from './assertions/remote-keys.js';

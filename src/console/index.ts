@@ -176,7 +176,7 @@ function createConsoleAccounts(manager: EntityManager): ConsoleAccounts {
       const account = await accounts.find(id);
       return account && { id, email: account.email, name: account.name };
     },
-    membershipsOf: (id) => accounts.listMemberships(id),
+    membershipsOf: (id, named) => accounts.listMemberships(id, named),
     administratorsOf: (tenantId) => accounts.listAdministrators(tenantId, 3),
   };
 }

@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 
 import type { AccountMembership } from '../accounts/index.js';
 import type { SignedIn } from '../credentials/index.js';
+import { singleValue } from '../http/body/form.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
@@ -13,8 +14,11 @@ import { loginFor } from './return-to.js';
 /** Lookups of accounts that the console needs. */
 export interface ConsoleAccounts {
   find(accountId: string): Promise<PageAccount | undefined>;
-  /** The tenants that an account belongs to, by name. */
-  readonly membershipsOf: (accountId: string) => Promise<readonly AccountMembership[]>;
+  /** The tenants that an account belongs to, by name: see `AccountStore.listMemberships`. */
+  readonly membershipsOf: (
+    accountId: string,
+    named?: string,
+  ) => Promise<readonly AccountMembership[]>;
   /** The names of a tenant's administrators, up to three. */
   readonly administratorsOf: (tenantId: string) => Promise<readonly string[]>;
 }
@@ -43,7 +47,8 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
       // A form is posted to its page's path, so the path is correct for GET too.
       return seeOther(ctx, loginFor(ctx.path + ctx.search));
     }
-    const memberships = await accounts.membershipsOf(account.id);
+    const named = singleValue(new URLSearchParams(ctx.querystring), 'tenant');
+    const memberships = await accounts.membershipsOf(account.id, named);
     ctx.state.visitor = { ...signedIn, email: account.email, memberships };
     return next();
   };

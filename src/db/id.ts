@@ -23,6 +23,9 @@ function createIdFactory(): (prefix: string) => string {
 /** A new identifier such as `key_01M7XDXM196WXM1ABP0DNE71TS`. */
 export const createId = createIdFactory();
 
+/** Sorts behind every identifier (`COLLATE "C"`). A list in descending order begins before it. */
+export const BEHIND_ALL_IDS = '~';
+
 /** Whether a text has the form of an identifier with this prefix. */
 export function isId(prefix: string, text: string): boolean {
   return (

@@ -2,6 +2,8 @@ import type { EntityManager } from 'typeorm';
 
 import type { Digest } from '../credentials/index.js';
 import { IS_VALID } from '../credentials/tables.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
 import type { Scope } from '../scopes/catalog.js';
 
 /** An API of the operator's that accepts credentials from here. */
@@ -64,6 +66,14 @@ export interface ResourceServerStore {
 const COLUMNS = `id, identifier, name, scopes, accepts_keys AS "acceptsKeys",
   dynamic_clients AS "dynamicClients", created_at AS "createdAt"`;
 
+const LIST_CREDENTIALS = {
+  name: 'list-server-credentials',
+  text: `SELECT id, masked, created_at AS "createdAt", expires_at AS "expiresAt"
+    FROM resource_server_credentials c
+    WHERE server_id = $1 AND ${IS_VALID}
+    ORDER BY issue_seq DESC`,
+};
+
 export function createResourceServerStore(manager: EntityManager): ResourceServerStore {
   return {
     async insert({ id, identifier, name, scopes, acceptsKeys, dynamicClients }, more) {
@@ -82,11 +92,7 @@ export function createResourceServerStore(manager: EntityManager): ResourceServe
       );
       return found;
     },
-    list: ({ limit, after }) =>
-      manager.query<ResourceServer[]>(
-        `SELECT ${COLUMNS} FROM resource_servers WHERE identifier > $2 ORDER BY identifier LIMIT $1`,
-        [limit, after ?? ''],
-      ),
+    list: (page) => list(manager, page),
     async update(id, { name, scopes, acceptsKeys, dynamicClients }) {
       await manager.query(
         `UPDATE resource_servers SET name = $2, scopes = $3, accepts_keys = $4, dynamic_clients = $5
@@ -99,6 +105,22 @@ export function createResourceServerStore(manager: EntityManager): ResourceServe
     },
     ...createServerCredentials(manager),
   };
+}
+
+async function list(
+  manager: EntityManager,
+  { limit, after }: { readonly limit: number; readonly after: string | undefined },
+): Promise<readonly ResourceServer[]> {
+  const fetched = rowsToFetch(limit - 1);
+  const rows = await prepared(manager)<ResourceServer>(
+    {
+      name: `list-resource-servers-${fetched}`,
+      text: `SELECT ${COLUMNS} FROM resource_servers
+        WHERE identifier > $1 ORDER BY identifier LIMIT ${fetched}`,
+    },
+    [after ?? ''],
+  );
+  return rows.slice(0, limit);
 }
 
 type ServerCredentials = Pick<
@@ -124,13 +146,7 @@ function createServerCredentials(manager: EntityManager): ServerCredentials {
       return rows.length > 0;
     },
     listCredentials: (serverId) =>
-      manager.query<ServerCredential[]>(
-        `SELECT id, masked, created_at AS "createdAt", expires_at AS "expiresAt"
-         FROM resource_server_credentials c
-         WHERE server_id = $1 AND ${IS_VALID}
-         ORDER BY issue_seq DESC`,
-        [serverId],
-      ),
+      prepared(manager)<ServerCredential>(LIST_CREDENTIALS, [serverId]),
     async endCredentials(serverId, graceSeconds) {
       await manager.query(
         `UPDATE resource_server_credentials

@@ -8,6 +8,7 @@ import {
   SESSION_LIFETIMES,
 } from '../credentials/index.js';
 import { IS_REVOKED } from '../credentials/tables.js';
+import { prepared } from '../db/prepared.js';
 import { repeatOnConflict } from '../db/repeat.js';
 
 /** A session to be stored. */
@@ -89,6 +90,13 @@ const IS_ENDED = `c.expires_at <= gatehouse_now()`;
 const IS_GOOD = `NOT ${IS_ENDED} AND NOT ${IS_REVOKED}`;
 const END = `UPDATE sessions c SET expires_at = gatehouse_now(), payload = '{}'`;
 
+const LIST = {
+  name: 'list-sessions',
+  text: `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt",
+      c.seen_at AS "seenAt", c.expires_at AS "expiresAt"
+    FROM sessions c WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
+};
+
 /** The SQL for the end of a session: `seconds` from now, limited by the absolute lifetime. */
 const endIn = (seconds: string) => `least(gatehouse_now() + make_interval(secs => ${seconds}),
   c.created_at + make_interval(secs => ${SESSION_LIFETIMES.absoluteSeconds}))`;
@@ -128,13 +136,7 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
     },
     signOut: (secret, request) =>
       manager.transaction((transaction) => signOut(transaction, keyring.digests(secret), request)),
-    listOfAccount: (accountId) =>
-      manager.query<ListedSession[]>(
-        `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt",
-           c.seen_at AS "seenAt", c.expires_at AS "expiresAt"
-         FROM sessions c WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
-        [accountId],
-      ),
+    listOfAccount: (accountId) => prepared(manager)<ListedSession>(LIST, [accountId]),
     async signedInWithin(id, seconds) {
       const [row] = await manager.query<{ isRecent: boolean }[]>(
         `SELECT c.created_at > gatehouse_now() - make_interval(secs => $2) AS "isRecent"

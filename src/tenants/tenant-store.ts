@@ -1,6 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
 import type { Space } from '../spaces/index.js';
 import { Tenant } from './tenant.entity.js';
 
@@ -39,12 +41,7 @@ export function createTenantStore(manager: EntityManager): TenantStore {
     async find(idOrSlug) {
       return (await tenants.findOneBy([{ id: idOrSlug }, { slug: idOrSlug }])) ?? undefined;
     },
-    list: ({ limit, after }) =>
-      manager.query<Tenant[]>(
-        `SELECT id, slug, name, suspended_at AS "suspendedAt", created_at AS "createdAt"
-         FROM tenants ${after === undefined ? '' : 'WHERE slug > $2'} ORDER BY slug LIMIT $1`,
-        after === undefined ? [limit] : [limit, after],
-      ),
+    list: (page) => list(manager, page),
     async update(id, fields) {
       if (Object.keys(fields).length > 0) await tenants.update({ id }, fields);
     },
@@ -59,4 +56,20 @@ export function createTenantStore(manager: EntityManager): TenantStore {
         .execute();
     },
   };
+}
+
+async function list(
+  manager: EntityManager,
+  { limit, after }: { readonly limit: number; readonly after?: string | undefined },
+): Promise<readonly Tenant[]> {
+  const fetched = rowsToFetch(limit - 1);
+  const rows = await prepared(manager)<Tenant>(
+    {
+      name: `list-tenants-${fetched}`,
+      text: `SELECT id, slug, name, suspended_at AS "suspendedAt", created_at AS "createdAt"
+        FROM tenants WHERE slug > $1 ORDER BY slug LIMIT ${fetched}`,
+    },
+    [after ?? ''],
+  );
+  return rows.slice(0, limit);
 }

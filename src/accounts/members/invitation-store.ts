@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import type { Keyring, SecretFormat } from '../../credentials/index.js';
 import { createId } from '../../db/id.js';
 import { inBatches } from '../../db/batches.js';
+import { prepared } from '../../db/prepared.js';
 import type { Role } from '../../scopes/roles.js';
 
 /** An invitation that was not accepted yet. */
@@ -68,6 +69,11 @@ export interface InvitationStore {
 const COLUMNS = `i.id, i.email, i.role, i.invited_by AS "invitedBy", i.is_mailed AS "isMailed",
   i.expires_at <= gatehouse_now() AS "isExpired", i.created_at AS "createdAt", i.expires_at AS "expiresAt"`;
 
+const LIST = {
+  name: 'list-invitations',
+  text: `SELECT ${COLUMNS} FROM invitations i WHERE i.tenant_id = $1 ORDER BY i.id DESC`,
+};
+
 /** @param manager may belong to a transaction */
 export function createInvitationStore(
   manager: EntityManager,
@@ -90,11 +96,7 @@ export function createInvitationStore(
       );
       return row;
     },
-    list: (tenantId) =>
-      manager.query<PendingInvitation[]>(
-        `SELECT ${COLUMNS} FROM invitations i WHERE i.tenant_id = $1 ORDER BY i.id DESC`,
-        [tenantId],
-      ),
+    list: (tenantId) => prepared(manager)<PendingInvitation>(LIST, [tenantId]),
     findBySecret: (secret) => findOpen(manager, digestsOf(secret)),
     async consume(secret) {
       const [, rows] = await manager.query<[unknown, number]>(

@@ -1,6 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
 import { IS_EXPIRED, IS_REVOKED } from '../../credentials/tables.js';
+import { BEHIND_ALL_IDS } from '../../db/id.js';
+import { prepared } from '../../db/prepared.js';
 import type { Role } from '../../scopes/roles.js';
 
 /** A member as the list shows them. */
@@ -25,37 +27,77 @@ export interface MemberPage {
 
 const PER_PAGE = 25;
 
-/** The members of a page, before anything is counted for them. */
-const PAGE = `SELECT m.account_id, m.role, m.created_at, a.email, a.name
-  FROM memberships m JOIN accounts a ON a.id = m.account_id
-  WHERE m.tenant_id = $1 AND ($2::text IS NULL OR m.account_id < $2)
-    AND ($3::text IS NULL OR a.email ILIKE $3 OR a.name ILIKE $3)
-    AND ($5::text IS NULL OR m.account_id = $5)
-  ORDER BY m.account_id DESC LIMIT $4`;
+/** Bounds the members that one page of a search examines. */
+const MAX_EXAMINED = 5000;
+/** Bounds the credentials that are counted for one member. */
+const MAX_COUNTED = 1000;
 
-/** One query. Tokens and apps are counted for the members of the page only. */
-const LIST = `WITH page AS MATERIALIZED (${PAGE})
+/** `tenant_id = $1` in other words (perf: decision 21). */
+const RANGE = `FROM memberships WHERE tenant_id >= $1 AND (tenant_id, account_id) < ($1, $2)
+  ORDER BY tenant_id DESC, account_id DESC`;
+
+const pageOf = (limit: number) => `SELECT m.account_id, m.role, m.created_at, a.email, a.name
+  FROM (SELECT account_id, role, created_at ${RANGE} LIMIT ${limit}) AS m
+    JOIN accounts a ON a.id = m.account_id`;
+
+/** Tokens and apps are counted for the members of the page only, the newest `MAX_COUNTED` of each. */
+const withCounts = (page: string) => `WITH page AS MATERIALIZED (${page})
   SELECT page.account_id AS id, page.email, page.name, page.role, page.created_at AS "joinedAt",
-    signed_in.at AS "lastSignInAt",
-    (SELECT count(*)::int FROM credentials c WHERE c.principal_kind = 'user'
-       AND c.principal_id = page.account_id AND c.tenant_id = $1
-       AND NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}) AS tokens,
-    (SELECT count(*)::int FROM grants c WHERE c.account_id = page.account_id AND c.tenant_id = $1
-       AND c.keep_until > gatehouse_now() AND NOT ${IS_REVOKED}) AS apps
-  FROM page LEFT JOIN last_sign_ins signed_in ON signed_in.account_id = page.account_id
+    (SELECT at FROM last_sign_ins WHERE account_id = page.account_id) AS "lastSignInAt",
+    (SELECT count(*)::int FROM (SELECT c.* FROM credentials c WHERE c.principal_kind = 'user'
+         AND c.principal_id = page.account_id AND c.tenant_id = $1
+       ORDER BY c.issue_seq DESC LIMIT ${MAX_COUNTED}) AS c
+     WHERE NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}) AS tokens,
+    (SELECT count(*)::int FROM (SELECT c.* FROM grants c WHERE c.account_id = page.account_id
+         AND c.tenant_id = $1 ORDER BY c.issue_seq DESC LIMIT ${MAX_COUNTED}) AS c
+     WHERE c.keep_until > gatehouse_now() AND NOT ${IS_REVOKED}) AS apps
+  FROM page
   ORDER BY page.account_id DESC`;
 
-/** The members of a tenant, newest account first, by pages. */
+const LIST = { name: 'list-members-page', text: withCounts(pageOf(PER_PAGE + 1)) };
+
+const SEARCH = {
+  name: 'search-members',
+  text: withCounts(`${pageOf(MAX_EXAMINED)}
+    WHERE a.email ILIKE $3 OR a.name ILIKE $3 ORDER BY m.account_id DESC LIMIT ${PER_PAGE + 1}`),
+};
+
+const LAST_EXAMINED = {
+  name: 'examined-members',
+  text: `SELECT account_id AS id ${RANGE} OFFSET ${MAX_EXAMINED - 1} LIMIT 1`,
+};
+
+const FIND = {
+  name: 'find-member',
+  text: withCounts(`SELECT m.account_id, m.role, m.created_at, a.email, a.name
+    FROM memberships m JOIN accounts a ON a.id = m.account_id
+    WHERE m.tenant_id = $1 AND m.account_id = $2`),
+};
+
+/**
+ * The members of a tenant, newest account first, by pages. A page of a search examines `MAX_EXAMINED` members, and the
+ * next one continues behind them.
+ */
 export async function listMembers(
   manager: EntityManager,
   tenantId: string,
   { search, after }: { readonly search: string; readonly after: string | undefined },
 ): Promise<MemberPage> {
-  const pattern = search === '' ? null : `%${search.replaceAll(/[%_\\]/g, '\\$&')}%`;
-  const values = [tenantId, after ?? null, pattern, PER_PAGE + 1, null];
-  const rows = await manager.query<ListedMember[]>(LIST, values);
+  const run = prepared(manager);
+  const range = [tenantId, after ?? BEHIND_ALL_IDS];
+  const rows =
+    search === ''
+      ? await run<ListedMember>(LIST, range)
+      : await run<ListedMember>(SEARCH, [...range, patternOf(search)]);
   const members = rows.slice(0, PER_PAGE);
-  return { members, next: rows.length > PER_PAGE ? members.at(-1)?.id : undefined };
+  if (rows.length > PER_PAGE) return { members, next: members.at(-1)?.id };
+  if (search === '') return { members, next: undefined };
+  const [last] = await run<{ id: string }>(LAST_EXAMINED, range);
+  return { members, next: last?.id };
+}
+
+function patternOf(search: string): string {
+  return `%${search.replaceAll(/[%_\\]/g, '\\$&')}%`;
 }
 
 /** One member, as in the list. */
@@ -64,6 +106,6 @@ export async function findMember(
   tenantId: string,
   accountId: string,
 ): Promise<ListedMember | undefined> {
-  const [row] = await manager.query<ListedMember[]>(LIST, [tenantId, null, null, 1, accountId]);
+  const [row] = await prepared(manager)<ListedMember>(FIND, [tenantId, accountId]);
   return row;
 }

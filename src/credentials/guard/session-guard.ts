@@ -45,7 +45,11 @@ interface Dependencies {
   readonly presentations: Presentations;
   readonly sessions: { find(ctx: Context): Promise<SignedIn | undefined> };
   readonly csrf: { checkCall(ctx: Context): void };
-  readonly membershipsOf: (accountId: string) => Promise<readonly TenantMembership[]>;
+  /** @param named the tenant of the request, by its id or slug; empty if none is named */
+  readonly membershipsOf: (
+    accountId: string,
+    named: string,
+  ) => Promise<readonly TenantMembership[]>;
   /** The header that names the tenant of a request, `X-<Brand>-Tenant`. */
   readonly tenantHeader: string;
   /** Refuses a presented credential: the guard of a route that admits none. */
@@ -81,12 +85,10 @@ export function createSessionGuard(
       csrf.checkCall(ctx as Context);
       ctx.state.signedIn = signedIn;
       if (access.session === 'member') {
-        const memberships = await membershipsOf(signedIn.accountId);
+        const named = ctx.get(tenantHeader);
+        const memberships = await membershipsOf(signedIn.accountId, named);
         const how = `Name one in ${tenantHeader}, by its id or slug.`;
-        ctx.state.member = memberOf(
-          signedIn,
-          chooseTenant(memberships, ctx.get(tenantHeader), how),
-        );
+        ctx.state.member = memberOf(signedIn, chooseTenant(memberships, named, how));
         noteFacts(ctx, { tenantId: ctx.state.member.tenantId });
       }
       await next();

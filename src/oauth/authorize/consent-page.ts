@@ -169,7 +169,7 @@ async function askedOf(
   const account = await dependencies.findAccount(interaction.session?.accountId ?? '');
   if (account === undefined) throw new Problem('not_found', 'This page has expired.');
   const who = { accountId: account.id, clientId: client.id };
-  const { usable, suspended } = await dependencies.consents.tenantsFor(who);
+  const { usable, suspended } = await dependencies.consents.tenantsFor(who, tenantId);
   const [first] = usable;
   if (first === undefined) {
     await finish(ctx, pending, dependencies, noTenant(suspended));

@@ -39,7 +39,10 @@ export interface ConsentStores {
   readonly grants: GrantStore;
   readonly consents: ConsentStore;
   readonly audit: AuditLog;
-  readonly memberships: (accountId: string) => Promise<readonly AccountMembership[]>;
+  readonly memberships: (
+    accountId: string,
+    named?: string,
+  ) => Promise<readonly AccountMembership[]>;
   /** The tenants among these that block a client. */
   readonly blockedIn: (
     clientId: string,
@@ -56,10 +59,13 @@ export function createConsents({
   transaction: <Result>(work: (stores: ConsentStores) => Promise<Result>) => Promise<Result>;
 }) {
   return {
-    /** The tenants in which an account can authorize a client, and the number of suspended ones. */
-    tenantsFor: ({ accountId, clientId }: UserAndClient) =>
+    /**
+     * The tenants in which an account can authorize a client, and the number of suspended ones.
+     * @param named the tenant that was chosen, untrusted
+     */
+    tenantsFor: ({ accountId, clientId }: UserAndClient, named?: string) =>
       transaction(async ({ memberships, blockedIn }) => {
-        const own = await memberships(accountId);
+        const own = await memberships(accountId, named);
         const ids = own.map(({ tenantId }) => tenantId);
         const blocked = await blockedIn(clientId, ids);
         const all = own.filter(({ tenantId }) => !blocked.includes(tenantId));

@@ -147,7 +147,7 @@ function consentStores(manager: EntityManager): ConsentStores {
     grants: createGrantStore(manager),
     consents: createConsentStore(manager),
     audit: createAuditLog(manager),
-    memberships: (accountId) => createAccountStore(manager).listMemberships(accountId),
+    memberships: (...which) => createAccountStore(manager).listMemberships(...which),
     blockedIn: (clientId, tenantIds) => clients.blockingAmong(clientId, tenantIds),
   };
 }
