@@ -36,8 +36,8 @@ import { ResourceServers1764165000000 } from './1764165000000-resource-servers.j
 import { ExchangedTokens1764165100000 } from './1764165100000-exchanged-tokens.js';
 import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
 import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
-import { ClientLogos1764171000000 } from './1764171000000-client-logos.js';
 import { Administrators1764168000000 } from './1764168000000-administrators.js';
+import { ClientLogos1764171000000 } from './1764171000000-client-logos.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -84,8 +84,8 @@ const DECLARED: readonly (new () => Migration)[] = [
   ExchangedTokens1764165100000,
   ProofKeys1764166000000,
   VerdictChanges1764167000000,
-  ClientLogos1764171000000,
   Administrators1764168000000,
+  ClientLogos1764171000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -83,7 +83,7 @@ export interface SessionStore {
   /** Ends a session of an account. @returns false if it has ended already */
   endOne(accountId: string, id: string): Promise<boolean>;
   /** @returns the number of ended sessions */
-  endAllOf(accountId: string, exceptId?: string): Promise<number>;
+  endAllOf(accountId: string, exceptId?: string | null): Promise<number>;
 }
 
 const IS_ENDED = `c.expires_at <= gatehouse_now()`;
@@ -92,9 +92,9 @@ const END = `UPDATE sessions c SET expires_at = gatehouse_now(), payload = '{}'`
 
 const LIST = {
   name: 'list-sessions',
-  text: `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt",
-      c.seen_at AS "seenAt", c.expires_at AS "expiresAt"
-    FROM sessions c WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
+  text: `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt", c.seen_at AS "seenAt",
+      c.expires_at AS "expiresAt" FROM sessions c
+    WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
 };
 
 /** The SQL for the end of a session: `seconds` from now, limited by the absolute lifetime. */
@@ -149,12 +149,10 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
       const ended = `${END} WHERE c.account_id = $1 AND c.id = $2 AND NOT ${IS_ENDED}`;
       return (await count(manager, ended, [accountId, id])) > 0;
     },
-    endAllOf: (accountId, exceptId) =>
-      count(
-        manager,
-        `${END} WHERE c.account_id = $1 AND c.id IS DISTINCT FROM $2 AND NOT ${IS_ENDED}`,
-        [accountId, exceptId ?? null],
-      ),
+    endAllOf(accountId, exceptId = null) {
+      const ended = `${END} WHERE c.account_id = $1 AND c.id IS DISTINCT FROM $2 AND NOT ${IS_ENDED}`;
+      return count(manager, ended, [accountId, exceptId]);
+    },
   };
 }
 
