@@ -12,7 +12,7 @@ export class Administrators1764168000000 implements Migration {
     // An index whose building was interrupted is there, but not valid.
     await this.down(runner);
     await runner.query(`CREATE INDEX CONCURRENTLY memberships_administrators
-      ON memberships (tenant_id, created_at, account_id) WHERE role = 'company_admin'`);
+      ON memberships (tenant_id, role, created_at, account_id)`);
   }
 
   async down(runner: QueryRunner): Promise<void> {

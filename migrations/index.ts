@@ -38,6 +38,7 @@ import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
 import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
 import { Administrators1764168000000 } from './1764168000000-administrators.js';
 import { ClientLogos1764171000000 } from './1764171000000-client-logos.js';
+import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-catalogue.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -86,6 +87,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   VerdictChanges1764167000000,
   Administrators1764168000000,
   ClientLogos1764171000000,
+  RolesOfTheCatalogue1764177000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

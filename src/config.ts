@@ -11,6 +11,7 @@ import { parseDatabaseUrl } from './db/url.js';
 import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
 import { parseMailbox, parseMailServer } from './mail/index.js';
+import { CATALOG_SOURCE } from './scopes/catalog.js';
 
 /** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<
@@ -166,6 +167,7 @@ const environment = z.object({
   CLIENT_DOCUMENT_HOSTS_ALLOWED: list.pipe(z.array(host)).default([]),
   CLIENT_DOCUMENT_HOSTS_DENIED: list.pipe(z.array(host)).default([]),
   OUTBOUND_ALLOW_LOOPBACK: yesOrNo.default(false),
+  CATALOG_FILE: z.string().optional(),
   METRICS_PORT: port.optional(),
   DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
@@ -196,6 +198,12 @@ export const SETTINGS: readonly string[] = [
 ];
 
 type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The faults of the catalogue, which was read when the process started. */
+function catalogFaults({ CATALOG_FILE: file = '' }: Environment): readonly string[] {
+  if (file !== CATALOG_SOURCE.file) return ['CATALOG_FILE must be set before the process starts'];
+  return CATALOG_SOURCE.faults.map((fault) => `CATALOG_FILE (${file}) ${fault}`);
+}
 
 /** Requirements of NODE_ENV, reported in addition to other faults. */
 function unmetRequirements(env: Environment): readonly string[] {
@@ -240,6 +248,7 @@ export function readConfig(env: Environment, root: string): Config {
       return `${name}${isFromFile ? ` (from ${fileSettingOf(name)})` : ''} ${issue.message}`;
     }),
     ...unmetRequirements(given),
+    ...catalogFaults(given),
   ]);
   if (!result.success || faults.size > 0) {
     const hints = misspelledSettings(env).map((miss) => ` ${describeNearMiss(miss)}`);

@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { BEHIND_ALL_IDS, createId } from '../db/id.js';
 import { prepared } from '../db/prepared.js';
 import { rowsToFetch } from '../db/space-rows.js';
-import type { Role } from '../scopes/roles.js';
+import { ADMINISTRATOR_NAMES, type Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 import { Membership } from './membership.entity.js';
 import { type AccountMembership, findMembership, listMemberships } from './membership-list.js';
@@ -155,7 +155,7 @@ function createMemberships(manager: EntityManager): Memberships {
     listMemberships: (accountId, named) => listMemberships(manager, accountId, named),
     listMembers: (tenantId, { limit, after }) => listMembers(manager, tenantId, { limit, after }),
     async listAdministrators(tenantId, limit) {
-      const values = [tenantId, limit];
+      const values = [tenantId, limit, ADMINISTRATOR_NAMES];
       const rows = await prepared(manager)<{ name: string }>(ADMINISTRATORS, values);
       return rows.map(({ name }) => name);
     },
@@ -166,11 +166,12 @@ function createMemberships(manager: EntityManager): Memberships {
 const ADMINISTRATORS = {
   name: 'list-administrators',
   text: `SELECT coalesce(a.name, a.email) AS name
-    FROM (SELECT account_id, created_at FROM memberships
-      WHERE tenant_id = $1 AND role = 'company_admin'
-      ORDER BY created_at, account_id LIMIT $2) AS m
+    FROM unnest($3::text[]) AS name
+      CROSS JOIN LATERAL (SELECT account_id, created_at FROM memberships
+        WHERE tenant_id = $1 AND role = name
+        ORDER BY created_at, account_id LIMIT $2) AS m
       JOIN accounts a ON a.id = m.account_id
-    ORDER BY m.created_at, m.account_id`,
+    ORDER BY m.created_at, m.account_id LIMIT $2`,
 };
 
 async function listMembers(

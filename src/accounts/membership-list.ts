@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { prepared } from '../db/prepared.js';
+import { nameToday } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
 
 /** An account's membership in a tenant. */
@@ -42,14 +43,15 @@ const FIND = {
 };
 
 /** Reads the memberships of an account: see `AccountStore.listMemberships`. */
-export function listMemberships(
+export async function listMemberships(
   manager: EntityManager,
   accountId: string,
   named = '',
 ): Promise<readonly AccountMembership[]> {
   // PostgreSQL text cannot contain NUL.
   const tenant = named.includes('\0') ? '' : named;
-  return prepared(manager)<AccountMembership>(LIST, [accountId, tenant]);
+  const rows = await prepared(manager)<AccountMembership>(LIST, [accountId, tenant]);
+  return rows.map(withRoleToday);
 }
 
 export async function findMembership(
@@ -58,5 +60,10 @@ export async function findMembership(
   accountId: string,
 ): Promise<AccountMembership | undefined> {
   const [found] = await prepared(manager)<AccountMembership>(FIND, [accountId, tenantId]);
-  return found;
+  return found && withRoleToday(found);
+}
+
+/** The catalogue may have renamed the stored role. */
+function withRoleToday(membership: AccountMembership): AccountMembership {
+  return { ...membership, role: nameToday(membership.role) };
 }

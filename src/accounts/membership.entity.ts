@@ -15,10 +15,8 @@ import { Account } from './account.entity.js';
 /** An account's membership in a tenant. */
 @Entity('memberships')
 @Index('memberships_listed', ['tenantId', 'accountId'])
-@Index('memberships_administrators', ['tenantId', 'createdAt', 'accountId'], {
-  where: `role = 'company_admin'`,
-})
-@Check('memberships_role', `role IN ('company_admin', 'manager', 'member', 'field_crew', 'viewer')`)
+@Index('memberships_administrators', ['tenantId', 'role', 'createdAt', 'accountId'])
+@Check('memberships_role_form', `role ~ '^[a-z][a-z0-9_]{0,39}$'`)
 export class Membership {
   @PrimaryColumn({
     type: 'text',

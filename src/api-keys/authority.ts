@@ -11,7 +11,7 @@ import {
 import { areWithin } from '../http/networks.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Scope } from '../scopes/catalog.js';
-import { delegableBy, type Role } from '../scopes/roles.js';
+import { delegableBy, isOverseer, type Role } from '../scopes/roles.js';
 import { missingFrom } from '../scopes/scope-set.js';
 
 /** The respects in which one credential can be wider than another. */
@@ -64,17 +64,15 @@ export function managesKeys(role: Role): boolean {
 }
 
 /** The kinds of the tenant's keys that members see without managing them. */
-const SEEN: Readonly<Record<Role, readonly KeyKind[]>> = {
-  company_admin: TENANT_KINDS,
-  manager: ['publishable', 'secret', 'service', 'agent'],
-  member: ['publishable'],
-  field_crew: ['publishable'],
-  viewer: ['publishable'],
-};
+const SEEN = {
+  byOverseers: ['publishable', 'secret', 'service', 'agent'],
+  byOthers: ['publishable'],
+} as const satisfies Record<string, readonly KeyKind[]>;
 
 /** The kinds of keys that a role sees in the lists of the console. */
 export function visibleKinds(role: Role): readonly KeyKind[] {
-  return managesKeys(role) ? TENANT_KINDS : SEEN[role];
+  if (managesKeys(role)) return TENANT_KINDS;
+  return isOverseer(role) ? SEEN.byOverseers : SEEN.byOthers;
 }
 
 /** The account whose own tokens are managed; `undefined` for managers of a tenant's keys. */

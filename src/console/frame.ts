@@ -1,7 +1,8 @@
 import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
-import { GROUPS, pagesFor, titleOf, type ConsolePage } from './navigation.js';
+import { titleOf } from '../scopes/roles.js';
+import { GROUPS, pagesFor, type ConsolePage } from './navigation.js';
 import { addressIn, type FramedOrganization } from './organization-context.js';
 
 interface FrameFacts {

@@ -33,7 +33,7 @@ import { createAccountSettings } from './account/index.js';
 import { createPasswordGate } from './account/password-gate.js';
 import { createMailedPages } from './mailed/index.js';
 import { createMemberSettings } from './members/index.js';
-import { titleOf } from './navigation.js';
+import { titleOf } from '../scopes/roles.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';

@@ -1,6 +1,4 @@
-import { ROLES, type Role } from '../scopes/roles.js';
-
-export { titleOf } from '../scopes/roles.js';
+import { ADMINISTRATORS, OVERSEERS, ROLES, type Role } from '../scopes/roles.js';
 
 /** A page of the settings area, as the sidebar lists it. */
 export interface ConsolePage {
@@ -28,7 +26,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     path: '/settings/machine-credentials',
     title: 'Machine credentials',
     group: 'Developers',
-    roles: ['company_admin', 'manager'],
+    roles: OVERSEERS,
     hasEnvironments: true,
   },
   {
@@ -42,14 +40,14 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     path: '/settings/usage',
     title: 'Usage',
     group: 'Developers',
-    roles: ['company_admin', 'manager'],
+    roles: OVERSEERS,
     hasEnvironments: true,
   },
   {
     path: '/settings/tester',
     title: 'Tester',
     group: 'Developers',
-    roles: ['company_admin'],
+    roles: ADMINISTRATORS,
     hasEnvironments: false,
   },
   {
@@ -70,7 +68,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     path: '/settings/audit-log',
     title: 'Audit log',
     group: 'Organization',
-    roles: ['company_admin'],
+    roles: ADMINISTRATORS,
     hasEnvironments: false,
   },
   {

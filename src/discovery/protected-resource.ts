@@ -1,6 +1,6 @@
 import type { Route } from '../http/routes.js';
 import { PROOF_ALGORITHMS } from '../credentials/index.js';
-import { RESOURCE_SCOPES } from '../scopes/catalog.js';
+import { BASIC_SCOPES } from '../scopes/catalog.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
@@ -17,8 +17,8 @@ export function createProtectedResourceRoutes({
   issuer: string;
   brandName: string;
 }): Route<'public'>[] {
-  // Clients request all listed scopes, so the list is minimal: reads only.
-  const scopes = RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read'));
+  // Clients request all listed scopes, so the list is minimal.
+  const scopes = BASIC_SCOPES;
   const document = (resource: string) =>
     JSON.stringify({
       resource,

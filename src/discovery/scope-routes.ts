@@ -4,7 +4,7 @@ import { guardedRoute, type GuardedRoute } from '../credentials/index.js';
 import { pageOf } from '../http/answers.js';
 import { sendPage } from '../http/envelope.js';
 import { COST } from '../http/route-declaration.js';
-import { CATALOG, SCOPES, type Scope } from '../scopes/catalog.js';
+import { scopeFacts, SCOPES, type Scope } from '../scopes/catalog.js';
 
 const scopeAnswer = z.strictObject({
   name: z.enum(SCOPES),
@@ -32,7 +32,7 @@ export function createScopeRoutes(): GuardedRoute[] {
 }
 
 function present(scope: Scope) {
-  const { description, group, public: isPublic, grantedTo } = CATALOG[scope];
+  const { description, group, public: isPublic, grantedTo } = scopeFacts(scope);
   return {
     name: scope,
     description,

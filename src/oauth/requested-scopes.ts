@@ -1,15 +1,22 @@
-import { CATALOG, isScope, OAUTH_SCOPES, RESOURCE_SCOPES, type Scope } from '../scopes/catalog.js';
+import {
+  scopeFacts,
+  BASIC_SCOPES,
+  isScope,
+  nameToday,
+  OAUTH_SCOPES,
+  type Scope,
+} from '../scopes/catalog.js';
 import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
 
 /** The scopes that OpenID Connect defines. */
 export const OIDC_SCOPES = [
-  ...OAUTH_SCOPES.filter((scope) => CATALOG[scope].grantedTo === 'oauth'),
+  ...OAUTH_SCOPES.filter((scope) => scopeFacts(scope).grantedTo === 'oauth'),
   'offline_access',
 ] as const;
 
-/** The scopes of a request without `scope`: all reads, and refreshes. */
+/** The scopes of a request without `scope`: the basic ones, and refreshes. */
 const DEFAULT_SCOPES: readonly Scope[] = [
-  ...RESOURCE_SCOPES.filter((scope) => scope.endsWith(':read')),
+  ...BASIC_SCOPES.filter((scope) => OAUTH_SCOPES.includes(scope)),
   'offline_access',
 ];
 
@@ -31,7 +38,7 @@ export function unknownScopes(
   requested: readonly string[],
   registered: string | undefined,
 ): readonly string[] {
-  const allowed = registered === undefined ? undefined : parseScope(registered);
+  const allowed = registered === undefined ? undefined : parseScope(registered).map(nameToday);
   return requested.filter(
     (name) =>
       !isScope(name) ||

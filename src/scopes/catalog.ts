@@ -1,104 +1,109 @@
+import { fileURLToPath } from 'node:url';
+
+import { readCatalog, type Action, type CatalogDocument } from './catalog-document.js';
+import { SYSTEM_CATALOG, type ScopeFacts, type SystemScope } from './system-scopes.js';
+
 /**
- * The only list of scopes. Guards, key forms, consent, metadata and schemas derive from it, so that a misspelt scope does
- * not compile. No scope implies another. `docs/contributing.md` lists the steps to add one.
+ * The only list of scopes. Guards, key forms, consent, metadata and schemas derive from it. It is the process's own:
+ * `CATALOG_FILE` names its document, which is read once, when this module loads (decision 29). No scope implies another.
  */
 
-interface ScopeFacts {
-  /** One sentence for the user who grants it. */
-  readonly description: string;
-  /** The heading under which it is shown. */
-  readonly group: string;
-  /** A publishable key may carry it. */
-  readonly public: boolean;
-  /** Where it can be granted: `keys` never through OAuth, `oauth` never on a key. */
-  readonly grantedTo: 'all' | 'keys' | 'oauth';
+export type { Action };
+
+declare const inCatalog: unique symbol;
+
+/** A scope of the catalogue. Code can write system scopes only; `isScope` and `resourceScope` find the others. */
+export type Scope = SystemScope | (string & { readonly [inCatalog]: true });
+
+const BUILT_IN = fileURLToPath(new URL('buildworkpro.json', import.meta.url));
+const given = process.env['CATALOG_FILE'] ?? '';
+const read = readCatalog(given === '' ? BUILT_IN : given);
+
+/** The file that the catalogue was read from, and its faults. `readConfig` refuses to start with a fault. */
+export const CATALOG_SOURCE = { file: given, faults: read.faults } as const;
+
+/** The document of the catalogue. With faults it is the built-in one, so that help and checks still work. */
+export const DOCUMENT: CatalogDocument = read.document ?? builtIn();
+
+function builtIn(): CatalogDocument {
+  const { document, faults } = readCatalog(BUILT_IN);
+  if (document === undefined) throw new Error(`The built-in catalogue is faulty: ${faults.join()}`);
+  return document;
 }
 
-const RESOURCES = {
-  contacts: 'contacts',
-  leads: 'leads',
-  projects: 'projects',
-  bids: 'bids',
-  pay_apps: 'pay applications',
-  change_orders: 'change orders',
-  site_logs: 'site logs',
-  time_entries: 'time entries',
-  products: 'products',
-  documents: 'documents',
-} as const;
+const SENTENCES: Readonly<Record<Action, (noun: string) => string>> = {
+  read: (noun) => `List and read ${noun}.`,
+  write: (noun) => `Create and update ${noun}, but not delete them.`,
+  delete: (noun) => `Delete ${noun}.`,
+};
 
-const ACTIONS = {
-  read: (noun: string) => `List and read ${noun}.`,
-  write: (noun: string) => `Create and update ${noun}, but not delete them.`,
-  delete: (noun: string) => `Delete ${noun}.`,
-} as const;
+const resourceEntries = DOCUMENT.resources.flatMap((resource) => {
+  const { name, noun, basic = ['read'] } = resource;
+  return resource.actions.map((action): [string, ScopeFacts] => [
+    `${name}:${action}`,
+    {
+      description: SENTENCES[action](noun),
+      group: noun.charAt(0).toUpperCase() + noun.slice(1),
+      public: resource.public.includes(action),
+      basic: basic.includes(action),
+      grantedTo: 'all',
+    },
+  ]);
+});
 
-export type Resource = keyof typeof RESOURCES;
-export type ResourceScope = `${Resource}:${keyof typeof ACTIONS}`;
+const CATALOG: ReadonlyMap<string, ScopeFacts> = new Map([
+  ...resourceEntries,
+  ...DOCUMENT.scopes.map(({ name, sentence, ...facts }): [string, ScopeFacts] => [
+    name,
+    { ...facts, description: sentence },
+  ]),
+  ...Object.entries<ScopeFacts>(SYSTEM_CATALOG),
+]);
 
-const PUBLIC: ReadonlySet<ResourceScope> = new Set(['products:read', 'documents:read']);
-
-const resourceScopes = Object.fromEntries(
-  Object.entries(RESOURCES).flatMap(([resource, noun]) =>
-    Object.entries(ACTIONS).map(([action, describe]) => {
-      const scope = `${resource}:${action}` as ResourceScope;
-      const group = noun.charAt(0).toUpperCase() + noun.slice(1);
-      return [
-        scope,
-        { description: describe(noun), group, public: PUBLIC.has(scope), grantedTo: 'all' },
-      ];
-    }),
-  ),
-) as Record<ResourceScope, ScopeFacts>;
-
-const facts = (
-  group: string,
-  description: string,
-  grantedTo: ScopeFacts['grantedTo'] = 'all',
-): ScopeFacts => ({ description, group, public: false, grantedTo });
-
-/** Every scope with its facts, in the order in which scopes are always listed. */
-export const CATALOG = {
-  ...resourceScopes,
-  'bids:send': facts('Workflow', 'Send bids to their recipients.'),
-  'bids:accept_reject': facts('Workflow', 'Accept and reject bids.'),
-  'pay_apps:approve': facts('Workflow', 'Approve pay applications.'),
-  'change_orders:approve': facts('Workflow', 'Approve change orders.'),
-  'users:read': facts('Organization', 'List the people of the organization.'),
-  'webhooks:manage': facts('Organization', 'Create, change and delete webhooks.'),
-  'jobs:read': facts('Background jobs', 'See background jobs and their results.'),
-  'jobs:write': facts('Background jobs', 'Start and cancel background jobs.'),
-  offline_access: facts(
-    'Staying connected',
-    'Stay connected while you are away, until you revoke the access.',
-  ),
-  'audit:read': facts('Administration', 'Read the audit log and the usage figures.'),
-  'api_keys:manage': facts('Administration', 'Create, change, rotate and revoke API keys.', 'keys'),
-  'spaces:manage': facts('Administration', 'Create and rename spaces.', 'keys'),
-  introspect: facts('Administration', "Check the organization's credentials.", 'keys'),
-  openid: facts('Identity', 'Know which account you sign in with.', 'oauth'),
-  profile: facts('Identity', 'See your name.', 'oauth'),
-  email: facts('Identity', 'See your email address.', 'oauth'),
-} as const satisfies Record<string, ScopeFacts>;
-
-export type Scope = keyof typeof CATALOG;
-
-/** All scopes in the catalogue's order. */
-export const SCOPES = Object.keys(CATALOG) as readonly Scope[];
-
-/** The scopes that an API key can carry, in the catalogue's order. */
-export const KEY_SCOPES = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'oauth');
-
-/** The scopes that can be granted through OAuth, in the catalogue's order. */
-export const OAUTH_SCOPES = SCOPES.filter((scope) => CATALOG[scope].grantedTo !== 'keys');
-
-/** The scopes that a publishable key can carry, in the catalogue's order. */
-export const PUBLIC_SCOPES = SCOPES.filter((scope) => CATALOG[scope].public);
+/** All scopes in the catalogue's order: resources, further ones, the system's. */
+export const SCOPES = [...CATALOG.keys()] as readonly Scope[];
 
 /** The `<resource>:<action>` scopes, in the catalogue's order. */
-export const RESOURCE_SCOPES = Object.keys(resourceScopes) as readonly ResourceScope[];
+export const RESOURCE_SCOPES = resourceEntries.map(([scope]) => scope) as readonly Scope[];
+
+/** The facts of a scope. */
+export function scopeFacts(scope: Scope): ScopeFacts {
+  const facts = CATALOG.get(scope);
+  if (facts === undefined) throw new TypeError(`${scope} is not a scope of the catalogue.`);
+  return facts;
+}
+
+/** The scopes that an API key can carry, in the catalogue's order. */
+export const KEY_SCOPES = SCOPES.filter((scope) => scopeFacts(scope).grantedTo !== 'oauth');
+
+/** The scopes that can be granted through OAuth, in the catalogue's order. */
+export const OAUTH_SCOPES = SCOPES.filter((scope) => scopeFacts(scope).grantedTo !== 'keys');
+
+/** The scopes that a publishable key can carry, in the catalogue's order. */
+export const PUBLIC_SCOPES = SCOPES.filter((scope) => scopeFacts(scope).public);
+
+/** The scopes that clients should ask for first (RFC 9728 §2), in the catalogue's order. */
+export const BASIC_SCOPES = SCOPES.filter((scope) => scopeFacts(scope).basic);
 
 /** Whether a text is a scope of the catalogue. */
 export function isScope(text: string): text is Scope {
-  return Object.hasOwn(CATALOG, text);
+  return CATALOG.has(text);
+}
+
+/** The scope `<resource>:<action>`; `undefined` if the catalogue lacks it. */
+export function resourceScope(resource: string, action: Action): Scope | undefined {
+  const scope = `${resource}:${action}`;
+  return isScope(scope) ? scope : undefined;
+}
+
+/** The name of a stored scope or role today: its own, unless the catalogue renames it. */
+export function nameToday(stored: string): string {
+  return RENAMED.get(stored) ?? stored;
+}
+
+const RENAMED: ReadonlyMap<string, string> = new Map(Object.entries(DOCUMENT.renamed));
+
+/** The names under which a scope or role of today may be stored. */
+export function storedNames(today: string): readonly string[] {
+  return [today, ...[...RENAMED].flatMap(([former, name]) => (name === today ? [former] : []))];
 }

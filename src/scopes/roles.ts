@@ -1,84 +1,86 @@
-import { RESOURCE_SCOPES, SCOPES, CATALOG, type Scope } from './catalog.js';
+import {
+  DOCUMENT,
+  nameToday,
+  RESOURCE_SCOPES,
+  scopeFacts,
+  SCOPES,
+  storedNames,
+  type Scope,
+} from './catalog.js';
 
-const endingIn = (...actions: readonly string[]): readonly Scope[] =>
-  RESOURCE_SCOPES.filter((scope) => actions.some((action) => scope.endsWith(`:${action}`)));
+/** A role of the catalogue, as stored: `renamed` may give it another name today. */
+export type Role = string;
 
-const FOR_ANYONE = SCOPES.filter((scope) => CATALOG[scope].grantedTo === 'oauth').concat(
-  'offline_access',
+/** All roles in the catalogue's order. */
+export const ROLES: readonly Role[] = DOCUMENT.roles.map(({ name }) => name);
+
+type RoleFacts = (typeof DOCUMENT.roles)[number] & {
+  readonly byKeys: readonly Scope[];
+  readonly throughOauth: readonly Scope[];
+};
+
+const FOR_ANYONE = SCOPES.filter(
+  (scope) => scopeFacts(scope).grantedTo === 'oauth' || scope === 'offline_access',
 );
 
-/** The scopes that each role can delegate, apart from the OIDC scopes and `offline_access`. */
-const DELEGABLE = {
-  company_admin: SCOPES,
-  manager: [
-    ...RESOURCE_SCOPES,
-    'bids:send',
-    'bids:accept_reject',
-    'pay_apps:approve',
-    'change_orders:approve',
-    'users:read',
-    'jobs:read',
-    'jobs:write',
-  ],
-  member: [...endingIn('read', 'write'), 'bids:send', 'users:read', 'jobs:read'],
-  field_crew: [
-    'projects:read',
-    'contacts:read',
-    'documents:read',
-    'products:read',
-    'site_logs:read',
-    'time_entries:read',
-    'site_logs:write',
-    'time_entries:write',
-    'documents:write',
-  ],
-  viewer: endingIn('read'),
-} as const satisfies Record<string, readonly Scope[]>;
-
-export type Role = keyof typeof DELEGABLE;
-
-export const ROLES = Object.keys(DELEGABLE) as readonly Role[];
-
-const BY_ROLE = new Map(
-  ROLES.map((role) => {
-    const delegable = new Set<Scope>([...DELEGABLE[role], ...FOR_ANYONE]);
-    return [role, SCOPES.filter((scope) => delegable.has(scope))];
+const BY_NAME: ReadonlyMap<string, RoleFacts> = new Map(
+  DOCUMENT.roles.map((role) => {
+    const delegable = new Set<string>([...role.delegates.flatMap(expand), ...FOR_ANYONE]);
+    const byKeys = role.administers ? SCOPES : SCOPES.filter((scope) => delegable.has(scope));
+    const throughOauth = byKeys.filter((scope) => scopeFacts(scope).grantedTo !== 'keys');
+    return [role.name, { ...role, byKeys, throughOauth }];
   }),
 );
 
-const THROUGH_OAUTH = new Map(
-  [...BY_ROLE].map(([role, scopes]) => [
-    role,
-    scopes.filter((scope) => CATALOG[scope].grantedTo !== 'keys'),
-  ]),
-);
+/** Expands `*:read` to that action of every resource. */
+function expand(delegated: string): readonly string[] {
+  if (!delegated.startsWith('*:')) return [delegated];
+  return RESOURCE_SCOPES.filter((scope) => scope.endsWith(delegated.slice(1)));
+}
+
+const factsOf = (role: Role) => BY_NAME.get(nameToday(role));
 
 /**
- * The scopes that a role can delegate to a key or personal token, in the catalogue's order.
+ * The scopes that a role can delegate to a key or personal token, in the catalogue's order. A role that left the
+ * catalogue delegates nothing.
  */
 export function delegableBy(role: Role): readonly Scope[] {
-  return BY_ROLE.get(role) ?? [];
+  return factsOf(role)?.byKeys ?? [];
 }
 
 /** The scopes that a role can delegate through OAuth, without those that only keys can have. */
 export function delegableThroughOauth(role: Role): readonly Scope[] {
-  return THROUGH_OAUTH.get(role) ?? [];
+  return factsOf(role)?.throughOauth ?? [];
 }
 
 /** Whether a role administers its tenant: it may do there whatever members may, and manage what belongs to the tenant. */
 export function isAdministrator(role: Role): boolean {
-  return role === 'company_admin';
+  return factsOf(role)?.administers === true;
 }
 
-const ROLE_TITLES: Readonly<Record<Role, string>> = {
-  company_admin: 'Administrator',
-  manager: 'Manager',
-  member: 'Member',
-  field_crew: 'Field crew',
-  viewer: 'Viewer',
-};
+/** Whether a role sees keys, members and usage of its tenant: administrators, and roles that the catalogue says so of. */
+export function isOverseer(role: Role): boolean {
+  return isAdministrator(role) || factsOf(role)?.oversees === true;
+}
+
+/** The role that administers. */
+export const ADMINISTRATOR: Role = ROLES.find(isAdministrator) ?? '';
+
+/** The same, for declarations that take several roles. */
+export const ADMINISTRATORS: readonly Role[] = [ADMINISTRATOR];
+
+/** The roles that see keys, members and usage. */
+export const OVERSEERS = ROLES.filter(isOverseer);
+
+/** The stored names of the role that administers, for queries. */
+export const ADMINISTRATOR_NAMES = storedNames(ADMINISTRATOR);
 
 /** A role in words. */
 export function titleOf(role: Role): string {
-  return ROLE_TITLES[role];
+  return factsOf(role)?.title ?? role;
+}
+
+/** The purpose of a role, in a sentence. */
+export function sentenceOf(role: Role): string {
+  return factsOf(role)?.sentence ?? 'This role left the catalogue. It allows nothing.';
 }

@@ -1,13 +1,13 @@
-import { SCOPES, type Scope } from './catalog.js';
+import { nameToday, SCOPES, type Scope } from './catalog.js';
 
 const ORDER = new Map<string, number>(SCOPES.map((scope, index) => [scope, index]));
 
 /**
- * Sorts scopes in the catalogue's order, without duplicates. Names that are not in the catalogue, or no longer, are
- * dropped.
+ * Sorts scopes in the catalogue's order, without duplicates. Renamed scopes get their name of
+ * today. Names that are not in the catalogue, or no longer, are dropped.
  */
 export function inCatalogOrder(scopes: Iterable<string>): readonly Scope[] {
-  return [...new Set(scopes)]
+  return [...new Set([...scopes].map(nameToday))]
     .filter((scope): scope is Scope => ORDER.has(scope))
     .toSorted((a, b) => (ORDER.get(a) ?? 0) - (ORDER.get(b) ?? 0));
 }

@@ -10,6 +10,7 @@ import { createProductStore, newProduct } from '../resources/index.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
 import { createSpaceStore } from '../spaces/index.js';
 import { createTenantStore } from '../tenants/index.js';
+import { ADMINISTRATOR } from '../scopes/roles.js';
 
 /** The demo data of a first start, shown once. */
 export interface Demo {
@@ -69,7 +70,7 @@ export async function createDemo(
       name: 'Administrator',
       password: config.ADMIN_PASSWORD ?? generated,
     });
-    await accounts.join(tenant.id, account.id, 'company_admin');
+    await accounts.join(tenant.id, account.id, ADMINISTRATOR);
 
     const format = createSecretFormat({ brand: config.TOKEN_BRAND });
     const keys = createKeyService({

@@ -82,8 +82,10 @@ async function compile(project, hash) {
   try {
     const code = await runCompiler(['-p', `${project}/tsconfig.json`, '--outDir', temporary]);
     if (code !== 0) throw new LaunchError('The sources do not compile.');
-    // Templates are found beside `src`, in a build as among the sources.
-    cpSync(join(root, 'views'), join(temporary, 'views'), { recursive: true });
+    // Templates and the built-in catalogue are found in a build where they are among the sources.
+    for (const file of ['views', 'src/scopes/buildworkpro.json']) {
+      cpSync(join(root, file), join(temporary, file), { recursive: true });
+    }
     if (hashSources(project) !== hash) return false;
     renameSync(temporary, join(builds, hash));
     removeOldBuilds(hash);

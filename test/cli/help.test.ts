@@ -201,6 +201,7 @@ describe('scopes list and roles list', () => {
       group: 'Administration',
       description: 'Create, change, rotate and revoke API keys.',
       public: false,
+      basic: false,
       grantedTo: 'keys',
     });
     const roles = JSON.parse((await run(['roles', 'list', '--json'])).stdout) as {

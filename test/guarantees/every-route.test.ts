@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Access, GuardedRoute, SessionRoute } from '../../src/credentials/index.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
-import { CATALOG, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
+import { scopeFacts, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
@@ -182,7 +182,7 @@ describe('every route', () => {
     const admitting = guarded.filter(({ access }) => access.principals.includes('publishable'));
     expect(admitting.map(nameOf)).toEqual(['GET /me', 'GET /products', 'GET /products/:id']);
     for (const { access } of admitting) {
-      expect(access.scopes.every((scope) => CATALOG[scope].public)).toBe(true);
+      expect(access.scopes.every((scope) => scopeFacts(scope).public)).toBe(true);
     }
   });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createGrantStore } from '../../src/grants/grant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { isScope } from '../../src/scopes/catalog.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createUser, registerClient } from '../support/oauth/oauth.js';
@@ -170,7 +171,7 @@ describe('issuing beside a revocation', () => {
           tenantId: tenant.id,
           accountId: user.id,
           clientId: client.client_id,
-          scopes: ['contacts:read'],
+          scopes: ['contacts:read'].filter(isScope),
           resources: [],
           redirectUri: 'https://app.example.com',
         }),
@@ -231,7 +232,7 @@ describe('issuing beside a revocation', () => {
         tenantId: tenant.id,
         accountId: other.user.id,
         clientId: other.client.client_id,
-        scopes: ['contacts:read'],
+        scopes: ['contacts:read'].filter(isScope),
         resources: [],
         redirectUri: 'https://app.example.com',
       });

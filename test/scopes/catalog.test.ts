@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { CATALOG, isScope, KEY_SCOPES, SCOPES } from '../../src/scopes/catalog.js';
+import { scopeFacts, isScope, KEY_SCOPES, SCOPES } from '../../src/scopes/catalog.js';
 import { inCatalogOrder, missingFrom } from '../../src/scopes/scope-set.js';
 import { createTestApp } from '../support/app/app.js';
 import { BEYOND, IDENTITY, META, RESOURCE, WORKFLOW } from './contract.js';
@@ -15,7 +15,7 @@ describe('the catalogue of scopes', () => {
   });
 
   it('lets publishable keys carry two of them', () => {
-    expect(SCOPES.filter((scope) => CATALOG[scope].public)).toEqual([
+    expect(SCOPES.filter((scope) => scopeFacts(scope).public)).toEqual([
       'products:read',
       'documents:read',
     ]);
@@ -23,7 +23,7 @@ describe('the catalogue of scopes', () => {
 
   it('keeps three for keys and three for OAuth', () => {
     const grantedTo = (where: string) =>
-      SCOPES.filter((scope) => CATALOG[scope].grantedTo === where);
+      SCOPES.filter((scope) => scopeFacts(scope).grantedTo === where);
 
     expect(grantedTo('keys')).toEqual(['api_keys:manage', 'spaces:manage', 'introspect']);
     expect(grantedTo('oauth')).toEqual(IDENTITY);
@@ -32,8 +32,8 @@ describe('the catalogue of scopes', () => {
 
   it('describes each in a sentence', () => {
     for (const scope of SCOPES) {
-      expect(CATALOG[scope].description).toMatch(/^[A-Z].*\.$/);
-      expect(CATALOG[scope].group).toMatch(/^[A-Z]/);
+      expect(scopeFacts(scope).description).toMatch(/^[A-Z].*\.$/);
+      expect(scopeFacts(scope).group).toMatch(/^[A-Z]/);
     }
   });
 

@@ -9,6 +9,7 @@ import { hashPassword, markOf } from '../password.js';
 import type { SignedInAccount } from '../sign-in.js';
 import { createInvitationStore, type OpenInvitation } from './invitation-store.js';
 import { lockMembersOf } from './membership-service.js';
+import { nameToday } from '../../scopes/catalog.js';
 
 /** The reason why an invitation cannot be accepted. `gone`: it was used, withdrawn or has expired. */
 export type NotAccepted = 'gone' | 'suspended' | 'other_account' | 'has_account';
@@ -138,7 +139,7 @@ async function join(
   const accounts = createAccountStore(manager);
   // Only the owner of the address got the link.
   if (isMailed) await accounts.confirmEmail(accountId);
-  if (!(await accounts.join(tenantId, accountId, role))) return;
+  if (!(await accounts.join(tenantId, accountId, nameToday(role)))) return;
   await createAuditLog(manager).record(actor, {
     tenantId,
     action,

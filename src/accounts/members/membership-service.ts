@@ -3,7 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { createAuditLog, type Actor } from '../../audit/index.js';
 import { createCredentialStore, createRevocationStore } from '../../credentials/index.js';
 import { Problem } from '../../http/errors/problem.js';
-import type { Role } from '../../scopes/roles.js';
+import { ADMINISTRATOR_NAMES, isAdministrator, type Role } from '../../scopes/roles.js';
 import { createAccountStore } from '../account-store.js';
 
 /** The person who manages members: an administrator in a session, or the operator. */
@@ -85,8 +85,7 @@ export function createMembershipService(
       const member = await findMember(manager, tenantId, accountId);
       if (member.role === role) return member;
       await assertAnotherAdministrator(manager, by, accountId, member.role);
-      if (member.role === 'company_admin')
-        await withdrawInvitationsBy(manager, tenantId, accountId);
+      if (isAdministrator(member.role)) await withdrawInvitationsBy(manager, tenantId, accountId);
       await accounts.setRole(tenantId, accountId, role);
       const { email, role: formerRole } = member;
       await record(by, 'membership.update', accountId, { email, role, formerRole });
@@ -138,7 +137,7 @@ async function assertAdministrator(
   if (!(await credentials.isSignedIn(accountId, sessionId))) {
     throw new Problem('unauthorized', 'You are no longer signed in.');
   }
-  if ((await credentials.roleOf(tenantId, accountId)) !== 'company_admin') {
+  if (!isAdministrator((await credentials.roleOf(tenantId, accountId)) ?? '')) {
     throw new Problem('forbidden', 'Only administrators of the organization manage its members.');
   }
 }
@@ -149,11 +148,11 @@ async function assertAnotherAdministrator(
   accountId: string,
   role: Role,
 ): Promise<void> {
-  if (role !== 'company_admin' || by.accountId === undefined) return;
+  if (!isAdministrator(role) || by.accountId === undefined) return;
   const [row] = await manager.query<[{ exists: boolean }]>(
     `SELECT EXISTS (SELECT FROM memberships
-       WHERE tenant_id = $1 AND role = 'company_admin' AND account_id <> $2) AS exists`,
-    [by.tenantId, accountId],
+       WHERE tenant_id = $1 AND role = ANY($3) AND account_id <> $2) AS exists`,
+    [by.tenantId, accountId, ADMINISTRATOR_NAMES],
   );
   if (!row.exists) throw new Problem('conflict', LAST_ADMINISTRATOR);
 }

@@ -51,6 +51,7 @@ export const GROUPS: Groups = {
   audit: 'Audit log: list, export',
   'secret-keys': 'SECRET_KEYS: status',
   'signing-keys': 'Signing keys of id_tokens: list, rotate',
+  catalog: 'Catalogue of scopes and roles: check, show, schema',
   scopes: 'Scopes of the catalogue: list',
   roles: 'Roles of members: list',
 };

@@ -4,7 +4,7 @@ import { emailAddress } from '../../http/email-address.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import { text } from '../../http/validation.js';
-import { titleOf } from '../navigation.js';
+import { titleOf } from '../../scopes/roles.js';
 import { LEAVE } from './paths.js';
 import { addressIn, type OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';

@@ -4,7 +4,7 @@ import type { FoundGrants, ListedGrant } from '../../grants/index.js';
 import { singleValue } from '../../http/body/form.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Page, PageRequest, Pagination } from '../../http/pagination.js';
-import { isAdministrator } from '../../scopes/roles.js';
+import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
@@ -52,7 +52,7 @@ export function createAppListRoutes(dependencies: AppPagesDependencies): Setting
     page(LIST, LIST, showList),
     page(EVERYWHERE, EVERYWHERE, showEverywhere),
     page(APP, LIST, showApp),
-    { ...page(BLOCKED, LIST, showBlockedApps), access: { page: LIST, roles: ['company_admin'] } },
+    { ...page(BLOCKED, LIST, showBlockedApps), access: { page: LIST, roles: ADMINISTRATORS } },
   ];
 }
 

@@ -2,7 +2,7 @@ import type { BlockedClient } from '../../clients/index.js';
 import type { App } from '../../connected-apps/index.js';
 import type { ListedGrant } from '../../grants/index.js';
 import { describeRedirect } from '../../http/redirect-target.js';
-import { CATALOG, type Scope } from '../../scopes/catalog.js';
+import { scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { ago, type Moment } from '../moments.js';
 
 /** An installation of an app as lists show it. */
@@ -123,7 +123,7 @@ export function showInstallation(grant: ListedGrant, place: InstallationPlace): 
     person: place.showsPerson ? { name: accountName ?? email, email } : undefined,
     organization: place.showsOrganization ? grant.tenantName : undefined,
     summary: summaryOf(scopes),
-    sentences: scopes.map((scope) => CATALOG[scope].description),
+    sentences: scopes.map((scope) => scopeFacts(scope).description),
     allowed: ago(grant.createdAt),
     lastUsed: lastUsedAt === null ? undefined : ago(lastUsedAt),
     lastUsedAddress: grant.lastUsedAddress ?? undefined,

@@ -1,5 +1,5 @@
 import { singleValue } from '../../http/body/form.js';
-import { isAdministrator } from '../../scopes/roles.js';
+import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
@@ -19,9 +19,7 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
     method,
     path,
     access:
-      path === BLOCK || path === BLOCKED
-        ? { page: LIST, roles: ['company_admin'] }
-        : { page: LIST },
+      path === BLOCK || path === BLOCKED ? { page: LIST, roles: ADMINISTRATORS } : { page: LIST },
     handle: (ctx) => handle(ctx, ctx.state.organization),
   });
   return [

@@ -7,6 +7,7 @@ import { Problem } from '../../http/errors/problem.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { seeOther } from '../visitor.js';
+import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -16,7 +17,6 @@ interface Dependencies {
 }
 
 const PAGE = '/settings/general';
-const MAY_RENAME = ['company_admin'] as const;
 
 /** Failure of a submitted name. */
 interface Failed {
@@ -44,7 +44,7 @@ export function createGeneralPages({
       action: href(PAGE),
       notice: isDone ? 'The organization is renamed.' : undefined,
       problem: failed?.problem,
-      canRename: MAY_RENAME.some((name) => name === role) && !isSuspended,
+      canRename: isAdministrator(role) && !isSuspended,
       name: tenant.name,
       typed: failed?.typed ?? tenant.name,
       fault: failed?.fault,
@@ -62,7 +62,7 @@ export function createGeneralPages({
     {
       method: 'POST',
       path: PAGE,
-      access: { page: PAGE, roles: MAY_RENAME },
+      access: { page: PAGE, roles: ADMINISTRATORS },
       async handle(ctx) {
         const { form, organization } = ctx.state;
         const { actor, tenantId, href } = organization;

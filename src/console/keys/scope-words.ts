@@ -1,4 +1,4 @@
-import { CATALOG, RESOURCE_SCOPES, SCOPES, type Scope } from '../../scopes/catalog.js';
+import { scopeFacts, RESOURCE_SCOPES, SCOPES, type Scope } from '../../scopes/catalog.js';
 
 /** Scopes in a row of a list: the first group in words, the number of the others, and all of them. */
 export interface ScopeSummary {
@@ -35,7 +35,7 @@ const ACTIONS = ['read', 'write', 'delete'] as const;
 
 const cellOf = (scope: Scope): ScopeCell => ({
   scope,
-  sentence: CATALOG[scope].description,
+  sentence: scopeFacts(scope).description,
   label: scope,
 });
 
@@ -59,9 +59,9 @@ export function othersOf(
 ): readonly { readonly title: string; readonly cells: readonly ScopeCell[] }[] {
   const resource: readonly Scope[] = RESOURCE_SCOPES;
   const others = SCOPES.filter((scope) => offered.includes(scope) && !resource.includes(scope));
-  const titles = [...new Set(others.map((scope) => CATALOG[scope].group))];
+  const titles = [...new Set(others.map((scope) => scopeFacts(scope).group))];
   return titles.map((title) => ({
     title,
-    cells: others.filter((scope) => CATALOG[scope].group === title).map(cellOf),
+    cells: others.filter((scope) => scopeFacts(scope).group === title).map(cellOf),
   }));
 }

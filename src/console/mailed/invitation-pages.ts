@@ -2,7 +2,7 @@ import { type FoundInvitation, INVITATION_PATH, type NotAccepted } from '../../a
 import type { Form } from '../../http/body/form.js';
 import type { Route } from '../../http/routes.js';
 import { text } from '../../http/validation.js';
-import { titleOf } from '../navigation.js';
+import { titleOf } from '../../scopes/roles.js';
 import { HOME, loginFor } from '../return-to.js';
 import { seeOther } from '../visitor.js';
 import type { MailedDependencies } from './dependencies.js';

@@ -2,7 +2,7 @@ import type { PendingInvitation, SentInvitation } from '../../accounts/index.js'
 import { isId } from '../../db/id.js';
 import { singleValue } from '../../http/body/form.js';
 import { ago, day } from '../moments.js';
-import { titleOf } from '../navigation.js';
+import { isAdministrator, isOverseer, titleOf } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { MemberPageDependencies } from './dependencies.js';
@@ -36,7 +36,7 @@ export function createShowMembers({
     const query = new URLSearchParams(ctx.querystring);
     const search = (singleValue(query, 'q') ?? '').slice(0, MAX_SEARCH).replaceAll('\0', '');
     const after = singleValue(query, 'after');
-    const isAdministrator = at.role === 'company_admin';
+    const administers = isAdministrator(at.role);
     const page = await listMembers(dataSource.manager, at.tenantId, {
       search,
       after: after !== undefined && isId('usr', after) ? after : undefined,
@@ -56,11 +56,11 @@ export function createShowMembers({
         { name: 'env', value: at.environment },
       ],
       members: page.members.map((member) => showMember(at, member)),
-      isDetailed: isAdministrator || at.role === 'manager',
+      isDetailed: isOverseer(at.role),
       first: after === undefined ? undefined : at.href(MEMBERS, filter),
       next: page.next === undefined ? undefined : at.href(MEMBERS, { ...filter, after: page.next }),
-      invite: isAdministrator && !at.isSuspended ? at.href(INVITE) : undefined,
-      invitations: isAdministrator
+      invite: administers && !at.isSuspended ? at.href(INVITE) : undefined,
+      invitations: administers
         ? (await accounts.invitations.list(at.tenantId)).map((one) => showInvitation(at, one))
         : [],
     });
@@ -89,7 +89,7 @@ function showMember(at: OrganizationContext, member: ListedMember) {
     tokens,
     apps,
     isVisitor: id === at.accountId,
-    href: at.role === 'company_admin' ? at.href(MEMBER.replace(':id', id)) : undefined,
+    href: isAdministrator(at.role) ? at.href(MEMBER.replace(':id', id)) : undefined,
   };
 }
 

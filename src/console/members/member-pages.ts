@@ -2,7 +2,7 @@ import { isId } from '../../db/id.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Role } from '../../scopes/roles.js';
-import { titleOf } from '../navigation.js';
+import { titleOf } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';

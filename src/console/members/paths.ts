@@ -1,3 +1,5 @@
+import { ADMINISTRATORS } from '../../scopes/roles.js';
+
 /** The page of the sidebar. */
 export const MEMBERS = '/settings/members';
 export const INVITE = `${MEMBERS}/invite`;
@@ -8,4 +10,4 @@ export const MEMBER = `${MEMBERS}/of/:id`;
 export const REMOVE = `${MEMBER}/remove`;
 
 /** The access rule of the routes that change something. */
-export const BY_ADMINISTRATORS = { page: MEMBERS, roles: ['company_admin'] } as const;
+export const BY_ADMINISTRATORS = { page: MEMBERS, roles: ADMINISTRATORS } as const;

@@ -11,6 +11,7 @@ import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { groupsFor, isMatch, type CopyableKey, type FoundItem } from './search-view.js';
+import { isAdministrator } from '../../scopes/roles.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -87,7 +88,7 @@ async function find(
   at: OrganizationContext,
   query: string,
 ): Promise<readonly FoundItem[]> {
-  const isAdmin = at.role === 'company_admin';
+  const isAdmin = isAdministrator(at.role);
   const [keys, members, apps] = await Promise.all([
     findKeys(manager, at, query),
     findMembers(manager, at, query),

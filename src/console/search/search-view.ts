@@ -1,5 +1,6 @@
 import type { Environment } from '../../credentials/kinds.js';
-import { titleOf, type ConsolePage } from '../navigation.js';
+import { type ConsolePage } from '../navigation.js';
+import { isAdministrator, titleOf } from '../../scopes/roles.js';
 import { addressIn, type OrganizationContext } from '../organization-context.js';
 
 /** Something that the palette finds: a page to open, or a text to copy. */
@@ -94,7 +95,7 @@ function creations(
   pages: readonly ConsolePage[],
 ): readonly FoundItem[] {
   const has = (path: ConsolePage['path']) => pages.some((page) => page.path === path);
-  const isAdmin = role === 'company_admin';
+  const isAdmin = isAdministrator(role);
   return [
     ...(isAdmin && has('/settings/api-keys')
       ? [{ text: 'New API key', hint: 'Developers', href: href('/settings/api-keys/new') }]

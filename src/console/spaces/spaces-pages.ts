@@ -4,7 +4,7 @@ import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pagination } from '../../http/pagination.js';
-import { delegableBy, ROLES } from '../../scopes/roles.js';
+import { isOverseer, delegableBy, ROLES } from '../../scopes/roles.js';
 import {
   createSpaceService,
   spaceFields,
@@ -178,7 +178,7 @@ async function showList(
     title: 'Spaces',
     notice: NOTICES.get(singleValue(search, 'done') ?? ''),
     create: isManager ? at.href(NEW) : undefined,
-    isDetailed: at.role === 'company_admin' || at.role === 'manager',
+    isDetailed: isOverseer(at.role),
     spaces: page.items.map(({ id, name, isDefault, createdAt }) => ({
       id,
       name,

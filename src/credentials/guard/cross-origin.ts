@@ -1,6 +1,6 @@
 import type { Context } from 'koa';
 
-import { CATALOG } from '../../scopes/catalog.js';
+import { scopeFacts } from '../../scopes/catalog.js';
 import type { CorsRules } from '../../http/cors.js';
 import { API_PREFIX, type Cors, type RouteDeclaration } from '../../http/route-declaration.js';
 import { KINDS, type Presentation } from '../kinds.js';
@@ -15,7 +15,7 @@ export function corsOf({
   if (method !== 'GET' || typeof access !== 'object' || access.scopes.length === 0) {
     return undefined;
   }
-  const isPublic = access.scopes.every((scope) => CATALOG[scope].public);
+  const isPublic = access.scopes.every((scope) => scopeFacts(scope).public);
   return isPublic ? 'publishableOnly' : undefined;
 }
 

@@ -1,6 +1,7 @@
 import type { EntityManager, SelectQueryBuilder } from 'typeorm';
 
 import type { PageRequest } from '../../http/pagination.js';
+import { nameToday } from '../../scopes/catalog.js';
 import type { Role } from '../../scopes/roles.js';
 import type { CredentialStatus } from '../kinds.js';
 import { CredentialUse } from './credential-use.entity.js';
@@ -120,7 +121,7 @@ function createFacts(manager: EntityManager): Facts {
         'SELECT role FROM memberships WHERE tenant_id = $1 AND account_id = $2',
         [tenantId, accountId],
       );
-      return member?.role;
+      return member && nameToday(member.role);
     },
     async unknownSpaces(tenantId, ids) {
       const rows = await manager.query<{ id: string }[]>(

@@ -1,4 +1,4 @@
-import { CATALOG, type Scope } from '../../scopes/catalog.js';
+import { scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import type { Family } from '../kinds.js';
@@ -28,8 +28,9 @@ export function createScopeSets() {
     if (scopes === undefined) {
       scopes = inCatalogOrder(stored.split(' '));
       // Without a membership the role is empty, and nothing is delegated.
-      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role as Role));
-      if (taken !== UNRESTRICTED) scopes = scopes.filter(isTakenBy(taken.split(' ')));
+      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role));
+      if (taken !== UNRESTRICTED)
+        scopes = scopes.filter(isTakenBy(inCatalogOrder(taken.split(' '))));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
       known.set(id, scopes);
     }
@@ -38,5 +39,5 @@ export function createScopeSets() {
 }
 
 /** The scopes that a resource server takes, and those about the user and the grant. */
-const isTakenBy = (taken: readonly string[]) => (scope: Scope) =>
-  taken.includes(scope) || CATALOG[scope].grantedTo === 'oauth' || scope === 'offline_access';
+const isTakenBy = (taken: readonly Scope[]) => (scope: Scope) =>
+  taken.includes(scope) || scopeFacts(scope).grantedTo === 'oauth' || scope === 'offline_access';

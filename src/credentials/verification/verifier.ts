@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { expiresAroundNow } from '../../db/partitions.js';
 import { createListMatcher } from '../../http/networks.js';
 import { serviceUnavailable } from '../../http/errors/problem.js';
-import type { Role } from '../../scopes/roles.js';
+import { nameToday } from '../../scopes/catalog.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
 import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
@@ -268,7 +268,7 @@ function readToken(facts: readonly string[], name: string): ReadToken {
     facts.slice(FURTHER);
   const serverId = server === '' ? undefined : server;
   if (clientId !== '') {
-    const user = { clientId, clientName: name, grantId, role: role as Role };
+    const user = { clientId, clientName: name, grantId, role: nameToday(role) };
     return { token: { ...user, audience, serverId }, exchanged: undefined };
   }
   const keyKind = kind === '' ? 'secret' : (kind as KeyKind);

@@ -1,4 +1,4 @@
-import { CATALOG, RESOURCE_SCOPES, SCOPES, type Scope } from '../../scopes/catalog.js';
+import { scopeFacts, RESOURCE_SCOPES, SCOPES, type Scope } from '../../scopes/catalog.js';
 
 export interface ConsentScope {
   readonly name: string;
@@ -18,7 +18,7 @@ const GRAVE = /:(delete|approve|accept_reject|manage)$/;
 export function consentGroups(scopes: readonly Scope[]): readonly ConsentGroup[] {
   const groups = new Map<string, ConsentScope[]>();
   for (const name of SCOPES.filter((scope) => scopes.includes(scope))) {
-    const { group, description: sentence } = CATALOG[name];
+    const { group, description: sentence } = scopeFacts(name);
     const shown = { name, sentence, isGrave: GRAVE.test(name) };
     groups.set(group, [...(groups.get(group) ?? []), shown]);
   }

@@ -7,7 +7,7 @@ import type {
   StoredGrant,
 } from '../../grants/index.js';
 import type { TargetServer } from '../../resource-servers/index.js';
-import { CATALOG, type Scope } from '../../scopes/catalog.js';
+import { scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, missingFrom } from '../../scopes/scope-set.js';
 
@@ -171,5 +171,5 @@ export function offeredScopes({ scopes, tenant }: ConsentRequest): readonly Scop
 
 /** Whether a scope belongs to OpenID Connect. Such scopes show a client nothing beyond userinfo. */
 export function isIdentity(scope: Scope): boolean {
-  return CATALOG[scope].grantedTo === 'oauth';
+  return scopeFacts(scope).grantedTo === 'oauth';
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import {
+  type Access,
   ANY_PRINCIPAL,
   guardedRoute,
   type GuardedRoute,
@@ -13,6 +14,7 @@ import { Problem } from '../../http/errors/problem.js';
 import { readRowId } from '../../http/row-id.js';
 import { COST } from '../../http/route-declaration.js';
 import { optional, text } from '../../http/validation.js';
+import { type Action, resourceScope } from '../../scopes/catalog.js';
 import type { SpaceContextResolver } from '../../spaces/index.js';
 import { contactFilters } from './contact-filters.js';
 import { createContactStore } from './contact-store.js';
@@ -53,11 +55,12 @@ const contactAnswer = z.strictObject({
   updatedAt: time,
 });
 
-const access = (scope: 'contacts:read' | 'contacts:write' | 'contacts:delete') => ({
-  scopes: [scope],
-  principals: PRINCIPALS,
-  resource: 'contacts',
-});
+/** Routes of an action; none if the catalogue lacks its scope. */
+function routesOf(action: Action, create: (access: Access) => GuardedRoute[]): GuardedRoute[] {
+  const scope = resourceScope('contacts', action);
+  if (scope === undefined) return [];
+  return create({ scopes: [scope], principals: PRINCIPALS, resource: 'contacts' });
+}
 
 /** `/contacts`, the reference resource of the API. */
 export function createContactRoutes({
@@ -66,28 +69,32 @@ export function createContactRoutes({
   readonly spaceContext: SpaceContextResolver;
 }): GuardedRoute[] {
   return [
-    ...spaceContext.readRoutes({
-      path: '/contacts',
-      nouns: ['contact', 'contacts'],
-      access: access('contacts:read'),
-      storeOf: createContactStore,
-      filters: contactFilters,
-      answer: contactAnswer,
-      present,
-      notFound,
-    }),
-    ...createChangeRoutes(spaceContext),
+    ...routesOf('read', (access) =>
+      spaceContext.readRoutes({
+        path: '/contacts',
+        nouns: ['contact', 'contacts'],
+        access,
+        storeOf: createContactStore,
+        filters: contactFilters,
+        answer: contactAnswer,
+        present,
+        notFound,
+      }),
+    ),
+    ...routesOf('write', (access) => createChangeRoutes(spaceContext, access)),
+    ...routesOf('delete', (access) => [createDeleteRoute(spaceContext, access)]),
   ];
 }
 
-function createChangeRoutes(spaceContext: SpaceContextResolver): GuardedRoute[] {
-  const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
+const storeOf = (ctx: ContactContext) => createContactStore(ctx.state.manager);
+
+function createChangeRoutes(spaceContext: SpaceContextResolver, access: Access): GuardedRoute[] {
   return [
     guardedRoute({
       method: 'POST',
       path: '/contacts',
       summary: 'Create a contact',
-      access: access('contacts:write'),
+      access,
       cost: COST.change,
       body: newContact,
       answers: { 201: dataOf(contactAnswer) },
@@ -100,7 +107,7 @@ function createChangeRoutes(spaceContext: SpaceContextResolver): GuardedRoute[] 
       method: 'PATCH',
       path: '/contacts/:id',
       summary: 'Change members of a contact',
-      access: access('contacts:write'),
+      access,
       cost: COST.change,
       body: contactChange,
       answers: { 200: dataOf(contactAnswer) },
@@ -111,19 +118,22 @@ function createChangeRoutes(spaceContext: SpaceContextResolver): GuardedRoute[] 
         sendData(ctx, present(contact ?? notFound()));
       },
     }),
-    guardedRoute({
-      method: 'DELETE',
-      path: '/contacts/:id',
-      summary: 'Delete a contact',
-      access: access('contacts:delete'),
-      cost: COST.change,
-      answers: { 204: null },
-      async handle(ctx) {
-        if (!(await storeOf(ctx).delete(await spaceContext.resolve(ctx), idOf(ctx)))) notFound();
-        ctx.status = 204;
-      },
-    }),
   ];
+}
+
+function createDeleteRoute(spaceContext: SpaceContextResolver, access: Access): GuardedRoute {
+  return guardedRoute({
+    method: 'DELETE',
+    path: '/contacts/:id',
+    summary: 'Delete a contact',
+    access,
+    cost: COST.change,
+    answers: { 204: null },
+    async handle(ctx) {
+      if (!(await storeOf(ctx).delete(await spaceContext.resolve(ctx), idOf(ctx)))) notFound();
+      ctx.status = 204;
+    },
+  });
 }
 
 function idOf(ctx: ContactContext): number {

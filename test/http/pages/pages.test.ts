@@ -18,6 +18,7 @@ import type {
   OAuthViews,
 } from '../../../src/oauth/authorize/views.js';
 import { SCOPES } from '../../../src/scopes/catalog.js';
+import { inCatalogOrder } from '../../../src/scopes/scope-set.js';
 
 const VIEWS = new URL('../../../views/', import.meta.url);
 const BRAND = 'Brand & <Co>';
@@ -298,9 +299,9 @@ describe('the summary of many scopes', () => {
       `Read 10 kinds of records, change 10, delete 10 and use ${SCOPES.length - 30} other permissions.`,
     );
     expect(summarizeScopes(reading.slice(0, 7))).toBe('Read 7 kinds of records.');
-    expect(summarizeScopes([...reading.slice(0, 7), 'contacts:delete', 'bids:send'])).toBe(
-      'Read 7 kinds of records, delete 1 and use 1 other permission.',
-    );
+    expect(
+      summarizeScopes(inCatalogOrder([...reading.slice(0, 7), 'contacts:delete', 'bids:send'])),
+    ).toBe('Read 7 kinds of records, delete 1 and use 1 other permission.');
     expect(summarizeScopes(reading.slice(0, 6))).toBeUndefined();
   });
 });

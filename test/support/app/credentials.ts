@@ -6,7 +6,7 @@ import { createCredentialStore } from '../../../src/credentials/store/credential
 import { KINDS, type Environment, type KeyKind } from '../../../src/credentials/kinds.js';
 import { createRevocationStore } from '../../../src/credentials/revocation/revocation-store.js';
 import { createId } from '../../../src/db/id.js';
-import type { Scope } from '../../../src/scopes/catalog.js';
+import { isScope } from '../../../src/scopes/catalog.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import type { TestApp, TestKey } from './app.js';
 
@@ -18,7 +18,7 @@ export function createCredential(
   { dataSource, keyring, format }: TestApp,
   tenant: Tenant,
   kind: KeyKind,
-  scopes: readonly Scope[],
+  scopes: readonly string[],
   environment: Environment = 'live',
 ): Promise<TestKey & { readonly principalId: string }> {
   return dataSource.transaction(async (manager) => {
@@ -37,7 +37,7 @@ export function createCredential(
       subjects,
       name: `A ${kind} credential`,
       tenantId: tenant.id,
-      scopes: [...scopes],
+      scopes: scopes.filter(isScope),
       principalKind: KINDS[kind].principal,
       principalId,
       spaces: null,
