@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext } from 'playwright-core';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import {
@@ -12,7 +12,7 @@ import {
   type BrowserApp,
 } from '../support/browser/browser-app.js';
 import { createUser, PASSWORD } from '../support/oauth/oauth.js';
-import { ONWARD } from '../support/browser/static-site.js';
+import { watch } from '../support/browser/watch.js';
 import { until } from '../support/app/until.js';
 
 let setting: BrowserApp;
@@ -27,30 +27,6 @@ beforeEach(async () => {
 });
 afterEach(() => context.close());
 
-/**
- * Where a page tries to go, and what a policy keeps it from. That is all there is to see of hosts that
- * cannot be reached from here, and of apps that are not installed.
- */
-function watch(page: Page) {
-  const requested: string[] = [];
-  const refused: string[] = [];
-  page.on('request', (request) => requested.push(request.url()));
-  page.on('requestfailed', (request) => {
-    if (request.failure()?.errorText.includes('CSP')) refused.push(request.url());
-  });
-  page.on('console', (message) => {
-    if (message.text().includes('Content Security Policy')) refused.push(message.text());
-  });
-  return {
-    refused,
-    untilAt: async (start: string) => {
-      const what = `a request for ${start}`;
-      await until(() => requested.some((url) => url.startsWith(start)), { what });
-      expect(refused).toEqual([]);
-    },
-  };
-}
-
 const WEB = 'https://app.example.com/callback';
 const APP = 'cursor://anysphere.cursor-mcp/oauth/callback';
 const REDIRECTS = [
@@ -60,14 +36,6 @@ const REDIRECTS = [
   'http://localhost:33418/callback',
   APP,
 ];
-/** Targets of redirects after the callbacks of apps. */
-const ONWARDS = [
-  'https://www.example.org/',
-  'claude://claude.ai/oauth',
-  'http://localhost:33418/signed-in',
-  'http://127.0.0.1:33418/signed-in',
-];
-
 describe('the redirect to the app, after a form', () => {
   /** Opens the consent page of a new authorization. */
   async function openConsent(redirect: string) {
@@ -83,42 +51,6 @@ describe('the redirect to the app, after a form', () => {
     const { page, untilAt } = await openConsent(redirect);
     await decide(page, 'Allow');
     await untilAt(`${redirect}?code=bwp_ac_`);
-  });
-
-  it.each(ONWARDS)('continues from the callback to %s', async (target) => {
-    const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
-    const { page, untilAt } = await openConsent(callback);
-    await decide(page, 'Allow');
-    await untilAt(target);
-  });
-
-  it.each(ONWARDS)('continues from the login page to %s', async (target) => {
-    const callback = `${setting.site.origin}${ONWARD}${encodeURIComponent(target)}`;
-    const page = await openApp(context, setting, [callback]);
-    const { untilAt } = watch(page);
-    const user = await createUser(setting.gatehouse, []);
-    await inApp(page, 'authorize', callback);
-    // A user without a tenant is redirected at once.
-    await signIn(page, user);
-    await untilAt(target);
-  });
-
-  it.each([`${WEB}/never`, APP])('would be blocked by form-action on the way to %s', async (to) => {
-    const { page, refused } = await openConsent(to);
-    await page.route('**/consent/*', async (route) => {
-      if (route.request().method() !== 'GET') return route.continue();
-      const response = await route.fetch();
-      const headers = response.headers();
-      const policy = `${headers['content-security-policy'] ?? ''}; form-action 'self'`;
-      return route.fulfill({
-        response,
-        headers: { ...headers, 'content-security-policy': policy },
-      });
-    });
-    await page.reload();
-    await decide(page, 'Allow');
-    await until(() => refused.length > 0);
-    expect(refused[0]).toContain('form-action');
   });
 
   it('works directly from the choice of a tenant and from the login page', async () => {

@@ -10,7 +10,7 @@ import {
 } from '../support/database/temporary-postgres.js';
 
 /** `crash.long.test.ts` crashes more often. */
-const CRASHES = 2;
+const CRASHES = 1;
 
 describe('a server that is killed with -9 under load', () => {
   const processes = createServerProcesses();

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/faults/fuzz.js';
 
-const REQUESTS = 4000;
+/** `fuzz.long.test.ts` sends more. */
+const REQUESTS = 2000;
 const SEED = 20_261_126;
 
 describe('random requests', () => {
@@ -31,7 +32,7 @@ describe('random requests', () => {
     expect(gatehouse.logged.filter((line) => line.includes('"level":"error"'))).toEqual([]);
     // It reaches what it is meant to reach.
     for (const status of [200, 400, 401, 403, 404, 422])
-      expect(statuses[status]).toBeGreaterThan(20);
+      expect(statuses[status]).toBeGreaterThan(0.005 * REQUESTS);
     expect(statuses[0] ?? 0).toBeLessThan(0.05 * REQUESTS);
   }, 120_000);
 });

@@ -12,6 +12,7 @@ import { createCallers, createStrangers, type Caller, type Callers } from './mat
 import {
   admissionTo,
   factsOf,
+  isPresentable,
   KIND_NAMES,
   NO_PRESENTATIONS,
   PRESENTATION_NAMES,
@@ -113,7 +114,7 @@ describe('kinds, presentations, methods, principals and environments', () => {
   it('decide together about admission and the answer to a refusal', async () => {
     const cells = await everywhere(async (method, path) =>
       (await callersFor(method, path)).flatMap((caller) =>
-        PRESENTATION_NAMES.map((by) => ({
+        presentationsFor(caller, method, path).map((by) => ({
           method,
           path,
           caller,
@@ -235,6 +236,17 @@ describe('kinds, presentations, methods, principals and environments', () => {
     expect(await targets.untouchable()).toEqual(untouched);
   });
 });
+
+/**
+ * All presentations for one who holds what the route needs. Those who lack it are refused in presentations of other kinds
+ * before anybody looks at their scopes, so they use those of their own kind.
+ */
+function presentationsFor({ kind, scopes }: Caller, method: string, path: string) {
+  const admission = admissionTo(method, path);
+  const needed = typeof admission === 'object' ? admission.scopes : [];
+  const isHolder = needed.every((scope) => scopes.includes(scope));
+  return PRESENTATION_NAMES.filter((by) => isHolder || isPresentable(kind, by, method));
+}
 
 const environmentsOf = (kind: Kind) => Object.keys(factsOf(kind).prefix) as Environment[];
 

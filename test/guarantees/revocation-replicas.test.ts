@@ -15,7 +15,7 @@ import { createServerProcesses, type ServerProcess } from '../support/process/se
 import { until } from '../support/app/until.js';
 
 /** `revocation-replicas.long.test.ts` does 1000. */
-const ROUNDS = 200;
+const ROUNDS = 60;
 const TENANTS = 6;
 const MINTERS = 3;
 

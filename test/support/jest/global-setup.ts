@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 
+import { hashPassword } from '../../../src/accounts/password.js';
 import { createDataSource } from '../../../src/db/data-source.js';
 import { migrate } from '../../../src/db/migrate.js';
 import { maintainPartitions } from '../../../src/db/partitions.js';
@@ -13,6 +14,7 @@ import {
   type SigningKeyPair,
 } from '../../../src/signing-keys/signing-key-store.js';
 import { startTemporaryPostgres, type TemporaryPostgres } from '../database/temporary-postgres.js';
+import { PASSWORD } from '../oauth/password.js';
 
 /** Where tests find the database server; handed to the workers through the environment. */
 export interface TestServer {
@@ -23,6 +25,8 @@ export interface TestServer {
   readonly build: string;
   /** A folder that lasts as long as the run. */
   readonly scratch: string;
+  /** Hash of the password of all test users: hashing takes longer than everything else about a user. */
+  readonly passwordHash: string;
   /** Signs id_tokens in all of them: making an RSA key takes longer than making a database. */
   readonly rsaKey: SigningKeyPair;
 }
@@ -74,6 +78,7 @@ async function prepare(
     admin: postgres.connection,
     owner,
     ...folders,
+    passwordHash: await hashPassword(PASSWORD),
     rsaKey: await generateSigningKey('RS256'),
   };
   process.env['GATEHOUSE_TEST_SERVER'] = JSON.stringify(server);

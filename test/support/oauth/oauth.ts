@@ -1,12 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 import { createAccountStore } from '../../../src/accounts/account-store.js';
+import { createId } from '../../../src/db/id.js';
 import type { Role } from '../../../src/scopes/roles.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import type { TestApp } from '../app/app.js';
 import { freshAddress } from '../app/clients.js';
+import { testServer } from '../database/database.js';
 
-export const PASSWORD = 'correct horse battery staple';
+import { PASSWORD } from './password.js';
+
+export { PASSWORD };
+
 export const REDIRECT = 'https://app.example.com/callback';
 
 /** Somebody who can sign in. */
@@ -22,7 +27,11 @@ export async function createUser(
 ): Promise<TestUser> {
   return dataSource.transaction(async (manager) => {
     const accounts = createAccountStore(manager);
-    const { id } = await accounts.create({ email, name: 'Ada Example', password: PASSWORD });
+    const id = createId('usr');
+    await manager.query(
+      `INSERT INTO accounts (id, email, name, password_hash) VALUES ($1, $2, 'Ada Example', $3)`,
+      [id, email, testServer().passwordHash],
+    );
     for (const [tenant, role] of memberships) await accounts.join(tenant.id, id, role);
     return { id, email };
   });

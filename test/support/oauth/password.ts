@@ -1,0 +1,2 @@
+/** The password of all test users. */
+export const PASSWORD = 'correct horse battery staple';
