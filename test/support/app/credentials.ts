@@ -8,6 +8,7 @@ import { createRevocationStore } from '../../../src/credentials/revocation/revoc
 import { createId } from '../../../src/db/id.js';
 import { isScope } from '../../../src/scopes/catalog.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
+import { testServer } from '../database/database.js';
 import type { TestApp, TestKey } from './app.js';
 
 /**
@@ -63,7 +64,12 @@ export function createCredential(
 async function createMember(manager: EntityManager, { id }: Tenant): Promise<string> {
   const accounts = createAccountStore(manager);
   const email = `${randomUUID()}@example.com`;
-  const account = await accounts.create({ email, name: null, password: randomUUID() });
-  await accounts.join(id, account.id, 'company_admin');
-  return account.id;
+  const accountId = createId('usr');
+  await manager.query('INSERT INTO accounts (id, email, password_hash) VALUES ($1, $2, $3)', [
+    accountId,
+    email,
+    testServer().passwordHash,
+  ]);
+  await accounts.join(id, accountId, 'company_admin');
+  return accountId;
 }
