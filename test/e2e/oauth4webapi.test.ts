@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { exportJWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
-import { approve, createUser, REDIRECT, type TestUser } from '../support/oauth/oauth.js';
+import { createDeviceUser } from '../support/oauth/device.js';
+import {
+  approve,
+  createUser,
+  REDIRECT,
+  registerClient,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const SCOPE = 'contacts:read offline_access openid email';
 const INSECURE = { [oauth.allowInsecureRequests]: true };
 
@@ -154,5 +164,104 @@ describe('oauth4webapi', () => {
     await revoke(signed, token);
     expect(await introspect(signed, token)).toEqual({ active: false });
     expect(await introspect(signed, 'anything')).toEqual({ active: false });
+  });
+
+  /** A client with a key of its own, by which it authenticates. */
+  async function registerWithKey(): Promise<Omit<Signed, 'tokens'>> {
+    const pair = await oauth.generateKeyPair('ES256', { extractable: true });
+    const { client_id } = await registerClient(gatehouse, {
+      token_endpoint_auth_method: 'private_key_jwt',
+      grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE],
+      jwks: { keys: [await exportJWK(pair.publicKey)] },
+    });
+    const authentication = oauth.PrivateKeyJwt(pair.privateKey);
+    return { as: await discover(), client: { client_id }, authentication };
+  }
+
+  it('pushes a request, bound to its key, by private_key_jwt (RFC 9126, 9449, 7523)', async () => {
+    const { as, client, authentication } = await registerWithKey();
+    const DPoP = oauth.DPoP(client, await oauth.generateKeyPair('ES256'));
+    const options = { DPoP, ...INSECURE };
+    const verifier = oauth.generateRandomCodeVerifier();
+    const parameters = {
+      client_id: client.client_id,
+      response_type: 'code',
+      redirect_uri: REDIRECT,
+      scope: SCOPE,
+      code_challenge_method: 'S256',
+      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    };
+    const pushed = await oauth.pushedAuthorizationRequest(
+      ...([as, client, authentication, parameters, options] as const),
+    );
+    const { request_uri } = await oauth.processPushedAuthorizationResponse(as, client, pushed);
+    const url = new URL(as.authorization_endpoint ?? '');
+    url.search = new URLSearchParams({ client_id: client.client_id, request_uri }).toString();
+    const callback = await approve(gatehouse, url.href, { user });
+    const answer = oauth.validateAuthResponse(as, client, callback, oauth.expectNoState);
+    const response = await oauth.authorizationCodeGrantRequest(
+      ...([as, client, authentication, answer, REDIRECT, verifier, options] as const),
+    );
+    const tokens = await oauth.processAuthorizationCodeResponse(as, client, response);
+    expect(tokens.token_type).toBe('dpop');
+
+    const again = await oauth.refreshTokenGrantRequest(
+      ...([as, client, authentication, tokens.refresh_token ?? '', options] as const),
+    );
+    const renewed = await oauth.processRefreshTokenResponse(as, client, again);
+    const contacts = new URL('/api/v1/contacts', issuer);
+    const read = (more: object) =>
+      oauth.protectedResourceRequest(
+        ...([renewed.access_token, 'GET', contacts, undefined, undefined, more] as const),
+      );
+    expect((await read(options)).status).toBe(200);
+    await expect(read(INSECURE)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('connects a device by private_key_jwt (RFC 8628)', async () => {
+    const signed = await registerWithKey();
+    const { as, client, authentication } = signed;
+    const begun = await oauth.deviceAuthorizationRequest(
+      ...([as, client, authentication, { scope: SCOPE }, INSECURE] as const),
+    );
+    const device = await oauth.processDeviceAuthorizationResponse(as, client, begun);
+    const poll = async () => {
+      const response = await oauth.deviceCodeGrantRequest(
+        ...([as, client, authentication, device.device_code, INSECURE] as const),
+      );
+      return oauth.processDeviceCodeResponse(as, client, response);
+    };
+    await expect(poll()).rejects.toMatchObject({ error: 'authorization_pending', status: 400 });
+    await createDeviceUser(gatehouse, user).decide(device.user_code, 'approve');
+    await gatehouse.database.shiftClock('6 s');
+    const tokens = await poll();
+    await gatehouse.database.shiftClock('0');
+    expect(oauth.getValidatedIdTokenClaims(tokens)?.sub).toBe(user.id);
+    expect((await introspect({ ...signed, tokens }, tokens.access_token)).active).toBe(true);
+  });
+
+  it('exchanges a key (RFC 8693)', async () => {
+    const tenant = await gatehouse.createTenant('exchanging');
+    const { id, secret } = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
+    const as = await discover();
+    const client = { client_id: id };
+    const authentication = oauth.ClientSecretPost(secret);
+    const response = await oauth.genericTokenEndpointRequest(
+      as,
+      client,
+      authentication,
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+      { subject_token: secret, subject_token_type: ACCESS_TOKEN },
+      INSECURE,
+    );
+    const tokens = await oauth.processGenericTokenEndpointResponse(as, client, response);
+    expect(tokens).toMatchObject({ scope: 'contacts:read', issued_token_type: ACCESS_TOKEN });
+    expect(tokens.refresh_token).toBeUndefined();
+
+    const asKey = await oauth.clientCredentialsGrantRequest(
+      ...([as, client, authentication, { scope: 'contacts:read' }, INSECURE] as const),
+    );
+    const own = await oauth.processClientCredentialsResponse(as, client, asKey);
+    expect(own.expires_in).toBe(3600);
   });
 });

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 import * as openid from 'openid-client';
 
+import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { createDeviceUser } from '../support/oauth/device.js';
 import {
   approve,
   createUser,
@@ -12,19 +14,20 @@ import {
 } from '../support/oauth/oauth.js';
 
 const { allowInsecureRequests } = openid;
+const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const SCOPE = 'contacts:read contacts:write offline_access openid profile email';
 
 /** A library that knows nothing of this server, over plain HTTP because the test's issuer is. */
 describe('openid-client', () => {
   let gatehouse: TestApp;
-  let tenantId: string;
+  let tenant: Tenant;
   let user: TestUser;
   let issuer: URL;
   beforeAll(async () => {
     gatehouse = await createTestApp({ ISSUER: ITSELF });
     issuer = new URL(gatehouse.config.ISSUER);
-    const tenant = await gatehouse.createTenant('acme');
-    tenantId = tenant.id;
+    tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   });
   afterAll(() => gatehouse.close());
@@ -70,7 +73,7 @@ describe('openid-client', () => {
     expect(tokens.claims()).toMatchObject({ sub: user.id, aud: config.clientMetadata().client_id });
 
     const info = await openid.fetchUserInfo(config, tokens.access_token, user.id);
-    expect(info).toMatchObject({ sub: user.id, email: user.email, tenant_id: tenantId });
+    expect(info).toMatchObject({ sub: user.id, email: user.email, tenant_id: tenant.id });
     expect(info['scopes']).toEqual(expect.arrayContaining(['contacts:read', 'contacts:write']));
 
     const renewed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '');
@@ -150,7 +153,7 @@ describe('openid-client', () => {
       client_id: id,
       sub: user.id,
       scope: 'contacts:read',
-      tenant_id: tenantId,
+      tenant_id: tenant.id,
       iss: issuer.origin,
       aud: `${issuer.origin}/api/v1`,
     });
@@ -185,6 +188,76 @@ describe('openid-client', () => {
     const facts = await openid.tokenIntrospection(config, renewed.access_token);
     expect(facts).toMatchObject({ active: true, client_id: id });
     await openid.tokenRevocation(config, renewed.refresh_token ?? '');
+  });
+
+  it('pushes its request (RFC 9126)', async () => {
+    const config = await register('Pushing', 'client_secret_basic');
+    const pkceCodeVerifier = openid.randomPKCECodeVerifier();
+    const url = await openid.buildAuthorizationUrlWithPAR(config, {
+      redirect_uri: REDIRECT,
+      scope: SCOPE,
+      code_challenge: await openid.calculatePKCECodeChallenge(pkceCodeVerifier),
+      code_challenge_method: 'S256',
+    });
+    expect([...url.searchParams.keys()].toSorted()).toEqual(['client_id', 'request_uri']);
+
+    const callback = await approve(gatehouse, url.href, { user });
+    const tokens = await openid.authorizationCodeGrant(config, callback, { pkceCodeVerifier });
+    expect(tokens.claims()?.sub).toBe(user.id);
+  });
+
+  it('connects a device (RFC 8628)', async () => {
+    const { client_id: id } = await registerClient(gatehouse, {
+      grant_types: ['authorization_code', 'refresh_token', DEVICE_CODE],
+    });
+    const config = await openid.discovery(issuer, id, undefined, openid.None(), {
+      execute: [allowInsecureRequests],
+    });
+    const device = await openid.initiateDeviceAuthorization(config, { scope: SCOPE });
+    expect(device).toMatchObject({ expires_in: 600, interval: 5 });
+    await createDeviceUser(gatehouse, user).decide(device.user_code, 'approve');
+
+    // The library waits for the interval before its first poll.
+    const tokens = await openid.pollDeviceAuthorizationGrant(config, { ...device, interval: 0 });
+    expect(tokens.scope).toBe(SCOPE);
+    const renewed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? '');
+    expect(renewed.claims()?.sub).toBe(user.id);
+  });
+
+  it.each([
+    ['bearer', undefined],
+    ['dpop', 'ES256'],
+  ])('exchanges a key, and is a key, for %s tokens (RFC 8693)', async (type, algorithm) => {
+    const { id, secret } = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
+    const authentication = openid.ClientSecretBasic(secret);
+    const config = await openid.discovery(issuer, id, undefined, authentication, {
+      execute: [allowInsecureRequests],
+    });
+    const keys = algorithm && (await openid.randomDPoPKeyPair(algorithm));
+    const bound = keys ? { DPoP: openid.getDPoPHandle(config, keys) } : {};
+    const resource = `${issuer.origin}/api/v1`;
+    const exchanged = await openid.genericGrantRequest(
+      config,
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+      { subject_token: secret, subject_token_type: ACCESS_TOKEN, resource },
+      bound,
+    );
+    expect(exchanged).toMatchObject({ token_type: type, issued_token_type: ACCESS_TOKEN });
+    const own = await openid.clientCredentialsGrant(config, { scope: 'contacts:read' }, bound);
+    for (const { access_token: token, scope } of [exchanged, own]) {
+      expect(scope).toBe('contacts:read');
+      const url = new URL('/api/v1/contacts', issuer);
+      const answer = await openid.fetchProtectedResource(
+        ...([config, token, url, 'GET', undefined, undefined, bound] as const),
+      );
+      expect(answer.status).toBe(200);
+      await openid.tokenRevocation(config, token);
+      await expect(
+        openid.fetchProtectedResource(
+          ...([config, token, url, 'GET', undefined, undefined, bound] as const),
+        ),
+      ).rejects.toMatchObject({ status: 401 });
+    }
   });
 
   it('reports the user’s refusal, after the checks of state and issuer', async () => {
