@@ -1,4 +1,4 @@
-// OAuth Client ID Metadata Document (draft-ietf-oauth-client-id-metadata-document), by its sections.
+// OAuth Client ID Metadata Document, by the sections of draft-ietf-oauth-client-id-metadata-document-02.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
@@ -88,7 +88,7 @@ describe('documents as apps publish them', () => {
     const browser = newBrowser();
     const login = await start(clientId, redirectUri, browser, 'consent');
     const consent = await browser.submit(login, { email: user.email, password: PASSWORD });
-    // §6: the user learns which host is behind the name, and where the answer goes.
+    // §8: the user learns which host is behind the name, and where the answer goes.
     expect(mainOf(consent)).toContain(`127.0.0.1:${host.port}`);
     const target = redirectUri.startsWith('https')
       ? new URL(redirectUri).host
@@ -114,7 +114,7 @@ describe('documents as apps publish them', () => {
     expect(unknown.status).toBe(401);
   });
 
-  it('are advertised by the metadata (§5)', async () => {
+  it('are advertised by the metadata (§6)', async () => {
     const { body } = await gatehouse.http.get('/.well-known/oauth-authorization-server');
     expect(body).toMatchObject({ client_id_metadata_document_supported: true });
   });
@@ -143,7 +143,7 @@ describe('a client id', () => {
     expect(host.requested).toEqual([]);
   });
 
-  it('at a private or special-use address is not fetched (§6.1)', async () => {
+  it('at a private or special-use address is not fetched (§8.6)', async () => {
     for (const name of ['10.0.0.1', '169.254.169.254', '[fd00::1]', 'intranet.corp', 'db']) {
       expect(await errorOf(`https://${name}/client.json`)).toBe(UNUSABLE);
     }
@@ -188,11 +188,11 @@ describe('a document', () => {
     ['redirect_uris', { ...PLAIN, redirect_uris: [] }],
     ['a redirect to a public host', { ...PLAIN, redirect_uris: [REDIRECT, 'https://10.0.0.1/cb'] }],
     ['a safe redirect', { ...PLAIN, redirect_uris: ['javascript:alert(1)'] }],
-    ['no secret (§4.1)', { ...PLAIN, client_secret: 'secret' }],
-    ['no expiry of a secret (§4.1)', { ...PLAIN, client_secret_expires_at: 0 }],
+    ['no secret (§4)', { ...PLAIN, client_secret: 'secret' }],
+    ['no expiry of a secret (§4)', { ...PLAIN, client_secret_expires_at: 0 }],
     ['no symmetric method', { ...PLAIN, token_endpoint_auth_method: 'client_secret_basic' }],
     ['no symmetric method', { ...PLAIN, token_endpoint_auth_method: 'client_secret_jwt' }],
-    ['5 KB at most (§6.6)', { ...PLAIN, padding: 'x'.repeat(5 * 1024) }],
+    ['5 KB at most (§8.7)', { ...PLAIN, padding: 'x'.repeat(5 * 1024) }],
   ])('needs %s', async (_what, document) => {
     const clientId = publish(host, freshPath(), document);
 
@@ -200,7 +200,7 @@ describe('a document', () => {
     expect(await isStored(clientId)).toBe(false);
   });
 
-  it('needs status 200, application/json and a JSON object (§4)', async () => {
+  it('needs status 200, application/json and a JSON object (§5)', async () => {
     const path = freshPath();
     const clientId = publish(host, path, PLAIN);
     const body = JSON.stringify({ client_id: clientId, ...PLAIN });
@@ -217,7 +217,7 @@ describe('a document', () => {
     for (const text of ['', '[]', 'null', '{', '"x"', '\u00ff']) {
       expect(await answering(200, json, text)).toBe(UNUSABLE);
     }
-    // §4.4: an error is not cached.
+    // §5.2: an error is not cached.
     expect(await answering(200, json)).toBe('');
   });
 
@@ -256,7 +256,7 @@ describe('the copy of a document', () => {
     ['max-age=0', '55 s', '65 s'],
     ['no-store', '55 s', '65 s'],
     ['max-age=99999999', '23 h', '25 h'],
-  ])('with %s is used for %s, not for %s (§4.4)', async (control, fresh, stale) => {
+  ])('with %s is used for %s, not for %s (§5.2)', async (control, fresh, stale) => {
     const clientId = publish(host, freshPath(), PLAIN, { 'Cache-Control': control });
     await start(clientId);
     await after(fresh);

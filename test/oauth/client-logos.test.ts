@@ -1,4 +1,4 @@
-// Logos of clients: RFC 7591 §2 (logo_uri), draft-ietf-oauth-client-id-metadata-document §6.5.
+// Logos of clients: RFC 7591 §2 (logo_uri) and §5.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 
