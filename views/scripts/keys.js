@@ -54,6 +54,16 @@ function followKind(form) {
   }
 }
 
+/** @param {HTMLFormElement} form leaves out the fields that the chosen kind does not have */
+function showFields(form) {
+  const kind = String(new FormData(form).get('kind'));
+  for (const part of form.querySelectorAll('fieldset[data-only-for]')) {
+    if (!(part instanceof HTMLFieldSetElement)) continue;
+    part.disabled = part.dataset['onlyFor']?.split(' ').includes(kind) !== true;
+    part.hidden = part.disabled;
+  }
+}
+
 /** @param {HTMLFormElement} form ticks the scopes that the chosen access of a personal token stands for */
 function followAccess(form) {
   const chosen = form.querySelector('input[name=access]:checked');
@@ -79,7 +89,10 @@ const form = document.querySelector('form[data-scope-form]');
 if (form instanceof HTMLFormElement) {
   form.addEventListener('change', ({ target }) => {
     if (target instanceof HTMLInputElement) {
-      if (target.name === 'kind') followKind(form);
+      if (target.name === 'kind') {
+        followKind(form);
+        showFields(form);
+      }
       if (target.name === 'access') followAccess(form);
       if (target.name === 'scope') chooseSome(form);
     }
@@ -106,6 +119,7 @@ if (form instanceof HTMLFormElement) {
     if (never instanceof HTMLElement) never.hidden = new FormData(form).get('expires') !== 'never';
   };
   warnOfNever();
+  showFields(form);
   if (scopesIn(form).every(({ checked }) => !checked)) followAccess(form);
 }
 

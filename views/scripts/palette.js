@@ -97,6 +97,8 @@ async function search() {
 
 /** @param {HTMLElement | undefined} chosen */
 async function choose(chosen) {
+  // An answer that is on its way would take the place of what was chosen.
+  pending?.abort();
   const { href = '', text = '' } = chosen?.dataset ?? {};
   if (href !== '') return location.assign(href);
   const status = parts()?.status;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { ACCESS, type NewKey, newKey, newPersonalToken } from '../../api-keys/index.js';
-import { ENVIRONMENTS, factsOf, type Environment, type KeyKind } from '../../credentials/kinds.js';
+import { ENVIRONMENTS, type Environment, type KeyKind } from '../../credentials/kinds.js';
 import type { Form } from '../../http/body/form.js';
 import type { FieldError } from '../../http/errors/problem.js';
 import { isScope, type Scope } from '../../scopes/catalog.js';
@@ -120,7 +120,7 @@ export function requestOf(values: KeyFormValues, now: Date): NewKey {
     kind,
     scopes,
     rateLimitPerMinute: limitOf(values.rateLimit),
-    bindings: factsOf(kind).takesBindings && bindings.length > 0 ? bindings : null,
+    bindings: bindings.length > 0 ? bindings : null,
   });
 }
 
@@ -166,7 +166,7 @@ const WORDS: Readonly<Record<string, string>> = {
   spaces: 'Choose from the listed spaces, 100 at most.',
   expires: 'Choose a day in the future.',
   rateLimit: 'Give a whole number from 0 to 1,000,000, or leave it empty.',
-  bindings: 'Give the type and the id of each record.',
+  bindings: 'Give the type and the id of each record. Agents only can be bound.',
 };
 
 /** One message for each field of the form, `form` for faults of none. */

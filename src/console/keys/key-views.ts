@@ -147,7 +147,8 @@ export interface NewKeyPage {
   readonly defaultLimit: string;
   /** Whether it can have a limit of its own. */
   readonly hasLimit: boolean;
-  readonly takesBindings: boolean;
+  /** The kinds that can be bound to records; empty without rows for bindings. */
+  readonly boundKinds: readonly string[];
   readonly bindingRows: readonly { readonly type: string; readonly id: string }[];
   readonly records: readonly { readonly id: string; readonly name: string }[];
 }

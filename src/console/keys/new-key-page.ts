@@ -28,10 +28,10 @@ export async function showNewKey(
   errors: KeyFormErrors = {},
 ): Promise<NewKeyPage & { readonly title: string }> {
   const kinds = mayManage(section, at.role) ? kindsSeen(section, at.role) : [];
-  const { takesBindings } = factsOf(values.kind);
+  const boundKinds = kinds.filter((kind) => factsOf(kind).takesBindings);
   const [lists] = await dataSource.manager.query<
     [{ spaces: { id: string; name: string }[]; records: { id: string; name: string }[] }]
-  >(LISTS, [at.tenantId, takesBindings ? MAX_RECORDS : 0, values.environment]);
+  >(LISTS, [at.tenantId, boundKinds.length > 0 ? MAX_RECORDS : 0, values.environment]);
   const cell = cellsFor(values, at.role);
   const offered: readonly Scope[] = KEY_SCOPES;
   return {
@@ -67,7 +67,7 @@ export async function showNewKey(
     defaultLimit:
       defaultRateLimit === 0 ? 'no limit' : `${defaultRateLimit.toLocaleString('en')} a minute`,
     hasLimit: !section.isOwn,
-    takesBindings,
+    boundKinds,
     bindingRows: Array.from(
       { length: BINDING_ROWS },
       (_, index) => values.bindings[index] ?? { type: '', id: '' },
