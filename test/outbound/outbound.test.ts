@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 
@@ -256,6 +258,37 @@ describe('a response', () => {
     time += 10_000;
     expect(await ask(at('/silent'))).toEqual(failed('timeout'));
     expect(performance.now() - started).toBeLessThan(20 * TIMEOUT_MS);
+  });
+});
+
+describe('a connection', () => {
+  it('that stalls before its handshake ends in time, and so does a name that DNS is slow about', async () => {
+    reset();
+    const mute = createServer(() => undefined);
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    const { port } = mute.address() as AddressInfo;
+    expect(await ask(`https://${NAME}:${port}/a`)).toEqual(failed('timeout'));
+    mute.close();
+
+    outbound = createOutbound({
+      register: new Registry(),
+      isLoopbackAllowed: false,
+      timeoutMs: TIMEOUT_MS,
+      now: () => time,
+      resolve: (_name, signal) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve([]))),
+    });
+    expect(await ask(at('/ok'))).toEqual(failed('timeout'));
+  });
+
+  it('ends at headers without an end', async () => {
+    reset();
+    server.pages.set('/headers', (_request, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/json', 'X-Long': 'x'.repeat(9000) });
+      response.end('{}');
+    });
+    expect(await ask(at('/headers'))).toEqual(failed('connection'));
   });
 });
 
