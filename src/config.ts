@@ -200,9 +200,12 @@ export const SETTINGS: readonly string[] = [
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The faults of the catalogue, which was read when the process started. */
-function catalogFaults({ CATALOG_FILE: file = '' }: Environment): readonly string[] {
-  if (file !== CATALOG_SOURCE.file) return ['CATALOG_FILE must be set before the process starts'];
-  return CATALOG_SOURCE.faults.map((fault) => `CATALOG_FILE (${file}) ${fault}`);
+function catalogFaults({ CATALOG_FILE }: Environment): readonly string[] {
+  const { file, faults } = CATALOG_SOURCE;
+  if (CATALOG_FILE !== undefined && CATALOG_FILE !== file) {
+    return ['CATALOG_FILE must be set before the process starts'];
+  }
+  return faults.map((fault) => `CATALOG_FILE (${file}) ${fault}`);
 }
 
 /** Requirements of NODE_ENV, reported in addition to other faults. */

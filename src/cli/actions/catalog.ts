@@ -24,14 +24,14 @@ const MAX_EXAMPLES = 5;
 
 /** Names that are stored, each with the sort of row that holds it and the id of the row. Ended credentials do not count. */
 const STORED = `
-  SELECT 'keys' AS held, name, id FROM credentials c, unnest(c.scopes) AS name
+  SELECT 'keys' AS held, scope AS name, id FROM credentials c, unnest(c.scopes) AS scope
     WHERE ${IS_VALID}
   UNION ALL
-  SELECT 'grants', name, id FROM grants g, unnest(g.scopes) AS name WHERE g.keep_until > gatehouse_now()
+  SELECT 'grants', scope, id FROM grants g, unnest(g.scopes) AS scope WHERE g.keep_until > gatehouse_now()
   UNION ALL
-  SELECT 'clients', name, id FROM clients, unnest(string_to_array(metadata->>'scope', ' ')) AS name
+  SELECT 'clients', scope, id FROM clients, unnest(string_to_array(metadata->>'scope', ' ')) AS scope
   UNION ALL
-  SELECT 'resource servers', name, id FROM resource_servers s, unnest(s.scopes) AS name
+  SELECT 'resource servers', scope, id FROM resource_servers s, unnest(s.scopes) AS scope
   UNION ALL
   SELECT 'members', role, account_id || '@' || tenant_id FROM memberships
   UNION ALL
