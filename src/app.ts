@@ -105,7 +105,11 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     ownResources: ownResources(config.ISSUER),
   });
   const exporter = createExporter();
-  const keys = createApiKeys({ ...shared, defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE });
+  const keys = createApiKeys({
+    ...shared,
+    issuer: config.ISSUER,
+    defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
+  });
   const logos = createClientLogos({ ...platform, manager: dependencies.dataSource.manager });
   const oauth = createOAuth({
     ...shared,

@@ -1,5 +1,7 @@
 import type { ActivityRecorder, Keyring, SecretFormat } from '../credentials/index.js';
 import type { Pagination } from '../http/pagination.js';
+import type { Mail } from '../mail/index.js';
+import { createKeyNotices } from './key-notices.js';
 import { createKeyPresenter } from './key-presenter.js';
 import type { KeyRouteDependencies } from './key-routes.js';
 import { createKeyService } from './key-service.js';
@@ -12,6 +14,8 @@ interface Dependencies {
   readonly clientAddress: KeyRouteDependencies['clientAddress'];
   /** `RATE_LIMIT_KEY_PER_MINUTE` */
   readonly defaultRateLimit: number;
+  readonly mail: Mail;
+  readonly issuer: string;
 }
 
 /** The parts that every route and page for keys shares. */
@@ -19,6 +23,7 @@ export type ApiKeys = KeyRouteDependencies;
 
 export function createApiKeys(dependencies: Dependencies): ApiKeys {
   const { keyring, format, activity, pagination, clientAddress, defaultRateLimit } = dependencies;
+  const notify = createKeyNotices(dependencies);
   return {
     pagination,
     clientAddress,
@@ -29,6 +34,7 @@ export function createApiKeys(dependencies: Dependencies): ApiKeys {
         keyring,
         format,
         defaultRateLimit,
+        notify,
         secondsSinceUse: (id) => activity.secondsSinceUse(id),
       }),
   };

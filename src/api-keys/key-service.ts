@@ -12,6 +12,7 @@ import {
 import { Problem } from '../http/errors/problem.js';
 import type { KeyManager } from './authority.js';
 import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
+import type { KeyNotices } from './key-notices.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 import { createConfirmation, createKeyChecks, createKeyFinder } from './key-checks.js';
 
@@ -43,12 +44,14 @@ interface Dependencies {
   readonly defaultRateLimit: number;
   /** Seconds since the last use that is not stored yet, if known. */
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
+  /** Tells people of a new key; nobody is told if it is absent. */
+  readonly notify?: KeyNotices;
 }
 
 export function createKeyService(dependencies: Dependencies): KeyService {
   const parts = createParts(dependencies);
   const { store, audit, assertWithin, assertFuture, assertRoom, assertEndStays } = parts;
-  const { findManageable, issueKey } = parts;
+  const { findManageable, issueKey, notify } = parts;
   return {
     find: (by, id) => findManageable(by, id, 'find'),
 
@@ -63,6 +66,7 @@ export function createKeyService(dependencies: Dependencies): KeyService {
         subject: id,
         details: { name, kind, environment, scopes, ...(spaces && { spaces }) },
       });
+      await notify(by, minted.key);
       return minted;
     },
 
@@ -100,6 +104,8 @@ function createParts(dependencies: Dependencies) {
     store,
     revocations,
     audit: createAuditLog(manager),
+    notify: async (by: KeyManager, key: StoredCredential) =>
+      dependencies.notify?.(manager, by, key),
     ...checks,
     ...createKeyFinder(store),
     assertConfirmed: createConfirmation(store, secondsSinceUse),
@@ -110,7 +116,7 @@ function createParts(dependencies: Dependencies) {
 /** The operations that end a key. */
 function createKeyEnds(parts: Parts): Pick<KeyService, 'rotate' | 'revoke'> {
   const { store, revocations, audit, findManageable, findOwn, issueKey } = parts;
-  const { assertWithin, assertRoom, assertConfirmed } = parts;
+  const { assertWithin, assertRoom, assertConfirmed, notify } = parts;
   return {
     async rotate(by, id, graceSeconds) {
       const old = await findManageable(by, id, 'findForUpdate');
@@ -134,6 +140,7 @@ function createKeyEnds(parts: Parts): Pick<KeyService, 'rotate' | 'revoke'> {
         subject: id,
         details: { replacedBy: minted.key.id, graceSeconds },
       });
+      await notify(by, minted.key);
       return minted;
     },
 

@@ -14,9 +14,13 @@ export interface Messages {
   /** Tells the former address of an account which address it has now. */
   readonly 'email-changed': { readonly email: string };
   readonly 'password-changed': { readonly link: string };
-  /** Tells a user that a personal token was created for them. */
+  /** Tells a user that a key was created: for them, or by them for their organization. */
   readonly 'key-created': {
     readonly link: string;
+    /** Such as `secret key`. */
+    readonly kind: string;
+    /** Whether it acts as the recipient. */
+    readonly isPersonal: boolean;
     readonly name: string;
     readonly maskedKey: string;
     readonly tenant: string;
@@ -59,7 +63,7 @@ const SUBJECTS: Subjects = {
   'confirm-email': () => 'confirm your email address',
   'email-changed': () => 'your email address was changed',
   'password-changed': () => 'your password was changed',
-  'key-created': ({ name }) => `the personal access token “${name}” was created`,
+  'key-created': ({ kind, name }) => `the ${kind} “${name}” was created`,
   'app-connected': ({ app }) => `“${app}” can use your account now`,
 };
 

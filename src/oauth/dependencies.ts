@@ -18,6 +18,7 @@ import type {
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { Pages } from '../http/pages/pages.js';
+import type { Mail } from '../mail/index.js';
 import type { Outbound } from '../outbound/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
@@ -65,6 +66,7 @@ export interface OAuthDependencies {
   readonly logos: Pick<ClientLogos, 'pathOf'>;
   /** Fetches documents of clients. */
   readonly outbound: Outbound;
+  readonly mail: Mail;
   readonly refusedSignIns: RefusedSignIns;
   /** The address of the page that describes errors. */
   readonly docsUrl: string;

@@ -39,6 +39,8 @@ export interface ConsentStores {
   readonly grants: GrantStore;
   readonly consents: ConsentStore;
   readonly audit: AuditLog;
+  /** Tells the user of the first grant to an app. */
+  readonly notify: (grant: StoredGrant, tenantName: string) => Promise<void>;
   readonly memberships: (
     accountId: string,
     named?: string,
@@ -111,10 +113,11 @@ export function createConsents({
         if (granted.length === 0) return undefined;
         const grant = await createGrant(stores, actor, request, granted);
         if (grant !== undefined) {
-          await stores.consents.remember(
-            { accountId, clientId, tenantId: tenant.id },
-            decisionAbout(request, offered, granted),
-          );
+          const key = { accountId, clientId, tenantId: tenant.id };
+          if ((await stores.consents.find(key)) === undefined) {
+            await stores.notify(grant, tenant.name);
+          }
+          await stores.consents.remember(key, decisionAbout(request, offered, granted));
         }
         return grant;
       }),

@@ -13,6 +13,7 @@ import {
 } from '../../clients/index.js';
 import type { Keyring } from '../../credentials/index.js';
 import { createConsentStore, createGrantStore } from '../../grants/index.js';
+import type { Mail } from '../../mail/index.js';
 import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';
@@ -23,6 +24,7 @@ import type { PushedRequests } from '../par/pushed-requests.js';
 import { OAUTH_PATHS } from '../paths.js';
 import type { OAuthStores } from '../stores.js';
 import { createAuthorization, type Authorization } from './authorization.js';
+import { createConnectionNotice } from './connection-notice.js';
 import { createConsents, type Consents, type ConsentStores } from './consents.js';
 import { createAuthorizationEndpoint, repeatAuthorizationByGet } from './endpoint.js';
 import { createInteractionRoutes } from './interaction-routes.js';
@@ -39,6 +41,7 @@ interface Dependencies {
   readonly pages: Pages<OAuthViews>;
   readonly browsers: BrowserSecrets;
   readonly csrf: Csrf;
+  readonly mail: Mail;
   readonly clientAddress: (request: Context['req']) => string;
   /** Fetches the metadata document that a client id names, if it names one. */
   readonly prepareClient: ClientDocuments['prepare'];
@@ -61,8 +64,9 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
   const { issuer, keyring, stores, limits, pages, browsers, csrf } = dependencies;
   const { run, transaction, hasPassword, findAccount, resources } = stores;
   const interactions = createInteractionStore({ run, keyring, browsers, hasPassword });
+  const notify = createConnectionNotice(dependencies);
   const consents = createConsents({
-    transaction: (work) => transaction((manager) => work(consentStores(manager))),
+    transaction: (work) => transaction((manager) => work(consentStores(manager, notify))),
   });
   const authorization = createAuthorization({
     consents,
@@ -141,12 +145,16 @@ function createEndpointRoutes(
   ];
 }
 
-function consentStores(manager: EntityManager): ConsentStores {
+function consentStores(
+  manager: EntityManager,
+  notify: ReturnType<typeof createConnectionNotice>,
+): ConsentStores {
   const clients = createClientStore(manager);
   return {
     grants: createGrantStore(manager),
     consents: createConsentStore(manager),
     audit: createAuditLog(manager),
+    notify: (grant, tenantName) => notify(manager, grant, tenantName),
     memberships: (...which) => createAccountStore(manager).listMemberships(...which),
     blockedIn: (clientId, tenantIds) => clients.blockingAmong(clientId, tenantIds),
   };
