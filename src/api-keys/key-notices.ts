@@ -42,7 +42,7 @@ interface Recipient {
 
 /**
  * Tells people of a new key: a personal token's owner, the person who made another key, and the administrators if a key
- * made it. The operator's keys and readable keys, which are no secrets, cause no mail.
+ * made it. The operator's keys and readable keys, which are public, cause no mail.
  */
 export function createKeyNotices({ mail, issuer }: Dependencies): KeyNotices {
   return async (manager, { accountId, credentialId, tenantId }, key) => {
