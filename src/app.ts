@@ -1,6 +1,7 @@
 import type Koa from 'koa';
 import type { Middleware } from 'koa';
 
+import { createAnnotationLookup } from './accounts/index.js';
 import { type ApiKeys, createApiKeys, createKeyRoutes } from './api-keys/index.js';
 import { createAuditRoutes, createExporter, type Exporter } from './audit-log/index.js';
 import { flushedWith } from './audit/index.js';
@@ -99,6 +100,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const verification = createVerification({
     ...shared,
     spaceContext,
+    annotationsOf: createAnnotationLookup(dependencies.lookup),
     issuer: config.ISSUER,
     proxyHeader: createProxyHeaders(config.TRUST_PROXY),
     spaceHeader: headers.space,

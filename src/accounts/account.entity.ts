@@ -1,9 +1,14 @@
-import { Check, Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 /** A user: one per email address, with a membership in each of their tenants. */
 @Entity('accounts')
 @Unique('accounts_email_key', ['email'])
 @Check('accounts_email_lower', 'email = lower(email)')
+@Index('accounts_external_id_key', ['externalId'], {
+  unique: true,
+  where: 'external_id IS NOT NULL',
+})
+@Index('accounts_by_metadata', { synchronize: false })
 export class Account {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'accounts_pkey' })
   id!: string;
@@ -22,6 +27,13 @@ export class Account {
   /** argon2id, in its PHC string format. */
   @Column({ type: 'text', name: 'password_hash' })
   passwordHash!: string;
+
+  /** Not selected by default, so that accounts can be found on a schema without the column. */
+  @Column({ type: 'text', name: 'external_id', collation: 'C', nullable: true, select: false })
+  externalId!: string | null;
+
+  @Column({ type: 'jsonb', nullable: true, select: false })
+  metadata!: object | null;
 
   @CreateDateColumn({ name: 'created_at', type: 'timestamptz', default: () => 'gatehouse_now()' })
   createdAt!: Date;

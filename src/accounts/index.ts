@@ -50,7 +50,7 @@ export function createAccounts(dependencies: AccountsDependencies) {
   };
 }
 
-export { ACCOUNT_QUERIES, createAccountLookup } from './account-lookup.js';
+export { ACCOUNT_QUERIES, createAccountLookup, createAnnotationLookup } from './account-lookup.js';
 export { createAccountStore, type Member, normalizeEmail } from './account-store.js';
 export { Account } from './account.entity.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';

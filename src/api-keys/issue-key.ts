@@ -11,6 +11,7 @@ import {
 } from '../credentials/index.js';
 import { factsOf, type KeyKind } from '../credentials/kinds.js';
 import { createId } from '../db/id.js';
+import { storedMetadata, withFreeExternalId } from '../http/annotations.js';
 import { invalid } from '../http/validation.js';
 import type { Scope } from '../scopes/catalog.js';
 import { commonTo } from '../scopes/scope-set.js';
@@ -32,7 +33,8 @@ export interface MintedKey {
 }
 
 /** The members of a new key that come from the request, or from the key that it replaces. */
-export type KeyFields = Authority & Pick<StoredCredential, 'name' | 'bindings'>;
+export type KeyFields = Authority &
+  Pick<StoredCredential, 'name' | 'bindings' | 'externalId' | 'metadata'>;
 
 interface Replacement {
   readonly replaced: StoredCredential;
@@ -97,7 +99,10 @@ export function createIssueKey({
     const sealed = isReadable
       ? keyring.seal(Buffer.from(secret), sealingContextOf(id))
       : { ciphertext: null, keyId: null };
-    await store.insert({
+    const { externalId } = fields;
+    if (replaced !== undefined) await store.releaseExternalId(tenantId, replaced.id);
+    else if (externalId !== null) await store.releaseFromEnded(tenantId, externalId);
+    const row = {
       ...chosenColumns(fields),
       id,
       tenantId,
@@ -115,7 +120,8 @@ export function createIssueKey({
       importedPattern: null,
       maskedKey: format.mask(secret),
       createdBy: by.actor.id,
-    });
+    };
+    await withFreeExternalId('key', externalId, () => store.insert(row));
     return { key: await get(tenantId, id), secret };
   };
 }
@@ -132,6 +138,8 @@ function chosenColumns(fields: KeyFields) {
     allowedIps: fields.allowedIps && [...fields.allowedIps],
     expiresAt: fields.expiresAt,
     rateLimitPerMinute: fields.rateLimitPerMinute,
+    externalId: fields.externalId,
+    metadata: fields.metadata && storedMetadata(fields.metadata),
   };
 }
 

@@ -7,6 +7,7 @@ import {
   KEY_KINDS,
   type Environment,
 } from '../credentials/kinds.js';
+import { annotationQuery } from '../http/annotations.js';
 import { text } from '../http/validation.js';
 import { managedKinds, ownerOf, type KeyManager } from './authority.js';
 
@@ -24,6 +25,7 @@ export const keyFilter = z.object({
     .transform(Number)
     .pipe(z.number().min(1).max(MAX_DAYS))
     .optional(),
+  ...annotationQuery,
 });
 
 /**

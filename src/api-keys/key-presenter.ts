@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { type Keyring, type ListedCredential, sealingContextOf } from '../credentials/index.js';
 import { CREDENTIAL_STATUSES, ENVIRONMENTS, factsOf, KEY_KINDS } from '../credentials/kinds.js';
+import { annotationAnswer, presentAnnotations } from '../http/annotations.js';
 import { time } from '../http/answers.js';
 import { SCOPES } from '../scopes/catalog.js';
 
@@ -23,6 +24,7 @@ export const keyAnswer = z.strictObject({
   lastUsedAt: time.nullable(),
   lastUsedIp: z.string().nullable(),
   replaces: z.string().nullable(),
+  ...annotationAnswer,
   /** The thumbprint (RFC 7638) of the key whose possession its requests must prove. */
   jwkThumbprint: z.string().optional(),
   /** The key itself: of publishable keys always, of others once. */
@@ -66,6 +68,7 @@ function presentKey(key: ListedCredential) {
     lastUsedAt: key.lastUsedAt,
     lastUsedIp: key.lastUsedAddress,
     replaces: key.replaces,
+    ...presentAnnotations(key),
     ...(key.proofKey && { jwkThumbprint: key.proofKey }),
   };
 }

@@ -9,6 +9,7 @@ import {
 } from '../credentials/index.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
 import { dataOf, pageOf } from '../http/answers.js';
+import { namesOfFilter } from '../http/annotations.js';
 import type { ApiRoute, DeclareRoute } from '../http/api-route.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
@@ -198,7 +199,7 @@ async function sendList(
   { limit, cursor, ...given }: z.output<typeof LIST_QUERY>,
   { pagination, present }: Pick<KeyRouteDependencies, 'pagination' | 'present'>,
 ): Promise<void> {
-  const { environment: _environment, kind: _kind, ...rest } = given;
+  const { environment: _environment, kind: _kind, externalId, metadata, ...rest } = given;
   const { tenantId } = by;
   const accountId = ownerOf(by);
   const wanted = credentialFilterOf(given, { by, environments, spaces });
@@ -210,6 +211,7 @@ async function sendList(
     ...wanted.environments,
     ...(spaces ?? []),
     ...Object.entries(rest).map(([name, value]) => `${name}=${value}`),
+    ...namesOfFilter({ externalId, metadata }),
   ];
   const former = [
     ['credentials', tenantId, accountId ?? '', ...wanted.kinds, ...wanted.environments],

@@ -4,6 +4,7 @@ import { ENVIRONMENTS, factsOf, TENANT_KINDS, type KeyKind } from '../credential
 import { holdsCredential } from '../credentials/index.js';
 import { isId } from '../db/id.js';
 import { boundedList } from '../http/body/bounded.js';
+import { annotationFields } from '../http/annotations.js';
 import { isAddressOrNetwork } from '../http/networks.js';
 import { coded, text, timestamp } from '../http/validation.js';
 import { KEY_SCOPES } from '../scopes/catalog.js';
@@ -15,6 +16,8 @@ const MAX_SPACES = 100;
 const MAX_BINDINGS = 100;
 const MAX_RATE_LIMIT = 1_000_000;
 const MAX_GRACE_SECONDS = 30 * 24 * 3600;
+
+const annotations = annotationFields(holdsCredential);
 
 /** Refuses an empty list, which could mean "none" and would be stored as "all". */
 const isNotEmpty = (list: readonly unknown[]) => list.length > 0;
@@ -80,6 +83,7 @@ const members = {
   rateLimitPerMinute: rateLimitPerMinute.default(null),
   spaces: spaces.default(null),
   bindings: bindings.default(null),
+  ...annotations.created,
 };
 
 /** The body of `POST /api-keys`. */
@@ -149,6 +153,7 @@ export const keyChange = z.strictObject({
   allowedIps: allowedIps.optional(),
   expiresAt: expiresAt.optional(),
   rateLimitPerMinute: rateLimitPerMinute.optional(),
+  ...annotations.changed,
 });
 
 /** As `keyChange`, for personal tokens. */

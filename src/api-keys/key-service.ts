@@ -9,6 +9,7 @@ import {
   type SecretFormat,
   type StoredCredential,
 } from '../credentials/index.js';
+import { storedMetadata, withFreeExternalId } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
 import type { KeyManager } from './authority.js';
 import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
@@ -79,7 +80,9 @@ export function createKeyService(dependencies: Dependencies): KeyService {
       await assertWithin(by, { ...key, ...fields });
       await assertEndStays(by, key, fields);
       await assertFuture(fields.expiresAt);
-      await store.update(by.tenantId, id, fields);
+      const { externalId } = fields;
+      if (externalId) await store.releaseFromEnded(by.tenantId, externalId);
+      await withFreeExternalId('key', externalId, () => store.update(by.tenantId, id, fields));
       await audit.record(by.actor, {
         tenantId: by.tenantId,
         action: 'api_key.update',
@@ -173,6 +176,9 @@ function pick(values: CredentialChange, changed: CredentialChange): CredentialCh
   return Object.fromEntries(members.map((member) => [member, values[member]]));
 }
 
-function presentMembers(change: KeyChange): CredentialChange {
-  return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+function presentMembers({ metadata, ...change }: KeyChange): CredentialChange {
+  return {
+    ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)),
+    ...(metadata !== undefined && { metadata: storedMetadata(metadata) }),
+  };
 }

@@ -16,7 +16,8 @@ import { createActivityRecorder } from './store/activity.js';
 import type { Lookup } from './verification/lookup.js';
 import { createImportedPrefixes } from './verification/prefixes.js';
 import { createPresentations } from './verification/presentation.js';
-import { createVerifier, type VERIFICATION_QUERIES } from './verification/verifier.js';
+import type { VERIFICATION_QUERIES } from './verification/verification-queries.js';
+import { createVerifier } from './verification/verifier.js';
 
 interface Dependencies {
   /** `TOKEN_BRAND`, the prefix of credentials and a part of header names. */
@@ -141,7 +142,14 @@ export {
   presentedToken,
   presentPrincipal,
 } from './principal-presenter.js';
-export { idempotencyCallerOf, keyIdOf, type Principal, requestFactsOf } from './principal.js';
+export {
+  type Annotated,
+  idempotencyCallerOf,
+  keyIdOf,
+  type Principal,
+  requestFactsOf,
+  UNANNOTATED,
+} from './principal.js';
 export {
   deleteExpiredRevocations,
   deleteNeedlessRevocations,
@@ -187,6 +195,6 @@ export {
   digestedOfImported,
   type DigestObserver,
   type Verdict,
-  VERIFICATION_QUERIES,
   type Verifier,
 } from './verification/verifier.js';
+export { VERIFICATION_QUERIES } from './verification/verification-queries.js';

@@ -41,11 +41,21 @@ export interface Principal {
   readonly proofKey: string | null;
   /** Where the verdict comes from, for services that keep it. */
   readonly origin: Origin;
+  /** Ids and metadata that the operator's other systems gave. `key` is that of the key that is used. */
+  readonly annotations: { readonly tenant: Annotated; readonly key: Annotated };
   /** Further facts of an OAuth access token; `undefined` for keys. */
   readonly token: TokenFacts | undefined;
   /** The key that an access token was issued for; `undefined` for keys, and for tokens of users. */
   readonly exchanged: ExchangedFacts | undefined;
 }
+
+/** The external id of a row, and its metadata as JSON text: empty for none. */
+export interface Annotated {
+  readonly externalId: string | null;
+  readonly metadata: string;
+}
+
+export const UNANNOTATED: Annotated = { externalId: null, metadata: '' };
 
 /** The origin and audience of an access token that was issued for a key. */
 export interface ExchangedFacts {

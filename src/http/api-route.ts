@@ -4,6 +4,7 @@ import { readJson } from './body/body.js';
 import type { RequestState, RouteContext } from './context.js';
 import type { RouteDeclaration } from './route-declaration.js';
 import type { Route } from './routes.js';
+import { readParameters } from './query.js';
 import { parseWith } from './validation.js';
 
 /** The members that every route of the API declares. */
@@ -73,5 +74,5 @@ function createQueryReader(schema: z.ZodObject): (querystring: string) => unknow
   return (querystring) =>
     querystring === '' && empty.success
       ? empty.data
-      : parseWith(schema, Object.fromEntries(new URLSearchParams(querystring)));
+      : parseWith(schema, readParameters(querystring));
 }

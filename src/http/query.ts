@@ -9,6 +9,10 @@ import { invalid } from './validation.js';
 const MAX_ERRORS = 50;
 const MAX_NAME_LENGTH = 100;
 
+/** The parameter whose members can be named, as in `metadata[plan]=pro`. */
+const WITH_MEMBERS = 'metadata';
+const MEMBER = new RegExp(`^${WITH_MEMBERS}\\[(?!__proto__\\])([\\w.:-]{1,100})\\]$`);
+
 /**
  * Makes the middleware that refuses unknown query parameters. Ignoring one would look as if it took effect.
  *
@@ -28,6 +32,23 @@ export function createQueryCheck<State extends RequestState>(
   };
 }
 
+/** The parameters as an object, with those that name members of one in an object of their own. */
+export function readParameters(querystring: string): Readonly<Record<string, unknown>> {
+  const members: [string, string][] = [];
+  const plain = [...new URLSearchParams(querystring)].filter(([name, value]) => {
+    const [, member] = MEMBER.exec(name) ?? [];
+    if (member !== undefined) members.push([member, value]);
+    return member === undefined;
+  });
+  const nested = members.length === 0 ? {} : { [WITH_MEMBERS]: Object.fromEntries(members) };
+  return { ...Object.fromEntries(plain), ...nested };
+}
+
+/** Whether a parameter is one of these, or a member of one. */
+function isKnown(name: string, known: readonly string[]): boolean {
+  return known.includes(name) || (known.includes(WITH_MEMBERS) && MEMBER.test(name));
+}
+
 function faultsIn(search: URLSearchParams, known: readonly string[]): readonly FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Map<string, number>();
@@ -36,7 +57,7 @@ function faultsIn(search: URLSearchParams, known: readonly string[]): readonly F
     seen.set(name, times);
     if (errors.length >= MAX_ERRORS) return errors;
     const field = name.slice(0, MAX_NAME_LENGTH) || '(without a name)';
-    if (!known.includes(name)) {
+    if (!isKnown(name, known)) {
       if (times === 1)
         errors.push({ field, code: 'unknown_member', message: unknown(name, known) });
     } else if (times === 2) {

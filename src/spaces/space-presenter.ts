@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { annotationAnswer, presentAnnotations } from '../http/annotations.js';
 import { time } from '../http/answers.js';
 import type { Space } from './space.entity.js';
 
@@ -8,9 +9,11 @@ export const spaceAnswer = z.strictObject({
   name: z.string(),
   isDefault: z.boolean(),
   createdAt: time,
+  ...annotationAnswer,
 });
 
 /** Presents a space to clients and operators. */
-export function presentSpace({ id, name, isDefault, createdAt }: Space) {
-  return { id, name, isDefault, createdAt };
+export function presentSpace(space: Space) {
+  const { id, name, isDefault, createdAt } = space;
+  return { id, name, isDefault, createdAt, ...presentAnnotations(space) };
 }

@@ -7,10 +7,11 @@ import {
 import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
-import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
+import { namesOfFilter } from '../http/annotations.js';
+import type { Pagination } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
 import { presentSpace, spaceAnswer } from './space-presenter.js';
-import { spaceFields } from './space-schema.js';
+import { SPACE_QUERY, spaceChange, spaceFields } from './space-schema.js';
 import { createSpaceService, type SpaceManager } from './space-service.js';
 
 type SpaceContext = RouteContext<GuardedState>;
@@ -35,13 +36,14 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       summary: 'List the spaces that the credential may enter',
       access: ACCESS,
       cost: COST.read,
-      query: PAGE_QUERY,
+      query: SPACE_QUERY,
       answers: { 200: pageOf(spaceAnswer) },
       async handle(ctx, { query }) {
         const by = managerOf(ctx, clientAddress);
-        const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*'])];
-        const request = pagination.read(query, list);
-        const found = await serviceOf(ctx).list(by, request);
+        const { limit, cursor, ...filter } = query;
+        const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*']), ...namesOfFilter(filter)];
+        const request = pagination.read({ limit, cursor }, list);
+        const found = await serviceOf(ctx).list(by, request, filter);
         sendPage(
           ctx,
           pagination.page(found, request, list, ({ seq }) => Number(seq)),
@@ -57,10 +59,10 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
       cost: COST.change,
       body: spaceFields,
       answers: { 201: dataOf(spaceAnswer) },
-      async handle(ctx, { body: { name } }) {
+      async handle(ctx, { body }) {
         sendData(
           ctx,
-          presentSpace(await serviceOf(ctx).create(managerOf(ctx, clientAddress), name)),
+          presentSpace(await serviceOf(ctx).create(managerOf(ctx, clientAddress), body)),
           201,
         );
       },
@@ -90,16 +92,14 @@ function createItemRoutes(clientAddress: Dependencies['clientAddress']): Guarded
     guardedRoute({
       method: 'PATCH',
       path: '/spaces/:id',
-      summary: 'Rename a space',
+      summary: 'Change members of a space',
       access: ACCESS,
       cost: COST.change,
-      body: spaceFields,
+      body: spaceChange,
       answers: { 200: dataOf(spaceAnswer) },
-      async handle(ctx, { body: { name } }) {
-        sendData(
-          ctx,
-          presentSpace(await serviceOf(ctx).rename(managerOf(ctx, clientAddress), idOf(ctx), name)),
-        );
+      async handle(ctx, { body }) {
+        const by = managerOf(ctx, clientAddress);
+        sendData(ctx, presentSpace(await serviceOf(ctx).change(by, idOf(ctx), body)));
       },
     }),
   ];

@@ -4,7 +4,9 @@ import { type Actor, createAuditLog } from '../audit/index.js';
 import type { Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { PageRequest } from '../http/pagination.js';
+import { changesOf, type AnnotationFilter } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
+import type { NewSpace, SpaceChange } from './space-schema.js';
 import { createSpaceStore, MAX_SPACES } from './space-store.js';
 import type { Space } from './space.entity.js';
 
@@ -25,11 +27,11 @@ export interface SpaceManager {
  */
 export interface SpaceService {
   /** The spaces that the caller may enter, newest first, up to one more than requested. */
-  list(by: SpaceManager, page: PageRequest): Promise<readonly Space[]>;
+  list(by: SpaceManager, page: PageRequest, filter?: AnnotationFilter): Promise<readonly Space[]>;
   find(by: SpaceManager, id: string): Promise<Space>;
-  create(by: SpaceManager, name: string): Promise<Space>;
+  create(by: SpaceManager, fields: Pick<NewSpace, 'name'> & Partial<NewSpace>): Promise<Space>;
   /** @param seen the name that the manager has seen. It is a `conflict` if the space has another one by now */
-  rename(by: SpaceManager, id: string, name: string, seen?: string): Promise<Space>;
+  change(by: SpaceManager, id: string, change: SpaceChange, seen?: string): Promise<Space>;
 }
 
 /** @param manager of a transaction, so that a change and its audit entry commit together */
@@ -44,9 +46,9 @@ export function createSpaceService(manager: EntityManager): SpaceService {
 
   return {
     find,
-    list: ({ tenantId, spaces }, page) => store.list(tenantId, spaces, page),
+    list: ({ tenantId, spaces }, page, filter) => store.list(tenantId, spaces, page, filter),
 
-    async create(by, name) {
+    async create(by, { name, ...annotations }) {
       assertLive(by);
       const { actor, tenantId, spaces } = by;
       if (spaces !== null) {
@@ -55,31 +57,41 @@ export function createSpaceService(manager: EntityManager): SpaceService {
           'The credential is restricted to some spaces and cannot create another.',
         );
       }
-      const space = await store.create(tenantId, name);
+      const space = await store.create(tenantId, name, annotations);
       if (space === 'taken') throw taken();
       if (space === 'full') {
         throw new Problem('conflict', `A tenant can have ${MAX_SPACES} spaces at most.`);
       }
-      const details = { name };
+      const { externalId } = annotations;
+      const details = { name, ...(externalId && { externalId }) };
       await audit.record(actor, { tenantId, action: 'space.create', subject: space.id, details });
       return space;
     },
 
-    async rename(by, id, name, seen) {
+    async change(by, id, { name, ...annotations }, seen) {
       const before = await find(by, id);
       assertLive(by);
       if (seen !== undefined && seen !== before.name) {
         const detail = `The space is called ${before.name} now. Send again to use this name.`;
         throw new Problem('conflict', detail);
       }
-      // The same name is not a change.
-      if (before.name === name) return before;
       const { tenantId, actor } = by;
-      const space = (await store.rename(tenantId, id, name)) ?? notFound();
-      if (space === 'taken') throw taken();
-      const details = { before: before.name, after: name };
-      await audit.record(actor, { tenantId, action: 'space.rename', subject: id, details });
-      return space;
+      const changes = changesOf(before, annotations);
+      // The same values are not a change.
+      const isRenamed = name !== undefined && name !== before.name;
+      if (!isRenamed && changes === undefined) return before;
+      if (isRenamed) {
+        const renamed = (await store.rename(tenantId, id, name)) ?? notFound();
+        if (renamed === 'taken') throw taken();
+        const details = { before: before.name, after: name };
+        await audit.record(actor, { tenantId, action: 'space.rename', subject: id, details });
+      }
+      if (changes !== undefined) {
+        await store.annotate(tenantId, id, changes.after);
+        const event = { tenantId, action: 'space.update', subject: id, details: changes };
+        await audit.record(actor, event);
+      }
+      return find(by, id);
     },
   };
 }

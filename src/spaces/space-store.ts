@@ -3,6 +3,13 @@ import type { EntityManager } from 'typeorm';
 import { createId } from '../db/id.js';
 import { prepared } from '../db/prepared.js';
 import { rowsToFetch } from '../db/space-rows.js';
+import {
+  type AnnotationChange,
+  type AnnotationFilter,
+  conditionsOf,
+  storedMetadata,
+  withFreeExternalId,
+} from '../http/annotations.js';
 import type { PageRequest } from '../http/pagination.js';
 import { Space } from './space.entity.js';
 
@@ -18,14 +25,25 @@ export interface SpaceStore {
     tenantId: string,
     spaceIds: readonly string[] | null,
     page: PageRequest,
+    filter?: AnnotationFilter,
   ): Promise<readonly Space[]>;
   find(tenantId: string, id: string): Promise<Space | undefined>;
   findDefault(tenantId: string): Promise<Space | undefined>;
   /**
    * Needs a transaction. Exact under concurrency.
    * @returns `taken` for a name that the tenant uses already, `full` at `MAX_SPACES`
+   * @throws Problem `conflict` for an external id that another space of the tenant has
    */
-  create(tenantId: string, name: string): Promise<Space | 'taken' | 'full'>;
+  create(
+    tenantId: string,
+    name: string,
+    annotations?: AnnotationChange,
+  ): Promise<Space | 'taken' | 'full'>;
+  /**
+   * Sets the external id and the metadata.
+   * @throws Problem as `create` does
+   */
+  annotate(tenantId: string, id: string, annotations: AnnotationChange): Promise<void>;
   /**
    * Needs a transaction.
    * @returns `undefined` if it does not exist
@@ -55,17 +73,25 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
 
   return {
     find,
-    list: (tenantId, spaceIds, page) => list(manager, tenantId, spaceIds, page),
+    list: (tenantId, spaceIds, page, filter = {}) =>
+      list(manager, tenantId, spaceIds, { ...page, filter }),
     async findDefault(tenantId) {
       return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
     },
-    async create(tenantId, name) {
+    async create(tenantId, name, annotations = {}) {
       await lockAll(tenantId);
       if (await isTaken(tenantId, name, null)) return 'taken';
       if ((await spaces.countBy({ tenantId })) >= MAX_SPACES) return 'full';
       const id = createId('spc');
-      await spaces.insert({ id, tenantId, name, isDefault: false });
+      const row = { id, tenantId, name, isDefault: false, ...columnsOf(annotations) };
+      await withFreeExternalId('space', annotations.externalId, () => spaces.insert(row));
       return spaces.findOneByOrFail({ tenantId, id });
+    },
+    async annotate(tenantId, id, annotations) {
+      const { externalId } = annotations;
+      const columns = columnsOf(annotations);
+      if (Object.keys(columns).length === 0) return;
+      await withFreeExternalId('space', externalId, () => spaces.update({ tenantId, id }, columns));
     },
     async rename(tenantId, id, name) {
       await lockAll(tenantId);
@@ -76,6 +102,14 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
   };
 }
 
+/** The columns that a change sets. */
+function columnsOf({ externalId, metadata }: AnnotationChange) {
+  return {
+    ...(externalId !== undefined && { externalId }),
+    ...(metadata !== undefined && { metadata: storedMetadata(metadata) }),
+  };
+}
+
 /** The largest bigint. The first page begins before it. */
 const LATEST = '9223372036854775807';
 
@@ -83,17 +117,27 @@ async function list(
   manager: EntityManager,
   tenantId: string,
   spaceIds: readonly string[] | null,
-  { limit, after }: PageRequest,
+  { limit, after, filter }: PageRequest & { readonly filter: AnnotationFilter },
 ): Promise<readonly Space[]> {
   const fetched = rowsToFetch(limit);
   const values: unknown[] = [tenantId, after === undefined ? LATEST : String(after)];
   if (spaceIds !== null) values.push(spaceIds);
+  const conditions = conditionsOf(filter, (value) => `$${values.push(value)}`, {
+    externalId: 'external_id',
+    metadata: 'metadata',
+  });
+  const by = filter.externalId === undefined ? conditions.length : `id-${conditions.length}`;
   const rows = await prepared(manager)<Space>(
     {
-      name: `list-spaces-${spaceIds === null ? 'all' : 'some'}-${fetched}`,
-      text: `SELECT id, tenant_id AS "tenantId", name, is_default AS "isDefault", seq, created_at AS "createdAt"
+      name: `list-spaces-${spaceIds === null ? 'all' : 'some'}-${by}-${fetched}`,
+      text: `SELECT id, tenant_id AS "tenantId", name, is_default AS "isDefault", seq, created_at AS "createdAt",
+          external_id AS "externalId", metadata
         FROM spaces
-        WHERE tenant_id = $1 AND seq < $2::bigint ${spaceIds === null ? '' : 'AND id = ANY ($3::text[])'}
+        WHERE ${[
+          'tenant_id = $1 AND seq < $2::bigint',
+          ...(spaceIds === null ? [] : ['id = ANY ($3::text[])']),
+          ...conditions,
+        ].join(' AND ')}
         ORDER BY seq DESC LIMIT ${fetched}`,
     },
     values,

@@ -13,6 +13,10 @@ import {
 @Entity('spaces')
 @Index('spaces_one_default', ['tenantId'], { unique: true, where: 'is_default' })
 @Index('spaces_of_tenant', ['tenantId', 'seq'])
+@Index('spaces_external_id_key', ['tenantId', 'externalId'], {
+  unique: true,
+  where: 'external_id IS NOT NULL',
+})
 // On `lower(name)`, which TypeORM cannot express.
 @Index('spaces_name_key', { synchronize: false })
 export class Space {
@@ -32,6 +36,12 @@ export class Space {
 
   @Column({ type: 'boolean', name: 'is_default' })
   isDefault!: boolean;
+
+  @Column({ type: 'text', name: 'external_id', collation: 'C', nullable: true })
+  externalId!: string | null;
+
+  @Column({ type: 'jsonb', nullable: true })
+  metadata!: object | null;
 
   /** The order of creation, by which spaces are listed. */
   @Column('bigint')

@@ -231,5 +231,6 @@ function describe(principal: Principal): Readonly<Record<string, string>> {
     // `*` for all: an empty list would mean none.
     'X-Auth-Spaces': spaces === null ? '*' : spaces.join(' '),
     'X-Auth-Environment': principal.environment,
+    'X-Auth-External-Id': principal.annotations.tenant.externalId ?? '',
   };
 }

@@ -20,12 +20,12 @@ import { createChangeFeed } from './changes/change-feed.js';
 import { createChangeReader } from './changes/change-reader.js';
 import { createChangeStreams } from './changes/change-stream.js';
 import { verdictsAnswer, verifyRequest } from './verify-schema.js';
-import { createVerdicts } from './verdicts.js';
+import { createVerdicts, type VerdictDependencies } from './verdicts.js';
 
 export { FORWARD_AUTH_PATH };
 export { deleteOldChanges } from './changes/change-reader.js';
 
-interface Dependencies extends ForwardAuthDependencies {
+interface Dependencies extends ForwardAuthDependencies, Pick<VerdictDependencies, 'annotationsOf'> {
   readonly guard: (access: Access) => Middleware<GuardedState>;
   readonly servers: Parameters<typeof createCallerGuard>[0]['servers'];
   readonly clientAddress: (request: IncomingMessage) => string;

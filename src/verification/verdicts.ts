@@ -1,5 +1,6 @@
 import {
   type ActivityRecorder,
+  type Annotated,
   type ChallengeError,
   isHidden,
   type Judge,
@@ -19,7 +20,7 @@ import {
 import { Problem } from '../http/errors/problem.js';
 import type { RateLimits } from '../rate-limits/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
-import type { VerifyQuestion } from './verify-schema.js';
+import type { AnnotatedVerdict, VerifyQuestion } from './verify-schema.js';
 
 export interface VerdictDependencies {
   readonly judge: Judge;
@@ -28,6 +29,8 @@ export interface VerdictDependencies {
   readonly activity: Pick<ActivityRecorder, 'noteAnswer'>;
   readonly rateLimits: Pick<RateLimits, 'budgets' | 'spend' | 'now'>;
   readonly spaceContext: Pick<SpaceContextResolver, 'enter'>;
+  /** Finds the external id and the metadata of an account. */
+  readonly annotationsOf: (accountId: string) => Promise<Annotated>;
 }
 
 /** The request of the service that asks. */
@@ -47,6 +50,7 @@ export type VerdictOf = (question: VerifyQuestion, caller: Caller) => Promise<ob
 
 export function createVerdicts(dependencies: VerdictDependencies): VerdictOf {
   const { judge, presentations, proofs, activity, rateLimits, spaceContext } = dependencies;
+  const { annotationsOf } = dependencies;
   const { budgets, spend, now } = rateLimits;
   const nonceFor = ({ by }: Presented) => (by === 'dpop' ? { dpopNonce: proofs.nonce() } : {});
 
@@ -77,9 +81,12 @@ export function createVerdicts(dependencies: VerdictDependencies): VerdictOf {
     if (denial !== undefined) {
       return { ...presentRefusal(denial), limits, ...nonceFor(presented) };
     }
+    const isUser = principal.principalKind === 'user';
+    const account = isUser ? await annotationsOf(principal.principalId) : undefined;
     return {
       ...presentPrincipal(principal),
       ...factsOf(principal),
+      ...presentAnnotations(principal, account),
       ...(address === undefined && { allowedIps: principal.allowedIps }),
       limits,
       ...nonceFor(presented),
@@ -193,6 +200,31 @@ function factsOf({ spaces, bindings, expiresAt, origin, ...principal }: Principa
     subjects: origin.subjects.split(' '),
     position: origin.position,
   };
+}
+
+/** External ids and metadata of the tenant, the account and the key. `null` where the credential has no such thing. */
+function presentAnnotations(
+  { annotations, token }: Principal,
+  account: Annotated | undefined,
+): Pick<AnnotatedVerdict, 'externalIds' | 'metadata'> {
+  const { tenant } = annotations;
+  const key = token === undefined ? annotations.key : undefined;
+  return {
+    externalIds: {
+      tenant: tenant.externalId,
+      account: account?.externalId ?? null,
+      key: key?.externalId ?? null,
+    },
+    metadata: {
+      tenant: metadataOf(tenant),
+      account: account === undefined ? null : metadataOf(account),
+      key: key === undefined ? null : metadataOf(key),
+    },
+  };
+}
+
+function metadataOf({ metadata }: Annotated): Readonly<Record<string, unknown>> {
+  return metadata === '' ? {} : (JSON.parse(metadata) as Record<string, unknown>);
 }
 
 function presentRefusal({ status, code, message, headers }: Problem) {

@@ -71,8 +71,27 @@ export const verifyRequest = z.strictObject({
   ),
 });
 
+const members = z.record(z.string(), z.unknown());
+
+const annotations = {
+  /** The ids that the operator's other systems gave. */
+  externalIds: z.strictObject({
+    tenant: z.string().nullable(),
+    account: z.string().nullable(),
+    key: z.string().nullable(),
+  }),
+  /** `null` where the credential has no such thing: a token has no key, a key no account. */
+  metadata: z.strictObject({
+    tenant: members,
+    account: members.nullable(),
+    key: members.nullable(),
+  }),
+};
+export type AnnotatedVerdict = z.output<z.ZodObject<typeof annotations>>;
+
 const facts = {
   active: z.literal(true),
+  ...annotations,
   spaces: z.array(z.string()).nullable(),
   bindings: z.array(z.strictObject({ type: z.string(), id: z.string() })).nullable(),
   expiresAt: time.nullable(),

@@ -35,6 +35,7 @@ describe('every store keeps tenants apart, and live from test', () => {
   describe('spaces', () => {
     it('has no operation without a case here', () => {
       expect(Object.keys(createSpaceStore(manager)).toSorted()).toEqual([
+        'annotate',
         'create',
         'find',
         'findDefault',
@@ -50,6 +51,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         const store = createSpaceStore(transaction);
         expect(await store.find(theirs.id, own)).toBeUndefined();
         expect(await store.rename(theirs.id, own, 'Theirs')).toBeUndefined();
+        await store.annotate(theirs.id, own, { externalId: 'theirs', metadata: { a: 1 } });
         const listed = await store.list(theirs.id, null, ALL);
         expect(listed.map(({ name }) => name)).toEqual(['Default']);
         expect(await store.list(theirs.id, [own], ALL)).toEqual([]);
@@ -95,6 +97,8 @@ describe('every store keeps tenants apart, and live from test', () => {
         'isSignedIn',
         'list',
         'now',
+        'releaseExternalId',
+        'releaseFromEnded',
         'roleOf',
         'unknownSpaces',
         'update',
@@ -115,7 +119,7 @@ describe('every store keeps tenants apart, and live from test', () => {
     });
 
     it('are found, listed, changed and ended only by their tenant', async () => {
-      const own = await gatehouse.createKey(ours);
+      const own = await gatehouse.createKey(ours, { externalId: 'own' });
       await gatehouse.createKey(theirs);
       const before = await snapshot('credentials');
       await gatehouse.dataSource.transaction(async (transaction) => {
@@ -124,6 +128,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         expect(await store.findForUpdate(theirs.id, own.id)).toBeUndefined();
         await store.update(theirs.id, own.id, { name: 'Theirs' });
         await store.expireWithin(theirs.id, own.id, 1);
+        await store.releaseExternalId(theirs.id, own.id);
         const listed = await store.list(theirs.id, LIVE, ALL);
         expect(listed.found.map(({ id }) => id)).not.toContain(own.id);
       });
@@ -132,6 +137,7 @@ describe('every store keeps tenants apart, and live from test', () => {
       const store = createCredentialStore(manager);
       expect((await store.find(ours.id, own.id))?.id).toBe(own.id);
       await store.update(ours.id, own.id, { name: 'Ours' });
+      await store.releaseFromEnded(ours.id, 'own');
       await store.expireWithin(ours.id, own.id, 60);
       expect(await store.find(ours.id, own.id)).toMatchObject({
         name: 'Ours',
@@ -166,10 +172,13 @@ describe('every store keeps tenants apart, and live from test', () => {
   describe('tenants and accounts', () => {
     it('have no operation without a case here', () => {
       expect(Object.keys(createTenantStore(manager)).toSorted()).toEqual([
-        // `create`, `find` and `list` are the operator's: they are about tenants themselves.
+        // All are the operator's, except `update` and `setSuspended`: they are about tenants themselves.
         'create',
         'find',
+        'findByExternalId',
+        'findForUpdate',
         'list',
+        'listNewest',
         'setSuspended',
         'update',
       ]);

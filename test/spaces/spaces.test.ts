@@ -65,6 +65,8 @@ describe('/api/v1/spaces', () => {
         id: expect.stringMatching(/^spc_[0-9A-Z]{26}$/),
         name: 'East yard',
         isDefault: false,
+        externalId: null,
+        metadata: {},
         createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
       });
       expect((await show(id)).body.data).toEqual(answer.body.data);

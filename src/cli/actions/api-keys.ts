@@ -19,6 +19,12 @@ import {
 } from '../../credentials/index.js';
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
 import { parseWith } from '../../http/validation.js';
+import {
+  filterOf,
+  type AnnotationValues,
+  type FilterValues,
+  givenAnnotations,
+} from '../annotations.js';
 import type { CommandContext } from '../command.js';
 import { Misuse, Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
@@ -33,7 +39,7 @@ interface KeyValues {
 
 export async function createKey(
   context: CommandContext,
-  values: {
+  values: AnnotationValues & {
     readonly tenant: string;
     readonly name: string;
     readonly scopes: string;
@@ -58,6 +64,7 @@ export async function createKey(
     allowedIps: listOrNull(values.allowIp),
     expiresAt: values.expiresIn === undefined ? null : await timeIn(manager, values.expiresIn),
     rateLimitPerMinute: values.rateLimit ?? null,
+    ...givenAnnotations(values),
   });
   const { key, secret } = await serviceOf(context).create(by, fields);
   return createKeyPresenter(keyring)(key, secret);
@@ -65,7 +72,7 @@ export async function createKey(
 
 export async function listKeys(
   { manager, keyring }: CommandContext,
-  values: {
+  values: FilterValues & {
     readonly tenant: string;
     readonly env: string | undefined;
     readonly kind: string | undefined;
@@ -81,6 +88,7 @@ export async function listKeys(
     status: parseOption('status', shape.status, values.status),
     search: parseOption('search', shape.search, values.search),
     unusedDays: parseOption('unused-days', shape.unusedDays, values.unusedDays),
+    ...filterOf(values),
   };
   const by = await operatorOf(manager, values.tenant);
   const filter = credentialFilterOf(given, { by, environments: ENVIRONMENTS, spaces: null });
@@ -102,12 +110,13 @@ export async function showKey(context: CommandContext, values: KeyValues) {
 
 export async function updateKey(
   context: CommandContext,
-  values: KeyValues & {
-    readonly name: string | undefined;
-    readonly allowIp: readonly string[];
-    readonly expiresIn: number | 'never' | undefined;
-    readonly rateLimit: number | 'default' | undefined;
-  },
+  values: KeyValues &
+    AnnotationValues & {
+      readonly name: string | undefined;
+      readonly allowIp: readonly string[];
+      readonly expiresIn: number | 'never' | undefined;
+      readonly rateLimit: number | 'default' | undefined;
+    },
 ) {
   const { manager, keyring } = context;
   const { name, allowIp, expiresIn, rateLimit } = values;
@@ -120,9 +129,12 @@ export async function updateKey(
     ...(rateLimit !== undefined && {
       rateLimitPerMinute: rateLimit === 'default' ? null : rateLimit,
     }),
+    ...givenAnnotations(values),
   };
   if (Object.keys(given).length === 0) {
-    throw new Misuse('Give --name, --allow-ip, --expires-in or --rate-limit.');
+    throw new Misuse(
+      'Give --name, --allow-ip, --expires-in, --rate-limit, --external-id or --metadata.',
+    );
   }
   const change = parseWith(keyChange, given);
   const { by, id } = await keyOf(manager, values);

@@ -1,41 +1,49 @@
 import type { EntityManager } from 'typeorm';
 
 import { OPERATOR } from '../../audit/index.js';
+import { parseWith } from '../../http/validation.js';
 import {
   createSpaceService,
   presentSpace,
   type Space,
+  spaceChange,
   spaceFields,
   type SpaceManager,
 } from '../../spaces/index.js';
+import {
+  filterOf,
+  type AnnotationValues,
+  type FilterValues,
+  givenAnnotations,
+} from '../annotations.js';
 import type { CommandContext } from '../command.js';
+import { Misuse } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
-import { parseOption } from '../parse-option.js';
 import { getTenant } from './tenants.js';
 
 interface InTenant {
   readonly tenant: string;
 }
 
-interface Named extends InTenant {
-  readonly name: string;
-}
-
-export async function createSpace({ manager }: CommandContext, values: Named) {
-  const name = parseOption('name', spaceFields.shape.name, values.name);
+export async function createSpace(
+  { manager }: CommandContext,
+  values: InTenant & AnnotationValues & { readonly name: string },
+) {
+  const fields = parseWith(spaceFields, { name: values.name, ...givenAnnotations(values) });
   const by = await operatorOf(manager, values);
-  return presentSpace(await createSpaceService(manager).create(by, name));
+  return presentSpace(await createSpaceService(manager).create(by, fields));
 }
 
 export async function listSpaces(
   { manager }: CommandContext,
-  values: InTenant,
+  values: InTenant & FilterValues,
 ): Promise<OpenList<Space, number>> {
   const by = await operatorOf(manager, values);
   const service = createSpaceService(manager);
+  const filter = filterOf(values);
   return {
     async read(page) {
-      const found = await service.list(by, page);
+      const found = await service.list(by, page, filter);
       return pageOf(found, page.limit, ({ seq }) => Number(seq));
     },
     present: presentSpace,
@@ -44,11 +52,25 @@ export async function listSpaces(
 
 export async function renameSpace(
   { manager }: CommandContext,
-  values: Named & { readonly id: string },
+  values: InTenant & { readonly id: string; readonly name: string },
 ) {
-  const name = parseOption('name', spaceFields.shape.name, values.name);
   const by = await operatorOf(manager, values);
-  return presentSpace(await createSpaceService(manager).rename(by, values.id, name));
+  const change = parseWith(spaceChange, { name: values.name });
+  return presentSpace(await createSpaceService(manager).change(by, values.id, change));
+}
+
+export async function updateSpace(
+  { manager }: CommandContext,
+  values: InTenant & AnnotationValues & { readonly id: string; readonly name: string | undefined },
+) {
+  const { id, name } = values;
+  const given = { ...(name !== undefined && { name }), ...givenAnnotations(values) };
+  if (Object.keys(given).length === 0) {
+    throw new Misuse('Give --name, --external-id or --metadata.');
+  }
+  const by = await operatorOf(manager, values);
+  const change = parseWith(spaceChange, given);
+  return presentSpace(await createSpaceService(manager).change(by, id, change));
 }
 
 async function operatorOf(manager: EntityManager, { tenant }: InTenant): Promise<SpaceManager> {

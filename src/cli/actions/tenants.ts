@@ -1,19 +1,27 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../../audit/index.js';
+import { OPERATOR } from '../../audit/index.js';
+import { parseWith } from '../../http/validation.js';
 import {
   createTenantService,
   createTenantStore,
-  tenantFields,
-  type Tenant,
+  newTenant,
+  presentTenant,
+  type StoredTenant,
+  tenantChange,
 } from '../../tenants/index.js';
+import {
+  filterOf,
+  type AnnotationValues,
+  type FilterValues,
+  givenAnnotations,
+} from '../annotations.js';
 import type { CommandContext } from '../command.js';
 import { Misuse, Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
-import { parseOption } from '../parse-option.js';
 
 /** @throws Refused if there is no such tenant */
-export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<Tenant> {
+export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<StoredTenant> {
   const tenant = await createTenantStore(manager).find(idOrSlug);
   if (tenant === undefined) throw new Refused(`There is no tenant ${idOrSlug}.`);
   return tenant;
@@ -21,51 +29,50 @@ export async function getTenant(manager: EntityManager, idOrSlug: string): Promi
 
 export async function createTenant(
   { manager }: CommandContext,
-  values: { readonly name: string; readonly slug: string | undefined },
+  values: AnnotationValues & { readonly name: string; readonly slug: string | undefined },
 ) {
-  const name = parseOption('name', tenantFields.shape.name, values.name);
-  const wanted = values.slug ?? slugOf(name);
-  const slug = parseOption('slug', tenantFields.shape.slug, wanted);
-  const tenant = await createTenantStore(manager).create({ name, slug });
-  if (tenant === undefined) throw new Refused(`The slug ${wanted} is taken.`);
-  await createAuditLog(manager).record(OPERATOR, {
-    tenantId: tenant.id,
-    action: 'tenant.create',
-    subject: tenant.id,
-    details: { slug: tenant.slug, name },
-  });
-  return present(tenant);
+  const { name, slug } = values;
+  const fields = parseWith(newTenant, { name, slug, ...givenAnnotations(values) });
+  return presentTenant(await createTenantService(manager).create(OPERATOR, fields));
 }
 
-export async function listTenants({ manager }: CommandContext): Promise<OpenList<Tenant, string>> {
+export async function listTenants(
+  { manager }: CommandContext,
+  values: FilterValues,
+): Promise<OpenList<StoredTenant, string>> {
   const store = createTenantStore(manager);
+  const filter = filterOf(values);
   return {
     async read({ limit, after }) {
-      const found = await store.list({ limit: limit + 1, after });
+      const found = await store.list({ limit: limit + 1, after, filter });
       return pageOf(found, limit, ({ slug }) => slug);
     },
-    present,
+    present: presentTenant,
   };
 }
 
 export async function updateTenant(
   { manager }: CommandContext,
-  values: {
+  values: AnnotationValues & {
     readonly tenant: string;
     readonly name: string | undefined;
     readonly slug: string | undefined;
   },
 ) {
   const { name, slug } = values;
-  if (name === undefined && slug === undefined) throw new Misuse('Give --name or --slug.');
-  const tenant = await getTenant(manager, values.tenant);
-  const fields = {
-    ...(name !== undefined && { name: parseOption('name', tenantFields.shape.name, name) }),
-    ...(slug !== undefined && { slug: parseOption('slug', tenantFields.shape.slug, slug) }),
+  const given = {
+    ...(name !== undefined && { name }),
+    ...(slug !== undefined && { slug }),
+    ...givenAnnotations(values),
   };
-  const updated = await createTenantService(manager).update(OPERATOR, tenant.id, fields);
-  if (updated === 'taken') throw new Refused(`The slug ${slug} is taken.`);
-  return present(await getTenant(manager, tenant.id));
+  if (Object.keys(given).length === 0) {
+    throw new Misuse('Give --name, --slug, --external-id or --metadata.');
+  }
+  const change = parseWith(tenantChange, given);
+  const service = createTenantService(manager);
+  const { id } = await getTenant(manager, values.tenant);
+  await service.update(OPERATOR, id, change);
+  return presentTenant(await service.find(id));
 }
 
 /** Suspends a tenant, or ends its suspension. Only a change leaves a trace. */
@@ -74,27 +81,6 @@ export async function setSuspended(
   values: { readonly tenant: string },
   isSuspended: boolean,
 ) {
-  const tenant = await getTenant(manager, values.tenant);
-  await createTenantStore(manager).setSuspended(tenant.id, isSuspended);
-  if ((tenant.suspendedAt !== null) !== isSuspended) {
-    await createAuditLog(manager).record(OPERATOR, {
-      tenantId: tenant.id,
-      action: isSuspended ? 'tenant.suspend' : 'tenant.resume',
-      subject: tenant.id,
-    });
-  }
-  return present(await getTenant(manager, tenant.id));
-}
-
-function present({ id, slug, name, suspendedAt, createdAt }: Tenant) {
-  const status = suspendedAt === null ? 'active' : 'suspended';
-  return { id, slug, name, status, suspendedAt, createdAt };
-}
-
-function slugOf(name: string): string {
-  return name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63);
+  const { id } = await getTenant(manager, values.tenant);
+  return presentTenant(await createTenantService(manager).setSuspended(OPERATOR, id, isSuspended));
 }

@@ -9,6 +9,7 @@ import {
 import { defineCommand, type Command } from '../command.js';
 import { defineList } from '../listing.js';
 import { DURATION, oneOf, orWord, wholeNumber } from '../value-types.js';
+import { ANNOTATIONS, BY_ANNOTATIONS } from './annotation-options.js';
 import { IMPORT_COMMAND } from './api-keys-import.js';
 
 const actions = () => import('../actions/api-keys.js');
@@ -62,6 +63,7 @@ export const KEY_COMMANDS: readonly Command[] = [
       },
       'expires-in': { value: 'DURATION', type: DURATION, summary: 'lifetime, such as 90d (none)' },
       'rate-limit': { value: 'N', type: requests, summary: 'requests a minute; 0 for unlimited' },
+      ...ANNOTATIONS,
     },
     examples: [
       'cli api-keys create --tenant acme --name Sync --scopes "contacts:read leads:read" --expires-in 90d',
@@ -88,6 +90,7 @@ export const KEY_COMMANDS: readonly Command[] = [
         summary: 'a part of the name, the id, or the last four characters of the key',
       },
       'unused-days': { value: 'N', summary: 'only those that were not used for N days' },
+      ...BY_ANNOTATIONS,
     },
     examples: [
       'cli api-keys list --tenant acme',
@@ -106,7 +109,7 @@ export const KEY_COMMANDS: readonly Command[] = [
   }),
   defineCommand({
     name: 'api-keys update',
-    summary: 'Changes a key: its name, addresses, expiry or rate limit.',
+    summary: 'Changes a key: its name, addresses, expiry, rate limit, external id or metadata.',
     details:
       'Options that are left out stay as they are. Scopes and spaces never change: create another key.',
     arguments: { id },
@@ -128,6 +131,7 @@ export const KEY_COMMANDS: readonly Command[] = [
         type: orWord(requests, 'default'),
         summary: 'requests a minute; 0 for unlimited, "default" for that of all keys',
       },
+      ...ANNOTATIONS,
     },
     examples: [
       'cli api-keys update key_… --name "Sync of contacts" --expires-in 30d',

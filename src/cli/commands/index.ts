@@ -41,7 +41,7 @@ export const COMMANDS: readonly Command[] = [
 /** The nouns that have several commands. */
 export const GROUPS: Groups = {
   tenants: 'Tenants: create, list, update, suspend, resume',
-  spaces: 'Spaces of a tenant: create, list, rename',
+  spaces: 'Spaces of a tenant: create, list, rename, update',
   accounts: 'Accounts and their memberships: create, list, update, remove, set-password',
   'api-keys': 'API keys: create, list, show, update, rotate, revoke, import',
   clients: 'OAuth clients: list, show, block, unblock, verify, unverify, revoke',

@@ -1,5 +1,6 @@
 import { defineCommand, type Command } from '../command.js';
 import { defineList } from '../listing.js';
+import { ANNOTATIONS, BY_ANNOTATIONS } from './annotation-options.js';
 
 const actions = () => import('../actions/tenants.js');
 
@@ -16,6 +17,7 @@ export const TENANT_COMMANDS: readonly Command[] = [
     arguments: { name: { orOption: true, summary: 'name of the tenant' } },
     options: {
       slug: { value: 'SLUG', summary: 'short name for URLs and commands (from the name)' },
+      ...ANNOTATIONS,
     },
     examples: ['cli tenants create "Acme"', 'cli tenants create "Acme Ltd" --slug acme'],
     run: async (context, values) => (await actions()).createTenant(context, values),
@@ -23,15 +25,20 @@ export const TENANT_COMMANDS: readonly Command[] = [
   defineList({
     name: 'tenants list',
     summary: 'Lists the tenants, by slug.',
-    examples: ['cli tenants list --all'],
-    open: async (context) => (await actions()).listTenants(context),
+    options: BY_ANNOTATIONS,
+    examples: ['cli tenants list --all', 'cli tenants list --external-id 4711'],
+    columns: ['id', 'slug', 'name', 'status', 'externalId', 'createdAt'],
+    open: async (context, values) => (await actions()).listTenants(context, values),
   }),
   defineCommand({
     name: 'tenants update',
-    summary: 'Changes the name or the slug of a tenant.',
+    summary: 'Changes the name, the slug, the external id or the metadata of a tenant.',
     arguments: { tenant },
-    options: NAMES,
-    examples: ['cli tenants update acme --name "Acme Ltd"'],
+    options: { ...NAMES, ...ANNOTATIONS },
+    examples: [
+      'cli tenants update acme --name "Acme Ltd"',
+      `cli tenants update acme --external-id 4711 --metadata '{"plan": "pro"}'`,
+    ],
     run: async (context, values) => (await actions()).updateTenant(context, values),
   }),
   defineCommand({

@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'product.import': 'imported products into',
   'space.create': 'created the space',
   'space.rename': 'renamed the space',
+  'space.update': 'changed the space',
   'subject.revoke': 'ended all access of',
   'tenant.create': 'created the organization',
   'tenant.resume': 'resumed the organization',

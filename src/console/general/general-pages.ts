@@ -74,10 +74,7 @@ export function createGeneralPages({
           return show(ctx, { status: 422, typed, fault });
         }
         const result = await dataSource.transaction((manager) =>
-          createTenantService(manager).update(actor, tenantId, {
-            name,
-            ...(seen !== undefined && { seen }),
-          }),
+          createTenantService(manager).update(actor, tenantId, { name }, seen),
         );
         if (result !== 'changed') return seeOther(ctx, href(PAGE, { done: 'renamed' }));
         const problem =

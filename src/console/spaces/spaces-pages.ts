@@ -70,7 +70,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
       async handle(ctx) {
         const at = ctx.state.organization;
         const failed = await submit(ctx, dataSource, (service, name) =>
-          service.create(managerOf(at), name),
+          service.create(managerOf(at), { name }),
         );
         if (failed !== undefined) return showForm(ctx, dependencies, undefined, failed);
         return seeOther(ctx, at.href(LIST, { done: 'created' }));
@@ -91,7 +91,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
         const seen = singleValue(ctx.state.form, 'seen');
         const space = await find(ctx);
         const failed = await submit(ctx, dataSource, (service, name) =>
-          service.rename(managerOf(at), space.id, name, seen),
+          service.change(managerOf(at), space.id, { name }, seen),
         );
         if (failed !== undefined) return showForm(ctx, dependencies, await find(ctx), failed);
         return seeOther(ctx, at.href(LIST, { done: 'renamed' }));

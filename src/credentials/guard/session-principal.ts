@@ -1,7 +1,7 @@
 import { Problem } from '../../http/errors/problem.js';
 import { delegableBy } from '../../scopes/roles.js';
 import { missingFrom } from '../../scopes/scope-set.js';
-import type { Principal } from '../principal.js';
+import { UNANNOTATED, type Principal } from '../principal.js';
 import type { Access } from './admission.js';
 import type { Member } from './session-guard.js';
 
@@ -41,6 +41,7 @@ export function sessionPrincipal(
     rateLimitPerMinute: null,
     proofKey: null,
     origin: { subjects: [sessionId, accountId, tenantId].join(' '), position: '0' },
+    annotations: { tenant: UNANNOTATED, key: UNANNOTATED },
     token: undefined,
     exchanged: undefined,
   };

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { prepared, type PreparedStatement } from '../../db/prepared.js';
 import { rowsToFetch } from '../../db/space-rows.js';
+import { type AnnotationFilter, conditionsOf } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import { commonTo } from '../../scopes/scope-set.js';
@@ -10,7 +11,7 @@ import { ROLE, STATUS } from '../verification/verdict-sql.js';
 import type { Credential } from './credential.entity.js';
 
 /** The filters of a list of a tenant's credentials. */
-export interface CredentialFilter {
+export interface CredentialFilter extends AnnotationFilter {
   readonly kinds: readonly KeyKind[];
   readonly environments: readonly Environment[];
   /** Only those that speak for this account. */
@@ -45,6 +46,8 @@ export interface ListedCredential extends Readonly<
     | 'createdAt'
     | 'createdBy'
     | 'replaces'
+    | 'externalId'
+    | 'metadata'
   >
 > {
   readonly status: CredentialStatus;
@@ -82,6 +85,17 @@ const ofAccount = (limit: number, account: string) => `
     AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
   ORDER BY c.issue_seq DESC LIMIT ${limit}`;
 
+/** The same for external ids and metadata, which have indexes of their own. */
+const annotated = (limit: number, conditions: readonly string[], account: string | undefined) => `
+  SELECT c.id, c.issue_seq FROM credentials c
+  WHERE c.tenant_id = $1 AND ${conditions.join(' AND ')}
+    AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
+    ${account === undefined ? '' : `AND c.principal_kind = 'user' AND c.principal_id = ${account}`}
+  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
+
+/** As the index has it: the metadata below the tenant's id. */
+const METADATA_OF_TENANT = `(('{"' || c.tenant_id || '":' || c.metadata::text || '}')::jsonb)`;
+
 /** The conditions that no index covers. */
 const NARROWED = `($5::text[] IS NULL OR c.spaces <@ $5)
   AND ($6::text IS NULL OR ${STATUS} = $6)
@@ -97,7 +111,7 @@ const millis = (time: string) => `floor(extract(epoch FROM ${time}) * 1000)`;
 const ROW = `json_build_array(c.id, c.name, c.kind, c.environment, c.scopes, c.spaces, c.bindings, c.allowed_ips,
   ${millis('c.expires_at')}, c.rate_limit_per_minute, encode(c.ciphertext, 'hex'), c.ciphertext_key_id, c.masked_key,
   c.issue_seq::text, ${millis('c.created_at')}, c.created_by, c.replaces, ${STATUS}, ${ROLE}, ${millis('u.used_at')},
-  u.address)`;
+  u.address, c.external_id, c.metadata)`;
 
 type ListedRow = readonly [
   id: string,
@@ -121,6 +135,8 @@ type ListedRow = readonly [
   role: Role | null,
   lastUsedAt: number | null,
   lastUsedAddress: string | null,
+  externalId: string | null,
+  metadata: Credential['metadata'],
 ];
 
 /** The page as one JSON text, which costs the driver less than values of their own (perf: decision 15). */
@@ -157,16 +173,34 @@ export function listStatement(
   ];
   if (narrowed) values.push(spaces ?? null, status ?? null, search ?? null, unusedDays ?? null);
   const examined = narrowed ? MAX_EXAMINED : fetched;
+  const account = accountId === undefined ? undefined : `$${values.push(accountId)}`;
+  const conditions = annotationConditions(tenantId, filter, (value) => `$${values.push(value)}`);
   const candidates =
-    accountId === undefined
-      ? ofTenant(examined)
-      : ofAccount(examined, `$${values.push(accountId)}`);
+    conditions.length > 0
+      ? annotated(examined, conditions, account)
+      : account === undefined
+        ? ofTenant(examined)
+        : ofAccount(examined, account);
   const owner = accountId === undefined ? 'tenant' : 'account';
+  const by = filter.externalId === undefined ? conditions.length : `id-${conditions.length}`;
   return {
-    name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${fetched}`,
+    name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${by}-${fetched}`,
     text: pageOf(candidates, narrowed ? NARROWED : 'true', fetched),
     values,
   };
+}
+
+function annotationConditions(
+  tenantId: string,
+  filter: AnnotationFilter,
+  parameter: (value: string) => string,
+): readonly string[] {
+  const conditions = conditionsOf(filter, parameter, {
+    externalId: 'c.external_id',
+    metadata: METADATA_OF_TENANT,
+    below: (members) => ({ [tenantId]: members }),
+  });
+  return filter.metadata === undefined ? conditions : [...conditions, 'c.metadata IS NOT NULL'];
 }
 
 /** Finds a page of a tenant's credentials. */
@@ -193,7 +227,9 @@ function read(row: ListedRow): ListedCredential {
   const [id, name, kind, environment, scopes, spaces, bindings, allowedIps, expiresAt, ...more] =
     row;
   const [rateLimitPerMinute, ciphertext, ciphertextKeyId, maskedKey, issueSeq, ...rest] = more;
-  const [createdAt, createdBy, replaces, status, role, lastUsedAt, lastUsedAddress] = rest;
+  const [createdAt, createdBy, replaces, status, role, lastUsedAt, lastUsedAddress, ...given] =
+    rest;
+  const [externalId, metadata] = given;
   return {
     id,
     name,
@@ -215,6 +251,8 @@ function read(row: ListedRow): ListedCredential {
     status,
     lastUsedAt: dateOf(lastUsedAt),
     lastUsedAddress,
+    externalId,
+    metadata,
   };
 }
 

@@ -19,7 +19,9 @@ import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sq
  * A stored credential with its current state. The scopes of a personal token are limited to those that its account's
  * current role delegates.
  */
-export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
+export interface StoredCredential extends Readonly<
+  Omit<Credential, 'tenant' | 'isExternalIdReleased'>
+> {
   readonly status: CredentialStatus;
   readonly lastUsedAt: Date | null;
   readonly lastUsedAddress: string | null;
@@ -29,17 +31,30 @@ export interface StoredCredential extends Readonly<Omit<Credential, 'tenant'>> {
 
 /** The changeable members of a credential. */
 export type CredentialChange = Partial<
-  Pick<Credential, 'name' | 'allowedIps' | 'expiresAt' | 'rateLimitPerMinute'>
+  Pick<
+    Credential,
+    'name' | 'allowedIps' | 'expiresAt' | 'rateLimitPerMinute' | 'externalId' | 'metadata'
+  >
 >;
 
+/** The columns that the database does not set. */
+type NewCredential = Omit<
+  Credential,
+  'createdAt' | 'tenant' | 'externalId' | 'metadata' | 'isExternalIdReleased'
+> &
+  Partial<Pick<Credential, 'externalId' | 'metadata'>>;
+
 export interface CredentialStore {
-  /** @param fields all columns without those that the database sets */
-  insert(fields: Omit<Credential, 'createdAt' | 'tenant'>): Promise<void>;
+  insert(fields: NewCredential): Promise<void>;
   find(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   /** As `find`, with a lock on the row until the transaction ends. */
   findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   list(tenantId: string, filter: CredentialFilter, page: PageRequest): Promise<FoundCredentials>;
   update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
+  /** Lets another key take the external id of a credential. */
+  releaseExternalId(tenantId: string, id: string): Promise<void>;
+  /** The same for the credentials that have an external id and have ended. */
+  releaseFromEnded(tenantId: string, externalId: string): Promise<void>;
   /** Makes it expire after this number of seconds, unless it expires earlier. */
   expireWithin(tenantId: string, id: string, seconds: number): Promise<void>;
   /** Whether another credential has replaced it. */
@@ -64,6 +79,9 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
       .addSelect('use.address', 'last_used_address')
       .addSelect(STATUS, 'status')
       .addSelect(ROLE, 'role')
+      // By way of JSON, so that keys can be found and revoked on a schema without the columns.
+      .addSelect(`to_jsonb(c) ->> 'external_id'`, 'external_id')
+      .addSelect(`nullif(to_jsonb(c) -> 'metadata', 'null')`, 'metadata')
       .where('c.tenantId = :tenantId', { tenantId });
 
   const find = async (tenantId: string, id: string) =>
@@ -99,7 +117,30 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
         .execute();
     },
     isReplaced: (tenantId, id) => credentials.existsBy({ tenantId, replaces: id }),
+    ...createExternalIds(manager),
     ...createFacts(manager),
+  };
+}
+
+function createExternalIds(
+  manager: EntityManager,
+): Pick<CredentialStore, 'releaseExternalId' | 'releaseFromEnded'> {
+  return {
+    async releaseExternalId(tenantId, id) {
+      await manager.query(
+        `UPDATE credentials SET external_id_released = true
+         WHERE tenant_id = $1 AND id = $2 AND external_id IS NOT NULL`,
+        [tenantId, id],
+      );
+    },
+    async releaseFromEnded(tenantId, externalId) {
+      await manager.query(
+        `UPDATE credentials c SET external_id_released = true
+         WHERE c.tenant_id = $1 AND c.external_id = $2 AND NOT c.external_id_released
+           AND ${STATUS} <> 'active'`,
+        [tenantId, externalId],
+      );
+    },
   };
 }
 
@@ -143,6 +184,8 @@ interface RawState {
   readonly role: Role | null;
   readonly last_used_at: Date | null;
   readonly last_used_address: string | null;
+  readonly external_id: string | null;
+  readonly metadata: Credential['metadata'];
 }
 
 async function read(query: SelectQueryBuilder<Credential>): Promise<readonly StoredCredential[]> {
@@ -158,6 +201,8 @@ async function read(query: SelectQueryBuilder<Credential>): Promise<readonly Sto
         proofKey: proofKeyOf(credential.subjects.at(-1)),
         lastUsedAt: state.last_used_at,
         lastUsedAddress: state.last_used_address,
+        externalId: state.external_id,
+        metadata: state.metadata,
       }),
     ];
   });

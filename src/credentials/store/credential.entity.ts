@@ -18,6 +18,11 @@ import type { Binding } from '../principal.js';
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
 @Index('credentials_listed', ['tenantId', 'environment', 'kind', 'issueSeq'])
+@Index('credentials_external_id_key', { synchronize: false })
+@Index('credentials_by_metadata', { synchronize: false })
+@Index('credentials_by_external_id', ['tenantId', 'externalId'], {
+  where: 'external_id IS NOT NULL',
+})
 @Index('credentials_of_account', ['principalId', 'issueSeq'], { where: `principal_kind = 'user'` })
 @Check('credentials_environment', `environment IN ('live', 'test')`)
 @Check(
@@ -100,6 +105,20 @@ export class Credential {
    */
   @Column({ type: 'text', name: 'imported_pattern', nullable: true, select: false })
   importedPattern!: string | null;
+
+  /**
+   * Unique among the tenant's keys, and among an account's tokens in the tenant, unless it was released. Not selected by
+   * default, as `importedPattern`.
+   */
+  @Column({ type: 'text', name: 'external_id', collation: 'C', nullable: true, select: false })
+  externalId!: string | null;
+
+  /** Whether another key may take its external id. */
+  @Column({ type: 'boolean', name: 'external_id_released', default: false, select: false })
+  isExternalIdReleased!: boolean;
+
+  @Column({ type: 'jsonb', nullable: true, select: false })
+  metadata!: object | null;
 
   /** The encrypted secret, for kinds that stay readable. */
   @Column({ type: 'bytea', nullable: true })

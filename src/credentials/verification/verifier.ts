@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
 
-import { expiresAroundNow } from '../../db/partitions.js';
 import { createListMatcher } from '../../http/networks.js';
 import { serviceUnavailable } from '../../http/errors/problem.js';
 import { nameToday } from '../../scopes/catalog.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
 import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
-import type { Lookup, LookupQueries, LookupRow } from './lookup.js';
-import type { Binding, Principal } from '../principal.js';
+import type { Lookup, LookupRow } from './lookup.js';
+import { UNANNOTATED, type Annotated, type Binding, type Principal } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
 import { createScopeSets, UNRESTRICTED } from './scope-sets.js';
-import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
+import { FACTS, FURTHER, MARKS, SEPARATOR } from './verification-queries.js';
 
 /** The reason why a credential was refused. */
 export type Refusal =
@@ -52,88 +51,6 @@ interface Dependencies {
   readonly keyring: Keyring;
   readonly observer: DigestObserver;
 }
-
-/** Separates facts. None of them can contain it, since the name, the only free text, is a column of its own. */
-const SEPARATOR = '\u001f';
-
-const IN_MS = (time: string) => `(extract(epoch FROM ${time}) * 1000)::bigint`;
-
-/** The SQL for the state of a credential. `isGone` and `isOver` are additional conditions that end it. */
-const stateOf = (isGone = 'false', isOver = 'false') => `
-      CASE WHEN ${isGone} OR ${IS_REVOKED} THEN 'revoked'
-           WHEN ${IS_EXPIRED} OR ${isOver} THEN 'expired'
-           WHEN t.suspended_at IS NOT NULL THEN 'tenant_suspended'
-           ELSE 'good' END`;
-
-const nullable = (column: string) =>
-  `CASE WHEN ${column} IS NULL THEN '*' ELSE array_to_string(${column}, ' ') END`;
-
-/** The last subject of a bound credential is the key that it is bound to. perf: cheaper than a column (decision 19). */
-const LAST_SUBJECT = 'c.subjects[cardinality(c.subjects)]';
-/** The subjects whose revocation ends a credential, and the position in the order of changes at which it was read. */
-const ORIGIN = `array_to_string(c.subjects, ' '), pg_snapshot_xmin(pg_current_snapshot())`;
-
-/** The end of a token beside revocations: of its resource server, and of its client and membership or its parent. */
-const IS_TOKEN_GONE = `((c.server_id IS NOT NULL AND server.id IS NULL)
-        OR CASE WHEN c.parent_id IS NULL THEN client.id IS NULL OR m.role IS NULL
-                ELSE parent.id IS NULL END)`;
-
-/** The facts of every key. Some families append more. */
-const keyFacts = (isGone?: string) => `
-      c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
-      ${stateOf(isGone)},
-      array_to_string(c.scopes, ' '), ${nullable('c.spaces')}, ${nullable('c.allowed_ips')},
-      ${IN_MS('c.created_at')},
-      CASE WHEN c.expires_at IS NULL THEN '*' ELSE ${IN_MS('c.expires_at')}::text END,
-      coalesce(c.bindings::text, '*'), coalesce(c.rate_limit_per_minute::text, '*'),
-      ${LAST_SUBJECT}, ${ORIGIN}`;
-
-/**
- * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
- * perf: one text is cheaper to read than many columns.
- */
-export const VERIFICATION_QUERIES: LookupQueries<Family> = {
-  keys: (digests) => `
-    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()})
-    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[])`,
-  // The end of a membership revokes its tokens.
-  personal: (digests) => `
-    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts('m.role IS NULL')},
-      coalesce(m.role, ''))
-    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-      LEFT JOIN memberships m ON m.account_id = c.principal_id AND m.tenant_id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[])`,
-  imported: (digests) => `
-    SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()},
-      coalesce(c.imported_prefix, ''), coalesce(c.imported_pattern, ''))
-    FROM credentials c JOIN tenants t ON t.id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[]) 
-      AND (c.imported_prefix IS NOT NULL OR c.imported_pattern IS NOT NULL)`,
-  // The deletion of a client, the end of a membership and the removal of a resource server revoke their tokens.
-  tokens: (digests) => `
-    SELECT c.digest, coalesce(client.name, parent.name, ''), concat_ws('${SEPARATOR}',
-      c.id, 'access_token', c.tenant_id, coalesce(parent.environment, 'live'),
-      coalesce(c.account_id, parent.principal_id, ''), c.digest_key_id,
-      ${stateOf(IS_TOKEN_GONE, 'parent.expires_at <= gatehouse_now()')},
-      array_to_string(c.scopes, ' '), ${nullable('coalesce(c.spaces, parent.spaces)')},
-      ${nullable('parent.allowed_ips')},
-      ${IN_MS('c.issued_at')}, ${IN_MS('c.expires_at')},
-      coalesce(parent.bindings::text, '*'), coalesce(parent.rate_limit_per_minute::text, '*'),
-      ${LAST_SUBJECT}, ${ORIGIN},
-      coalesce(m.role, ''), coalesce(c.client_id, ''), coalesce(c.grant_id, ''), c.audience,
-      coalesce(c.server_id, ''), ${nullable('server.scopes')},
-      coalesce(parent.id, ''), coalesce(parent.kind, ''))
-    FROM access_tokens c JOIN tenants t ON t.id = c.tenant_id
-      LEFT JOIN resource_servers server ON server.id = c.server_id
-      LEFT JOIN credentials parent ON parent.id = c.parent_id
-      LEFT JOIN clients client ON client.id = c.client_id
-      LEFT JOIN memberships m ON m.account_id = c.account_id AND m.tenant_id = c.tenant_id
-    WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
-};
-
-/** The position of the first fact that only some families have. */
-const FURTHER = 17;
 
 /** One verifier for every family of credentials. */
 export function createVerifier({
@@ -247,6 +164,7 @@ function createRowReader() {
       rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
       proofKey: proofKeyOf(fact(14)),
       origin: { subjects: fact(15), position: fact(16) },
+      annotations: readAnnotations(facts, family),
       token,
       exchanged,
     };
@@ -256,6 +174,23 @@ function createRowReader() {
       state: fact(6),
       importedAs: { prefix: fact(FURTHER), pattern: fact(FURTHER + 1) },
     };
+  };
+}
+
+const NO_ANNOTATIONS: Principal['annotations'] = { tenant: UNANNOTATED, key: UNANNOTATED };
+
+/** perf: most credentials have none. */
+function readAnnotations(facts: readonly string[], family: Family): Principal['annotations'] {
+  const given = facts.slice(FACTS[family]);
+  if (given.length === 0) return NO_ANNOTATIONS;
+  const find = (mark: string) => given.find((fact) => fact.startsWith(mark))?.slice(1);
+  const read = (id: string, metadata: string): Annotated => ({
+    externalId: find(id) ?? null,
+    metadata: find(metadata) ?? '',
+  });
+  return {
+    tenant: read(MARKS.tenantId, MARKS.tenantMetadata),
+    key: read(MARKS.keyId, MARKS.keyMetadata),
   };
 }
 

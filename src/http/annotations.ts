@@ -1,0 +1,196 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+
+import { errorCode } from '../db/errors.js';
+import { Problem } from './errors/problem.js';
+import { coded } from './validation.js';
+
+/** The identity and facts that the operator's other systems give to a tenant, account, space or key. */
+export interface Annotations {
+  readonly externalId: string | null;
+  readonly metadata: object;
+}
+
+/** A change of them. Absent members are not changed. */
+export interface AnnotationChange {
+  readonly externalId?: string | null | undefined;
+  readonly metadata?: object | undefined;
+}
+
+const MAX_ID = 255;
+const MAX_METADATA_BYTES = 4096;
+const MAX_DEPTH = 5;
+const MAX_FILTERS = 5;
+const MAX_FILTER_VALUE = 500;
+const UNIQUE_VIOLATION = '23505';
+
+/** Printable ASCII without blanks at its ends, so that it fits into headers and URLs, and two ids never look the same. */
+export const externalId = z
+  .string()
+  .max(MAX_ID, { abort: true })
+  .regex(
+    /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+    `must be 1 to ${MAX_ID} printable ASCII characters, without blanks at its ends`,
+  );
+
+/** Any JSON object of up to 4 KB. The operator's systems choose its members. */
+const metadata = z.record(z.string(), z.unknown()).superRefine((value, { addIssue }) => {
+  if (!isStorable(value, MAX_DEPTH)) {
+    const message = `must not nest deeper than ${MAX_DEPTH}, nor hold NUL or lone surrogates`;
+    addIssue({ code: 'custom', continue: false, ...coded('invalid_format', message) });
+  } else if (Buffer.byteLength(JSON.stringify(value)) > MAX_METADATA_BYTES) {
+    const message = `must have at most ${MAX_METADATA_BYTES} bytes as JSON`;
+    addIssue({ code: 'custom', continue: false, ...coded('too_long', message) });
+  }
+});
+
+/**
+ * The members of requests.
+ * @param holdsSecret whether a text contains a credential. Such texts are refused, since all managers see these members
+ */
+export function annotationFields(holdsSecret: (text: string) => boolean) {
+  const fault = 'must not contain a credential';
+  const id = externalId.refine((value) => !holdsSecret(value), fault).nullable();
+  const members = metadata.refine((value) => !holdsSecret(JSON.stringify(value)), fault);
+  return {
+    /** Of a new tenant, account, space or key. */
+    created: { externalId: id.default(null), metadata: members.default({}) },
+    /** Of a change. `metadata` replaces the former object. */
+    changed: { externalId: id.optional(), metadata: members.optional() },
+  };
+}
+
+/** The members of an answer. */
+export const annotationAnswer = {
+  externalId: z.string().nullable(),
+  metadata: z.record(z.string(), z.unknown()),
+};
+
+/** The parameters of a list: `?externalId=…` and `?metadata[plan]=pro`. */
+export const annotationQuery = {
+  externalId: z.string().min(1).max(MAX_ID).optional(),
+  metadata: z
+    .record(z.string(), z.string().max(MAX_FILTER_VALUE))
+    .refine(
+      (members) => Object.keys(members).length <= MAX_FILTERS,
+      coded('too_long', `can be filtered by at most ${MAX_FILTERS} members`),
+    )
+    .optional(),
+};
+
+/** What a list is filtered by. */
+export interface AnnotationFilter {
+  readonly externalId?: string | undefined;
+  /** Members at the top of the metadata: a text, or a number, true or false written as text. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
+/** Columns of a row. */
+export interface AnnotationColumns {
+  readonly externalId: string | null;
+  readonly metadata: object | null;
+}
+
+/** The members as they are answered. */
+export function presentAnnotations(row: AnnotationColumns): Annotations {
+  return { externalId: row.externalId, metadata: row.metadata ?? {} };
+}
+
+/**
+ * The members that a change gives another value, before and after.
+ * @returns `undefined` if there are none
+ */
+export function changesOf(
+  row: AnnotationColumns,
+  change: AnnotationChange,
+): { readonly before: AnnotationChange; readonly after: AnnotationChange } | undefined {
+  const present = presentAnnotations(row);
+  const names = (['externalId', 'metadata'] as const).filter(
+    (name) => change[name] !== undefined && !isDeepStrictEqual(change[name], present[name]),
+  );
+  if (names.length === 0) return undefined;
+  const pick = (values: AnnotationChange): AnnotationChange =>
+    Object.fromEntries(names.map((name) => [name, values[name]]));
+  return { before: pick(present), after: pick(change) };
+}
+
+/** Metadata as it is stored: NULL for none, so that partial indexes hold the rows that have any. */
+export function storedMetadata(value: object): object | null {
+  return Object.keys(value).length === 0 ? null : value;
+}
+
+/**
+ * Runs a statement that sets an external id.
+ * @throws Problem `conflict` if another one of its kind has it
+ */
+export async function withFreeExternalId<Result>(
+  noun: string,
+  id: string | null | undefined,
+  write: () => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    throw new Problem('conflict', `Another ${noun} has the external id ${id}.`);
+  }
+}
+
+/** Whether an error is the violation of a unique index of external ids. */
+export function isTaken(error: unknown): boolean {
+  if (errorCode(error) !== UNIQUE_VIOLATION) return false;
+  const { constraint } = error as { readonly constraint?: unknown };
+  return typeof constraint === 'string' && constraint.endsWith('_external_id_key');
+}
+
+/** The names of the filters for cursors, which belong to one list. */
+export function namesOfFilter({ externalId: id, metadata: members }: AnnotationFilter) {
+  return [
+    ...(id === undefined ? [] : [`externalId=${id}`]),
+    ...Object.entries(members ?? {}).map(([name, value]) => `metadata[${name}]=${value}`),
+  ];
+}
+
+/**
+ * The SQL conditions of a filter.
+ *
+ * @param parameter adds a value and returns its placeholder
+ * @param columns SQL for the columns. `below` wraps the wanted members, as an index on an expression needs
+ */
+export function conditionsOf(
+  { externalId: id, metadata: members }: AnnotationFilter,
+  parameter: (value: string) => string,
+  columns: {
+    readonly externalId: string;
+    readonly metadata: string;
+    readonly below?: (members: object) => object;
+  },
+): readonly string[] {
+  const { below = (wanted) => wanted } = columns;
+  const contains = (wanted: object) =>
+    `${columns.metadata} @> ${parameter(JSON.stringify(below(wanted)))}::jsonb`;
+  return [
+    ...(id === undefined ? [] : [`${columns.externalId} = ${parameter(id)}`]),
+    // Both forms always, so that one statement fits all values.
+    ...Object.entries(members ?? {}).map(
+      ([name, value]) =>
+        `(${contains({ [name]: value })} OR ${contains({ [name]: scalarOf(value) })})`,
+    ),
+  ];
+}
+
+/** The number, true, false or null that a text spells; else the text. */
+function scalarOf(text: string): unknown {
+  if (!/^(?:true|false|null|-?(?:0|[1-9]\d{0,15})(?:\.\d{1,15})?)$/.test(text)) return text;
+  return JSON.parse(text) as unknown;
+}
+
+/** Whether PostgreSQL can store it as jsonb. Bounded, since `JSON.stringify` is not by itself. */
+function isStorable(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === 0) return false;
+  return Object.entries(value).every(
+    ([name, member]) => isStorable(name, 0) && isStorable(member, depth - 1),
+  );
+}
