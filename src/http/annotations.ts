@@ -34,13 +34,13 @@ export const externalId = z
   );
 
 /** Any JSON object of up to 4 KB. The operator's systems choose its members. */
-const metadata = z.record(z.string(), z.unknown()).superRefine((value, { addIssue }) => {
+const metadata = z.record(z.string(), z.unknown()).superRefine((value, context) => {
   if (!isStorable(value, MAX_DEPTH)) {
     const message = `must not nest deeper than ${MAX_DEPTH}, nor hold NUL or lone surrogates`;
-    addIssue({ code: 'custom', continue: false, ...coded('invalid_format', message) });
+    context.addIssue({ code: 'custom', continue: false, ...coded('invalid_format', message) });
   } else if (Buffer.byteLength(JSON.stringify(value)) > MAX_METADATA_BYTES) {
     const message = `must have at most ${MAX_METADATA_BYTES} bytes as JSON`;
-    addIssue({ code: 'custom', continue: false, ...coded('too_long', message) });
+    context.addIssue({ code: 'custom', continue: false, ...coded('too_long', message) });
   }
 });
 

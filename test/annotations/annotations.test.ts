@@ -183,7 +183,7 @@ describe('externalId and metadata of keys', () => {
     ] as const) {
       const wanted = { ...filter, kinds: KEY_KINDS, environments: ENVIRONMENTS };
       const { text, values } = listStatement(tenant.id, wanted, { limit: 25, after: undefined });
-      const plan = await gatehouse.database.query(`EXPLAIN ${text}`, values);
+      const plan = await gatehouse.database.query(`EXPLAIN ${text}`, [...values]);
       expect(JSON.stringify(plan)).toContain(index);
       expect((await list(query)).body.data).toMatchObject([{ id: 'key_F777' }]);
     }
@@ -220,12 +220,13 @@ describe('externalId and metadata in verdicts', () => {
     const key = await createKey({ externalId: 'k1', metadata: { tier: 1 } });
     const stream = await openStream(gatehouse.origin, server.bearer);
     await stream.caughtUp();
-    const { query } = gatehouse.database;
-    await query(
+    await gatehouse.database.query(
       `UPDATE tenants SET external_id = 't 1', metadata = '{"plan": "pro"}' WHERE id = $1`,
       [tenant.id],
     );
-    await query(`UPDATE accounts SET external_id = 'u1' WHERE id = $1`, [user.id]);
+    await gatehouse.database.query(`UPDATE accounts SET external_id = 'u1' WHERE id = $1`, [
+      user.id,
+    ]);
     await patch(key.id, { metadata: { tier: 2 } });
     await stream.caughtUp();
     expect(stream.subjects()).toEqual([tenant.id, user.id, key.id]);
@@ -278,9 +279,8 @@ describe('externalId and metadata on the command line', () => {
     const at = ['--tenant', made.id];
     const space = await json('spaces', 'create', 'Yard', ...at, ...given);
     expect(space).toMatchObject(expected);
-    const key = await json(
-      ...['api-keys', 'create', ...at, '--name', 'x', '--scopes', 'contacts:read', ...given],
-    );
+    const named = ['--name', 'x', '--scopes', 'contacts:read'];
+    const key = await json('api-keys', 'create', ...at, ...named, ...given);
     expect(key).toMatchObject(expected);
     const changed = await json('api-keys', 'update', key.id, '--external-id', '');
     expect(changed).toMatchObject({ externalId: null, metadata: { plan: 'pro' } });

@@ -46,6 +46,8 @@ describe('POST /api/v1/api-keys', () => {
           lastUsedAt: null,
           lastUsedIp: null,
           replaces: null,
+          externalId: null,
+          metadata: {},
           key,
         },
         meta: { request_id: answer.headers['x-request-id'] },

@@ -36,6 +36,8 @@ describe('spaces', () => {
       name: 'East yard',
       isDefault: false,
       createdAt: expect.any(String),
+      externalId: null,
+      metadata: {},
     });
     const renamed = await run('rename', space.id, '--name', 'West yard');
     expect(JSON.parse(renamed.stdout)).toEqual({ ...space, name: 'West yard' });
