@@ -99,10 +99,8 @@ export function createIssueKey({
     const sealed = isReadable
       ? keyring.seal(Buffer.from(secret), sealingContextOf(id))
       : { ciphertext: null, keyId: null };
-    const { externalId } = fields;
     if (replaced !== undefined) await store.releaseExternalId(tenantId, replaced.id);
-    else if (externalId !== null) await store.releaseFromEnded(tenantId, externalId);
-    const row = {
+    await insertWithFreeId(store, {
       ...chosenColumns(fields),
       id,
       tenantId,
@@ -120,10 +118,19 @@ export function createIssueKey({
       importedPattern: null,
       maskedKey: format.mask(secret),
       createdBy: by.actor.id,
-    };
-    await withFreeExternalId('key', externalId, () => store.insert(row));
+    });
     return { key: await get(tenantId, id), secret };
   };
+}
+
+/** @throws Problem `conflict` if a key that works has the external id */
+async function insertWithFreeId(
+  store: CredentialStore,
+  row: Parameters<CredentialStore['insert']>[0],
+): Promise<void> {
+  const { tenantId, externalId } = row;
+  if (externalId) await store.releaseFromEnded(tenantId, externalId);
+  await withFreeExternalId('key', externalId, () => store.insert(row));
 }
 
 /** The columns whose values the request chose. */

@@ -25,7 +25,7 @@ const MAX_FILTER_VALUE = 500;
 const UNIQUE_VIOLATION = '23505';
 
 /** Printable ASCII without blanks at its ends, so that it fits into headers and URLs, and two ids never look the same. */
-export const externalId = z
+const externalId = z
   .string()
   .max(MAX_ID, { abort: true })
   .regex(
@@ -53,9 +53,9 @@ export function annotationFields(holdsSecret: (text: string) => boolean) {
   const id = externalId.refine((value) => !holdsSecret(value), fault).nullable();
   const members = metadata.refine((value) => !holdsSecret(JSON.stringify(value)), fault);
   return {
-    /** Of a new tenant, account, space or key. */
+    /** A new tenant, account, space or key. */
     created: { externalId: id.default(null), metadata: members.default({}) },
-    /** Of a change. `metadata` replaces the former object. */
+    /** A change. `metadata` replaces the former object. */
     changed: { externalId: id.optional(), metadata: members.optional() },
   };
 }
@@ -78,7 +78,7 @@ export const annotationQuery = {
     .optional(),
 };
 
-/** What a list is filtered by. */
+/** A filter of a list. */
 export interface AnnotationFilter {
   readonly externalId?: string | undefined;
   /** Members at the top of the metadata: a text, or a number, true or false written as text. */
@@ -137,7 +137,7 @@ export async function withFreeExternalId<Result>(
 }
 
 /** Whether an error is the violation of a unique index of external ids. */
-export function isTaken(error: unknown): boolean {
+function isTaken(error: unknown): boolean {
   if (errorCode(error) !== UNIQUE_VIOLATION) return false;
   const { constraint } = error as { readonly constraint?: unknown };
   return typeof constraint === 'string' && constraint.endsWith('_external_id_key');

@@ -63,8 +63,11 @@ export function createTenantService(manager: EntityManager): TenantService {
     return tenant;
   }
 
-  const service: TenantService = {
+  const { update, setSuspended } = createChanges({ store, audit, find });
+  return {
     find,
+    update,
+    setSuspended,
     async create(actor, fields) {
       const slug = fields.slug ?? slugOf(fields.name);
       const created = await insert(actor, { ...fields, slug });
@@ -78,7 +81,7 @@ export function createTenantService(manager: EntityManager): TenantService {
     },
     async mirror(actor, externalId, fields) {
       const updated = async ({ id }: StoredTenant) => {
-        const tenant = await service.update(actor, id, fields);
+        const tenant = await update(actor, id, fields);
         if (tenant === 'changed') throw new Error('nothing was seen');
         return { tenant, isNew: false };
       };
@@ -94,6 +97,21 @@ export function createTenantService(manager: EntityManager): TenantService {
       }
       throw slugTaken(slugs[0] ?? '');
     },
+  };
+}
+
+interface Parts {
+  readonly store: ReturnType<typeof createTenantStore>;
+  readonly audit: ReturnType<typeof createAuditLog>;
+  readonly find: TenantService['find'];
+}
+
+function createChanges({
+  store,
+  audit,
+  find,
+}: Parts): Pick<TenantService, 'update' | 'setSuspended'> {
+  return {
     async update(actor, id, change, seen) {
       const tenant = (await store.findForUpdate(id)) ?? notFound(id);
       if (seen !== undefined && seen !== tenant.name) return 'changed';
@@ -127,7 +145,6 @@ export function createTenantService(manager: EntityManager): TenantService {
       return find(id);
     },
   };
-  return service;
 }
 
 const MAX_SLUG = 63;

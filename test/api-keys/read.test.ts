@@ -55,6 +55,8 @@ describe('the keys of a tenant', () => {
         spaces: null,
         bindings: null,
         replaces: null,
+        externalId: null,
+        metadata: {},
         lastUsedAt: null,
         lastUsedIp: null,
         status: 'active',
