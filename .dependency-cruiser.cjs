@@ -72,6 +72,19 @@ module.exports = {
       from: { path: '^(src|migrations)/' },
       to: { path: '^(test|bench)/' },
     },
+    {
+      name: 'guard-package-stands-alone',
+      comment: 'src/guard is published as @gatehouse/guard, without dependencies.',
+      severity: 'error',
+      from: { path: '^src/guard/' },
+      to: { pathNot: '^src/guard/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'the-server-does-not-use-the-guard-package',
+      severity: 'error',
+      from: { path: '^(src|migrations)/', pathNot: '^src/guard/' },
+      to: { path: '^src/guard/' },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     {
       name: 'no-orphans',
