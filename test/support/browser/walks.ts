@@ -3,12 +3,10 @@ import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-cor
 
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../app/app.js';
+import { createMailServer, type MailServer } from '../app/mail-server.js';
 import { createUser, PASSWORD, type TestUser } from '../oauth/oauth.js';
 import { BROWSER_TIMEOUT_MS } from './browser-app.js';
 import { launchBrowser, type RealBrowser } from './browser.js';
-
-/** Variables that a walk through the console needs beyond those of the test application. */
-type Variables = Readonly<Record<string, string>>;
 
 /** The server with an organization, its administrator and a member, and a real browser to walk through the pages. */
 export interface Walks {
@@ -19,12 +17,17 @@ export interface Walks {
   readonly member: TestUser;
   /** A new browser in which a user has signed in at the page. It is closed after the test. */
   open(user: TestUser, path: string, options?: BrowserContextOptions): Promise<Page>;
+  /** A new browser in which nobody has signed in. It is closed after the test. */
+  newPage(options?: BrowserContextOptions): Promise<Page>;
+  /** The link of the latest mail to an address. */
+  linkTo(address: string): Promise<string>;
   /** The status of an answer of the API, called as a program would. */
   statusOf(path: string, headers: Readonly<Record<string, string>>): Promise<number>;
 }
 
 /** Registers the hooks that start and end the server and the browser. */
-export function useWalks(variables: Variables = {}): Walks {
+export function useWalks(): Walks {
+  let mails: MailServer;
   let gatehouse: TestApp;
   let acme: Tenant;
   let admin: TestUser;
@@ -33,7 +36,9 @@ export function useWalks(variables: Variables = {}): Walks {
   const started: { close(): Promise<void> }[] = [];
   let contexts: BrowserContext[] = [];
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF, ...variables });
+    mails = await createMailServer();
+    started.push(mails);
+    gatehouse = await createTestApp({ ISSUER: ITSELF, SMTP_URL: mails.url });
     started.push(gatehouse);
     acme = await gatehouse.createTenant('acme');
     admin = await createUser(gatehouse, [[acme, 'company_admin']], 'ann@example.com');
@@ -50,7 +55,15 @@ export function useWalks(variables: Variables = {}): Walks {
     await gatehouse.database.query('DELETE FROM attempts');
   });
 
+  async function newPage(options?: BrowserContextOptions): Promise<Page> {
+    const context = await real.browser.newContext(options);
+    contexts.push(context);
+    context.setDefaultTimeout(15_000);
+    return context.newPage();
+  }
+
   return {
+    newPage,
     get gatehouse() {
       return gatehouse;
     },
@@ -67,22 +80,28 @@ export function useWalks(variables: Variables = {}): Walks {
       return member;
     },
     async open({ email }, path, options) {
-      const context = await real.browser.newContext(options);
-      contexts.push(context);
-      context.setDefaultTimeout(15_000);
-      const page = await context.newPage();
+      const page = await newPage(options);
       await page.goto(gatehouse.config.ISSUER + path);
-      await page.getByLabel('Email').fill(email);
-      await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
-      await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+      await signInAs(page, email);
       await page.waitForURL(`**${path}`);
       return page;
+    },
+    async linkTo(address) {
+      await gatehouse.app.mail.deliver();
+      return mails.mailsTo(address).at(-1)?.link ?? `no mail to ${address}`;
     },
     async statusOf(path, headers) {
       const answer = await fetch(`${gatehouse.config.ISSUER}/api/v1${path}`, { headers });
       return answer.status;
     },
   };
+}
+
+/** Fills in the login page, and sends it. */
+export async function signInAs(page: Page, email: string, password = PASSWORD): Promise<void> {
+  await page.getByLabel('Email').fill(email);
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
 /** For contexts whose pages copy to the clipboard. */
