@@ -1,10 +1,20 @@
+import sharp from 'sharp';
+
 import { createClientStore } from '../../src/clients/client-store.js';
-import { authorizeUrl, createPkce, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { createLogoStore } from '../../src/clients/logos/logo-store.js';
+import {
+  authorizeUrl,
+  createPkce,
+  getTokens,
+  registerClient,
+  type TestClient,
+} from '../support/oauth/oauth.js';
 import type { Picture } from './pictures.js';
 import type { World } from './world.js';
 
+const LOGO = 'https://app.example.com/logo.png';
 const NAMES = [
-  { client_name: 'Acme Mobile' },
+  { client_name: 'Acme Mobile', logo_uri: LOGO },
   { client_name: 'مزامنة جهات الاتصال 🏗️', redirect_uris: ['cursor://callback'] },
   { client_name: `Reporting${'x'.repeat(80)}`, redirect_uris: ['http://127.0.0.1:9000/callback'] },
   { client_name: 'Old importer' },
@@ -12,12 +22,23 @@ const NAMES = [
 const ALL_SCOPES =
   'contacts:read contacts:write contacts:delete projects:read bids:read bids:write bids:send bids:accept_reject pay_apps:approve documents:read documents:write users:read offline_access openid profile email';
 
+/** Stores a picture as the logo that a client named, as if it was fetched. Other clients have none. */
+async function storeLogo({ dataSource }: World['gatehouse'], { client_id }: TestClient) {
+  const store = createLogoStore(dataSource.manager);
+  const background = { width: 128, height: 96, channels: 4, background: '#2f6f4f' } as const;
+  const address = await store.claim(client_id, LOGO, 1);
+  if (address !== undefined) {
+    await store.store(address, await sharp({ create: background }).png().toBuffer());
+  }
+}
+
 /** Connects apps: each a few times, some of them used, one of them blocked. */
 export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'people'>) {
   const { gatehouse, acme, people } = world;
   const store = createClientStore(gatehouse.dataSource.manager);
   for (const metadata of NAMES) {
     const client = await registerClient(gatehouse, metadata);
+    await storeLogo(gatehouse, client);
     const [redirect = ''] = metadata.redirect_uris ?? ['https://app.example.com/callback'];
     for (const user of [people.admin, people.viewer]) {
       const tokens = await getTokens(gatehouse, {
@@ -42,7 +63,11 @@ export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'peo
 
 async function authorizationOf(world: World, scope: string): Promise<string> {
   // Nobody has allowed it yet: a registration equal to that of an allowed app would need no consent.
-  const client = await registerClient(world.gatehouse, { client_name: 'Site planner' });
+  const client = await registerClient(world.gatehouse, {
+    client_name: 'Site planner',
+    logo_uri: LOGO,
+  });
+  await storeLogo(world.gatehouse, client);
   const url = authorizeUrl(world.gatehouse.config.ISSUER, {
     client_id: client.client_id,
     code_challenge: createPkce().challenge,
