@@ -6,6 +6,7 @@ import { withoutTrailingDot, type IsHostAllowed } from '../../http/public-host.j
 import type { Outbound } from '../../outbound/index.js';
 import type { AddressLimit, AttemptVerdict } from '../../rate-limits/index.js';
 import { createClientStore } from '../client-store.js';
+import { PATIENCE_MS, within } from '../patience.js';
 import { changedMembers, type MetadataReader } from '../registration/client-metadata.js';
 import type { RegistrationLimits } from '../registration/limits.js';
 import { readDocument } from './document.js';
@@ -41,8 +42,8 @@ export interface DocumentSource {
  */
 export interface ClientDocuments {
   /**
-   * Fetches the client's document unless the stored copy is fresh. While it cannot be fetched, or is not usable, the copy
-   * remains in use.
+   * Fetches the client's document unless the stored copy is fresh. While it cannot be fetched, is slow, or is not usable,
+   * the copy remains in use.
    *
    * @returns the fault if there is no copy; `undefined` also for ids of other clients
    */
@@ -105,7 +106,8 @@ export function createClientDocuments(dependencies: Dependencies): ClientDocumen
       const copy = await findCopy(manager, clientId);
       if (copy?.isFresh === true) return undefined;
       if (copy !== undefined) {
-        await fetchOnce(clientId, undefined);
+        // A slow host does not keep users of a known client waiting.
+        await within(PATIENCE_MS, fetchOnce(clientId, undefined));
         return undefined;
       }
       const { isAllowed, ...wait } = { retryAfterSeconds: 0, ...admitNew(clientId, source) };

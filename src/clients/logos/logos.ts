@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import type { Outbound } from '../../outbound/index.js';
 import type { Client } from '../client.entity.js';
+import { PATIENCE_MS, within } from '../patience.js';
 import { createLogoPictures } from './logo-picture.js';
 import { LOGO_PATH } from './logo-routes.js';
 import { createLogoStore, type LogoStore } from './logo-store.js';
@@ -10,8 +11,6 @@ const MAX_BYTES = 256 * 1024;
 const MEDIA_TYPES = ['image/png', 'image/jpeg', 'image/webp'];
 /** A logo that could not be fetched is left alone for this time. */
 const RETRY_SECONDS = 3600;
-/** The time that a page waits for a logo that nobody has fetched yet. */
-const PATIENCE_MS = 1000;
 
 /**
  * Logos of clients (`logo_uri`). Each is fetched once, encoded again, and served from here: the host of a logo does not
@@ -32,11 +31,9 @@ export interface ClientLogos {
 export function createClientLogos({
   manager,
   outbound,
-  patienceMs = PATIENCE_MS,
 }: {
   readonly manager: EntityManager;
   readonly outbound: Outbound;
-  readonly patienceMs?: number;
 }): ClientLogos {
   const store = createLogoStore(manager);
   const fetchLogo = createFetch(store, outbound);
@@ -51,7 +48,7 @@ export function createClientLogos({
     if (known !== undefined) return known;
     const address = await store.claim(id, logoUri, RETRY_SECONDS);
     if (address === undefined) return undefined;
-    const isStored = await within(patienceMs, fetchLogo(address, logoUri));
+    const isStored = await within(PATIENCE_MS, fetchLogo(address, logoUri));
     return isStored === true ? `${LOGO_PATH}/${address}` : undefined;
   }
 
@@ -84,18 +81,4 @@ function createFetch(store: LogoStore, outbound: Outbound) {
     await store.store(address, picture);
     return true;
   };
-}
-
-/** @returns `undefined` if the work takes longer. It continues, and its failure is ignored. */
-async function within<Result>(ms: number, work: Promise<Result>): Promise<Result | undefined> {
-  const settled = work.catch(() => undefined);
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([settled, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
