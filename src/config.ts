@@ -5,6 +5,7 @@ import { newPassword } from './accounts/password-policy.js';
 import { describeNearMiss, findNearMisses, type NearMiss } from './config/near-misses.js';
 import { readScannerKeys } from './config/scanner-keys.js';
 import { fileSettingOf, readSecretFiles, SECRET_FILE_SETTINGS } from './config/secret-files.js';
+import { countWorkers, faultsOfWorkers, workers } from './config/workers.js';
 import { errorMessage } from './db/errors.js';
 import { StartupError } from './db/startup-error.js';
 import { parseDatabaseUrl } from './db/url.js';
@@ -15,10 +16,11 @@ import { CATALOG_SOURCE } from './scopes/catalog.js';
 
 /** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<
-  Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS'> & {
+  Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS' | 'WORKERS'> & {
     ISSUER: string;
     DATA_DIR: string;
     DRAIN_DELAY_SECONDS: number;
+    WORKERS: number;
   }
 >;
 
@@ -171,6 +173,7 @@ const environment = z.object({
   METRICS_PORT: port.optional(),
   DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
+  WORKERS: workers.default(1),
   REFRESH_GRACE_SECONDS: wholeNumber(0, 300, 'seconds').default(60),
   AUDIT_RETENTION_DAYS: wholeNumber(1, 36_500, 'days').default(365),
   GRANT_MAX_DAYS: wholeNumber(1, 3650, 'days').default(365),
@@ -197,7 +200,8 @@ export const SETTINGS: readonly string[] = [
   ...SECRET_FILE_SETTINGS,
 ];
 
-type Environment = Readonly<Record<string, string | undefined>>;
+/** Environment variables, such as `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The faults of the catalogue, which was read when the process started. */
 function catalogFaults({ CATALOG_FILE }: Environment): readonly string[] {
@@ -233,6 +237,19 @@ export function misspelledSettings(env: Environment): readonly NearMiss[] {
 }
 
 /**
+ * The variables with the contents of secret files instead of their names. A process that is started later with them
+ * reads no file, so that it has the same configuration.
+ */
+export function withoutSecretFiles(env: Environment, root: string): Environment {
+  const secrets = readSecretFiles(withoutEmpty(env), root);
+  return { ...secrets.env, ...Object.fromEntries(SECRET_FILE_SETTINGS.map((name) => [name, ''])) };
+}
+
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+}
+
+/**
  * Reads the configuration from environment variables, and secrets also from files. An empty variable counts as unset.
  *
  * @param env the variables, `process.env` in production code
@@ -240,7 +257,7 @@ export function misspelledSettings(env: Environment): readonly NearMiss[] {
  * @throws StartupError whose message names every fault at once
  */
 export function readConfig(env: Environment, root: string): Config {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const given = withoutEmpty(env);
   const secrets = readSecretFiles(given, root);
   const result = environment.safeParse(secrets.env, { reportInput: false });
   const faults = new Set([
@@ -252,6 +269,7 @@ export function readConfig(env: Environment, root: string): Config {
     }),
     ...unmetRequirements(given),
     ...catalogFaults(given),
+    ...(result.success ? faultsOfWorkers(result.data) : []),
   ]);
   if (!result.success || faults.size > 0) {
     const hints = misspelledSettings(env).map((miss) => ` ${describeNearMiss(miss)}`);
@@ -267,5 +285,6 @@ export function readConfig(env: Environment, root: string): Config {
     DRAIN_DELAY_SECONDS:
       result.data.DRAIN_DELAY_SECONDS ?? DRAIN_DELAY_SECONDS[result.data.NODE_ENV],
     DATA_DIR: path.resolve(root, result.data.DATA_DIR ?? '.data'),
+    WORKERS: countWorkers(result.data),
   };
 }

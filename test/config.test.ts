@@ -1,4 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { availableParallelism } from 'node:os';
 
 import { describe, expect, it } from '@jest/globals';
 
@@ -65,6 +66,7 @@ describe('readConfig', () => {
       CORS_ALLOWED_ORIGINS: [],
       DATABASE_POOL_SIZE: 10,
       MAX_CONNECTIONS: 5000,
+      WORKERS: 1,
       TRUST_PROXY: [],
       REDIRECT_HOSTS_ALLOWED: [],
       CLIENT_DOCUMENT_HOSTS_ALLOWED: [],
@@ -108,6 +110,7 @@ describe('readConfig', () => {
         RATE_LIMIT_REGISTRATION_PER_MINUTE: '50',
         DATABASE_POOL_SIZE: '20',
         MAX_CONNECTIONS: '200',
+        WORKERS: '8',
         METRICS_PORT: '9090',
         REFRESH_GRACE_SECONDS: '0',
         GRANT_MAX_DAYS: '30',
@@ -155,6 +158,7 @@ describe('readConfig', () => {
       RATE_LIMIT_REGISTRATION_PER_MINUTE: 50,
       DATABASE_POOL_SIZE: 20,
       MAX_CONNECTIONS: 200,
+      WORKERS: 8,
       METRICS_PORT: 9090,
       LOG_LEVEL: 'debug',
       ADMIN_EMAIL: 'ada@example.com',
@@ -169,6 +173,14 @@ describe('readConfig', () => {
       readConfig({ ...PRODUCTION, DRAIN_DELAY_SECONDS: '0' }, '/srv').DRAIN_DELAY_SECONDS,
     ).toBe(0);
     expect(readConfig({ NODE_ENV: 'test' }, '/srv').DRAIN_DELAY_SECONDS).toBe(0);
+  });
+
+  it('counts cores for WORKERS=auto, as far as the embedded database has connections', () => {
+    const cores = availableParallelism();
+    expect(readConfig({ ...PRODUCTION, WORKERS: 'auto' }, '/srv').WORKERS).toBe(cores);
+    const embedded = { WORKERS: 'auto', DATABASE_POOL_SIZE: '40' };
+    expect(readConfig(embedded, '/srv').WORKERS).toBe(1);
+    expect(faultOf({ WORKERS: '7' })).toContain('WORKERS must be 6 at most without DATABASE_URL');
   });
 
   it('derives the issuer from the port', () => {
@@ -193,6 +205,10 @@ describe('readConfig', () => {
     ['DRAIN_DELAY_SECONDS', '5s'],
     ['MAX_CONNECTIONS', '0'],
     ['MAX_CONNECTIONS', 'many'],
+    ['WORKERS', '0'],
+    ['WORKERS', '257'],
+    ['WORKERS', 'all'],
+    ['WORKERS', '7'],
     ['ISSUER', 'https://user@auth.example.com'],
     ['ISSUER', 'ftp://auth.example.com'],
     ['DATABASE_URL', 'mysql://db.example.com/gatehouse'],

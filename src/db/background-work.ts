@@ -1,20 +1,24 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-/** The work that no request waits for. */
-const TASKS = [
+/** The work of each process that answers requests. */
+export const PROCESS_TASKS = [
   'last_use',
   'usage_counts',
   'refused_uses',
   'moved_digests',
   'refused_sign_ins',
   'budgets',
-  'cleanup',
   'signing_keys',
   'imported_prefixes',
-  'mail',
 ] as const;
 
-type Task = (typeof TASKS)[number];
+/** The work that one process does for all workers. */
+export const SHARED_TASKS = ['cleanup', 'mail'] as const;
+
+const TASKS = [...PROCESS_TASKS, ...SHARED_TASKS] as const;
+
+/** Work that no request waits for. */
+export type Task = (typeof TASKS)[number];
 
 /** Measures background work, so that its failures and its silence show in the metrics. */
 export interface BackgroundWork {
@@ -31,7 +35,11 @@ export interface BackgroundWork {
 
 const SECONDS = [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60];
 
-export function createBackgroundWork(register: Registry): BackgroundWork {
+/** @param tasks the work of this process */
+export function createBackgroundWork(
+  register: Registry,
+  tasks: readonly Task[] = TASKS,
+): BackgroundWork {
   const registers = [register];
   const runs = new Counter({
     name: 'gatehouse_background_runs_total',
@@ -51,6 +59,7 @@ export function createBackgroundWork(register: Registry): BackgroundWork {
     help: 'When background work last succeeded; before its first success, when the process started.',
     labelNames: ['task'] as const,
     registers,
+    aggregator: 'min',
   });
   const deleted = new Counter({
     name: 'gatehouse_cleanup_deleted_rows_total',
@@ -58,7 +67,7 @@ export function createBackgroundWork(register: Registry): BackgroundWork {
     labelNames: ['table'] as const,
     registers,
   });
-  for (const task of TASKS) {
+  for (const task of tasks) {
     succeeded.setToCurrentTime({ task });
     for (const outcome of ['success', 'failure']) runs.inc({ task, outcome }, 0);
   }

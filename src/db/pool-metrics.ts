@@ -29,6 +29,8 @@ export function registerPoolMetrics(dataSource: DataSource, register: Registry):
     name: 'gatehouse_commits_awaiting_standby',
     help: 'Commits of all replicas that have waited more than 5 seconds for a synchronous standby.',
     registers: [register],
+    // Each process counts those of all.
+    aggregator: 'max',
     collect() {
       commits.set(poolStateOf(dataSource).commitsAwaitingStandby);
     },

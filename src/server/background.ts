@@ -2,6 +2,8 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 
 import type { App } from '../app.js';
+import type { BackgroundWork } from '../db/background-work.js';
+import type { Mail } from '../mail/index.js';
 import { runCleanup } from './cleanup.js';
 import type { Config } from '../config.js';
 import {
@@ -21,34 +23,22 @@ const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
 const SYNC_BUDGETS_EVERY_MS = 1000;
 const SEND_MAIL_EVERY_MS = 2000;
 
-interface Dependencies {
-  readonly app: Pick<App, 'activity' | 'budgets' | 'mail' | 'prefixes' | 'work'>;
-  readonly config: Pick<Config, 'AUDIT_RETENTION_DAYS'>;
-  readonly dataSource: DataSource;
-  readonly keyring: Keyring;
+interface ProcessWork {
+  readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes' | 'work'>;
   readonly signingKeys: SigningKeys;
   readonly log: Logger;
-  /** Stops a running cleanup. */
-  readonly signal: AbortSignal;
 }
 
 /**
- * Starts the background work.
+ * Starts the background work of a process that answers requests.
  * @returns a function that stops it and flushes pending writes
  */
-export function startBackground(dependencies: Dependencies): () => Promise<void> {
-  const { app, signingKeys, log } = dependencies;
-  let cleanups = 0;
+export function startProcessWork({ app, signingKeys, log }: ProcessWork): () => Promise<void> {
   const timers = [
     setInterval(() => void app.activity.flush(), FLUSH_EVERY_MS),
-    setInterval(() => {
-      void cleanUp(dependencies, cleanups % CLEANUPS_AN_HOUR === 0);
-      cleanups += 1;
-    }, CLEANUP_EVERY_MS),
     setInterval(() => void refreshSigningKeys(app, signingKeys, log), REFRESH_EVERY_MS),
     setInterval(() => void refreshPrefixes(app, log), REFRESH_EVERY_MS),
     setInterval(() => void app.budgets.sync(), SYNC_BUDGETS_EVERY_MS),
-    setInterval(() => void app.mail.deliver(), SEND_MAIL_EVERY_MS),
   ];
   return async () => {
     for (const timer of timers) clearInterval(timer);
@@ -56,12 +46,41 @@ export function startBackground(dependencies: Dependencies): () => Promise<void>
   };
 }
 
-async function cleanUp(dependencies: Dependencies, isHourly: boolean): Promise<void> {
-  const { app, config, dataSource, keyring, log, signal } = dependencies;
+interface SharedWork {
+  readonly config: Pick<Config, 'AUDIT_RETENTION_DAYS'>;
+  readonly dataSource: DataSource;
+  readonly keyring: Keyring;
+  readonly work: BackgroundWork;
+  readonly mail: Pick<Mail, 'deliver'>;
+  readonly log: Logger;
+  /** Stops a running cleanup. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Starts the background work that one process does for all workers. Safe to run on several replicas at once.
+ * @returns a function that stops it
+ */
+export function startSharedWork(dependencies: SharedWork): () => void {
+  let cleanups = 0;
+  const timers = [
+    setInterval(() => {
+      void cleanUp(dependencies, cleanups % CLEANUPS_AN_HOUR === 0);
+      cleanups += 1;
+    }, CLEANUP_EVERY_MS),
+    setInterval(() => void dependencies.mail.deliver(), SEND_MAIL_EVERY_MS),
+  ];
+  return () => {
+    for (const timer of timers) clearInterval(timer);
+  };
+}
+
+async function cleanUp(dependencies: SharedWork, isHourly: boolean): Promise<void> {
+  const { config, dataSource, keyring, work, log, signal } = dependencies;
   const retention = { auditRetentionDays: config.AUDIT_RETENTION_DAYS };
   try {
-    await app.work.run('cleanup', async () => {
-      await runCleanup(dataSource, signal, retention, app.work.countDeleted, isHourly);
+    await work.run('cleanup', async () => {
+      await runCleanup(dataSource, signal, retention, work.countDeleted, isHourly);
       await resealUnderCurrentKey(dataSource.manager, keyring, signal);
     });
   } catch (error) {

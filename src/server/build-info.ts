@@ -14,6 +14,7 @@ export function registerBuildInfo(register: Registry): void {
     help: 'The release, the hash of its sources and the version of Node.js, as labels; always 1.',
     labelNames: ['version', 'build', 'node'] as const,
     registers: [register],
+    aggregator: 'first',
   }).set(
     { version: versionAt(file), build: BUILD.exec(file)?.[1] ?? 'none', node: process.version },
     1,

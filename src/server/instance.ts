@@ -27,6 +27,8 @@ export interface Instance {
 
 /** The instance of a server. */
 export interface ServerInstance extends Instance {
+  /** The configured or generated `SECRET_KEYS`. */
+  readonly secretKeys: readonly string[];
   /** Releases the migration lock if `seed` returned true, so that other processes start. Idempotent. */
   letOthersStart(): Promise<void>;
 }
@@ -84,9 +86,8 @@ export async function openInstance({
   };
   try {
     signal?.throwIfAborted();
-    const keyring = createKeyring(
-      config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR)),
-    );
+    const secretKeys = config.SECRET_KEYS ?? (await readOrCreateSecretKeys(config.DATA_DIR));
+    const keyring = createKeyring(secretKeys);
     await openDataSource(starting, target, 'serve');
     await takeMigrationLock(starting, { log, signal });
     await prepareSchema(starting, log, signal);
@@ -95,11 +96,32 @@ export async function openInstance({
     if (!(await seed(starting, keyring))) await letOthersStart();
     await dataSource.initialize();
     await warnOfLosableCommits(dataSource, log);
-    return { target, dataSource, keyring, letOthersStart, close };
+    return { target, dataSource, keyring, secretKeys, letOthersStart, close };
   } catch (error) {
     await close();
     throw asStartupError(error, target);
   }
+}
+
+/**
+ * Opens the database for a worker of a server that has opened the instance.
+ * @throws StartupError if the database is not reachable
+ */
+export async function joinInstance(
+  { target, secretKeys }: Pick<ServerInstance, 'target' | 'secretKeys'>,
+  { config, log }: { config: Config; log: Logger },
+): Promise<Instance> {
+  const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
+  const dataSource = createDataSource(
+    target,
+    ENTITIES,
+    onError,
+    'request',
+    config.DATABASE_POOL_SIZE,
+  );
+  await openDataSource(dataSource, target, 'share');
+  const close = () => dataSource.destroy();
+  return { target, dataSource, keyring: createKeyring(secretKeys), close };
 }
 
 async function prepareSchema(

@@ -1,17 +1,18 @@
-import type { RequestListener, Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { collectDefaultMetrics, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Logger } from 'pino';
 
+import type { App } from '../app.js';
 import type { Config } from '../config.js';
 import { createBatchedLookup, createVerifierPool } from '../credentials/index.js';
+import { PROCESS_TASKS } from '../db/background-work.js';
+import { drain } from '../http/connections/draining.js';
 import { createBoundedServer, listen } from '../http/connections/server.js';
 import { createSigningKeys } from '../signing-keys/index.js';
-import { registerBuildInfo } from './build-info.js';
-import type { ServerInstance } from './instance.js';
-import { closeNow, drained, type Stopping } from './stopping.js';
-
-const MAX_METRICS_CONNECTIONS = 100;
+import type { Instance } from './instance.js';
+import { logWarningsOfLibraries } from './log.js';
+import { closeNow, delayed, type Stopping } from './stopping.js';
 
 /** The parts of a server process that exist from its beginning. */
 export interface Serving {
@@ -19,22 +20,52 @@ export interface Serving {
   readonly log: Logger;
   readonly register: Registry;
   readonly stopping: Stopping;
+  /** Whether a primary process accepts the connections of this one, and does the work that workers share. */
+  readonly isWorker?: boolean;
 }
 
+type Opened = Pick<Instance, 'dataSource' | 'keyring' | 'target'>;
+
 /**
- * Serves an instance until the server is to stop.
+ * Serves an instance by this process alone until the server is to stop.
  * @param onListening called with the port before requests are accepted
  */
 export async function serve(
   serving: Serving,
-  { dataSource, keyring, target }: ServerInstance,
+  instance: Opened,
   onListening: (port: number) => Promise<void>,
 ): Promise<void> {
-  const { config, log, register, stopping } = serving;
-  // Output of libraries becomes log lines. The app is loaded afterwards, and once a start can succeed.
-  console.warn = (text: unknown) => log.warn({}, String(text));
+  const { config, log, stopping } = serving;
+  await serveRequests(serving, instance, async (server, { mail, work }) => {
+    const { startSharedWork } = await import('./background.js');
+    const signal = stopping.stopped;
+    const endSharedWork = startSharedWork({ ...instance, config, mail, work, log, signal });
+    try {
+      await listen(server, config.HOST, config.PORT);
+      const { address, port } = server.address() as AddressInfo;
+      log.info({ address, port, issuer: config.ISSUER }, 'listening');
+      await onListening(port);
+      await delayed(serving);
+      await drain(server);
+    } finally {
+      endSharedWork();
+    }
+  });
+}
+
+/**
+ * Answers requests.
+ * @param accept gives connections to the HTTP server, and resolves when they have ended
+ */
+export async function serveRequests(
+  { config, log, register, stopping, isWorker = false }: Serving,
+  { dataSource, keyring, target }: Opened,
+  accept: (server: Server, app: App) => Promise<void>,
+): Promise<void> {
+  // The app is loaded afterwards, and once a start can succeed.
+  logWarningsOfLibraries(log);
   const { createApp } = await import('../app.js');
-  const { startBackground } = await import('./background.js');
+  const { startProcessWork } = await import('./background.js');
   const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();
@@ -44,47 +75,20 @@ export async function serve(
   const isStopping = () => stopping.stopped.aborted;
   const parts = { config, dataSource, keyring, signingKeys, log };
   const lookup = createBatchedLookup({ pool, queries: LOOKUP_QUERIES, register });
-  const app = createApp({ ...parts, lookup, register, isStopping });
+  const tasks = isWorker && { tasks: PROCESS_TASKS };
+  const app = createApp({ ...parts, ...tasks, lookup, register, isStopping });
   const server = createBoundedServer(app.koa.callback(), {
-    maxConnections: config.MAX_CONNECTIONS,
+    maxConnections: Math.ceil(config.MAX_CONNECTIONS / config.WORKERS),
+    isWorker,
     isStopping,
   });
-  const endBackground = startBackground({ ...parts, app, signal: stopping.stopped });
+  const endProcessWork = startProcessWork({ ...parts, app });
   try {
     await Promise.all([app.budgets.sync(), app.prefixes.refresh()]);
-    await listen(server, config.HOST, config.PORT);
-    const { address, port } = server.address() as AddressInfo;
-    log.info({ address, port, issuer: config.ISSUER }, 'listening');
-    await onListening(port);
-    await drained(server, serving);
+    await accept(server, app);
   } finally {
     closeNow(server);
-    await endBackground();
+    await endProcessWork();
     await pool.end();
   }
-}
-
-/** Serves the metrics at `METRICS_PORT`, if it is set. */
-export async function serveMetrics(
-  config: Config,
-  register: Registry,
-): Promise<Server | undefined> {
-  if (config.METRICS_PORT === undefined) return undefined;
-  collectDefaultMetrics({ register });
-  registerBuildInfo(register);
-  // Many who ask at once share one text.
-  let text: Promise<string> | undefined;
-  const read = () => {
-    text ??= register.metrics().finally(() => (text = undefined));
-    return text;
-  };
-  const answer: RequestListener = (request, response) => {
-    if (request.url !== '/metrics') return void response.writeHead(404).end();
-    return void read().then(
-      (body) => response.writeHead(200, { 'Content-Type': register.contentType }).end(body),
-      () => response.writeHead(500).end(),
-    );
-  };
-  const server = createBoundedServer(answer, { maxConnections: MAX_METRICS_CONNECTIONS });
-  return listen(server, config.HOST, config.METRICS_PORT);
 }

@@ -34,6 +34,11 @@ export function createLog({
   );
 }
 
+/** Turns warnings that libraries write to the console into log lines. */
+export function logWarningsOfLibraries(log: Logger): void {
+  console.warn = (text: unknown) => log.warn({}, String(text));
+}
+
 /**
  * An error without its own properties: those of pg contain the statement's parameters and the failing row.
  */

@@ -17,14 +17,15 @@ import { brandOf } from './brand.js';
 export type Platform = ReturnType<typeof createPlatform>;
 
 /** Parts that know neither credentials nor features. */
-export function createPlatform({ config, dataSource, keyring, register }: AppDependencies) {
+export function createPlatform(dependencies: AppDependencies) {
+  const { config, dataSource, keyring, register, tasks } = dependencies;
   registerPoolMetrics(dataSource, register);
   const issuer = config.ISSUER;
   const browsers = createBrowserSecrets(issuer);
   const brand = brandOf(config);
   const assets = createAssets(brand);
   return {
-    work: createBackgroundWork(register),
+    work: createBackgroundWork(register, tasks),
     clientAddress: createClientAddress(config.TRUST_PROXY),
     router: createRouter(),
     pagination: createPagination(keyring),

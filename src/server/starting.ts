@@ -9,11 +9,21 @@ import {
   type Demo,
   type Unshown,
 } from './demo.js';
-import { openInstance } from './instance.js';
-import { serve, type Serving } from './listening.js';
+import { openInstance, type ServerInstance } from './instance.js';
+import type { Serving } from './listening.js';
 
-/** Opens the instance, serves it until the server is to stop, and closes it. Writes the greeting of a first start. */
-export async function start(serving: Serving): Promise<void> {
+/**
+ * Opens the instance, serves it until the server is to stop, and closes it. Writes the greeting of a first start.
+ * @param serve serves an instance, and calls `onListening` with the port
+ */
+export async function start(
+  serving: Serving,
+  serve: (
+    serving: Serving,
+    instance: ServerInstance,
+    onListening: (port: number) => Promise<void>,
+  ) => Promise<void>,
+): Promise<void> {
   const { config, log, stopping } = serving;
   let demo: Demo | undefined;
   let unshown: Unshown | undefined;

@@ -3,7 +3,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 import type { Config } from '../config.js';
-import { drain } from '../http/connections/draining.js';
 
 /** The signals to stop. */
 export interface Stopping {
@@ -28,21 +27,21 @@ export function stopBySignals(): Stopping {
   return { stopped: stopped.signal, hurried: hurried.signal };
 }
 
-/** Waits until the server is to stop, then answers the requests in flight and closes the listener. */
-export async function drained(
-  server: Server,
-  {
-    config,
-    log,
-    stopping: { stopped, hurried },
-  }: { readonly config: Config; readonly log: Logger; readonly stopping: Stopping },
-): Promise<void> {
+/** Waits until the server is to stop, and then until its listener should close. */
+export async function delayed({
+  config,
+  log,
+  stopping: { stopped, hurried },
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly stopping: Stopping;
+}): Promise<void> {
   await aborted(stopped);
   const delaySeconds = hurried.aborted ? 0 : config.DRAIN_DELAY_SECONDS;
   log.info({ delaySeconds }, 'stopping');
   // Gives load balancers time to notice /readyz before the listener closes.
   await pause(delaySeconds * 1000, undefined, { signal: hurried }).catch(() => undefined);
-  await drain(server);
 }
 
 /** Closes the listener and every connection. */
@@ -51,7 +50,8 @@ export function closeNow(server: Server): void {
   server.closeAllConnections();
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });

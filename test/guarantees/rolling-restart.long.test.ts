@@ -13,7 +13,7 @@ const REQUESTS = 25_000;
 const RESTARTS = 6;
 const WORKERS_PER_BALANCER = 6;
 
-describe('a rolling restart of three replicas behind HAProxy and nginx', () => {
+describe('a rolling restart of three replicas, one with two workers, behind HAProxy and nginx', () => {
   const processes = createServerProcesses();
   let gatehouse: TestApp;
   let folder: string;
@@ -92,6 +92,7 @@ describe('a rolling restart of three replicas behind HAProxy and nginx', () => {
       ISSUER: 'https://auth.example.com',
       TRUST_PROXY: '127.0.0.1',
       PORT: String(port),
+      WORKERS: port === ports[0] ? '2' : '1',
     });
   }
 });

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { Server as TcpServer } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 const DRAIN_MS = 10_000;
@@ -10,7 +11,15 @@ const QUIET_WITHIN_MS = 1000;
  */
 export async function drain(server: Server): Promise<void> {
   await untilAllAccepted(server);
-  const closed = new Promise((resolve) => server.close(resolve));
+  await endConnections(server, new Promise((resolve) => server.close(resolve)));
+}
+
+/**
+ * Ends connections after their pending requests are answered, within 10 seconds.
+ *
+ * @param closed resolves when all are closed
+ */
+export async function endConnections(server: Server, closed: Promise<unknown>): Promise<void> {
   // Keep-alive connections become idle one after the other.
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_EVERY_MS);
   const deadline = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
@@ -23,7 +32,7 @@ export async function drain(server: Server): Promise<void> {
  * Waits for a turn of the event loop without a new connection. The operating system completes connections before
  * they are accepted, and resets the remaining ones when the listener closes.
  */
-async function untilAllAccepted(server: Server): Promise<void> {
+export async function untilAllAccepted(server: TcpServer): Promise<void> {
   const deadline = performance.now() + QUIET_WITHIN_MS;
   let hasArrived = true;
   const note = () => {

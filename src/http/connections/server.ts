@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Server as TcpServer, Socket } from 'node:net';
 
 import { StartupError } from '../../db/startup-error.js';
 import { createClosingResponse } from './closing-response.js';
@@ -24,6 +25,8 @@ interface Limits {
   readonly maxConnections: number;
   /** The number of connections that are not read in portions (`portions`). */
   readonly maxReadByParser?: number;
+  /** Whether a primary process accepts the connections. */
+  readonly isWorker?: boolean;
   /** Whether responses end their connections. */
   readonly isStopping?: () => boolean;
 }
@@ -36,7 +39,7 @@ interface Limits {
  */
 export function createBoundedServer(
   handle: RequestListener,
-  { maxConnections, maxReadByParser, isStopping = () => false }: Limits,
+  { maxConnections, maxReadByParser, isWorker = false, isStopping = () => false }: Limits,
 ): Server {
   const { onRequest, onConnection } = limitPipelines(handle, maxReadByParser);
   const ServerResponse = createClosingResponse(isStopping);
@@ -45,17 +48,34 @@ export function createBoundedServer(
     onConnection,
   );
   server.timeout = STALLED_AFTER_MS;
-  server.maxConnections = maxConnections;
+  // Node's limit applies to connections that the server itself accepts.
+  if (isWorker) server.prependListener('connection', closeBeyond(maxConnections));
+  else server.maxConnections = maxConnections;
   // 0 disables Node's limit, beyond which it drops header lines silently. `requests` refuses too many lines.
   server.maxHeadersCount = 0;
   return server;
+}
+
+function closeBeyond(limit: number): (socket: Socket) => void {
+  let open = 0;
+  return (socket) => {
+    if (open >= limit) return void socket.destroy();
+    open += 1;
+    socket.once('close', () => {
+      open -= 1;
+    });
+  };
 }
 
 /**
  * Starts to listen.
  * @throws StartupError if it cannot, for example because the port is in use
  */
-export async function listen(server: Server, host: string, port: number): Promise<Server> {
+export async function listen<Listener extends TcpServer>(
+  server: Listener,
+  host: string,
+  port: number,
+): Promise<Listener> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       const reason =
