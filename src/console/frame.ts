@@ -2,7 +2,7 @@ import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
 import { titleOf } from '../scopes/roles.js';
-import { GROUPS, pagesFor, type ConsolePage } from './navigation.js';
+import { GROUPS, pagesFor, PERSONAL_PAGES, type ConsolePage } from './navigation.js';
 import { addressIn, type FramedOrganization } from './organization-context.js';
 
 interface FrameFacts {
@@ -12,18 +12,20 @@ interface FrameFacts {
   readonly memberships: readonly AccountMembership[];
   /** Absent for a visitor without an organization. */
   readonly organization: FramedOrganization | undefined;
+  /** Whether the page shows a form that was kept. */
+  readonly isRestored: boolean;
 }
 
 /** Makes the frame of a page. */
 export function createFrame(facts: FrameFacts): SignedInFrame {
   const { path, email, csrf, organization } = facts;
-  const pages = organization === undefined ? [] : pagesFor(organization.role);
+  const pages = pagesOf(facts);
   const current = pages.find((page) => isAt(path, page));
   return {
     email,
     csrf,
     signOut: '/logout',
-    groups: organization === undefined ? [] : groupsFor(organization, current),
+    groups: groupsFor(facts, pages, current),
     organization: organization && {
       name: organization.tenantName,
       role: titleOf(organization.role),
@@ -35,6 +37,7 @@ export function createFrame(facts: FrameFacts): SignedInFrame {
         ? []
         : environmentsFor(organization, current),
     search: organization?.href('/settings/search'),
+    isRestored: facts.isRestored,
     isTest: organization?.environment === 'test' && current?.hasEnvironments === true,
   };
 }
@@ -43,13 +46,20 @@ function isAt(path: string, page: ConsolePage): boolean {
   return path === page.path || path.startsWith(`${page.path}/`);
 }
 
+/** The pages that the visitor may open. */
+function pagesOf({ organization }: FrameFacts): readonly ConsolePage[] {
+  return organization === undefined ? PERSONAL_PAGES : pagesFor(organization.role);
+}
+
 function groupsFor(
-  { role, href }: FramedOrganization,
+  { organization }: FrameFacts,
+  pages: readonly ConsolePage[],
   current: ConsolePage | undefined,
 ): SignedInFrame['groups'] {
+  const href = organization?.href ?? ((path: string) => path);
   return GROUPS.map((title) => ({
     title,
-    pages: pagesFor(role)
+    pages: pages
       .filter(({ group }) => group === title)
       .map((page) => ({ title: page.title, href: href(page.path), isCurrent: page === current })),
   })).filter(({ pages }) => pages.length > 0);

@@ -10,6 +10,7 @@ export const home: Middleware<VisitorState> = (ctx, next) => {
   if (ctx.path !== HOME || !['GET', 'HEAD'].includes(ctx.method)) return next();
   const { visitor, requestId } = ctx.state;
   const { accountId, sessionId, memberships } = visitor;
+  if (memberships.length === 0) return seeOther(ctx, '/settings/profile');
   const actor = { id: accountId, address: '', requestId };
   const { role, href } = readOrganization(ctx, memberships, { accountId, sessionId, actor });
   const [first] = pagesFor(role);

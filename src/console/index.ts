@@ -33,6 +33,7 @@ import { createAccountSettings } from './account/index.js';
 import { createPasswordGate } from './account/password-gate.js';
 import { createMailedPages } from './mailed/index.js';
 import { createMemberSettings } from './members/index.js';
+import { createKeptForms } from './kept-form.js';
 import { titleOf } from '../scopes/roles.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
@@ -104,6 +105,7 @@ export interface Console {
 /** Composes the console: sign-in, the settings pages, and its part of the API. */
 export function createConsole(dependencies: Dependencies): Console {
   const { keys } = dependencies;
+  const keptForms = createKeptForms(dependencies);
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
   const shared = createShared(dependencies);
@@ -131,14 +133,14 @@ export function createConsole(dependencies: Dependencies): Console {
   const session = { ...dependencies, membershipsOf: accounts.membershipsOf };
   return {
     signIn: [
-      ...createSignInRoutes(dependencies),
+      ...createSignInRoutes({ ...dependencies, keptForms }),
       ...createMailedPages({
         ...shared,
         people: accounts,
         addressLimit: createAddressLimit(dependencies.now),
       }),
     ],
-    pages: createSettings({ ...dependencies, accounts }, pageRoutes),
+    pages: createSettings({ ...dependencies, accounts, keptForms }, pageRoutes),
     pageRoutes,
     apiRoutes,
     before: createSessionPipeline(session),

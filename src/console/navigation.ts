@@ -9,6 +9,8 @@ export interface ConsolePage {
   readonly roles: readonly Role[];
   /** Whether live and test show different things. */
   readonly hasEnvironments: boolean;
+  /** Whether people without an organization may open it. */
+  readonly isPersonal?: boolean;
 }
 
 export const GROUPS = ['Developers', 'Organization', 'You'] as const;
@@ -84,6 +86,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     group: 'You',
     roles: ROLES,
     hasEnvironments: false,
+    isPersonal: true,
   },
   {
     path: '/settings/tokens',
@@ -98,6 +101,7 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     group: 'You',
     roles: ROLES,
     hasEnvironments: false,
+    isPersonal: true,
   },
   {
     path: '/settings/apps',
@@ -105,8 +109,12 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     group: 'You',
     roles: ROLES,
     hasEnvironments: false,
+    isPersonal: true,
   },
 ];
+
+/** The pages of people without an organization. */
+export const PERSONAL_PAGES = CONSOLE_PAGES.filter(({ isPersonal }) => isPersonal === true);
 
 /** The pages that a role may open. */
 export function pagesFor(role: Role): readonly ConsolePage[] {

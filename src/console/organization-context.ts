@@ -5,18 +5,22 @@ import { chooseTenant, type SignedIn } from '../credentials/index.js';
 import { singleValue } from '../http/body/form.js';
 import type { Role } from '../scopes/roles.js';
 
+/** The visitor of a page that needs no organization. */
+export interface PersonalContext extends SignedIn {
+  readonly environment: Environment;
+  /** The visitor, for the audit log. */
+  readonly actor: Actor;
+  /** The address of a page, in the organization and environment of this one if it has any. */
+  readonly href: (path: string, query?: Readonly<Record<string, string>>) => string;
+}
+
 /** The organization and the environment in which a page works. Both are in its address. */
-export interface OrganizationContext extends SignedIn {
+export interface OrganizationContext extends PersonalContext {
   readonly tenantId: string;
   readonly tenantName: string;
   readonly tenantSlug: string;
   readonly isSuspended: boolean;
   readonly role: Role;
-  readonly environment: Environment;
-  /** The visitor, for the audit log. */
-  readonly actor: Actor;
-  /** The address of a page in this organization and environment. */
-  readonly href: (path: string, query?: Readonly<Record<string, string>>) => string;
 }
 
 /**
@@ -79,6 +83,23 @@ export function firstOrganization(
     isSuspended: isTenantSuspended,
     environment: 'live',
     href: (path, more) => addressIn(tenantSlug, 'live', path, more),
+  };
+}
+
+/** The context of a visitor who belongs to no organization. */
+export function withoutOrganization(
+  visitor: SignedIn & { readonly actor: Actor },
+): PersonalContext {
+  const { accountId, sessionId, actor } = visitor;
+  return {
+    accountId,
+    sessionId,
+    actor,
+    environment: 'live',
+    href: (path, query = {}) => {
+      const text = new URLSearchParams(query).toString();
+      return text === '' ? path : `${path}?${text}`;
+    },
   };
 }
 

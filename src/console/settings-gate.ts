@@ -7,8 +7,13 @@ import type { Csrf } from '../http/pages/csrf.js';
 import { noteFacts } from '../http/request-facts.js';
 import type { Route } from '../http/routes.js';
 import type { Role } from '../scopes/roles.js';
-import { CONSOLE_PAGES, type ConsolePage } from './navigation.js';
-import { readOrganization, type OrganizationContext } from './organization-context.js';
+import { CONSOLE_PAGES, PERSONAL_PAGES, type ConsolePage } from './navigation.js';
+import {
+  readOrganization,
+  withoutOrganization,
+  type OrganizationContext,
+  type PersonalContext,
+} from './organization-context.js';
 import type { VisitorState } from './visitor.js';
 
 /** The access rule of a route of the settings area. */
@@ -17,16 +22,27 @@ export interface PageAccess {
   readonly page: ConsolePage['path'];
   /** The roles that may use this route; by default all that may open the page. */
   readonly roles?: readonly Role[];
+  /** Whether a route of a personal page needs an organization. */
+  readonly isOfMembers?: boolean;
 }
 
 export interface SettingsState extends VisitorState {
-  /** The page's organization and environment, and the visitor as its member. */
+  /** The visitor. It is the organization's context unless the visitor belongs to none. */
+  personal: PersonalContext;
+  /** The page's organization and environment, and the visitor as its member. Absent on personal pages without one. */
   organization: OrganizationContext;
-  /** The submitted form, with a valid CSRF token. Empty for GET. */
+  /** The submitted form, with a valid CSRF token. Empty for GET, except where a kept form is shown again. */
   form: Form;
 }
 
-export type SettingsRoute = Route<PageAccess, SettingsState>;
+export interface SettingsRoute extends Route<PageAccess, SettingsState> {
+  /**
+   * Shows the submitted form again without doing anything, after a sign-in that became necessary meanwhile. A form
+   * without it is not kept.
+   */
+  readonly restore?: (ctx: SettingsContext) => Promise<void> | void;
+}
+
 export type SettingsContext = RouteContext<SettingsState>;
 
 interface Dependencies {
@@ -50,16 +66,20 @@ export function createSettingsGate({
 }: Dependencies): (access: PageAccess | undefined) => Middleware<SettingsState> {
   return (access) => async (ctx, next) => {
     const { state } = ctx;
-    state.form = ctx.method === 'POST' ? await readForm(ctx as never) : new URLSearchParams();
+    // A form that is shown again was checked when it was kept.
+    const kept = (state as Partial<SettingsState>).form ?? new URLSearchParams();
+    state.form = ctx.method === 'POST' ? await readForm(ctx as never) : kept;
     if (ctx.method === 'POST') csrf.check(ctx as never, state.form);
     const { visitor, requestId } = state;
     const { accountId, sessionId } = visitor;
     const actor = { id: accountId, address: clientAddress(ctx.req), requestId };
-    const organization = readOrganization(ctx, visitor.memberships, {
-      accountId,
-      sessionId,
-      actor,
-    });
+    const who = { accountId, sessionId, actor };
+    if (visitor.memberships.length === 0 && isPersonal(access)) {
+      state.personal = withoutOrganization(who);
+      return next();
+    }
+    const organization = readOrganization(ctx, visitor.memberships, who);
+    state.personal = organization;
     state.organization = organization;
     noteFacts(ctx, { tenantId: organization.tenantId });
     if (!maySee(organization.role, access)) {
@@ -67,6 +87,10 @@ export function createSettingsGate({
     }
     return next();
   };
+}
+
+function isPersonal(access: PageAccess | undefined): boolean {
+  return PERSONAL_PAGES.some(({ path }) => path === access?.page) && access?.isOfMembers !== true;
 }
 
 /** Whether a role may use a route. One without an access rule admits nobody. */

@@ -10,6 +10,8 @@ import type { Router } from '../http/router.js';
 import { type ConsoleSessions, type OAuthViews, renderPageError } from '../oauth/index.js';
 import type { SessionLimit } from '../rate-limits/index.js';
 import { home } from './home-route.js';
+import type { KeptForms } from './kept-form.js';
+import { createRestoring, createReturn } from './restoring.js';
 import { createSettingsGate, type SettingsRoute, type SettingsState } from './settings-gate.js';
 import { createVisitorGate, frameOf, type ConsoleAccounts, type VisitorState } from './visitor.js';
 
@@ -20,14 +22,16 @@ interface Dependencies {
   readonly sessions: ConsoleSessions;
   readonly accounts: ConsoleAccounts;
   readonly limitSession: SessionLimit;
+  readonly keptForms: KeptForms;
   readonly clientAddress: Parameters<typeof createSettingsGate>[0]['clientAddress'];
 }
 
 /** Makes the middleware of the settings pages. The gate admits signed-in visitors only. */
 export function createSettings(
-  { router, pages, csrf, sessions, accounts, limitSession, clientAddress }: Dependencies,
+  dependencies: Dependencies,
   routes: readonly SettingsRoute[],
 ): Middleware<RequestState> {
+  const { router, pages, csrf, sessions, accounts, limitSession, clientAddress } = dependencies;
   const { administratorsOf } = accounts;
   const gate = createSettingsGate({ csrf, clientAddress, administratorsOf });
   const chain: Middleware<VisitorState>[] = [
@@ -35,9 +39,10 @@ export function createSettings(
       const { visitor } = ctx.state as Partial<VisitorState>;
       renderPageError(pages, ctx, error, visitor && frameOf(ctx as never, csrf));
     }) as Middleware<VisitorState>,
-    createVisitorGate({ sessions, accounts }),
+    createVisitorGate({ sessions, accounts, returnAddress: createReturn(dependencies, routes) }),
     limitSession<VisitorState>(({ visitor }) => visitor.sessionId),
     home,
+    createRestoring(dependencies.keptForms, routes, gate),
     router.mount('', routes, ({ access }) => [
       gate(access) as Middleware<SettingsState>,
     ]) as Middleware<VisitorState>,

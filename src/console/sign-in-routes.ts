@@ -3,6 +3,7 @@ import type { Csrf } from '../http/pages/csrf.js';
 import { readForm, singleValue } from '../http/body/form.js';
 import type { Route } from '../http/routes.js';
 import type { ConsoleSessions, SignInPage } from '../oauth/index.js';
+import type { KeptForms } from './kept-form.js';
 import { HOME, loginFor, returnPath } from './return-to.js';
 import { seeOther } from './visitor.js';
 
@@ -12,16 +13,19 @@ interface Dependencies {
   readonly csrf: Csrf;
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
+  readonly keptForms: Pick<KeptForms, 'has'>;
 }
 
 const PASSWORD_SET = 'Your new password is set. Sign in with it.';
 const ENDED = 'Your session has ended. Sign in again to continue.';
+const KEPT = `${ENDED} What you entered is kept.`;
 
 /** `/login` and `/logout`: the browser's session, which the console and authorizations share. */
 export function createSignInRoutes({
   csrf,
   signInPage,
   sessions,
+  keptForms,
 }: Dependencies): Route<'public'>[] {
   const route = (
     method: 'GET' | 'POST',
@@ -35,7 +39,8 @@ export function createSignInRoutes({
       if (singleValue(new URLSearchParams(ctx.querystring), 'done') === 'password') {
         return signInPage.show(ctx, { ...viewOf(ctx), done: PASSWORD_SET });
       }
-      const notice = (await sessions.hasEnded(ctx)) ? ENDED : undefined;
+      const ended = keptForms.has(ctx) ? KEPT : ENDED;
+      const notice = (await sessions.hasEnded(ctx)) ? ended : undefined;
       return signInPage.show(ctx, { ...viewOf(ctx), notice });
     }),
     route('POST', '/login', async (ctx) => {

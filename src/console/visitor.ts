@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa';
+import type { Context, Middleware } from 'koa';
 
 import type { AccountMembership } from '../accounts/index.js';
 import type { SignedIn } from '../credentials/index.js';
@@ -36,16 +36,21 @@ export interface VisitorState extends RequestState {
 interface Dependencies {
   readonly sessions: ConsoleSessions;
   readonly accounts: ConsoleAccounts;
+  /** The address to which the sign-in leads back. */
+  readonly returnAddress: (ctx: Context) => Promise<string>;
 }
 
 /** Guards the settings pages. Redirects anonymous visitors to the login page, which leads back. */
-export function createVisitorGate({ sessions, accounts }: Dependencies): Middleware<VisitorState> {
+export function createVisitorGate({
+  sessions,
+  accounts,
+  returnAddress,
+}: Dependencies): Middleware<VisitorState> {
   return async (ctx, next) => {
     const signedIn = await sessions.find(ctx as never);
     const account = signedIn && (await accounts.find(signedIn.accountId));
     if (signedIn === undefined || account === undefined) {
-      // A form is posted to its page's path, so the path is correct for GET too.
-      return seeOther(ctx, loginFor(ctx.path + ctx.search));
+      return seeOther(ctx, loginFor(await returnAddress(ctx as never)));
     }
     const named = singleValue(new URLSearchParams(ctx.querystring), 'tenant');
     const memberships = await accounts.membershipsOf(account.id, named);
@@ -58,17 +63,21 @@ export function createVisitorGate({ sessions, accounts }: Dependencies): Middlew
 export function frameOf(
   ctx: Parameters<Csrf['token']>[0] & {
     readonly path: string;
-    readonly state: VisitorState & { readonly organization?: OrganizationContext };
+    readonly state: VisitorState & {
+      readonly organization?: OrganizationContext;
+      readonly isRestored?: boolean;
+    };
   },
   csrf: Csrf,
 ): SignedInFrame {
-  const { visitor, organization } = ctx.state;
+  const { visitor, organization, isRestored = false } = ctx.state;
   const { email, memberships } = visitor;
   return createFrame({
     path: ctx.path,
     email,
     memberships,
     organization: organization ?? firstOrganization(memberships),
+    isRestored,
     csrf: csrf.token(ctx),
   });
 }

@@ -8,7 +8,7 @@ import { createTransactions } from '../db/transactions.js';
 import { type EndedGrant, endGrantIn } from '../grants/index.js';
 import { ownResources } from '../http/resource-uri.js';
 import { createResources } from '../resource-servers/index.js';
-import { createSessionStore } from '../sessions/index.js';
+import { createSessionStore, findFormerAccount } from '../sessions/index.js';
 
 export type OAuthStores = ReturnType<typeof createOAuthStores>;
 
@@ -20,6 +20,7 @@ export function createOAuthStores(dataSource: DataSource, keyring: Keyring, issu
     run,
     resources: createResources(ownResources(issuer), manager),
     sessions: () => createSessionStore(manager(), keyring),
+    findFormerAccount: (secret: string) => findFormerAccount(manager(), keyring, secret),
     /** Finds a client that is not blocked. */
     findClient: async (id: string) => {
       const client = await createClientStore(manager()).find(id);

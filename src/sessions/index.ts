@@ -1,2 +1,3 @@
+export { findFormerAccount } from './former-account.js';
 export { deleteExpiredSessions } from './session-cleanup.js';
 export { createSessionStore, type SessionStore } from './session-store.js';

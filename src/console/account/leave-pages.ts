@@ -13,7 +13,7 @@ export function createLeavePages({
   accounts,
   showPage,
 }: AccountPageDependencies): SettingsRoute[] {
-  const access = { page: '/settings/profile' } as const;
+  const access = { page: '/settings/profile', isOfMembers: true } as const;
   const show = async (ctx: SettingsContext, at: OrganizationContext, error?: string) => {
     const page = {
       title: `Leave ${at.tenantName}?`,

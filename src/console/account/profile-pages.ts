@@ -6,7 +6,7 @@ import { Problem } from '../../http/errors/problem.js';
 import { text } from '../../http/validation.js';
 import { titleOf } from '../../scopes/roles.js';
 import { LEAVE } from './paths.js';
-import { addressIn, type OrganizationContext } from '../organization-context.js';
+import { addressIn, type PersonalContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
 import type { AccountPageDependencies } from './dependencies.js';
@@ -34,43 +34,71 @@ const personName = text(100);
 /** Content of a submitted form, and its faults. */
 interface Typed {
   readonly status: number;
-  readonly name?: { readonly value: string; readonly error: string };
-  readonly email?: { readonly value: string; readonly error: string };
+  readonly name?: { readonly value: string; readonly error?: string };
+  readonly email?: { readonly value: string; readonly error?: string };
   readonly password?: ProfilePage['password']['errors'];
 }
 
 /** `/settings/profile`: the visitor's name, address and password. */
 export function createProfilePages(dependencies: AccountPageDependencies): SettingsRoute[] {
   const view = createProfileView(dependencies);
-  const changes = [
-    { path: NAME, change: createRename(dependencies, view) },
-    { path: EMAIL, change: createEmailRequest(dependencies, view) },
+  const changes: readonly ProfileForm[] = [
+    {
+      path: NAME,
+      change: createRename(dependencies, view),
+      typed: (value) => ({ status: 200, name: { value: value('name').slice(0, 200) } }),
+    },
+    {
+      path: EMAIL,
+      change: createEmailRequest(dependencies, view),
+      typed: (value) => ({ status: 200, email: { value: value('email').slice(0, 300) } }),
+    },
     { path: PASSWORD, change: createPasswordChange(dependencies, view) },
   ];
+  const access = { page: PAGE } as const;
   return [
-    {
-      method: 'GET',
-      path: PAGE,
-      access: { page: PAGE },
-      handle: (ctx) => view.show(ctx, ctx.state.organization),
-    },
-    ...changes.map(({ path, change }): SettingsRoute => ({
+    { method: 'GET', path: PAGE, access, handle: (ctx) => view.show(ctx, ctx.state.personal) },
+    ...changes.map(({ path, change, typed }): SettingsRoute => ({
       method: 'POST',
       path,
-      access: { page: PAGE },
-      handle: (ctx) => change(ctx, ctx.state.organization),
+      access,
+      handle: (ctx) => change(ctx, ctx.state.personal),
+      ...(typed && {
+        restore: (ctx) => {
+          const { form, personal } = ctx.state;
+          return view.show(
+            ctx,
+            personal,
+            typed((name) => form.get(name) ?? ''),
+          );
+        },
+      }),
+    })),
+    // The forms have no pages of their own.
+    ...changes.map(({ path }): SettingsRoute => ({
+      method: 'GET',
+      path,
+      access,
+      handle: (ctx) => seeOther(ctx, ctx.state.personal.href(PAGE)),
     })),
   ];
 }
 
+/** A form of the page, and how its fields are shown again. Passwords are not. */
+interface ProfileForm {
+  readonly path: string;
+  readonly change: (ctx: SettingsContext, at: PersonalContext) => Promise<void>;
+  readonly typed?: (value: (name: string) => string) => Typed;
+}
+
 interface ProfileView {
   /** @throws Problem `not_found` if the account was deleted meanwhile */
-  find(at: OrganizationContext): Promise<Account>;
-  show(ctx: SettingsContext, at: OrganizationContext, typed?: Typed): Promise<void>;
+  find(at: PersonalContext): Promise<Account>;
+  show(ctx: SettingsContext, at: PersonalContext, typed?: Typed): Promise<void>;
 }
 
 function createProfileView({ dataSource, mail, showPage }: AccountPageDependencies): ProfileView {
-  const find = async (at: OrganizationContext) => {
+  const find = async (at: PersonalContext) => {
     const account = await createAccountStore(dataSource.manager).find(at.accountId);
     if (account === undefined) throw new Problem('not_found', 'Account not found.');
     return account;
@@ -109,7 +137,7 @@ function createProfileView({ dataSource, mail, showPage }: AccountPageDependenci
 }
 
 function createRename({ accounts }: AccountPageDependencies, view: ProfileView) {
-  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+  return async (ctx: SettingsContext, at: PersonalContext): Promise<void> => {
     const value = ctx.state.form.get('name') ?? '';
     const name = personName.safeParse(value).data;
     if (name === undefined) {
@@ -125,7 +153,7 @@ function createRename({ accounts }: AccountPageDependencies, view: ProfileView) 
 
 /** Sends a link to the new address. The address changes when the link is followed. */
 function createEmailRequest({ accounts, mail }: AccountPageDependencies, view: ProfileView) {
-  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+  return async (ctx: SettingsContext, at: PersonalContext): Promise<void> => {
     const value = ctx.state.form.get('email') ?? '';
     const refuse = (status: number, error: string) =>
       view.show(ctx, at, { status, email: { value: value.slice(0, 300), error } });
@@ -147,7 +175,7 @@ function createPasswordChange(
   { accounts, signInPage, sessions }: AccountPageDependencies,
   view: ProfileView,
 ) {
-  return async (ctx: SettingsContext, at: OrganizationContext): Promise<void> => {
+  return async (ctx: SettingsContext, at: PersonalContext): Promise<void> => {
     const { form } = ctx.state;
     const [current = '', password = '', repeated = ''] = ['current', 'password', 'repeated'].map(
       (name) => form.get(name) ?? '',

@@ -2,7 +2,7 @@ import { createAuditLog } from '../../audit/index.js';
 import { singleValue } from '../../http/body/form.js';
 import { createSessionStore } from '../../sessions/index.js';
 import { ago } from '../moments.js';
-import type { OrganizationContext } from '../organization-context.js';
+import type { PersonalContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
 import type { AccountPageDependencies } from './dependencies.js';
@@ -20,7 +20,7 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 /** `/settings/sessions`: the browsers in which the visitor is signed in. */
 export function createSessionPages(dependencies: AccountPageDependencies): SettingsRoute[] {
   const { showPage, dataSource, keyring } = dependencies;
-  const show = async (ctx: SettingsContext, at: OrganizationContext) => {
+  const show = async (ctx: SettingsContext, at: PersonalContext) => {
     const found = await createSessionStore(dataSource.manager, keyring).listOfAccount(at.accountId);
     const sessions = found
       .map((session) => ({
@@ -42,13 +42,13 @@ export function createSessionPages(dependencies: AccountPageDependencies): Setti
 
   const access = { page: LIST } as const;
   return [
-    { method: 'GET', path: LIST, access, handle: (ctx) => show(ctx, ctx.state.organization) },
+    { method: 'GET', path: LIST, access, handle: (ctx) => show(ctx, ctx.state.personal) },
     {
       method: 'POST',
       path: END,
       access,
       async handle(ctx) {
-        const at = ctx.state.organization;
+        const at = ctx.state.personal;
         await end(dependencies, at, ctx.params['id'] ?? '');
         // Ending the current session leads to the login page.
         seeOther(ctx, at.href(LIST, { done: 'one' }));
@@ -59,7 +59,7 @@ export function createSessionPages(dependencies: AccountPageDependencies): Setti
       path: END_OTHERS,
       access,
       async handle(ctx) {
-        const at = ctx.state.organization;
+        const at = ctx.state.personal;
         await end(dependencies, at, undefined);
         seeOther(ctx, at.href(LIST, { done: 'others' }));
       },
@@ -70,7 +70,7 @@ export function createSessionPages(dependencies: AccountPageDependencies): Setti
 /** @param id `undefined` for all but the current one */
 async function end(
   { dataSource, keyring }: AccountPageDependencies,
-  { accountId, sessionId, actor }: OrganizationContext,
+  { accountId, sessionId, actor }: PersonalContext,
   id: string | undefined,
 ): Promise<void> {
   await dataSource.transaction(async (manager) => {

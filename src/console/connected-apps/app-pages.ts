@@ -5,7 +5,7 @@ import { singleValue } from '../../http/body/form.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Page, PageRequest, Pagination } from '../../http/pagination.js';
 import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
-import type { OrganizationContext } from '../organization-context.js';
+import type { OrganizationContext, PersonalContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { hostOf, showBlocked, showInstallation, type Tab } from './app-view.js';
@@ -50,7 +50,10 @@ export function createAppListRoutes(dependencies: AppPagesDependencies): Setting
   });
   return [
     page(LIST, LIST, showList),
-    page(EVERYWHERE, EVERYWHERE, showEverywhere),
+    {
+      ...page(EVERYWHERE, EVERYWHERE, showList),
+      handle: (ctx) => showEverywhere(dependencies, ctx, ctx.state.personal),
+    },
     page(APP, LIST, showApp),
     { ...page(BLOCKED, LIST, showBlockedApps), access: { page: LIST, roles: ADMINISTRATORS } },
   ];
@@ -108,7 +111,7 @@ async function showList(
 async function showEverywhere(
   { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
-  at: OrganizationContext,
+  at: PersonalContext,
 ): Promise<void> {
   const { memberships } = ctx.state.visitor;
   const list = ['page-apps-you-use', at.accountId];
@@ -122,7 +125,7 @@ async function showEverywhere(
     tabs: [],
     notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
     installations: page.items.map((grant) => {
-      const tenant = slugOf(grant.tenantId) ?? at.tenantSlug;
+      const tenant = slugOf(grant.tenantId) ?? '';
       return showInstallation(grant, {
         showsPerson: false,
         showsOrganization: true,
@@ -248,7 +251,7 @@ function actionsFor(
 
 function pagingOf(
   ctx: SettingsContext,
-  at: OrganizationContext,
+  at: PersonalContext,
   path: string,
   { items, cursor }: Page<unknown>,
   query: Readonly<Record<string, string>>,

@@ -63,6 +63,7 @@ export function createGeneralPages({
       method: 'POST',
       path: PAGE,
       access: { page: PAGE, roles: ADMINISTRATORS },
+      restore: (ctx) => show(ctx, { status: 200, typed: ctx.state.form.get('name') ?? '' }),
       async handle(ctx) {
         const { form, organization } = ctx.state;
         const { actor, tenantId, href } = organization;

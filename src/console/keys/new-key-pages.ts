@@ -17,6 +17,7 @@ import {
   keyOf,
   secretAddress,
   sectionRoute,
+  withRestore,
   type KeyPagesDependencies,
 } from './section-routes.js';
 
@@ -40,26 +41,29 @@ export function createNewKeyPages(
     sectionRoute(section, 'GET', '/new', (ctx, at) =>
       show(ctx, at, emptyKeyForm(kindFor(ctx, section, at), at.environment)),
     ),
-    sectionRoute(section, 'POST', '/new', async (ctx, at) => {
-      const sent = ctx.state.form;
-      const values = readKeyForm(sent, kindsSeen(section, at.role));
-      const preset = sent.get('preset');
-      if (preset !== null) {
-        return show(ctx, at, { ...values, scopes: presetOf(preset, values, at.role) });
-      }
-      const access = accessFault(values, at.role);
-      if (access !== undefined) return show(ctx, at, values, { access });
-      if (!(await passwordGate.pass(ctx))) return;
-      try {
-        const id = await desk.mint(at, values.handle, (service, by, now) =>
-          service.create(by, requestOf(values, now)),
-        );
-        return seeOther(ctx, secretAddress(section, at, id, values.handle));
-      } catch (error) {
-        if (!isRefusal(error)) throw error;
-        return show(ctx, at, values, faultsOf(error, values));
-      }
-    }),
+    withRestore(
+      sectionRoute(section, 'POST', '/new', async (ctx, at) => {
+        const sent = ctx.state.form;
+        const values = readKeyForm(sent, kindsSeen(section, at.role));
+        const preset = sent.get('preset');
+        if (preset !== null) {
+          return show(ctx, at, { ...values, scopes: presetOf(preset, values, at.role) });
+        }
+        const access = accessFault(values, at.role);
+        if (access !== undefined) return show(ctx, at, values, { access });
+        if (!(await passwordGate.pass(ctx))) return;
+        try {
+          const id = await desk.mint(at, values.handle, (service, by, now) =>
+            service.create(by, requestOf(values, now)),
+          );
+          return seeOther(ctx, secretAddress(section, at, id, values.handle));
+        } catch (error) {
+          if (!isRefusal(error)) throw error;
+          return show(ctx, at, values, faultsOf(error, values));
+        }
+      }),
+      (ctx, at) => show(ctx, at, readKeyForm(ctx.state.form, kindsSeen(section, at.role))),
+    ),
     sectionRoute(section, 'GET', '/:id/secret', async (ctx, at) => {
       const key = await keyOf(desk, section, ctx);
       showPage(ctx, 'key-secret', await showSecret(dependencies, section, at, key, ctx));

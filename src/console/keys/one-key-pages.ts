@@ -13,6 +13,7 @@ import {
   keyOf,
   secretAddress,
   sectionRoute,
+  withRestore,
   type KeyPagesDependencies,
 } from './section-routes.js';
 
@@ -38,7 +39,9 @@ export function createOneKeyPages(
       const notice = { tone: 'done', text: 'The changes are saved.' };
       return show(ctx, key, done === 'saved' ? { notice } : {});
     }),
-    routeOf('POST', '/:id', createChange(dependencies, section, show)),
+    withRestore(routeOf('POST', '/:id', createChange(dependencies, section, show)), async (ctx) =>
+      showEdit(ctx, await keyOf(desk, section, ctx), section, show),
+    ),
     routeOf('POST', '/:id/rotate', createRotation(dependencies, section, show)),
     routeOf('POST', '/:id/end', async (ctx, at, key) => {
       const reason = 'ended after its rotation';
@@ -68,6 +71,19 @@ const changedMeanwhile = (noun: string) => ({
   text: `Somebody else has changed this ${noun} meanwhile. Your values are in the form below: look at what changed, then save again.`,
 });
 
+/** Shows values again that were typed, and whether the key was changed by somebody else since. */
+function showEdit(
+  ctx: SettingsContext,
+  key: StoredCredential,
+  section: KeySection,
+  show: ShowKey,
+): Promise<void> {
+  const sent = ctx.state.form;
+  const edit = readEdit(sent);
+  if (sent.get('seen') === versionOf(key)) return show(ctx, key, { edit });
+  return show(ctx, key, { edit, notice: changedMeanwhile(section.noun) }, 409);
+}
+
 function createChange(
   { desk }: KeyPagesDependencies,
   section: KeySection,
@@ -76,10 +92,7 @@ function createChange(
   return async (ctx, at, key) => {
     const sent = ctx.state.form;
     const edit = readEdit(sent);
-    if (sent.get('seen') !== versionOf(key)) {
-      const notice = changedMeanwhile(section.noun);
-      return show(ctx, key, { edit, notice }, 409);
-    }
+    if (sent.get('seen') !== versionOf(key)) return showEdit(ctx, key, section, show);
     try {
       const change = changeOf(key, edit, await desk.now());
       await desk.change(at, (service, by) => service.change(by, key.id, change));

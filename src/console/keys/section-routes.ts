@@ -37,6 +37,14 @@ export function sectionRoute(
   };
 }
 
+/** @param restore shows the submitted form again */
+export function withRestore(
+  route: SettingsRoute,
+  restore: (ctx: SettingsContext, at: OrganizationContext) => Promise<void> | void,
+): SettingsRoute {
+  return { ...route, restore: (ctx) => restore(ctx, ctx.state.organization) };
+}
+
 /**
  * The key of the address.
  * @throws Problem `not_found` also if it belongs to another section

@@ -59,7 +59,10 @@ export function createInvitePages(dependencies: MemberPageDependencies): Setting
 
   return [
     route('GET', INVITE, (ctx, at) => show(ctx, at)),
-    route('POST', INVITE, invite),
+    {
+      ...route('POST', INVITE, invite),
+      restore: (ctx) => show(ctx, ctx.state.organization, readTyped(ctx.state.form)),
+    },
     route('POST', RESEND, resend),
     route('POST', WITHDRAW, withdraw),
   ];

@@ -44,7 +44,7 @@ const FAULT = 'Give it a name of 1 to 100 characters, on one line.';
 interface Failed {
   readonly status: number;
   readonly typed: string;
-  readonly fault: string;
+  readonly fault?: string;
 }
 
 /** `/settings/spaces`: the parts of the organization's data. */
@@ -67,6 +67,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
       method: 'POST',
       path: NEW,
       access,
+      restore: (ctx) => showForm(ctx, dependencies, undefined, typedIn(ctx)),
       async handle(ctx) {
         const at = ctx.state.organization;
         const failed = await submit(ctx, dataSource, (service, name) =>
@@ -86,6 +87,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
       method: 'POST',
       path: RENAME,
       access,
+      restore: async (ctx) => showForm(ctx, dependencies, await find(ctx), typedIn(ctx)),
       async handle(ctx) {
         const at = ctx.state.organization;
         const seen = singleValue(ctx.state.form, 'seen');
@@ -98,6 +100,10 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
       },
     },
   ];
+}
+
+function typedIn({ state }: SettingsContext): Failed {
+  return { status: 200, typed: state.form.get('name') ?? '' };
 }
 
 /** Both environments share spaces, so they are managed as in live. */

@@ -31,6 +31,8 @@ export interface SignedInFrame {
   /** The switch between live and test; empty on a page that is the same in both. */
   readonly environments: readonly FrameLink[];
   readonly isTest: boolean;
+  /** Whether the page shows a form again that was sent after the session had ended. */
+  readonly isRestored: boolean;
   /** The page of the command palette; absent for a user without an organization. */
   readonly search: string | undefined;
 }

@@ -23,6 +23,8 @@ export interface ConsoleSessions {
   find(ctx: Context): Promise<ConsoleSession | undefined>;
   /** Whether the browser has the cookie of a session that has ended. */
   hasEnded(ctx: Context): Promise<boolean>;
+  /** The account of the browser's session, if it has ended lately. */
+  formerAccountOf(ctx: Context): Promise<string | undefined>;
   /** Signs an account in under a new secret (against session fixation). Another account's session ends. */
   begin(ctx: Context, account: SignedInAccount): Promise<void>;
   /**
@@ -41,15 +43,13 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   readonly cookies: ReturnType<typeof cookiesOf>;
   readonly hasPassword: HasPassword;
+  /** The account of an ended session by its secret. */
+  readonly findFormerAccount: (secret: string) => Promise<string | undefined>;
 }
 
-export function createConsoleSessions({
-  provider,
-  sessions,
-  cookies: { names, long },
-  hasPassword,
-  clientAddress,
-}: Dependencies): ConsoleSessions {
+export function createConsoleSessions(dependencies: Dependencies): ConsoleSessions {
+  const { provider, sessions, hasPassword, clientAddress } = dependencies;
+  const { names, long } = dependencies.cookies;
   const requestOf = (ctx: Context) => ({
     address: clientAddress(ctx.req),
     requestId: (ctx.state as RequestState).requestId,
@@ -72,10 +72,7 @@ export function createConsoleSessions({
       }
       return { accountId, sessionId: uid };
     },
-    async hasEnded(ctx) {
-      if (ctx.cookies.get(names.session, { signed: true }) === undefined) return false;
-      return (await provider().Session.get(ctx)).accountId === undefined;
-    },
+    ...createEndedSessions(dependencies),
     async begin(ctx, { id: accountId, passwordMark }) {
       const { Session } = provider();
       let session = await Session.get(ctx);
@@ -104,6 +101,25 @@ export function createConsoleSessions({
       const session = await provider().Session.get(ctx);
       await sessions().signOut(session.jti, requestOf(ctx));
       ctx.cookies.set(names.session, null, long);
+    },
+  };
+}
+
+/** Reads the cookie of a session that has ended. */
+function createEndedSessions({
+  provider,
+  cookies: { names },
+  findFormerAccount,
+}: Dependencies): Pick<ConsoleSessions, 'hasEnded' | 'formerAccountOf'> {
+  const secretIn = (ctx: Context) => ctx.cookies.get(names.session, { signed: true });
+  return {
+    async hasEnded(ctx) {
+      if (secretIn(ctx) === undefined) return false;
+      return (await provider().Session.get(ctx)).accountId === undefined;
+    },
+    async formerAccountOf(ctx) {
+      const secret = secretIn(ctx);
+      return secret === undefined ? undefined : findFormerAccount(secret);
     },
   };
 }

@@ -10,7 +10,10 @@ import { cookiesOf, createProvider, type ProviderDependencies } from './provider
 interface Dependencies extends Omit<ProviderDependencies, 'adapter' | 'secrets'> {
   readonly codes: ProviderDependencies['adapter']['codes'];
   readonly interactions: ProviderDependencies['adapter']['interactions'];
-  readonly stores: Pick<OAuthStores, 'findClient' | 'hasPassword' | 'secrets' | 'sessions'>;
+  readonly stores: Pick<
+    OAuthStores,
+    'findClient' | 'findFormerAccount' | 'hasPassword' | 'secrets' | 'sessions'
+  >;
   readonly signingKeys: SigningKeys;
   readonly clientAddress: (request: Context['req']) => string;
 }
@@ -24,7 +27,7 @@ export interface Library extends ReturnType<typeof createProtocol> {
 
 export function createLibrary(dependencies: Dependencies): Library {
   const { issuer, stores, codes, interactions, signingKeys, clientAddress } = dependencies;
-  const { sessions, findClient, hasPassword, secrets } = stores;
+  const { sessions, findClient, findFormerAccount, hasPassword, secrets } = stores;
   const adapter = {
     codes,
     interactions,
@@ -43,6 +46,7 @@ export function createLibrary(dependencies: Dependencies): Library {
       sessions,
       cookies,
       hasPassword,
+      findFormerAccount,
       clientAddress,
     }),
   };

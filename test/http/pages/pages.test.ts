@@ -152,6 +152,7 @@ const keySecret: ConsoleViews['key-secret'] = {
 const link = { title: HOSTILE, href: HOSTILE, isCurrent: true };
 const organization = { name: HOSTILE, role: HOSTILE, isSuspended: true };
 const signedIn: SignedInFrame = {
+  isRestored: true,
   search: undefined,
   email: HOSTILE,
   signOut: HOSTILE,
