@@ -38,6 +38,7 @@ import { ProofKeys1764166000000 } from './1764166000000-proof-keys.js';
 import { VerdictChanges1764167000000 } from './1764167000000-verdict-changes.js';
 import { Administrators1764168000000 } from './1764168000000-administrators.js';
 import { ClientLogos1764171000000 } from './1764171000000-client-logos.js';
+import { ClientKeys1764171100000 } from './1764171100000-client-keys.js';
 import { ExternalIds1764174000000 } from './1764174000000-external-ids.js';
 import { ExternalIdIndexes1764174100000 } from './1764174100000-external-id-indexes.js';
 import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-catalogue.js';
@@ -89,6 +90,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   VerdictChanges1764167000000,
   Administrators1764168000000,
   ClientLogos1764171000000,
+  ClientKeys1764171100000,
   ExternalIds1764174000000,
   ExternalIdIndexes1764174100000,
   RolesOfTheCatalogue1764177000000,

@@ -1,6 +1,13 @@
 import type { TestApp } from '../support/app/app.js';
 import { csrfOf, csrfOfForm, newBrowser, postForm, signIn } from '../support/browser/console.js';
-import { createUser, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
+import {
+  authorizeUrl,
+  createPkce,
+  createUser,
+  PASSWORD,
+  registerClient,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 
 /** Rows that were added, by table. */
 type Growth = Readonly<Record<string, number>>;
@@ -35,6 +42,30 @@ export function accountExercises(
       },
       // A counter for each address that was asked for, and one for the visitor's.
       atMost: { outgoing_mail: 20, attempts: 11 },
+    },
+    'the consent page of a client with a logo': {
+      async repeat() {
+        const { gatehouse, user } = world();
+        await gatehouse.database.query('DELETE FROM attempts');
+        // Nothing listens there.
+        const logo_uri = 'http://127.0.0.1:1/logo.png';
+        const { client_id } = await registerClient(gatehouse, { logo_uri });
+        const { challenge: code_challenge } = createPkce();
+        const browser = newBrowser(gatehouse);
+        const url = authorizeUrl(gatehouse.config.ISSUER, { client_id, code_challenge });
+        const login = await browser.open(url);
+        const consent = await browser.submit(login, { email: user.email, password: PASSWORD });
+        await times(MANY, () => browser.open(consent.url));
+      },
+      atMost: {
+        attempts: 8,
+        audit_log: 2,
+        clients: 1,
+        client_logos: 1,
+        oauth_artifacts: 2,
+        sessions: 1,
+        last_sign_ins: 1,
+      },
     },
     '`POST /reset-password`, `/invitation`': {
       async repeat() {

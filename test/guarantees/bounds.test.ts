@@ -323,8 +323,9 @@ describe('the rows that a request leaves', () => {
         await gatehouse.database.query('DELETE FROM attempts');
         const { client_id: id } = await registerClient(gatehouse, {
           token_endpoint_auth_method: 'private_key_jwt',
-          jwks: { keys: [pair.jwk] },
+          jwks_uri: `http://127.0.0.1:${documents.port}/keys`,
         });
+        documents.serve('/keys', { keys: [pair.jwk] });
         await times(MANY, async () => {
           const jwt = await signAssertion(id, gatehouse.config.ISSUER, pair);
           // The second use is refused, and leaves nothing.
@@ -333,7 +334,7 @@ describe('the rows that a request leaves', () => {
           }
         });
       },
-      atMost: { attempts: 4, audit_log: 1, clients: 1, used_proofs: MANY },
+      atMost: { attempts: 4, audit_log: 1, clients: 1, client_keys: 1, used_proofs: MANY },
     },
     '`POST /settings/api-keys/new`, `…/rotate`, and for machine credentials': {
       async repeat() {

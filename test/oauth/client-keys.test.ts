@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, managing, register } from '../support/app/clients.js';
+import { createTestApp, type TestApp } from '../support/app/app.js';
+import { managing, register } from '../support/app/clients.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { asserting, createPair, signAssertion, type Pair } from '../support/oauth/assertions.js';
@@ -17,6 +17,8 @@ import {
   type TokenResponse,
 } from '../support/oauth/oauth.js';
 
+/** Added to the clock of the process, not to the database's. */
+let passedMs = 0;
 let gatehouse: TestApp;
 let host: WebServer;
 let user: TestUser;
@@ -24,7 +26,8 @@ let issuer: string;
 let key: Pair;
 let client: TestClient;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
+  const env = { TRUST_PROXY: '127.0.0.1', OUTBOUND_ALLOW_LOOPBACK: 'true' };
+  gatehouse = await createTestApp(env, () => Date.now() + passedMs);
   issuer = gatehouse.config.ISSUER;
   host = await createWebServer();
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
@@ -170,6 +173,41 @@ describe('a jwks_uri', () => {
       expect(await statusOf(assertion({ iss: id, sub: id }, pair))).toBe(401);
     }
     expect(count('/missing')).toBe(1);
+  });
+
+  it('that is down authenticates by its last keys, for a day, also without them in memory', async () => {
+    const pair = await createPair('ES256', 'one');
+    const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'max-age=600' };
+    const down = await createWebServer();
+    down.serve('/keys', { keys: [pair.jwk] }, headers);
+    const { client_id: id } = await registerWith({
+      jwks_uri: `http://127.0.0.1:${down.port}/keys`,
+    });
+    const status = (by = pair) => statusOf(assertion({ iss: id, sub: id }, by));
+    const kept = () =>
+      gatehouse.database.query('SELECT fetched_at::text FROM client_keys WHERE client_id = $1', [
+        id,
+      ]);
+    const stranger = await createPair('ES256', 'one');
+    expect(await status(stranger)).toBe(401);
+    expect(await kept()).toEqual([]);
+    expect(await status()).toBe(200);
+    const stored = await kept();
+    expect(stored).toHaveLength(1);
+    expect(await status()).toBe(200);
+    expect(await kept()).toEqual(stored);
+
+    await down.close();
+    // The process has forgotten them, as after a restart.
+    passedMs = 25 * 3_600_000;
+    expect(await status()).toBe(200);
+    expect(await status(stranger)).toBe(401);
+    await gatehouse.database.query(
+      `UPDATE client_keys SET fetched_at = fetched_at - interval '1 day' WHERE client_id = $1`,
+      [id],
+    );
+    expect(await status()).toBe(401);
+    passedMs = 0;
   });
 
   it('of a metadata document authenticates its client, as ChatGPT does', async () => {

@@ -161,6 +161,8 @@ describe('an assertion', () => {
       `${headed({ alg: 'ES256', crit: ['x'], x: 1 })}.${payload}.${signature}`,
       `${headed({ alg: 'ES256', jwk: key.jwk, jku: 'https://evil.example' })}.${payload}.AAAA`,
       `.${payload}.${signature}`,
+      `garbage.${payload}.${signature}`,
+      `${Buffer.from('[]').toString('base64url')}.${payload}.${signature}`,
       'a.b.c',
       '',
       'x'.repeat(9000),

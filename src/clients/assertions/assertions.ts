@@ -1,16 +1,12 @@
-import { compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
+import { decodeJwt } from 'jose';
 import { z } from 'zod';
 
-import {
-  ASSERTION_ALGORITHMS,
-  type AssertionAlgorithm,
-} from '../../credentials/secrets/signing-algorithms.js';
 import type { UsedProofs } from '../../credentials/index.js';
 import type { RunPrepared } from '../../db/prepared.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import type { AddressLimit } from '../../rate-limits/index.js';
-import { keysFor, readPublicKeys, type PublicKey } from './public-keys.js';
 import type { RemoteKeys } from './remote-keys.js';
+import { createSignatureCheck, readHeader } from './signatures.js';
 
 /** RFC 7523 §2.2 */
 export const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -67,25 +63,6 @@ const claims = z.object({
 });
 type Claims = z.output<typeof claims>;
 
-const header = z.object({
-  alg: z.enum(ASSERTION_ALGORITHMS),
-  kid: z.string().max(1000).optional(),
-});
-
-interface ClientKeys {
-  readonly jwks: unknown;
-  readonly uri: string | null;
-  readonly algorithm: string | null;
-}
-
-/** In a query of its own, because few clients have keys. */
-const FIND_KEYS = {
-  name: 'client-keys',
-  text: `SELECT metadata->'jwks' AS jwks, metadata->>'jwks_uri' AS uri,
-      metadata->>'token_endpoint_auth_signing_alg' AS algorithm
-    FROM clients WHERE id = $1`,
-};
-
 export function createClientAssertions({
   run,
   usedProofs,
@@ -97,20 +74,7 @@ export function createClientAssertions({
   readonly remoteKeys: RemoteKeys;
   readonly limit: AddressLimit;
 }): ClientAssertions {
-  async function isSignedBy(assertion: string, clientId: string, head: Head): Promise<boolean> {
-    const [client] = await run<ClientKeys & Record<string, unknown>>(FIND_KEYS, [clientId]);
-    if (client === undefined) return false;
-    if (client.algorithm !== null && client.algorithm !== head.alg) return false;
-    if (client.uri === null) {
-      const keys = readPublicKeys(client.jwks);
-      return typeof keys !== 'string' && fits(assertion, head, keys);
-    }
-    const keys = await remoteKeys.find(client.uri);
-    if (await fits(assertion, head, keys)) return true;
-    // The client may have published a new key since they were fetched.
-    const newer = keys.length === 0 ? keys : await remoteKeys.find(client.uri, keys);
-    return newer !== keys && fits(assertion, head, newer);
-  }
+  const isSignedBy = createSignatureCheck(run, remoteKeys);
 
   /** @throws OAuthError 429 */
   function assertAdmitted(clientId: string, address: string): void {
@@ -129,9 +93,9 @@ export function createClientAssertions({
       if (claimed === undefined) return 'assertion: malformed';
       const fault = faultOf(claimed, clientId, audiences);
       if (fault !== undefined) return fault;
-      const head = header.safeParse(decodeProtectedHeader(assertion));
-      if (!head.success) return 'assertion: algorithm not allowed';
-      if (!(await isSignedBy(assertion, clientId, head.data))) {
+      const head = readHeader(assertion);
+      if (head === undefined) return 'assertion: algorithm not allowed';
+      if (!(await isSignedBy(assertion, clientId, head))) {
         return 'assertion: no key of the client fits';
       }
       // After the signature, so that nobody else can fill the table or use up the limit.
@@ -142,8 +106,6 @@ export function createClientAssertions({
     },
   };
 }
-
-type Head = z.output<typeof header>;
 
 function readClaims(assertion: string): Claims | undefined {
   if (assertion.length > MAX_LENGTH || !FORM.test(assertion)) return undefined;
@@ -171,29 +133,4 @@ function faultOf(
   }
   const isEarly = nbf > now + CLOCK_SECONDS || iat > now + CLOCK_SECONDS;
   return isEarly ? 'assertion: not valid yet' : undefined;
-}
-
-async function fits(
-  assertion: string,
-  { alg, kid }: Head,
-  keys: readonly PublicKey[],
-): Promise<boolean> {
-  for (const key of keysFor(keys, alg, kid)) {
-    if (await isSigned(assertion, key, alg)) return true;
-  }
-  return false;
-}
-
-async function isSigned(
-  assertion: string,
-  { use: _use, alg: _alg, kid: _kid, ...key }: PublicKey,
-  algorithm: AssertionAlgorithm,
-): Promise<boolean> {
-  try {
-    const imported = await importJWK(key, algorithm);
-    await compactVerify(assertion, imported, { algorithms: [algorithm] });
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,5 +1,6 @@
 import type { Outbound } from '../../outbound/index.js';
 import { freshSecondsOf } from '../documents/freshness.js';
+import { PATIENCE_MS, within } from '../patience.js';
 import { readPublicKeys, type PublicKey } from './public-keys.js';
 
 /** Key sets of clients, fetched from their `jwks_uri`. */
@@ -9,6 +10,8 @@ export interface RemoteKeys {
    * @returns the keys; `failed` itself if there are no newer ones; empty if they cannot be fetched
    */
   find(uri: string, failed?: readonly PublicKey[]): Promise<readonly PublicKey[]>;
+  /** Seconds since the keys were fetched. */
+  ageOf(uri: string): number;
 }
 
 interface KnownKeys {
@@ -76,10 +79,14 @@ export function createRemoteKeys(outbound: Outbound, now: () => number): RemoteK
       const isFresh = held !== undefined && now() < held.freshUntil;
       const isNewer = held !== undefined && held.keys !== failed;
       const isRecent = held !== undefined && now() < held.triedAt + REFETCH_MS;
-      if (!isFresh || (!isNewer && !isRecent)) await fetchOnce(uri);
+      if (!isFresh || (!isNewer && !isRecent)) {
+        const canContinue = failed === undefined && held !== undefined && held.keys.length > 0;
+        await (canContinue ? within(PATIENCE_MS, fetchOnce(uri)) : fetchOnce(uri));
+      }
       const current = known.get(uri);
       return current === undefined || now() > current.fetchedAt + MAX_AGE_MS ? [] : current.keys;
     },
+    ageOf: (uri) => Math.max(0, now() - (known.get(uri)?.fetchedAt ?? now())) / 1000,
   };
 }
 
