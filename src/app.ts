@@ -17,6 +17,7 @@ import {
 import type { BackgroundWork } from './db/background-work.js';
 import {
   createErrorPageRoutes,
+  createOpenApiRoutes,
   createProtectedResourceRoutes,
   createScopeRoutes,
 } from './discovery/index.js';
@@ -24,10 +25,11 @@ import { createRefreshRows } from './grants/index.js';
 import { createProxyHeaders } from './http/client-address.js';
 import { createHealthRoutes } from './http/health.js';
 import { ownResources } from './http/resource-uri.js';
+import { API_PREFIX, type RouteDeclaration } from './http/route-declaration.js';
 import type { Route } from './http/routes.js';
 import { createMeRoutes } from './introspection/index.js';
 import type { Mail } from './mail/index.js';
-import { createOAuth, type OAuth } from './oauth/index.js';
+import { createOAuth } from './oauth/index.js';
 import type { RateLimits } from './rate-limits/index.js';
 import { createContactRoutes, createProductRoutes } from './resources/index.js';
 import { createExposedCredentialRoutes } from './revocation/index.js';
@@ -69,9 +71,10 @@ export function createApp(dependencies: AppDependencies): App {
   const platform = createPlatform(dependencies);
   const kernel = createKernel(dependencies, platform);
   const features = createFeatures(dependencies, platform, kernel);
-  const { apiRoutes, oauth, settings, verification, openRoutes } = features;
+  const { apiRoutes, oauth, settings, verification } = features;
+  const openRoutes = createOpenRoutes(dependencies, platform, features);
   return {
-    koa: createKoaApp(dependencies, platform, kernel, features),
+    koa: createKoaApp(dependencies, platform, kernel, { ...features, openRoutes }),
     activity: flushedWith(kernel.credentials.activity, kernel.refusedSignIns),
     prefixes: kernel.credentials.prefixes,
     budgets: kernel.rateLimits,
@@ -148,7 +151,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     settings,
     verification,
     apiRoutes,
-    openRoutes: createOpenRoutes(dependencies, platform, oauth),
+    spaceHeader: headers.space,
   };
 }
 
@@ -192,15 +195,32 @@ function createApiRoutes(
 function createOpenRoutes(
   dependencies: AppDependencies,
   platform: Platform,
-  oauth: OAuth,
+  features: ReturnType<typeof createFeatures>,
 ): Route<'public'>[] {
+  const { apiRoutes, oauth, settings, verification, spaceHeader } = features;
   const { ISSUER: issuer, BRAND_NAME: brandName } = dependencies.config;
   return [
     ...createHealthRoutes(dependencies),
     ...createProtectedResourceRoutes({ issuer, brandName }),
     ...createErrorPageRoutes(platform),
+    ...createOpenApiRoutes({
+      ...platform,
+      issuer,
+      brandName,
+      spaceHeader,
+      routes: [
+        ...[...apiRoutes, ...verification.routes, ...settings.apiRoutes].map(belowApi),
+        ...oauth.endpoints,
+      ],
+    }),
     ...platform.assets.routes,
     ...createLogoRoutes(dependencies.dataSource),
     ...oauth.documents,
   ];
 }
+
+/** Routes of the API are declared relative to its prefix. */
+const belowApi = (route: RouteDeclaration): RouteDeclaration => ({
+  ...route,
+  path: `${API_PREFIX}${route.path}`,
+});

@@ -1,5 +1,6 @@
 import type { AccountMembership } from '../accounts/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
+import { REFERENCE_PATH } from '../discovery/index.js';
 import type { SignedInFrame } from '../http/pages/frame.js';
 import { titleOf } from '../scopes/roles.js';
 import { GROUPS, pagesFor, PERSONAL_PAGES, type ConsolePage } from './navigation.js';
@@ -42,6 +43,8 @@ export function createFrame(facts: FrameFacts): SignedInFrame {
   };
 }
 
+const API_REFERENCE = { title: 'API reference', href: REFERENCE_PATH, isCurrent: false };
+
 function isAt(path: string, page: ConsolePage): boolean {
   return path === page.path || path.startsWith(`${page.path}/`);
 }
@@ -59,9 +62,12 @@ function groupsFor(
   const href = organization?.href ?? ((path: string) => path);
   return GROUPS.map((title) => ({
     title,
-    pages: pages
-      .filter(({ group }) => group === title)
-      .map((page) => ({ title: page.title, href: href(page.path), isCurrent: page === current })),
+    pages: [
+      ...pages
+        .filter(({ group }) => group === title)
+        .map((page) => ({ title: page.title, href: href(page.path), isCurrent: page === current })),
+      ...(title === 'Developers' ? [API_REFERENCE] : []),
+    ],
   })).filter(({ pages }) => pages.length > 0);
 }
 

@@ -1,11 +1,12 @@
 import type { Pages } from '../http/pages/pages.js';
 import { PROBLEMS } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
+import type { ReferenceViews } from './openapi/routes.js';
 
 export const ERROR_PAGE_PATH = '/docs/errors';
 
-/** The page that explains each error code, by the name of its template. */
-export interface DocsViews {
+/** The pages of the documentation, by the names of their templates. */
+export interface DocsViews extends ReferenceViews {
   readonly 'error-codes': {
     readonly problems: readonly (readonly [
       code: string,

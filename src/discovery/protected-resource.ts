@@ -1,6 +1,7 @@
 import type { Route } from '../http/routes.js';
 import { PROOF_ALGORITHMS } from '../credentials/index.js';
 import { BASIC_SCOPES } from '../scopes/catalog.js';
+import { REFERENCE_PATH } from './openapi/routes.js';
 
 const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
@@ -28,6 +29,7 @@ export function createProtectedResourceRoutes({
       dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
       dpop_bound_access_tokens_required: false,
       resource_name: `${brandName} API`,
+      resource_documentation: issuer + REFERENCE_PATH,
     });
   const route = (path: string, body: string): Route<'public'> => ({
     method: 'GET',

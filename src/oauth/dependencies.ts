@@ -68,8 +68,6 @@ export interface OAuthDependencies {
   readonly outbound: Outbound;
   readonly mail: Mail;
   readonly refusedSignIns: RefusedSignIns;
-  /** The address of the page that describes errors. */
-  readonly docsUrl: string;
   /** The page for users who cancel a sign-out. */
   readonly home: string;
   /** The login page that leads back to a path. */

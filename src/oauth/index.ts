@@ -92,7 +92,7 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     hashing,
     sessions: library.sessions,
     cookieSigner: createCookieSigner(keyring),
-    documents: createMetadataRoutes({ issuer, docsUrl: dependencies.docsUrl, signingKeys }),
+    documents: createMetadataRoutes({ issuer, signingKeys }),
     endpoints: [...createEndpoints(dependencies, parts), device.endpoint],
     pages: [
       ...authorize.routes(library, signInPage),

@@ -9,6 +9,7 @@ import type { SigningKeys } from '../signing-keys/index.js';
 import { DEVICE_GRANT } from '../clients/index.js';
 import { OAUTH_PATHS } from './paths.js';
 import { PROOF_ALGORITHMS } from '../credentials/index.js';
+import { REFERENCE_PATH } from '../discovery/index.js';
 import { OAUTH_SCOPES } from '../scopes/catalog.js';
 
 /** Keys are published for longer than this before they sign. */
@@ -38,7 +39,6 @@ const keySet = z.strictObject({
 
 interface Dependencies {
   readonly issuer: string;
-  readonly docsUrl: string;
   readonly signingKeys: SigningKeys;
 }
 
@@ -46,12 +46,8 @@ interface Dependencies {
  * Authorization server metadata (RFC 8414), which is OpenID Connect's discovery document too, and the
  * keys that id_tokens are verified with (RFC 7517).
  */
-export function createMetadataRoutes({
-  issuer,
-  docsUrl,
-  signingKeys,
-}: Dependencies): Route<'public'>[] {
-  const metadata = JSON.stringify(describe(issuer, docsUrl));
+export function createMetadataRoutes({ issuer, signingKeys }: Dependencies): Route<'public'>[] {
+  const metadata = JSON.stringify(describe(issuer));
   const route = (path: string, body: () => string): Route<'public'> => ({
     method: 'GET',
     path,
@@ -89,7 +85,7 @@ const GRANT_TYPES = [
   'urn:ietf:params:oauth:grant-type:token-exchange',
 ];
 
-function describe(issuer: string, docsUrl: string) {
+function describe(issuer: string) {
   return {
     issuer,
     authorization_endpoint: issuer + OAUTH_PATHS.authorize,
@@ -104,7 +100,7 @@ function describe(issuer: string, docsUrl: string) {
     introspection_endpoint: issuer + OAUTH_PATHS.introspect,
     userinfo_endpoint: issuer + OAUTH_PATHS.userinfo,
     end_session_endpoint: issuer + OAUTH_PATHS.endSession,
-    service_documentation: docsUrl,
+    service_documentation: issuer + REFERENCE_PATH,
     scopes_supported: OAUTH_SCOPES,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],

@@ -36,6 +36,7 @@ describe('protected resource metadata (RFC 9728)', () => {
       dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
       dpop_bound_access_tokens_required: false,
       resource_name: 'Acme API',
+      resource_documentation: expect.stringMatching(/\/docs\/api$/),
     });
   });
 

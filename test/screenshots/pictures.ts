@@ -46,6 +46,12 @@ export const PICTURES: readonly Picture[] = [
     prepare: (page) => page.getByRole('button', { name: 'Continue' }).click(),
   },
   { name: 'errors', path: '/docs/errors' },
+  { name: 'api-reference', path: '/docs/api' },
+  {
+    name: 'api-reference-open',
+    path: '/docs/api',
+    prepare: (page) => page.locator('#postContacts summary').click(),
+  },
   { name: 'page-not-found', as: 'admin', path: '/settings/nothing' },
   { name: 'api-keys', as: 'admin', path: '/settings/api-keys?tenant=acme' },
   { name: 'api-keys-test', as: 'admin', path: '/settings/api-keys?tenant=acme&env=test' },

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+
+/** A JSON Schema (2020-12), as OpenAPI 3.1 embeds it. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** The schema of a request: members with a default can be left out. Checks in code are not expressed. */
+export function requestSchema(schema: z.ZodType): JsonSchema {
+  return convert(schema, 'input');
+}
+
+/** The schema of an answer. */
+export function answerSchema(schema: z.ZodType): JsonSchema {
+  return convert(schema, 'output');
+}
+
+function convert(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
+  const { $schema: _, ...converted } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  return converted;
+}

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
+
+import { createTestApp, type TestApp } from '../support/app/app.js';
+
+const ISSUER = 'https://api.acme.test';
+
+interface Operation {
+  operationId: string;
+  'x-scopes'?: string[];
+  'x-principals'?: string[];
+  'x-cost'?: number;
+  security: Record<string, string[]>[];
+  responses: Record<string, object>;
+}
+
+describe('the OpenAPI document', () => {
+  let gatehouse: TestApp;
+  let text: string;
+  let paths: Record<string, Record<string, Operation>>;
+  beforeAll(async () => {
+    gatehouse = await createTestApp({ ISSUER });
+    const answer = await gatehouse.http
+      .get('/api/v1/openapi.json')
+      .set('Origin', 'https://a.example');
+    expect(answer.status).toBe(200);
+    expect(answer.headers['access-control-allow-origin']).toBe('*');
+    expect(answer.headers['content-type']).toBe('application/json; charset=utf-8');
+    text = answer.text;
+    ({ paths } = answer.body as { paths: typeof paths });
+  });
+  afterAll(() => gatehouse.close());
+
+  it('passes the recommended rules of a public linter without a warning', async () => {
+    const config = await createConfig({ extends: ['recommended'] });
+
+    const found = await lintFromString({ source: text, absoluteRef: 'openapi.json', config });
+
+    expect(
+      found.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer]),
+    ).toEqual([]);
+  });
+
+  it('has every route of the API, with its scopes, principals and cost', () => {
+    for (const { method, path, access, cost } of gatehouse.app.apiRoutes) {
+      const template = `/api/v1${path.replaceAll(/:(\w+)/g, '{$1}')}`;
+      const operation = paths[template]?.[method.toLowerCase()];
+      expect([template, operation?.['x-cost']]).toEqual([template, cost]);
+      if (typeof access !== 'object') expect(operation?.security).toEqual([]);
+      else {
+        expect(operation?.['x-scopes']).toEqual(access.scopes);
+        expect(operation?.['x-principals']).toEqual(access.principals);
+      }
+    }
+    expect(paths).toHaveProperty(['/api/v1/verify', 'post']);
+    expect(paths).toHaveProperty(['/api/v1/oauth/token', 'post']);
+  });
+
+  it('names each operation once', () => {
+    const names = Object.values(paths)
+      .flatMap((methods) => Object.values(methods))
+      .map(({ operationId }) => operationId);
+
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('has a page that shows the same, under the policy of every page', async () => {
+    const page = await gatehouse.http.get('/docs/api');
+
+    expect(page.status).toBe(200);
+    expect(page.headers['content-security-policy']).toContain("script-src 'self'");
+    for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+      expect(page.text).toContain(`id="${operation.operationId}"`);
+    }
+    expect(page.text).not.toMatch(/undefined|\[object/);
+  });
+});
