@@ -8,6 +8,7 @@ import { createSecretFormat } from '../src/credentials/secrets/format.js';
 import { startTemporaryPostgres } from '../test/support/database/temporary-postgres.js';
 import { pinDatabase } from './database.js';
 import { measureEndurance } from './endurance-suite.js';
+import { measureGuard } from './guard-suite.js';
 import { measureKeys } from './keys-suite.js';
 import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
@@ -26,7 +27,7 @@ const { values } = parseArgs({
   },
 });
 const isWanted = (suite: string) => ['all', suite].includes(values.suite);
-const SUITES = ['keys', 'lists', 'oauth', 'endurance'];
+const SUITES = ['keys', 'guard', 'lists', 'oauth', 'endurance'];
 if (!['all', ...SUITES].includes(values.suite)) {
   throw new Error(`--suite is one of ${SUITES.join(', ')}, not ${values.suite}`);
 }
@@ -50,6 +51,7 @@ try {
     env: { SECRET_KEYS: SECRET_KEY, LOG_LEVEL: 'info' },
   };
   if (isWanted('keys')) await measureKeys(bench, Number(values.keys));
+  if (isWanted('guard')) await measureGuard(bench);
   if (isWanted('lists')) await measureLists(bench);
   if (isWanted('oauth')) await measureOauth(bench, values.only);
   // Takes minutes, and compares nothing.

@@ -71,7 +71,7 @@ async function probe({ name, requests, expected }: Contestant, port: number): Pr
   if (!body.includes(expected)) throw new Error(`${name} answered ${answer.status}: ${body}`);
 }
 
-function median(numbers: readonly number[]): number {
+export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }
 

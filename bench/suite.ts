@@ -23,6 +23,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 export const SERVERS = {
   floor: path.join(here, 'floor.js'),
   bare: path.join(here, 'bare-provider.js'),
+  guardCaller: path.join(here, 'guard-caller.js'),
   gatehouse: path.join(here, '../src/main.js'),
   singleQuery: path.join(here, 'single-query.js'),
 };

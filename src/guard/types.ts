@@ -40,6 +40,13 @@ export interface Limits {
   readonly share?: Usage;
 }
 
+/** `null` where the credential has no such thing. */
+interface Annotations<Value> {
+  readonly tenant: Value | null;
+  readonly account: Value | null;
+  readonly key: Value | null;
+}
+
 /** An accepted credential: the members of `/api/v1/me`, and the facts that the verdict depends on. */
 export interface ActiveVerdict {
   readonly active: true;
@@ -53,6 +60,10 @@ export interface ActiveVerdict {
   /** The resources that it is bound to; `null` if it is unbound. */
   readonly bindings: readonly { readonly type: string; readonly id: string }[] | null;
   readonly expiresAt: string | null;
+  /** Ids that the operator gave the tenant, the account and the key. */
+  readonly externalIds: Annotations<string>;
+  /** Metadata that the operator gave them. */
+  readonly metadata: Annotations<Readonly<Record<string, unknown>>>;
   /** Only if the question named no address. */
   readonly allowedIps?: readonly string[] | null;
   readonly limits: Limits;
