@@ -6,8 +6,8 @@ import { misspelledSettings, readConfig, withoutSecretFiles } from './config.js'
 import { describeNearMiss } from './config/near-misses.js';
 import { StartupError } from './db/startup-error.js';
 import { assertPortIsFree } from './http/connections/port.js';
-import { serve } from './server/listening.js';
-import { createLog, logWarningsOfLibraries } from './server/log.js';
+import { loadProgram, serve } from './server/listening.js';
+import { createLog, holdWarningsOfLibraries, logWarningsOfLibraries } from './server/log.js';
 import { collectProcessMetrics, serveMetrics } from './server/metrics.js';
 import { start } from './server/starting.js';
 import { closeNow, stopBySignals } from './server/stopping.js';
@@ -43,7 +43,11 @@ async function main(): Promise<void> {
       });
     } else {
       metrics = await serveMetrics(config, register);
-      await start(serving, serve);
+      const ended = start(serving, serve);
+      // Meanwhile the database starts and answers. `serve` waits for it, unless the start fails before.
+      holdWarningsOfLibraries();
+      loadProgram().catch(() => undefined);
+      await ended;
     }
   } catch (error) {
     // Stopped while starting: everything that was open is closed.

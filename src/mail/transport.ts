@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 
 import type { ComposedMail } from './composer.js';
 import type { MailServer, Mailbox } from './settings.js';
@@ -29,20 +29,13 @@ const OF_MAIL = ['RCPT TO', 'DATA'];
 
 /** @param from the sender of all mails */
 export function createMailTransport(server: MailServer, from: Mailbox): MailTransport {
-  const smtp = createTransport({
-    ...server,
-    connectionTimeout: CONNECT_WITHIN_MS,
-    greetingTimeout: CONNECT_WITHIN_MS,
-    socketTimeout: IDLE_MS,
-    // Content comes from the templates only, never from a path or a URL.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  let transporter: Transporter | undefined;
   const host = from.address.slice(from.address.lastIndexOf('@') + 1);
   return {
     async send({ id, to, subject, text, html }) {
       try {
-        await smtp.sendMail({
+        transporter ??= await connectTo(server);
+        await transporter.sendMail({
           messageId: `<${id}@${host}>`,
           from: { name: from.name, address: from.address },
           // An object is not parsed, so it stays one recipient.
@@ -60,6 +53,20 @@ export function createMailTransport(server: MailServer, from: Mailbox): MailTran
       }
     },
   };
+}
+
+async function connectTo(server: MailServer): Promise<Transporter> {
+  // Loaded by the first mail: a server without SMTP_URL sends none, and a start need not wait for it.
+  const { createTransport } = await import('nodemailer');
+  return createTransport({
+    ...server,
+    connectionTimeout: CONNECT_WITHIN_MS,
+    greetingTimeout: CONNECT_WITHIN_MS,
+    socketTimeout: IDLE_MS,
+    // Content comes from the templates only, never from a path or a URL.
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
 }
 
 function isRefusalOfMail(error: unknown): boolean {

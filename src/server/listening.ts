@@ -24,6 +24,17 @@ export interface Serving {
   readonly isWorker?: boolean;
 }
 
+/** Loads the modules that answer requests: about half of the time that a process needs to start. Later calls take none. */
+export async function loadProgram() {
+  const [{ createApp }, { startProcessWork, startSharedWork }, { LOOKUP_QUERIES }] =
+    await Promise.all([
+      import('../app.js'),
+      import('./background.js'),
+      import('./lookup-queries.js'),
+    ]);
+  return { createApp, startProcessWork, startSharedWork, LOOKUP_QUERIES };
+}
+
 type Opened = Pick<Instance, 'dataSource' | 'keyring' | 'target'>;
 
 /**
@@ -37,7 +48,7 @@ export async function serve(
 ): Promise<void> {
   const { config, log, stopping } = serving;
   await serveRequests(serving, instance, async (server, { mail, work }) => {
-    const { startSharedWork } = await import('./background.js');
+    const { startSharedWork } = await loadProgram();
     const signal = stopping.stopped;
     const endSharedWork = startSharedWork({ ...instance, config, mail, work, log, signal });
     try {
@@ -62,11 +73,8 @@ export async function serveRequests(
   { dataSource, keyring, target }: Opened,
   accept: (server: Server, app: App) => Promise<void>,
 ): Promise<void> {
-  // The app is loaded afterwards, and once a start can succeed.
   logWarningsOfLibraries(log);
-  const { createApp } = await import('../app.js');
-  const { startProcessWork } = await import('./background.js');
-  const { LOOKUP_QUERIES } = await import('./lookup-queries.js');
+  const { createApp, startProcessWork, LOOKUP_QUERIES } = await loadProgram();
   const signingKeys = createSigningKeys({ dataSource, keyring });
   await signingKeys.refresh();
   const pool = createVerifierPool(target, (error) =>

@@ -34,9 +34,17 @@ export function createLog({
   );
 }
 
+const heldWarnings: string[] = [];
+
+/** Holds warnings of libraries back until `logWarningsOfLibraries`, so that a refused start says its reason alone. */
+export function holdWarningsOfLibraries(): void {
+  console.warn = (text: unknown) => void heldWarnings.push(String(text));
+}
+
 /** Turns warnings that libraries write to the console into log lines. */
 export function logWarningsOfLibraries(log: Logger): void {
   console.warn = (text: unknown) => log.warn({}, String(text));
+  for (const text of heldWarnings.splice(0)) log.warn({}, text);
 }
 
 /**
