@@ -9,6 +9,10 @@ export interface RequestState {
   requestId: string;
   /** The routes of the request's path; absent if there are none. */
   matched?: PathRoutes | undefined;
+  /** Headers of the answer that it does not set itself: names and values in turn; see `answer-headers`. */
+  headers?: string[];
+  /** The answer, if it is a text that is sent past Koa; see `answer-headers`. */
+  text?: string | undefined;
   /** The pattern of the matched route, for logs and metrics; absent if none matched. */
   route?: string;
   /** Whether the request is a read in spite of its method. It is logged like other reads. */

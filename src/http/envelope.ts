@@ -1,24 +1,21 @@
+import { type Answer, answerText, JSON_TYPE } from './answer-headers.js';
 import type { Page } from './pagination.js';
 import type { RequestState } from './context.js';
 
-/** perf: the full content type, since Koa would look up a short one for each answer. */
-const JSON_TYPE = 'application/json; charset=utf-8';
-
-interface Answer {
-  readonly res: { setHeader(name: string, value: string): unknown };
-  state: Pick<RequestState, 'requestId'>;
+interface JsonAnswer extends Answer {
+  readonly req: { readonly method?: string | undefined };
+  readonly state: Pick<RequestState, 'requestId' | 'headers' | 'text' | 'isRead'>;
   status: number;
-  body?: unknown;
 }
 
 /** Answers `{data, meta}`. */
-export function sendData(ctx: Answer, data: unknown, status = 200): void {
+export function sendData(ctx: JsonAnswer, data: unknown, status = 200): void {
   send(ctx, status, { data, meta: { request_id: ctx.state.requestId } });
 }
 
 /** Answers a page of a list, with the cursor of the next page. */
 export function sendPage<Item>(
-  ctx: Answer,
+  ctx: JsonAnswer,
   page: Page<Item>,
   present: (item: Item) => unknown,
 ): void {
@@ -31,8 +28,14 @@ export function sendPage<Item>(
   });
 }
 
-function send(ctx: Answer, status: number, body: unknown): void {
+function send(ctx: JsonAnswer, status: number, body: unknown): void {
   ctx.status = status;
+  const text = JSON.stringify(body);
+  if (ctx.req.method === 'GET' || ctx.state.isRead === true) {
+    answerText(ctx, JSON_TYPE, text);
+    return;
+  }
+  // The body of a change is stored with its `Idempotency-Key`. A HEAD request has none.
   ctx.res.setHeader('Content-Type', JSON_TYPE);
-  ctx.body = JSON.stringify(body);
+  ctx.body = text;
 }

@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import Koa, { type Middleware } from 'koa';
 import compose from 'koa-compose';
 
+import { bodyOf } from './answer-headers.js';
+
 /** A request that no connection brought: the server asks itself. */
 export interface InnerRequest {
   readonly url: string;
@@ -47,7 +49,8 @@ export function createInnerServer(
     } finally {
       message.destroy();
     }
-    const { status, body, state } = ctx;
+    const { status, state } = ctx;
+    const body = bodyOf(ctx);
     if (isStream(body)) body.destroy();
     return {
       status,

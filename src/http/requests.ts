@@ -6,6 +6,7 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 import { errorMessage } from '../db/errors.js';
 import { createId } from '../db/id.js';
 import { isDatabaseUnavailable } from '../db/unavailable.js';
+import { bodyOf, sendAnswer } from './answer-headers.js';
 import type { RequestState } from './context.js';
 import { Problem, serviceUnavailable } from './errors/problem.js';
 import { referenceOf } from './request-facts.js';
@@ -16,6 +17,8 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   /** The page that explains the problem codes. */
   readonly docsUrl: string;
+  /** Headers of every answer that does not set them itself, names and values in turn. */
+  readonly fixedHeaders?: readonly string[];
 }
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -30,6 +33,7 @@ export function createRequests({
   register,
   clientAddress,
   docsUrl,
+  fixedHeaders = [],
 }: Dependencies): Middleware<RequestState> {
   const count = createRequestMetrics(register);
   const countRefusal = createRefusalCounter(register);
@@ -37,15 +41,16 @@ export function createRequests({
     const started = performance.now();
     const requestId = createId('req');
     ctx.state.requestId = requestId;
-    ctx.res.setHeader('X-Request-Id', requestId);
+    ctx.state.headers = ['X-Request-Id', requestId, ...fixedHeaders];
     let failure: Problem | undefined;
     try {
       assertReadable(ctx);
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) {
+      if (ctx.res.statusCode === 404 && bodyOf(ctx) === undefined) {
         throw new Problem('not_found', 'No resource has this path.');
       }
     } catch (error) {
+      ctx.state.text = undefined;
       if (error instanceof TooManyHeaders) refuseHeaders(ctx);
       else {
         failure = toProblem(error);
@@ -55,13 +60,14 @@ export function createRequests({
         ctx.body = JSON.stringify(failure.toBody(docsUrl, requestId));
       }
     }
+    const { statusCode: status } = ctx.res;
     const seconds = (performance.now() - started) / 1000;
     // The pattern of the route, because paths would make the metrics grow without bound.
     const route = ctx.state.route ?? 'unmatched';
-    count(ctx.method, route, ctx.status, seconds);
+    count(ctx.req.method ?? '', route, status, seconds);
     const code = failure?.code ?? ctx.state.refusal?.code;
     if (code !== undefined) countRefusal(code);
-    const level = levelOf(ctx);
+    const level = levelOf(ctx, status);
     if (log.isLevelEnabled(level)) {
       const cause = failure?.cause ?? ctx.state.failure;
       log[level](
@@ -70,19 +76,20 @@ export function createRequests({
           method: ctx.method,
           // Never an unmatched path, which may hold a secret.
           route,
-          status: ctx.status,
+          status,
           code,
           reason: ctx.state.refusal?.reason,
           ...ctx.state.facts,
           ms: Math.round(seconds * 1e4) / 10,
           address: clientAddress(ctx.req),
           // Without a stack, because every request fails alike while the database is unavailable.
-          ...(ctx.status === 503 && { cause: errorMessage(cause) }),
-          ...(ctx.status === 500 && { err: cause }),
+          ...(status === 503 && { cause: errorMessage(cause) }),
+          ...(status === 500 && { err: cause }),
         },
         'request',
       );
     }
+    sendAnswer(ctx);
   };
 }
 
@@ -125,17 +132,17 @@ function toProblem(error: unknown): Problem {
   return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
 }
 
-function levelOf({
-  method,
-  status,
-  state,
-}: ParameterizedContext<RequestState>): 'error' | 'warn' | 'info' | 'debug' {
+function levelOf(
+  { req: { method }, state }: ParameterizedContext<RequestState>,
+  status: number,
+): 'error' | 'warn' | 'info' | 'debug' {
   if (status === 503) return 'warn';
   if (status >= 500) return 'error';
   const isPlainRead = (method === 'GET' || method === 'HEAD' || state.isRead) && status < 400;
   return isPlainRead ? 'debug' : 'info';
 }
 
+type Observer = { observe: (seconds: number) => void };
 type CountRequest = (method: string, route: string, status: number, seconds: number) => void;
 
 function createRequestMetrics(register: Registry): CountRequest {
@@ -147,15 +154,15 @@ function createRequestMetrics(register: Registry): CountRequest {
     registers: [register],
   });
   // perf: resolving labels costs more than observing, and there are few combinations.
-  const series = new Map<string, { observe: (seconds: number) => void }>();
+  const series = new Map<string, Map<string, Observer[]>>();
   return (method, route, status, seconds) => {
     const known = METHODS.has(method) ? method : 'other';
-    const id = `${known} ${route} ${status}`;
-    let observer = series.get(id);
-    if (observer === undefined) {
-      observer = duration.labels(known, route, String(status));
-      series.set(id, observer);
-    }
+    const ofMethod = series.get(known) ?? new Map<string, Observer[]>();
+    series.set(known, ofMethod);
+    const ofRoute = ofMethod.get(route) ?? [];
+    ofMethod.set(route, ofRoute);
+    const observer = ofRoute[status] ?? duration.labels(known, route, String(status));
+    ofRoute[status] = observer;
     observer.observe(seconds);
   };
 }

@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http';
 import type { Middleware } from 'koa';
 import { Counter, type Registry } from 'prom-client';
 
+import { addHeader } from '../http/answer-headers.js';
 import type { RequestState } from '../http/context.js';
 import { noteRefusal } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
@@ -73,7 +73,7 @@ export function createRateLimit<State extends RequestState>({
       const time = now();
       const shares = sharesOf(ctx, time);
       const refusal = spend(shares, cost, time);
-      for (const share of shares) writeHeaders(ctx.res, share, time);
+      for (const share of shares) writeHeaders(ctx, share, time);
       if (refusal === undefined) return next();
       noteRefusal(ctx, 'rate_limited', `budget: ${refusal.budget}`);
       throw refusal.problem;
@@ -151,7 +151,7 @@ function refusalBy(shares: readonly Share[], now: number): { budget: Budget; sec
 export function createHeaderWriter() {
   // perf: the names are joined once, since every answer has them.
   const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
-  return (response: ServerResponse, share: Share, now: number) => {
+  return (answer: Parameters<typeof addHeader>[0], share: Share, now: number) => {
     const { name } = share.budget;
     let known = names.get(name);
     if (known === undefined) {
@@ -160,8 +160,8 @@ export function createHeaderWriter() {
       names.set(name, known);
     }
     const { limit, remaining, resetSeconds } = usageOf(share, now);
-    response.setHeader(known[0], String(limit));
-    response.setHeader(known[1], String(remaining));
-    response.setHeader(known[2], String(resetSeconds));
+    addHeader(answer, known[0], String(limit));
+    addHeader(answer, known[1], String(remaining));
+    addHeader(answer, known[2], String(resetSeconds));
   };
 }

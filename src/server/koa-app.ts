@@ -14,7 +14,7 @@ import { createBrowserSupport } from '../http/pages/browser.js';
 import { createRequests } from '../http/requests.js';
 import { API_PREFIX } from '../http/route-declaration.js';
 import type { Route } from '../http/routes.js';
-import { createSecurityHeaders } from '../http/security-headers.js';
+import { securityHeadersFor } from '../http/security-headers.js';
 import { type OAuth, renderPageError } from '../oauth/index.js';
 import { FORWARD_AUTH_PATH, type Verification } from '../verification/index.js';
 import { createApiPipeline } from './api.js';
@@ -52,8 +52,13 @@ export function createKoaApp(
   });
   const endpointPaths = oauth.endpoints.map(({ path }) => path.replace(/:.*/, ''));
   const layers = [
-    createRequests({ log, register, clientAddress, docsUrl }),
-    createSecurityHeaders(issuer),
+    createRequests({
+      log,
+      register,
+      clientAddress,
+      docsUrl,
+      fixedHeaders: securityHeadersFor(issuer),
+    }),
     createProxyWarning(config.TRUST_PROXY, log),
     createBrowserSupport({
       issuer,

@@ -18,6 +18,7 @@ import {
   type Target,
   withChallenge,
 } from '../credentials/index.js';
+import { addHeader, type Answer, answerText } from '../http/answer-headers.js';
 import type { RequestState } from '../http/context.js';
 import { noteRefusal } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
@@ -118,10 +119,9 @@ export function createForwardAuth(dependencies: ForwardAuthDependencies): Middle
       throw error;
     }
     dependencies.activity.noteAnswer(principal, 200);
-    ctx.set(describe(principal));
-    ctx.set('Cache-Control', 'no-store');
+    describe(context, principal);
     ctx.status = 200;
-    ctx.body = '';
+    answerText(context, 'text/plain; charset=utf-8', '');
   };
 }
 
@@ -189,7 +189,7 @@ function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
     const time = now();
     const shares = budgets.sharesOf(principal, () => clientAddress(ctx.req), time);
     const spent = spend(shares, READING.has(method) ? COST.read : COST.change, time);
-    for (const share of shares) writeHeaders(ctx.res, share, time);
+    for (const share of shares) writeHeaders(ctx as Answer, share, time);
     if (spent === undefined) return;
     noteRefusal(ctx, 'rate_limited', `budget: ${spent.budget}`);
     const { code, message, headers } = spent.problem;
@@ -217,20 +217,18 @@ async function assertSpaces(
  * Describes a principal to the service behind the gateway. Every header is always sent, empty without a value, so that a
  * client cannot add one that a gateway would pass on.
  */
-function describe(principal: Principal): Readonly<Record<string, string>> {
+function describe(answer: Answer, principal: Principal): void {
   const { token, principalKind, principalId, spaces } = principal;
-  return {
-    'X-Auth-Tenant': principal.tenantId,
-    'X-Auth-Principal': principalId,
-    'X-Auth-Principal-Kind': principalKind,
-    'X-Auth-Credential': principal.credentialId,
-    'X-Auth-Client': token?.clientId ?? principal.exchanged?.keyId ?? '',
-    'X-Auth-User': principalKind === 'user' ? principalId : '',
-    'X-Auth-Role': token?.role ?? '',
-    'X-Auth-Scopes': principal.scopes.join(' '),
-    // `*` for all: an empty list would mean none.
-    'X-Auth-Spaces': spaces === null ? '*' : spaces.join(' '),
-    'X-Auth-Environment': principal.environment,
-    'X-Auth-External-Id': principal.annotations.tenant.externalId ?? '',
-  };
+  addHeader(answer, 'X-Auth-Tenant', principal.tenantId);
+  addHeader(answer, 'X-Auth-Principal', principalId);
+  addHeader(answer, 'X-Auth-Principal-Kind', principalKind);
+  addHeader(answer, 'X-Auth-Credential', principal.credentialId);
+  addHeader(answer, 'X-Auth-Client', token?.clientId ?? principal.exchanged?.keyId ?? '');
+  addHeader(answer, 'X-Auth-User', principalKind === 'user' ? principalId : '');
+  addHeader(answer, 'X-Auth-Role', token?.role ?? '');
+  addHeader(answer, 'X-Auth-Scopes', principal.scopes.join(' '));
+  // `*` for all: an empty list would mean none.
+  addHeader(answer, 'X-Auth-Spaces', spaces === null ? '*' : spaces.join(' '));
+  addHeader(answer, 'X-Auth-Environment', principal.environment);
+  addHeader(answer, 'X-Auth-External-Id', principal.annotations.tenant.externalId ?? '');
 }

@@ -72,7 +72,6 @@ export function createVerification(dependencies: Dependencies): Verification {
           const caller = { target: ctx.state.target, address: clientAddress(ctx.req) };
           // In one turn, so that the lookups travel together.
           const verdicts = await Promise.all(credentials.map((one) => verdictOf(one, caller)));
-          ctx.set('Cache-Control', 'no-store');
           sendData(ctx, { verdicts });
         },
       },

@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
+import { bodyOf } from '../../../src/http/answer-headers.js';
 import type { RequestState } from '../../../src/http/context.js';
 import { problemSchema } from '../../../src/http/errors/problem-schema.js';
 import { API_PREFIX, type RouteDeclaration } from '../../../src/http/route-declaration.js';
@@ -24,7 +25,8 @@ export const observeAnswers: Middleware<RequestState> = async (ctx, next) => {
   const route = routes?.get(ctx.method) ?? [...(routes?.values() ?? [])][0];
   const fault = faultOf(ctx as Context, route);
   if (fault === undefined) return;
-  const body = typeof ctx.body === 'string' ? ctx.body.slice(0, SHOWN) : String(ctx.body);
+  const answered = bodyOf(ctx as Context);
+  const body = typeof answered === 'string' ? answered.slice(0, SHOWN) : String(answered);
   reportAnswer(`${ctx.method} ${target} answered ${ctx.status}: ${fault}\n${body}`);
 };
 
@@ -32,20 +34,28 @@ function faultOf(ctx: Context, route: RouteDeclaration | undefined): string | un
   const schema = schemaFor(ctx, route);
   if (schema === undefined) return undefined;
   if (schema === 'undeclared') return 'the route declares no such answer';
-  if (schema === null) return ctx.body ? 'the route declares an answer without a body' : undefined;
-  const mediaType = ctx.response.get('Content-Type');
+  if (schema === null)
+    return bodyOf(ctx) ? 'the route declares an answer without a body' : undefined;
+  const mediaType = mediaTypeOf(ctx);
   if ('mediaTypes' in schema) {
     return schema.mediaTypes.includes(mediaType) ? undefined : `the type is ${mediaType}`;
   }
-  const { body } = ctx;
+  const body = bodyOf(ctx);
   if (typeof body !== 'string' && !isPlainObject(body)) return 'the body is not JSON';
   const type =
     schema === problemSchema ? /^application\/problem\+json$/ : /^application\/(\w[\w-]*\+)?json$/;
-  if (!type.test(ctx.response.type)) return `the type is ${mediaType}`;
+  if (!type.test(mediaType.split(';')[0] ?? '')) return `the type is ${mediaType}`;
   const { error } = schema.safeParse(
     JSON.parse(typeof body === 'string' ? body : JSON.stringify(body)),
   );
   return error?.message;
+}
+
+/** Of a text that was sent past Koa, it is among the headers that were sent with it. */
+function mediaTypeOf(ctx: Context): string {
+  const { headers = [] } = ctx.state as RequestState;
+  const own = ctx.response.get('Content-Type') as string | undefined;
+  return own || (headers[headers.indexOf('Content-Type') + 1] ?? '');
 }
 
 /** Koa writes such a body as JSON. */

@@ -1,0 +1,68 @@
+import type { ServerResponse } from 'node:http';
+
+import type { RequestState } from './context.js';
+
+interface Answering {
+  readonly res: ServerResponse;
+  readonly state: Pick<RequestState, 'headers' | 'text'>;
+  body: unknown;
+  respond?: boolean | undefined;
+}
+
+/** perf: the full content type, since Koa would look up a short one for each answer. */
+export const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** An answer as those who give it see it. */
+export interface Answer {
+  readonly res: Pick<ServerResponse, 'setHeader'>;
+  readonly state: Pick<RequestState, 'headers' | 'text'>;
+  body?: unknown;
+}
+
+/**
+ * Adds a header to the answer, unless the answer sets it itself.
+ * perf: cheaper than `setHeader`, if the answer is a text (decision 22).
+ */
+export function addHeader(
+  { res, state }: Pick<Answer, 'res' | 'state'>,
+  name: string,
+  value: string,
+) {
+  if (state.headers === undefined) res.setHeader(name, value);
+  else state.headers.push(name, value);
+}
+
+/**
+ * Gives the answer a text, to be sent behind all middleware. For answers of which nothing is stored: nothing further out
+ * sees a body.
+ */
+export function answerText(ctx: Answer, type: string, text: string): void {
+  addHeader(ctx, 'Content-Type', type);
+  if (ctx.state.headers === undefined) ctx.body = text;
+  else ctx.state.text = text;
+}
+
+/** The body of an answer, whichever way it was given. */
+export function bodyOf({ body, state }: Pick<Answering, 'body' | 'state'>): unknown {
+  return state.text ?? body;
+}
+
+/**
+ * Sends a text with the headers in one call, past Koa. If the answer set headers itself, such as those of CORS, Koa sends
+ * it with all of them.
+ */
+export function sendAnswer(ctx: Answering): void {
+  const { res, state } = ctx;
+  const { headers = [], text } = state;
+  if (text !== undefined && !res.headersSent && res.getHeaderNames().length === 0) {
+    headers.push('Content-Length', String(Buffer.byteLength(text)));
+    ctx.respond = false;
+    res.writeHead(res.statusCode, headers).end(text);
+    return;
+  }
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index] ?? '';
+    if (!res.hasHeader(name)) res.setHeader(name, headers[index + 1] ?? '');
+  }
+  if (text !== undefined) ctx.body = text;
+}
