@@ -55,9 +55,11 @@ export function sendAnswer(ctx: Answering): void {
   const { res, state } = ctx;
   const { headers = [], text } = state;
   if (text !== undefined && !res.headersSent && res.getHeaderNames().length === 0) {
-    headers.push('Content-Length', String(Buffer.byteLength(text)));
+    const length = Buffer.byteLength(text);
+    headers.push('Content-Length', String(length));
     ctx.respond = false;
-    res.writeHead(res.statusCode, headers).end(text);
+    // ASCII is the same in both, and Latin-1 is copied without being converted.
+    res.writeHead(res.statusCode, headers).end(text, length === text.length ? 'latin1' : 'utf8');
     return;
   }
   for (let index = 0; index < headers.length; index += 2) {

@@ -68,7 +68,7 @@ export function createCors({
       admit(ctx, '*');
       return next();
     }
-    if (ctx.path.startsWith(allowedOrigins.prefix) && allowedOrigins.origins.size > 0) {
+    if (allowedOrigins.origins.size > 0 && ctx.path.startsWith(allowedOrigins.prefix)) {
       ctx.vary('Origin');
       const origin = ctx.get('Origin');
       if (allowedOrigins.origins.has(origin)) {
@@ -78,7 +78,9 @@ export function createCors({
       }
     }
     if (matched === undefined) return next();
-    const method = isPreflight(ctx) ? ctx.get('Access-Control-Request-Method') : ctx.method;
+    const method = isPreflight(ctx)
+      ? ctx.get('Access-Control-Request-Method')
+      : (ctx.req.method ?? '');
     if (matched.byMethod.get(method)?.cors !== 'publishableOnly') return next();
     if (isPreflight(ctx)) return allow(ctx, '*', READ_METHODS, publishableOnly.headers);
     if (publishableOnly.presentsPublishableKey(ctx)) admit(ctx, '*');
@@ -87,7 +89,7 @@ export function createCors({
 }
 
 function isPreflight(ctx: Context): boolean {
-  return ctx.method === 'OPTIONS' && ctx.get('Access-Control-Request-Method') !== '';
+  return ctx.req.method === 'OPTIONS' && ctx.get('Access-Control-Request-Method') !== '';
 }
 
 async function answerPreflight(

@@ -9,6 +9,8 @@ export function mountAt(
   ...chain: Middleware<RequestState>[]
 ): Middleware<RequestState> {
   const composed = compose(chain);
-  return (ctx, next) =>
-    prefixes.some((prefix) => ctx.path.startsWith(prefix)) ? composed(ctx, next) : next();
+  return (ctx, next) => {
+    const { path } = ctx.request;
+    return prefixes.some((prefix) => path.startsWith(prefix)) ? composed(ctx, next) : next();
+  };
 }

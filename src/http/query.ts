@@ -23,7 +23,7 @@ export function createQueryCheck<State extends RequestState>(
   known: readonly string[],
 ): Middleware<State> {
   return (ctx, next) => {
-    const { querystring } = ctx;
+    const { querystring } = ctx.request;
     if (querystring !== '') {
       const errors = faultsIn(new URLSearchParams(querystring), known);
       if (errors.length > 0) throw invalid(errors);

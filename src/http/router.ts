@@ -41,7 +41,7 @@ export function createRouter(): Router {
   return {
     find(context, next) {
       const ctx = context as RouteContext;
-      const found = table.find(ctx.path);
+      const found = table.find(ctx.request.path);
       ctx.state.matched = found?.routes;
       if (found?.parameters !== undefined) ctx.params = found.parameters;
       return next();
@@ -70,7 +70,7 @@ export function createRouter(): Router {
         const ctx = context as RouteContext<State>;
         const { matched } = ctx.state;
         if (matched === undefined || !paths.has(matched)) return next();
-        const route = matched.byMethod.get(ctx.method);
+        const route = matched.byMethod.get(ctx.req.method ?? '');
         if (route === undefined) {
           return answerOtherMethod(ctx as unknown as Context, [...matched.byMethod.keys()]);
         }

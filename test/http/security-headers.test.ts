@@ -31,4 +31,48 @@ describe('the headers of every answer', () => {
     }
     await gatehouse.close();
   });
+
+  it('are the same, each once, for GET, sent past Koa, and for HEAD', async () => {
+    const gatehouse = await createTestApp({
+      RATE_LIMIT_TENANT_PER_HOUR: '1000',
+      RATE_LIMIT_KEY_PER_MINUTE: '100',
+    });
+    const tenant = await gatehouse.createTenant('acme');
+    const name = 'Schlüssel \u{1f511} “one”';
+    const key = await gatehouse.createKey(tenant, { name });
+    const namesOf = async (method: string, path: string) => {
+      const url = gatehouse.origin + path;
+      const answer = await fetch(url, { method, headers: key.bearer });
+      const text = await answer.text();
+      if (method === 'GET') {
+        expect(Buffer.byteLength(text)).toBe(Number(answer.headers.get('Content-Length')));
+      }
+      if (path.endsWith('/me') && method === 'GET') {
+        expect(JSON.parse(text)).toMatchObject({ data: { keyName: name } });
+      }
+      // The client closes the connection after HEAD.
+      return [...answer.headers.keys()].filter((header) => header !== 'keep-alive');
+    };
+
+    for (const path of ['/api/v1/me', '/api/v1/spaces', '/api/v1/usage']) {
+      const plain = await namesOf('GET', path);
+      expect(plain).toEqual([
+        'cache-control',
+        'connection',
+        'content-length',
+        'content-type',
+        'date',
+        'ratelimit-key-limit',
+        'ratelimit-key-remaining',
+        'ratelimit-key-reset',
+        'ratelimit-tenant-limit',
+        'ratelimit-tenant-remaining',
+        'ratelimit-tenant-reset',
+        'x-content-type-options',
+        'x-request-id',
+      ]);
+      expect(await namesOf('HEAD', path)).toEqual(plain);
+    }
+    await gatehouse.close();
+  });
 });

@@ -55,7 +55,7 @@ export function createGuard({
     const challenge = createChallenge(resourceMetadataUrl, scopes);
 
     return async (ctx, next) => {
-      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
+      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.request.querystring);
       if (presented === undefined) {
         const detail = presentations.explain(ctx.req, undefined);
         throw new Problem('unauthorized', detail, { headers: challenge() });
@@ -68,7 +68,7 @@ export function createGuard({
         access,
         address,
         notedAddress: address,
-        method: ctx.method,
+        method: ctx.req.method ?? '',
         parameters: ctx.params as Readonly<Record<string, string>> | undefined,
         proof: proofOf(proofCheck, ctx, presented),
       });
@@ -92,7 +92,7 @@ export function createGuard({
       ctx.state.principal = judgement.principal;
       try {
         await next();
-        noteAnswer(ctx.status);
+        noteAnswer(ctx.res.statusCode);
       } catch (error) {
         noteAnswer(statusOf(error));
         if (!isOpenDenial(error)) throw error;

@@ -65,20 +65,14 @@ export function createVerifier({
   const isAllowed = (list: readonly string[] | null, address: string) =>
     list === null || isInList(address, list.join(' '));
 
-  async function find(family: Family, digests: readonly string[]): Promise<LookupRow | undefined> {
-    try {
-      return await lookup.find(family, digests);
-    } catch (error) {
-      throw serviceUnavailable(error);
-    }
-  }
-
   const reasonAgainst = (state: string, { allowedIps }: Principal, address: string | undefined) =>
     judge(state, address === undefined || isAllowed(allowedIps, address));
 
   return {
     async verifyStored(family, digest, address) {
-      const row = await find(family, [digest]);
+      const row = await lookup.find(family, [digest]).catch((error: unknown) => {
+        throw serviceUnavailable(error);
+      });
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
       const { principal, state } = readRow(row, family);
       const reason = reasonAgainst(state, principal, address);
@@ -93,7 +87,12 @@ export function createVerifier({
 
       const family = kind === undefined ? 'imported' : KINDS[kind].family;
       const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
-      const row = await find(family, keyring.digests(digested));
+      let row: LookupRow | undefined;
+      try {
+        row = await lookup.find(family, keyring.digests(digested));
+      } catch (error) {
+        throw serviceUnavailable(error);
+      }
       if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
       const { principal, digestKeyId, state, importedAs } = readRow(row, family);
       const isWhatItSays = isForeign

@@ -47,7 +47,7 @@ export function createBrowserSupport(dependencies: Dependencies): Middleware<Req
   ]);
   return (ctx, next) => {
     // perf: most requests are API calls, for which only this is checked.
-    if (ctx.headers.accept?.includes('html') !== true || !asksForPage(ctx)) return next();
+    if (ctx.req.headers.accept?.includes('html') !== true || !asksForPage(ctx)) return next();
     const target = toIssuer(ctx);
     if (target !== undefined) {
       ctx.status = 308;
