@@ -55,7 +55,7 @@ export function createGuard({
     const challenge = createChallenge(resourceMetadataUrl, scopes);
 
     return async (ctx, next) => {
-      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.request.querystring);
+      const presented = ctx.state.presented ?? presentations.find(ctx.req, ctx.querystring);
       if (presented === undefined) {
         const detail = presentations.explain(ctx.req, undefined);
         throw new Problem('unauthorized', detail, { headers: challenge() });
