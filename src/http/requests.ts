@@ -37,6 +37,7 @@ export function createRequests({
 }: Dependencies): Middleware<RequestState> {
   const count = createRequestMetrics(register);
   const countRefusal = createRefusalCounter(register);
+  const logRequest = createRequestLog({ log, clientAddress });
   return async (ctx, next) => {
     const started = performance.now();
     const requestId = createId('req');
@@ -67,30 +68,47 @@ export function createRequests({
     count(ctx.req.method ?? '', route, status, seconds);
     const code = failure?.code ?? ctx.state.refusal?.code;
     if (code !== undefined) countRefusal(code);
-    const level = levelOf(ctx, status);
-    if (log.isLevelEnabled(level)) {
-      const cause = failure?.cause ?? ctx.state.failure;
-      log[level](
-        {
-          ...referenceOf(ctx),
-          method: ctx.method,
-          // Never an unmatched path, which may hold a secret.
-          route,
-          status,
-          code,
-          reason: ctx.state.refusal?.reason,
-          ...ctx.state.facts,
-          ms: Math.round(seconds * 1e4) / 10,
-          address: clientAddress(ctx.req),
-          // Without a stack, because every request fails alike while the database is unavailable.
-          ...(status === 503 && { cause: errorMessage(cause) }),
-          ...(status === 500 && { err: cause }),
-        },
-        'request',
-      );
-    }
+    logRequest(ctx, { route, seconds, code, failure });
     sendAnswer(ctx);
   };
+}
+
+/** Makes the function that writes the line of a request. */
+function createRequestLog({ log, clientAddress }: Pick<Dependencies, 'log' | 'clientAddress'>) {
+  return (
+    ctx: ParameterizedContext<RequestState>,
+    { route, seconds, code, failure }: AnsweredRequest,
+  ): void => {
+    const { statusCode: status } = ctx.res;
+    const level = levelOf(ctx, status);
+    if (!log.isLevelEnabled(level)) return;
+    const cause = failure?.cause ?? ctx.state.failure;
+    log[level](
+      {
+        ...referenceOf(ctx),
+        method: ctx.method,
+        // Never an unmatched path, which may hold a secret.
+        route,
+        status,
+        code,
+        reason: ctx.state.refusal?.reason,
+        ...ctx.state.facts,
+        ms: Math.round(seconds * 1e4) / 10,
+        address: clientAddress(ctx.req),
+        // Without a stack, because every request fails alike while the database is unavailable.
+        ...(status === 503 && { cause: errorMessage(cause) }),
+        ...(status === 500 && { err: cause }),
+      },
+      'request',
+    );
+  };
+}
+
+interface AnsweredRequest {
+  readonly route: string;
+  readonly seconds: number;
+  readonly code: string | undefined;
+  readonly failure: Problem | undefined;
 }
 
 /** Requests with more header lines are refused before any of them is read. */
