@@ -84,12 +84,10 @@ export function createVerdicts(dependencies: VerdictDependencies): VerdictOf {
     const isUser = principal.principalKind === 'user';
     const account = isUser ? await annotationsOf(principal.principalId) : undefined;
     return {
-      ...presentPrincipal(principal),
-      ...factsOf(principal),
-      ...presentAnnotations(principal, account),
-      ...(address === undefined && { allowedIps: principal.allowedIps }),
+      ...presentVerdict(principal, presentAnnotations(principal, account)),
+      allowedIps: address === undefined ? principal.allowedIps : undefined,
       limits,
-      ...nonceFor(presented),
+      dpopNonce: presented.by === 'dpop' ? proofs.nonce() : undefined,
     };
   }
 
@@ -190,15 +188,23 @@ export async function denialOfSpace(
   }
 }
 
-function factsOf({ spaces, bindings, expiresAt, origin, ...principal }: Principal) {
+/** perf: members by name, since copying from several objects was most of a verdict's cost. */
+function presentVerdict(
+  principal: Principal,
+  { externalIds, metadata }: Pick<AnnotatedVerdict, 'externalIds' | 'metadata'>,
+) {
+  const { principalKind, principalId, expiresAt, origin } = principal;
   return {
+    ...presentPrincipal(principal),
     active: true,
-    spaces,
-    bindings,
+    spaces: principal.spaces,
+    bindings: principal.bindings,
     expiresAt: expiresAt === null ? null : new Date(expiresAt),
-    principal: { kind: principal.principalKind, id: principal.principalId },
+    principal: { kind: principalKind, id: principalId },
     subjects: origin.subjects.split(' '),
     position: origin.position,
+    externalIds,
+    metadata,
   };
 }
 
