@@ -51,7 +51,7 @@ function faultOf(ctx: Context, route: RouteDeclaration | undefined): string | un
   return error?.message;
 }
 
-/** Of a text that was sent past Koa, it is among the headers that were sent with it. */
+/** The media type. A text that was sent past Koa has it among the headers that were sent with it. */
 function mediaTypeOf(ctx: Context): string {
   const { headers = [] } = ctx.state as RequestState;
   const own = ctx.response.get('Content-Type') as string | undefined;
