@@ -137,6 +137,20 @@ describe('a client with a key', () => {
     await manager.put({ ...METADATA, jwks: { keys: [jwk] } });
     expect(await consents()).toHaveLength(0);
   });
+
+  it('of a metadata document is asked for consent again after its keys moved', async () => {
+    const document = { ...METADATA, jwks_uri: `http://127.0.0.1:${host.port}/before` };
+    const id = publish(host, '/moved-keys.json', document);
+    await getCodeForm(gatehouse, { client: { client_id: id } as TestClient, user });
+    const consents = () =>
+      gatehouse.database.query('SELECT FROM consents WHERE client_id = $1', [id]);
+    expect(await consents()).toHaveLength(1);
+    publish(host, '/moved-keys.json', { ...document, jwks_uri: `${document.jwks_uri}/after` });
+    await gatehouse.database.shiftClock('11 min');
+    const { status } = await post(gatehouse, 'par', { client_id: id });
+    await gatehouse.database.shiftClock('0');
+    expect([status, await consents()]).toEqual([401, []]);
+  });
 });
 
 describe('a jwks_uri', () => {
@@ -153,7 +167,7 @@ describe('a jwks_uri', () => {
     host.serve('/keys', { keys: [first.jwk] }, headers);
     const { client_id: id } = await registerWith({ jwks_uri: at('/keys') });
     const own = { iss: id, sub: id };
-    expect(host.requested).toEqual([]);
+    expect(count('/keys')).toBe(0);
 
     const statuses = await Promise.all([1, 2, 3].map(() => statusOf(assertion(own, first))));
     expect(statuses).toEqual([200, 200, 200]);

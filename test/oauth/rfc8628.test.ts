@@ -122,14 +122,14 @@ describe('the device grant (RFC 8628)', () => {
     await expectOAuthError(await poll(asked), 400, 'invalid_grant');
   });
 
-  it('lets one of several polls win', async () => {
+  it('lets one of several polls win (§3.4)', async () => {
     const asked = await codes();
     await person.decide(asked.user_code, 'approve');
     const answers = await Promise.all([poll(asked), poll(asked), poll(asked)]);
     expect(answers.filter(({ status }) => status === 200).length).toBe(1);
   });
 
-  it('tells the device that the user refused', async () => {
+  it('tells the device that the user refused (§3.5)', async () => {
     const asked = await codes();
     const page = await person.decide(asked.user_code, 'deny');
     expect(page.html).toContain('gets no access');
@@ -144,7 +144,7 @@ describe('the device grant (RFC 8628)', () => {
     await expectOAuthError(await poll(asked), 400, 'authorization_pending');
   });
 
-  it('ends after ten minutes, for the device and the user', async () => {
+  it('ends after ten minutes, for the device and the user (§3.2, §3.5)', async () => {
     const asked = await codes();
     await later(601);
     await expectOAuthError(await poll(asked), 400, 'expired_token');
@@ -155,7 +155,7 @@ describe('the device grant (RFC 8628)', () => {
     ]);
   });
 
-  it('issues nothing to another client, for an unknown code, or after the grant has ended', async () => {
+  it('issues nothing to another client, for an unknown code, or after the grant has ended (§3.4)', async () => {
     const asked = await codes();
     await person.decide(asked.user_code, 'approve');
     const other = await registerClient(gatehouse, {
@@ -175,7 +175,7 @@ describe('the device grant (RFC 8628)', () => {
     await expectOAuthError(await poll(asked), 400, 'invalid_grant');
   });
 
-  it('needs a client that registered for it, and scopes and resources that exist', async () => {
+  it('needs a client that registered for it, and scopes and resources that exist (§3.1)', async () => {
     const plain = await registerClient(gatehouse, { client_name: 'Plain' });
     await expectOAuthError(await begin(plain), 400, 'unauthorized_client');
     await expectOAuthError(await begin(client, { client_id: 'cli_none' }), 401, 'invalid_client');
@@ -207,7 +207,7 @@ describe('the device grant (RFC 8628)', () => {
   });
 
   describe('the page', () => {
-    it('sends an anonymous visitor to sign in, and back with the code', async () => {
+    it('sends an anonymous visitor to sign in, and back with the code (§3.3.1)', async () => {
       const asked = await codes();
       const stop = await person.open(`/device?user_code=${asked.user_code}`);
       expect(stop.url).toContain('/device?user_code=');
@@ -215,7 +215,7 @@ describe('the device grant (RFC 8628)', () => {
       expect(stop.headers.get('Content-Security-Policy')).not.toContain('form-action');
     });
 
-    it('takes a code in any case and without its dash, and says that another device asks', async () => {
+    it('takes a code in any case and without its dash, and says that another device asks (§5.4, §6.1)', async () => {
       const asked = await codes();
       const typed = asked.user_code.toLowerCase().replace('-', ' ');
       const stop = await person.type(typed);
@@ -223,7 +223,7 @@ describe('the device grant (RFC 8628)', () => {
       expect(stop.html).toContain(asked.user_code);
     });
 
-    it('lets the user choose the organization and what to allow', async () => {
+    it('lets the user choose the organization and what to allow (§3.3)', async () => {
       const second = await gatehouse.createTenant(`second-${Date.now()}`);
       const member = await createUser(gatehouse, [
         [tenant, 'viewer'],
@@ -239,7 +239,7 @@ describe('the device grant (RFC 8628)', () => {
       expect(scope).toBe('contacts:read openid');
     });
 
-    it('lets nobody try more than twenty wrong codes an hour from an address', async () => {
+    it('lets nobody try more than twenty wrong codes an hour from an address (§5.1)', async () => {
       for (let count = 0; count < 20; count += 1) {
         expect((await person.type('BCDF-GHJK')).status).toBe(count < 10 ? 422 : 429);
       }
@@ -247,7 +247,7 @@ describe('the device grant (RFC 8628)', () => {
       expect([stop.status, mainOf(stop)]).toEqual([429, expect.stringContaining('Too many')]);
     });
 
-    it('accepts no decision from another site, and none twice', async () => {
+    it('accepts no decision from another site, and none twice (§3.3)', async () => {
       const asked = await codes();
       const consent = await person.type(asked.user_code);
       const forged = await person.submit(consent, { decision: 'approve', csrf: 'forged' });

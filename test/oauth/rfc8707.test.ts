@@ -69,7 +69,7 @@ describe('resource (RFC 8707)', () => {
     return ((await answer.json()) as { aud?: unknown }).aud;
   }
 
-  it('is the API by default, or the requested resource', async () => {
+  it('is the API by default, or the requested resource (§2)', async () => {
     expect(await audienceOf(await redeem([]))).toBe(api);
     expect(await audienceOf(await redeem([api]))).toBe(api);
     expect(await audienceOf(await redeem([issuer]))).toBe(issuer);
@@ -85,7 +85,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('can be chosen with each refresh, among the granted ones', async () => {
+  it('can be chosen with each refresh, among the granted ones (§2.2)', async () => {
     const first = await redeem([api, issuer], { resource: api });
     const answer = await refresh(gatehouse, client, first.refresh_token, { resource: issuer });
     const second = (await answer.json()) as Tokens;
@@ -161,7 +161,7 @@ describe('resource (RFC 8707)', () => {
     await expectOAuthError(answer, 400, 'invalid_grant');
   });
 
-  it('refuses a token for another service at the API', async () => {
+  it('refuses a token for another service at the API (§3)', async () => {
     const { access_token: token } = await redeem([api]);
     for (const [audience, status] of [
       ['https://elsewhere.example', 401],
@@ -177,7 +177,7 @@ describe('resource (RFC 8707)', () => {
     }
   });
 
-  it('answers invalid_target for a resource that is unknown or was not granted', async () => {
+  it('answers invalid_target for a resource that is unknown or was not granted (§2)', async () => {
     for (const resource of [
       'https://elsewhere.example',
       `${api}/contacts`,
