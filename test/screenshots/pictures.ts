@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 
 import { ACCOUNT_PICTURES } from './account-pictures.js';
 import { APP_PICTURES } from './app-pictures.js';
+import { STATE_PICTURES } from './state-pictures.js';
 import type { World } from './world.js';
 
 /** A page in one of its states. */
@@ -165,4 +166,5 @@ export const PICTURES: readonly Picture[] = [
   { name: 'tokens-suspended', as: 'admin', path: '/settings/tokens?tenant=closed' },
   ...ACCOUNT_PICTURES,
   ...APP_PICTURES,
+  ...STATE_PICTURES,
 ];

@@ -1,3 +1,5 @@
+import { createAccountStore } from '../../src/accounts/account-store.js';
+import type { Role } from '../../src/scopes/roles.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
@@ -16,7 +18,7 @@ export interface World {
   readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
   /** The user code of a device that waits. */
   readonly deviceCode: string;
-  readonly people: Readonly<Record<'admin' | 'manager' | 'viewer', TestUser>>;
+  readonly people: Readonly<Record<'admin' | 'manager' | 'viewer' | 'contractor', TestUser>>;
 }
 
 const BRAND = {
@@ -52,7 +54,20 @@ async function fill(gatehouse: TestApp): Promise<World> {
     ]),
     manager: await createUser(gatehouse, [[acme, 'manager']]),
     viewer: await createUser(gatehouse, [[acme, 'viewer']]),
+    /** A member of many organizations. */
+    contractor: await createUser(gatehouse, await employers(gatehouse)),
   };
+  const large = await gatehouse.createTenant('large');
+  await createAccountStore(gatehouse.dataSource.manager).join(
+    large.id,
+    people.admin.id,
+    'company_admin',
+  );
+  await Promise.all(
+    Array.from({ length: 60 }, (_, index) =>
+      gatehouse.createKey(large, { name: `Site ${index + 1}`, scopes: ['contacts:read'] }),
+    ),
+  );
   const rename = 'UPDATE tenants SET name = $2 WHERE id = $1';
   await gatehouse.database.query(rename, [acme.id, 'Acme Construction']);
   await gatehouse.database.query(rename, [fresh.id, 'Fresh Start LLC']);
@@ -63,6 +78,15 @@ async function fill(gatehouse: TestApp): Promise<World> {
   const keys = await createKeys(gatehouse, acme, people.admin);
   const deviceCode = await beginDevice(gatehouse);
   return { gatehouse, acme, fresh, closed, people, keys, deviceCode };
+}
+
+/** Ten organizations: the switcher has a search. */
+async function employers(gatehouse: TestApp): Promise<readonly (readonly [Tenant, Role])[]> {
+  const tenants: (readonly [Tenant, Role])[] = [];
+  for (let number = 1; number <= 10; number += 1) {
+    tenants.push([await gatehouse.createTenant(`contractor-${number}`), 'member']);
+  }
+  return tenants;
 }
 
 const KEYS: readonly Readonly<Record<string, unknown>>[] = [
