@@ -41,6 +41,7 @@ import { ClientLogos1764171000000 } from './1764171000000-client-logos.js';
 import { ClientKeys1764171100000 } from './1764171100000-client-keys.js';
 import { ExternalIds1764174000000 } from './1764174000000-external-ids.js';
 import { ExternalIdIndexes1764174100000 } from './1764174100000-external-id-indexes.js';
+import { OperatorKeys1764175000000 } from './1764175000000-operator-keys.js';
 import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-catalogue.js';
 import type { Migration } from './migration.js';
 
@@ -93,6 +94,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ClientKeys1764171100000,
   ExternalIds1764174000000,
   ExternalIdIndexes1764174100000,
+  OperatorKeys1764175000000,
   RolesOfTheCatalogue1764177000000,
 ];
 

@@ -14,6 +14,7 @@ import {
   type ImportedPrefixes,
   corsOf,
 } from './credentials/index.js';
+import { createMetadataReader, createPreRegistration } from './clients/index.js';
 import type { BackgroundWork } from './db/background-work.js';
 import {
   createErrorPageRoutes,
@@ -24,12 +25,14 @@ import {
 import { createRefreshRows } from './grants/index.js';
 import { createProxyHeaders } from './http/client-address.js';
 import { createHealthRoutes } from './http/health.js';
+import { createHostRule } from './http/public-host.js';
 import { ownResources } from './http/resource-uri.js';
 import { API_PREFIX, type RouteDeclaration } from './http/route-declaration.js';
 import type { Route } from './http/routes.js';
 import { createMeRoutes } from './introspection/index.js';
 import type { Mail } from './mail/index.js';
-import { createOAuth } from './oauth/index.js';
+import { createOAuth, type OAuth } from './oauth/index.js';
+import { createOperatorApi, type OperatorApi } from './operator/index.js';
 import type { RateLimits } from './rate-limits/index.js';
 import { createContactRoutes, createProductRoutes } from './resources/index.js';
 import { createExposedCredentialRoutes } from './revocation/index.js';
@@ -71,7 +74,7 @@ export function createApp(dependencies: AppDependencies): App {
   const platform = createPlatform(dependencies);
   const kernel = createKernel(dependencies, platform);
   const features = createFeatures(dependencies, platform, kernel);
-  const { apiRoutes, oauth, settings, verification } = features;
+  const { apiRoutes, oauth, settings, verification, operator } = features;
   const openRoutes = createOpenRoutes(dependencies, platform, features);
   return {
     koa: createKoaApp(dependencies, platform, kernel, { ...features, openRoutes }),
@@ -85,6 +88,7 @@ export function createApp(dependencies: AppDependencies): App {
     otherRoutes: [
       ...oauth.endpoints,
       ...verification.routes,
+      ...operator.routes,
       ...oauth.pages,
       ...settings.signIn,
       ...settings.pageRoutes,
@@ -100,15 +104,7 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   const { guard, headers } = credentials;
   const shared = { ...dependencies, ...platform, ...credentials, ...kernel };
   const spaceContext = createSpaceContextResolver({ ...shared, header: headers.space });
-  const verification = createVerification({
-    ...shared,
-    spaceContext,
-    annotationsOf: createAnnotationLookup(dependencies.lookup),
-    issuer: config.ISSUER,
-    proxyHeader: createProxyHeaders(config.TRUST_PROXY),
-    spaceHeader: headers.space,
-    ownResources: ownResources(config.ISSUER),
-  });
+  const verification = createVerificationOf(dependencies, platform, kernel, spaceContext);
   const exporter = createExporter();
   const keys = createApiKeys({
     ...shared,
@@ -144,15 +140,62 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     limitSession: rateLimits.limitSession,
     tenantHeader: headers.tenant,
   });
+  const operator = createOperator(dependencies, platform, kernel, { keys, oauth });
   const parts = { spaceContext, exporter, keys, tester };
   const apiRoutes = createApiRoutes(dependencies, platform, kernel, parts);
   return {
     oauth,
     settings,
     verification,
+    operator,
     apiRoutes,
     spaceHeader: headers.space,
   };
+}
+
+/** Verification for other services. */
+function createVerificationOf(
+  dependencies: AppDependencies,
+  platform: Platform,
+  kernel: Kernel,
+  spaceContext: SpaceContextResolver,
+) {
+  const { config } = dependencies;
+  const shared = { ...dependencies, ...platform, ...kernel.credentials, ...kernel };
+  return createVerification({
+    ...shared,
+    spaceContext,
+    annotationsOf: createAnnotationLookup(dependencies.lookup),
+    issuer: config.ISSUER,
+    proxyHeader: createProxyHeaders(config.TRUST_PROXY),
+    spaceHeader: kernel.credentials.headers.space,
+    ownResources: ownResources(config.ISSUER),
+  });
+}
+
+/** The operator's API. */
+function createOperator(
+  dependencies: AppDependencies,
+  platform: Platform,
+  kernel: Kernel,
+  { keys, oauth }: { readonly keys: ApiKeys; readonly oauth: OAuth },
+): OperatorApi {
+  const { config } = dependencies;
+  const shared = { ...dependencies, ...platform, ...kernel.credentials, ...kernel };
+  return createOperatorApi({
+    ...shared,
+    keys,
+    hashing: oauth.hashing,
+    ownResources: ownResources(config.ISSUER),
+    refuseOthers: kernel.credentials.guard({ scopes: [], principals: [] }),
+    preRegistration: createPreRegistration({
+      ...shared,
+      readMetadata: createMetadataReader({
+        isHostAllowed: createHostRule(config.REDIRECT_HOSTS_ALLOWED),
+        isFetchable: platform.outbound.isFetchable,
+      }),
+    }),
+  });
 }
 
 /** The resource API. A new feature adds its routes here. */
@@ -184,6 +227,7 @@ function createApiRoutes(
     ...createTesterRoutes({ ...platform, tester }),
     ...createExposedCredentialRoutes({
       ...shared,
+      operators: kernel.operators,
       now: rateLimits.now,
       scannerKeys: config.SECRET_SCANNING_KEYS,
       findRefreshRow: createRefreshRows(lookup, keyring),

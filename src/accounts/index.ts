@@ -53,6 +53,21 @@ export function createAccounts(dependencies: AccountsDependencies) {
 export { ACCOUNT_QUERIES, createAccountLookup, createAnnotationLookup } from './account-lookup.js';
 export { createAccountStore, type Member, normalizeEmail } from './account-store.js';
 export { Account } from './account.entity.js';
+export { createDirectory } from './directory/directory.js';
+export {
+  accountAnswer,
+  accountChange,
+  accountPassword,
+  mirroredAccount,
+  newAccount,
+  presentAccount,
+} from './directory/directory-schema.js';
+export {
+  findMembershipOf,
+  type ListedMembership,
+  listMembershipsOf,
+  type MembershipOwner,
+} from './directory/membership-list.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
 export { deleteExpiredLinks, endLinksSentBefore } from './links/account-links.js';
 export type { FoundInvitation, NotAccepted } from './members/invitation-acceptance.js';

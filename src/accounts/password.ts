@@ -6,6 +6,9 @@ import { normalizePassword } from './password-policy.js';
 /** argon2id with OWASP's minimum parameters: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
+/** The stored hash of an account that has no password yet. No hash looks like it. */
+export const NO_PASSWORD = '!';
+
 /** The result of a password check. */
 export interface PasswordVerdict {
   readonly isRight: boolean;
@@ -39,7 +42,7 @@ export function createPasswordCheck(): PasswordCheck {
   const nobody = hashPassword(randomBytes(32).toString('hex'));
   return async (stored, password) => {
     const normalized = normalizePassword(password);
-    const compared = stored ?? (await nobody);
+    const compared = stored === undefined || stored === NO_PASSWORD ? await nobody : stored;
     let isRight = await verify(compared, normalized);
     let isCurrent = isRight && isMadeAsNow(compared);
     if (!isRight && normalized !== password) {

@@ -46,7 +46,7 @@ export { type KeyManager, managesKeys, visibleKinds } from './authority.js';
 export type { RefusedLine } from './import-line.js';
 export { credentialFilterOf, keyFilter } from './key-filter.js';
 export { importKeys, type ImportReport } from './key-import.js';
-export { createKeyPresenter } from './key-presenter.js';
+export { createKeyPresenter, keyAnswer } from './key-presenter.js';
 export type { KeyRouteDependencies } from './key-routes.js';
 export { expandAccess, type MintedKey } from './issue-key.js';
 export {

@@ -55,6 +55,7 @@ export const entryAnswer = z.strictObject({
 const TYPES: ReadonlyMap<string, string> = new Map([
   ['usr', 'account'],
   ['key', 'api_key'],
+  ['opk', 'operator_key'],
   ['tok', 'access_token'],
   ['grt', 'grant'],
   ['cli', 'client'],

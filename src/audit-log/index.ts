@@ -1,6 +1,6 @@
 export { createAuditReader, type AuditReader, type PlacedEntry } from './audit-reader.js';
 export { entryFilterOf, entryParameters, type EntryParameters } from './entry-filters.js';
-export type { ShownEntry } from './entry-presenter.js';
+export { entryAnswer, type ShownEntry } from './entry-presenter.js';
 export { createExporter, exportTexts, type Exporter } from './export.js';
 export { createAuditRoutes } from './routes.js';
 export { findNames, type Names } from './names.js';

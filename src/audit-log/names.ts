@@ -23,6 +23,8 @@ const FIND_NAMES = {
       WHERE starts_with(wanted.id, 'tnt_') AND ($2::text IS NULL OR t.id = $2)
     UNION ALL SELECT g.id, c.name FROM wanted JOIN grants g ON g.id = wanted.id JOIN clients c ON c.id = g.client_id
       WHERE starts_with(wanted.id, 'grt_') AND ($2::text IS NULL OR g.tenant_id = $2)
+    UNION ALL SELECT k.id, k.name FROM wanted JOIN operator_keys k ON k.id = wanted.id
+      WHERE starts_with(wanted.id, 'opk_') AND $2::text IS NULL
     UNION ALL SELECT c.id, c.name FROM wanted JOIN clients c ON c.id = wanted.id
       WHERE starts_with(wanted.id, 'cli_') OR starts_with(wanted.id, 'https://')`,
 };

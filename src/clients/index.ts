@@ -4,8 +4,13 @@ export {
   type ClientAuthentication,
   createClientAuthentication,
 } from './client-authentication.js';
+export {
+  type ClientAdministration,
+  createClientAdministration,
+  presentClient,
+} from './client-administration.js';
 export { deleteUnusedClients } from './client-cleanup.js';
-export { isClientId, isPublicClientId } from './client-id.js';
+export { isClientId } from './client-id.js';
 export { type ClientSecrets, createClientSecrets } from './client-secrets.js';
 export type { BlockedClient, ClientPosition, ListedClient } from './client-list.js';
 export { createClientStore } from './client-store.js';
@@ -22,6 +27,7 @@ export {
 export { authenticateKey, verifyKey } from './key-authentication.js';
 export { type ClientLogos, createClientLogos } from './logos/logos.js';
 export { createLogoRoutes } from './logos/logo-routes.js';
+export { createPreRegistration, type PreRegistration } from './pre-registration.js';
 export { isAnyRedirect, isAuthenticatedRedirect } from './redirect-uri.js';
 export { type ClientMetadata, createMetadataReader } from './registration/client-metadata.js';
 export { createRegistrationLimits } from './registration/limits.js';

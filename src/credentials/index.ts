@@ -162,11 +162,11 @@ export { deleteEndedPersonalTokens, deleteOldUses } from './store/credential-cle
 export type { CredentialFilter, ListedCredential } from './store/credential-list.js';
 export {
   createCredentialStore,
+  findTenantOfKey,
   type CredentialChange,
   type CredentialStore,
   type StoredCredential,
 } from './store/credential-store.js';
-export { Credential } from './store/credential.entity.js';
 export { resealUnderCurrentKey, sealingContextOf } from './store/sealed-secret.js';
 export {
   KEY_LENGTH,

@@ -25,7 +25,7 @@ const MAX_FILTER_VALUE = 500;
 const UNIQUE_VIOLATION = '23505';
 
 /** Printable ASCII without blanks at its ends, so that it fits into headers and URLs, and two ids never look the same. */
-const externalId = z
+export const externalId = z
   .string()
   .max(MAX_ID, { abort: true })
   .regex(

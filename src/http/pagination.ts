@@ -9,6 +9,8 @@ const MAX_LIMIT = 100;
 /** Cursors: a position and its signature. */
 const ONE_NUMBER = /^(\d{1,16})\.(\w+)$/;
 const TWO_NUMBERS = /^(\d{1,16}-\d{1,16})\.(\w+)$/;
+/** Text as base64url. */
+const TEXT = /^([\w-]{1,4000})\.(\w+)$/;
 
 /** Signs and verifies cursors. */
 export interface Signer {
@@ -82,6 +84,15 @@ export interface Pagination {
     positionOf: (item: Item) => PairPosition,
     resumeAfter?: PairPosition,
   ): Page<Item>;
+  /** As `read`, for a list in the order of a unique text. */
+  readText(query: PageQuery, list: readonly string[]): PageRequest<string>;
+  /** As `page`, for such a list. */
+  pageText<Item>(
+    found: readonly Item[],
+    request: PageRequest<string>,
+    list: readonly string[],
+    positionOf: (item: Item) => string,
+  ): Page<Item>;
 }
 
 /** @param signer signs cursors, so that clients cannot make or alter them */
@@ -134,6 +145,19 @@ export function createPagination(signer: Signer): Pagination {
     },
     pagePair: (found, { limit }, list, positionOf, resumeAfter) =>
       page(found, limit, list, (item) => positionOf(item).join('-'), resumeAfter?.join('-')),
+    readText(query, list) {
+      const { limit, after } = read(query, TEXT, [list]);
+      const text = after === undefined ? undefined : Buffer.from(after, 'base64url').toString();
+      return { limit, after: text };
+    },
+    pageText: (found, { limit }, list, positionOf) =>
+      page(
+        found,
+        limit,
+        list,
+        (item) => Buffer.from(positionOf(item)).toString('base64url'),
+        undefined,
+      ),
   };
 }
 

@@ -2,8 +2,15 @@ import type { EntityManager } from 'typeorm';
 
 import { type Actor, type AuditEvent, createAuditLog } from '../audit/index.js';
 import { KINDS } from '../credentials/kinds.js';
-import { createRevocationStore, type SecretFormat, type Verifier } from '../credentials/index.js';
+import {
+  createRevocationStore,
+  type Principal,
+  type SecretFormat,
+  type Verdict,
+  type Verifier,
+} from '../credentials/index.js';
 import type { FindRefreshRow } from '../grants/index.js';
+import type { OperatorAuthentication } from '../operator-keys/index.js';
 
 /** A secret that was found in a public place. */
 export interface ExposedSecret {
@@ -15,7 +22,7 @@ export interface ExposedSecret {
 /** Ends credentials whose secrets were found. Possession of a secret is enough. */
 export interface ExposedCredentials {
   /**
-   * Ends every credential that one of the secrets belongs to: keys, personal tokens, access tokens, and refresh tokens
+   * Ends every credential that one of the secrets belongs to: keys, personal tokens, operator keys, access tokens, and refresh tokens
    * with their grant. Publishable keys are public and stay. A credential that was revoked before leaves no trace.
    *
    * @param finder the address and request of the finder
@@ -33,6 +40,7 @@ interface Dependencies {
   readonly verifier: Verifier;
   readonly format: SecretFormat;
   readonly findRefreshRow: FindRefreshRow;
+  readonly operators: OperatorAuthentication;
   readonly transaction: <Result>(
     work: (manager: EntityManager) => Promise<Result>,
   ) => Promise<Result>;
@@ -41,14 +49,15 @@ interface Dependencies {
 /** A credential or grant that a secret belongs to. */
 interface Target {
   readonly subject: string;
-  readonly tenantId: string;
+  /** `null` for a key of the operator's. */
+  readonly tenantId: string | null;
   readonly details: object;
   /** Whether it has to be ended. */
   readonly isAlive: boolean;
 }
 
 export function createExposedCredentials(dependencies: Dependencies): ExposedCredentials {
-  const { verifier, format, findRefreshRow, transaction } = dependencies;
+  const { verifier, format, findRefreshRow, operators, transaction } = dependencies;
 
   async function find(secret: string): Promise<Target | undefined> {
     if (format.read('rt', secret) !== undefined) {
@@ -62,17 +71,11 @@ export function createExposedCredentials(dependencies: Dependencies): ExposedCre
         }
       );
     }
+    if (operators.isWritten(secret)) return findOperatorKey(operators, secret);
     const verdict = await verifier.verify(secret, undefined);
     const { principal } = verdict;
     if (principal === undefined) return undefined;
-    const { kind, credentialId, credentialName: name, tenantId, token } = principal;
-    const isRevoked = verdict.outcome === 'refused' && verdict.reason === 'revoked';
-    return {
-      subject: credentialId,
-      tenantId,
-      details: token === undefined ? { kind, name } : { kind, clientId: token.clientId },
-      isAlive: !isRevoked && !KINDS[kind].isReadable,
-    };
+    return targetOf(verdict, principal);
   }
 
   async function endAll(
@@ -110,6 +113,29 @@ export function createExposedCredentials(dependencies: Dependencies): ExposedCre
       return found.map((target) => target !== undefined);
     },
   };
+}
+
+function targetOf(verdict: Verdict, principal: Principal): Target {
+  const { kind, credentialId, credentialName: name, tenantId, token } = principal;
+  const isRevoked = verdict.outcome === 'refused' && verdict.reason === 'revoked';
+  return {
+    subject: credentialId,
+    tenantId,
+    details: token === undefined ? { kind, name } : { kind, clientId: token.clientId },
+    isAlive: !isRevoked && !KINDS[kind].isReadable,
+  };
+}
+
+async function findOperatorKey(
+  operators: OperatorAuthentication,
+  secret: string,
+): Promise<Target | undefined> {
+  const verdict = await operators.authenticate(secret, undefined);
+  const isAccepted = verdict.outcome === 'accepted';
+  const subject = isAccepted ? verdict.operator.id : verdict.keyId;
+  if (subject === undefined) return undefined;
+  const isAlive = isAccepted || verdict.reason !== 'revoked';
+  return { subject, tenantId: null, details: { kind: 'operator' }, isAlive };
 }
 
 /** The subjects that are revoked themselves. */

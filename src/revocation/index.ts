@@ -4,6 +4,7 @@ import type { DataSource } from 'typeorm';
 import { createAddressLimit } from '../rate-limits/index.js';
 import type { GuardedRoute, SecretFormat, Verifier } from '../credentials/index.js';
 import type { FindRefreshRow } from '../grants/index.js';
+import type { OperatorAuthentication } from '../operator-keys/index.js';
 import { createExposedCredentials } from './exposed-credentials.js';
 import { createExposedRoutes } from './exposed-routes.js';
 import { createScannerSignatures, type ScannerKey } from './scanner-signatures.js';
@@ -13,6 +14,7 @@ interface Dependencies {
   readonly verifier: Verifier;
   readonly format: SecretFormat;
   readonly findRefreshRow: FindRefreshRow;
+  readonly operators: OperatorAuthentication;
   readonly clientAddress: (request: IncomingMessage) => string;
   /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
   readonly now: () => number;
@@ -36,3 +38,4 @@ export function createExposedCredentialRoutes(dependencies: Dependencies): Guard
 
 export { type EndedCounts, endIssuedBefore } from './issued-before.js';
 export { createRevokeRoutes } from './revoke-routes.js';
+export { revokeSubject } from './revoke-subject.js';

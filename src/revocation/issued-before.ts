@@ -9,6 +9,7 @@ export interface EndedCounts {
   readonly keys: number;
   /** Credentials of resource servers. */
   readonly serverCredentials: number;
+  readonly operatorKeys: number;
   readonly grants: number;
   readonly sessions: number;
   readonly invitations: number;
@@ -20,7 +21,7 @@ export interface EndingBefore {
   /** Credentials issued before this time are revoked. */
   readonly time: Date;
   /**
-   * Whether keys, personal tokens and credentials of resource servers are revoked too, beside grants, sessions, pending
+   * Whether keys, personal tokens, operator keys and credentials of resource servers are revoked too, beside grants, sessions, pending
    * authorizations, invitations and links.
    */
   readonly withKeys: boolean;
@@ -33,14 +34,15 @@ const WAS_ACTIVE = `c.issue_seq < $1 AND NOT ${IS_REVOKED}`;
 
 /** SQL: subjects whose revocation ends everything but sessions, or grants only. */
 const WIDE_SUBJECTS = {
-  withKeys: `SELECT id AS subject FROM tenants UNION ALL SELECT id FROM resource_servers`,
+  withKeys: `SELECT id AS subject FROM tenants UNION ALL SELECT id FROM resource_servers
+    UNION ALL SELECT id FROM operator_keys`,
   withoutKeys: 'SELECT DISTINCT client_id AS subject FROM grants',
 };
 
 /**
  * Revokes all credentials issued before a time, in one transaction. Every replica refuses them from the next request on.
  *
- * Each tenant and resource server (or without keys, each client with a grant) is revoked at that place in the order of issues and
+ * Each tenant, resource server and operator key (or without keys, each client with a grant) is revoked at that place in the order of issues and
  * revocations, which replicas of earlier releases understand too. Sessions belong to no tenant and are ended one by one.
  *
  * @param manager of a transaction
@@ -55,6 +57,7 @@ export async function endIssuedBefore(
     withKeys ? count(manager, `${table} c WHERE ${WAS_ACTIVE} AND NOT ${IS_EXPIRED}`, cut) : 0;
   const keys = await ofTable('credentials');
   const serverCredentials = await ofTable('resource_server_credentials');
+  const operatorKeys = await ofTable('operator_keys');
   const grants = await count(
     manager,
     `grants c WHERE ${WAS_ACTIVE} AND c.keep_until > gatehouse_now()`,
@@ -82,7 +85,7 @@ export async function endIssuedBefore(
   );
   const invitations = await endInvitationsSentBefore(manager, time);
   const links = await endLinksSentBefore(manager, time);
-  return { keys, serverCredentials, grants, sessions, invitations, links };
+  return { keys, serverCredentials, operatorKeys, grants, sessions, invitations, links };
 }
 
 /** The first place in the order of issues after all credentials issued before a time. */
@@ -91,6 +94,7 @@ async function findIssueOrder(manager: EntityManager, time: Date): Promise<strin
     `SELECT greatest(
        (SELECT max(issue_seq) FROM credentials WHERE created_at < $1),
        (SELECT max(issue_seq) FROM resource_server_credentials WHERE created_at < $1),
+       (SELECT max(issue_seq) FROM operator_keys WHERE created_at < $1),
        (SELECT max(issue_seq) FROM grants WHERE created_at < $1),
        (SELECT max(issue_seq) FROM sessions WHERE created_at < $1), 0) + 1 AS last`,
     [time],

@@ -4,6 +4,7 @@ import { createCredentials } from '../credentials/index.js';
 import { createIdempotency } from '../http/idempotency/idempotency.js';
 import { ownResources } from '../http/resource-uri.js';
 import { createMail } from '../mail/index.js';
+import { createOperatorAuthentication } from '../operator-keys/index.js';
 import { createRateLimits } from '../rate-limits/index.js';
 import { createServerAuthentication } from '../resource-servers/index.js';
 import type { AppDependencies } from './app-dependencies.js';
@@ -27,6 +28,7 @@ export function createKernel(dependencies: AppDependencies, platform: Platform) 
   return {
     credentials,
     servers: createServerAuthentication({ ...dependencies, format, observer: activity }),
+    operators: createOperatorAuthentication({ ...dependencies, format, observer: activity }),
     rateLimits: createRateLimits({ ...dependencies, ...platform, settings: config, manager }),
     // The space is part of a request's identity.
     idempotency: createIdempotency(keyring, [credentials.headers.space]),

@@ -16,6 +16,7 @@ import { API_PREFIX } from '../http/route-declaration.js';
 import type { Route } from '../http/routes.js';
 import { securityHeadersFor } from '../http/security-headers.js';
 import { type OAuth, renderPageError } from '../oauth/index.js';
+import type { OperatorApi } from '../operator/index.js';
 import { FORWARD_AUTH_PATH, type Verification } from '../verification/index.js';
 import { createApiPipeline } from './api.js';
 import type { AppDependencies } from './app-dependencies.js';
@@ -28,6 +29,7 @@ export interface Features {
   readonly oauth: OAuth;
   readonly settings: Console;
   readonly verification: Verification;
+  readonly operator: OperatorApi;
   readonly apiRoutes: readonly GuardedRoute[];
   readonly openRoutes: readonly Route<'public'>[];
 }
@@ -39,7 +41,7 @@ export function createKoaApp(
   { config, dataSource, log, register }: AppDependencies,
   { clientAddress, docsUrl, pages, router }: Platform,
   { credentials, rateLimits, idempotency }: Kernel,
-  { oauth, settings, verification, apiRoutes, openRoutes }: Features,
+  { oauth, settings, verification, operator, apiRoutes, openRoutes }: Features,
 ): Koa {
   const issuer = config.ISSUER;
   const { guard, keyHeaders } = credentials;
@@ -74,6 +76,7 @@ export function createKoaApp(
     createCors(credentials.corsRules(config.CORS_ALLOWED_ORIGINS)),
     router.mount(API_PREFIX, apiRoutes, settings.withSessions(pipeline)),
     router.mount(API_PREFIX, verification.routes, verification.before),
+    router.mount(API_PREFIX, operator.routes, operator.before),
     router.mount(API_PREFIX, settings.apiRoutes, settings.before),
     mountAt(
       endpointPaths,

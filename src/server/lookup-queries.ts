@@ -2,6 +2,7 @@ import { ACCOUNT_QUERIES } from '../accounts/index.js';
 import { CLIENT_QUERIES } from '../clients/index.js';
 import { VERIFICATION_QUERIES } from '../credentials/index.js';
 import { REFRESH_QUERIES } from '../grants/index.js';
+import { OPERATOR_QUERIES } from '../operator-keys/index.js';
 import { SERVER_QUERIES } from '../resource-servers/index.js';
 import { SPACE_QUERIES } from '../spaces/index.js';
 
@@ -13,4 +14,5 @@ export const LOOKUP_QUERIES = {
   ...REFRESH_QUERIES,
   ...SPACE_QUERIES,
   ...SERVER_QUERIES,
+  ...OPERATOR_QUERIES,
 };

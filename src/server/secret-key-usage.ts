@@ -7,7 +7,7 @@ import { KEYED_ROWS } from './keyed-rows.js';
 
 /** The number of valid records that depend on a secret key, by type. */
 export interface StoredUnder {
-  /** API keys, personal tokens and credentials of resource servers. Each moves to the current key when it is next used. */
+  /** API keys, personal tokens, operator keys and credentials of resource servers. Each moves to the current key when it is next used. */
   readonly digests: number;
   /** Encrypted secrets of credentials that stay readable. */
   readonly ciphertexts: number;

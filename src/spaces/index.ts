@@ -4,9 +4,9 @@ export {
   type SpaceContextResolver,
 } from './space-context-resolver.js';
 export type { SpaceContext } from './space-context.js';
-export { presentSpace } from './space-presenter.js';
+export { presentSpace, spaceAnswer } from './space-presenter.js';
 export { createSpaceRoutes } from './space-routes.js';
-export { spaceChange, spaceFields } from './space-schema.js';
+export { SPACE_QUERY, spaceChange, spaceFields } from './space-schema.js';
 export { createSpaceService, type SpaceManager, type SpaceService } from './space-service.js';
 export { createSpaceStore } from './space-store.js';
 export type { Space } from './space.entity.js';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 import { holdsCredential } from '../credentials/index.js';
-import { annotationFields, presentAnnotations } from '../http/annotations.js';
+import { annotationAnswer, annotationFields, presentAnnotations } from '../http/annotations.js';
+import { time } from '../http/answers.js';
 import { text } from '../http/validation.js';
 import type { StoredTenant } from './tenant-store.js';
 
@@ -26,6 +27,16 @@ export type NewTenant = z.output<typeof newTenant>;
 /** A change of a tenant. Absent members are not changed. */
 export const tenantChange = tenantFields.partial().extend(annotations.changed);
 export type TenantChange = z.output<typeof tenantChange>;
+
+export const tenantAnswer = z.strictObject({
+  id: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  status: z.enum(['active', 'suspended']),
+  suspendedAt: time.nullable(),
+  createdAt: time,
+  ...annotationAnswer,
+});
 
 /** Presents a tenant to the operator. */
 export function presentTenant(tenant: StoredTenant) {

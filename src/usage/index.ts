@@ -6,5 +6,5 @@ export {
   type UsageOfSubject,
   type UsagePoint,
 } from './usage-history.js';
-export { SPAN_NAMES, usageRangeOf, type Span } from './usage-range.js';
-export { createUsageHistoryRoutes } from './usage-routes.js';
+export { SPAN_NAMES, usageParameters, usageRangeOf, type Span } from './usage-range.js';
+export { createUsageHistoryRoutes, historyAnswer, readHistory } from './usage-routes.js';

@@ -15,7 +15,7 @@ const count = z.int().min(0);
 
 const counts = z.strictObject({ '2xx': count, '4xx': count, '401/403': count, '429': count });
 
-const historyAnswer = z.strictObject({
+export const historyAnswer = z.strictObject({
   key: z.string().nullable(),
   environment: z.enum(ENVIRONMENTS),
   per: z.enum(SPAN_NAMES),
@@ -51,24 +51,37 @@ export function createUsageHistoryRoutes(): GuardedRoute[] {
       answers: { 200: dataOf(historyAnswer) },
       async handle(ctx, { query: { key, ...given } }) {
         const { manager, principal } = ctx.state;
-        const range = usageRangeOf(given);
         const environment = await environmentOf(manager, principal, key);
         const owner = { tenantId: principal.tenantId, environment };
-        const points = await createUsageHistory(manager).read(owner, key, range);
-        const total = sumOf(points);
-        sendData(ctx, {
-          key: key ?? null,
-          environment,
-          per: range.per,
-          from: new Date(range.from).toISOString(),
-          to: new Date(range.to).toISOString(),
-          total: totalOf(total),
-          answers: total,
-          points: points.map(presentPoint),
-        });
+        sendData(ctx, await readHistory(manager, owner, key, given));
       },
     }),
   ];
+}
+
+/**
+ * The answers to the requests of a tenant, or of one of its keys or apps, in one environment.
+ * @throws Problem `validation_failed` for a range that cannot be answered
+ */
+export async function readHistory(
+  manager: EntityManager,
+  owner: Pick<Visible, 'tenantId' | 'environment'>,
+  key: string | undefined,
+  given: Parameters<typeof usageRangeOf>[0],
+) {
+  const range = usageRangeOf(given);
+  const points = await createUsageHistory(manager).read(owner, key, range);
+  const total = sumOf(points);
+  return {
+    key: key ?? null,
+    environment: owner.environment,
+    per: range.per,
+    from: new Date(range.from).toISOString(),
+    to: new Date(range.to).toISOString(),
+    total: totalOf(total),
+    answers: total,
+    points: points.map(presentPoint),
+  };
 }
 
 function presentPoint({ start, answers }: UsagePoint) {

@@ -148,6 +148,7 @@ describe('revoke --issued-before', () => {
       ended: {
         keys: 2,
         serverCredentials: 1,
+        operatorKeys: 0,
         grants: 1,
         sessions: expect.any(Number),
         invitations: 1,
@@ -196,6 +197,7 @@ describe('recover --since', () => {
     expect(ended).toEqual({
       keys: 0,
       serverCredentials: 0,
+      operatorKeys: 0,
       grants: 1,
       sessions: expect.any(Number),
       invitations: 1,

@@ -29,6 +29,15 @@ export interface MembershipService {
    */
   admit(by: MemberManager): Promise<void>;
   /**
+   * Makes an account a member.
+   * @throws Problem `conflict` for a member; as `admit` does
+   */
+  add(
+    by: MemberManager,
+    account: { readonly id: string; readonly email: string },
+    role: Role,
+  ): Promise<void>;
+  /**
    * Changes a role, from the next request on.
    * @throws Problem `not_found`; `conflict` for the last administrator; as `admit` does
    */
@@ -54,12 +63,7 @@ export function createMembershipService(
   forgetConsents: (manager: EntityManager, accountId: string, tenantId: string) => Promise<void>,
 ): MembershipService {
   const accounts = createAccountStore(manager);
-  const record = (
-    { tenantId, actor }: MemberManager,
-    action: 'membership.update' | 'membership.delete',
-    subject: string,
-    details: object,
-  ) => createAuditLog(manager).record(actor, { tenantId, action, subject, details });
+  const record = createRecord(manager);
   const admit = async (by: MemberManager) => {
     await lockMembersOf(manager, by.tenantId);
     if (by.accountId !== undefined) await assertAdministrator(manager, by as MemberInSession);
@@ -79,6 +83,13 @@ export function createMembershipService(
 
   return {
     admit,
+    async add(by, { id, email }, role) {
+      await admit(by);
+      if (!(await accounts.join(by.tenantId, id, role))) {
+        throw new Problem('conflict', `${email} is a member already.`);
+      }
+      await record(by, 'membership.create', id, { email, role });
+    },
     async changeRole(by, accountId, role) {
       await admit(by);
       const { tenantId } = by;
@@ -118,6 +129,15 @@ async function findMember(
   );
   if (member === undefined) throw new Problem('not_found', 'Member not found.');
   return member;
+}
+
+function createRecord(manager: EntityManager) {
+  return (
+    { tenantId, actor }: MemberManager,
+    action: 'membership.create' | 'membership.update' | 'membership.delete',
+    subject: string,
+    details: object,
+  ) => createAuditLog(manager).record(actor, { tenantId, action, subject, details });
 }
 
 type MemberInSession = MemberManager & { readonly accountId: string };

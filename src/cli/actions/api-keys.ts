@@ -14,7 +14,7 @@ import {
 import { OPERATOR } from '../../audit/index.js';
 import {
   createCredentialStore,
-  Credential,
+  findTenantOfKey,
   type ListedCredential,
 } from '../../credentials/index.js';
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
@@ -177,9 +177,9 @@ async function keyOf(
   { id, tenant }: KeyValues,
 ): Promise<{ by: KeyManager; id: string }> {
   if (tenant !== undefined) return { by: await operatorOf(manager, tenant), id };
-  const credential = await manager.findOneBy(Credential, { id });
-  if (credential === null) throw new Refused('There is no such key.');
-  return { by: { actor: OPERATOR, tenantId: credential.tenantId }, id };
+  const tenantId = await findTenantOfKey(manager, id);
+  if (tenantId === undefined) throw new Refused('There is no such key.');
+  return { by: { actor: OPERATOR, tenantId }, id };
 }
 
 async function timeIn(manager: EntityManager, seconds: number): Promise<string> {

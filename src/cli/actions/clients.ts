@@ -1,21 +1,18 @@
 import type { EntityManager } from 'typeorm';
 
-import { createAuditLog, OPERATOR } from '../../audit/index.js';
+import { OPERATOR } from '../../audit/index.js';
 import {
   type Client,
   type ClientPosition,
+  createClientAdministration,
   createClientStore,
-  isPublicClientId,
   type ListedClient,
+  presentClient,
 } from '../../clients/index.js';
 import { createAppConnections } from '../../grants/index.js';
 import type { CommandContext } from '../command.js';
-import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { getTenant } from './tenants.js';
-
-/** Blocking tenants that are shown with a client. */
-const MAX_TENANTS = 1000;
 
 interface ClientValues {
   readonly id: string;
@@ -30,7 +27,7 @@ export async function listClients({
       const found = await store.list({ limit: limit + 1, after });
       return pageOf(found, limit, ({ id, position }) => ({ createdAt: position, id }));
     },
-    present,
+    present: presentClient,
   };
 }
 
@@ -45,7 +42,7 @@ export async function revokeClient(
   const client = await clientOf(manager, values);
   const reason = values.reason ?? null;
   await connectionsOf(manager).endOfClient(OPERATOR, client, null, reason);
-  return { ...present(client), revoked: true, reason };
+  return { ...presentClient(client), revoked: true, reason };
 }
 
 /** Blocks or unblocks a client, in one tenant or in all. Only a change leaves a trace. */
@@ -68,64 +65,34 @@ export async function setBlocked(
 /** Vouches for a client, or takes that back. Only a change leaves a trace. */
 export async function setVerified(
   { manager }: CommandContext,
-  values: ClientValues,
+  { id }: ClientValues,
   isVerified: boolean,
 ) {
-  const { id, name } = await clientOf(manager, values);
-  if (await createClientStore(manager).setVerified(id, isVerified)) {
-    await createAuditLog(manager).record(OPERATOR, {
-      tenantId: null,
-      action: isVerified ? 'client.verify' : 'client.unverify',
-      subject: id,
-      details: { name },
-    });
-  }
-  return presentDetails(manager, await clientOf(manager, values));
+  const clients = createClientAdministration(manager);
+  await clients.setVerified(OPERATOR, id, isVerified);
+  return clients.describe(await clients.find(id));
 }
 
 /** Requires a client to push its authorization requests, or no longer. Only a change leaves a trace. */
 export async function setRequiresPushedRequests(
   { manager }: CommandContext,
-  values: ClientValues,
+  { id }: ClientValues,
   isRequired: boolean,
 ) {
-  const { id, name } = await clientOf(manager, values);
-  if (await createClientStore(manager).setRequiresPushedRequests(id, isRequired)) {
-    await createAuditLog(manager).record(OPERATOR, {
-      tenantId: null,
-      action: isRequired ? 'client.require_par' : 'client.unrequire_par',
-      subject: id,
-      details: { name },
-    });
-  }
-  return presentDetails(manager, await clientOf(manager, values));
+  const clients = createClientAdministration(manager);
+  await clients.setRequiresPushedRequests(OPERATOR, id, isRequired);
+  return clients.describe(await clients.find(id));
 }
 
 function connectionsOf(manager: EntityManager) {
   return createAppConnections(manager, createClientStore(manager));
 }
 
-/** @throws Refused if there is no such client */
-async function clientOf(manager: EntityManager, { id }: ClientValues): Promise<Client> {
-  const client = await createClientStore(manager).find(id);
-  if (client === undefined) throw new Refused(`There is no client ${id}.`);
-  return client;
+/** @throws Problem `not_found` */
+function clientOf(manager: EntityManager, { id }: ClientValues): Promise<Client> {
+  return createClientAdministration(manager).find(id);
 }
 
-function present({ id, name, isVerified, blockedAt, createdAt }: Omit<ListedClient, 'position'>) {
-  const type = isPublicClientId(id) ? 'public' : 'confidential';
-  const status = blockedAt === null ? 'active' : 'blocked';
-  return { id, name, type, status, verified: isVerified, createdAt };
-}
-
-async function presentDetails(manager: EntityManager, client: Client) {
-  return {
-    ...present(client),
-    requiresPushedRequests: client.requiresPushedRequests,
-    blockedAt: client.blockedAt,
-    blockedInTenants: await createClientStore(manager).listBlockingTenants(client.id, {
-      limit: MAX_TENANTS,
-    }),
-    metadata: client.metadata,
-  };
+function presentDetails(manager: EntityManager, client: Client) {
+  return createClientAdministration(manager).describe(client);
 }

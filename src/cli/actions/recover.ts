@@ -81,14 +81,15 @@ async function countIssuedSince(manager: EntityManager, time: Date): Promise<obj
        (SELECT count(account_id)::int FROM sessions WHERE created_at >= $1) AS sessions,
        (SELECT count(*)::int FROM credentials WHERE created_at >= $1) AS keys,
        (SELECT count(*)::int FROM resource_server_credentials WHERE created_at >= $1)
-         AS "serverCredentials"`,
+         AS "serverCredentials",
+       (SELECT count(*)::int FROM operator_keys WHERE created_at >= $1) AS "operatorKeys"`,
     [time],
   );
   return counts;
 }
 
 /**
- * Keys that stay valid although their end may have been lost: those of resource servers, then the others, those that were
+ * Keys that stay valid although their end may have been lost: the operator's and those of resource servers, then the others, those that were
  * used last first.
  */
 async function listKeys(manager: EntityManager, time: Date): Promise<readonly object[]> {
@@ -101,8 +102,11 @@ async function listKeys(manager: EntityManager, time: Date): Promise<readonly ob
        UNION ALL
        SELECT c.id, NULL, 'resource_server', s.name, c.created_at, NULL
        FROM resource_server_credentials c JOIN resource_servers s ON s.id = c.server_id
+       WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}
+       UNION ALL
+       SELECT c.id, NULL, 'operator', c.name, c.created_at, NULL FROM operator_keys c
        WHERE c.created_at < $1 AND NOT ${IS_REVOKED} AND NOT ${IS_EXPIRED}) AS active
-     ORDER BY kind = 'resource_server' DESC, "lastUsedAt" DESC NULLS LAST, id LIMIT ${MAX_LISTED}`,
+     ORDER BY kind IN ('operator', 'resource_server') DESC, "lastUsedAt" DESC NULLS LAST, id LIMIT ${MAX_LISTED}`,
     [time],
   );
 }

@@ -9,6 +9,7 @@ import { COMPLETION_COMMAND } from './completion.js';
 import { CREDENTIAL_COMMANDS } from './credentials.js';
 import { GRANT_COMMANDS } from './grants.js';
 import { MIGRATE_COMMAND } from './migrate.js';
+import { OPERATOR_KEY_COMMANDS } from './operator-keys.js';
 import { PRODUCT_COMMANDS } from './products.js';
 import { RESOURCE_COMMANDS } from './resources.js';
 import { SECRET_KEY_COMMANDS } from './secret-keys.js';
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   ...CLIENT_COMMANDS,
   ...GRANT_COMMANDS,
   ...RESOURCE_COMMANDS,
+  ...OPERATOR_KEY_COMMANDS,
   ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...AUDIT_COMMANDS,
@@ -47,6 +49,7 @@ export const GROUPS: Groups = {
   clients: 'OAuth clients: list, show, block, unblock, verify, unverify, revoke',
   grants: 'Grants of users to clients: list, revoke',
   resources: 'Resource servers: add, list, show, update, rotate, remove',
+  'operator-keys': "Keys of the operator's API: create, list, rotate, revoke",
   products: 'Products of a tenant: import, list',
   audit: 'Audit log: list, export',
   'secret-keys': 'SECRET_KEYS: status',

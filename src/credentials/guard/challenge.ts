@@ -1,5 +1,4 @@
 import { Problem } from '../../http/errors/problem.js';
-import type { Scope } from '../../scopes/catalog.js';
 import type { Principal } from '../principal.js';
 import { PROOF_ALGORITHMS } from '../proofs/proof-reader.js';
 import type { Presented } from '../verification/presentation.js';
@@ -25,7 +24,7 @@ export type Challenge = (
  */
 export function createChallenge(
   resourceMetadataUrl: string | undefined,
-  scopes: readonly Scope[] = [],
+  scopes: readonly string[] = [],
 ): Challenge {
   const algorithms = `algs="${PROOF_ALGORITHMS.join(' ')}"`;
   return (error, scheme = 'Bearer') => {

@@ -64,6 +64,7 @@ const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
   ['rat', 'registration token'],
   ['dc', 'device code'],
   ['rs', 'credential of a resource server'],
+  ['op', 'operator key'],
 ]);
 
 /** Whether a text contains a credential, such as a key in the wrong form field. */

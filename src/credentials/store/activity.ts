@@ -18,7 +18,7 @@ export interface ActivityRecorder {
   /** Seconds since the credential's last use in this process; `undefined` if none is recorded. */
   secondsSinceUse(credentialId: string): number | undefined;
   noteRefusal(
-    principal: Pick<Principal, 'credentialId' | 'tenantId'>,
+    principal: Pick<Principal, 'credentialId'> & { readonly tenantId: string | null },
     reason: string,
     address: string,
   ): void;
@@ -30,7 +30,8 @@ export interface ActivityRecorder {
 }
 
 interface Refused {
-  readonly tenantId: string;
+  /** `null` for a key of the operator's. */
+  readonly tenantId: string | null;
   readonly credentialId: string;
   readonly reason: string;
   /** Minutes since the epoch. */
@@ -147,7 +148,7 @@ async function inBatches<Value>(
 }
 
 /** The tables of credentials whose digests move. Their ids differ by prefix. */
-const DIGEST_TABLES = ['credentials', 'resource_server_credentials'] as const;
+const DIGEST_TABLES = ['credentials', 'resource_server_credentials', 'operator_keys'] as const;
 
 function writeDigests(dataSource: DataSource, digests: Map<string, Digest>): Promise<void> {
   return inBatches(digests, async (batch) => {

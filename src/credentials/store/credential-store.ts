@@ -144,6 +144,18 @@ function createExternalIds(
   };
 }
 
+/** The tenant of a key or personal token, for the operator, who knows its id only. */
+export async function findTenantOfKey(
+  manager: EntityManager,
+  id: string,
+): Promise<string | undefined> {
+  const [found] = await manager.query<{ tenantId: string }[]>(
+    'SELECT tenant_id AS "tenantId" FROM credentials WHERE id = $1',
+    [id],
+  );
+  return found?.tenantId;
+}
+
 /** Facts that decide about a change, which other tables hold. */
 type Facts = Pick<CredentialStore, 'isSignedIn' | 'roleOf' | 'unknownSpaces' | 'now'>;
 

@@ -1,0 +1,103 @@
+import type { EntityManager } from 'typeorm';
+
+import { prepared } from '../../db/prepared.js';
+import { rowsToFetch } from '../../db/space-rows.js';
+import {
+  type AnnotationColumns,
+  type AnnotationFilter,
+  conditionsOf,
+  withFreeExternalId,
+} from '../../http/annotations.js';
+import type { PageRequest } from '../../http/pagination.js';
+
+/** An account as the operator sees it. */
+export interface ListedAccount extends AnnotationColumns {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly emailVerifiedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+/** The columns of a new account. */
+export interface AccountRow extends AnnotationColumns {
+  readonly id: string;
+  readonly email: string;
+  readonly name: string | null;
+  readonly passwordHash: string;
+  readonly emailVerified: boolean;
+}
+
+export interface AccountFilter extends AnnotationFilter {
+  readonly email?: string | undefined;
+}
+
+export interface DirectoryStore {
+  find(id: string): Promise<ListedAccount | undefined>;
+  findByExternalId(externalId: string): Promise<ListedAccount | undefined>;
+  findByEmail(email: string): Promise<ListedAccount | undefined>;
+  /** As `find`, with a lock on the row until the transaction ends. */
+  findForUpdate(id: string): Promise<ListedAccount | undefined>;
+  /** Newest first, up to one more than requested, after the id `after`. */
+  list(page: PageRequest<string>, filter: AccountFilter): Promise<readonly ListedAccount[]>;
+  /** @returns whether it was inserted; not if the address or the external id is taken */
+  insert(row: AccountRow): Promise<boolean>;
+  /** @throws Problem `conflict` for an external id that another account has */
+  update(account: Omit<AccountRow, 'passwordHash'>): Promise<void>;
+}
+
+const COLUMNS = `a.id, a.email, a.name, a.email_verified_at AS "emailVerifiedAt", a.created_at AS "createdAt",
+  a.external_id AS "externalId", a.metadata`;
+
+const INSERT = {
+  name: 'insert-account',
+  text: `INSERT INTO accounts (id, email, name, password_hash, email_verified_at, external_id, metadata)
+    VALUES ($1, $2, $3, $4, CASE WHEN $5::boolean THEN gatehouse_now() END, $6, $7)
+    ON CONFLICT DO NOTHING RETURNING 1`,
+};
+
+const UPDATE = {
+  name: 'update-account',
+  text: `UPDATE accounts SET email = $2, name = $3,
+      email_verified_at = CASE WHEN $4::boolean THEN coalesce(email_verified_at, gatehouse_now()) END,
+      external_id = $5, metadata = $6
+    WHERE id = $1`,
+};
+
+export function createDirectoryStore(manager: EntityManager): DirectoryStore {
+  const run = prepared(manager);
+  const findBy = async (column: string, value: string, lock = '') => {
+    const name = `find-account-by-${column}${lock === '' ? '' : '-locked'}`;
+    const text = `SELECT ${COLUMNS} FROM accounts a WHERE a.${column} = $1 ${lock}`;
+    const [found] = await run<ListedAccount & object>({ name, text }, [value]);
+    return found;
+  };
+  return {
+    find: (id) => findBy('id', id),
+    findByExternalId: (externalId) => findBy('external_id', externalId),
+    findByEmail: (email) => findBy('email', email),
+    findForUpdate: (id) => findBy('id', id, 'FOR NO KEY UPDATE'),
+    async list({ limit, after }, { email, ...filter }) {
+      const values: unknown[] = [];
+      const parameter = (value: string) => `$${values.push(value)}`;
+      const columns = { externalId: 'a.external_id', metadata: 'a.metadata' };
+      const conditions = [...conditionsOf(filter, parameter, columns)];
+      if (email !== undefined) conditions.push(`a.email = ${parameter(email.toLowerCase())}`);
+      if (after !== undefined) conditions.push(`a.id < ${parameter(after)}`);
+      const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+      const found = await manager.query<ListedAccount[]>(
+        `SELECT ${COLUMNS} FROM accounts a ${where} ORDER BY a.id DESC LIMIT ${rowsToFetch(limit)}`,
+        values,
+      );
+      return found.slice(0, limit + 1);
+    },
+    async insert({ id, email, name, passwordHash, emailVerified, externalId, metadata }) {
+      const row = [id, email, name, passwordHash, emailVerified, externalId, metadata];
+      return (await run(INSERT, row)).length > 0;
+    },
+    async update({ id, email, name, emailVerified, externalId, metadata }) {
+      const row = [id, email, name, emailVerified, externalId, metadata];
+      await withFreeExternalId('account', externalId, () => run(UPDATE, row));
+    },
+  };
+}

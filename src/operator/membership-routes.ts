@@ -1,0 +1,160 @@
+import { z } from 'zod';
+
+import {
+  createDirectory,
+  createMembershipService,
+  findMembershipOf,
+  type ListedMembership,
+  listMembershipsOf,
+  type MembershipOwner,
+} from '../accounts/index.js';
+import { createConsentStore } from '../grants/index.js';
+import { dataOf, pageOf, time } from '../http/answers.js';
+import { sendData, sendPage } from '../http/envelope.js';
+import { Problem } from '../http/errors/problem.js';
+import { PAGE_QUERY } from '../http/pagination.js';
+import { COST } from '../http/route-declaration.js';
+import { invalid } from '../http/validation.js';
+import { ROLES } from '../scopes/roles.js';
+import { createTenantService } from '../tenants/index.js';
+import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import type { RouteDependencies } from './route-dependencies.js';
+import { idOf } from './tenant-routes.js';
+
+const PATH = '/operator/memberships';
+const access = { operator: 'accounts:manage' } as const;
+
+const membershipAnswer = z.strictObject({
+  id: z.string(),
+  accountId: z.string(),
+  tenantId: z.string(),
+  email: z.string(),
+  role: z.enum(ROLES),
+  createdAt: time,
+});
+const answer = dataOf(membershipAnswer);
+const role = z.enum(ROLES);
+
+/** `/operator/memberships`: an id is that of the account and that of the tenant, `usr_…@tnt_…`. */
+export function createMembershipRoutes({ pagination }: RouteDependencies): OperatorRoute[] {
+  return [
+    operatorRoute({
+      method: 'GET',
+      path: PATH,
+      summary: 'List the memberships of an account, or in a tenant',
+      access,
+      cost: COST.read,
+      query: PAGE_QUERY.extend({
+        accountId: z.string().optional(),
+        tenantId: z.string().optional(),
+      }),
+      answers: { 200: pageOf(membershipAnswer) },
+      async handle(ctx, { query: { limit, cursor, ...given } }) {
+        const owner = ownerOf(given);
+        const list = ['operator-memberships', JSON.stringify(owner)];
+        const request = pagination.readText({ limit, cursor }, list);
+        const found = await listMembershipsOf(ctx.state.manager, owner, request);
+        const positionOf = ({ accountId, tenantId }: ListedMembership) =>
+          'accountId' in owner ? tenantId : accountId;
+        sendPage(ctx, pagination.pageText(found, request, list, positionOf), (item) => item);
+      },
+    }),
+    operatorRoute({
+      method: 'POST',
+      path: PATH,
+      summary: 'Make an account a member of a tenant',
+      access,
+      cost: COST.change,
+      body: z.strictObject({ accountId: z.string(), tenantId: z.string(), role }),
+      answers: { 201: answer },
+      async handle(ctx, { body }) {
+        const { manager, actor } = ctx.state;
+        const tenant = await createTenantService(manager).find(body.tenantId);
+        const account = await createDirectory(manager).find(body.accountId);
+        await membershipsIn(ctx).add({ tenantId: tenant.id, actor }, account, body.role);
+        sendData(ctx, await get(ctx, account.id, tenant.id), 201);
+      },
+    }),
+    ...createItemRoutes(),
+  ];
+}
+
+function createItemRoutes(): OperatorRoute[] {
+  return [
+    operatorRoute({
+      method: 'GET',
+      path: `${PATH}/:id`,
+      summary: 'Show a membership',
+      access,
+      cost: COST.read,
+      answers: { 200: answer },
+      async handle(ctx) {
+        const [accountId, tenantId] = partsOf(ctx);
+        sendData(ctx, await get(ctx, accountId, tenantId));
+      },
+    }),
+    operatorRoute({
+      method: 'PATCH',
+      path: `${PATH}/:id`,
+      summary: 'Change the role of a member',
+      access,
+      cost: COST.change,
+      body: z.strictObject({ role }),
+      answers: { 200: answer },
+      async handle(ctx, { body }) {
+        const [accountId, tenantId] = partsOf(ctx);
+        const { actor } = ctx.state;
+        await membershipsIn(ctx).changeRole({ tenantId, actor }, accountId, body.role);
+        sendData(ctx, await get(ctx, accountId, tenantId));
+      },
+    }),
+    operatorRoute({
+      method: 'DELETE',
+      path: `${PATH}/:id`,
+      summary: 'End a membership, with everything that was issued under it',
+      access,
+      cost: COST.change,
+      answers: { 204: null },
+      async handle(ctx) {
+        const [accountId, tenantId] = partsOf(ctx);
+        await membershipsIn(ctx).remove({ tenantId, actor: ctx.state.actor }, accountId);
+        ctx.status = 204;
+      },
+    }),
+  ];
+}
+
+function membershipsIn({ state: { manager } }: OperatorContext) {
+  return createMembershipService(manager, (transaction, ...which) =>
+    createConsentStore(transaction).deleteOfMember(...which),
+  );
+}
+
+async function get(
+  { state: { manager } }: OperatorContext,
+  accountId: string,
+  tenantId: string,
+): Promise<ListedMembership> {
+  const found = await findMembershipOf(manager, accountId, tenantId);
+  if (found === undefined) throw new Problem('not_found', 'Membership not found.');
+  return found;
+}
+
+/** @throws Problem `validation_failed` unless one of both is given */
+function ownerOf({
+  accountId,
+  tenantId,
+}: {
+  readonly accountId?: string | undefined;
+  readonly tenantId?: string | undefined;
+}): MembershipOwner {
+  if (accountId !== undefined && tenantId === undefined) return { accountId };
+  if (tenantId !== undefined && accountId === undefined) return { tenantId };
+  const message = 'or accountId must be given, and not both';
+  throw invalid([{ field: 'tenantId', code: 'required', message }]);
+}
+
+function partsOf(ctx: OperatorContext): readonly [accountId: string, tenantId: string] {
+  const [accountId = '', tenantId = ''] = idOf(ctx).split('@');
+  return [accountId, tenantId];
+}
