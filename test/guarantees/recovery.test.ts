@@ -171,7 +171,7 @@ describe('revoke --issued-before', () => {
 
     const again = await both.cli(words);
 
-    expect(Object.values(JSON.parse(again.stdout).ended)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(Object.values(JSON.parse(again.stdout).ended)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     expect(await stateOf(await issue())).toEqual(GOOD);
   }, 60_000);
 });
