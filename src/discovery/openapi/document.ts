@@ -11,6 +11,7 @@ import {
   templateOf,
   type DocumentedRoute,
   type Operation,
+  type Parameter,
 } from './operation.js';
 
 export interface OpenApiOptions {
@@ -27,6 +28,7 @@ export interface OpenApiDocument {
   readonly tags: readonly { readonly name: string; readonly description: string }[];
   /** Operations by path and method, in lower case. */
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly parameters: Readonly<Record<string, Parameter>> } & JsonSchema;
   readonly [member: string]: unknown;
 }
 

@@ -16,6 +16,16 @@ export type Operation = Readonly<Record<string, unknown>> & {
   readonly tags: readonly [string];
 };
 
+/** A parameter of an operation, or a reference to one in `components`. */
+export interface Parameter {
+  readonly $ref?: string;
+  readonly name?: string;
+  readonly in?: string;
+  readonly required?: boolean;
+  readonly description?: string;
+  readonly schema?: JsonSchema;
+}
+
 const OAUTH = `${API_PREFIX}/oauth/`;
 const MUTATIONS = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
@@ -74,7 +84,7 @@ const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(
 function tagOf(path: string): string {
   if (path.startsWith(OAUTH)) return 'OAuth';
   const [first = ''] = path.replace(`${API_PREFIX}/`, '').split('/');
-  return capitalized(first.replaceAll('-', ' '));
+  return capitalized(first.replaceAll('-', ' ')).replace(/^Api\b/, 'API');
 }
 
 function securityOf({ path, access }: DocumentedRoute, guarded: Guarded | undefined): object {

@@ -1,6 +1,6 @@
 import type { OpenApiDocument } from './document.js';
 import type { JsonSchema } from './json-schema.js';
-import type { Operation } from './operation.js';
+import type { Operation, Parameter } from './operation.js';
 
 /** A member of a body or a parameter, as the page lists it. */
 export interface ReferenceField {
@@ -45,7 +45,7 @@ export function createReference(document: OpenApiDocument): Reference {
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({
       tag: operation.tags[0],
-      shown: show(path, method, operation),
+      shown: show(path, method, operation, document),
     })),
   );
   return {
@@ -62,15 +62,12 @@ interface Content {
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
 }
 
-interface Parameter {
-  readonly name?: string;
-  readonly in?: string;
-  readonly required?: boolean;
-  readonly description?: string;
-  readonly schema?: JsonSchema;
-}
-
-function show(path: string, method: string, operation: Operation): ReferenceOperation {
+function show(
+  path: string,
+  method: string,
+  operation: Operation,
+  { components }: OpenApiDocument,
+): ReferenceOperation {
   const { parameters, requestBody, responses } = operation as unknown as {
     readonly parameters: readonly Parameter[];
     readonly requestBody?: Content;
@@ -84,7 +81,9 @@ function show(path: string, method: string, operation: Operation): ReferenceOper
     scopes: (operation['x-scopes'] ?? []) as readonly string[],
     principals: (operation['x-principals'] ?? []) as readonly string[],
     cost: operation['x-cost'] as number | undefined,
-    parameters: parameters.filter(({ name }) => name !== undefined).map(showParameter),
+    parameters: parameters.map((parameter) =>
+      showParameter(components.parameters[parameter.$ref?.split('/').at(-1) ?? ''] ?? parameter),
+    ),
     body: fieldsIn(requestBody),
     answers: Object.entries(responses)
       .filter(([status]) => status.startsWith('2'))
@@ -144,7 +143,7 @@ function typeOf(schema: JsonSchema): string {
     maxLength,
     format,
   } = schema as {
-    readonly type?: string;
+    readonly type?: string | readonly string[];
     readonly enum?: readonly unknown[];
     readonly anyOf?: readonly JsonSchema[];
     readonly oneOf?: readonly JsonSchema[];
@@ -166,5 +165,6 @@ function typeOf(schema: JsonSchema): string {
     format,
     maxLength === undefined ? undefined : `at most ${maxLength} characters`,
   ].filter((detail) => detail !== undefined);
-  return [type ?? 'any', ...details].join(', ');
+  const name = typeof type === 'string' ? type : (type ?? ['any']).join(' or ');
+  return [name, ...details].join(', ');
 }
