@@ -3,14 +3,17 @@ import type { Middleware } from 'koa';
 
 import type { RequestState } from './context.js';
 
-/** Runs middleware for paths with one of these prefixes only. */
+/** Runs middleware for these paths and those below them only: `/settings` does not cover `/settings2`. */
 export function mountAt(
-  prefixes: readonly string[],
+  paths: readonly string[],
   ...chain: Middleware<RequestState>[]
 ): Middleware<RequestState> {
   const composed = compose(chain);
+  const beginnings = paths.map((path) => path.replace(/\/?$/, '/'));
   return (ctx, next) => {
-    const { path } = ctx.request;
-    return prefixes.some((prefix) => path.startsWith(prefix)) ? composed(ctx, next) : next();
+    const path = `${ctx.request.path}/`;
+    return beginnings.some((beginning) => path.startsWith(beginning))
+      ? composed(ctx, next)
+      : next();
   };
 }

@@ -42,7 +42,11 @@ export function createUsageRoutes({
       summary: 'Show the usage of the budgets on which the credential counts',
       cost: COST.read,
       answers: { 200: dataOf(usageAnswer) },
-      access: { scopes: ['audit:read'], principals: ['tenant', 'user', 'service', 'agent'] },
+      access: {
+        scopes: ['audit:read'],
+        principals: ['tenant', 'user', 'service', 'agent'],
+        sessions: true,
+      },
       handle(ctx) {
         const { principal } = ctx.state;
         sendData(

@@ -132,6 +132,43 @@ describe('a new key', () => {
     ]);
   });
 
+  it('names the records that an agent can be bound to, and those that it is bound to', async () => {
+    const machines = '/settings/machine-credentials';
+    const [contact] = await gatehouse.database.query<{ id: string }>(
+      `INSERT INTO contacts (tenant_id, environment, space_id, type, first_name, last_name)
+       SELECT $1, 'live', id, 'other', 'Jane <b>', 'Doe' FROM spaces WHERE tenant_id = $1 LIMIT 1
+       RETURNING id::text`,
+      [acme.id],
+    );
+    const id = contact?.id ?? '';
+    const fields = { ...NEW, kind: 'agent', bindingType: ['contacts', 'products'] };
+    const query = '?tenant=acme&env=live';
+    const form = await open(`${machines}/new${query}`);
+    expect(form.text).toContain(`<option value="${id}">Jane &lt;b&gt; Doe</option>`);
+    const refused = await postForm(me.browser, `${machines}/new${query}`, {
+      csrf: me.csrf,
+      ...fields,
+      name: '',
+      bindingId: [id, id],
+    });
+    const html = await refused.text();
+    expect(html).toContain('<bdi dir="auto">Jane &lt;b&gt; Doe</bdi>');
+    expect(html.match(/No record with a name has this id\./g)).toHaveLength(1);
+
+    const made = await postForm(me.browser, `${machines}/new${query}`, {
+      csrf: me.csrf,
+      ...fields,
+      bindingId: [id, ''],
+    });
+    const page = (made.headers.get('Location') ?? '').replace(/\/secret.*/, query);
+    expect((await open(page)).text).toMatch(
+      new RegExp(`<code>contacts ${id}</code> <bdi dir="auto">Jane &lt;b&gt; Doe</bdi>`),
+    );
+    const theirs = await createUser(gatehouse, [[bolt, 'company_admin']]);
+    const other = await open(`${machines}/new?tenant=bolt&env=live`, await signedIn(theirs));
+    expect(other.text).not.toContain('Jane');
+  });
+
   it('is refused with a message beside each field, and nothing typed is lost', async () => {
     const answer = await send('/new', {
       ...NEW,

@@ -189,3 +189,39 @@ describe('a call with a session', () => {
     expect((await call('GET', KEYS)).status).toBe(401);
   });
 });
+
+describe('a browser session', () => {
+  it('reads what the console shows, with the token of a page of ours only', async () => {
+    const { call, bare } = await signedIn();
+    const member = await signedIn(await createUser(gatehouse, [[acme, 'member']]));
+    for (const [path, forMembers] of [
+      ['api-keys', 403],
+      ['audit-log', 403],
+      ['usage', 403],
+      ['usage/history', 403],
+      ['spaces', 403],
+      ['connected-apps', 200],
+      ['connected-apps?of=organization', 403],
+      ['blocked-apps', 403],
+      ['personal-access-tokens', 200],
+      ['session', 200],
+    ] as const) {
+      const route = `/api/v1/${path}`;
+      const evil = { Origin: 'https://evil.example' };
+      expect({
+        path,
+        admin: (await call('GET', route)).status,
+        member: (await member.call('GET', route)).status,
+        isBare: (await bare('GET', route)).status >= 400,
+        elsewhere: (await call('GET', route, undefined, evil)).status,
+      }).toEqual({ path, admin: 200, member: forMembers, isBare: true, elsewhere: 403 });
+    }
+    expect((await call('GET', '/api/v1/usage')).data).toMatchObject({
+      tenant: { used: 0 },
+      apiKey: null,
+    });
+    const { secret } = await gatehouse.createKey(acme);
+    const tested = await call('POST', '/api/v1/credentials/test', { credential: secret });
+    expect(tested.status).toBe(200);
+  });
+});

@@ -66,6 +66,12 @@ describe('an anonymous visitor of the settings area', () => {
     expect(answer.headers.get('Location')).toMatch(/^\/login\?return_to=/);
   });
 
+  it('gets 404 for a path that only begins like a page', async () => {
+    for (const path of ['/settings2', '/settingsx/api-keys', '/login2']) {
+      expect((await open().request(path)).status).toBe(404);
+    }
+  });
+
   it('gets 404 for an unknown page only after the sign-in', async () => {
     const { browser } = await signedIn();
     const page = await browser.open('/settings/nothing');

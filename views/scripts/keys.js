@@ -132,6 +132,18 @@ document.addEventListener('click', ({ target }) => {
   field.value = `${field.value.trimEnd()}\n${address}`.trimStart();
 });
 
+// A row for a bound record suggests records of its type, and names the chosen one.
+document.addEventListener('input', ({ target }) => {
+  const row = target instanceof Element ? target.closest('.binding') : null;
+  const type = row?.querySelector('select');
+  const id = row?.querySelector('input');
+  const name = row?.querySelector('[data-record-name]');
+  if (!type || !id || !name) return;
+  id.setAttribute('list', `records-${type.value}`);
+  const record = [...(id.list?.options ?? [])].find(({ value }) => value === id.value.trim());
+  name.textContent = record?.text ?? '';
+});
+
 /** Addresses and networks, roughly: the server decides. */
 const ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}(?:\/\d{1,2})?|[\da-f:.]*:[\da-f:.]*(?:\/\d{1,3})?)$/i;
 

@@ -9,6 +9,7 @@ import { createUsageHistory } from '../../usage/index.js';
 import { usageRangeOf } from '../../usage/index.js';
 import { ago, minute } from '../moments.js';
 import type { OrganizationContext } from '../organization-context.js';
+import { nameRecords } from './bound-records.js';
 import { LIFETIMES, type KeyFormErrors } from './key-form.js';
 import { badgeOf, revealed } from './key-rows.js';
 import { KIND_WORDS, type KeySection } from './key-section.js';
@@ -91,7 +92,12 @@ export async function showKey(
     scopes: key.scopes,
     spaces: await spacesOf(dependencies, at, key),
     allowedIps: key.allowedIps ?? [],
-    bindings: (key.bindings ?? []).map(({ type, id }) => `${type} ${id}`),
+    bindings: await nameRecords(
+      dataSource.manager,
+      at.tenantId,
+      key.environment,
+      key.bindings ?? [],
+    ),
     limit: section.isOwn
       ? SHARED_LIMIT
       : limitInWords(key.rateLimitPerMinute, dependencies.defaultRateLimit),

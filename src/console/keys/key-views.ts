@@ -2,6 +2,7 @@ import type { Environment, KeyKind } from '../../credentials/kinds.js';
 import type { CredentialStatus } from '../../credentials/kinds.js';
 import type { Moment } from '../moments.js';
 import type { UsageChart } from '../usage/usage-chart.js';
+import type { BoundRecord } from './bound-records.js';
 import type { KeyFormErrors, KeyFormValues } from './key-form.js';
 import type { KeySection } from './key-section.js';
 import type { ScopeCell, ScopeSummary } from './scope-words.js';
@@ -149,8 +150,10 @@ export interface NewKeyPage {
   readonly hasLimit: boolean;
   /** The kinds that can be bound to records; empty without rows for bindings. */
   readonly boundKinds: readonly string[];
-  readonly bindingRows: readonly { readonly type: string; readonly id: string }[];
-  readonly records: readonly { readonly id: string; readonly name: string }[];
+  readonly bindingRows: readonly BoundRecord[];
+  readonly recordTypes: readonly string[];
+  /** Records to choose from. */
+  readonly records: readonly BoundRecord[];
 }
 
 /** The page that shows a secret once. */
@@ -196,7 +199,7 @@ export interface KeyPage {
   readonly scopes: readonly string[];
   readonly spaces: string;
   readonly allowedIps: readonly string[];
-  readonly bindings: readonly string[];
+  readonly bindings: readonly BoundRecord[];
   readonly limit: string;
   readonly created: Moment;
   readonly creator: string;

@@ -1,10 +1,11 @@
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 
 import { ACCESS, expandAccess } from '../../api-keys/index.js';
 import { factsOf, TENANT_KINDS } from '../../credentials/kinds.js';
 import { KEY_SCOPES, RESOURCE_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
+import { nameRecords, readSuggestions, RECORD_TYPES } from './bound-records.js';
 import { BINDING_ROWS, LIFETIMES, type KeyFormErrors, type KeyFormValues } from './key-form.js';
 import { KIND_WORDS, kindsSeen, mayManage, type KeySection } from './key-section.js';
 import type { FormScope, NewKeyPage } from './key-views.js';
@@ -16,9 +17,6 @@ interface Dependencies {
   readonly defaultRateLimit: number;
 }
 
-/** Records that agents can be bound to, for the suggestions of the form. */
-const MAX_RECORDS = 200;
-
 /** Makes the page of the form for a new key. */
 export async function showNewKey(
   { dataSource, defaultRateLimit }: Dependencies,
@@ -29,9 +27,8 @@ export async function showNewKey(
 ): Promise<NewKeyPage & { readonly title: string }> {
   const kinds = mayManage(section, at.role) ? kindsSeen(section, at.role) : [];
   const boundKinds = kinds.filter((kind) => factsOf(kind).takesBindings);
-  const [lists] = await dataSource.manager.query<
-    [{ spaces: { id: string; name: string }[]; records: { id: string; name: string }[] }]
-  >(LISTS, [at.tenantId, boundKinds.length > 0 ? MAX_RECORDS : 0, values.environment]);
+  const { manager } = dataSource;
+  const spaces = await manager.query<{ id: string; name: string }[]>(SPACES, [at.tenantId]);
   const cell = cellsFor(values, at.role);
   const offered: readonly Scope[] = KEY_SCOPES;
   return {
@@ -58,7 +55,7 @@ export async function showNewKey(
     })),
     others: othersOf(offered).map(({ title, cells }) => ({ title, cells: cells.map(cell) })),
     summary: summaryOf(scopesOf(values, at.role)),
-    spaces: lists.spaces.map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
+    spaces: spaces.map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
     address: at.actor.address ?? '',
     lifetimes: LIFETIMES.map((option) => ({
       ...option,
@@ -68,25 +65,29 @@ export async function showNewKey(
       defaultRateLimit === 0 ? 'no limit' : `${defaultRateLimit.toLocaleString('en')} a minute`,
     hasLimit: !section.isOwn,
     boundKinds,
-    bindingRows: Array.from(
-      { length: BINDING_ROWS },
-      (_, index) => values.bindings[index] ?? { type: '', id: '' },
-    ),
-    records: lists.records,
+    ...(await bindingsOf(manager, at, values, boundKinds.length > 0)),
   };
 }
 
-const LISTS = `
-  SELECT (SELECT coalesce(json_agg(s), '[]') FROM (
-      SELECT id, name FROM spaces WHERE tenant_id = $1 ORDER BY lower(name) LIMIT 1000) AS s) AS spaces,
-    (SELECT coalesce(json_agg(r), '[]') FROM (
-      (SELECT p.id::text, 'products: ' || p.name AS name FROM products p
-        WHERE p.tenant_id = $1 AND p.environment = $3 AND p.deleted_at IS NULL LIMIT $2)
-      UNION ALL
-      (SELECT c.id::text, 'contacts: ' || coalesce(nullif(concat_ws(' ', c.first_name, c.last_name), ''),
-          c.company_name, c.email, '') AS name
-        FROM contacts c
-        WHERE c.tenant_id = $1 AND c.environment = $3 AND c.deleted_at IS NULL LIMIT $2)) AS r) AS records`;
+const NO_RECORD = { type: '', id: '', name: undefined };
+
+/** The rows for bindings, with the names of their records, and what they can be. */
+async function bindingsOf(
+  manager: EntityManager,
+  { tenantId }: OrganizationContext,
+  { environment, bindings }: KeyFormValues,
+  isShown: boolean,
+): Promise<Pick<NewKeyPage, 'bindingRows' | 'recordTypes' | 'records'>> {
+  if (!isShown) return { bindingRows: [], recordTypes: [], records: [] };
+  const named = await nameRecords(manager, tenantId, environment, bindings);
+  return {
+    bindingRows: Array.from({ length: BINDING_ROWS }, (_, index) => named[index] ?? NO_RECORD),
+    recordTypes: RECORD_TYPES,
+    records: await readSuggestions(manager, tenantId, environment),
+  };
+}
+
+const SPACES = 'SELECT id, name FROM spaces WHERE tenant_id = $1 ORDER BY lower(name) LIMIT 1000';
 
 const ACCESS_WORDS = {
   read: { title: 'Read', text: 'See everything that your role lets you see, and change nothing.' },
