@@ -1,6 +1,7 @@
 import type { Page } from 'playwright-core';
 
 import { createAccountLinks, type LinkPurpose } from '../../src/accounts/links/account-links.js';
+import { getTokens, registerClient } from '../support/oauth/oauth.js';
 import type { Picture } from './pictures.js';
 import type { World } from './world.js';
 
@@ -200,19 +201,22 @@ export const STATE_PICTURES: readonly Picture[] = [
     as: 'admin',
     path: ({ people }) => `/settings/members/of/${people.manager.id}?tenant=acme`,
     async prepare(page, { gatehouse, acme, people }) {
+      const client = await registerClient(gatehouse, { client_name: 'Estimates' });
+      const parameters = { scope: 'contacts:read contacts:write offline_access' };
+      await getTokens(gatehouse, { client, user: people.manager, tenantId: acme.id, parameters });
       await page.getByRole('radio', { name: /^Field crew/ }).check();
       await submit(page, 'Change role');
-      await page.waitForLoadState();
-      await gatehouse.database.query(
-        `UPDATE memberships SET role = 'manager' WHERE account_id = $1 AND tenant_id = $2`,
-        [people.manager.id, acme.id],
-      );
+      await page.getByRole('button', { name: 'Change it anyway' }).waitFor();
     },
   },
   {
-    name: 'member-of-last-administrator',
+    name: 'leave-last-administrator',
     as: 'admin',
     path: '/settings/profile/leave?tenant=fresh',
+    async prepare(page) {
+      await submit(page, 'Leave');
+      await page.waitForLoadState();
+    },
   },
   {
     name: 'profile-wrong-password',
@@ -273,7 +277,8 @@ export const STATE_PICTURES: readonly Picture[] = [
   },
   {
     name: 'confirm-email',
-    path: '/login',
+    as: 'manager',
+    path: '',
     prepare: async (page, world) => goTo(page, world, await mailedPath(world, 'email')),
   },
   { name: 'dead-link', path: '/reset-password?token=bwp_lpw_0000' },

@@ -195,9 +195,10 @@ export function renderPageError(
     { code, status, message },
     { path: method === 'GET' ? originalUrl : undefined, isSignedIn: signedIn !== undefined },
   );
-  // A message that only repeats the heading is left out.
-  const isRepeated = message === `${heading}.` && next !== undefined;
-  const words = isRepeated ? { message: next, next: undefined } : { message, next };
+  // Nothing is said twice: the heading by the message, or what to do next.
+  const isRepeated = message.startsWith(`${heading}.`) && next !== undefined;
+  const isComplete = isRepeated || message.includes('Try again');
+  const words = { message: isRepeated ? next : message, next: isComplete ? undefined : next };
   const page = { title: heading, heading, ...words, links, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
