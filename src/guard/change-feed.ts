@@ -78,7 +78,7 @@ export function createChangeFeed(
 
   return {
     start() {
-      if (isStarted) return;
+      if (isStarted || isClosed) return;
       isStarted = true;
       follow();
     },

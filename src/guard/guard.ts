@@ -7,7 +7,8 @@ import { createVerdictSource, type Judged } from './verdict-source.js';
 /** Judges the credentials that a service receives, by Gatehouse. */
 export interface Guard {
   /**
-   * Judges a credential that did not come in an HTTP request, such as one of a message.
+   * Judges a credential that did not come in an HTTP request, such as one of a message. Without an `address`, allow-lists
+   * are not judged: the verdict has `allowedIps`.
    *
    * @throws UnavailableError if Gatehouse cannot be asked
    * @throws QuestionError if Gatehouse does not accept the question
