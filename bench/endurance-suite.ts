@@ -4,7 +4,7 @@ import { createDatabase, urlOf, type Target } from './database.js';
 import * as fixture from './oauth-fixture.js';
 import { printHeading } from './measure.js';
 import { sendMixedLoad, type Counts, type Credentials } from './mixed-load.js';
-import { NEVER_REACHED } from './keys-suite.js';
+import { NEVER_REACHED } from './configurations.js';
 import { startServer } from './processes.js';
 import { seedKeys } from './seed.js';
 import { seedParties, seedTokens } from './seed-oauth.js';
@@ -103,6 +103,7 @@ function print(samples: readonly Sample[], counts: Counts): void {
   // The first third warms up.
   const third = Math.ceil(samples.length / 3);
   const most = (of: readonly Sample[]) => Math.max(...of.map(({ memory }) => memory));
+  console.log(`  resident memory at most: ${most(samples).toFixed(0)} MB (target: at most 160)`);
   const growth = most(samples.slice(-third)) / most(samples.slice(third, -third));
   console.log(`  last third against the one before: ${growth.toFixed(2)}`);
   // A table that reached its bound grows less in the second half.

@@ -6,7 +6,7 @@ import pg from 'pg';
 
 import { createId } from '../src/db/id.js';
 import { createDatabase, urlOf, type Target } from './database.js';
-import { NEVER_REACHED } from './keys-suite.js';
+import { NEVER_REACHED } from './configurations.js';
 import { createLoad } from './load.js';
 import { median, printTarget } from './measure.js';
 import { ME } from './oauth-fixture.js';

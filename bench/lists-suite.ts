@@ -3,7 +3,7 @@ import path from 'node:path';
 import pg from 'pg';
 
 import { createDatabase, urlOf, type Target } from './database.js';
-import { NEVER_REACHED } from './keys-suite.js';
+import { NEVER_REACHED } from './configurations.js';
 import { compare, printBound, printHeading, type Contestant } from './measure.js';
 import { ME } from './oauth-fixture.js';
 import { databaseCpuMicros } from './processes.js';

@@ -9,7 +9,10 @@ import { CORES, pinned } from './processes.js';
 
 const CONNECTIONS = 50;
 
-/** A request; `{}`, in a header or in the body, is where a line of the file goes. */
+/**
+ * A request. `{}`, in a header or in the body, is where a line of the file goes. Several take the fields of the line in
+ * turn, which tabs separate.
+ */
 export interface RequestTemplate {
   readonly method: 'GET' | 'POST';
   readonly path: string;
@@ -21,6 +24,8 @@ export interface Requests {
   readonly template: RequestTemplate;
   /** Credentials to present, a line for each request; all lines are of one length. */
   readonly file: string;
+  /** Connections, if not the usual number. */
+  readonly connections?: number;
   /** A line is good for one request only; else they are used again from the first one on. */
   readonly isOneShot: boolean;
 }
@@ -70,7 +75,7 @@ function withWrk(requests: Requests): Load {
       const url = `http://127.0.0.1:${port}/`;
       const options = [
         '-t1',
-        `-c${CONNECTIONS}`,
+        `-c${requests.connections ?? CONNECTIONS}`,
         `-d${seconds}s`,
         '-s',
         script,
@@ -101,10 +106,10 @@ function withWrk(requests: Requests): Load {
 function luaScript({ template, file }: Requests): string {
   // All lines are of one length, so that everything around them, `Content-Length` included, stays the same.
   const [length = 0] = linesOf(file).map((line) => line.length);
-  const [before = '', after = ''] = rawRequest(template, length).split('{}');
+  const [first = '', ...parts] = rawRequest(template, length).split('{}');
   // Lua reads the escapes of JSON alike.
   return `
-    local before, after = ${JSON.stringify(before)}, ${JSON.stringify(after)}
+    local first, parts = ${JSON.stringify(first)}, { ${parts.map((part) => JSON.stringify(part)).join(', ')} }
     local lines, threads = {}, {}
     for line in io.lines(${JSON.stringify(file)}) do lines[#lines + 1] = line end
     at, ranOut = 0, 0
@@ -113,7 +118,12 @@ function luaScript({ template, file }: Requests): string {
     function request()
       if at == #lines then at, ranOut = 0, 1 end
       at = at + 1
-      return before .. lines[at] .. after
+      local text, field = first, 0
+      for value in string.gmatch(lines[at], "[^\\t]+") do
+        field = field + 1
+        text = text .. value .. (parts[field] or "")
+      end
+      return text
     end
     function done(summary, latency)
       local errors = summary.errors
@@ -140,7 +150,7 @@ export function linesOf(file: string): readonly string[] {
 }
 
 function withAutocannon(requests: Requests): Load {
-  const { template, file, isOneShot } = requests;
+  const { file, isOneShot, template } = requests;
   const lines = linesOf(file);
   let at = 0;
   return {
@@ -152,7 +162,7 @@ function withAutocannon(requests: Requests): Load {
       };
       const result = await autocannon({
         url: `http://127.0.0.1:${port}`,
-        connections: CONNECTIONS,
+        connections: requests.connections ?? CONNECTIONS,
         duration: seconds,
         requests: [{ setupRequest: (request) => ({ ...request, ...filled(template, next()) }) }],
       });
@@ -171,7 +181,8 @@ function withAutocannon(requests: Requests): Load {
 
 /** A template's request with one of the lines. */
 export function filled({ method, path: target, headers, body }: RequestTemplate, line: string) {
-  const fill = (text: string) => text.replace('{}', line);
+  const fields = line.split('\t');
+  const fill = (text: string) => text.replace('{}', () => fields.shift() ?? '');
   return {
     method,
     path: target,

@@ -13,11 +13,12 @@ import { measureKeys } from './keys-suite.js';
 import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
 import { measureOauth } from './oauth-suite.js';
+import { measureVerify } from './verify-suite.js';
 
 const { values } = parseArgs({
   options: {
     suite: { type: 'string', default: 'all' },
-    /** Prefix of the names of OAuth's endpoints to measure. */
+    /** The endpoints of OAuth or of verification whose name begins like this. */
     only: { type: 'string', default: '' },
     keys: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '5' },
@@ -27,7 +28,7 @@ const { values } = parseArgs({
   },
 });
 const isWanted = (suite: string) => ['all', suite].includes(values.suite);
-const SUITES = ['keys', 'guard', 'lists', 'oauth', 'endurance'];
+const SUITES = ['keys', 'guard', 'lists', 'verify', 'oauth', 'endurance'];
 if (!['all', ...SUITES].includes(values.suite)) {
   throw new Error(`--suite is one of ${SUITES.join(', ')}, not ${values.suite}`);
 }
@@ -53,6 +54,7 @@ try {
   if (isWanted('keys')) await measureKeys(bench, Number(values.keys));
   if (isWanted('guard')) await measureGuard(bench);
   if (isWanted('lists')) await measureLists(bench);
+  if (isWanted('verify')) await measureVerify(bench, values.only);
   if (isWanted('oauth')) await measureOauth(bench, values.only);
   // Takes minutes, and compares nothing.
   if (values.suite === 'endurance') {

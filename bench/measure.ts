@@ -79,6 +79,8 @@ export function median(numbers: readonly number[]): number {
 export interface Comparison {
   /** One contestant's throughput as a share of another's: the median over the rounds. */
   ratio(name: string, base: string): number;
+  /** As `ratio`, of processor time for a request: the base's as a share of the contestant's. */
+  cpuRatio(name: string, base: string): number;
   /** Processor time for a request of a contestant, in microseconds: the server's and the database's. */
   micros(name: string): readonly [server: number, database: number];
 }
@@ -102,31 +104,38 @@ export async function compare(contestants: readonly Contestant[], pace: Pace): P
       const own = runs.get(name) ?? [];
       return median(own.map((run, index) => run.perSecond / (bases[index]?.perSecond ?? 0)));
     },
+    cpuRatio(name, base) {
+      const bases = runs.get(base) ?? [];
+      const own = runs.get(name) ?? [];
+      return median(own.map((run, index) => (bases[index]?.cpu ?? 0) / run.cpu));
+    },
     micros(name) {
       const own = runs.get(name) ?? [];
       return [median(own.map(({ cpu }) => cpu)), median(own.map((run) => run.databaseCpu))];
     },
   };
   const base = contestants[0]?.name ?? '';
-  for (const [name, all] of runs) report(name, all, comparison.ratio(name, base));
+  for (const [name, all] of runs) {
+    report(name, all, [comparison.ratio(name, base), comparison.cpuRatio(name, base)]);
+  }
   return comparison;
 }
 
 /** Above the figures of a comparison. */
 export function printHeading(title: string): void {
   console.log(
-    `\n${title.padEnd(42)}   ratio     req/s       p50       p99    µs cpu    busy     µs db`,
+    `\n${title.padEnd(42)}   ratio  of cpu     req/s       p50       p99    µs cpu    busy     µs db`,
   );
 }
 
-function report(name: string, runs: readonly Run[], ratio: number): void {
+function report(name: string, runs: readonly Run[], ratios: readonly number[]): void {
   const figure = (pick: (run: Run) => number, digits: number) =>
     median(runs.map(pick)).toFixed(digits).padStart(9);
   const busy = median(runs.map(({ cpu, perSecond }) => (cpu * perSecond) / 1e4));
   console.log(
     [
       `  ${name}`.padEnd(42),
-      ratio.toFixed(3).padStart(7),
+      ...ratios.map((ratio) => ratio.toFixed(3).padStart(7)),
       figure(({ perSecond }) => perSecond, 0),
       figure(({ p50 }) => p50, 2),
       figure(({ p99 }) => p99, 2),

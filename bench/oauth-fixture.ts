@@ -48,6 +48,23 @@ export const REFRESH: RequestTemplate = {
   headers: FORM,
   body: `grant_type=refresh_token&client_id=${PUBLIC_CLIENT}&refresh_token={}`,
 };
+/** Token exchange of a key (RFC 8693). */
+export const EXCHANGE_KEY: RequestTemplate = {
+  method: 'POST',
+  path: OAUTH_PATHS.token,
+  headers: FORM,
+  body: String(
+    new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    }),
+  ).concat('&subject_token={}'),
+};
+/** A bound key with its proof (RFC 9449). */
+export const ME_WITH_PROOF: RequestTemplate = {
+  ...ME,
+  headers: { Authorization: 'DPoP {}', DPoP: '{}' },
+};
 export const EXCHANGE: RequestTemplate = {
   ...REFRESH,
   body: String(

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+import { NEVER_REACHED } from './configurations.js';
 import { createDatabase, urlOf, type Target } from './database.js';
+import { bindKeys } from './bound-keys.js';
 import type { RequestTemplate } from './load.js';
 import { compare, printHeading, printTarget, requestsIn, type Contestant } from './measure.js';
 import * as fixture from './oauth-fixture.js';
@@ -10,7 +12,7 @@ import { seedParties, seedTokens, type Parties } from './seed-oauth.js';
 import { FLOOR, SERVERS, type Bench } from './suite.js';
 
 /** Requests a second that tokens which are good once are provided for. */
-const RATES = { bare: 12_000, gatehouse: 6000 };
+const RATES = { bare: 12_000, gatehouse: 6000, proofs: 5000 };
 /** Number of credentials that can be used more than once. */
 const REUSED = 20_000;
 
@@ -84,6 +86,7 @@ export async function measureOauth(bench: Bench, only: string): Promise<void> {
     else printTarget('against the bare provider', ratio, target);
   }
   if ('me'.startsWith(only)) await measureMe(oauth);
+  await measureKeyTokens(oauth, only);
 }
 
 /** `/me` takes tokens and keys alike, at the same price. */
@@ -117,6 +120,43 @@ async function measureMe(oauth: Oauth): Promise<void> {
   printTarget('a token against a key', comparison.ratio(withToken.name, withKey.name), 0.9);
   const ratio = comparison.ratio(withToken.name, userinfo.name);
   console.log(`  a token against the bare provider's userinfo: ${ratio.toFixed(3)}`);
+}
+
+/** Tokens for keys, and keys that are bound to a key of their holder, each against the floor. */
+async function measureKeyTokens(oauth: Oauth, only: string): Promise<void> {
+  const database = await createDatabase(oauth.postgres, 'key_tokens');
+  const keys = await seedKeys(database, { ...oauth, count: REUSED });
+  const file = path.join(oauth.folder, 'key-tokens.txt');
+  const common = {
+    name: GATEHOUSE,
+    script: SERVERS.gatehouse,
+    env: {
+      ...oauth.env,
+      ...NEVER_REACHED,
+      DATABASE_URL: urlOf(database),
+      ISSUER: fixture.ISSUER,
+    },
+  };
+  if ('token exchange'.startsWith(only)) {
+    writeFileSync(file, keys.join('\n'));
+    printHeading(`token exchange: POST ${fixture.EXCHANGE_KEY.path}`);
+    const requests = { template: fixture.EXCHANGE_KEY, file, isOneShot: false };
+    await compare(
+      [floor(oauth, fixture.EXCHANGE_KEY), { ...common, requests, expected: '"access_token":' }],
+      oauth.pace,
+    );
+  }
+  if ('me with a proof'.startsWith(only)) {
+    const prover = await bindKeys(database);
+    printHeading(`with a proof: GET ${fixture.ME.path}`);
+    const requests = { template: fixture.ME_WITH_PROOF, file, isOneShot: true };
+    const count = requestsIn(oauth.pace, RATES.proofs);
+    const prepare = async () => writeFileSync(file, (await prover(keys, count)).join('\n'));
+    await compare(
+      [floor(oauth, fixture.ME), { ...common, requests, prepare, expected: '' }],
+      oauth.pace,
+    );
+  }
 }
 
 function floor({ anyLine: file }: Oauth, template: RequestTemplate): Contestant {
