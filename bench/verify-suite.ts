@@ -5,7 +5,7 @@ import pg from 'pg';
 import { createId } from '../src/db/id.js';
 import { OAUTH_PATHS } from '../src/oauth/paths.js';
 import { createDatabase, urlOf, type Target } from './database.js';
-import { AS_INSTALLED, BEHIND_PROXY, forwarded } from './configurations.js';
+import { BEHIND_PROXY, forwarded, NEVER_REACHED } from './configurations.js';
 import type { RequestTemplate, Requests } from './load.js';
 import { compare, printHeading, printTarget, type Contestant } from './measure.js';
 import { ME } from './oauth-fixture.js';
@@ -21,15 +21,15 @@ interface Endpoint {
   readonly title: string;
   readonly template: RequestTemplate;
   readonly file: string;
-  /** What the floor is asked. */
+  /** The request to the floor. */
   readonly floor: RequestTemplate;
   readonly floorFile: string;
-  /** Of a service that collects the questions of a turn in one call; the usual number otherwise. */
+  /** Set for a service that collects the questions of a turn in one call. */
   readonly connections?: number;
   readonly expected: string;
   /** Verdicts in one answer. */
   readonly verdicts: number;
-  /** Of the floor's processor time, for a verdict. */
+  /** The floor's processor time as a share of a verdict's. */
   readonly target: number;
 }
 
@@ -136,7 +136,7 @@ async function measureEndpoint(bench: Bench, target: Target, endpoint: Endpoint)
     expected: '',
   });
   const pairs = [
-    [floorOf(FLOOR, floor), contestant('as installed', AS_INSTALLED, template)],
+    [floorOf(FLOOR, floor), contestant('as installed', NEVER_REACHED, template)],
     [
       floorOf(`${FLOOR}, forwarded`, forwarded(floor)),
       contestant('behind a proxy', BEHIND_PROXY, forwarded(template)),
