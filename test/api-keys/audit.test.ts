@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Entry {
   readonly tenant_id: string;
@@ -15,15 +16,13 @@ interface Entry {
 }
 
 describe('the audit log of keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const entriesOf = (subject: string) =>
     gatehouse.database.query<Entry & Record<string, unknown>>(

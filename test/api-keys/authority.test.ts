@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createTestApp, type TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS } from '../support/app/limits.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const NO_TENANT_LIMIT = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '0' };
 const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
@@ -47,17 +48,15 @@ const nameOf = (respects: readonly Respect[], otherwise: string) =>
   respects.join(', ') || otherwise;
 
 describe('the authority over keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse(NO_TENANT_LIMIT);
   let tenant: Tenant;
   const spaceIds = new Map<string, string>();
   beforeAll(async () => {
-    gatehouse = await createTestApp(NO_TENANT_LIMIT);
     tenant = await gatehouse.createTenant('acme');
     for (const name of ['ONE', 'TWO', 'THREE']) {
       spaceIds.set(name, await createSpace(gatehouse, tenant, name));
     }
   });
-  afterAll(() => gatehouse.close());
 
   const withIds = (fields: Record<string, unknown>) => {
     const named = fields['spaces'] as readonly string[] | null | undefined;

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { resealUnderCurrentKey } from '../../src/credentials/store/sealed-secret.js';
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { PUBLIC_SCOPES } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import { TEST_SECRET_KEY, type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PREFIXES = [
   ['secret', 'live', 'bwp_live_', 'api_key', 'tenant'],
@@ -27,15 +28,13 @@ const SCOPES = {
 };
 
 describe('kinds of keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const create = (body: object, by = admin) =>
     gatehouse.http

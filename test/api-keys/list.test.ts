@@ -1,17 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('filters of GET /api/v1/api-keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   const keys = new Map<string, TestKey>();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant, { name: 'Admin' });
     const make = async (name: string, fields: object) =>
@@ -32,7 +32,6 @@ describe('filters of GET /api/v1/api-keys', () => {
     const past = `gatehouse_now() - interval '1 minute'`;
     await database.query(`UPDATE credentials SET expires_at = ${past} WHERE name = 'Over'`);
   });
-  afterAll(() => gatehouse.close());
 
   const idOf = (name: string) => keys.get(name)?.id ?? '';
   const get = (query: string, by = admin) =>

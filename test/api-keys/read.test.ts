@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Listed {
   readonly id: string;
@@ -10,21 +11,19 @@ interface Listed {
 }
 
 describe('the keys of a tenant', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let other: TestKey;
   let first: TestKey;
   let test: TestKey;
   let last: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     other = await gatehouse.createKey(await gatehouse.createTenant('other'));
     first = await gatehouse.createKey(tenant, { name: 'First' });
     test = await gatehouse.createKey(tenant, { name: 'Test', environment: 'test' });
     last = await gatehouse.createKey(tenant, { name: 'Last', scopes: ['contacts:read'] });
   });
-  afterAll(() => gatehouse.close());
 
   const list = async (key: TestKey, query = '') => {
     const answer = await gatehouse.http.get(`/api/v1/api-keys${query}`).set(key.bearer);

@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('DELETE /api/v1/api-keys/:id', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     key = await gatehouse.createKey(tenant, { name: 'Sync', scopes: ['contacts:read'] });
   });

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const FIELDS = {
   name: 'Sync',
@@ -14,16 +15,14 @@ const FIELDS = {
 };
 
 describe('POST /api/v1/api-keys/:id/rotate', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   let old: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.shiftClock('0');
     old = await gatehouse.createKey(tenant, FIELDS);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DAY = 24 * 3600 * 1000;
 const inDays = (days: number) => new Date(Date.now() + days * DAY).toISOString();
@@ -40,15 +41,13 @@ const ALTERABLE = WIDER.filter(([, fields]) =>
 const VISIBLE = WIDER.filter(([, fields]) => !('environment' in fields));
 
 describe('a key cannot exceed its own authority', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let restricted: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     restricted = await gatehouse.createKey(tenant, CEILING);
   });
-  afterAll(() => gatehouse.close());
 
   const post = (path: string, body: object, by = restricted) =>
     gatehouse.http.post(`/api/v1/api-keys${path}`).set(by.bearer).send(body);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createSpace } from '../support/app/spaces.js';
 import { createUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const READER = { name: 'Reader', scopes: ['audit:read'] };
 
@@ -15,20 +16,18 @@ interface Shown {
 }
 
 describe('GET /api/v1/audit-log', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let stranger: Tenant;
   let admin: TestKey;
   let reader: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     stranger = await gatehouse.createTenant('other');
     admin = await gatehouse.createKey(tenant, { name: 'Admin' });
     reader = await gatehouse.createKey(tenant, READER);
     await gatehouse.createKey(stranger, { name: 'Foreign' });
   });
-  afterAll(() => gatehouse.close());
 
   const read = (query = '', by: TestKey = reader) =>
     gatehouse.http.get(`/api/v1/audit-log${query}`).set(by.bearer);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { request } from 'node:http';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const HOSTILE = [
   '=HYPERLINK("https://evil.example","x")',
@@ -32,11 +33,10 @@ function parse(csv: string): string[][] {
 }
 
 describe('GET /api/v1/audit-log/exports', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let reader: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     reader = await gatehouse.createKey(tenant, { name: 'Reader', scopes: ['audit:read'] });
     const stranger = await gatehouse.createTenant('other');
@@ -60,7 +60,6 @@ describe('GET /api/v1/audit-log/exports', () => {
       [tenant.id],
     );
   });
-  afterAll(() => gatehouse.close());
 
   const read = (query: string) =>
     gatehouse.http

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
@@ -7,26 +7,24 @@ import { createRevocationStore } from '../../src/credentials/revocation/revocati
 import { IS_REVOKED } from '../../src/credentials/verification/verdict-sql.js';
 import { createSessionStore } from '../../src/sessions/session-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PASSWORD = 'correct horse battery staple';
 
 describe('accounts', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   let other: Tenant;
   let email: string;
   let accountId: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     await gatehouse.database.query(
       `INSERT INTO clients (id, name, metadata) VALUES ('cli_1', 'A client', '{}')`,
     );
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);
     other = await gatehouse.createTenant(`other-${randomUUID()}`);

@@ -1,16 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('the audit log on the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant, { name: 'Sync' });
@@ -23,7 +23,6 @@ describe('the audit log on the command line', () => {
       [tenant.id],
     );
   });
-  afterAll(() => gatehouse.close());
 
   it('lists entries of one tenant or of all, with the filters of the API', async () => {
     const list = async (...words: string[]) => {

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli, type CliResult } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Tenant {
   id: string;
@@ -20,14 +20,12 @@ interface Key {
 }
 
 describe('the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     await gatehouse.createTenant('standing');
   });
-  afterAll(() => gatehouse.close());
 
   /** Runs a command that must succeed, and reads the one JSON value on standard output. */
   async function json<Value>(...words: string[]): Promise<Value> {

@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
-import {
-  createTestAppBehindProxy,
-  register,
-  registerConfidential,
-} from '../support/app/clients.js';
+import { register, registerConfidential } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Shown {
   id: string;
@@ -21,19 +17,17 @@ interface Shown {
 }
 
 describe('clients on the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let cli: ReturnType<typeof createCli>;
   let ours: Tenant;
   let theirs: Tenant;
   let id: string;
   let count = 0;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     cli = createCli(gatehouse.database);
     ours = await gatehouse.createTenant('ours');
     theirs = await gatehouse.createTenant('theirs');
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     count += 1;
     const body = { client_name: `App ${count}`, redirect_uris: ['https://app.example.com/cb'] };

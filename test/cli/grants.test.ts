@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import {
   createUser,
@@ -11,6 +10,7 @@ import {
   type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Shown {
   readonly id: string;
@@ -21,20 +21,18 @@ interface Shown {
 }
 
 describe('grants on the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let ours: Tenant;
   let theirs: Tenant;
   let client: TestClient;
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     ours = await gatehouse.createTenant('ours');
     theirs = await gatehouse.createTenant('theirs');
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     user = await createUser(gatehouse, [
       [ours, 'company_admin'],

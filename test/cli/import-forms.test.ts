@@ -1,13 +1,14 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCommandLine } from '../../src/cli/run.js';
 import { createImportedPrefixes } from '../../src/credentials/verification/prefixes.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Report {
   imported: number;
@@ -20,13 +21,11 @@ const lineOf = (key: string, more: object = {}) =>
   JSON.stringify({ sha256: sha256(key), name: 'Old', scopes: ['contacts:read'], ...more });
 
 describe('imports', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
 
   /** @param input as bytes, in pieces of any size */
   async function run(words: readonly string[], ...input: Buffer[]) {

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** A terminal sequence, C1 controls, newlines, direction characters, and a tag from beyond the BMP. */
 const HOSTILE = 'a\u001b]0;owned\u0007\u009b31m\r\n\u2028\u202eb\u2066\u200e\u061c\u{e0041}c';
@@ -13,11 +13,10 @@ const ESCAPED =
 const RAW = /(?!\n)[\p{Cc}\p{Cf}\p{Co}\p{Zl}\p{Zp}]/u;
 
 describe('the output of the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     tenant = await gatehouse.createTenant('acme');
     const id = await defaultSpaceOf(gatehouse, tenant);
@@ -26,7 +25,6 @@ describe('the output of the command line', () => {
     await gatehouse.createKey(tenant, { name: 'Old' });
     await gatehouse.database.query('UPDATE credentials SET name = $1', [HOSTILE]);
   });
-  afterAll(() => gatehouse.close());
 
   it.each([
     ['spaces', 'list'],

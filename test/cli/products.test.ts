@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const FULL = {
   name: 'Ready-mix concrete',
@@ -22,14 +22,12 @@ const linesOf = (...products: readonly unknown[]) =>
   products.map((product) => JSON.stringify(product)).join('\n');
 
 describe('products', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);
   });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Listed {
   readonly id: string;
@@ -11,11 +11,7 @@ interface Listed {
 }
 
 describe('signing-keys', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   it('are rotated, listed, and not rotated again meanwhile', async () => {
     const cli = createCli(gatehouse.database);

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('spaces', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);
   });

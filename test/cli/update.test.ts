@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createTestApp, type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('api-keys update', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     await gatehouse.createTenant('other');
   });
@@ -16,7 +16,6 @@ describe('api-keys update', () => {
     const slug = `acme-${Math.random().toString(36).slice(2)}`;
     key = await gatehouse.createKey(await gatehouse.createTenant(slug));
   });
-  afterAll(() => gatehouse.close());
 
   const update = (...words: string[]) => cli(['api-keys', 'update', key.id, ...words, '--json']);
 

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { createTestApp, type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Tested {
   outcome: string;
@@ -14,12 +15,11 @@ interface Tested {
 }
 
 describe('verify, before a credential is shipped', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let service: TestKey;
   let agent: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     const tenant = await gatehouse.createTenant('acme');
     const scopes = ['contacts:read', 'contacts:write'];
@@ -27,7 +27,6 @@ describe('verify, before a credential is shipped', () => {
     const bindings = [{ type: 'contacts', id: '7' }];
     agent = await gatehouse.createKey(tenant, { kind: 'agent', scopes, bindings });
   });
-  afterAll(() => gatehouse.close());
 
   const verify = async ({ secret }: { secret: string }, ...more: string[]) => {
     const { stdout, code } = await cli(['verify', '--json', ...more], secret);

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import type { TestApp } from '../support/app/app.js';
 import {
   createTestAppBehindProxy,
   managing,
@@ -9,19 +8,16 @@ import {
   registerConfidential,
 } from '../support/app/clients.js';
 import { sendRaw } from '../support/app/raw-http.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PUBLIC = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 const OTHER = { ...PUBLIC, client_name: 'Other' };
 const CHANGED = { client_name: 'Changed', redirect_uris: ['https://changed.example.com/cb'] };
 
 describe('/api/v1/oauth/register/:clientId', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let confidential: Response['body'];
   let open: Response['body'];
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     confidential = (await registerConfidential(gatehouse)).body;
     open = (await register(gatehouse, PUBLIC)).body;

@@ -1,30 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createConsentStore } from '../../src/grants/consent-store.js';
 import { OAUTH_SCOPES } from '../../src/scopes/catalog.js';
-import type { TestApp } from '../support/app/app.js';
-import {
-  createTestAppBehindProxy,
-  managing,
-  register,
-  registerConfidential,
-} from '../support/app/clients.js';
+import { managing, register, registerConfidential } from '../support/app/clients.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PUBLIC = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 const CHANGED = { client_name: 'Changed', redirect_uris: ['https://changed.example.com/cb'] };
 
 describe('/api/v1/oauth/register/:clientId', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let confidential: Response['body'];
   let open: Response['body'];
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     confidential = (await registerConfidential(gatehouse)).body;
     open = (await register(gatehouse, PUBLIC)).body;

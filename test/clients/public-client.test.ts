@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
 import {
   countClients,
   createTestAppBehindProxy,
@@ -8,13 +7,10 @@ import {
   managing,
   register,
 } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('POST /api/v1/oauth/register', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { register } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
 const PUBLIC_ID = /^cli_[0-9a-f]{32}$/;
 
 describe('the metadata that POST /api/v1/oauth/register stores', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 

@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
 import {
   countClients,
   createTestAppBehindProxy,
@@ -8,16 +7,16 @@ import {
   register,
 } from '../support/app/clients.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
 
 describe('POST /api/v1/oauth/register', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ RATE_LIMIT_REGISTRATION_PER_MINUTE: '5' });
+  const gatehouse = useGatehouse({
+    TRUST_PROXY: '127.0.0.1',
+    RATE_LIMIT_REGISTRATION_PER_MINUTE: '5',
   });
-  afterAll(() => gatehouse.close());
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 

@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { register } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const BASE = { client_name: 'App', redirect_uris: ['https://app.example.com/cb'] };
 
 describe('POST /api/v1/oauth/register, for OpenID Connect', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const post = (body: object) => register(gatehouse, body);
 

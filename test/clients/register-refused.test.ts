@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { countClients, createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { countClients, register } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
 
 describe('POST /api/v1/oauth/register', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { OAUTH_SCOPES } from '../../src/scopes/catalog.js';
-import type { TestApp } from '../support/app/app.js';
-import {
-  createTestAppBehindProxy,
-  freshAddress,
-  managing,
-  register,
-} from '../support/app/clients.js';
+import { freshAddress, managing, register } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const REDIRECT = 'https://app.example.com/cb';
 const BASE = { client_name: 'App', redirect_uris: [REDIRECT] };
@@ -15,11 +10,7 @@ const PUBLIC_ID = /^cli_[0-9a-f]{32}$/;
 const CONFIDENTIAL_ID = /^cli_[0-9A-HJKMNP-TV-Z]{26}$/;
 
 describe('POST /api/v1/oauth/register', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const post = (body: object | string, address?: string) => register(gatehouse, body, address);
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createRegistrationTokens } from '../../src/clients/registration/token.js';
@@ -10,15 +10,12 @@ import {
   register,
   registerConfidential,
 } from '../support/app/clients.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const OPEN = { client_name: 'App', redirect_uris: ['http://localhost:1234/cb'] };
 
 describe('the secrets of clients', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ LOG_LEVEL: 'trace' });
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', LOG_LEVEL: 'trace' });
 
   it('are in no row and no log line, only keyed digests with the id of their key', async () => {
     const confidential = (await registerConfidential(gatehouse)).body;

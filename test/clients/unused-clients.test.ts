@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import { createClientStore } from '../../src/clients/client-store.js';
-import type { TestApp } from '../support/app/app.js';
-import {
-  createTestAppBehindProxy,
-  managing,
-  register,
-  registerConfidential,
-} from '../support/app/clients.js';
+import { managing, register, registerConfidential } from '../support/app/clients.js';
 import { createUser, getTokens } from '../support/oauth/oauth.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const app = (name: string) => ({
   client_name: name,
@@ -19,11 +14,7 @@ const app = (name: string) => ({
 });
 
 describe('an unused client', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 
   const cleanUpAfter = async (days: number) => {
     await gatehouse.database.shiftClock(`${days} days`);

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import {
   createUser,
@@ -12,6 +11,7 @@ import {
   type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Installation {
   readonly id: string;
@@ -21,7 +21,7 @@ interface Installation {
   readonly lastUsedAt: string | null;
 }
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let bolt: Tenant;
 let ada: TestUser;
@@ -29,7 +29,6 @@ let bob: TestUser;
 let eve: TestUser;
 let as: Record<'ada' | 'bob' | 'eve', SignedInBrowser>;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   bolt = await gatehouse.createTenant('bolt');
   ada = await createUser(gatehouse, [[acme, 'company_admin']]);
@@ -41,7 +40,6 @@ beforeAll(async () => {
     eve: await signedInBrowser(gatehouse, eve),
   };
 });
-afterAll(() => gatehouse.close());
 
 let app: TestClient;
 let ofBob: TokenResponse;

@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type Browser, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/audit-log';
 const HOSTILE = '"><script>alert(1)</script>=1+1';
 
 describe('the page of the audit log', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ AUDIT_RETENTION_DAYS: '90' });
   let acme: Tenant;
   let ann: TestUser;
   let admin: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ AUDIT_RETENTION_DAYS: '90' });
     acme = await gatehouse.createTenant('acme');
     const other = await gatehouse.createTenant('other');
     ann = await createUser(gatehouse, [[acme, 'company_admin']]);
@@ -38,7 +37,6 @@ describe('the page of the audit log', () => {
       { action: 'brand.new_action', subject: 'x', details: { list: ['a', 'b'], deep: { a: 1 } } },
     ]);
   });
-  afterAll(() => gatehouse.close());
 
   const enter = (rows: readonly object[]) =>
     gatehouse.database.query(

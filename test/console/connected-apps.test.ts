@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { postForm } from '../support/browser/console.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import {
@@ -13,11 +12,12 @@ import {
   type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const LIST = '/settings/connected-apps';
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(1)>'`;
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let ada: TestUser;
 let bob: TestUser;
@@ -27,7 +27,6 @@ let app: TestClient;
 let ofAda: TokenResponse;
 let ofBob: TokenResponse;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   const bolt = await gatehouse.createTenant('bolt');
   ada = await createUser(gatehouse, [[acme, 'company_admin']]);
@@ -42,7 +41,6 @@ beforeAll(async () => {
     eve: await signedInBrowser(gatehouse, eve),
   };
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   await gatehouse.database.query('DELETE FROM attempts');
   app = await registerClient(gatehouse, { client_name: `Planner ${HOSTILE}` });

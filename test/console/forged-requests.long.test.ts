@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOf, csrfOfForm, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { beginAuthorization } from '../support/browser/pages.js';
 import {
@@ -10,6 +9,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Routes of pages; the others are for programs. */
 const IS_PAGE =
@@ -17,7 +17,7 @@ const IS_PAGE =
 const PAYLOAD = `x'"><script>alert(1)</script>`;
 const ELSEWHERE = 'https://evil.example';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let ann: TestUser;
 let client: TestClient;
 let keyId: string;
@@ -28,13 +28,11 @@ let foreign: string;
 let pages: readonly string[];
 let forms: readonly string[];
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   const tenant = await gatehouse.createTenant('acme');
   ann = await createUser(gatehouse, [[tenant, 'company_admin']]);
   client = await registerClient(gatehouse);
   keyId = (await gatehouse.createKey(tenant, { name: 'Export' })).id;
 });
-afterAll(() => gatehouse.close());
 // A session of its own for each test: requests of a session are limited.
 beforeEach(async () => {
   await gatehouse.database.query('DELETE FROM attempts');

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type Browser, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/api-keys';
 const HANDLE = 'A'.repeat(22);
@@ -16,19 +16,17 @@ const NEW = {
   expires: '90',
 };
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let bolt: Tenant;
 let ada: TestUser;
 let me: { browser: Browser; csrf: string };
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   bolt = await gatehouse.createTenant('bolt');
   ada = await createUser(gatehouse, [[acme, 'company_admin']]);
   me = await signedIn(ada);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() =>
   gatehouse.database.query(
     'DELETE FROM attempts; DELETE FROM secret_handovers; DELETE FROM credentials',

@@ -1,28 +1,26 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, type Browser, type TestUser } from '../support/oauth/oauth.js';
 import { holdLock, revokeUnder } from '../support/oauth/subject-lock.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const API = '/api/v1/personal-access-tokens';
 const PAGE = '/settings/tokens/new?tenant=acme';
 const NEW = { name: 'Late', access: 'read' };
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let user: TestUser;
 let browser: Browser;
 let csrf: string;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   user = await createUser(gatehouse, [[tenant, 'member']]);
   browser = newBrowser(gatehouse);

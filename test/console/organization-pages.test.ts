@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import { createTenantStore } from '../../src/tenants/index.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type Browser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SPACES = '/settings/spaces';
 const GENERAL = '/settings/general';
@@ -19,15 +19,13 @@ interface Visitor {
   readonly csrf: string;
 }
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let admin: Visitor;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   admin = await signedIn('company_admin');
 });
-afterAll(() => gatehouse.close());
 
 async function signedIn(role: Role, tenant = acme): Promise<Visitor> {
   const user = await createUser(gatehouse, [[tenant, role]]);

@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { CONSOLE_PAGES } from '../../src/console/navigation.js';
 import { ROLES, type Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type Browser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ADMIN: readonly Role[] = ['company_admin'];
 const MANAGER: readonly Role[] = ['company_admin', 'manager'];
@@ -19,11 +19,10 @@ const OPEN_TO: Readonly<Record<string, readonly Role[]>> = {
 };
 const rolesFor = (path: string) => OPEN_TO[path] ?? ROLES;
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 const visitors = new Map<Role, { browser: Browser; csrf: string }>();
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
   for (const role of ROLES) {
     const browser = newBrowser(gatehouse);
@@ -31,7 +30,6 @@ beforeAll(async () => {
     visitors.set(role, { browser, csrf });
   }
 });
-afterAll(() => gatehouse.close());
 
 const as = (role: Role) => {
   const visitor = visitors.get(role);

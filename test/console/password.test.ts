@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { newBrowser, postForm, signIn, whoIs } from '../support/browser/console.js';
 import {
@@ -15,18 +14,17 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { holdLock } from '../support/oauth/subject-lock.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** A replaced password may be known to an attacker: no sign-in begun with it may continue. */
 describe('replacing a password', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let user: TestUser;
   let browser: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     user = await createUser(gatehouse, [[tenant, 'member']]);
     browser = newBrowser(gatehouse);

@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { returnPath } from '../../src/console/return-to.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { newBrowser, signIn } from '../support/browser/console.js';
 import { createUser, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ISSUER = 'https://auth.example.com';
 
@@ -117,13 +117,11 @@ describe('the return path', () => {
 });
 
 describe('a login page with a forged return path', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'member']]);
   });
-  afterAll(() => gatehouse.close());
 
   it.each(NOT_OURS)('leads to the settings instead: %j', async (returnTo) => {
     const browser = newBrowser(gatehouse);

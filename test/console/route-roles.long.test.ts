@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { beforeAll, expect, it } from '@jest/globals';
 
 import { ROLES, type Role } from '../../src/scopes/roles.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, type Browser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ADMINS: readonly Role[] = ['company_admin'];
 const MANAGERS: readonly Role[] = ['company_admin', 'manager'];
@@ -26,11 +26,10 @@ const RESTRICTED: readonly (readonly [RegExp, readonly Role[]])[] = [
 
 const rolesFor = (name: string) => RESTRICTED.find(([pattern]) => pattern.test(name))?.[1] ?? ROLES;
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let routes: readonly string[];
 const visitors = new Map<Role, { browser: Browser; csrf: string }>();
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   const tenant = await gatehouse.createTenant('acme');
   for (const role of ROLES) {
     const browser = newBrowser(gatehouse);
@@ -41,7 +40,6 @@ beforeAll(async () => {
     .filter(({ path }) => path.startsWith('/settings/'))
     .map(({ method, path }) => `${method} ${path}`);
 });
-afterAll(() => gatehouse.close());
 
 it.each(ROLES)(
   'every route of the settings admits or refuses a %s as its page says',

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import { createUser, getTokens, mainOf, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let secret: TestKey;
 let publishable: TestKey;
@@ -13,7 +14,6 @@ let theirs: TestKey;
 let ada: SignedInBrowser;
 let bob: SignedInBrowser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   const bolt = await gatehouse.createTenant('bolt');
   secret = await gatehouse.createKey(acme, { name: 'Nightly <b>sync</b>' });
@@ -26,7 +26,6 @@ beforeAll(async () => {
   const client = await registerClient(gatehouse, { client_name: 'Planner <img>' });
   await getTokens(gatehouse, { client, user });
 });
-afterAll(() => gatehouse.close());
 
 const search = async ({ browser }: SignedInBrowser, q: string, env = 'live') => {
   const query = new URLSearchParams({ tenant: 'acme', env, q });

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   callApi,
   copyOf,
@@ -13,16 +12,16 @@ import {
   signIn,
 } from '../support/browser/console.js';
 import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const TOKENS = '/api/v1/personal-access-tokens';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let bolt: Tenant;
 let ada: TestUser;
 let both: TestUser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   bolt = await gatehouse.createTenant('bolt');
   ada = await createUser(gatehouse, [[acme, 'company_admin']]);
@@ -31,7 +30,6 @@ beforeAll(async () => {
     [bolt, 'manager'],
   ]);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
 
 type Headers = Readonly<Record<string, string>>;

@@ -1,24 +1,22 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { callApi, csrfOf, newBrowser, signIn, type ApiAnswer } from '../support/browser/console.js';
 import { createUser, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { ROLES } from '../../src/scopes/roles.js';
 
 const KEYS = '/api/v1/api-keys';
 const NEW = { name: 'Nightly export', scopes: ['contacts:read'] };
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ CORS_ALLOWED_ORIGINS: 'https://app.example.com' });
 let acme: Tenant;
 let ada: TestUser;
 beforeAll(async () => {
-  gatehouse = await createTestApp({ CORS_ALLOWED_ORIGINS: 'https://app.example.com' });
   acme = await gatehouse.createTenant('acme');
   await gatehouse.createTenant('bolt');
   ada = await createUser(gatehouse, [[acme, 'company_admin']]);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() => gatehouse.database.query('DELETE FROM attempts; DELETE FROM credentials'));
 
 type Call = (

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createTestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import {
   cookieOf,
@@ -22,19 +22,18 @@ import {
   type Browser,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DEVICE = 'gatehouse_device';
 const WRONG = { password: 'not the password' };
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let tenant: Tenant;
 let ada: TestUser;
 let addresses = 0;
 beforeAll(async () => {
-  gatehouse = await createTestApp({ TRUST_PROXY: '127.0.0.1' });
   tenant = await gatehouse.createTenant('acme');
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   await gatehouse.database.shiftClock('0');
   await gatehouse.database.query('DELETE FROM attempts');

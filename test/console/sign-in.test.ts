@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createTestApp } from '../support/app/app.js';
 import {
   cookieOf,
   csrfOf,
@@ -21,20 +21,19 @@ import {
   registerClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SESSION = 'gatehouse_session';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let ada: TestUser;
 let ben: TestUser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
   ada = await createUser(gatehouse, [[tenant, 'manager']]);
   ben = await createUser(gatehouse, [[tenant, 'member']]);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
 
 const open = () => newBrowser(gatehouse);

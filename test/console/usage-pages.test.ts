@@ -1,23 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { newBrowser, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type Browser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/usage';
 
 describe('the page of usage', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ RATE_LIMIT_TENANT_PER_HOUR: '100' });
   let acme: Tenant;
   let admin: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ RATE_LIMIT_TENANT_PER_HOUR: '100' });
     acme = await gatehouse.createTenant('acme');
     admin = await signedIn('company_admin');
   });
-  afterAll(() => gatehouse.close());
 
   async function signedIn(role: Role): Promise<Browser> {
     const browser = newBrowser(gatehouse);

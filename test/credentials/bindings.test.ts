@@ -1,27 +1,26 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SCOPES = ['contacts:read', 'contacts:write', 'contacts:delete'];
 
 describe('an agent that is bound to single things', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   let bound: TestKey;
   let own: string;
   let other: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
     [own, other] = [await createContact(), await createContact()];
     const bindings = [{ type: 'contacts', id: own }];
     bound = await gatehouse.createKey(tenant, { kind: 'agent', scopes: SCOPES, bindings });
   });
-  afterAll(() => gatehouse.close());
 
   const createContact = async () => {
     const answer = await gatehouse.http

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -13,15 +14,13 @@ const mistyped = (secret: string) =>
   secret.slice(0, 20) + (secret[20] === 'x' ? 'y' : 'x') + secret.slice(21);
 
 describe('a refusal', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
   });
-  afterAll(() => gatehouse.close());
 
   const me = async (headers: Headers) => {
     const answer = await gatehouse.http.get('/api/v1/me').set(headers);

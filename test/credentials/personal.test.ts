@@ -1,28 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createCredential } from '../support/app/credentials.js';
 import { createUser } from '../support/oauth/oauth.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SCOPES = ['contacts:read', 'contacts:write', 'contacts:delete', 'api_keys:manage'] as const;
 
 type Token = Awaited<ReturnType<typeof createCredential>>;
 
 describe('a personal access token', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let token: Token;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenant = await gatehouse.createTenant(`acme-${randomUUID()}`);
     token = await createCredential(gatehouse, tenant, 'personal', SCOPES);

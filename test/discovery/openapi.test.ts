@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ISSUER = 'https://api.acme.test';
 
@@ -15,11 +15,10 @@ interface Operation {
 }
 
 describe('the OpenAPI document', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER });
   let text: string;
   let paths: Record<string, Record<string, Operation>>;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER });
     const answer = await gatehouse.http
       .get('/api/v1/openapi.json')
       .set('Origin', 'https://a.example');
@@ -29,7 +28,6 @@ describe('the OpenAPI document', () => {
     text = answer.text;
     ({ paths } = answer.body as { paths: typeof paths });
   });
-  afterAll(() => gatehouse.close());
 
   it('passes the recommended rules of a public linter without a warning', async () => {
     const config = await createConfig({ extends: ['recommended'] });

@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { PROBLEMS } from '../../src/http/errors/problem.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('GET /docs/errors', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp({ BRAND_NAME: '<b>Brand</b> & "Co"' });
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ BRAND_NAME: '<b>Brand</b> & "Co"' });
 
   it('is the target of a problem’s type', async () => {
     const { type } = (await gatehouse.http.get('/api/v1/me')).body as { type: string };

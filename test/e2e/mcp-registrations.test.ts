@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { approve, authorizeUrl, createPkce, createUser, post } from '../support/oauth/oauth.js';
 import type { TestUser, TokenResponse } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 type Metadata = Readonly<Record<string, unknown>> & { readonly redirect_uris: readonly string[] };
 
@@ -106,13 +106,11 @@ const EVERY_REDIRECT = Object.entries(REGISTRATIONS).flatMap(([name, { redirect_
 );
 
 describe('registrations as MCP clients send them', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'manager']]);
   });
-  afterAll(() => gatehouse.close());
   // One address would exceed its limit of new clients.
   beforeEach(() => gatehouse.database.query('DELETE FROM attempts'));
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import {
   auth,
   extractWWWAuthenticateParams,
@@ -10,8 +10,9 @@ import type {
   OAuthTokens,
 } from '@modelcontextprotocol/sdk/shared/auth.js';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { ITSELF } from '../support/app/app.js';
 import { approve, createUser, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const STAYING = 'contacts:read offline_access';
 const REDIRECT = 'http://localhost:8090/callback';
@@ -61,15 +62,13 @@ class Installation implements OAuthClientProvider {
 
 /** The MCP SDK, which knows nothing but the URL of the API. */
 describe('the MCP SDK', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: ITSELF });
   let user: TestUser;
   let serverUrl: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF });
     serverUrl = `${gatehouse.origin}/api/v1`;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   const call = (path: string, token?: string) =>
     fetch(serverUrl + path, {

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { ITSELF } from '../support/app/app.js';
 import { createDeviceUser } from '../support/oauth/device.js';
 import {
   approve,
@@ -11,6 +11,7 @@ import {
   registerClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
@@ -26,15 +27,13 @@ interface Signed {
 
 /** A library that checks the RFCs step by step. */
 describe('oauth4webapi', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: ITSELF });
   let user: TestUser;
   let issuer: URL;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF });
     issuer = new URL(gatehouse.config.ISSUER);
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   async function discover(algorithm: 'oidc' | 'oauth2' = 'oauth2') {
     const response = await oauth.discoveryRequest(issuer, { algorithm, ...INSECURE });

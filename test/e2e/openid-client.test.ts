@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 import * as openid from 'openid-client';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { ITSELF } from '../support/app/app.js';
 import { createDeviceUser } from '../support/oauth/device.js';
 import {
   approve,
@@ -12,6 +12,7 @@ import {
   registerClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const { allowInsecureRequests } = openid;
 const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -20,17 +21,15 @@ const SCOPE = 'contacts:read contacts:write offline_access openid profile email'
 
 /** A library that knows nothing of this server, over plain HTTP because the test's issuer is. */
 describe('openid-client', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: ITSELF });
   let tenant: Tenant;
   let user: TestUser;
   let issuer: URL;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF });
     issuer = new URL(gatehouse.config.ISSUER);
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   const register = (name: string, method: string, authentication?: openid.ClientAuth) =>
     openid.dynamicClientRegistration(

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { Auth, type AuthConfig } from '@auth/core';
 import { betterAuth } from 'better-auth';
 import { memoryAdapter } from 'better-auth/adapters/memory';
@@ -6,8 +6,9 @@ import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { Issuer, custom, generators } from 'openid-client-5';
 import { AuthorizationCode } from 'simple-oauth2';
 
-import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
+import { ITSELF } from '../support/app/app.js';
 import { approve, createUser, registerClient, type TestUser } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SITE = 'https://app.example.com';
 const SCOPE = 'openid profile email contacts:read offline_access';
@@ -36,15 +37,13 @@ function visitor(handle: (request: Request) => Promise<Response>, headers: Recor
 
 /** Libraries that server-side applications sign in with, unmodified and with their defaults. */
 describe('a server-side application signs in', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: ITSELF });
   let user: TestUser;
   let issuer: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF });
     issuer = gatehouse.config.ISSUER;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   const register = (redirect: string, method = 'client_secret_basic') =>
     registerClient(gatehouse, {

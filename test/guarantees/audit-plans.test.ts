@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { INDEX_ORDER } from '../../src/audit-log/entry-store.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** More than a page of 25, for the one row that tells of more. */
 const PAGE = 26;
@@ -25,10 +26,9 @@ const FILL = `INSERT INTO audit_log (tenant_id, actor, action, subject, address,
   FROM generate_series(1, $2::int) n`;
 
 describe('a page of the audit log in a hostile table', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   const keys = new Map<string, TestKey>();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     for (const [index, [slug, rows]] of SHARES.entries()) {
       const tenant = await gatehouse.createTenant(slug);
       keys.set(slug, await gatehouse.createKey(tenant));
@@ -36,7 +36,6 @@ describe('a page of the audit log in a hostile table', () => {
     }
     await gatehouse.database.query('ANALYZE');
   });
-  afterAll(() => gatehouse.close());
 
   const read = (slug: string, query: string) =>
     gatehouse.http.get(`/api/v1/audit-log?${query}`).set(keys.get(slug)?.bearer ?? {});

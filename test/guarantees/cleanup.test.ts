@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Two of everything: `old` is over by now, `new` is not. */
 const ROWS = `
@@ -40,12 +41,10 @@ const AGES = `CREATE TEMP TABLE ages ON COMMIT DROP AS
     ('new', gatehouse_now() + interval '10 minutes')) AS age (name, until)`;
 
 describe('the cleanup of expired rows', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
 
   const cleanUp = (signal = new AbortController().signal) =>
     runCleanup(gatehouse.dataSource, signal);

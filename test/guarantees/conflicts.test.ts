@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('a transaction that the database rolls back because of another one', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     admin = await gatehouse.createKey(await gatehouse.createTenant('acme'));
     // A sequence counts on when the transaction is undone.
     await gatehouse.database.query(`
@@ -23,7 +23,6 @@ describe('a transaction that the database rolls back because of another one', ()
         END $$;
       CREATE TRIGGER conflict AFTER INSERT ON contacts FOR EACH ROW EXECUTE FUNCTION conflict()`);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(() => gatehouse.database.query('DELETE FROM contacts'));
 
   async function create(conflicts: number, code: string, idempotencyKey?: string) {

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Access, GuardedRoute, SessionRoute } from '../../src/credentials/index.js';
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import { scopeFacts, isScope, KEY_SCOPES, type Scope } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createTestApp } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 type AnyRoute = Pick<GuardedRoute, 'method' | 'path'>;
 
@@ -39,13 +40,12 @@ const idFor = (path: string) => IDS.find(([start]) => path.startsWith(start))?.[
 const pathOf = ({ path }: AnyRoute) => `/api/v1${path.replace(':id', idFor(path))}`;
 
 describe('every route', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let routes: readonly GuardedRoute[];
   let sessionRoutes: readonly SessionRoute[];
   let guarded: readonly (GuardedRoute & { access: Exclude<Access, 'public'> })[];
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     routes = gatehouse.app.apiRoutes;
     sessionRoutes = gatehouse.app.sessionRoutes;
@@ -53,7 +53,6 @@ describe('every route', () => {
       typeof route.access === 'object' ? [{ ...route, access: route.access }] : [],
     );
   });
-  afterAll(() => gatehouse.close());
 
   const call = (route: AnyRoute, headers: Record<string, string> = {}) => {
     const method = METHODS.find((name) => name.toUpperCase() === route.method) ?? 'get';

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createFuzzer, fuzz, plantSeeds, type Seeds } from '../support/faults/fuzz.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** `fuzz.long.test.ts` sends more. */
 const REQUESTS = 2000;
 const SEED = 20_261_126;
 
 describe('random requests', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ LOG_LEVEL: 'error', TRUST_PROXY: '127.0.0.1' });
   let seeds: Seeds;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ LOG_LEVEL: 'error', TRUST_PROXY: '127.0.0.1' });
     seeds = await plantSeeds(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   it('reach every route', () => {
     const paths = seeds.routes.map(({ path }) => path);

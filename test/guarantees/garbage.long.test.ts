@@ -1,16 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { sendMalformed } from '../support/faults/malformed-credentials.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const COUNT = 20_000;
 
 describe('a malformed credential', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp({ LOG_LEVEL: 'fatal' });
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ LOG_LEVEL: 'fatal' });
 
   it(`is refused ${COUNT} times without a query`, async () => {
     const before = await gatehouse.database.dump();

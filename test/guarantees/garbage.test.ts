@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type pg from 'pg';
 
 import { createSecretFormat } from '../../src/credentials/secrets/format.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { type TestApp } from '../support/app/app.js';
 import { sendRaw } from '../support/app/raw-http.js';
 import { sendMalformed } from '../support/faults/malformed-credentials.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** `garbage.long.test.ts` sends more. */
 const COUNT = 2000;
@@ -20,11 +21,7 @@ function watch(gatehouse: TestApp): () => number {
 }
 
 describe('a malformed credential', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp({ LOG_LEVEL: 'fatal' });
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ LOG_LEVEL: 'fatal' });
 
   it(`is refused ${COUNT} times without a query`, async () => {
     const asked = watch(gatehouse);

@@ -1,9 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createClientStore } from '../../src/clients/client-store.js';
 import { findGrants, type GrantFilter } from '../../src/grants/grant-list.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** More than a page of 25 and the one row that tells of more. */
 const PAGE = 26;
@@ -48,10 +48,9 @@ const FILL_CROWD = [
 ];
 
 describe('a page of grants in a hostile table', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   const tenants = new Map<string, string>();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     for (const [slug, rows] of SHARES) {
       const { id } = await gatehouse.createTenant(slug);
       tenants.set(slug, id);
@@ -60,7 +59,6 @@ describe('a page of grants in a hostile table', () => {
     for (const fill of FILL_CROWD) await gatehouse.database.query(fill);
     await gatehouse.database.query('ANALYZE');
   });
-  afterAll(() => gatehouse.close());
 
   const LISTS: Readonly<Record<string, (tenant: string) => GrantFilter>> = {
     'of the tenant': (tenantId) => ({ tenantId }),

@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createGrantStore } from '../../src/grants/grant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { isScope } from '../../src/scopes/catalog.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createUser, registerClient } from '../support/oauth/oauth.js';
 import { holdLock, revokeUnder, waitersFor } from '../support/oauth/subject-lock.js';
@@ -15,19 +14,18 @@ import {
   statusOf,
   type Installer,
 } from '../support/oauth/token-families.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('issuing beside a revocation', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let installer: Installer;
   let cli: ReturnType<typeof createCli>;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     installer = await newInstaller();
     cli = createCli(gatehouse.database);
   });
-  afterAll(() => gatehouse.close());
 
   async function newInstaller(): Promise<Installer> {
     await gatehouse.database.query('DELETE FROM attempts');

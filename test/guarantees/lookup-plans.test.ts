@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { maintainPartitions } from '../../src/db/partitions.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   createUser,
   getTokens,
@@ -13,6 +12,7 @@ import {
 } from '../support/oauth/oauth.js';
 import { probesOf, recordStatements } from '../support/database/plans.js';
 import { refresh, statusOf } from '../support/oauth/token-families.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** As many partitions as a lookup may probe (decision 16). */
 const PROBED = 2;
@@ -32,12 +32,11 @@ const FILL = `
 
 /** Days after the start: borders of partitions lie at different distances, with partitions behind them. */
 describe.each([0, 1, 20, 34])('the lookup of a token, %s days on', (days) => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let client: TestClient;
   let user: TestUser;
   let tokens: TokenResponse;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     const tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse, { token_endpoint_auth_method: 'client_secret_post' });
@@ -48,7 +47,6 @@ describe.each([0, 1, 20, 34])('the lookup of a token, %s days on', (days) => {
     await gatehouse.database.query(FILL);
     await gatehouse.database.query('ANALYZE');
   });
-  afterAll(() => gatehouse.close());
 
   const probesDuring = async (beginning: string, table: string, work: () => Promise<unknown>) => {
     const statements = await recordStatements(beginning, work);

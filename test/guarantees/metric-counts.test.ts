@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { newBrowser, signIn } from '../support/browser/console.js';
 import {
   createUser,
@@ -12,18 +10,17 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('the metrics count', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', REFRESH_GRACE_SECONDS: '0' });
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '0' });
     const tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   /** The value of a series; 0 if there is no such series. */
   async function valueOf(series: string): Promise<number> {

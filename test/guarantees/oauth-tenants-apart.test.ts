@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
@@ -7,18 +7,17 @@ import { createClientStore } from '../../src/clients/client-store.js';
 import { Consent } from '../../src/grants/consent.entity.js';
 import { createConsentStore } from '../../src/grants/consent-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('every store of OAuth keeps tenants apart', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let manager: EntityManager;
   let ours: Tenant;
   let theirs: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     manager = gatehouse.dataSource.manager;
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     ours = await gatehouse.createTenant(`ours-${randomUUID()}`);
     theirs = await gatehouse.createTenant(`theirs-${randomUUID()}`);

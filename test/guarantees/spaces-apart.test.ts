@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
@@ -7,20 +7,18 @@ import type { ContactFields } from '../../src/resources/contacts/contact.js';
 import { newProduct } from '../../src/resources/products/product-schema.js';
 import { createProductStore } from '../../src/resources/products/product-store.js';
 import type { SpaceContext } from '../../src/spaces/space-context.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ALL = { limit: 100, after: undefined };
 
 /** Every operation of every store whose rows belong to spaces, run in one context beside all that differ from it. */
 describe('every store of a resource keeps tenants, environments and spaces apart', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let manager: EntityManager;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     manager = gatehouse.dataSource.manager;
   });
-  afterAll(() => gatehouse.close());
 
   const snapshot = () => gatehouse.database.query(`SELECT * FROM contacts ORDER BY 1, 2`);
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 
@@ -7,23 +7,21 @@ import { createCredentialStore } from '../../src/credentials/store/credential-st
 import { createSpaceStore } from '../../src/spaces/space-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ALL = { limit: 100, after: undefined };
 
 /** Every operation of every store, run for one tenant beside another that holds the same. */
 describe('every store keeps tenants apart, and live from test', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let manager: EntityManager;
   let ours: Tenant;
   let theirs: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     manager = gatehouse.dataSource.manager;
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     ours = await gatehouse.createTenant(`ours-${randomUUID()}`);
     theirs = await gatehouse.createTenant(`theirs-${randomUUID()}`);

@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createUsageHistory } from '../../src/usage/usage-history.js';
 import { usageRangeOf } from '../../src/usage/usage-range.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const KEYS = 100;
 const HOURS = 24;
 
 describe('the history of usage in a table that others fill', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     const other = await gatehouse.createTenant('other');
     await gatehouse.database.query(
@@ -29,7 +28,6 @@ describe('the history of usage in a table that others fill', () => {
     );
     await gatehouse.database.query('ANALYZE usage_counts');
   });
-  afterAll(() => gatehouse.close());
 
   const history = () => createUsageHistory(gatehouse.dataSource.manager);
   const owner = () => ({ tenantId: tenant.id, environment: 'live' as const });

@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('an expensive request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     admin = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   const post = (path: string, body: object) =>
     gatehouse.http.post(path).set(admin.bearer).send(body);

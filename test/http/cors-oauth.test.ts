@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createCredential } from '../support/app/credentials.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createPkce,
@@ -13,6 +11,7 @@ import {
   type TestClient,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, getCodeForm } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const APP = 'https://app.example.com';
 const STRANGER = 'https://evil.example';
@@ -38,14 +37,13 @@ const readersOf = (answer: Response) => corsOf(answer)['access-control-allow-ori
 const itemsOf = (list = '') => list.split(', ').toSorted();
 
 describe('CORS of OAuth', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let open: TestClient;
   let confidential: TestClient;
   let token: string;
   let form: Record<string, string>;
   let publicForm: Record<string, string>;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     const tenant = await gatehouse.createTenant('acme');
     const user = await createUser(gatehouse, [[tenant, 'manager']]);
     open = await registerClient(gatehouse);
@@ -57,7 +55,6 @@ describe('CORS of OAuth', () => {
     publicForm = await getCodeForm(gatehouse, { client: open, user });
     form = await getCodeForm(gatehouse, { client: confidential, user });
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path: string, headers: Record<string, string>, method = 'GET') =>
     fetch(gatehouse.origin + path, { method, headers, redirect: 'manual' });

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const LISTED = 'https://app.example.com';
 const STRANGER = 'https://evil.example';
@@ -14,13 +15,11 @@ const corsOf = ({ headers }: { readonly headers: object }): Record<string, strin
   );
 
 describe('CORS rules that could apply to the same request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ CORS_ALLOWED_ORIGINS: LISTED });
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ CORS_ALLOWED_ORIGINS: LISTED });
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   const send = (method: 'get' | 'put' | 'post' | 'options', path: string, origin: string) =>
     gatehouse.http[method](path).set({ Origin: origin });

@@ -1,15 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { until } from '../support/app/until.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('health', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   const ready = () => gatehouse.http.get('/readyz');
 

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Test } from 'supertest';
 
 import { newProduct } from '../../src/resources/products/product-schema.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const REFUSED: readonly (readonly [string, string])[] = [
   ['NUL', 'a\0b'],
@@ -31,16 +32,14 @@ const REFUSED: readonly (readonly [string, string])[] = [
 const TAKEN = ['Müller & Söhne', 'مفتاح الإنتاج', '鍵', '👩‍👩‍👧 family', "O'Brien <script>", '-'];
 
 describe('names', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let admin: TestKey;
   let spaces = 0;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     admin = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const send = (method: 'post' | 'patch', path: string, body: object) =>
     gatehouse.http[method](`/api/v1${path}`).set(admin.bearer).send(body);

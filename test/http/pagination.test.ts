@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { postContact } from '../support/app/contacts.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface ContactPage {
   readonly data: { readonly id: number }[];
@@ -15,12 +16,11 @@ interface ContactPage {
 const ROWS = 120;
 
 describe('the pages of a list', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   let ids: readonly number[];
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
     const first = await postContact(gatehouse, key);
@@ -35,7 +35,6 @@ describe('the pages of a list', () => {
     );
     ids = rows.map(({ id }) => Number(id));
   });
-  afterAll(() => gatehouse.close());
 
   const get = (query: string, by = key, path = '/contacts') =>
     gatehouse.http.get(`/api/v1${path}${query}`).set(by.bearer);

@@ -1,20 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, ITSELF, type TestApp, type TestKey } from '../support/app/app.js';
+import { ITSELF, type TestKey } from '../support/app/app.js';
 import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createUser } from '../support/oauth/oauth.js';
 import { expectInvalid } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 describe('a query', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: ITSELF });
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: ITSELF });
     admin = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   /** Sends a query to every route for credentials; ids are ids of nothing. */
   const everywhere = (query: string) =>

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { newBrowser, signIn } from '../support/browser/console.js';
 import {
   createUser,
@@ -12,6 +11,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 
 type Line = Readonly<Record<string, unknown>>;
@@ -21,19 +21,17 @@ const PARENT_ID = '00f067aa0ba902b7';
 const TRACEPARENT = `00-${TRACE_ID}-${PARENT_ID}-01`;
 
 describe('the line of a request in the log', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', RATE_LIMIT_KEY_PER_MINUTE: '1000' });
   let tenant: Tenant;
   let key: TestKey;
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ RATE_LIMIT_KEY_PER_MINUTE: '1000' });
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   function lineOf(requestId: string | null | undefined): Line {
     const lines = gatehouse.logged

@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectProblem } from '../support/app/problems.js';
 import { sendRaw } from '../support/app/raw-http.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('paths and methods', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   const send = async (method: string, path: string) => {
     const headers = [['X-API-Key', key.secret]] as const;

@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const KEY = { name: 'A key', scopes: ['contacts:read'] };
 
 describe('the errors of a 422', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let admin: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     admin = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   const post = (path: string, body: object) =>
     gatehouse.http.post(`/api/v1${path}`).set(admin.bearer).send(body);

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import {
   createUser,
@@ -13,26 +12,25 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, expectOAuthError } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 function basicOf(id: string, secret: string) {
   return { Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` };
 }
 
 describe('the callers of POST /api/v1/oauth/introspect', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let service: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     const confidential = { token_endpoint_auth_method: 'client_secret_basic' };
     client = await registerClient(gatehouse, confidential);
     service = await createCredential(gatehouse, tenant, 'service', ['introspect']);
   });
-  afterAll(() => gatehouse.close());
 
   const ask = (fields: Record<string, string>, headers = {}) =>
     post(gatehouse, 'introspect', fields, headers);

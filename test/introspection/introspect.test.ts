@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import {
   createUser,
@@ -14,11 +13,12 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, expectOAuthError } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const INACTIVE = { active: false };
 
 describe('POST /api/v1/oauth/introspect', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
@@ -26,7 +26,6 @@ describe('POST /api/v1/oauth/introspect', () => {
   let open: TestClient;
   let service: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     const confidential = { token_endpoint_auth_method: 'client_secret_basic' };
@@ -35,7 +34,6 @@ describe('POST /api/v1/oauth/introspect', () => {
     open = await registerClient(gatehouse);
     service = await createCredential(gatehouse, tenant, 'service', ['introspect']);
   });
-  afterAll(() => gatehouse.close());
 
   const ask = (fields: Record<string, string>, headers = {}) =>
     post(gatehouse, 'introspect', fields, headers);

@@ -1,13 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('GET /api/v1/me', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   it('describes the key, with scopes in the order of the catalogue', async () => {
     const tenant = await gatehouse.createTenant('acme');

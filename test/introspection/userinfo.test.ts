@@ -1,26 +1,23 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { createCredential } from '../support/app/credentials.js';
 import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { expectOAuthError } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('GET and POST /api/v1/oauth/userinfo', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let token: string;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     const client = await registerClient(gatehouse);
     ({ access_token: token } = await getTokens(gatehouse, { client, user }));
   });
-  afterAll(() => gatehouse.close());
 
   const ask = (headers: Record<string, string>, method = 'GET') =>
     fetch(`${gatehouse.origin}/api/v1/oauth/userinfo`, { method, headers });

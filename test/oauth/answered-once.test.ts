@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { copyOf, newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import {
   createPkce,
@@ -22,20 +21,19 @@ import {
   locationOf,
   sendForm,
 } from '../support/browser/pages.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let other: Tenant;
 let client: TestClient;
 let user: TestUser;
 let browser: Browser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   other = await gatehouse.createTenant('other');
   client = await registerClient(gatehouse);
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   user = await createUser(gatehouse, [[acme, 'manager']]);
   browser = newBrowser(gatehouse);

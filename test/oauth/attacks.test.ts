@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
+import { freshAddress } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -19,16 +18,16 @@ import {
 } from '../support/oauth/oauth.js';
 import { expectOAuthError, getCodeForm } from '../support/oauth/oauth-requests.js';
 import { sendRaw } from '../support/app/raw-http.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('an attacker', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let user: TestUser;
   let mallory: TestUser;
   let client: TestClient;
   let browser: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     const tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
@@ -38,7 +37,6 @@ describe('an attacker', () => {
   beforeEach(() => {
     browser = createBrowser({ origin: gatehouse.origin, issuer });
   });
-  afterAll(() => gatehouse.close());
 
   const urlFor = (parameters: Record<string, string> = {}) =>
     authorizeUrl(issuer, {

@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -15,6 +13,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Invalid requests with a valid client and redirect URI, and their errors. */
 const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = [
@@ -52,14 +51,13 @@ const REFUSED: readonly (readonly [string, Record<string, string>, string])[] = 
 ];
 
 describe('GET /api/v1/oauth/authorize, refused', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let user: TestUser;
   let client: TestClient;
   let confidential: TestClient;
   let signedIn: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
@@ -69,7 +67,6 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
     signedIn = createBrowser({ origin: gatehouse.origin, issuer });
     await authorize(gatehouse, { client, user, browser: signedIn });
   });
-  afterAll(() => gatehouse.close());
 
   const stranger = () => createBrowser({ origin: gatehouse.origin, issuer });
   const urlFor = (parameters: Record<string, string>, of = client) =>

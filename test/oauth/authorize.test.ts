@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -20,22 +18,21 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const pathOf = (stop: { url: string }) => new URL(stop.url).pathname.split('/')[1];
 
 describe('GET /api/v1/oauth/authorize', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let browser: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);

@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createCookieSigner } from '../../src/oauth/library/provider.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOfForm, postForm, whoIs } from '../support/browser/console.js';
 import {
   authorizeUrl,
@@ -17,11 +16,12 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ISSUER = 'https://auth.example.com';
 const AUTHORIZE = '/api/v1/oauth/authorize';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ ISSUER });
 let tenants: readonly Tenant[];
 let client: TestClient;
 let victim: TestUser;
@@ -29,14 +29,12 @@ let mallory: TestUser;
 let hers: Browser;
 let his: Browser;
 beforeAll(async () => {
-  gatehouse = await createTestApp({ ISSUER });
   tenants = [await gatehouse.createTenant('one'), await gatehouse.createTenant('two')];
   client = await registerClient(gatehouse);
   const memberships = tenants.map((tenant) => [tenant, 'manager'] as const);
   victim = await createUser(gatehouse, memberships);
   mallory = await createUser(gatehouse, memberships);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() => {
   hers = newBrowser();
   his = newBrowser();

@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createPkce,
   createUser,
@@ -18,23 +16,22 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 type Fields = Readonly<Record<string, string>>;
 
 describe('a code that is used a second time', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let client: TestClient;
   let confidential: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
     confidential = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_post',
     });
   });
-  afterAll(() => gatehouse.close());
 
   const token = (fields: Fields) => post(gatehouse, 'token', fields);
   async function redeemed(owner: TestClient) {

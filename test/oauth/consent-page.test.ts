@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -16,18 +14,17 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('the consent page', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let acme: Tenant;
   let user: TestUser;
   let client: TestClient;
   let browser: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     acme = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     user = await createUser(gatehouse, [[acme, 'company_admin']]);
     client = await registerClient(gatehouse);

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createClientStore } from '../../src/clients/client-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -22,9 +20,10 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { getCodeForm, statusOfToken } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('consent', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let acme: Tenant;
   let other: Tenant;
@@ -33,10 +32,8 @@ describe('consent', () => {
   let browser: Browser;
   let slugs = 0;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     slugs += 1;
     acme = await gatehouse.createTenant(`acme-${slugs}`);

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { newBrowser, postForm, whoIs } from '../support/browser/console.js';
 import { endSessionUrl, END_SESSION } from '../support/oauth/end-session.js';
 import {
@@ -15,20 +13,20 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const BYE = 'https://app.example.com/bye';
 const EVIL = 'https://evil.example/bye';
 const CONFIRM = `${END_SESSION}/confirm`;
 
 describe('end-session under attack', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let client: TestClient;
   let evil: TestClient;
   let browser: Browser;
   let hint: string;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'manager']]);
     client = await registerClient(gatehouse, { post_logout_redirect_uris: [BYE] });
     evil = await registerClient(gatehouse, { post_logout_redirect_uris: [EVIL] });
@@ -36,7 +34,6 @@ describe('end-session under attack', () => {
     const flow = { browser, user, client, parameters: { scope: 'openid' } };
     hint = (await getTokens(gatehouse, flow)).id_token ?? 'none';
   });
-  afterAll(() => gatehouse.close());
 
   /** Neither the page nor its form leads anywhere but to a page of ours. */
   async function expectNowhere(parameters: Readonly<Record<string, string>>): Promise<void> {

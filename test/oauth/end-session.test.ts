@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt } from 'jose';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { copyOf, newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import { endSessionUrl, END_SESSION } from '../support/oauth/end-session.js';
 import {
@@ -16,22 +14,21 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const BYE = 'https://app.example.com/bye?a=%2F&b=';
 const SCOPE = { scope: 'openid' };
 
 describe('GET and POST /api/v1/oauth/end-session', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     client = await registerClient(gatehouse, { post_logout_redirect_uris: [BYE] });
   });
-  afterAll(() => gatehouse.close());
 
   /** A browser in which somebody signed in, and the id_token that the app got then. */
   async function signedIn(as = user, by = client): Promise<{ browser: Browser; hint: string }> {

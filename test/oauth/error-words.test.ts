@@ -1,9 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createClientStore } from '../../src/clients/client-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -14,6 +12,7 @@ import {
   registerClient,
   type TestClient,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const LURE = 'Your account is locked. Call +1 555 0100 now';
 const LOCATION =
@@ -21,13 +20,11 @@ const LOCATION =
 
 /** Anyone can register a client. Its texts must not look like the server’s. */
 describe('a page of an authorization', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
 
   const open = ({ client_id }: TestClient, parameters: Record<string, string> = {}) => {
     const { ISSUER: issuer } = gatehouse.config;

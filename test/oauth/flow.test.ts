@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   createUser,
   getTokens,
@@ -9,17 +8,16 @@ import {
   registerClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('the whole flow', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   it('ends with tokens for the granted scopes', async () => {
     const client = await registerClient(gatehouse);

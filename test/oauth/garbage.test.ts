@@ -1,9 +1,7 @@
 import { request } from 'node:http';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -18,6 +16,7 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, getCodeForm } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const AUTHORIZE = [
   'client_id',
@@ -60,13 +59,12 @@ const GARBAGE: readonly (readonly [string, string])[] = [
 ];
 
 describe('arbitrary input', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let user: TestUser;
   let client: TestClient;
   let signedIn: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
@@ -74,7 +72,6 @@ describe('arbitrary input', () => {
     const login = await signedIn.open(urlFor());
     await signedIn.submit(login, { email: user.email, password: PASSWORD });
   });
-  afterAll(() => gatehouse.close());
 
   const urlFor = (parameters: Record<string, string> = {}) =>
     authorizeUrl(issuer, {

@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage } from 'node:http';
 
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestAppBehindProxy } from '../support/app/clients.js';
-import type { TestApp } from '../support/app/app.js';
 import { createUser, registerClient } from '../support/oauth/oauth.js';
 import { holdLock } from '../support/oauth/subject-lock.js';
 import {
@@ -15,6 +13,7 @@ import {
   tally,
   type Installer,
 } from '../support/oauth/token-families.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Responses that are delayed for the full time at once. */
 const FULLY = 8;
@@ -24,16 +23,14 @@ const FULLY = 8;
  * time of consumption.
  */
 describe('the response delay of a refresh without a grace window', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', REFRESH_GRACE_SECONDS: '0' });
   let installer: Installer;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '0' });
     const user = await createUser(gatehouse, [
       [await gatehouse.createTenant('acme'), 'company_admin'],
     ]);
     installer = createInstaller(gatehouse, { client: await registerClient(gatehouse), user });
   });
-  afterAll(() => gatehouse.close());
 
   const install = async () => (await installer.install()).refresh_token ?? '';
   const startOf = (token: string) => startRefresh(gatehouse, installer.client, token);

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -11,19 +9,18 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('an id_token', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let client: TestClient;
   let compact: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
     compact = await registerClient(gatehouse, { id_token_signed_response_alg: 'ES256' });
   });
-  afterAll(() => gatehouse.close());
 
   const issue = (parameters: Record<string, string>, by = client) =>
     getTokens(gatehouse, { client: by, user, parameters });

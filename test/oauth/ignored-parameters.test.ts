@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -9,18 +7,17 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** RFC 6749 §3.1: the server must ignore unrecognized parameters. */
 describe('a parameter of an authorization request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   it.each<Record<string, string>>([
     { nonce: 'n' },

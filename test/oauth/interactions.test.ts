@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { createTestApp } from '../support/app/app.js';
 import {
   authorize,
   authorizeUrl,
@@ -16,21 +16,20 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('a pending authorization', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let client: TestClient;
   let ada: TestUser;
   let ben: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     client = await registerClient(gatehouse);
     ada = await createUser(gatehouse, [[tenant, 'company_admin']]);
     ben = await createUser(gatehouse, [[tenant, 'member']]);
   });
-  afterAll(() => gatehouse.close());
 
   const newBrowser = () =>
     createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });

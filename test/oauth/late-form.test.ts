@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestAppBehindProxy } from '../support/app/clients.js';
-import type { TestApp } from '../support/app/app.js';
 import { createUser, registerClient, REDIRECT } from '../support/oauth/oauth.js';
 import {
   createInstaller,
@@ -12,22 +10,21 @@ import {
   statusOf,
   type Installer,
 } from '../support/oauth/token-families.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /**
  * A request competes with what comes while it waits for us. How long it takes to say what it wants is its own
  * affair: else the finder of a used code could try it unnoticed, by sending it slowly.
  */
 describe('a code whose form arrives late', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let installer: Installer;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     const user = await createUser(gatehouse, [
       [await gatehouse.createTenant('acme'), 'company_admin'],
     ]);
     installer = createInstaller(gatehouse, { client: await registerClient(gatehouse), user });
   });
-  afterAll(() => gatehouse.close());
 
   /** Sends the head only, and waits until the server asks for the rest. */
   async function open(form: URLSearchParams): Promise<ClientRequest> {

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DOCUMENTS = [
   '/.well-known/oauth-authorization-server',
@@ -15,14 +15,12 @@ interface Metadata extends Readonly<Record<string, unknown>> {
 }
 
 describe('metadata', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let metadata: Metadata;
   const get = (path: string, init: RequestInit = {}) => fetch(gatehouse.origin + path, init);
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     metadata = (await (await get(DOCUMENTS[0])).json()) as Metadata;
   });
-  afterAll(() => gatehouse.close());
 
   it('is one document at both paths, as cacheable JSON', async () => {
     for (const path of DOCUMENTS) {

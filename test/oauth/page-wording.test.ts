@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { authorizeUrl, createBrowser, createPkce, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Texts of failed sign-ins. */
 describe('the pages of an authorization', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let url: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     const { client_id } = await registerClient(gatehouse);
     const { challenge } = createPkce();
     url = authorizeUrl(gatehouse.config.ISSUER, { client_id, code_challenge: challenge });
   });
-  afterAll(() => gatehouse.close());
 
   const open = () => createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
 

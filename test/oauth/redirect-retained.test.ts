@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   approve,
   authorizeUrl,
@@ -16,6 +14,7 @@ import {
   type BrowserStop,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Redirect URIs that a URL parser would normalize, with the separator that follows. */
 const URIS: readonly (readonly [uri: string, separator: string])[] = [
@@ -47,12 +46,11 @@ const URIS: readonly (readonly [uri: string, separator: string])[] = [
 ];
 
 describe('the location of an authorization response', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let user: TestUser;
   let signedIn: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'manager']]);
     signedIn = createBrowser({ origin: gatehouse.origin, issuer });
@@ -64,7 +62,6 @@ describe('the location of an authorization response', () => {
       browser: signedIn,
     });
   });
-  afterAll(() => gatehouse.close());
 
   const locationOf = ({ headers }: Pick<BrowserStop, 'headers'>) => headers.get('Location') ?? '';
 

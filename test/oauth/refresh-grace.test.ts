@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { eraseExpiredAnswers } from '../../src/grants/grant-cleanup.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -14,19 +12,18 @@ import {
   type TokenResponse,
 } from '../support/oauth/oauth.js';
 import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('a refresh within REFRESH_GRACE_SECONDS', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   const again = (token: string | undefined, more = {}) => refresh(gatehouse, client, token, more);
   const read = async (answer: Response) => (await answer.json()) as TokenResponse;

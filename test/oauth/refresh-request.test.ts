@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -18,23 +16,22 @@ import {
   getCodeForm,
   refresh,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 
 /** Validation of a refresh request, before the token is judged. */
 describe('a refresh request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let open: TestClient;
   let byBasic: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     open = await registerClient(gatehouse);
     const metadata = { token_endpoint_auth_method: 'client_secret_basic' };
     byBasic = await registerClient(gatehouse, metadata);
   });
-  afterAll(() => gatehouse.close());
 
   const start = async (client: TestClient, parameters: Record<string, string> = {}) =>
     (await getTokens(gatehouse, { client, user, parameters })).refresh_token ?? '';

@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -21,6 +19,7 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 async function read(answer: Response): Promise<TokenResponse> {
   if (answer.status !== 200) throw new Error(`${answer.status} ${await answer.text()}`);
@@ -28,16 +27,14 @@ async function read(answer: Response): Promise<TokenResponse> {
 }
 
 describe('a refresh without a grace window', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', REFRESH_GRACE_SECONDS: '0' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let slugs = 0;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ REFRESH_GRACE_SECONDS: '0' });
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     slugs += 1;
     tenant = await gatehouse.createTenant(`tenant-${slugs}`);

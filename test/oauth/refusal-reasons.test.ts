@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createPkce,
@@ -14,6 +12,7 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 
 type Fields = Readonly<Record<string, string>>;
@@ -25,14 +24,13 @@ interface LogLine {
 }
 
 describe('the logged reason of a refused OAuth request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let other: TestClient;
   let confidential: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
@@ -41,7 +39,6 @@ describe('the logged reason of a refused OAuth request', () => {
       token_endpoint_auth_method: 'client_secret_basic',
     });
   });
-  afterAll(() => gatehouse.close());
 
   /** The code and the reason in the log line of the request that was answered. */
   async function logged(answer: Response): Promise<string> {

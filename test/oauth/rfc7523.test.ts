@@ -1,9 +1,8 @@
 // JWT client authentication: RFC 7523, with RFC 7521 and OpenID Connect Core §9, by their sections.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { register } from '../support/app/clients.js';
 import {
   asserting,
   ASSERTION_TYPE,
@@ -22,20 +21,19 @@ import {
   type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let user: TestUser;
 let issuer: string;
 let key: Pair;
 let client: TestClient;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy();
   issuer = gatehouse.config.ISSUER;
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   key = await createPair('ES256', 'first');
   client = await registerWith({ jwks: { keys: [key.jwk] } });
 });
-afterAll(() => gatehouse.close());
 
 const METADATA = {
   client_name: 'An app with a key',

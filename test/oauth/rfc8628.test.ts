@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { freshAddress } from '../support/app/clients.js';
 import { createDeviceUser, type DeviceUser } from '../support/oauth/device.js';
 import {
@@ -17,6 +16,7 @@ import {
   type TokenResponse,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, expectOAuthError, refresh } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const SCOPE = 'contacts:read contacts:write offline_access openid';
@@ -31,18 +31,16 @@ interface Codes {
 }
 
 describe('the device grant (RFC 8628)', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1/32' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   let person: DeviceUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ TRUST_PROXY: '127.0.0.1/32' });
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse, { grant_types: [DEVICE_GRANT, 'refresh_token'] });
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.query('DELETE FROM attempts');
     await gatehouse.database.shiftClock('0 seconds');

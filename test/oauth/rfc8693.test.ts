@@ -1,9 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { KEY_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS } from '../support/app/limits.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
@@ -14,6 +13,7 @@ import {
   resourcesCommand,
   type TestResourceServer,
 } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
@@ -30,14 +30,14 @@ interface Exchanged {
 type Way = (key: TestKey, more?: Fields, headers?: Fields) => Promise<Response>;
 
 describe('tokens for keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({
+    TRUST_PROXY: '127.0.0.1',
+    RATE_LIMIT_KEY_PER_MINUTE: DEFAULT_LIMITS['RATE_LIMIT_KEY_PER_MINUTE'] ?? '',
+  });
   let tenant: Tenant;
   let key: TestKey;
   let files: TestResourceServer;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({
-      RATE_LIMIT_KEY_PER_MINUTE: DEFAULT_LIMITS['RATE_LIMIT_KEY_PER_MINUTE'] ?? '',
-    });
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant, {
       scopes: ['contacts:read', 'leads:read', 'api_keys:manage', 'offline_access'],
@@ -49,7 +49,6 @@ describe('tokens for keys', () => {
       'leads:read',
     );
   });
-  afterAll(() => gatehouse.close());
 
   const exchange: Way = ({ secret }, more = {}, headers = {}) =>
     post(

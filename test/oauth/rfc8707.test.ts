@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -16,6 +14,7 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Tokens {
   readonly access_token: string;
@@ -23,21 +22,19 @@ interface Tokens {
 }
 
 describe('resource (RFC 8707)', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let issuer: string;
   let api: string;
   let user: TestUser;
   let client: TestClient;
   let browser: Browser;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     issuer = gatehouse.config.ISSUER;
     api = `${issuer}/api/v1`;
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse, { token_endpoint_auth_method: 'client_secret_post' });
     browser = createBrowser({ origin: gatehouse.origin, issuer });
   });
-  afterAll(() => gatehouse.close());
 
   async function ask(resources: readonly string[]) {
     const { verifier, challenge } = createPkce();

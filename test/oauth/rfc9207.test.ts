@@ -1,8 +1,6 @@
 // Issuer identification in authorization responses: RFC 9207, by its sections.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   approve,
   authorize,
@@ -18,20 +16,19 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let issuer: string;
 let user: TestUser;
 let client: TestClient;
 let browser: Browser;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy();
   issuer = gatehouse.config.ISSUER;
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   client = await registerClient(gatehouse);
   browser = createBrowser({ origin: gatehouse.origin, issuer });
 });
-afterAll(() => gatehouse.close());
 
 const newBrowser = () => createBrowser({ origin: gatehouse.origin, issuer });
 const urlFor = (parameters: Readonly<Record<string, string>> = {}) =>

@@ -1,13 +1,13 @@
 // Proofs of possession (RFC 9449) beside the API: exchanges of keys, verdicts for other services, and gateways.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createProver, type ProofOf, type Prover } from '../support/oauth/dpop.js';
 import { expectOAuthError } from '../support/oauth/oauth-requests.js';
 import { post, type TokenResponse } from '../support/oauth/oauth.js';
 import { addResourceServer, type TestResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const EXCHANGE = {
   grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -15,7 +15,7 @@ const EXCHANGE = {
 };
 const UPSTREAM = 'https://files.example.com/things/1';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let tenant: Tenant;
 let files: TestResourceServer;
 let key: TestKey;
@@ -26,7 +26,6 @@ let thief: Prover;
 let issuer: string;
 let tokenUrl: string;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy();
   issuer = gatehouse.config.ISSUER;
   tokenUrl = `${issuer}/api/v1/oauth/token`;
   tenant = await gatehouse.createTenant('acme');
@@ -40,7 +39,6 @@ beforeAll(async () => {
     .send({ name: 'Bound', scopes: ['contacts:read'], jwk: prover.jwk });
   boundKey = { id: body.data.id, secret: body.data.key };
 });
-afterAll(() => gatehouse.close());
 
 const proofFor = (more: Partial<ProofOf> = {}, by = prover) => by.prove({ url: UPSTREAM, ...more });
 const exchange = (secret: string, proof?: string, more: Readonly<Record<string, string>> = {}) =>

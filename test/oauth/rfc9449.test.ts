@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { finishRequest, openRequest } from '../support/app/late-body.js';
 import { createProver, type ProofOf, type Prover } from '../support/oauth/dpop.js';
 import {
@@ -17,25 +16,24 @@ import {
   expectOAuthError,
   getCodeForm,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const scope = 'contacts:read contacts:write offline_access';
 
 describe('proof of possession (RFC 9449)', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let client: TestClient;
   let user: TestUser;
   let prover: Prover;
   let tokenUrl: string;
   let me: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     client = await registerClient(gatehouse);
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     prover = await createProver();
     tokenUrl = `${gatehouse.config.ISSUER}/api/v1/oauth/token`;
     me = `${gatehouse.config.ISSUER}/api/v1/me`;
   });
-  afterAll(() => gatehouse.close());
 
   const codeForm = (of = client, parameters = {}) =>
     getCodeForm(gatehouse, { client: of, user, parameters: { scope, ...parameters } });

@@ -1,8 +1,6 @@
 // Best current practice for OAuth 2.0 security: what RFC 9700 demands of an authorization server, by its sections.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { createProver } from '../support/oauth/dpop.js';
 import {
   authorize,
@@ -26,14 +24,14 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let issuer: string;
 let user: TestUser;
 let client: TestClient;
 let browser: Browser;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy();
   issuer = gatehouse.config.ISSUER;
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   client = await registerClient(gatehouse);
@@ -41,7 +39,6 @@ beforeAll(async () => {
   // Errors are redirected to browsers that are signed in only.
   await authorize(gatehouse, { client, user, browser });
 });
-afterAll(() => gatehouse.close());
 
 const newBrowser = () => createBrowser({ origin: gatehouse.origin, issuer });
 const urlFor = (parameters: Readonly<Record<string, string>> = {}) =>

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { csrfOfForm, newBrowser, postForm, signIn, whoIs } from '../support/browser/console.js';
 import {
   createUser,
@@ -18,18 +17,17 @@ import {
   locationOf,
   sendForm,
 } from '../support/browser/pages.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let acme: Tenant;
 let client: TestClient;
 let user: TestUser;
 let browser: Browser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   acme = await gatehouse.createTenant('acme');
   client = await registerClient(gatehouse);
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   user = await createUser(gatehouse, [[acme, 'manager']]);
   browser = newBrowser(gatehouse);

@@ -1,6 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   createUser,
   getTokens,
@@ -8,19 +7,18 @@ import {
   registerClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const CLIENTS_OWN = 'https://app.example.com';
 const FOREIGN = 'https://elsewhere.example';
 
 /** Origins that may read answers of the token endpoint. The library's own decision is overridden. */
 describe('the token endpoint across origins', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ REFRESH_GRACE_SECONDS: '0' });
   let user: TestUser;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ REFRESH_GRACE_SECONDS: '0' });
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   });
-  afterAll(() => gatehouse.close());
 
   async function refreshFrom(origin: string, metadata: Readonly<Record<string, unknown>>) {
     const client = await registerClient(gatehouse, metadata);

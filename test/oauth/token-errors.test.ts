@@ -1,7 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import {
   createUser,
   getTokens,
@@ -17,6 +15,7 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const basic = (id: string, secret: string) => ({
   Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
@@ -25,14 +24,13 @@ const without = (form: Record<string, string>, ...names: string[]) =>
   Object.fromEntries(Object.entries(form).filter(([name]) => !names.includes(name)));
 
 describe('POST /api/v1/oauth/token', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let user: TestUser;
   let client: TestClient;
   let other: TestClient;
   let byBasic: TestClient;
   let byPost: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
     other = await registerClient(gatehouse);
@@ -41,7 +39,6 @@ describe('POST /api/v1/oauth/token', () => {
     byBasic = await confidential('client_secret_basic');
     byPost = await confidential('client_secret_post');
   });
-  afterAll(() => gatehouse.close());
 
   const token = (fields: Record<string, string>, headers = {}) =>
     post(gatehouse, 'token', fields, headers);

@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import { createAttemptStore } from '../../src/rate-limits/attempts.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const LIMIT = { count: 3, seconds: 60 };
 
 describe('strict limits', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   const store = () => createAttemptStore(gatehouse.dataSource.manager);
 

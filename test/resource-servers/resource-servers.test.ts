@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -22,13 +21,14 @@ import {
   resourcesCommand,
   type TestResourceServer,
 } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const FILES = 'https://files.example.com/api';
 const SCOPES = ['--scopes', 'documents:read documents:write'];
 const INACTIVE = { active: false };
 
 describe('resource servers', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
@@ -36,7 +36,6 @@ describe('resource servers', () => {
   let mail: TestResourceServer;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
@@ -44,7 +43,6 @@ describe('resource servers', () => {
     mail = await addResourceServer(gatehouse, 'urn:example:mail', '--accepts-keys', 'false');
     key = await gatehouse.createKey(tenant, { scopes: ['documents:read', 'leads:read'] });
   });
-  afterAll(() => gatehouse.close());
 
   const tokensFor = (resource: string, more: Record<string, string> = {}, of = client) =>
     getTokens(gatehouse, {

@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
 import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
 import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const scanner = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -21,16 +21,14 @@ const KEYS = JSON.stringify({
   ],
 });
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', SECRET_SCANNING_KEYS: KEYS });
 let tenant: Tenant;
 let user: TestUser;
 let address: string;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ SECRET_SCANNING_KEYS: KEYS });
   tenant = await gatehouse.createTenant('acme');
   user = await createUser(gatehouse, [[tenant, 'manager']]);
 });
-afterAll(() => gatehouse.close());
 beforeEach(() => {
   address = freshAddress();
 });

@@ -1,8 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { createCredential } from '../support/app/credentials.js';
 import {
   createUser,
@@ -18,15 +16,15 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('POST /api/v1/oauth/revoke', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let user: TestUser;
   let open: TestClient;
   let confidential: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     open = await registerClient(gatehouse);
@@ -34,7 +32,6 @@ describe('POST /api/v1/oauth/revoke', () => {
       token_endpoint_auth_method: 'client_secret_basic',
     });
   });
-  afterAll(() => gatehouse.close());
 
   const revoke = (fields: Record<string, string>, headers = {}) =>
     post(gatehouse, 'revoke', fields, headers);

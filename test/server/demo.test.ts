@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 
 import { createDemo, greeting } from '../../src/server/demo.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 
-let gatehouse: TestApp;
-beforeAll(async () => {
-  gatehouse = await createTestApp();
-});
-afterAll(() => gatehouse.close());
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+
+const gatehouse = useGatehouse();
 
 it('the first start creates three products that its key reads, and does not mention them', async () => {
   const { dataSource, keyring, config, http } = gatehouse;

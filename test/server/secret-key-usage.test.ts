@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { assertSecretKeysPresent, countSecretKeyUsage } from '../../src/server/secret-key-usage.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SOON = `gatehouse_now() + interval '30 minutes'`;
 const OVER = `gatehouse_now() - interval '1 second'`;
@@ -53,13 +54,11 @@ const ROWS = `
 `;
 
 describe('what depends on a secret key', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     await gatehouse.createTenant('acme');
     await gatehouse.database.query(ROWS);
   });
-  afterAll(() => gatehouse.close());
 
   it('is counted while it is valid', async () => {
     const usages = await countSecretKeyUsage(gatehouse.dataSource, gatehouse.keyring);

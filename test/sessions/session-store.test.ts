@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
@@ -6,7 +6,8 @@ import { createKeyring } from '../../src/credentials/secrets/keyring.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createSessionStore, type NewSession } from '../../src/sessions/session-store.js';
 import { deleteExpiredSessions } from '../../src/sessions/session-cleanup.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const NEWER = 'a newer secret key that is only for tests';
 
@@ -14,13 +15,9 @@ const NEWER = 'a newer secret key that is only for tests';
 const about = (seconds: number): unknown => expect.closeTo(seconds, -1);
 
 describe('sessions', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let ann: string;
   let bob: string;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.shiftClock('0');
     [ann, bob] = [await createAccount(), await createAccount()];

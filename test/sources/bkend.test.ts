@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createForeignPage, type ForeignPage } from '../support/browser/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { createProducts } from '../support/app/products.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * bkend's page on managing API keys, from its top to its end.
@@ -29,20 +30,18 @@ const APP = 'https://app.example.com';
 const READ = { scopes: ['products:read'] };
 
 describe('bkend: managing API keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ CORS_ALLOWED_ORIGINS: APP });
   let tenant: Tenant;
   let desk: KeyDesk;
   let app: ForeignPage;
   let stranger: ForeignPage;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ CORS_ALLOWED_ORIGINS: APP });
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant, { name: 'Administrator' }));
     app = createForeignPage(gatehouse, APP);
     stranger = createForeignPage(gatehouse, 'https://shop.example');
     await createProducts(gatehouse, tenant, [{ name: 'Gravel', sku: 'GRA-1' }]);
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path: string, headers: Headers) => gatehouse.http.get(`/api/v1${path}`).set(headers);
   const withKey = ({ secret }: TestKey) => ({ 'X-API-Key': secret });

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createForeignPage } from '../support/browser/foreign-page.js';
@@ -11,6 +11,7 @@ import { createUser, type TestUser } from '../support/oauth/oauth.js';
 import { createProducts } from '../support/app/products.js';
 import { expectProblem } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * Builder.io's page on API keys, from personal access tokens to its end; public and private keys are in
@@ -31,18 +32,16 @@ type Headers = Readonly<Record<string, string>>;
 const TOKENS = '/api/v1/personal-access-tokens';
 
 describe('Builder.io: personal access tokens', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let second: string;
   let ada: Owner;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     second = await createSpace(gatehouse, tenant, 'Second site');
     await createProducts(gatehouse, tenant, [{ name: 'Gravel', sku: 'GRA-1' }]);
     ada = await signedIn('company_admin');
   });
-  afterAll(() => gatehouse.close());
 
   interface Answer {
     readonly status: number;

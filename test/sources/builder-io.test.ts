@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createForeignPage } from '../support/browser/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { post } from '../support/oauth/oauth.js';
 import { createProducts } from '../support/app/products.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * Builder.io's page on API keys, from its top to the keys of an organization; personal access tokens and the choice
@@ -30,7 +31,7 @@ const PUBLIC = { kind: 'publishable', scopes: ['products:read'] };
 const PRIVATE = ['contacts:read', 'contacts:write', 'products:read'];
 
 describe('Builder.io: public and private keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let desk: KeyDesk;
   let home: string;
@@ -38,7 +39,6 @@ describe('Builder.io: public and private keys', () => {
   let publicKey: TestKey;
   let privateKey: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     home = await defaultSpaceOf(gatehouse, tenant);
@@ -48,7 +48,6 @@ describe('Builder.io: public and private keys', () => {
     publicKey = await desk.issue({ ...PUBLIC, spaces: [home] });
     privateKey = await desk.issue({ scopes: PRIVATE, spaces: [home] });
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path: string, headers: Headers) => gatehouse.http.get(`/api/v1${path}`).set(headers);
   const withKey = ({ secret }: TestKey) => ({ 'X-API-Key': secret });

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createForeignPage } from '../support/browser/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { expectProblem } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * Buildspace's page on machine credentials, from its example request to its end; what comes before is in
@@ -22,21 +23,19 @@ const LISTED = 'https://console.example.com';
 const SCOPES = ['contacts:read', 'contacts:write'];
 
 describe('Buildspace: machine credentials in use', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ CORS_ALLOWED_ORIGINS: LISTED });
   let tenant: Tenant;
   let cli: ReturnType<typeof createCli>;
   let desk: KeyDesk;
   let service: TestKey;
   let own: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ CORS_ALLOWED_ORIGINS: LISTED });
     cli = createCli(gatehouse.database);
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     service = await issue('service');
     [own] = [await createContact(), await createContact()];
   });
-  afterAll(() => gatehouse.close());
 
   const issue = (kind: 'service' | 'agent', more: object = {}) =>
     desk.issue({ name: `A ${kind}`, kind, scopes: SCOPES, ...more });

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createKeyDesk, type KeyDesk, type ShownKey } from '../support/app/key-desk.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * Buildspace's page on machine credentials, from its top to its advice on secrets; the rest is in
@@ -29,7 +30,7 @@ type Headers = Readonly<Record<string, string>>;
 const SCOPES = ['contacts:read', 'contacts:write'];
 
 describe('Buildspace: machine credentials', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let cli: ReturnType<typeof createCli>;
   let desk: KeyDesk;
@@ -38,7 +39,6 @@ describe('Buildspace: machine credentials', () => {
   let own: string;
   let other: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     cli = createCli(gatehouse.database);
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
@@ -53,7 +53,6 @@ describe('Buildspace: machine credentials', () => {
       `contacts:${own}`,
     );
   });
-  afterAll(() => gatehouse.close());
 
   interface Machine extends TestKey {
     readonly shown: ShownKey;

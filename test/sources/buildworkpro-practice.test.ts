@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createForeignPage } from '../support/browser/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { finishRequest, openRequest } from '../support/app/late-body.js';
 import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * BuildWorkPro's page on API keys, from its advice to its end; what comes before is in buildworkpro.test.ts.
@@ -23,17 +23,15 @@ type Headers = Readonly<Record<string, string>>;
 const SCOPES = ['contacts:read', 'contacts:write', 'leads:read'];
 
 describe('BuildWorkPro: API keys in use', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let desk: KeyDesk;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     key = await desk.issue({ name: 'Internal sync script', scopes: SCOPES });
   });
-  afterAll(() => gatehouse.close());
 
   const issue = (more: object = {}) => desk.issue({ scopes: SCOPES, ...more });
   const send = (

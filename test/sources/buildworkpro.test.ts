@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * BuildWorkPro's page on API keys, from its top to the list of addresses; the rest is in buildworkpro-practice.test.ts.
@@ -26,17 +26,15 @@ type Headers = Readonly<Record<string, string>>;
 const SCOPES = ['contacts:read', 'contacts:write', 'leads:read'];
 
 describe('BuildWorkPro: API keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
   let tenant: Tenant;
   let desk: KeyDesk;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy();
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     key = await desk.issue({ name: 'Internal sync script', scopes: SCOPES });
   });
-  afterAll(() => gatehouse.close());
 
   const issue = (more: object = {}) => desk.issue({ scopes: SCOPES, ...more });
   const send = (

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createForeignPage } from '../support/browser/foreign-page.js';
 import { createKeyDesk, type KeyDesk } from '../support/app/key-desk.js';
 import { createProducts } from '../support/app/products.js';
 import { expectProblem } from '../support/app/problems.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /*
  * ButterCMS's page on authentication, from its top to its end.
@@ -24,13 +25,12 @@ import { expectProblem } from '../support/app/problems.js';
 type Headers = Readonly<Record<string, string>>;
 
 describe('ButterCMS: read and write tokens', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let desk: KeyDesk;
   let reading: TestKey;
   let writing: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     desk = createKeyDesk(gatehouse, await gatehouse.createKey(tenant));
     await createProducts(gatehouse, tenant, [
@@ -39,7 +39,6 @@ describe('ButterCMS: read and write tokens', () => {
     ]);
     [reading, writing] = [await readToken(), await writeToken()];
   });
-  afterAll(() => gatehouse.close());
 
   const readToken = (more: object = {}) =>
     desk.issue({ name: 'Read', kind: 'publishable', scopes: ['products:read'], ...more });

@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { postContact } from '../support/app/contacts.js';
 import { recordStatements } from '../support/database/plans.js';
 import { expectProblem } from '../support/app/problems.js';
 import { sendRaw } from '../support/app/raw-http.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('X-Bwp-Space', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   let confined: TestKey;
@@ -17,7 +18,6 @@ describe('X-Bwp-Space', () => {
   let second: string;
   let third: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
     first = await defaultSpaceOf(gatehouse, tenant);
@@ -31,7 +31,6 @@ describe('X-Bwp-Space', () => {
       await postContact(gatehouse, key, body, headers).expect(201);
     }
   });
-  afterAll(() => gatehouse.close());
 
   const get = (headers: Record<string, string>, by = key) =>
     gatehouse.http.get('/api/v1/contacts').set({ ...by.bearer, ...headers });

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const MOST = 1000;
 const INVALID: readonly unknown[] = [
@@ -20,13 +21,9 @@ const INVALID: readonly unknown[] = [
 ];
 
 describe('/api/v1/spaces', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);
     key = await gatehouse.createKey(tenant, { scopes: ['spaces:manage'] });

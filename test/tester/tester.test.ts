@@ -1,15 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { expectProblem } from '../support/app/problems.js';
 import { postForm } from '../support/browser/console.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import { createUser, getTokens, mainOf, readForm, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/tester?tenant=acme';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ RATE_LIMIT_TENANT_PER_HOUR: '1000' });
 let acme: Tenant;
 let bolt: Tenant;
 let service: TestKey;
@@ -19,7 +20,6 @@ let theirs: TestKey;
 let ada: SignedInBrowser;
 let bob: SignedInBrowser;
 beforeAll(async () => {
-  gatehouse = await createTestApp({ RATE_LIMIT_TENANT_PER_HOUR: '1000' });
   acme = await gatehouse.createTenant('acme');
   bolt = await gatehouse.createTenant('bolt');
   const scopes = ['contacts:read'];
@@ -32,7 +32,6 @@ beforeAll(async () => {
   ada = await signedInBrowser(gatehouse, await createUser(gatehouse, [[acme, 'company_admin']]));
   bob = await signedInBrowser(gatehouse, await createUser(gatehouse, [[acme, 'manager']]));
 });
-afterAll(() => gatehouse.close());
 
 interface Tested {
   readonly outcome: string;

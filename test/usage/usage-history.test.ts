@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { type TestKey } from '../support/app/app.js';
 import { finishRequest, openRequest } from '../support/app/late-body.js';
 import { createSpace } from '../support/app/spaces.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const READER = { name: 'Reader', scopes: ['audit:read'] };
 const HOUR = 3_600_000;
@@ -16,15 +17,13 @@ interface Point {
 }
 
 describe('GET /api/v1/usage/history', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let reader: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     reader = await gatehouse.createKey(tenant, READER);
   });
-  afterAll(() => gatehouse.close());
 
   const read = async (query: string, by: TestKey = reader) => {
     await gatehouse.app.activity.flush();

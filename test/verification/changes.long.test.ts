@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { openStream } from '../support/app/change-stream.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const CONNECTIONS = 50;
 const EACH = 2000;
 
 describe('the feed of changes', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   it(`has each of ${CONNECTIONS * EACH} changes once that commit out of order beside a long transaction`, async () => {
     const files = await addResourceServer(gatehouse, 'https://files.example.com');

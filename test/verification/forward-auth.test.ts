@@ -1,29 +1,29 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { KEY_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import type { TestKey } from '../support/app/app.js';
 import { createTestApp } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
 import { confine, createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 import { createUser, getTokens, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 type Headers = Readonly<Record<string, string>>;
 
 describe('/api/v1/forward-auth/*', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({
+    TRUST_PROXY: '127.0.0.1',
+    CORS_ALLOWED_ORIGINS: 'https://app.example.com',
+  });
   let tenant: Tenant;
   let user: TestUser;
   let key: TestKey;
   let token: string;
   let clientId: string;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({
-      CORS_ALLOWED_ORIGINS: 'https://app.example.com',
-    });
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'manager']]);
     key = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
@@ -31,7 +31,6 @@ describe('/api/v1/forward-auth/*', () => {
     clientId = client.client_id;
     token = (await getTokens(gatehouse, { client, user })).access_token;
   });
-  afterAll(() => gatehouse.close());
 
   const ask = (query = '', headers: Headers = key.bearer, path = '') =>
     gatehouse.http.get(`/api/v1/forward-auth/${path}${query}`).set(headers);

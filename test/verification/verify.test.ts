@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp, TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
 import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { createCli } from '../support/app/cli.js';
 import { createCredential } from '../support/app/credentials.js';
@@ -21,6 +21,7 @@ import {
   resourcesCommand,
   type TestResourceServer,
 } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Verdict {
   readonly active: boolean;
@@ -41,7 +42,10 @@ const UNKNOWN = {
 };
 
 describe('POST /api/v1/verify', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({
+    TRUST_PROXY: '127.0.0.1',
+    RATE_LIMIT_KEY_PER_MINUTE: DEFAULT_LIMITS['RATE_LIMIT_KEY_PER_MINUTE'] ?? '',
+  });
   let tenant: Tenant;
   let other: Tenant;
   let user: TestUser;
@@ -51,9 +55,6 @@ describe('POST /api/v1/verify', () => {
   let key: TestKey;
   let foreign: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({
-      RATE_LIMIT_KEY_PER_MINUTE: DEFAULT_LIMITS['RATE_LIMIT_KEY_PER_MINUTE'] ?? '',
-    });
     tenant = await gatehouse.createTenant('acme');
     other = await gatehouse.createTenant('other');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
@@ -68,7 +69,6 @@ describe('POST /api/v1/verify', () => {
     key = await gatehouse.createKey(tenant, { scopes: ['contacts:read', 'leads:read'] });
     foreign = await gatehouse.createKey(other);
   });
-  afterAll(() => gatehouse.close());
 
   const send = (body: object, bearer: Bearer = service.bearer) =>
     gatehouse.http.post('/api/v1/verify').set(bearer).send(body);

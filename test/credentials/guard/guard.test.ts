@@ -1,22 +1,21 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import { createTenantStore } from '../../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { createCredential } from '../../support/app/credentials.js';
 import { expectProblem } from '../../support/app/problems.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const METADATA = 'https://auth.example.com/.well-known/oauth-protected-resource/api/v1';
 
 describe('the guard', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: 'https://auth.example.com' });
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: 'https://auth.example.com' });
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
   beforeEach(() => gatehouse.database.shiftClock('0'));
 
   const get = (path: string, key?: TestKey) => {

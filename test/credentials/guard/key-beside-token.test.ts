@@ -1,16 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { createCredential } from '../../support/app/credentials.js';
 import { createUser, getTokens, registerClient } from '../../support/oauth/oauth.js';
 import { expectProblem } from '../../support/app/problems.js';
 import { createSpace } from '../../support/app/spaces.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const PUBLIC = { kind: 'publishable', scopes: ['products:read'] };
 
 describe("a publishable key beside a user's token", () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let space: string;
   let token: string;
@@ -19,7 +20,6 @@ describe("a publishable key beside a user's token", () => {
   let confined: TestKey;
   let personal: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     space = await createSpace(gatehouse, tenant, 'Two');
     const user = await createUser(gatehouse, [[tenant, 'company_admin']]);
@@ -31,7 +31,6 @@ describe("a publishable key beside a user's token", () => {
     confined = await gatehouse.createKey(tenant, { ...PUBLIC, spaces: [space] });
     personal = await createCredential(gatehouse, tenant, 'personal', ['contacts:read']);
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path: string, key: TestKey | string, bearer = token, scheme = 'Bearer') =>
     gatehouse.http.get(`/api/v1${path}`).set({

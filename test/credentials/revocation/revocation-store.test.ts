@@ -1,17 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 
 import { createRevocationStore } from '../../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 describe('revoking a subject', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.shiftClock('0');
     tenant = await gatehouse.createTenant(`tenant-${randomUUID()}`);

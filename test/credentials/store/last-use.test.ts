@@ -1,19 +1,19 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   createLastUse,
   CREDENTIAL_USES,
   GRANT_USES,
 } from '../../../src/credentials/store/last-use.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
+
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 /** More than are remembered at once. */
 const MANY = 200_500;
 
 describe('last use', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     await gatehouse.createTenant('acme');
     await gatehouse.database.query(
       `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
@@ -22,7 +22,6 @@ describe('last use', () => {
        FROM generate_series(1, ${MANY}) AS n, tenants t`,
     );
   });
-  afterAll(() => gatehouse.close());
 
   it('is stored for more credentials than the memory holds', async () => {
     const lastUse = createLastUse(gatehouse.dataSource, CREDENTIAL_USES);

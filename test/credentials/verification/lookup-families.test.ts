@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 
 import { LOOKUP_QUERIES } from '../../../src/server/lookup-queries.js';
 import { createBatchedLookup } from '../../../src/credentials/verification/lookup.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
 import { registerClient } from '../../support/oauth/oauth.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 describe('a batch of lookups', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   it('may ask of all families at once', async () => {
     const { keyring, verifierPool: pool } = gatehouse;

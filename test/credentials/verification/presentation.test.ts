@@ -1,26 +1,25 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { createTestApp, type TestKey } from '../../support/app/app.js';
 import { createCredential } from '../../support/app/credentials.js';
 import { sendRaw } from '../../support/app/raw-http.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 type Header = readonly [name: string, value: string];
 
 describe('a credential is presented in exactly one way', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   let other: TestKey;
   let publishable: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
     other = await gatehouse.createKey(tenant);
     publishable = await createCredential(gatehouse, tenant, 'publishable', ['products:read']);
   });
-  afterAll(() => gatehouse.close());
 
   /** Sends headers as they are, also twice. */
   const send = async (headers: readonly Header[], query = '', method = 'GET') => {

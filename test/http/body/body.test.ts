@@ -1,21 +1,20 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { countContacts, postContact } from '../../support/app/contacts.js';
 import { expectInvalid, expectProblem } from '../../support/app/problems.js';
 import { sendRaw } from '../../support/app/raw-http.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const LIMIT = 256 * 1024;
 const GOOD = '{"type":"customer"}';
 
 describe('the body of a request', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => gatehouse.close());
 
   /** Sends bytes as they are. `null` leaves a header out. */
   const send = async (

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import { PROBLEMS } from '../../../src/http/errors/problem.js';
 import { createTenantStore } from '../../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { postContact } from '../../support/app/contacts.js';
 import { expectProblem } from '../../support/app/problems.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 /** The status of every error code, apart from the source. */
 const STATUS = {
@@ -29,15 +30,13 @@ const STATUS = {
 } as const;
 
 describe('problems (RFC 9457)', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ISSUER: 'https://auth.example.com' });
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER: 'https://auth.example.com' });
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path: string, by = key) => gatehouse.http.get(`/api/v1${path}`).set(by.bearer);
   /** Runs while the table `contacts` is away: an error that nobody foresaw. */

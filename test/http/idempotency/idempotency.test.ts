@@ -1,28 +1,27 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import type { Response } from 'supertest';
 
 import { deleteExpiredResponses } from '../../../src/http/idempotency/idempotency.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { countContacts, postContact } from '../../support/app/contacts.js';
 import { expectProblem } from '../../support/app/problems.js';
 import { sendRaw } from '../../support/app/raw-http.js';
 import { createSpace } from '../../support/app/spaces.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const BODY = { type: 'customer', firstName: 'Ada' };
 
 describe('Idempotency-Key', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   let once: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.shiftClock('0');
     once = randomUUID();

@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp } from '../../support/app/app.js';
+import { createTestApp } from '../../support/app/app.js';
 import { expectProblem } from '../../support/app/problems.js';
 import { sendRaw, type RawRequest } from '../../support/app/raw-http.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 const ISSUER = 'http://localhost:3000';
 
 describe('a browser', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp({ ISSUER });
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse({ ISSUER });
 
   /** Asks for a page as a browser does that was sent to this host. */
   const open = (host: string, path: string, more: Partial<RawRequest> = {}) =>
@@ -137,11 +134,7 @@ describe('a browser', () => {
 });
 
 describe('a request', () => {
-  let gatehouse: TestApp;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
+  const gatehouse = useGatehouse();
 
   it('is refused when it names two hosts', async () => {
     const headers = [['hOST', 'localhost']] as const;

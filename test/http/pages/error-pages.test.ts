@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { wordsForPageError } from '../../../src/oauth/authorize/page-error-words.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
 import { postForm } from '../../support/browser/console.js';
 import { signedInBrowser } from '../../support/browser/session.js';
 import {
@@ -13,12 +12,9 @@ import {
   PASSWORD,
   registerClient,
 } from '../../support/oauth/oauth.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
-beforeAll(async () => {
-  gatehouse = await createTestApp();
-});
-afterAll(() => gatehouse.close());
+const gatehouse = useGatehouse();
 
 const open = async (path: string) => {
   const answer = await gatehouse.http.get(path).set('Accept', 'text/html');

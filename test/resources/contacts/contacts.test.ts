@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { countContacts, postContact } from '../../support/app/contacts.js';
 import { expectInvalid, expectProblem } from '../../support/app/problems.js';
 import { createSpace } from '../../support/app/spaces.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 interface Contact {
   readonly id: number;
@@ -58,15 +59,13 @@ const INVALID: readonly (readonly [string, unknown])[] = [
 ];
 
 describe('/api/v1/contacts', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const create = async (fields: object = FULL, by = key): Promise<Contact> => {
     const answer = await postContact(gatehouse, by, fields);

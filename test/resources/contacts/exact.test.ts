@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 /** Texts that could be taken for what stands between values, or for no value. */
 const TEXTS = [
@@ -40,16 +41,14 @@ const TIMES = [
 ] as const;
 
 describe('a page', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenantId: string;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     const tenant = await gatehouse.createTenant('acme');
     tenantId = tenant.id;
     key = await gatehouse.createKey(tenant);
   });
-  afterAll(() => gatehouse.close());
 
   const get = async (path: string) =>
     (await gatehouse.http.get(`/api/v1/${path}`).set(key.bearer).expect(200)).body.data;

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { expectInvalid, expectProblem } from '../../support/app/problems.js';
 import { postContact } from '../../support/app/contacts.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const CONTACTS = [
   { firstName: 'Ada', lastName: 'Lovelace', type: 'customer' },
@@ -12,11 +13,10 @@ const CONTACTS = [
 ];
 
 describe('GET /api/v1/contacts, filtered', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let key: TestKey;
   let ids: readonly number[];
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
     const created: number[] = [];
     for (const contact of CONTACTS) {
@@ -24,7 +24,6 @@ describe('GET /api/v1/contacts, filtered', () => {
     }
     ids = created;
   });
-  afterAll(() => gatehouse.close());
 
   const list = (query: string) => gatehouse.http.get(`/api/v1/contacts${query}`).set(key.bearer);
   /** The positions in CONTACTS of those listed. */

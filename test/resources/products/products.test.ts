@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { KeyKind } from '../../../src/credentials/kinds.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../../support/app/app.js';
+import { type TestKey } from '../../support/app/app.js';
 import { createCredential } from '../../support/app/credentials.js';
 import { expectProblem } from '../../support/app/problems.js';
 import { createProducts } from '../../support/app/products.js';
 import { confine, createSpace, defaultSpaceOf } from '../../support/app/spaces.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const FULL = {
   name: 'Ready-mix concrete',
@@ -19,17 +20,15 @@ const FULL = {
 const BARE = { name: 'Gravel', sku: 'GRA-1' };
 
 describe('/api/v1/products', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     key = await createCredential(gatehouse, tenant, 'publishable', ['products:read']);
     await createProducts(gatehouse, tenant, [FULL]);
     await createProducts(gatehouse, tenant, [BARE]);
   });
-  afterAll(() => gatehouse.close());
 
   const get = (path = '', by = key, headers = {}) =>
     gatehouse.http.get(`/api/v1/products${path}`).set({ ...by.bearer, ...headers });
