@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { EntityManager } from 'typeorm';
 
@@ -10,9 +10,8 @@ import { listMembers } from '../../src/console/members/member-list.js';
 import { createResourceServerStore } from '../../src/resource-servers/resource-server-store.js';
 import { createSessionStore } from '../../src/sessions/session-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { type TestApp, type TestKey } from '../support/app/app.js';
+import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** More than a page of 25 and the one row that tells of more, in each of two plans. */
 const PAGE = 26;
@@ -150,10 +149,11 @@ const PAGES: Readonly<
 };
 
 describe('a page of a list in a hostile table', () => {
-  const gatehouse = useGatehouse();
+  let gatehouse: TestApp;
   const keys = new Map<string, TestKey>();
   const tenants = new Map<string, string>();
   beforeAll(async () => {
+    gatehouse = await createTestApp();
     for (const [slug, rows] of SHARES) {
       const tenant = await gatehouse.createTenant(slug);
       keys.set(slug, await gatehouse.createKey(tenant));
@@ -165,6 +165,7 @@ describe('a page of a list in a hostile table', () => {
     for (const fill of FILL_CROWD) await gatehouse.database.query(fill);
     await gatehouse.database.query('ANALYZE');
   });
+  afterAll(() => gatehouse.close());
 
   const read = (slug: string, query: string) =>
     gatehouse.http.get(`/api/v1/${query}`).set(keys.get(slug)?.bearer ?? {});
