@@ -241,7 +241,7 @@ function createOpenRoutes(
   platform: Platform,
   features: ReturnType<typeof createFeatures>,
 ): Route<'public'>[] {
-  const { apiRoutes, oauth, settings, verification, spaceHeader } = features;
+  const { apiRoutes, oauth, operator, settings, verification, spaceHeader } = features;
   const { ISSUER: issuer, BRAND_NAME: brandName } = dependencies.config;
   return [
     ...createHealthRoutes(dependencies),
@@ -253,7 +253,9 @@ function createOpenRoutes(
       brandName,
       spaceHeader,
       routes: [
-        ...[...apiRoutes, ...verification.routes, ...settings.apiRoutes].map(belowApi),
+        ...[...apiRoutes, ...verification.routes, ...settings.apiRoutes, ...operator.routes].map(
+          belowApi,
+        ),
         ...oauth.endpoints,
       ],
     }),

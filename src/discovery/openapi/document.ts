@@ -160,6 +160,11 @@ function securitySchemes(issuer: string): object {
       scheme: 'basic',
       description: 'A confidential OAuth client, with its secret.',
     },
+    operator: {
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An operator key, which is admitted at `/api/v1/operator/*` only.',
+    },
     session: {
       type: 'apiKey',
       in: 'header',

@@ -48,6 +48,7 @@ export function operationOf(route: DocumentedRoute, spaceHeader: string): Operat
       'x-principals': access.principals,
       'x-sessions': access.sessions === true,
     }),
+    ...(isForOperators(route.access) && { 'x-operator-scope': route.access.operator }),
     ...(cost !== undefined && { 'x-cost': cost }),
     parameters: parametersOf(route, access, spaceHeader),
     ...(body && { requestBody: body }),
@@ -99,14 +100,20 @@ function securityOf({ path, access }: DocumentedRoute, guarded: Guarded | undefi
   if (path.startsWith(`${OAUTH}introspect`)) return { security: [{ client: [] }, { bearer: [] }] };
   if (access === 'public') return { security: [] };
   if (isForSessions(access)) return { security: [{ session: [] }] };
+  if (isForOperators(access)) return { security: [{ operator: [] }] };
   return { security: [{ bearer: [] }] };
+}
+
+/** The rule of the operator's API. */
+function isForOperators(access: unknown): access is { readonly operator: string } {
+  return typeof access === 'object' && access !== null && 'operator' in access;
 }
 
 const isForSessions = (access: unknown) =>
   typeof access === 'object' && access !== null && 'session' in access;
 
 function parametersOf(
-  { method, path, query }: DocumentedRoute,
+  { method, path, query, access: rule }: DocumentedRoute,
   access: Guarded | undefined,
   spaceHeader: string,
 ): readonly object[] {
@@ -140,7 +147,7 @@ function parametersOf(
             schema: { type: 'string' },
           },
         ]),
-    ...(access && MUTATIONS.includes(method) && method !== 'PUT'
+    ...((access ?? isForOperators(rule)) && MUTATIONS.includes(method) && method !== 'PUT'
       ? [{ $ref: '#/components/parameters/IdempotencyKey' }]
       : []),
   ];

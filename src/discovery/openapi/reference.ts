@@ -78,8 +78,9 @@ function show(
     method: method.toUpperCase(),
     path,
     summary: operation.summary,
-    scopes: (operation['x-scopes'] ?? []) as readonly string[],
-    principals: (operation['x-principals'] ?? []) as readonly string[],
+    scopes: (operation['x-scopes'] ?? [operation['x-operator-scope']].filter(Boolean)) as string[],
+    principals: (operation['x-principals'] ??
+      ('x-operator-scope' in operation ? ['operator'] : [])) as readonly string[],
     cost: operation['x-cost'] as number | undefined,
     parameters: parameters.map((parameter) =>
       showParameter(components.parameters[parameter.$ref?.split('/').at(-1) ?? ''] ?? parameter),
