@@ -20,6 +20,7 @@ export interface AnnotationChange {
 const MAX_ID = 255;
 const MAX_METADATA_BYTES = 4096;
 const MAX_DEPTH = 5;
+const MAX_EXPONENT = 30;
 const MAX_FILTERS = 5;
 const MAX_FILTER_VALUE = 500;
 const UNIQUE_VIOLATION = '23505';
@@ -33,16 +34,27 @@ export const externalId = z
     `must be 1 to ${MAX_ID} printable ASCII characters, without blanks at its ends`,
   );
 
-/** Any JSON object of up to 4 KB. The operator's systems choose its members. */
-const metadata = z.record(z.string(), z.unknown()).superRefine((value, context) => {
-  if (!isStorable(value, MAX_DEPTH)) {
-    const message = `must not nest deeper than ${MAX_DEPTH}, nor hold NUL or lone surrogates`;
-    context.addIssue({ code: 'custom', continue: false, ...coded('invalid_format', message) });
-  } else if (Buffer.byteLength(JSON.stringify(value)) > MAX_METADATA_BYTES) {
-    const message = `must have at most ${MAX_METADATA_BYTES} bytes as JSON`;
-    context.addIssue({ code: 'custom', continue: false, ...coded('too_long', message) });
-  }
-});
+/**
+ * Any JSON object of up to 4 KB. The operator's systems choose its members. It is not a `z.record`, which would drop a
+ * member `__proto__` in silence.
+ */
+const metadata = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    coded('invalid_type', 'must be an object'),
+  )
+  .superRefine((value, context) => {
+    const add = (code: string, message: string) =>
+      context.addIssue({ code: 'custom', continue: false, ...coded(code, message) });
+    if (!isStorable(value, MAX_DEPTH)) {
+      const limits = `nest deeper than ${MAX_DEPTH}, nor have numbers beyond 1e±${MAX_EXPONENT}`;
+      const texts = 'NUL, lone surrogates or a member __proto__';
+      add('invalid_format', `must not ${limits}, nor hold ${texts}`);
+    } else if (Buffer.byteLength(JSON.stringify(value)) > MAX_METADATA_BYTES) {
+      add('too_long', `must have at most ${MAX_METADATA_BYTES} bytes as JSON`);
+    }
+  })
+  .meta({ type: 'object', additionalProperties: {} });
 
 /**
  * The members of requests.
@@ -121,26 +133,33 @@ export function storedMetadata(value: object): object | null {
 
 /**
  * Runs a statement that sets an external id.
- * @throws Problem `conflict` if another one of its kind has it
+ * @param others messages for other unique constraints that the statement can violate, by their names
+ * @throws Problem `conflict` if another one of its kind has it, or has one of the others
  */
 export async function withFreeExternalId<Result>(
   noun: string,
   id: string | null | undefined,
   write: () => Promise<Result>,
+  others: Readonly<Record<string, string>> = {},
 ): Promise<Result> {
   try {
     return await write();
   } catch (error) {
-    if (!isTaken(error)) throw error;
-    throw new Problem('conflict', `Another ${noun} has the external id ${id}.`);
+    const violated = violatedBy(error);
+    if (violated?.endsWith('_external_id_key') === true) {
+      throw new Problem('conflict', `Another ${noun} has the external id ${id}.`);
+    }
+    const message = others[violated ?? ''];
+    if (message === undefined) throw error;
+    throw new Problem('conflict', message);
   }
 }
 
-/** Whether an error is the violation of a unique index of external ids. */
-function isTaken(error: unknown): boolean {
-  if (errorCode(error) !== UNIQUE_VIOLATION) return false;
+/** The unique constraint that an error is the violation of. */
+function violatedBy(error: unknown): string | undefined {
+  if (errorCode(error) !== UNIQUE_VIOLATION) return undefined;
   const { constraint } = error as { readonly constraint?: unknown };
-  return typeof constraint === 'string' && constraint.endsWith('_external_id_key');
+  return typeof constraint === 'string' ? constraint : undefined;
 }
 
 /** The names of the filters for cursors, which belong to one list. */
@@ -185,12 +204,20 @@ function scalarOf(text: string): unknown {
   return JSON.parse(text) as unknown;
 }
 
-/** Whether PostgreSQL can store it as jsonb. Bounded, since `JSON.stringify` is not by itself. */
+/**
+ * Whether PostgreSQL can store it as jsonb, where it is as long as it was sent: `1e308` is written out there. Bounded, since
+ * `JSON.stringify` is not by itself.
+ */
 function isStorable(value: unknown, depth: number): boolean {
   if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value === 'number') return value === 0 || isWithinExponents(Math.abs(value));
   if (typeof value !== 'object' || value === null) return true;
   if (depth === 0) return false;
   return Object.entries(value).every(
-    ([name, member]) => isStorable(name, 0) && isStorable(member, depth - 1),
+    ([name, member]) =>
+      name !== '__proto__' && isStorable(name, 0) && isStorable(member, depth - 1),
   );
 }
+
+const isWithinExponents = (size: number) =>
+  size >= 10 ** -MAX_EXPONENT && size <= 10 ** MAX_EXPONENT;

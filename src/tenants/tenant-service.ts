@@ -5,7 +5,11 @@ import { createId } from '../db/id.js';
 import { changesOf } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
 import type { NewTenant, TenantChange } from './tenant-schema.js';
-import { createTenantStore, type StoredTenant } from './tenant-store.js';
+import {
+  createTenantStore,
+  slugTaken as messageOfSlug,
+  type StoredTenant,
+} from './tenant-store.js';
 
 /** A tenant that was created or updated. */
 export interface Mirrored {
@@ -172,7 +176,7 @@ function suffix(): string {
 }
 
 function slugTaken(slug: string): Problem {
-  return new Problem('conflict', `The slug ${slug} is taken.`);
+  return new Problem('conflict', messageOfSlug(slug));
 }
 
 function notFound(idOrSlug: string): never {

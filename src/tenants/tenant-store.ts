@@ -43,10 +43,14 @@ export interface TenantStore {
   }): Promise<readonly StoredTenant[]>;
   /** Newest first, up to one more than requested, after the id `after`. */
   listNewest(page: PageRequest<string>, filter: AnnotationFilter): Promise<readonly StoredTenant[]>;
-  /** @throws Problem `conflict` for an external id that another tenant has */
+  /** @throws Problem `conflict` for a slug or an external id that another tenant has */
   update(id: string, fields: Fields): Promise<void>;
   /** Suspends or resumes. Idempotent. */
   setSuspended(id: string, isSuspended: boolean): Promise<void>;
+}
+
+export function slugTaken(slug: string): string {
+  return `The slug ${slug} is taken.`;
 }
 
 /** By way of JSON, so that tenants can be found on a schema without the last columns. */
@@ -87,7 +91,10 @@ export function createTenantStore(manager: EntityManager): TenantStore {
         ...columnsOf(annotations),
       };
       if (Object.keys(columns).length === 0) return;
-      await withFreeExternalId('tenant', externalId, () => tenants.update({ id }, columns));
+      // Another transaction may have taken the slug since it was looked up.
+      const taken = { tenants_slug_key: slugTaken(slug ?? '') };
+      const write = () => tenants.update({ id }, columns);
+      await withFreeExternalId('tenant', externalId, write, taken);
     },
     async setSuspended(id, isSuspended) {
       await tenants

@@ -83,6 +83,10 @@ describe('externalId and metadata of keys', () => {
     ['metadata', { '\0': 1 }],
     ['metadata', { a: '\ud800' }],
     ['metadata', { a: [[[[[1]]]]] }],
+    ['metadata', { a: 1e308 }],
+    ['metadata', { a: [-1e-300] }],
+    ['metadata', JSON.parse('{"__proto__":{"plan":"pro"}}') as object],
+    ['metadata', JSON.parse('{"a":{"__proto__":1}}') as object],
   ])('refuse %s: %j, at creation and in a change', async (member, value) => {
     expectInvalid(await create({ ...KEY, [member]: value }), [member]);
     expectInvalid(await patch(admin.id, { [member]: value }), [member]);
@@ -103,6 +107,8 @@ describe('externalId and metadata of keys', () => {
   it('accept 4 KB and 255 characters', async () => {
     const most = { externalId: 'x'.repeat(255), metadata: { a: 'x'.repeat(4096 - 8) } };
     expect(await createKey(most)).toMatchObject(most);
+    const metadata = { constructor: [0, -1e30, 1e-30, 0.1], '': null, 'a.b': { '': true } };
+    expect((await createKey({ metadata })).metadata).toEqual(metadata);
   });
 
   it('are unique within the tenant among keys that work, also for simultaneous requests', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
+import { createAccountLinks } from '../../src/accounts/links/account-links.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
 import { createOperatorKey, type Method, operatorSender } from '../support/app/operator.js';
@@ -80,6 +81,41 @@ describe('tenants and accounts by their external ids', () => {
     expect(moved.body.data).toMatchObject({ id: made.id, emailVerified: false });
     const long = await mirror(`accounts/by-external-id/${'x'.repeat(256)}`, { email: 'a@b.cc' });
     expectInvalid(long, ['externalId']);
+  });
+});
+
+describe('a change of an account or tenant', () => {
+  it('answers 409 to all but one of simultaneous changes to one address, or to one slug', async () => {
+    const made = await Promise.all(
+      ['p', 'q', 'r', 's', 't'].map(async (name) => ({
+        account: await data('post', 'accounts', { email: `${name}@race.example` }),
+        tenant: await data('post', 'tenants', { name: `Race ${name}` }),
+      })),
+    );
+    const statusesOf = async (kind: 'account' | 'tenant', body: object) => {
+      const answers = await Promise.all(
+        made.map((each) => send('patch', `${kind}s/${each[kind].id}`, body)),
+      );
+      return answers.map(({ status }) => status).toSorted();
+    };
+    expect(await statusesOf('account', { email: 'one@race.example' })).toEqual([
+      200, 409, 409, 409, 409,
+    ]);
+    expect(await statusesOf('tenant', { slug: 'one-race' })).toEqual([200, 409, 409, 409, 409]);
+  });
+
+  it('ends the links for a new password that the former address has received', async () => {
+    const { id } = await data('post', 'accounts', { email: 'former@acme.example' });
+    const links = createAccountLinks(
+      gatehouse.dataSource.manager,
+      gatehouse.keyring,
+      gatehouse.format,
+    );
+    const secret = await links.create('password', { accountId: id, email: 'former@acme.example' });
+    await data('patch', `accounts/${id}`, { name: 'Renamed' });
+    expect(await links.find('password', secret)).toMatchObject({ accountId: id });
+    await data('patch', `accounts/${id}`, { email: 'latter@acme.example' });
+    expect(await links.find('password', secret)).toBeUndefined();
   });
 });
 

@@ -9,6 +9,7 @@ import {
   withFreeExternalId,
 } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
+import { endLinksOf } from '../links/account-links.js';
 
 /** An account as the operator sees it. */
 export interface ListedAccount extends AnnotationColumns {
@@ -42,8 +43,14 @@ export interface DirectoryStore {
   list(page: PageRequest<string>, filter: AccountFilter): Promise<readonly ListedAccount[]>;
   /** @returns whether it was inserted; not if the address or the external id is taken */
   insert(row: AccountRow): Promise<boolean>;
-  /** @throws Problem `conflict` for an external id that another account has */
+  /** @throws Problem `conflict` for an address or an external id that another account has */
   update(account: Omit<AccountRow, 'passwordHash'>): Promise<void>;
+  /** Ends the links that set a new password. */
+  endPasswordLinks(id: string): Promise<void>;
+}
+
+export function addressTaken(email: string): string {
+  return `Another account has the address ${email}.`;
 }
 
 const COLUMNS = `a.id, a.email, a.name, a.email_verified_at AS "emailVerifiedAt", a.created_at AS "createdAt",
@@ -97,7 +104,12 @@ export function createDirectoryStore(manager: EntityManager): DirectoryStore {
     },
     async update({ id, email, name, emailVerified, externalId, metadata }) {
       const row = [id, email, name, emailVerified, externalId, metadata];
-      await withFreeExternalId('account', externalId, () => run(UPDATE, row));
+      // Another transaction may have taken the address since it was looked up.
+      const taken = { accounts_email_key: addressTaken(email) };
+      await withFreeExternalId('account', externalId, () => run(UPDATE, row), taken);
+    },
+    async endPasswordLinks(id) {
+      await endLinksOf(manager, id, 'password');
     },
   };
 }

@@ -9,6 +9,7 @@ import { NO_PASSWORD } from '../password.js';
 import { presentAccount, type AccountChange, type MirroredAccount } from './directory-schema.js';
 import type { NewAccount } from './directory-schema.js';
 import {
+  addressTaken,
   createDirectoryStore,
   type DirectoryStore,
   type ListedAccount,
@@ -118,6 +119,8 @@ function createUpdate({ store, record, find }: Parts): Directory['update'] {
     const holder = isMoved ? await store.findByEmail(wanted.email) : undefined;
     if (holder !== undefined) throw taken(wanted.email);
     await store.update({ id, ...wanted, metadata: storedMetadata(wanted.metadata) });
+    // The former address may have received one.
+    if (isMoved) await store.endPasswordLinks(id);
     const pick = (values: typeof former) =>
       Object.fromEntries(names.map((member) => [member, values[member]]));
     await record(actor, 'account.update', id, { before: pick(former), after: pick(wanted) });
@@ -126,7 +129,7 @@ function createUpdate({ store, record, find }: Parts): Directory['update'] {
 }
 
 function taken(email: string): Problem {
-  return new Problem('conflict', `Another account has the address ${email}.`);
+  return new Problem('conflict', addressTaken(email));
 }
 
 function notFound(id: string): never {

@@ -73,13 +73,20 @@ export function createAccountLinks(
       if (row !== undefined) await this.endAllOf(row.accountId, purpose);
       return row;
     },
-    async endAllOf(accountId, purpose) {
-      await manager.query('DELETE FROM account_links WHERE account_id = $1 AND purpose = $2', [
-        accountId,
-        purpose,
-      ]);
-    },
+    endAllOf: (accountId, purpose) => endLinksOf(manager, accountId, purpose),
   };
+}
+
+/** Ends all links of an account for a purpose. */
+export async function endLinksOf(
+  manager: EntityManager,
+  accountId: string,
+  purpose: LinkPurpose,
+): Promise<void> {
+  await manager.query('DELETE FROM account_links WHERE account_id = $1 AND purpose = $2', [
+    accountId,
+    purpose,
+  ]);
 }
 
 /** Ends links that were sent before a time. @returns how many worked */
