@@ -50,7 +50,8 @@ export function readAccess<Request>(
   }
   const isCost = cost === undefined || (Number.isInteger(cost) && cost >= 0 && cost <= MAX_COST);
   if (!isCost) throw new TypeError(`cost must be an integer between 0 and ${MAX_COST}`);
-  return { ...access, scopes: [...scopes], principals: [...principals] };
+  // Kinds are counted later: one that is named five times is not all five.
+  return { ...access, scopes: [...scopes], principals: [...new Set(principals)] };
 }
 
 function isListOf(value: unknown, form: RegExp): value is readonly string[] {

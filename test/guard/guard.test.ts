@@ -263,6 +263,15 @@ describe('the guard package', () => {
     });
   });
 
+  it('admits no other kind by a rule that names one several times', async () => {
+    const { secret } = await createKey();
+    const lines = ['X-API-Key', secret];
+    const sent = { method: 'GET', target: '/', lines, address: '192.0.2.1' };
+    const principals = ['user', 'user', 'user', 'user', 'user'] as const;
+    const gate = create().gate<object>({ scopes: [], principals });
+    expect(await gate({}, sent)).toMatchObject({ isAdmitted: false, status: 403 });
+  });
+
   it('refuses options and rules that it does not know', () => {
     for (const wrong of [
       { issuer: 'https://auth.example.com/path' },
