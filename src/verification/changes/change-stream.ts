@@ -60,6 +60,8 @@ export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean)
   function follow(stream: PassThrough, { tenantId, subjects }: Follower): () => void {
     const startedAt = performance.now();
     const send = (text: string) => {
+      // A client that reads slowly may still be reading the end.
+      if (stream.writableEnded) return;
       if (stream.writableLength > MAX_BUFFERED) stream.destroy();
       else stream.write(text);
     };
@@ -69,15 +71,16 @@ export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean)
         const isLost = tenantId !== undefined && changes.some((change) => change.tenantId === '');
         if (isLost) send(RESET);
         const seen = changes.filter((change) => isSeen(change, tenantId));
+        const changed = seen.map(({ subject }) => subject);
         const last = seen.at(-1);
         if (last !== undefined) {
-          const changed = seen.map(({ subject }) => subject);
           send(event('change', { subjects: changed, position: last.position }));
-          if (changed.some((subject) => subjects.includes(subject))) stream.end();
         }
         const at = Math.floor(readAt - startedAt);
         if (at >= 0) send(`id: ${at}\n${event('beat', { at })}`);
-        if (isStopping() || at > MAX_MS) stream.end();
+        const isItself = changed.some((subject) => subjects.includes(subject));
+        // Nothing may follow the end: the answer would be cut off.
+        if (isItself || isStopping() || at > MAX_MS) stream.end();
       },
     });
   }

@@ -18,7 +18,8 @@ export interface OpenStream {
   subjects(): readonly string[];
   /** Waits until everything that is committed by now was sent. */
   caughtUp(): Promise<void>;
-  readonly ended: Promise<void>;
+  /** Resolves at the end: whether the answer was complete. */
+  readonly ended: Promise<boolean>;
   close(): void;
 }
 
@@ -30,7 +31,10 @@ export async function openStream(
   const startedAt = performance.now();
   const answer = await fetch(`${origin}/api/v1/verify/changes`, { headers, signal: abort.signal });
   const events: ChangeEvent[] = [];
-  const ended = read(answer, events).catch(() => undefined);
+  const ended = read(answer, events).then(
+    () => true,
+    () => false,
+  );
   return {
     status: answer.status,
     headers: answer.headers,
