@@ -77,7 +77,7 @@ export {
   endInvitationsSentBefore,
   type PendingInvitation,
 } from './members/invitation-store.js';
-export { createMembershipService } from './members/membership-service.js';
+export { createMembershipService, LAST_ADMINISTRATOR } from './members/membership-service.js';
 export { Membership } from './membership.entity.js';
 export type { AccountMembership } from './membership-list.js';
 export { hashPassword, markOf } from './password.js';

@@ -74,6 +74,7 @@ describe('the page of spaces', () => {
     expect((await open(rename)).html).toContain('type="hidden" name="seen"');
     expect((await post(rename, { name: 'West', seen: HOSTILE })).status).toBe(303);
     expect(mainOf(await open(SPACES))).toContain('<bdi dir="auto">West</bdi>');
+    expect((await post(rename, { name: 'West', seen: 'West' })).location).toMatch(/done=same$/);
     const stale = await post(rename, { name: 'North', seen: HOSTILE });
     expect(stale.status).toBe(409);
     expect(stale.html).toContain('value="North"');
@@ -165,7 +166,9 @@ describe('the page of an organization', () => {
     expect(stale.status).toBe(409);
     expect(stale.html).toContain('Acme &amp; Söhne');
     expect((await post(GENERAL, { name: LONG })).status).toBe(422);
-    await post(GENERAL, { name: 'Acme & Söhne' });
+    const same = await post(GENERAL, { name: 'Acme & Söhne', seen: 'Acme & Söhne' });
+    expect(same.location).toMatch(/done=same$/);
+    expect((await admin.browser.open(same.location ?? '')).html).toContain('Nothing was changed.');
     expect(await audited('tenant.update')).toHaveLength(1);
   });
 

@@ -51,6 +51,16 @@ describe('/settings/search', () => {
       expect(found).not.toContain('Nightly theirs');
     }
     expect(await search(bob, 'nightly')).not.toContain('Nightly');
+    const manager = await createUser(gatehouse, [[acme, 'manager']]);
+    const carl = await signedInBrowser(gatehouse, manager);
+    const [, list = ''] =
+      /href="([^"]+search=key_[^"]+)"/.exec(await search(carl, 'nightly')) ?? [];
+    const page = await carl.browser.open(list.replaceAll('&amp;', '&'));
+    expect([page.status, mainOf(page)]).toEqual([
+      200,
+      expect.stringContaining('Nightly &lt;b&gt;'),
+    ]);
+    expect(await search(ada, manager.email)).toContain(`/settings/members/of/${manager.id}`);
   });
 
   it('finds pages, actions, apps and places by the role', async () => {

@@ -213,10 +213,6 @@ export const STATE_PICTURES: readonly Picture[] = [
     name: 'leave-last-administrator',
     as: 'admin',
     path: '/settings/profile/leave?tenant=fresh',
-    async prepare(page) {
-      await submit(page, 'Leave');
-      await page.waitForLoadState();
-    },
   },
   {
     name: 'profile-wrong-password',

@@ -21,7 +21,7 @@ export interface ChangedMember {
   readonly role: Role;
 }
 
-/** Changes and ends memberships. Each operation needs a transaction. */
+/** Changes and ends memberships. Each operation but the question `isLastAdministrator` needs a transaction. */
 export interface MembershipService {
   /**
    * Takes the lock under which members of the tenant are changed, and checks that the manager is an administrator now.
@@ -52,10 +52,17 @@ export interface MembershipService {
    * @throws Problem as `changeRole` does
    */
   leave(by: MemberManager & { readonly accountId: string }): Promise<ChangedMember>;
+  /** Whether a member of this role is the only administrator, who can neither leave nor give up the role. */
+  isLastAdministrator(member: {
+    readonly tenantId: string;
+    readonly accountId: string;
+    readonly role: Role;
+  }): Promise<boolean>;
 }
 
-const LAST_ADMINISTRATOR =
-  'This is the last administrator of the organization. Make somebody else an administrator first.';
+/** Only administrators end an administrator's role, so the last one reads this about themselves. */
+export const LAST_ADMINISTRATOR =
+  'You are the last administrator of the organization. Make somebody else an administrator first.';
 
 /** @param forgetConsents deletes what the account allowed apps in the tenant */
 export function createMembershipService(
@@ -83,6 +90,7 @@ export function createMembershipService(
 
   return {
     admit,
+    isLastAdministrator: (member) => isLastAdministrator(manager, member),
     async add(by, { id, email }, role) {
       await admit(by);
       if (!(await accounts.join(by.tenantId, id, role))) {
@@ -168,13 +176,23 @@ async function assertAnotherAdministrator(
   accountId: string,
   role: Role,
 ): Promise<void> {
-  if (!isAdministrator(role) || by.accountId === undefined) return;
+  if (by.accountId === undefined) return;
+  if (await isLastAdministrator(manager, { tenantId: by.tenantId, accountId, role })) {
+    throw new Problem('conflict', LAST_ADMINISTRATOR);
+  }
+}
+
+async function isLastAdministrator(
+  manager: EntityManager,
+  { tenantId, accountId, role }: Parameters<MembershipService['isLastAdministrator']>[0],
+): Promise<boolean> {
+  if (!isAdministrator(role)) return false;
   const [row] = await manager.query<[{ exists: boolean }]>(
     `SELECT EXISTS (SELECT FROM memberships
        WHERE tenant_id = $1 AND role = ANY($3) AND account_id <> $2) AS exists`,
-    [by.tenantId, accountId, ADMINISTRATOR_NAMES],
+    [tenantId, accountId, ADMINISTRATOR_NAMES],
   );
-  if (!row.exists) throw new Problem('conflict', LAST_ADMINISTRATOR);
+  return !row.exists;
 }
 
 /** Somebody who manages members no longer must not come back by an invitation of their own. */

@@ -1,11 +1,13 @@
+import { LAST_ADMINISTRATOR } from '../../accounts/index.js';
 import type { OrganizationContext } from '../organization-context.js';
 import { endsOf } from '../members/member-ends.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { Problem } from '../../http/errors/problem.js';
-import { HOME } from '../return-to.js';
 import { seeOther } from '../visitor.js';
 import type { AccountPageDependencies } from './dependencies.js';
 import { LEAVE } from './paths.js';
+
+const PROFILE = '/settings/profile';
 
 /** `/settings/profile/leave`: ends the visitor's own membership of the page's organization. */
 export function createLeavePages({
@@ -13,15 +15,17 @@ export function createLeavePages({
   accounts,
   showPage,
 }: AccountPageDependencies): SettingsRoute[] {
-  const access = { page: '/settings/profile', isOfMembers: true } as const;
+  const access = { page: PROFILE, isOfMembers: true } as const;
   const show = async (ctx: SettingsContext, at: OrganizationContext, error?: string) => {
+    const isLast = await accounts.membershipsIn(dataSource.manager).isLastAdministrator(at);
     const page = {
       title: `Leave ${at.tenantName}?`,
       action: at.href(LEAVE),
-      back: at.href('/settings/profile'),
+      back: at.href(PROFILE),
       tenantName: at.tenantName,
       ends: await endsOf(dataSource.manager, at.tenantId, at.accountId),
-      error,
+      canLeave: !isLast && !at.isSuspended,
+      error: error ?? (isLast ? LAST_ADMINISTRATOR : undefined),
     };
     showPage(ctx, 'leave', page, { status: error === undefined ? 200 : 409 });
   };
@@ -41,7 +45,8 @@ export function createLeavePages({
           }
           throw error;
         }
-        return seeOther(ctx, HOME);
+        // Without the organization, which the visitor cannot open any more.
+        return seeOther(ctx, `${PROFILE}?done=left`);
       },
     },
   ];

@@ -124,10 +124,12 @@ function createProfileView({ dataSource, mail, showPage }: AccountPageDependenci
             ...typed?.email,
           },
           password: { action: at.href(PASSWORD), errors: typed?.password ?? {} },
-          organizations: ctx.state.visitor.memberships.map(({ tenantName, tenantSlug, role }) => ({
-            name: tenantName,
-            role: titleOf(role),
-            leave: addressIn(tenantSlug, at.environment, LEAVE),
+          organizations: ctx.state.visitor.memberships.map((membership) => ({
+            name: membership.tenantName,
+            role: titleOf(membership.role),
+            leave: membership.isTenantSuspended
+              ? undefined
+              : addressIn(membership.tenantSlug, at.environment, LEAVE),
           })),
         },
         { status: typed?.status ?? 200 },

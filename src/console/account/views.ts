@@ -52,8 +52,8 @@ export interface ProfilePage {
   readonly organizations: readonly {
     readonly name: string;
     readonly role: string;
-    /** The page that asks whether to leave. */
-    readonly leave: string;
+    /** The page that asks whether to leave; absent while the organization is suspended. */
+    readonly leave: string | undefined;
   }[];
 }
 
@@ -64,6 +64,8 @@ export interface LeavePage {
   readonly tenantName: string;
   /** Everything that ends, in words. */
   readonly ends: readonly string[];
+  /** Neither the last administrator nor a member of a suspended organization can. */
+  readonly canLeave: boolean;
   readonly error: string | undefined;
 }
 

@@ -18,6 +18,11 @@ interface Dependencies {
 
 const PAGE = '/settings/general';
 
+const NOTICES: ReadonlyMap<string, string> = new Map([
+  ['renamed', 'The organization is renamed.'],
+  ['same', 'The organization had this name already. Nothing was changed.'],
+]);
+
 /** Failure of a submitted name. */
 interface Failed {
   readonly status: number;
@@ -37,12 +42,12 @@ export function createGeneralPages({
     const { tenantId, role, isSuspended, href } = ctx.state.organization;
     const tenant = await createTenantStore(dataSource.manager).find(tenantId);
     if (tenant === undefined) throw new Problem('not_found', 'Organization not found.');
-    const isDone = singleValue(new URLSearchParams(ctx.querystring), 'done') === 'renamed';
+    const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
     const page = {
       title: 'General',
       csrf: csrf.token(ctx),
       action: href(PAGE),
-      notice: isDone ? 'The organization is renamed.' : undefined,
+      notice: NOTICES.get(done),
       problem: failed?.problem,
       canRename: isAdministrator(role) && !isSuspended,
       name: tenant.name,
@@ -77,7 +82,9 @@ export function createGeneralPages({
         const result = await dataSource.transaction((manager) =>
           createTenantService(manager).update(actor, tenantId, { name }, seen),
         );
-        if (result !== 'changed') return seeOther(ctx, href(PAGE, { done: 'renamed' }));
+        if (result !== 'changed') {
+          return seeOther(ctx, href(PAGE, { done: name === seen ? 'same' : 'renamed' }));
+        }
         const problem =
           'Somebody else has renamed the organization in the meantime. Save again to use your name.';
         return show(ctx, { status: 409, typed, problem });

@@ -30,6 +30,7 @@ export type ShowMembers = (
 export function createShowMembers({
   dataSource,
   accounts,
+  mail,
   showPage,
 }: MemberPageDependencies): ShowMembers {
   return async (ctx, at, sent = []) => {
@@ -39,6 +40,7 @@ export function createShowMembers({
     const administers = isAdministrator(at.role);
     const page = await listMembers(dataSource.manager, at.tenantId, {
       search,
+      isNameOnly: !isOverseer(at.role),
       after: after !== undefined && isId('usr', after) ? after : undefined,
     });
     const filter = search === '' ? undefined : { q: search };
@@ -63,6 +65,7 @@ export function createShowMembers({
       invitations: administers
         ? (await accounts.invitations.list(at.tenantId)).map((one) => showInvitation(at, one))
         : [],
+      isMailSent: mail.isSent,
     });
   };
 }

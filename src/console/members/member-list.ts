@@ -25,6 +25,14 @@ export interface MemberPage {
   readonly next: string | undefined;
 }
 
+export interface MemberFilter {
+  /** Part of a name or an email; empty for all members. */
+  readonly search: string;
+  readonly after: string | undefined;
+  /** For searchers who may not read the emails: a match would reveal them. */
+  readonly isNameOnly?: boolean;
+}
+
 const PER_PAGE = 25;
 
 /** Bounds the members that one page of a search examines. */
@@ -59,7 +67,7 @@ const LIST = { name: 'list-members-page', text: withCounts(pageOf(PER_PAGE + 1))
 const SEARCH = {
   name: 'search-members',
   text: withCounts(`${pageOf(MAX_EXAMINED)}
-    WHERE a.email ILIKE $3 OR a.name ILIKE $3 ORDER BY m.account_id DESC LIMIT ${PER_PAGE + 1}`),
+    WHERE a.name ILIKE $3 OR (NOT $4::boolean AND a.email ILIKE $3) ORDER BY m.account_id DESC LIMIT ${PER_PAGE + 1}`),
 };
 
 const LAST_EXAMINED = {
@@ -81,14 +89,14 @@ const FIND = {
 export async function listMembers(
   manager: EntityManager,
   tenantId: string,
-  { search, after }: { readonly search: string; readonly after: string | undefined },
+  { search, after, isNameOnly = false }: MemberFilter,
 ): Promise<MemberPage> {
   const run = prepared(manager);
   const range = [tenantId, after ?? BEHIND_ALL_IDS];
   const rows =
     search === ''
       ? await run<ListedMember>(LIST, range)
-      : await run<ListedMember>(SEARCH, [...range, patternOf(search)]);
+      : await run<ListedMember>(SEARCH, [...range, patternOf(search), isNameOnly]);
   const members = rows.slice(0, PER_PAGE);
   if (rows.length > PER_PAGE) return { members, next: members.at(-1)?.id };
   if (search === '') return { members, next: undefined };

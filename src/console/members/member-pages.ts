@@ -1,3 +1,4 @@
+import { LAST_ADMINISTRATOR } from '../../accounts/index.js';
 import { isId } from '../../db/id.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
@@ -13,6 +14,13 @@ import { BY_ADMINISTRATORS, MEMBER, MEMBERS, REMOVE } from './paths.js';
 import { readRole, roleChoices } from './role-choices.js';
 
 const LONGEST_EMAIL = 320;
+
+const NOTICES: ReadonlyMap<string, string> = new Map([
+  ['role', 'The role is changed. It holds from the next request on.'],
+  ['same', 'The member had this role already. Nothing was changed.'],
+]);
+
+const SUSPENDED = 'Members cannot be changed while the organization is suspended.';
 
 /** Content of a submitted form, and the answer to it. */
 interface Typed {
@@ -65,7 +73,7 @@ interface MemberPage {
   ): Promise<void>;
 }
 
-function createMemberPage({ dataSource, showPage }: MemberPageDependencies): MemberPage {
+function createMemberPage({ dataSource, accounts, showPage }: MemberPageDependencies): MemberPage {
   const { manager } = dataSource;
   return {
     async find(ctx, at) {
@@ -75,7 +83,10 @@ function createMemberPage({ dataSource, showPage }: MemberPageDependencies): Mem
       return member;
     },
     async show(ctx, at, { id, name, email, role }, typed = { status: 200 }) {
-      const done = singleValue(new URLSearchParams(ctx.querystring), 'done');
+      const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
+      const member = { tenantId: at.tenantId, accountId: id, role };
+      const isLast = await accounts.membershipsIn(manager).isLastAdministrator(member);
+      const ifLast = isLast ? LAST_ADMINISTRATOR : undefined;
       showPage(
         ctx,
         'member',
@@ -86,8 +97,8 @@ function createMemberPage({ dataSource, showPage }: MemberPageDependencies): Mem
           email,
           role: titleOf(role),
           isVisitor: id === at.accountId,
-          notice:
-            done === 'role' ? 'The role is changed. It holds from the next request on.' : undefined,
+          notice: NOTICES.get(done),
+          obstacle: at.isSuspended ? SUSPENDED : ifLast,
           change: {
             action: at.href(MEMBER.replace(':id', id)),
             roles: roleChoices(typed.role ?? role),
@@ -113,6 +124,9 @@ function createRoleChange({ dataSource, accounts }: MemberPageDependencies, page
     const role = readRole(ctx.state.form.get('role'));
     if (role === undefined)
       return page.show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
+    if (role === member.role) {
+      return seeOther(ctx, at.href(MEMBER.replace(':id', member.id), { done: 'same' }));
+    }
     const who = { tenantId: at.tenantId, accountId: member.id };
     const cut = await describeCut(dataSource.manager, who, member.role, role);
     // The page says first what is cut. The second form names the same role.

@@ -44,6 +44,8 @@ export interface MembersPage {
   /** The page of the form; absent for visitors who may not invite. */
   readonly invite: string | undefined;
   readonly invitations: readonly ShownInvitation[];
+  /** Without mail, a new link is shown instead of sent. */
+  readonly isMailSent: boolean;
 }
 
 interface RoleChoice {
@@ -71,6 +73,8 @@ export interface MemberPageView {
   readonly role: string;
   readonly isVisitor: boolean;
   readonly notice: string | undefined;
+  /** Reason for which the member can neither be changed nor removed. */
+  readonly obstacle: string | undefined;
   readonly change: {
     readonly action: string;
     readonly roles: readonly RoleChoice[];

@@ -1,17 +1,18 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
-import { createAccountStore } from '../../accounts/index.js';
-import { type ApiKeys, visibleKinds } from '../../api-keys/index.js';
+import { type ApiKeys, managesKeys, visibleKinds } from '../../api-keys/index.js';
 import { createCredentialStore } from '../../credentials/index.js';
 import { findGrants } from '../../grants/index.js';
 import { singleValue } from '../../http/body/form.js';
 import { isSingleLine } from '../../http/body/text.js';
+import { listMembers } from '../members/member-list.js';
+import { MEMBER, MEMBERS } from '../members/paths.js';
 import { pagesFor } from '../navigation.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { groupsFor, isMatch, type CopyableKey, type FoundItem } from './search-view.js';
-import { isAdministrator } from '../../scopes/roles.js';
+import { isAdministrator, isOverseer, titleOf } from '../../scopes/roles.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -108,23 +109,33 @@ async function findKeys(
   return found.slice(0, MAX_FOUND).map(({ id, name, maskedKey, kind, status }) => {
     const isMachine = kind === 'service' || kind === 'agent';
     const list = isMachine ? '/settings/machine-credentials' : '/settings/api-keys';
+    // Only those who manage keys may open the page of one. Others see it in the list.
+    const page = managesKeys(role)
+      ? href(`${list}/${id}`)
+      : href(list, { search: id, ...(status !== 'active' && { status }) });
     // A secret key is found, never copied.
-    return { text: name, hint: `${maskedKey} · ${status}`, href: href(`${list}/${id}`) };
+    return { text: name, hint: `${maskedKey} · ${status}`, href: page };
   });
 }
 
 async function findMembers(
   manager: EntityManager,
   { tenantId, role, href }: OrganizationContext,
-  query: string,
+  search: string,
 ): Promise<readonly FoundItem[]> {
-  const page = pagesFor(role).find(({ path }) => path === '/settings/members');
-  if (page === undefined) return [];
-  const members = await createAccountStore(manager).listMembers(tenantId, { limit: MAX_EXAMINED });
-  return members
-    .filter(({ name, email }) => isMatch(`${name ?? ''} ${email}`, query))
-    .slice(0, MAX_FOUND)
-    .map(({ name, email }) => ({ text: name ?? email, hint: email, href: href(page.path) }));
+  const isNameOnly = !isOverseer(role);
+  const { members } = await listMembers(manager, tenantId, {
+    search,
+    after: undefined,
+    isNameOnly,
+  });
+  return members.slice(0, MAX_FOUND).map(({ id, name, email, role: theirs }) => {
+    const page = isAdministrator(role)
+      ? href(MEMBER.replace(':id', id))
+      : href(MEMBERS, { q: search });
+    if (isNameOnly) return { text: name ?? '', hint: 'member', href: page };
+    return { text: name ?? email, hint: `${email} · ${titleOf(theirs)}`, href: page };
+  });
 }
 
 async function findApps(

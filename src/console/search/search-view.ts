@@ -91,9 +91,10 @@ export function isMatch(text: string, query: string): boolean {
 }
 
 function creations(
-  { role, href }: OrganizationContext,
+  { role, isSuspended, href }: OrganizationContext,
   pages: readonly ConsolePage[],
 ): readonly FoundItem[] {
+  if (isSuspended) return [];
   const has = (path: ConsolePage['path']) => pages.some((page) => page.path === path);
   const isAdmin = isAdministrator(role);
   return [

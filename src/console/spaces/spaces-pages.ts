@@ -36,6 +36,7 @@ const MANAGERS = ROLES.filter((role) => delegableBy(role).includes('spaces:manag
 const NOTICES: ReadonlyMap<string, string> = new Map([
   ['created', 'The space is created.'],
   ['renamed', 'The space is renamed.'],
+  ['same', 'The space had this name already. Nothing was changed.'],
 ]);
 
 const FAULT = 'Give it a name of 1 to 100 characters, on one line.';
@@ -96,7 +97,8 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
           service.change(managerOf(at), space.id, { name }, seen),
         );
         if (failed !== undefined) return showForm(ctx, dependencies, await find(ctx), failed);
-        return seeOther(ctx, at.href(LIST, { done: 'renamed' }));
+        const isSame = typedIn(ctx).typed.trim() === space.name;
+        return seeOther(ctx, at.href(LIST, { done: isSame ? 'same' : 'renamed' }));
       },
     },
   ];

@@ -56,12 +56,18 @@ export function wordsForPageError(
     next,
     links: [
       ...(retry === undefined ? [] : [{ text: RETRY, href: retry }]),
-      page.isSignedIn
-        ? { text: 'Go to settings', href: '/settings' }
-        : { text: 'Sign in', href: '/login' },
+      startFor(status, page.isSignedIn),
       ...linksForCode(code),
     ],
   };
+}
+
+/** After a failure of the server it may not be known whether somebody is signed in. `/` is right for both. */
+function startFor(status: number, isSignedIn: boolean): PageErrorWords['links'][number] {
+  if (isSignedIn) return { text: 'Go to settings', href: '/settings' };
+  return status >= 500
+    ? { text: 'Go to the start page', href: '/' }
+    : { text: 'Sign in', href: '/login' };
 }
 
 /** The explanation of a problem's code. */

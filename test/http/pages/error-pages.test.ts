@@ -61,7 +61,7 @@ describe('an error that passes', () => {
     'never leads to %s',
     (path) => {
       const { links } = wordsForPageError(error, { ...page, path });
-      expect(links.map(({ href }) => href)).toEqual(['/login', '/docs/errors#service_unavailable']);
+      expect(links.map(({ href }) => href)).toEqual(['/', '/docs/errors#service_unavailable']);
     },
   );
 });
