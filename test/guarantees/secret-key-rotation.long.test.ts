@@ -128,6 +128,10 @@ describe('SECRET_KEYS that are being rotated', () => {
     );
     const again = await start(NEW, OLD);
     expect(await use(again, [unused])).toEqual([200]);
+    // The mail about the new key was sealed under the old secret key.
+    await until(async () => (await database.query('SELECT FROM outgoing_mail')).length === 0, {
+      withinMs: MOVED_WITHIN_MS,
+    });
     await again.end('SIGTERM');
     expect(await use(await start(NEW), [admin, unused])).toEqual([200, 200]);
   }, 60_000);
