@@ -1,5 +1,6 @@
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { createTenantStore } from '../../src/tenants/index.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { postForm } from '../support/browser/console.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
@@ -91,6 +92,22 @@ describe('the list of connected apps', () => {
       'Planner',
     );
     expect((await as.bob.browser.open(`${LIST}/blocked?tenant=acme`)).status).toBe(403);
+  });
+
+  it('offers nothing that is refused while the organization is suspended', async () => {
+    const tenants = createTenantStore(gatehouse.dataSource.manager);
+    await tenants.setSuspended(acme.id, true);
+    for (const path of [`${LIST}?tenant=acme&of=organization`, '/settings/apps', appPath()]) {
+      const { main } = await read(as.ada, path);
+      expect([path, main]).toEqual([path, expect.stringContaining('Planner')]);
+      expect(main).not.toMatch(/\/end\?|Disconnect/);
+    }
+    const tester = await read(as.ada, '/settings/tester?tenant=acme');
+    expect(tester.html).toContain('The organization is suspended.');
+    expect(tester.main).not.toContain('<form');
+    expect((await read(as.ada, '/settings/profile')).main).not.toContain('/leave');
+    expect((await read(as.ada, '/settings/search?tenant=acme')).main).not.toContain('/new');
+    await tenants.setSuspended(acme.id, false);
   });
 
   it('has an empty state', async () => {

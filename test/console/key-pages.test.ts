@@ -323,6 +323,14 @@ describe('the page of a key', () => {
 
   it('revokes it, with its name if it was used lately', async () => {
     const idle = await make();
+    await gatehouse.database.query(
+      `INSERT INTO credential_uses (credential_id, used_at, address)
+       VALUES ($1, now() - interval '8 days', '192.0.2.9')`,
+      [idle.id],
+    );
+    expect((await open(at(`/${idle.id}`))).text).toMatch(
+      /It was not used in the last 7 days\. Last used <time [^>]+>[^<]+<\/time>\s+from 192\.0\.2\.9\. Made by/,
+    );
     expect((await send(`/${idle.id}/revoke`)).status).toBe(303);
     expect(await statusOf(idle.secret)).toBe(401);
     const used = await make();
@@ -341,8 +349,14 @@ describe('the page of a key', () => {
   it('is not found for a key of another tenant, section or kind', async () => {
     const theirs = await gatehouse.createKey(bolt);
     const robot = await make({ kind: 'service' });
+    // A link of the audit log does not know the section.
+    const led = await open(at(`/${robot.id}`));
+    expect([led.status, new URL(led.url).pathname]).toEqual([
+      200,
+      `/settings/machine-credentials/${robot.id}`,
+    ]);
     for (const id of [theirs.id, robot.id, 'key_1', '%00']) {
-      expect((await open(at(`/${id}`))).status).toBe(404);
+      if (id !== robot.id) expect((await open(at(`/${id}`))).status).toBe(404);
       expect((await send(`/${id}/revoke`, { confirm: 'Export' })).status).toBe(404);
     }
     expect(await statusOf(theirs.secret)).toBe(200);

@@ -50,7 +50,11 @@ function followKind(form) {
     input.disabled = !canCarry;
     if (!canCarry) input.checked = false;
     const label = input.closest('label');
-    if (label !== null) label.title = canCarry ? '' : 'Not for keys of this kind.';
+    if (label === null) continue;
+    label.title = canCarry ? '' : 'Not for keys of this kind.';
+    // The reason that the server gave was about the kind before.
+    const reason = label.querySelector('[data-reason]');
+    if (reason !== null) reason.textContent = label.title;
   }
 }
 

@@ -97,7 +97,7 @@ async function showList(
         showsOrganization: false,
         logos: shown,
         appOf: ({ clientId }) => at.href(APP, { client: clientId }),
-        endOf: ({ id }) => at.href(END.replace(':id', id)),
+        endOf: ({ id }) => (at.isSuspended ? undefined : at.href(END.replace(':id', id))),
       }),
     ),
     empty: {
@@ -117,7 +117,7 @@ async function showEverywhere(
   const list = ['page-apps-you-use', at.accountId];
   const page = await readPage(pagination, ctx, list, (request) => apps.listEverywhere(at, request));
   const shown = await logos.pathsOf(page.items.map(({ clientId }) => clientId));
-  const slugOf = (id: string) => memberships.find(({ tenantId }) => tenantId === id)?.tenantSlug;
+  const membershipIn = (id: string) => memberships.find(({ tenantId }) => tenantId === id);
   showPage(ctx, 'connected-apps', {
     title: 'Apps you use',
     heading: 'Apps you use',
@@ -125,13 +125,16 @@ async function showEverywhere(
     tabs: [],
     notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
     installations: page.items.map((grant) => {
-      const tenant = slugOf(grant.tenantId) ?? '';
+      const membership = membershipIn(grant.tenantId);
+      const tenant = membership?.tenantSlug ?? '';
+      const isSuspended = membership?.isTenantSuspended === true;
       return showInstallation(grant, {
         showsPerson: false,
         showsOrganization: true,
         logos: shown,
         appOf: ({ clientId }) => at.href(APP, { client: clientId, tenant }),
-        endOf: ({ id }) => at.href(END.replace(':id', id), { tenant, from: 'you' }),
+        endOf: ({ id }) =>
+          isSuspended ? undefined : at.href(END.replace(':id', id), { tenant, from: 'you' }),
       });
     }),
     empty: {
@@ -169,7 +172,7 @@ async function showApp(
         // The head of the page shows it.
         logos: new Map(),
         appOf: () => undefined,
-        endOf: ({ id }) => at.href(END.replace(':id', id)),
+        endOf: ({ id }) => (at.isSuspended ? undefined : at.href(END.replace(':id', id))),
       }),
     ),
     paging: pagingOf(ctx, at, APP, page, { client: clientId }),
@@ -191,6 +194,7 @@ async function showBlockedApps(
     tabs: tabs(at, 'blocked'),
     notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
     action: at.href(BLOCKED),
+    canUnblock: !at.isSuspended,
     csrf: csrf.token(ctx),
     apps: page.items.map(showBlocked),
     paging: pagingOf(ctx, at, BLOCKED, page, {}),

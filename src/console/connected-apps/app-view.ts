@@ -25,8 +25,8 @@ export interface ShownInstallation {
   readonly lastUsedAddress: string | undefined;
   /** The page of the app; absent where the visitor may not open it. */
   readonly app: string | undefined;
-  /** The page that ends it. */
-  readonly end: string;
+  /** The page that ends it; absent while the organization is suspended. */
+  readonly end: string | undefined;
 }
 
 export interface Tab {
@@ -55,6 +55,8 @@ export interface ConnectedAppsPage {
 
 /** Apps that the organization blocks. */
 export interface BlockedAppsPage {
+  /** Whether they can be unblocked: not while the organization is suspended. */
+  readonly canUnblock: boolean;
   readonly tabs: readonly Tab[];
   readonly notice: string | undefined;
   readonly action: string;
@@ -109,7 +111,7 @@ export interface InstallationPlace {
   readonly showsPerson: boolean;
   readonly showsOrganization: boolean;
   readonly appOf: (grant: ListedGrant) => string | undefined;
-  readonly endOf: (grant: ListedGrant) => string;
+  readonly endOf: (grant: ListedGrant) => string | undefined;
   readonly logos: ReadonlyMap<string, string>;
 }
 

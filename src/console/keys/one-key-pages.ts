@@ -8,6 +8,7 @@ import { emptyKeyForm, readKeyForm } from './key-form.js';
 import { overlapOf, showKey, versionOf, type KeyPageFaults } from './key-page.js';
 import type { KeySection } from './key-section.js';
 import {
+  addressElsewhere,
   faultsOf,
   isRefusal,
   keyOf,
@@ -32,7 +33,10 @@ export function createOneKeyPages(
       handle(ctx, at, await keyOf(desk, section, ctx)),
     );
   return [
-    routeOf('GET', '/:id', (ctx, at, key) => {
+    sectionRoute(section, 'GET', '/:id', async (ctx, at) => {
+      const elsewhere = await addressElsewhere(desk, section, at, ctx.params['id'] ?? '');
+      if (elsewhere !== undefined) return seeOther(ctx, elsewhere);
+      const key = await keyOf(desk, section, ctx);
       const isElsewhere = !section.isOwn && key.environment !== at.environment;
       if (isElsewhere) return seeOther(ctx, inItsEnvironment(ctx, key));
       const done = new URLSearchParams(ctx.querystring).get('done');

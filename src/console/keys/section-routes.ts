@@ -8,7 +8,7 @@ import type { KeyDesk } from './key-desk.js';
 import { errorsOf, type KeyFormValues } from './key-form.js';
 import type { showKeys } from './key-list-page.js';
 import type { showKey } from './key-page.js';
-import { managersOf, type KeySection } from './key-section.js';
+import { API_KEYS, MACHINE_CREDENTIALS, managersOf, type KeySection } from './key-section.js';
 import type { showNewKey } from './new-key-page.js';
 import type { showSecret } from './secret-page.js';
 
@@ -57,6 +57,20 @@ export async function keyOf(
   const key = await desk.find(ctx.state.organization, ctx.params['id'] ?? '');
   if (section.kinds.includes(key.kind)) return key;
   throw new Problem('not_found', 'Key not found.');
+}
+
+/** The page of a key of the organization that belongs to another section than the address says, as links of the audit log do. */
+export async function addressElsewhere(
+  desk: KeyDesk,
+  section: KeySection,
+  at: OrganizationContext,
+  id: string,
+): Promise<string | undefined> {
+  if (section.isOwn) return undefined;
+  const { kind } = await desk.find(at, id);
+  if (section.kinds.includes(kind)) return undefined;
+  const other = [API_KEYS, MACHINE_CREDENTIALS].find(({ kinds }) => kinds.includes(kind));
+  return other && at.href(`${other.path}/${id}`);
 }
 
 /** The page that shows the secret of a key once. */

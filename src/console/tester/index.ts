@@ -104,6 +104,7 @@ async function showTester(
     title: 'Tester',
     action: at.href(PAGE),
     csrf: csrf.token(ctx),
+    canTest: !at.isSuspended,
     notice: isDone ? 'The credential is revoked. It is refused from now on.' : undefined,
     formError: given.formError,
     keys: await choices(dataSource, at.tenantId),

@@ -11,6 +11,8 @@ export interface ChoosableKey {
 export interface TesterPage {
   readonly action: string;
   readonly csrf: string;
+  /** Nothing is tested while the organization is suspended. */
+  readonly canTest: boolean;
   readonly notice: string | undefined;
   readonly formError: string | undefined;
   readonly keys: readonly ChoosableKey[];
