@@ -56,6 +56,7 @@ export {
   keyRotation,
   type NewKey,
   newKey,
+  newKeyInTenant,
   newPersonalToken,
   personalTokenChange,
 } from './key-schema.js';

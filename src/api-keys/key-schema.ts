@@ -86,40 +86,50 @@ const members = {
   ...annotations.created,
 };
 
+const keyFields = z.strictObject({
+  ...members,
+  kind: z
+    .enum(TENANT_KINDS)
+    .default('secret')
+    .transform((kind): KeyKind => kind),
+  /** The key of which it needs a proof with each request; `null` for none. */
+  jwk: proofKey.nullable().default(null),
+});
+type KeyFields = z.output<typeof keyFields>;
+
+/** Checks the members that depend on the kind. */
+function checkByKind({ value, issues }: z.core.ParsePayload<KeyFields>): void {
+  const { carries, takesBindings, isReadable } = factsOf(value.kind);
+  const add = (path: string, code: string, message: string) =>
+    issues.push({ code: 'custom', path: [path], message, params: { code }, input: value });
+  for (const scope of value.scopes.filter((wanted) => !carries.includes(wanted))) {
+    const message = `${scope} is not a scope that a key of kind ${value.kind} can carry`;
+    add('scopes', 'invalid_enum', message);
+  }
+  if (value.jwk !== null && isReadable) {
+    add('jwk', 'invalid_value', 'cannot be set on publishable keys, which anybody may use');
+  }
+  if (value.bindings === null) return;
+  if (takesBindings && value.bindings.length === 0) {
+    add('bindings', 'too_short', 'must name at least one thing; null stands for no binding');
+  }
+  if (!takesBindings && value.bindings.length > 0) {
+    add('bindings', 'invalid_value', 'can be set on agents only');
+  }
+}
+
+function withoutEmptyBindings<Fields extends Pick<KeyFields, 'bindings'>>(fields: Fields): Fields {
+  return fields.bindings?.length === 0 ? { ...fields, bindings: null } : fields;
+}
+
 /** The body of `POST /api-keys`. */
-export const newKey = z
-  .strictObject({
-    ...members,
-    kind: z
-      .enum(TENANT_KINDS)
-      .default('secret')
-      .transform((kind): KeyKind => kind),
-    /** The key of which it needs a proof with each request; `null` for none. */
-    jwk: proofKey.nullable().default(null),
-  })
-  .check(({ value, issues }) => {
-    const { carries, takesBindings, isReadable } = factsOf(value.kind);
-    const add = (path: string, code: string, message: string) =>
-      issues.push({ code: 'custom', path: [path], message, params: { code }, input: value });
-    for (const scope of value.scopes.filter((wanted) => !carries.includes(wanted))) {
-      const message = `${scope} is not a scope that a key of kind ${value.kind} can carry`;
-      add('scopes', 'invalid_enum', message);
-    }
-    if (value.jwk !== null && isReadable) {
-      add('jwk', 'invalid_value', 'cannot be set on publishable keys, which anybody may use');
-    }
-    if (value.bindings === null) return;
-    if (takesBindings && value.bindings.length === 0) {
-      add('bindings', 'too_short', 'must name at least one thing; null stands for no binding');
-    }
-    if (!takesBindings && value.bindings.length > 0) {
-      add('bindings', 'invalid_value', 'can be set on agents only');
-    }
-  })
-  .transform(({ bindings: list, ...fields }) => ({
-    ...fields,
-    bindings: list?.length === 0 ? null : list,
-  }));
+export const newKey = keyFields.check(checkByKind).transform(withoutEmptyBindings);
+
+/** The body of `POST /operator/api-keys`. */
+export const newKeyInTenant = keyFields
+  .extend({ tenantId: z.string() })
+  .check(checkByKind)
+  .transform(withoutEmptyBindings);
 
 /** Values of a personal token's `access`. */
 export const ACCESS = ['read', 'write'] as const;

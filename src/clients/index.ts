@@ -32,4 +32,4 @@ export { isAnyRedirect, isAuthenticatedRedirect } from './redirect-uri.js';
 export { type ClientMetadata, createMetadataReader } from './registration/client-metadata.js';
 export { createRegistrationLimits } from './registration/limits.js';
 export { createRegistrationRoutes } from './registration/routes.js';
-export { DEVICE_GRANT } from './registration/metadata-members.js';
+export { DEVICE_GRANT, registrationRequest } from './registration/metadata-members.js';

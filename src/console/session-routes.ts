@@ -5,7 +5,6 @@ import { dataOf } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { COST } from '../http/route-declaration.js';
-import { ROLES } from '../scopes/roles.js';
 import type { ConsoleAccounts } from './visitor.js';
 
 const sessionAnswer = z.strictObject({
@@ -17,7 +16,7 @@ const sessionAnswer = z.strictObject({
       id: z.string(),
       slug: z.string(),
       name: z.string(),
-      role: z.enum(ROLES),
+      role: z.string(),
     }),
   ),
 });

@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 import { time } from '../http/answers.js';
 import { SCOPES } from '../scopes/catalog.js';
-import { ROLES } from '../scopes/roles.js';
 import { ENVIRONMENTS, KEY_KINDS, KINDS, PRINCIPAL_KINDS } from './kinds.js';
 import type { Principal } from './principal.js';
 
@@ -28,7 +27,7 @@ export const presentedToken = z.strictObject({
   clientId: z.string(),
   clientName: z.string(),
   userId: z.string(),
-  role: z.enum(ROLES),
+  role: z.string(),
   expiresAt: time,
 });
 

@@ -22,7 +22,6 @@ import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import { OAuthError } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
-import { ROLES } from '../scopes/roles.js';
 
 /** The facts of an active credential (RFC 7662 §2.2). Members without a value are left out. */
 const introspection = z.union([
@@ -39,7 +38,7 @@ const introspection = z.union([
     bindings: z.array(z.strictObject({ type: z.string(), id: z.string() })).optional(),
     allowed_ips: z.array(z.string()).optional(),
     principal: z.strictObject({ kind: z.enum(PRINCIPAL_KINDS), id: z.string() }),
-    role: z.enum(ROLES).optional(),
+    role: z.string().optional(),
     aud: z.string().optional(),
     token_type: z.enum(['Bearer', 'DPoP']).optional(),
     cnf: z.strictObject({ jkt: z.string() }).optional(),

@@ -7,7 +7,6 @@ import type { Readers } from '../http/cors.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import type { Route } from '../http/routes.js';
 import { SCOPES } from '../scopes/catalog.js';
-import { ROLES } from '../scopes/roles.js';
 
 /** The claims of a token's user, or of a key. */
 const claims = z.strictObject({
@@ -16,7 +15,7 @@ const claims = z.strictObject({
   scopes: z.array(z.enum(SCOPES)),
   email: z.string().optional(),
   name: z.string().optional(),
-  role: z.enum(ROLES).optional(),
+  role: z.string().optional(),
 });
 
 interface Dependencies {

@@ -5,21 +5,22 @@ import {
   createClientStore,
   type ListedClient,
   presentClient,
+  registrationRequest,
 } from '../clients/index.js';
 import { createAppConnections } from '../grants/index.js';
 import { dataOf, pageOf, time } from '../http/answers.js';
+import { parseJson } from '../http/body/body.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { text } from '../http/validation.js';
 import { createTenantService } from '../tenants/index.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/clients';
-const MAX_REASON = 500;
 const access = { operator: 'clients:manage' } as const;
 
 const clientAnswer = z.strictObject({
@@ -33,11 +34,10 @@ const clientAnswer = z.strictObject({
 const details = clientAnswer.extend({
   requiresPushedRequests: z.boolean(),
   blockedAt: time.nullable(),
-  blockedInTenants: z.array(z.unknown()),
+  blockedInTenants: z.array(z.string()),
   metadata: z.record(z.string(), z.unknown()),
 });
 const answer = dataOf(details);
-const reason = text(MAX_REASON).nullable().default(null);
 /** `null`: in all tenants. */
 const tenantId = z.string().nullable().default(null);
 
@@ -72,19 +72,18 @@ export function createClientRoutes({
       summary: 'Register a client ahead, verified',
       access,
       cost: COST.change,
-      // The metadata of RFC 7591, which the registration reads.
-      body: z.looseObject({}),
+      ownBody: registrationRequest,
       answers: {
         201: dataOf(
           details.extend({ clientSecret: z.string().optional(), registrationToken: z.string() }),
         ),
       },
-      async handle(ctx, { body }) {
+      async handle(ctx) {
         const { manager, actor } = ctx.state;
         const { client, registrationToken, clientSecret } = await preRegistration.register(
           manager,
           actor,
-          body,
+          parseJson(ctx.state.rawBody),
         );
         const described = await createClientAdministration(manager).describe(client);
         const secret = clientSecret === undefined ? {} : { clientSecret };

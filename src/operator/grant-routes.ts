@@ -12,14 +12,14 @@ import { sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { invalid, text } from '../http/validation.js';
+import { invalid } from '../http/validation.js';
 import { SCOPES } from '../scopes/catalog.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/grants';
-const MAX_REASON = 500;
 const access = { operator: 'credentials:manage' } as const;
 
 const grantAnswer = z.strictObject({
@@ -64,14 +64,14 @@ export function createGrantRoutes({ pagination }: RouteDependencies): OperatorRo
       summary: 'End a grant and all its tokens',
       access,
       cost: COST.change,
-      body: z.strictObject({ reason: text(MAX_REASON).nullable().default(null) }),
+      body: z.strictObject({ reason }),
       answers: { 204: null },
-      async handle(ctx, { body: { reason } }) {
+      async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;
         const grant = await createGrantStore(manager).findAnywhere(idOf(ctx));
         if (grant === undefined) throw new Problem('not_found', 'Grant not found.');
         const connections = createAppConnections(manager, createClientStore(manager));
-        await connections.end(actor, [grant], reason);
+        await connections.end(actor, [grant], body.reason);
         ctx.status = 204;
       },
     }),

@@ -7,7 +7,7 @@ import {
   keyFilter,
   type KeyManager,
   keyRotation,
-  newKey,
+  newKeyInTenant,
 } from '../api-keys/index.js';
 import { createCredentialStore, findTenantOfKey } from '../credentials/index.js';
 import { ENVIRONMENTS } from '../credentials/kinds.js';
@@ -18,14 +18,13 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { parseWith, text } from '../http/validation.js';
 import { createTenantService } from '../tenants/index.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/api-keys';
-const MAX_REASON = 500;
 const access = { operator: 'credentials:manage' } as const;
 const answer = dataOf(keyAnswer);
 
@@ -61,12 +60,11 @@ export function createKeyRoutes(dependencies: RouteDependencies): OperatorRoute[
       summary: 'Create a key in a tenant',
       access,
       cost: COST.change,
-      // The other members are those of a key, which are checked with its kind.
-      body: z.looseObject({ tenantId: z.string() }),
+      body: newKeyInTenant,
       answers: { 201: answer },
       async handle(ctx, { body: { tenantId, ...fields } }) {
         const by = await managerOf(ctx, tenantId);
-        const { key, secret } = await keys.serviceOf(ctx).create(by, parseWith(newKey, fields));
+        const { key, secret } = await keys.serviceOf(ctx).create(by, fields);
         sendData(ctx, keys.present(key, secret), 201);
       },
     }),
@@ -123,12 +121,12 @@ function createItemRoutes({ keys }: RouteDependencies): OperatorRoute[] {
       cost: COST.change,
       body: z.strictObject({
         confirm: z.string().optional(),
-        reason: text(MAX_REASON).nullable().default(null),
+        reason,
       }),
       answers: { 204: null },
-      async handle(ctx, { body: { confirm, reason } }) {
+      async handle(ctx, { body }) {
         const by = await managerOfKey(ctx);
-        await keys.serviceOf(ctx).revoke(by, idOf(ctx), reason, confirm);
+        await keys.serviceOf(ctx).revoke(by, idOf(ctx), body.reason, body.confirm);
         ctx.status = 204;
       },
     }),

@@ -29,7 +29,8 @@ const membershipAnswer = z.strictObject({
   accountId: z.string(),
   tenantId: z.string(),
   email: z.string(),
-  role: z.enum(ROLES),
+  // A role that left the catalogue keeps its name.
+  role: z.string(),
   createdAt: time,
 });
 const answer = dataOf(membershipAnswer);
@@ -154,7 +155,9 @@ function ownerOf({
   throw invalid([{ field: 'tenantId', code: 'required', message }]);
 }
 
+/** @throws Problem `not_found` for more than two parts */
 function partsOf(ctx: OperatorContext): readonly [accountId: string, tenantId: string] {
-  const [accountId = '', tenantId = ''] = idOf(ctx).split('@');
+  const [accountId = '', tenantId = '', ...others] = idOf(ctx).split('@');
+  if (others.length > 0) throw new Problem('not_found', 'Membership not found.');
   return [accountId, tenantId];
 }

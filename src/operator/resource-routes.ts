@@ -4,7 +4,6 @@ import { dataOf, pageOf, time } from '../http/answers.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { text } from '../http/validation.js';
 import {
   createResourceServerService,
   type IssuedServer,
@@ -15,11 +14,11 @@ import {
 } from '../resource-servers/index.js';
 import { SCOPES } from '../scopes/catalog.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/resources';
-const MAX_REASON = 500;
 const access = { operator: 'resources:manage' } as const;
 
 const serverAnswer = z.strictObject({
@@ -130,10 +129,10 @@ function createItemRoutes(
       summary: 'Remove a resource server and end its tokens',
       access,
       cost: COST.change,
-      body: z.strictObject({ reason: text(MAX_REASON).nullable().default(null) }),
+      body: z.strictObject({ reason }),
       answers: { 204: null },
-      async handle(ctx, { body: { reason } }) {
-        await serviceOf(ctx).remove(ctx.state.actor, idOf(ctx), reason);
+      async handle(ctx, { body }) {
+        await serviceOf(ctx).remove(ctx.state.actor, idOf(ctx), body.reason);
         ctx.status = 204;
       },
     }),

@@ -1,15 +1,16 @@
 import { z } from 'zod';
 
+import { holdsCredential } from '../credentials/index.js';
 import { dataOf } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
 import { COST } from '../http/route-declaration.js';
 import { text } from '../http/validation.js';
 import { revokeSubject } from '../revocation/index.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 
 /** A client's id can be a URL. */
 const MAX_SUBJECT = 2200;
-const MAX_REASON = 500;
 
 /** `/operator/revocations`: ends everything that belongs to a subject. */
 export function createRevocationRoutes(): OperatorRoute[] {
@@ -21,16 +22,20 @@ export function createRevocationRoutes(): OperatorRoute[] {
       access: { operator: 'credentials:manage' },
       cost: COST.change,
       body: z.strictObject({
-        subject: text(MAX_SUBJECT),
-        reason: text(MAX_REASON).nullable().default(null),
+        // A pasted credential would be in the answer, which names the subject.
+        subject: text(MAX_SUBJECT).refine(
+          (value) => !holdsCredential(value),
+          'must be an id, not a credential',
+        ),
+        reason,
       }),
       answers: {
         201: dataOf(z.strictObject({ subject: z.string(), reason: z.string().nullable() })),
       },
-      async handle(ctx, { body: { subject, reason } }) {
+      async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;
-        await revokeSubject(manager, actor, subject, reason);
-        sendData(ctx, { subject, reason }, 201);
+        await revokeSubject(manager, actor, body.subject, body.reason);
+        sendData(ctx, body, 201);
       },
     }),
   ];

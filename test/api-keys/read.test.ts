@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { type TestKey } from '../support/app/app.js';
+import { createCredential } from '../support/app/credentials.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
@@ -153,5 +154,18 @@ describe('the keys of a tenant', () => {
     ])('is 404 for %s', async (_what, ask) => {
       expectProblem(await ask(), 404, 'not_found');
     });
+  });
+
+  it('lose the scopes that the catalogue of today gives no key of their kind', async () => {
+    const publishable = await createCredential(gatehouse, tenant, 'publishable', ['products:read']);
+    const secret = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
+    await gatehouse.database.query(
+      `UPDATE credentials SET scopes = '{contacts:read,products:read,openid}' WHERE id = ANY ($1)`,
+      [[publishable.id, secret.id]],
+    );
+    const scopesOf = async (key: TestKey) =>
+      (await gatehouse.http.get('/api/v1/me').set(key.bearer)).body.data.scopes as string[];
+    expect(await scopesOf(publishable)).toEqual(['products:read']);
+    expect(await scopesOf(secret)).toEqual(['contacts:read', 'products:read']);
   });
 });

@@ -14,6 +14,12 @@ interface Operation {
   responses: Record<string, object>;
 }
 
+interface RequestBody {
+  requestBody: {
+    content: { 'application/json': { schema: { required: string[]; properties: object } } };
+  };
+}
+
 describe('the OpenAPI document', () => {
   const gatehouse = useGatehouse({ ISSUER });
   let text: string;
@@ -58,6 +64,22 @@ describe('the OpenAPI document', () => {
       ['/api/v1/operator/tenants', 'post', 'x-operator-scope'],
       'tenants:manage',
     );
+  });
+
+  it('has the members of the bodies that handlers read themselves', () => {
+    const membersOf = (path: string) =>
+      (paths as unknown as Record<string, { post: RequestBody }>)[path]?.post.requestBody.content[
+        'application/json'
+      ].schema;
+    for (const path of ['/api/v1/operator/clients', '/api/v1/oauth/register']) {
+      expect(membersOf(path)).toMatchObject({
+        properties: { redirect_uris: { type: 'array' }, client_name: { type: 'string' } },
+        required: ['redirect_uris'],
+      });
+    }
+    const key = membersOf('/api/v1/operator/api-keys');
+    expect(key?.required).toEqual(['name', 'scopes', 'tenantId']);
+    expect(key).toMatchObject({ properties: { kind: {}, metadata: { type: 'object' } } });
   });
 
   it('names each operation once', () => {

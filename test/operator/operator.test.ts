@@ -180,6 +180,12 @@ describe("the operator's API", () => {
     expectInvalid(await send('get', 'memberships'), ['tenantId']);
     const path = `memberships/${membership.id}`;
     expect(await data('patch', path, { role: 'manager' })).toMatchObject({ role: 'manager' });
+    expectProblem(await send('delete', `${path}@${tenant.id}`), 404, 'not_found');
+    await gatehouse.database.query(
+      `UPDATE memberships SET role = 'left_the_catalogue' WHERE account_id = $1`,
+      [account.id],
+    );
+    expect(await data('get', path)).toMatchObject({ role: 'left_the_catalogue' });
     expect((await send('delete', path)).status).toBe(204);
     expectProblem(await send('get', path), 404, 'not_found');
     const reset = await data('post', `accounts/${account.id}/password`, {
@@ -203,6 +209,10 @@ describe("the operator's API", () => {
     const key = await data('post', 'api-keys', { ...fields, externalId: 'op-1' });
     expect(key).toMatchObject({ createdBy: all.id, key: expect.stringMatching(/^bwp_live_/) });
     expectInvalid(await send('post', 'api-keys', { ...fields, scopes: ['x'] }), ['scopes.0']);
+    expectInvalid(await send('post', 'api-keys', { ...fields, tenantId: 1, more: 1 }), [
+      'tenantId',
+      'more',
+    ]);
     expect(await data('get', `api-keys?tenantId=${tenant.id}&externalId=op-1`)).toHaveLength(1);
     expect(await data('get', `api-keys/${key.id}`)).not.toHaveProperty('key');
     expect(await data('patch', `api-keys/${key.id}`, { name: 'Renamed' })).toMatchObject({
@@ -272,6 +282,9 @@ describe("the operator's API", () => {
     expect((await gatehouse.http.get('/api/v1/me').set(key.bearer)).status).toBe(401);
     expectProblem(await send('post', 'revocations', { subject: 'key_x' }), 404, 'not_found');
     expectProblem(await send('post', 'revocations', { subject: all.id }), 404, 'not_found');
+    const pasted = await send('post', 'revocations', { subject: key.secret, reason: all.secret });
+    expectInvalid(pasted, ['subject', 'reason']);
+    expect(pasted.text).not.toMatch(/bwp_(?:live|op)_/);
     const [entry] = await data('get', `audit-log?tenantId=doomed`);
     expect(entry).toMatchObject({
       action: 'subject.revoke',

@@ -179,6 +179,31 @@ function unique(values: readonly string[]): string[] {
   return [...new Set(values)];
 }
 
+/**
+ * The body of a registration, for documentation: `registrationMembers` reads it. Other members, null and empty ones are
+ * dropped.
+ */
+export const registrationRequest = z.looseObject({
+  client_name: z.string().max(MAX_NAME).optional(),
+  redirect_uris: z.array(z.string()).min(1).max(MAX_SENT_REDIRECTS),
+  grant_types: z.array(z.string()).max(MAX_ITEMS).default(DEFAULT_GRANT_TYPES),
+  response_types: z.array(z.string()).max(MAX_ITEMS).default(['code']),
+  token_endpoint_auth_method: z.enum(AUTH_METHODS).default('none'),
+  token_endpoint_auth_signing_alg: z.enum(ASSERTION_ALGORITHMS).optional(),
+  jwks: z.looseObject({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  jwks_uri: z.string().max(MAX_URI).optional(),
+  application_type: z.enum(['web', 'native']).optional(),
+  id_token_signed_response_alg: z.string().optional(),
+  post_logout_redirect_uris: z.array(z.string()).max(MAX_SENT_REDIRECTS).optional(),
+  scope: z.string().max(MAX_TEXT).optional(),
+  contact: z.string().optional(),
+  contacts: z.array(z.string()).max(MAX_ITEMS).optional(),
+  client_uri: z.string().max(MAX_TEXT).optional(),
+  logo_uri: z.string().max(MAX_TEXT).optional(),
+  software_id: z.string().max(200).optional(),
+  software_version: z.string().max(200).optional(),
+});
+
 /** A client as its registration answers it (RFC 7591 §3.2.1, RFC 7592 §3). */
 export const clientInformation = z.strictObject({
   client_id: z.string(),

@@ -11,7 +11,7 @@ import type { Route } from '../../http/routes.js';
 import { createMetadataReader, shownMetadata, type ClientMetadata } from './client-metadata.js';
 import type { Client } from '../client.entity.js';
 import { createRegistrationLimits } from './limits.js';
-import { clientInformation } from './metadata-members.js';
+import { clientInformation, registrationRequest } from './metadata-members.js';
 import {
   createRegistrationService,
   type RegistrationService,
@@ -68,6 +68,7 @@ export function createRegistrationRoutes({
       access: 'public',
       cors: 'anyOrigin',
       summary: 'Register a client',
+      ownBody: registrationRequest,
       answers: { ...OAUTH_ERRORS, 201: clientInformation },
       async handle(ctx) {
         const source = sourceOf(ctx);
@@ -124,6 +125,7 @@ function createManagementRoutes(
       access: 'public',
       cors: 'anyOrigin',
       summary: 'Replace the metadata of a client',
+      ownBody: registrationRequest,
       answers: { ...OAUTH_ERRORS, 200: clientInformation },
       async handle(ctx) {
         const token = bearerOf(ctx.req);

@@ -1,4 +1,4 @@
-import { scopeFacts, type Scope } from '../../scopes/catalog.js';
+import { KEY_SCOPES, PUBLIC_SCOPES, scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import type { Family } from '../kinds.js';
@@ -8,27 +8,30 @@ export const UNRESTRICTED = '*';
 
 const MAX_SCOPE_SETS = 1000;
 
-/** The families whose scopes are limited to those that the user's current role delegates. */
-const DELEGABLE: Partial<Record<Family, (role: Role) => readonly Scope[]>> = {
+type Bounded = Family | 'publishable';
+
+/** The scopes that credentials can have today, by family. The catalogue may have changed since they were issued. */
+const BOUNDS: Readonly<Record<Bounded, (role: Role) => readonly Scope[]>> = {
   tokens: delegableThroughOauth,
   personal: delegableBy,
+  keys: () => KEY_SCOPES,
+  imported: () => KEY_SCOPES,
+  publishable: () => PUBLIC_SCOPES,
 };
 
 /**
- * Reads stored scopes, limited by the user's current role and by the resource server's scopes where there are any.
+ * Reads stored scopes, limited by the user's current role, by the catalogue of today and by the resource server's scopes where there are any.
  * Results are cached, since credentials share few combinations.
  */
 export function createScopeSets() {
   const known = new Map<string, readonly Scope[]>();
-  return (stored: string, family: Family, role: string, taken: string): readonly Scope[] => {
-    const delegable = DELEGABLE[family];
-    const id =
-      delegable === undefined ? `${stored} ${taken}` : `${family} ${role} ${stored} ${taken}`;
+  return (stored: string, family: Bounded, role: string, taken: string): readonly Scope[] => {
+    // No name of a scope or role contains `|`.
+    const id = `${family}|${role}|${stored}|${taken}`;
     let scopes = known.get(id);
     if (scopes === undefined) {
-      scopes = inCatalogOrder(stored.split(' '));
       // Without a membership the role is empty, and nothing is delegated.
-      if (delegable !== undefined) scopes = commonTo(scopes, delegable(role));
+      scopes = commonTo(inCatalogOrder(stored.split(' ')), BOUNDS[family](role));
       if (taken !== UNRESTRICTED)
         scopes = scopes.filter(isTakenBy(inCatalogOrder(taken.split(' '))));
       if (known.size >= MAX_SCOPE_SETS) known.clear();

@@ -149,8 +149,8 @@ function createRowReader() {
       scopes: scopeSets(
         fact(7),
         // The role of a user limits tokens. A key has none.
-        exchanged === undefined ? family : 'keys',
-        fact(FURTHER),
+        exchanged === undefined ? boundedAs(kind, family) : 'keys',
+        HAS_ROLE.includes(family) ? fact(FURTHER) : '',
         family === 'tokens' ? fact(FURTHER + 5) : UNRESTRICTED,
       ),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
@@ -177,6 +177,11 @@ function createRowReader() {
 }
 
 const NO_ANNOTATIONS: Principal['annotations'] = { tenant: UNANNOTATED, key: UNANNOTATED };
+
+/** The families of credentials that speak for a user. Their first further fact is the user's role. */
+const HAS_ROLE: readonly Family[] = ['tokens', 'personal'];
+
+const boundedAs = (kind: Kind, family: Family) => (kind === 'publishable' ? kind : family);
 
 /** perf: most credentials have none. */
 function readAnnotations(facts: readonly string[], family: Family): Principal['annotations'] {
