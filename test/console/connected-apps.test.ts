@@ -102,6 +102,10 @@ describe('the list of connected apps', () => {
       expect([path, main]).toEqual([path, expect.stringContaining('Planner')]);
       expect(main).not.toMatch(/\/end\?|Disconnect/);
     }
+    await gatehouse.createKey(acme, { name: 'Nightly' });
+    const keys = await read(as.ada, '/settings/api-keys?tenant=acme');
+    expect(keys.main).toContain('Nightly');
+    expect(keys.main).not.toMatch(/#(?:edit|rotate|revoke)"/);
     const tester = await read(as.ada, '/settings/tester?tenant=acme');
     expect(tester.html).toContain('The organization is suspended.');
     expect(tester.main).not.toContain('<form');

@@ -263,6 +263,10 @@ describe('a member', () => {
     expect((await admin.post(of(user), { role: 'viewer', confirmed: 'viewer' })).status).toBe(303);
     expect(await roleOf(user)).toBe('viewer');
     expect((await admin.post(of(user), { role: 'king' })).status).toBe(422);
+    expect(mainOf(await admin.open(of(user)))).toContain('name="seen" value="viewer"');
+    const late = await admin.post(of(user), { role: 'member', seen: 'manager' });
+    expect([late.status, late.html]).toEqual([409, expect.stringContaining('it is Viewer now.')]);
+    expect(await roleOf(user)).toBe('viewer');
   });
 
   it('is removed with everything issued under the membership, once the email is entered', async () => {

@@ -73,7 +73,7 @@ export function rowOf(
     isExpiring:
       isActive && key.expiresAt !== null && key.expiresAt - context.now < SOON_DAYS * DAY_MS,
     badge: badgeOf(key),
-    menu: isManager && isActive ? menuOf(page, key.isReplaced) : [],
+    menu: isManager && isActive && !at.isSuspended ? menuOf(page, key.isReplaced) : [],
   };
 }
 

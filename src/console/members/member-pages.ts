@@ -101,6 +101,7 @@ function createMemberPage({ dataSource, accounts, showPage }: MemberPageDependen
           obstacle: at.isSuspended ? SUSPENDED : ifLast,
           change: {
             action: at.href(MEMBER.replace(':id', id)),
+            seen: role,
             roles: roleChoices(typed.role ?? role),
             cut: typed.cut,
             error: typed.roleError,
@@ -124,6 +125,11 @@ function createRoleChange({ dataSource, accounts }: MemberPageDependencies, page
     const role = readRole(ctx.state.form.get('role'));
     if (role === undefined)
       return page.show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
+    const seen = singleValue(ctx.state.form, 'seen');
+    if (seen !== undefined && seen !== member.role) {
+      const roleError = `Somebody else has changed the role meanwhile: it is ${titleOf(member.role)} now.`;
+      return page.show(ctx, at, member, { status: 409, role, roleError });
+    }
     if (role === member.role) {
       return seeOther(ctx, at.href(MEMBER.replace(':id', member.id), { done: 'same' }));
     }

@@ -77,6 +77,8 @@ export interface MemberPageView {
   readonly obstacle: string | undefined;
   readonly change: {
     readonly action: string;
+    /** The present role, by which the form knows whether somebody else has changed it. */
+    readonly seen: string;
     readonly roles: readonly RoleChoice[];
     /** Access that the chosen role removes. If there is some, the form asks again. */
     readonly cut: string | undefined;
