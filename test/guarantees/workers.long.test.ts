@@ -201,6 +201,18 @@ describe('a server with several workers', () => {
     for (const pid of pids) expect(() => kill(pid, 'SIGCONT')).toThrow();
   }, 60_000);
 
+  it('ends although a worker hangs that was given connections', async () => {
+    await start();
+    const [{ pid = 0 } = {}] = starts();
+    process.kill(pid, 'SIGSTOP');
+    // Some of them are with the worker that hangs, and are not taken.
+    const asked = clients.map((client) => client.get('/healthz'));
+    await until(() => clients.some(({ answered }) => answered.length > 0));
+    expect(await server.end('SIGTERM')).toEqual(CLEAN_EXIT);
+    await Promise.all(asked);
+    expect(() => process.kill(pid, 'SIGCONT')).toThrow();
+  }, 90_000);
+
   it('answers what workers have received when the listener closes', async () => {
     await start();
     const lock = gatehouse.dataSource.createQueryRunner();

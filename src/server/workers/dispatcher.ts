@@ -13,8 +13,8 @@ export interface Dispatcher {
   readonly server: Server;
   /** Gives connections to a worker until it ends. */
   readonly add: (worker: Worker) => void;
-  /** Resolves when every connection is with a worker. */
-  readonly settled: () => Promise<void>;
+  /** Waits until every connection is with a worker. Those that are left after this time are closed. */
+  readonly settle: (withinMs: number) => Promise<void>;
 }
 
 interface Dependencies {
@@ -68,9 +68,17 @@ export function createDispatcher({ maxWaiting }: Dependencies): Dispatcher {
       for (const socket of waiting) dispatch(socket);
       waiting.clear();
     },
-    async settled() {
-      while ([...untaken.values()].some(({ size }) => size > 0)) await once(server, 'taken');
-      for (const socket of waiting) socket.destroy();
+    async settle(withinMs) {
+      const signal = AbortSignal.timeout(withinMs);
+      const isOpen = () => [...untaken.values()].some(({ size }) => size > 0);
+      while (isOpen() && !signal.aborted) {
+        await once(server, 'taken', { signal }).catch(() => undefined);
+      }
+      // A worker that hangs takes none.
+      for (const own of [waiting, ...untaken.values()]) {
+        for (const socket of own.values()) socket.destroy();
+        own.clear();
+      }
     },
   };
 }

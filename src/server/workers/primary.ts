@@ -21,6 +21,8 @@ import { startWorker } from './worker-process.js';
 
 /** The time that workers may take to drain: longer than they give their requests. */
 const DRAIN_WITHIN_MS = 15_000;
+/** The time in which a worker takes a connection, unless it hangs. */
+const TAKE_WITHIN_MS = 3000;
 
 interface Options {
   /** The environment of the workers. */
@@ -65,7 +67,7 @@ export async function serveByWorkers(
     await Promise.race([delayed(serving), workers.failed]);
     await untilAllAccepted(dispatcher.server);
     dispatcher.server.close();
-    await dispatcher.settled();
+    await dispatcher.settle(TAKE_WITHIN_MS);
     await workers.drain(DRAIN_WITHIN_MS);
   } finally {
     dispatcher.server.close();
