@@ -37,13 +37,17 @@ export interface OperatorApi {
 }
 
 export function createOperatorApi(dependencies: Dependencies): OperatorApi {
-  const { dataSource, idempotency } = dependencies;
+  const { dataSource, idempotency, keyring } = dependencies;
   const guard = createOperatorGuard(dependencies);
   const reader = createReader(dataSource) as Middleware<OperatorState>;
   const unitOfWork = createUnitOfWork<OperatorState>({
     dataSource,
     idempotency,
-    callerOf: ({ operator: { id } }) => ({ scope: id, identity: [id] }),
+    // Keyed, because bodies can hold a password, which could be guessed from an unkeyed hash of the body.
+    callerOf: ({ operator: { id } }) => ({
+      scope: id,
+      identity: [id, keyring.digest(`idempotency ${id}`).digest],
+    }),
   });
   return {
     routes: [

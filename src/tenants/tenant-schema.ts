@@ -10,7 +10,7 @@ const annotations = annotationFields(holdsCredential);
 
 /** The members of a tenant that can be changed. */
 export const tenantFields = z.strictObject({
-  name: text(100),
+  name: text(100).refine((value) => !holdsCredential(value), 'must not contain a credential'),
   slug: z
     .string()
     .regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and dashes'),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createAccountLinks } from '../../src/accounts/links/account-links.js';
@@ -124,6 +125,10 @@ describe("the operator's API", () => {
     const made = await data('post', 'tenants', { name: 'Suspended', slug: 'suspended' });
     expectProblem(await send('post', 'tenants', { name: 'x', slug: 'suspended' }), 409, 'conflict');
     expectInvalid(await send('post', 'tenants', { name: '', more: 1 }), ['name', 'more']);
+    for (const body of [{ name: all.secret }, { email: 'x@acme.example', name: all.secret }]) {
+      const path = 'email' in body ? 'accounts' : 'tenants';
+      expectInvalid(await send('post', path, body), ['name']);
+    }
     const key = await gatehouse.createKey(made);
     expect(await data('post', `tenants/${made.id}/suspend`)).toMatchObject({ status: 'suspended' });
     const me = () => gatehouse.http.get('/api/v1/me').set(key.bearer);
@@ -159,6 +164,14 @@ describe("the operator's API", () => {
     const [first, second] = [await post(all, 'Once'), await post(all, 'Once')];
     expect(second.body).toEqual(first.body);
     expectProblem(await post(all, 'Twice'), 409, 'idempotency_key_reused');
+    // A password could be guessed from the unkeyed hash of its request.
+    const [row] = await gatehouse.database.query<{ fingerprint: string }>(
+      `SELECT fingerprint FROM idempotency_records WHERE scope = $1`,
+      [all.id],
+    );
+    const parts = JSON.stringify(['POST', '/api/v1/operator/tenants', '', all.id]);
+    const unkeyed = createHash('sha256').update(`${parts}\n{"name":"Once"}`).digest('hex');
+    expect(row?.fingerprint).not.toBe(unkeyed);
     const other = await createOperatorKey(gatehouse, {});
     expect((await post(other, 'Thrice')).body.data.id).not.toBe(first.body.data.id);
   });

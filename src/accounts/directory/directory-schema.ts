@@ -16,7 +16,9 @@ const email = z
   .trim()
   .toLowerCase()
   .pipe(z.email('must be an email address'));
-const name = text(100).nullable();
+const name = text(100)
+  .refine((value) => !holdsCredential(value), 'must not contain a credential')
+  .nullable();
 
 /** A new account. Without a password its owner sets one by the link of a forgotten password. */
 export const newAccount = z.strictObject({
