@@ -243,6 +243,12 @@ function createOpenRoutes(
 ): Route<'public'>[] {
   const { apiRoutes, oauth, operator, settings, verification, spaceHeader } = features;
   const { ISSUER: issuer, BRAND_NAME: brandName } = dependencies.config;
+  const belowPrefix = [
+    ...apiRoutes,
+    ...verification.routes,
+    ...settings.apiRoutes,
+    ...operator.routes,
+  ];
   return [
     ...createHealthRoutes(dependencies),
     ...createProtectedResourceRoutes({ issuer, brandName }),
@@ -252,12 +258,7 @@ function createOpenRoutes(
       issuer,
       brandName,
       spaceHeader,
-      routes: [
-        ...[...apiRoutes, ...verification.routes, ...settings.apiRoutes, ...operator.routes].map(
-          belowApi,
-        ),
-        ...oauth.endpoints,
-      ],
+      routes: [...belowPrefix.map(belowApi), ...oauth.endpoints],
     }),
     ...platform.assets.routes,
     ...createLogoRoutes(dependencies.dataSource),

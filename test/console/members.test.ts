@@ -289,7 +289,7 @@ describe('a member', () => {
     });
   });
 
-  it('of another organization is not found', async () => {
+  it('is not found in another organization', async () => {
     const bolt = await people.gatehouse.createTenant('other');
     const stranger = await createUser(people.gatehouse, [[bolt, 'viewer']]);
     expect((await admin.open(of(stranger))).status).toBe(404);
@@ -297,7 +297,7 @@ describe('a member', () => {
     expect((await admin.post(of(stranger), { role: 'viewer' })).status).toBe(404);
   });
 
-  it('who is the last administrator stays, also when two leave at once', async () => {
+  it('stays if it is the last administrator, also when two leave at once', async () => {
     const tenant = await people.gatehouse.createTenant('two');
     const two = await Promise.all(
       [0, 1].map(() => createUser(people.gatehouse, [[tenant, 'company_admin']])),

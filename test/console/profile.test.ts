@@ -94,7 +94,7 @@ describe('sessions', () => {
     expect((await people.audited('account.end_sessions')).length).toBeGreaterThanOrEqual(2);
   });
 
-  it('of another account cannot be ended', async () => {
+  it('cannot be ended by another account', async () => {
     const other = await people.signedIn(people.bob);
     const [, action = ''] =
       /action="(\/settings\/sessions\/[^"]+\/end\?[^"]+)"/.exec(

@@ -65,7 +65,7 @@ describe('private keys', () => {
     expect(await walks.statusOf('/contacts', asBearer(first))).toBe(200);
   });
 
-  it('of the organization are made on the same page, and create spaces', async () => {
+  it('are made for the organization on the same page, and create spaces', async () => {
     const page = await walks.open(walks.admin, KEYS);
     await page.getByRole('link', { name: 'New key' }).first().click();
     const fields = { name: 'Provisioning', kind: 'Organization key', scopes: ['spaces:manage'] };
@@ -139,7 +139,7 @@ describe('personal access tokens', () => {
     expect(await walks.statusOf('/me', asBearer(token))).toBe(401);
   });
 
-  it('of somebody else are not in the list, and not at their address', async () => {
+  it('are not in the list of somebody else, and not at their address', async () => {
     const page = await walks.open(walks.member, TOKENS);
     expect(await page.locator('main').innerText()).not.toContain('Pipeline');
     const [row] = await walks.gatehouse.database.query<{ id: string }>(

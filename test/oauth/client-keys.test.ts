@@ -138,7 +138,7 @@ describe('a client with a key', () => {
     expect(await consents()).toHaveLength(0);
   });
 
-  it('of a metadata document is asked for consent again after its keys moved', async () => {
+  it('is asked for consent again after keys of its metadata document moved', async () => {
     const document = { ...METADATA, jwks_uri: `http://127.0.0.1:${host.port}/before` };
     const id = publish(host, '/moved-keys.json', document);
     await getCodeForm(gatehouse, { client: { client_id: id } as TestClient, user });
@@ -224,7 +224,7 @@ describe('a jwks_uri', () => {
     passedMs = 0;
   });
 
-  it('of a metadata document authenticates its client, as ChatGPT does', async () => {
+  it('authenticates the client of a metadata document, as ChatGPT does', async () => {
     const pair = await createPair('RS256', 'chatgpt');
     host.serve('/oauth/jwks', { keys: [{ ...pair.jwk, use: 'sig', alg: 'RS256' }] });
     const redirect = 'https://chatgpt.com/connector_platform_oauth_redirect';

@@ -101,7 +101,7 @@ describe('a logo', () => {
     expect(host.requested).toEqual(['/logo.jpg']);
   });
 
-  it('of a device is shown, and ends with its client', async () => {
+  it('is shown for a device, and ends with its client', async () => {
     const uri = serve('/device.png', await red(20, 20).png().toBuffer(), png);
     const app = await registerClient(gatehouse, {
       logo_uri: uri,

@@ -79,7 +79,7 @@ describe('an exchange', () => {
     expect((await me(prover)).status).toBe(200);
   });
 
-  it('of a bound key needs a proof by its key, in both grants', async () => {
+  it('needs a proof by the key of a bound key, in both grants', async () => {
     const asClient = async (proof?: string) =>
       post(
         gatehouse,

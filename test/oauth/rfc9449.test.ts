@@ -159,7 +159,7 @@ describe('proof of possession (RFC 9449)', () => {
   });
 
   describe('a refresh token', () => {
-    it('of a public client needs the key, and gives a token bound to it (§5)', async () => {
+    it('needs the key of a public client, and gives a token bound to it (§5)', async () => {
       const first = await tokens(prover);
       const thief = await createProver();
       for (const by of [undefined, thief]) {
@@ -173,7 +173,7 @@ describe('proof of possession (RFC 9449)', () => {
       await expectOAuthError(await refresh(refresh_token, undefined), 400, 'invalid_grant');
     });
 
-    it('of a confidential client may be used with another key', async () => {
+    it('may be used with another key by a confidential client', async () => {
       const confidential = await registerClient(gatehouse, {
         token_endpoint_auth_method: 'client_secret_post',
       });

@@ -66,7 +66,7 @@ describe('redirects', () => {
     }
   });
 
-  it('of an unknown app happen only after a sign-in, errors included (§4.11.2)', async () => {
+  it('happen for an unknown app only after a sign-in, errors included (§4.11.2)', async () => {
     for (const parameters of [{}, { scope: 'unknown:scope' }, { response_type: 'token' }]) {
       const stop = await newBrowser().open(urlFor(parameters));
       expect(new URL(stop.url).origin).toBe(issuer);
@@ -142,7 +142,7 @@ it('neither the implicit nor the password grant exists (§2.1.2, §2.4)', async 
 });
 
 describe('tokens', () => {
-  it('of public clients are rotated, and a replay ends the grant (§2.2.2, §4.14.2)', async () => {
+  it('are rotated for public clients, and a replay ends the grant (§2.2.2, §4.14.2)', async () => {
     const first = await getTokens(gatehouse, { client, user, browser });
     const second = (await (
       await refresh(gatehouse, client, first.refresh_token)
@@ -156,7 +156,7 @@ describe('tokens', () => {
     }
   });
 
-  it('of a refresh keep the scopes and resources that the user allowed (§4.14.2)', async () => {
+  it('keep the scopes and resources that the user allowed at a refresh (§4.14.2)', async () => {
     const parameters = { scope: 'contacts:read offline_access' };
     const first = await getTokens(gatehouse, { client, user, parameters });
     for (const [more, error] of [

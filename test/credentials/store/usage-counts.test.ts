@@ -91,7 +91,7 @@ describe('counts of answers', () => {
     expect(await successes(key.credentialId)).toEqual([6]);
   });
 
-  it('of a process that dies are as of its last flush', async () => {
+  it('are as of the last flush if the process dies', async () => {
     const counts = createUsageCounts(gatehouse.dataSource);
     const key = newKey();
     counts.note(key, 200);
