@@ -112,7 +112,7 @@ export function createForwardAuth(dependencies: ForwardAuthDependencies): Middle
     if (presented.by === 'dpop') ctx.set('DPoP-Nonce', proofs.nonce());
     const principal = await admit(ctx, forwarded, presented, dependencies);
     try {
-      limit(ctx, forwarded, principal);
+      limit(ctx, forwarded, principal, presented);
       await assertSpaces(ctx, forwarded, principal, dependencies);
     } catch (error) {
       if (error instanceof Problem) dependencies.activity.noteAnswer(principal, error.status);
@@ -185,7 +185,12 @@ async function findTarget(
 function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
   const { budgets, spend, now } = rateLimits;
   const writeHeaders = createHeaderWriter();
-  return (ctx: Context, { method, query }: Forwarded, principal: Principal) => {
+  return (
+    ctx: Context,
+    { method, query, challenge }: Forwarded,
+    principal: Principal,
+    presented: Presented,
+  ) => {
     const time = now();
     const shares = budgets.sharesOf(principal, () => clientAddress(ctx.req), time);
     const spent = spend(shares, READING.has(method) ? COST.read : COST.change, time);
@@ -193,7 +198,13 @@ function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
     if (spent === undefined) return;
     noteRefusal(ctx, 'rate_limited', `budget: ${spent.budget}`);
     const { code, message, headers } = spent.problem;
-    throw new Problem(code, message, { headers, status: query.limitStatus });
+    // Every 403 has a challenge, also this one.
+    const challenged =
+      query.limitStatus === 403
+        ? challenge('insufficient_scope', schemeOf(presented, principal))
+        : {};
+    const answered = { ...headers, ...challenged };
+    throw new Problem(code, message, { headers: answered, status: query.limitStatus });
   };
 }
 

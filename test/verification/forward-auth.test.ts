@@ -227,8 +227,13 @@ describe('/api/v1/forward-auth/*', () => {
     expect(first.headers['ratelimit-key-remaining']).toBe('0');
     const spent = await ask('', limited.bearer);
     expectProblem(spent, 429, 'rate_limited');
-    const shown = await ask('?limit_status=403', limited.bearer);
+    expect(spent.headers).not.toHaveProperty('www-authenticate');
+    const shown = await ask('?limit_status=403&scope=contacts:read', limited.bearer);
     expectProblem(shown, 403, 'rate_limited');
     expect(shown.headers['retry-after']).toMatch(/^\d+$/);
+    const challenge = shown.headers['www-authenticate'];
+    expect(challenge).toMatch(
+      /^Bearer realm="api", error="insufficient_scope", scope="contacts:read", resource_metadata="/,
+    );
   });
 });
