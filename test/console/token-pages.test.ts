@@ -54,6 +54,7 @@ describe('a new token', () => {
     const viewer = await form(setting.both);
     expect(viewer).not.toMatch(/managing the keys|data-access="[^"]*contacts:write/);
     expect(viewer).toMatch(/value="contacts:write"[^>]* disabled/);
+    expect(viewer).toMatch(/<li>Grey boxes: your role cannot give this\.(<| <code>contacts:write)/);
   });
 
   it('has single scopes only, if they are chosen', async () => {
@@ -192,7 +193,8 @@ describe('the page of a token', () => {
     const old = (await setting.create(me)).secret;
     const [row] = await setting.stored();
     const page = mainOf(await me.browser.open(at(row?.id)));
-    for (const text of ['contacts:read', 'Last 24 hours', 'Audit trail', 'Revoke']) {
+    const never = 'A token that never expires works until somebody revokes it';
+    for (const text of ['contacts:read', 'Last 24 hours', 'Audit trail', 'Revoke', never]) {
       expect(page).toContain(text);
     }
     expect(page).not.toContain('Requests a minute');

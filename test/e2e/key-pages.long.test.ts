@@ -97,6 +97,31 @@ describe('an administrator with a keyboard', () => {
   });
 });
 
+describe('the form of a key', () => {
+  it('says as text why boxes are grey, and warns of an expiry that becomes never', async () => {
+    const { id } = await gatehouse.createKey(tenant, {
+      name: 'Export',
+      expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+    });
+    const { page } = await signIn();
+    await page.goto(`${gatehouse.config.ISSUER}/settings/api-keys/new?tenant=acme&env=live`);
+    const reason = page.getByText('Grey boxes: not for keys of this kind.');
+    expect(await reason.count()).toBe(0);
+    await page.getByRole('radio', { name: /^Secret/ }).focus();
+    await page.keyboard.press('ArrowUp');
+    expect(await page.getByRole('radio', { name: /^Publishable/ }).isChecked()).toBe(true);
+    expect(await reason.isVisible()).toBe(true);
+    await page.keyboard.press('ArrowDown');
+    expect(await reason.count()).toBe(0);
+
+    await page.goto(`${gatehouse.config.ISSUER}/settings/api-keys/${id}?tenant=acme&env=live`);
+    const warning = page.getByText('A key that never expires works until somebody revokes it');
+    expect(await warning.isVisible()).toBe(false);
+    await page.getByLabel('Expires after').selectOption('Never');
+    expect(await warning.isVisible()).toBe(true);
+  });
+});
+
 describe('a browser without scripts', () => {
   it('makes, rotates and revokes a key', async () => {
     const { page } = await signIn({ javaScriptEnabled: false });

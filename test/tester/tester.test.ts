@@ -194,6 +194,39 @@ describe('/settings/tester', () => {
     expect(mainOf(empty)).toContain('value="198.51.100.7"');
   });
 
+  it('finds a key by its name, its last four characters or its id, and asks among several', async () => {
+    const site = (number: number) =>
+      gatehouse.createKey(acme, { name: `Site <${number}>`, rateLimitPerMinute: 7 });
+    const [first] = [await site(1), await site(2)];
+    for (const keyId of [' sYNC ', service.secret.slice(-4), service.id]) {
+      expect(mainOf(await submit({ keyId }))).toMatch(/Accepted[^]*>Sync</);
+    }
+    const several = await submit({ keyId: 'site <' });
+    expect(several.status).toBe(422);
+    expect(mainOf(several)).toContain('Several keys match. Choose one of them.');
+    expect(mainOf(several)).toContain('Site &lt;1&gt; (');
+    const matched = { keyId: 'site <', matched: 'site <', match: first.id };
+    const page = mainOf(await submit(matched));
+    expect(page).toContain('Site &lt;1&gt;');
+    expect(page).toContain('7 of 7 left');
+    const typedOver = await submit({ ...matched, keyId: 'Sync' });
+    expect(mainOf(typedOver)).toContain('Accepted');
+    expect(mainOf(typedOver)).not.toMatch(/<dd><bdi dir="auto">Site/);
+    for (const keyId of ['Their secret plan', theirs.id, 'nothing', '\0', 'x'.repeat(2000)]) {
+      const answer = await submit({ keyId });
+      expect([keyId.slice(0, 20), answer.status]).toEqual([keyId.slice(0, 20), 422]);
+      expect(mainOf(answer)).toMatch(/No active key matches|Key not found/);
+    }
+  });
+
+  it('says when a budget has more again', async () => {
+    const key = await gatehouse.createKey(acme, { name: 'Often', rateLimitPerMinute: 9 });
+    await gatehouse.http.get('/api/v1/me').set(key.bearer);
+    const page = mainOf(await submit({ keyId: key.id }));
+    expect(page).toMatch(/8 of 9 left, more in (\d+ seconds|1 minute)/);
+    expect(page).toMatch(/of 1,000 left, more in (60|5\d) minutes/);
+  });
+
   it('revokes what was tested, with the proof of the test', async () => {
     const client = await registerClient(gatehouse);
     const user = await createUser(gatehouse, [[acme, 'member']]);

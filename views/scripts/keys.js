@@ -43,19 +43,18 @@ function summarize(form) {
 
 /** @param {HTMLFormElement} form leaves only the scopes that the chosen kind can carry */
 function followKind(form) {
-  const kind = new FormData(form).get('kind');
+  const kind = String(new FormData(form).get('kind'));
   for (const input of form.querySelectorAll('input[name=scope]')) {
     if (!(input instanceof HTMLInputElement)) continue;
-    const canCarry = input.dataset['kinds']?.split(' ').includes(String(kind)) === true;
-    input.disabled = !canCarry;
-    if (!canCarry) input.checked = false;
-    const label = input.closest('label');
-    if (label === null) continue;
-    label.title = canCarry ? '' : 'Not for keys of this kind.';
+    input.disabled = input.dataset['kinds']?.split(' ').includes(kind) !== true;
+    if (input.disabled) input.checked = false;
     // The reason that the server gave was about the kind before.
-    const reason = label.querySelector('[data-reason]');
-    if (reason !== null) reason.textContent = label.title;
+    input.parentElement?.querySelector('[data-reason]')?.replaceChildren();
   }
+  const item = document.createElement('li');
+  item.textContent = 'Grey boxes: not for keys of this kind.';
+  const items = form.querySelector('[name=scope]:disabled') ? [item] : [];
+  form.querySelector('[data-reasons]')?.replaceChildren(...items);
 }
 
 /** @param {HTMLFormElement} form leaves out the fields that the chosen kind does not have */
@@ -101,7 +100,6 @@ if (form instanceof HTMLFormElement) {
       if (target.name === 'scope') chooseSome(form);
     }
     summarize(form);
-    warnOfNever();
   });
   form.addEventListener('click', (event) => {
     const button = event.target instanceof Element ? event.target.closest('button') : null;
@@ -118,13 +116,17 @@ if (form instanceof HTMLFormElement) {
     }
     summarize(form);
   });
-  const warnOfNever = () => {
-    const never = form.querySelector('[data-never]');
-    if (never instanceof HTMLElement) never.hidden = new FormData(form).get('expires') !== 'never';
-  };
-  warnOfNever();
   showFields(form);
   if (scopesIn(form).every(({ checked }) => !checked)) followAccess(form);
+}
+
+// The warning beside the choice of an expiry is for "Never".
+const expires = document.querySelector('select[name=expires]');
+const never = document.querySelector('[data-never]');
+if (expires instanceof HTMLSelectElement && never instanceof HTMLElement) {
+  const warn = () => (never.hidden = expires.value !== 'never');
+  expires.addEventListener('change', warn);
+  warn();
 }
 
 document.addEventListener('click', ({ target }) => {

@@ -112,6 +112,8 @@ export interface FormScope extends ScopeCell {
 
 /** The form for a new key. */
 export interface NewKeyPage {
+  /** Why boxes cannot be ticked. Tooltips reach neither keyboard nor touch. */
+  readonly reasons: readonly { readonly reason: string; readonly scopes: readonly string[] }[];
   readonly header: { readonly title: string; readonly crumbs: readonly Link[] };
   readonly action: string;
   readonly back: string;

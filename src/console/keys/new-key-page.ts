@@ -29,8 +29,6 @@ export async function showNewKey(
   const boundKinds = kinds.filter((kind) => factsOf(kind).takesBindings);
   const { manager } = dataSource;
   const spaces = await manager.query<{ id: string; name: string }[]>(SPACES, [at.tenantId]);
-  const cell = cellsFor(values, at.role);
-  const offered: readonly Scope[] = KEY_SCOPES;
   return {
     title: section.create,
     header: {
@@ -49,11 +47,7 @@ export async function showNewKey(
       sentence: KIND_WORDS[value].sentence,
       isSelected: value === values.kind,
     })),
-    rows: matrixOf(offered).map(({ title, cells }) => ({
-      title,
-      cells: cells.map((one) => one && cell(one)),
-    })),
-    others: othersOf(offered).map(({ title, cells }) => ({ title, cells: cells.map(cell) })),
+    ...scopesToChoose(values, at.role),
     summary: summaryOf(scopesOf(values, at.role)),
     spaces: spaces.map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
     address: at.actor.address ?? '',
@@ -147,6 +141,39 @@ function cellsFor({ kind, scopes }: KeyFormValues, role: Role): (cell: ScopeCell
     kinds: TENANT_KINDS.filter((name) => factsOf(name).carries.includes(cell.scope)).join(' '),
     reason: reasonFor(cell.scope),
   });
+}
+
+/** The scopes of the form, as a matrix and beside it, and the reasons why boxes cannot be ticked. */
+function scopesToChoose(
+  values: KeyFormValues,
+  role: Role,
+): Pick<NewKeyPage, 'rows' | 'others' | 'reasons'> {
+  const cell = cellsFor(values, role);
+  const rows = matrixOf(KEY_SCOPES).map(({ title, cells }) => ({
+    title,
+    cells: cells.map((one) => one && cell(one)),
+  }));
+  const others = othersOf(KEY_SCOPES).map(({ title, cells }) => ({
+    title,
+    cells: cells.map(cell),
+  }));
+  const all = [...rows, ...others].flatMap(({ cells }) => cells);
+  return { rows, others, reasons: reasonsOf(all.filter((one) => one !== undefined)) };
+}
+
+/**
+ * The reasons why boxes cannot be ticked, each with its scopes. A single reason concerns every such box, and names no
+ * scopes.
+ */
+function reasonsOf(cells: readonly FormScope[]): NewKeyPage['reasons'] {
+  const scopes = new Map<string, Scope[]>();
+  for (const { scope, reason } of cells) {
+    if (reason !== undefined) scopes.set(reason, [...(scopes.get(reason) ?? []), scope]);
+  }
+  return [...scopes].map(([reason, refused]) => ({
+    reason: `Grey boxes: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`,
+    scopes: scopes.size > 1 ? refused : [],
+  }));
 }
 
 /** Scopes in words, such as `Reads 3 kinds of records and changes 2.` */

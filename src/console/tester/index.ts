@@ -1,8 +1,7 @@
 import type { DataSource } from 'typeorm';
 
 import { createAuditLog } from '../../audit/index.js';
-import { createCredentialStore, createRevocationStore } from '../../credentials/index.js';
-import { ENVIRONMENTS, TENANT_KINDS } from '../../credentials/kinds.js';
+import { createRevocationStore } from '../../credentials/index.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import type { Csrf } from '../../http/pages/csrf.js';
@@ -13,7 +12,8 @@ import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { seeOther } from '../visitor.js';
-import { showResult, type ChoosableKey, type TesterPage } from './tester-view.js';
+import { findNamedKeys, suggestKeys } from './key-choice.js';
+import { showResult, type TesterPage } from './tester-view.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -26,8 +26,6 @@ interface Dependencies {
 
 const PAGE = '/settings/tester';
 const REVOKE = `${PAGE}/revoke`;
-/** Keys that can be chosen from the list; others by pasting them. */
-const MAX_CHOICES = 100;
 /** The span in which a tested credential can be revoked from the result: up to two of them. */
 const TICKET_MS = 15 * 60_000;
 
@@ -40,12 +38,16 @@ export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
 
   async function test(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
     const { form } = ctx.state;
-    const keyId = singleValue(form, 'keyId') ?? '';
+    const named = (singleValue(form, 'keyId') ?? '').trim();
     const address = (singleValue(form, 'address') ?? '').trim();
     const credential = (singleValue(form, 'credential') ?? '').trim();
     const observe = form.getAll('observe');
-    const shown = { keyId, address, observe };
+    const shown = { keyId: named, address, observe };
+    // A choice counts for the text that it was offered for.
+    const chosen = singleValue(form, 'matched') === named ? singleValue(form, 'match') : undefined;
     try {
+      const keyId = credential === '' ? await choose(dataSource, at, named, chosen) : '';
+      if (typeof keyId === 'object') return await show(ctx, at, { ...shown, ...keyId });
       const by = { tenantId: at.tenantId, environment: 'live', spaces: null } as const;
       const input = parseWith(credentialTest, {
         // A pasted credential goes before a chosen key, which stays chosen in the form.
@@ -89,7 +91,9 @@ export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
   ];
 }
 
-interface Given extends Partial<Pick<TesterPage, 'keyId' | 'address' | 'formError' | 'result'>> {
+interface Given extends Partial<
+  Pick<TesterPage, 'keyId' | 'matches' | 'address' | 'formError' | 'result'>
+> {
   readonly observe?: readonly string[];
 }
 
@@ -107,8 +111,9 @@ async function showTester(
     canTest: !at.isSuspended,
     notice: isDone ? 'The credential is revoked. It is refused from now on.' : undefined,
     formError: given.formError,
-    keys: await choices(dataSource, at.tenantId),
+    keys: await suggestKeys(dataSource, at.tenantId),
     keyId: given.keyId ?? '',
+    matches: given.matches ?? [],
     address: given.address ?? '',
     ownAddress: clientAddress(ctx.req),
     paths: tester.paths.map((path) => ({
@@ -144,15 +149,39 @@ function wordsFor({ errors, message }: Problem): string {
   return `${fault.field === 'address' ? 'The address' : fault.field} ${fault.message}.`;
 }
 
-async function choices(dataSource: DataSource, tenantId: string): Promise<readonly ChoosableKey[]> {
-  const { found } = await createCredentialStore(dataSource.manager).list(
-    tenantId,
-    { kinds: TENANT_KINDS, environments: ENVIRONMENTS, status: 'active' },
-    { limit: MAX_CHOICES, after: undefined },
-  );
-  return found
-    .slice(0, MAX_CHOICES)
-    .map(({ id, name, maskedKey }) => ({ id, text: `${name} (${maskedKey})` }));
+/**
+ * The id of the key that was named, `''` for an empty field.
+ * @param chosen one of the matches that an earlier answer showed
+ * @returns words and matches if the text names no key, or several
+ */
+async function choose(
+  dataSource: DataSource,
+  { tenantId }: OrganizationContext,
+  named: string,
+  chosen: string | undefined,
+): Promise<string | Pick<Given, 'formError' | 'matches'>> {
+  if (chosen !== undefined && chosen !== '') return chosen;
+  if (named === '') return '';
+  const found = await findNamedKeys(dataSource, tenantId, named);
+  if ('keyId' in found) return found.keyId;
+  return { matches: found.matches, formError: wordsForMatches(found) };
+}
+
+function wordsForMatches({
+  matches,
+  isAll,
+}: {
+  readonly matches: readonly unknown[];
+  readonly isAll: boolean;
+}): string {
+  if (matches.length > 0) {
+    return isAll
+      ? 'Several keys match. Choose one of them.'
+      : 'Many keys match. Choose one of the newest, or give the id.';
+  }
+  return isAll
+    ? 'No active key matches. Give its name, its last four characters or its id.'
+    : 'None of the newest keys matches. Give the id.';
 }
 
 /** Proof that an administrator has tested a credential a short time ago. */

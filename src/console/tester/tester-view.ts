@@ -1,5 +1,6 @@
 import type { KnownResult, TestResult } from '../../tester/index.js';
 import { numberText } from '../usage/usage-chart.js';
+import { secondsInWords } from '../usage/usage-view.js';
 
 /** A key that can be chosen. */
 export interface ChoosableKey {
@@ -7,7 +8,10 @@ export interface ChoosableKey {
   readonly text: string;
 }
 
-/** `/settings/tester`. Submits `credential` or `keyId`, `address`, and an `observe` for each path. */
+/**
+ * `/settings/tester`. Submits `credential` or `keyId`, `address`, and an `observe` for each path. If several keys match
+ * `keyId`, also `match`.
+ */
 export interface TesterPage {
   readonly action: string;
   readonly csrf: string;
@@ -15,8 +19,12 @@ export interface TesterPage {
   readonly canTest: boolean;
   readonly notice: string | undefined;
   readonly formError: string | undefined;
+  /** The newest keys, as suggestions. */
   readonly keys: readonly ChoosableKey[];
+  /** A name, an id or the last four characters, as it was typed. */
   readonly keyId: string;
+  /** The keys among which the typed text does not decide. */
+  readonly matches: readonly ChoosableKey[];
   readonly address: string;
   readonly ownAddress: string;
   readonly paths: readonly { readonly path: string; readonly isTicked: boolean }[];
@@ -118,11 +126,12 @@ function budgetsOf({ budgets }: KnownResult): ShownResult['budgets'] {
   ] as const;
   return named.flatMap(([name, budget]) => {
     if (!budget) return [];
-    const text =
-      budget.limit === null
-        ? 'No limit'
-        : `${numberText(budget.remaining)} of ${numberText(budget.limit)} left`;
-    return [{ name, text }];
+    if (budget.limit === null) return [{ name, text: 'No limit' }];
+    const left = `${numberText(budget.remaining)} of ${numberText(budget.limit)} left`;
+    const isFull = budget.used === 0;
+    return [
+      { name, text: isFull ? left : `${left}, more in ${secondsInWords(budget.resetSeconds)}` },
+    ];
   });
 }
 

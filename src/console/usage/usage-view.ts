@@ -37,7 +37,7 @@ export function showBudget(title: string, usage: UsageOrNoLimit): ShownBudget {
     return { title, meter: undefined, text: 'There is no limit.', isSpent: false };
   }
   const left = `${numberText(used)} of ${numberText(limit)} units used in the last hour, ${numberText(remaining)} left.`;
-  const reset = used === 0 ? '' : ` More is free again in ${inWords(resetSeconds)}.`;
+  const reset = used === 0 ? '' : ` More is free again in ${secondsInWords(resetSeconds)}.`;
   return {
     title,
     meter: { used: Math.min(used, limit), limit, high: Math.floor(limit * NEARLY) },
@@ -46,7 +46,8 @@ export function showBudget(title: string, usage: UsageOrNoLimit): ShownBudget {
   };
 }
 
-function inWords(seconds: number): string {
+/** A time to wait, such as `12 seconds`. */
+export function secondsInWords(seconds: number): string {
   if (seconds < 60) return seconds === 1 ? '1 second' : `${seconds} seconds`;
   const minutes = Math.ceil(seconds / 60);
   return minutes === 1 ? '1 minute' : `${minutes} minutes`;

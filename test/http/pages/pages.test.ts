@@ -318,3 +318,13 @@ describe('describeRedirect', () => {
     expect(describeRedirect(uri)).toEqual({ redirectKind, redirectHost });
   });
 });
+
+describe('the scripts', () => {
+  it('are less than 20 KB in all', () => {
+    const folder = new URL('scripts/', VIEWS);
+    const sizes = readdirSync(folder)
+      .filter((name) => name.endsWith('.js'))
+      .map((name) => readFileSync(new URL(name, folder)).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(20_000);
+  });
+});
