@@ -58,18 +58,4 @@ describe('the budgets of several replicas', () => {
       return Number(headers['ratelimit-tenant-remaining']) < 9993 - 1;
     });
   }, 60_000);
-
-  it('are counted per replica while the database is away, and merged afterwards', async () => {
-    const key = await createKey(0);
-    const [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
-    await a.send('GET', me, { key });
-    await gatehouse.database.lock();
-    await until(() => a.stderr().includes('budgets cannot be shared'));
-    await gatehouse.database.unlock();
-    await until(() => a.stderr().includes('budgets are shared with the other replicas again'));
-
-    const remaining = async (server: typeof a) =>
-      Number((await server.send('GET', me, { key })).headers['ratelimit-tenant-remaining']);
-    await until(async () => Math.abs((await remaining(a)) - (await remaining(b))) <= 1);
-  }, 60_000);
 });

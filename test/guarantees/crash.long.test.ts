@@ -5,11 +5,17 @@ import { join, resolve } from 'node:path';
 
 import { crashRepeatedly } from '../support/faults/crash.js';
 import {
+  createOwnDatabase,
   postgresProcessesOf,
   type PostgresProcesses,
 } from '../support/database/postgres-processes.js';
+import { TEST_SECRET_KEY } from '../support/app/app.js';
 import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
-import { removeDataDir } from '../support/database/temporary-postgres.js';
+import {
+  removeDataDir,
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '../support/database/temporary-postgres.js';
 
 const CRASHES = 8;
 
@@ -56,6 +62,36 @@ describe('a server with the embedded database that is killed with -9 under load'
         const database = await databaseOf(dataDir);
         await Promise.all([server.end('SIGKILL'), database.kill()]);
       },
+    });
+    expect(broken).toEqual([]);
+    expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+  }, 120_000);
+});
+
+describe('a server that is killed with -9 under load together with its database', () => {
+  const processes = createServerProcesses();
+  let postgres: TemporaryPostgres;
+  beforeEach(async () => {
+    postgres = await startTemporaryPostgres();
+  }, 30_000);
+  afterEach(async () => {
+    await processes.killAll();
+    await postgres.stop();
+  });
+
+  it('loses no contact, key or revocation that it has acknowledged', async () => {
+    const database = postgresProcessesOf(postgres.directory);
+    const env = { DATABASE_URL: await createOwnDatabase(postgres), SECRET_KEYS: TEST_SECRET_KEY };
+    let admin: string | undefined;
+    const { ledger, broken } = await crashRepeatedly({
+      times: CRASHES,
+      async start() {
+        await postgres.restart('immediate');
+        const server = await processes.start(env);
+        admin ??= keyInGreeting(server);
+        return { server, admin };
+      },
+      crash: (server) => Promise.all([server.end('SIGKILL'), database.kill()]),
     });
     expect(broken).toEqual([]);
     expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);

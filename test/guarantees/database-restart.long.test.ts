@@ -1,18 +1,31 @@
-import { afterAll, beforeAll, describe, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { TEST_SECRET_KEY } from '../support/app/app.js';
-import { createOwnDatabase } from '../support/database/postgres-processes.js';
-import { expectRecovery, prepareErrands } from '../support/replicas/restarts.js';
+import { createOwnDatabase, postgresProcessesOf } from '../support/database/postgres-processes.js';
+import {
+  expectRecovery,
+  prepareErrands,
+  RECOVERS_WITHIN_MS,
+} from '../support/replicas/restarts.js';
 import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
 } from '../support/database/temporary-postgres.js';
-import type { Errand } from '../support/faults/traffic.js';
+import {
+  isRight,
+  isUnavailable,
+  run,
+  type Errand,
+  type Outcome,
+} from '../support/faults/traffic.js';
+import { until } from '../support/app/until.js';
 
 const RESTARTS = 5;
+/** Two tries of a lookup, and the turn before it. */
+const ANSWERS_WITHIN_MS = 15_000;
 
-describe('a server whose database restarts under load', () => {
+describe('a server whose database goes away', () => {
   const processes = createServerProcesses();
   let postgres: TemporaryPostgres;
   let server: ServerProcess;
@@ -30,7 +43,7 @@ describe('a server whose database restarts under load', () => {
   });
 
   it.each(['fast', 'immediate'] as const)(
-    'answers 503 with Retry-After and nothing wrong, and recovers by itself (%s)',
+    'answers 503 with Retry-After and nothing wrong, and recovers by itself (%s restart under load)',
     async (mode) => {
       for (let restart = 0; restart < RESTARTS; restart++) {
         await expectRecovery(server, errands, () => postgres.restart(mode));
@@ -38,4 +51,22 @@ describe('a server whose database restarts under load', () => {
     },
     120_000,
   );
+
+  it('answers 503 in bounded time while the database hangs, and recovers when it continues', async () => {
+    const database = postgresProcessesOf(postgres.directory);
+    await database.freeze();
+    let asked: Outcome[];
+    try {
+      asked = await Promise.all(errands.map((errand) => run(server, errand)));
+    } finally {
+      await database.thaw();
+    }
+    const back = performance.now();
+    for (const outcome of asked) {
+      expect(isUnavailable(outcome)).toBe(true);
+      expect(outcome.endedAt - outcome.sentAt).toBeLessThan(ANSWERS_WITHIN_MS);
+    }
+    for (const errand of errands) await until(async () => isRight(await run(server, errand)));
+    expect(performance.now() - back).toBeLessThan(RECOVERS_WITHIN_MS);
+  }, 60_000);
 });

@@ -1,18 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import type { TokenResponse } from '../support/oauth/oauth.js';
 import { refresh, revoke, statusOf } from '../support/oauth/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 describe('two installations of one app by one user', () => {
-  let both: TwoReplicas;
+  const both = useTwoReplicas();
   let laptop: TokenResponse;
   let phone: TokenResponse;
-  beforeAll(async () => {
-    both = await startTwoReplicas();
-  });
-  afterAll(() => both.close());
 
   async function installBoth(): Promise<void> {
     laptop = await both.installer.install();

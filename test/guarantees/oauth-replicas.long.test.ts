@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { TestKey } from '../support/app/app.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
@@ -13,7 +13,7 @@ import {
   type TestClient,
 } from '../support/oauth/oauth.js';
 import { statusOf } from '../support/oauth/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 const ROUNDS = 30;
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -21,15 +21,13 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 describe('one-time things of OAuth on two server processes', () => {
-  let both: TwoReplicas;
+  const both = useTwoReplicas();
   let issuer: string;
   let client: TestClient;
   beforeAll(async () => {
-    both = await startTwoReplicas();
     issuer = both.gatehouse.config.ISSUER;
     client = await registerClient(both.gatehouse);
   }, 60_000);
-  afterAll(() => both.close());
 
   const replicas = () => [both.a, both.b] as const;
   const onBoth = <Result>(ask: (server: { readonly origin: string }) => Promise<Result>) =>

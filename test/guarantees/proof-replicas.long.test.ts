@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createProver, type Prover } from '../support/oauth/dpop.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 const ROUNDS = 50;
 
 describe('proofs of possession on two server processes', () => {
-  let both: TwoReplicas;
+  const both = useTwoReplicas();
   let prover: Prover;
   let key: string;
   let url: string;
   beforeAll(async () => {
-    both = await startTwoReplicas();
     prover = await createProver();
     url = `${both.gatehouse.config.ISSUER}/api/v1/me`;
     const scopes = ['api_keys:manage', 'contacts:read'] as const;
@@ -22,7 +21,6 @@ describe('proofs of possession on two server processes', () => {
       .send({ name: 'Bound', scopes: ['contacts:read'], jwk: prover.jwk });
     key = body.data.key;
   }, 60_000);
-  afterAll(() => both.close());
 
   const call = (origin: string, proof: string) =>
     fetch(`${origin}/api/v1/me`, { headers: { Authorization: `DPoP ${key}`, DPoP: proof } });

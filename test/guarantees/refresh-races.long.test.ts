@@ -6,7 +6,7 @@ import {
   startPostingProcesses,
   type PostingProcesses,
 } from '../support/process/posting-processes.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 /** Processes of one installation that refresh one token at once. */
 const PROCESSES = 5;
@@ -15,16 +15,12 @@ const GRANTS = 10;
 const ROUNDS_EACH = 10;
 
 describe(`refreshes of one token by ${PROCESSES} processes over two server processes`, () => {
-  let both: TwoReplicas;
+  const both = useTwoReplicas();
   let processes: PostingProcesses;
   beforeAll(async () => {
-    both = await startTwoReplicas();
     processes = await startPostingProcesses(PROCESSES);
   }, 60_000);
-  afterAll(async () => {
-    await processes.end();
-    await both.close();
-  });
+  afterAll(() => processes.end());
 
   /** Checks that all processes end with the same working pair. */
   async function race(token: string): Promise<TokenResponse> {

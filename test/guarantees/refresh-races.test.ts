@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { expectReplayEnds, raceForRounds } from '../support/oauth/refresh-rounds.js';
 import { holdLock } from '../support/oauth/subject-lock.js';
 import { refresh, startRefresh, statusOf, tally } from '../support/oauth/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 const ROUNDS = 12;
 /** How often a grace window gives its answer again. */
 const REPEATS = 10;
 
 describe('refreshes of one token over two server processes, with the default grace window', () => {
-  let both: TwoReplicas;
-  beforeAll(async () => {
-    both = await startTwoReplicas();
-  });
-  afterAll(() => both.close());
+  const both = useTwoReplicas();
 
   it('all get the same working pair, and a token of an earlier round ends the family', async () => {
     const tokens = await raceForRounds(both, ROUNDS);

@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createHash, randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createCli } from '../support/app/cli.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
 import {
   ONE_KEY,
   revokeInRounds,
   statusOf,
   type Minted,
 } from '../support/replicas/revocation-rounds.js';
-import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
+import type { ServerProcess } from '../support/process/server-process.js';
 import { until } from '../support/app/until.js';
 
 /** `revocation-replicas.long.test.ts` does 1000. */
@@ -20,21 +19,12 @@ const TENANTS = 6;
 const MINTERS = 3;
 
 describe('two server processes on one database', () => {
-  const processes = createServerProcesses();
+  const both = useTwoReplicas();
   let gatehouse: TestApp;
   let a: ServerProcess;
   let b: ServerProcess;
-
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-    // A tenant exists before the start, which prevents a demo tenant.
-    await gatehouse.createTenant('first');
-    const env = { DATABASE_URL: gatehouse.database.url, SECRET_KEYS: TEST_SECRET_KEY };
-    [a, b] = await Promise.all([processes.start(env), processes.start(env)]);
-  });
-  afterAll(async () => {
-    await processes.killAll();
-    await gatehouse.close();
+  beforeAll(() => {
+    ({ gatehouse, a, b } = both);
   });
 
   it(`refuse a key on the very next request after it was revoked through the other, ${ROUNDS} times out of ${ROUNDS}`, async () => {
@@ -85,18 +75,6 @@ describe('two server processes on one database', () => {
       expect(await issuedAfter(tenant, minter.id)).toEqual([]);
     }
   }, 60_000);
-
-  it('accept imported keys as soon as the import is done', async () => {
-    const tenant = await gatehouse.createTenant('mover');
-    const key = `old-${randomUUID()}`;
-    const sha256 = createHash('sha256').update(key).digest('hex');
-    const words = ['api-keys', 'import', '--tenant', tenant.slug, '--prefix', 'old-'];
-
-    const line = JSON.stringify({ sha256, name: 'From before', scopes: ['contacts:read'] });
-    expect(await createCli(gatehouse.database)(words, line)).toMatchObject({ code: 0 });
-
-    expect(await Promise.all([statusOf(a, key), statusOf(b, key)])).toEqual([200, 200]);
-  });
 
   /** Mints on both servers at once, for as long as the minting key is good. */
   function mintUntilRefused(by: TestKey): { minted: Minted[]; ended: Promise<unknown> } {

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify, type JSONWebKeySet } from 'jose';
 
 import type { ServerProcess } from '../support/process/server-process.js';
 import { redeem } from '../support/oauth/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 import { until } from '../support/app/until.js';
 
 /** Replicas look every five seconds. */
 const SOON = { withinMs: 15_000 };
 
 describe('signing keys that are rotated under two servers', () => {
-  let both: TwoReplicas;
-  beforeAll(async () => {
-    both = await startTwoReplicas('openid contacts:read');
-  });
-  afterAll(() => both.close());
+  const both = useTwoReplicas({ scope: 'openid contacts:read' });
 
   const jwksOf = async (server: ServerProcess) =>
     JSON.parse((await server.send('GET', '/api/v1/oauth/jwks')).text) as JSONWebKeySet;

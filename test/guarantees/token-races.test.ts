@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { holdLock } from '../support/oauth/subject-lock.js';
 import {
@@ -12,7 +12,7 @@ import {
   type Sent,
   type TokenAnswer,
 } from '../support/oauth/token-families.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 import type { ServerProcess } from '../support/process/server-process.js';
 
 const AT_ONCE = 50;
@@ -20,14 +20,12 @@ const ROUNDS = 6;
 const ONE_WINNER = { '200': 1, [`400 invalid_grant`]: AT_ONCE - 1 };
 
 describe('tokens on two server processes without a grace window', () => {
-  let both: TwoReplicas;
+  const both = useTwoReplicas({ env: { REFRESH_GRACE_SECONDS: '0' } });
   let a: ServerProcess;
   let b: ServerProcess;
-  beforeAll(async () => {
-    both = await startTwoReplicas(undefined, { REFRESH_GRACE_SECONDS: '0' });
+  beforeAll(() => {
     ({ a, b } = both);
   });
-  afterAll(() => both.close());
 
   /**
    * So many requests at once, spread over both: all have arrived before the first can win, because
@@ -100,7 +98,7 @@ describe('tokens on two server processes without a grace window', () => {
 
   it('treat a token that is used again after its answer as reuse, at any speed', async () => {
     const { installer } = both;
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const { refresh_token: old } = await installer.install();
       const first = await refresh(a, installer.client, old);
       expect((await refresh(b, installer.client, old)).error).toBe('invalid_grant');

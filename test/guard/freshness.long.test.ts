@@ -7,7 +7,7 @@ import { createCredential } from '../support/app/credentials.js';
 import { inParallel } from '../support/app/parallel.js';
 import { until } from '../support/app/until.js';
 import { startFeedProxy, type FeedProxy } from '../support/guard/feed-proxy.js';
-import { startTwoReplicas, type TwoReplicas } from '../support/replicas/two-replicas.js';
+import { useTwoReplicas } from '../support/replicas/two-replicas.js';
 
 const STALE_MS = 1000;
 const ROUNDS = 500;
@@ -15,12 +15,11 @@ const EACH = 200;
 const KEYS = 20;
 
 describe('the guard package over two replicas', () => {
-  let replicas: TwoReplicas;
+  const replicas = useTwoReplicas();
   let credential: string;
   let proxy: FeedProxy;
   const guards: Guard[] = [];
   beforeAll(async () => {
-    replicas = await startTwoReplicas();
     const { gatehouse, tenant } = replicas;
     credential = (await createCredential(gatehouse, tenant, 'service', ['introspect'])).secret;
     proxy = await startFeedProxy(replicas.b.origin);
@@ -29,10 +28,7 @@ describe('the guard package over two replicas', () => {
     proxy.lag(0);
     guards.splice(0).forEach((guard) => guard.close());
   });
-  afterAll(async () => {
-    proxy.close();
-    await replicas.close();
-  });
+  afterAll(() => proxy.close());
 
   const create = (url: string, freshness: Freshness) => {
     const { ISSUER: issuer } = replicas.gatehouse.config;

@@ -11,6 +11,13 @@ export const EARLIER_RELEASE = 'ImportedKeys1763840000000';
 
 export const QUIET = { info: () => undefined, warn: () => undefined };
 
+/** A migration's log, and the lines that it collects. */
+export function createMigrationLog() {
+  const lines: { at: object; message: string }[] = [];
+  const add = (at: object, message: string) => void lines.push({ at, message });
+  return { lines, log: { info: add, warn: add } };
+}
+
 /** A data source that may take long, as a start's. */
 export function openForMigrating({ target }: TestDatabase): Promise<DataSource> {
   return createDataSource(target, ENTITIES, () => undefined, 'startup').initialize();

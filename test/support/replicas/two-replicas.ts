@@ -1,6 +1,7 @@
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../app/app.js';
 import { createCli } from '../app/cli.js';
+import { useFixture } from '../app/use-fixture.js';
 import { createUser, registerClient, type TestUser } from '../oauth/oauth.js';
 import { createServerProcesses, type ServerProcess } from '../process/server-process.js';
 import { createInstaller, type Installer } from '../oauth/token-families.js';
@@ -21,14 +22,20 @@ export interface TwoReplicas {
   close(): Promise<void>;
 }
 
-/**
- * @param scope what apps ask for, instead of the default
- * @param more configuration of the servers, as environment variables
- */
-export async function startTwoReplicas(
-  scope?: string,
-  more: Readonly<Record<string, string>> = {},
-): Promise<TwoReplicas> {
+/** How two replicas differ from the usual ones. */
+interface Settings {
+  /** Scopes that apps ask for, instead of the default. */
+  readonly scope?: string;
+  /** Configuration of the servers, as environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Two replicas for the tests of a file, or of a `describe`, as `useFixture` opens and closes them. */
+export function useTwoReplicas(settings: Settings = {}): TwoReplicas {
+  return useFixture(() => startTwoReplicas(settings));
+}
+
+async function startTwoReplicas({ scope, env: more }: Settings): Promise<TwoReplicas> {
   const gatehouse = await createTestApp();
   const { database, config, keyring } = gatehouse;
   // Before the servers start, so that neither makes a demo tenant.

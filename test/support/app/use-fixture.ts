@@ -1,0 +1,30 @@
+import { afterAll, beforeAll } from '@jest/globals';
+
+/** Longest start: two server processes, with a migration, on a loaded machine. */
+const STARTS_WITHIN_MS = 60_000;
+
+/** Something that a test file opens before its tests and closes after them. */
+interface Closeable {
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a fixture before the tests of a file, or of a `describe`, and before their other hooks. Closes it after them.
+ * Its members can be read in tests and hooks, not while tests are declared.
+ *
+ * @param open makes the fixture
+ * @returns a stand-in with the fixture's members
+ */
+export function useFixture<Fixture extends Closeable>(open: () => Promise<Fixture>): Fixture {
+  let current: Fixture | undefined;
+  beforeAll(async () => {
+    current = await open();
+  }, STARTS_WITHIN_MS);
+  afterAll(() => current?.close());
+  return new Proxy({} as Fixture, {
+    get(_target, member) {
+      if (current === undefined) throw new Error(`${String(member)} was read before the tests`);
+      return Reflect.get(current, member) as unknown;
+    },
+  });
+}
