@@ -43,6 +43,7 @@ import { ExternalIds1764174000000 } from './1764174000000-external-ids.js';
 import { ExternalIdIndexes1764174100000 } from './1764174100000-external-id-indexes.js';
 import { OperatorKeys1764175000000 } from './1764175000000-operator-keys.js';
 import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-catalogue.js';
+import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -96,6 +97,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ExternalIdIndexes1764174100000,
   OperatorKeys1764175000000,
   RolesOfTheCatalogue1764177000000,
+  ImportedPasswords1764184000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -31,10 +31,14 @@ export interface AccountStore {
   create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
   /** Records that the owner receives mail at the address (`email_verified`). */
   confirmEmail(accountId: string): Promise<void>;
-  /** As `findByEmail`, with the database's time, by which cookies of known browsers expire, in seconds since the epoch. */
-  findToSignIn(
-    email: string,
-  ): Promise<{ readonly account: AccountToSignIn | undefined; readonly now: number }>;
+  /** As `findByEmail`, with facts of the database. */
+  findToSignIn(email: string): Promise<{
+    readonly account: AccountToSignIn | undefined;
+    /** The time by which cookies of known browsers expire, in seconds since the epoch. */
+    readonly now: number;
+    /** The imported hash that takes longest to check, if accounts have such hashes. */
+    readonly costliest: string | undefined;
+  }>;
   /** Replaces the hash by another one of the same password, unless the password was changed meanwhile. */
   renewHash(account: Pick<Account, 'id' | 'passwordHash'>, renewed: string): Promise<void>;
   /** Whether the account still has the password of this mark. Waits for a concurrent change. */
@@ -99,14 +103,21 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
     async findToSignIn(email) {
       // PostgreSQL text cannot contain NUL.
       const address = email.includes('\0') ? '' : normalizeEmail(email);
-      const [row] = await manager.query<[{ now: string } & (AccountToSignIn | { id: null })]>(
+      type Row = { now: string; costliest: string | null } & (AccountToSignIn | { id: null });
+      const [row] = await manager.query<[Row]>(
         `SELECT extract(epoch FROM gatehouse_now())::bigint AS now, a.id, a.email, a.name,
-           a.password_hash AS "passwordHash"
+           a.password_hash AS "passwordHash",
+           (SELECT password_hash FROM accounts WHERE password_hash LIKE '~%'
+            ORDER BY password_hash COLLATE "C" DESC LIMIT 1) AS costliest
          FROM (VALUES (1)) AS one LEFT JOIN accounts a ON a.email = $1`,
         [address],
       );
-      const { now, ...found } = row;
-      return { account: found.id === null ? undefined : found, now: Number(now) };
+      const { now, costliest, ...found } = row;
+      return {
+        account: found.id === null ? undefined : found,
+        now: Number(now),
+        costliest: costliest ?? undefined,
+      };
     },
     async renewHash({ id, passwordHash }, renewed) {
       await accounts.update({ id, passwordHash }, { passwordHash: renewed });

@@ -9,6 +9,7 @@ import { Check, Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique }
   where: 'external_id IS NOT NULL',
 })
 @Index('accounts_by_metadata', { synchronize: false })
+@Index('accounts_imported_passwords', { synchronize: false })
 export class Account {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'accounts_pkey' })
   id!: string;
@@ -24,7 +25,7 @@ export class Account {
   @Column({ type: 'timestamptz', name: 'email_verified_at', nullable: true })
   emailVerifiedAt!: Date | null;
 
-  /** argon2id, in its PHC string format. */
+  /** argon2id, in its PHC string format; a hash of another system until the next sign-in. */
   @Column({ type: 'text', name: 'password_hash' })
   passwordHash!: string;
 

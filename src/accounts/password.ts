@@ -2,6 +2,7 @@ import { hash, parseOptions, verify } from '@node-rs/argon2';
 import { createHash, randomBytes } from 'node:crypto';
 
 import { normalizePassword } from './password-policy.js';
+import { isImported, readStoredHash } from './passwords/imported-hash.js';
 
 /** argon2id with OWASP's minimum parameters: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -18,13 +19,16 @@ export interface PasswordVerdict {
 
 /**
  * Checks a password of at most `MAX_PASSWORD_BYTES`. It takes the same time with and without a stored hash, so that the
- * timing does not reveal which accounts exist.
+ * timing does not reveal which accounts exist. While accounts have hashes of another system, each check also does the work
+ * of the costliest one, which its own takes the place of.
  *
  * @param stored the account's hash; `undefined` for an unknown account
+ * @param costliest the imported hash of any account that takes longest to check
  */
 export type PasswordCheck = (
   stored: string | undefined,
   password: string,
+  costliest?: string,
 ) => Promise<PasswordVerdict>;
 
 /** @returns the normalised password's argon2id hash, in its PHC string format */
@@ -40,19 +44,42 @@ export function markOf(passwordHash: string): string {
 export function createPasswordCheck(): PasswordCheck {
   // The hash of a random password, computed ahead so that its first use takes no longer.
   const nobody = hashPassword(randomBytes(32).toString('hex'));
-  return async (stored, password) => {
-    const normalized = normalizePassword(password);
-    const compared = stored === undefined || stored === NO_PASSWORD ? await nobody : stored;
-    let isRight = await verify(compared, normalized);
-    let isCurrent = isRight && isMadeAsNow(compared);
-    if (!isRight && normalized !== password) {
-      // Hashes of earlier releases are of passwords that were not normalised.
-      isRight = await verify(compared, password);
-      isCurrent = false;
-    }
-    if (stored === undefined || !isRight) return { isRight: false };
+  return async (stored, password, costliest) => {
+    const hasOwn = stored !== undefined && stored !== NO_PASSWORD && !isImported(stored);
+    const imported = stored === undefined ? undefined : readStoredHash(stored);
+    const masking = costliest === undefined ? undefined : readStoredHash(costliest);
+    // At once, so that a check takes as long as the slowest of them, whichever is the account's own.
+    const [own, matched] = await Promise.all([
+      checkOwn(hasOwn ? stored : await nobody, password),
+      imported !== undefined && matches((candidate) => imported.verify(candidate), password),
+      masking !== undefined &&
+        masking.form !== imported?.form &&
+        matches((candidate) => masking.verify(candidate), password),
+    ]);
+    const { isRight, isCurrent } = hasOwn ? own : { isRight: matched !== false, isCurrent: false };
+    if (!isRight) return { isRight };
     return isCurrent ? { isRight } : { isRight, renewedHash: await hashPassword(password) };
   };
+}
+
+/** Whether a hash of our own, or of nobody, is the password's, and made as new ones are. */
+async function checkOwn(hashed: string, password: string) {
+  const matched = await matches((candidate) => verify(hashed, candidate), password);
+  // Hashes of earlier releases are of passwords that were not normalised.
+  return {
+    isRight: matched !== false,
+    isCurrent: matched === 'normalized' && isMadeAsNow(hashed),
+  };
+}
+
+/** Tries the normalised password, and then the password as it was typed. */
+async function matches(
+  check: (candidate: string) => Promise<boolean>,
+  password: string,
+): Promise<'normalized' | 'typed' | false> {
+  const normalized = normalizePassword(password);
+  if (await check(normalized)) return 'normalized';
+  return normalized !== password && (await check(password)) ? 'typed' : false;
 }
 
 function isMadeAsNow(stored: string): boolean {

@@ -109,7 +109,7 @@ export function createSignIn({
     const busy = { outcome: 'busy', retryAfterSeconds: BUSY_SECONDS } as const;
     if (deviceCookie === undefined && hashing.isFull('unknown')) return busy;
 
-    const { account: found, now } = await accounts.findToSignIn(email);
+    const { account: found, now, costliest } = await accounts.findToSignIn(email);
     const device = devices.find(deviceCookie, found, now);
     const waiting = device === undefined ? 'unknown' : 'known';
     if (hashing.isFull(waiting)) return busy;
@@ -124,7 +124,9 @@ export function createSignIn({
     }
     let verdict: PasswordVerdict;
     try {
-      verdict = await hashing.run(waiting, () => checkPassword(found?.passwordHash, password));
+      verdict = await hashing.run(waiting, () =>
+        checkPassword(found?.passwordHash, password, costliest),
+      );
     } catch (error) {
       await giveBack(buckets, 'wrong');
       await giveBack(buckets, 'right');

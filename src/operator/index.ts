@@ -6,6 +6,7 @@ import { readBody } from '../http/body/body.js';
 import type { Idempotency } from '../http/idempotency/idempotency.js';
 import { createReader, createUnitOfWork } from '../http/idempotency/unit-of-work.js';
 import { createQueryCheck } from '../http/query.js';
+import { createAccountImportRoutes } from './account-import-routes.js';
 import { createAccountRoutes } from './account-routes.js';
 import { createAuditRoutes } from './audit-routes.js';
 import { createClientRoutes } from './client-routes.js';
@@ -54,6 +55,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
       ...createTenantRoutes(dependencies),
       ...createSpaceRoutes(dependencies),
       ...createAccountRoutes(dependencies),
+      ...createAccountImportRoutes(),
       ...createMembershipRoutes(dependencies),
       ...createClientRoutes(dependencies),
       ...createGrantRoutes(dependencies),

@@ -105,27 +105,49 @@ interface Parts extends Pick<Directory, 'find'> {
 function createUpdate({ store, record, find }: Parts): Directory['update'] {
   return async (actor, id, change) => {
     const account = (await store.findForUpdate(id)) ?? notFound(id);
-    const { id: _id, createdAt: _createdAt, ...former } = presentAccount(account);
-    const isMoved = change.email !== undefined && change.email !== former.email;
-    const given = Object.fromEntries(
-      Object.entries(change).filter(([, value]) => value !== undefined),
-    ) as Partial<typeof former>;
-    // Nobody has proved to receive mail at a new address.
-    const wanted = { ...former, ...(isMoved && { emailVerified: false }), ...given };
-    const names = (Object.keys(former) as (keyof typeof former)[]).filter(
-      (member) => !isDeepStrictEqual(former[member], wanted[member]),
-    );
-    if (names.length === 0) return account;
+    const changed = changeOf(account, change);
+    if (changed === undefined) return account;
+    const { wanted, isMoved, before, after } = changed;
     const holder = isMoved ? await store.findByEmail(wanted.email) : undefined;
     if (holder !== undefined) throw taken(wanted.email);
     await store.update({ id, ...wanted, metadata: storedMetadata(wanted.metadata) });
     // The former address may have received one.
     if (isMoved) await store.endPasswordLinks(id);
-    const pick = (values: typeof former) =>
-      Object.fromEntries(names.map((member) => [member, values[member]]));
-    await record(actor, 'account.update', id, { before: pick(former), after: pick(wanted) });
+    await record(actor, 'account.update', id, { before, after });
     return find(id);
   };
+}
+
+type Members = Omit<ReturnType<typeof presentAccount>, 'id' | 'createdAt'>;
+
+/** The members of an account after a change, and those that differ, before and after. */
+export interface ChangedAccount {
+  readonly wanted: Members;
+  /** Whether it gets another address. */
+  readonly isMoved: boolean;
+  readonly before: Partial<Members>;
+  readonly after: Partial<Members>;
+}
+
+/** @returns `undefined` if the change gives no member another value */
+export function changeOf(
+  account: ListedAccount,
+  change: AccountChange,
+): ChangedAccount | undefined {
+  const { id: _id, createdAt: _createdAt, ...former } = presentAccount(account);
+  const isMoved = change.email !== undefined && change.email !== former.email;
+  const given = Object.fromEntries(
+    Object.entries(change).filter(([, value]) => value !== undefined),
+  ) as Partial<Members>;
+  // Nobody has proved to receive mail at a new address.
+  const wanted = { ...former, ...(isMoved && { emailVerified: false }), ...given };
+  const names = (Object.keys(former) as (keyof Members)[]).filter(
+    (member) => !isDeepStrictEqual(former[member], wanted[member]),
+  );
+  if (names.length === 0) return undefined;
+  const pick = (values: Members): Partial<Members> =>
+    Object.fromEntries(names.map((member) => [member, values[member]]));
+  return { wanted, isMoved, before: pick(former), after: pick(wanted) };
 }
 
 function taken(email: string): Problem {

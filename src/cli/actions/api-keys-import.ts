@@ -1,9 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 
-import { importKeys, type ImportReport, type RefusedLine } from '../../api-keys/index.js';
+import { importKeys } from '../../api-keys/index.js';
 import {
   type DeclaredForms,
   declareForms,
@@ -16,11 +14,8 @@ import {
 import { readLines } from '../../http/body/input-lines.js';
 import type { CommandContext } from '../command.js';
 import { Misuse } from '../errors.js';
+import { createProgress, createRefusals, openInput } from './import-input.js';
 import { getTenant } from './tenants.js';
-
-const PROGRESS_EVERY_MS = 2000;
-/** As many refused lines are in the report itself; all are in the file, if one is named. */
-const SHOWN = 20;
 
 interface ImportValues {
   readonly tenant: string;
@@ -38,23 +33,25 @@ export async function importKeysFrom(
 ) {
   const forms = readForms(values, config.TOKEN_BRAND);
   const tenant = await getTenant(dataSource.manager, values.tenant);
-  const stream = values.file === undefined ? standardInput : createReadStream(values.file);
-  const failure = new Promise<never>((_resolve, reject) => stream.once('error', reject));
-  failure.catch(() => undefined);
+  const input = openInput(values.file, standardInput);
   const refusals = await createRefusals(values.refused);
   const started = performance.now();
   const isNew = await declareForms(dataSource.manager, forms);
   messages.write(LENGTHS);
   try {
-    const work = importKeys(readLines(stream), {
+    const work = importKeys(readLines(input.stream), {
       dataSource,
       keyring,
       tenantId: tenant.id,
       forms,
       onRefused: (refused) => refusals.note(refused),
-      onProgress: createProgress(messages),
+      onProgress: createProgress(
+        messages,
+        ({ read, imported, alreadyThere, refused }) =>
+          `${read} lines read: ${imported} imported, ${alreadyThere} already there, ${refused} refused`,
+      ),
     });
-    const report = await Promise.race([work, failure]);
+    const report = await Promise.race([work, input.failure]);
     const seconds = Math.round((performance.now() - started) / 100) / 10;
     if (isNew && !values.noWait) await untilFollowed(started, messages);
     return { tenantId: tenant.id, ...report, seconds, refusals: refusals.shown };
@@ -110,34 +107,4 @@ function assertPrefix(prefix: string, brand: string): void {
   if (prefix.startsWith(`${brand}_`) || `${brand}_`.startsWith(prefix)) {
     throw new Misuse(`--prefix must not be how keys of this place start (${brand}_).`);
   }
-}
-
-/** Says on standard error how far it is, now and then. */
-function createProgress(messages: Writable): (report: ImportReport) => void {
-  let last = performance.now();
-  return ({ read, imported, alreadyThere, refused }) => {
-    if (performance.now() - last < PROGRESS_EVERY_MS) return;
-    last = performance.now();
-    messages.write(
-      `${read} lines read: ${imported} imported, ${alreadyThere} already there, ${refused} refused\n`,
-    );
-  };
-}
-
-async function createRefusals(path: string | undefined) {
-  const file = path === undefined ? undefined : await open(path, 'w', 0o600);
-  const stream = file?.createWriteStream();
-  const shown: RefusedLine[] = [];
-  return {
-    shown,
-    note(refused: RefusedLine) {
-      if (shown.length < SHOWN) shown.push(refused);
-      stream?.write(`${JSON.stringify(refused)}\n`);
-    },
-    close: () =>
-      new Promise<void>((resolve) => {
-        if (stream === undefined) resolve();
-        else stream.end(resolve);
-      }),
-  };
 }

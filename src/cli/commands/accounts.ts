@@ -3,6 +3,7 @@ import { defineCommand, type Command } from '../command.js';
 import { Misuse } from '../errors.js';
 import { defineList } from '../listing.js';
 import { oneOf } from '../value-types.js';
+import { ACCOUNTS_IMPORT_COMMAND } from './accounts-import.js';
 
 const actions = () => import('../actions/accounts.js');
 
@@ -79,4 +80,5 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     },
     run: async (context, values) => (await actions()).setPassword(context, values),
   }),
+  ACCOUNTS_IMPORT_COMMAND,
 ];

@@ -13,7 +13,8 @@ export function createOperatorKey(gatehouse: TestApp, fields: object = {}): Prom
       expiresInSeconds: null,
       ...fields,
     });
-    const service = createOperatorKeyService({ ...gatehouse, manager });
+    const { keyring, format } = gatehouse;
+    const service = createOperatorKeyService({ keyring, format, manager });
     const { key, secret } = await service.create(OPERATOR, parsed);
     return { id: key.id, secret, bearer: { Authorization: `Bearer ${secret}` } };
   });
