@@ -251,7 +251,7 @@ describe('accounts import', () => {
     await run([{ email: own, passwordHash: FOREIGN['2b of bcrypt']?.[1] }]);
     expect(await attempt(own, 'U*U')).toBe('accepted');
     await run([{ email: imported, passwordHash: await hashWithBcrypt(PASSWORD, 11) }]);
-    // Of the processor, since other processes share it.
+    // Time of the processor, which other processes share.
     const workOf = async (email: string) => {
       const before = process.cpuUsage();
       expect(await attempt(email, 'wrong')).toBe('refused');

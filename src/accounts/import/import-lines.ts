@@ -30,7 +30,7 @@ interface Options {
 
 /**
  * Imports accounts, one JSON object a line, in batches. A repeated import finds the accounts of the earlier one, so it
- * goes on where that one ended.
+ * continues where that one ended.
  */
 export async function importAccountLines(
   lines: AsyncIterable<InputLine>,

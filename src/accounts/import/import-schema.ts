@@ -38,7 +38,7 @@ export const importedAccount = mirroredAccount.extend({
 });
 export type ImportedAccount = z.output<typeof importedAccount>;
 
-/** What becomes of accounts that exist: `skip` leaves them as they are. */
+/** The treatment of accounts that exist: `skip` leaves them as they are. */
 export const IMPORT_MODES = ['skip', 'update'] as const;
 export type ImportMode = (typeof IMPORT_MODES)[number];
 
