@@ -43,6 +43,9 @@ import { ExternalIds1764174000000 } from './1764174000000-external-ids.js';
 import { ExternalIdIndexes1764174100000 } from './1764174100000-external-id-indexes.js';
 import { OperatorKeys1764175000000 } from './1764175000000-operator-keys.js';
 import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-catalogue.js';
+import { EventPositions1764182000000 } from './1764182000000-event-positions.js';
+import { EventIndexes1764182100000 } from './1764182100000-event-indexes.js';
+import { EventOrder1764182200000 } from './1764182200000-event-order.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import type { Migration } from './migration.js';
 
@@ -97,6 +100,9 @@ const DECLARED: readonly (new () => Migration)[] = [
   ExternalIdIndexes1764174100000,
   OperatorKeys1764175000000,
   RolesOfTheCatalogue1764177000000,
+  EventPositions1764182000000,
+  EventIndexes1764182100000,
+  EventOrder1764182200000,
   ImportedPasswords1764184000000,
 ];
 

@@ -23,7 +23,11 @@ export function sendPage<Item>(
     data: page.items.map(present),
     meta: {
       request_id: ctx.state.requestId,
-      pagination: { cursor: page.cursor, has_more: page.cursor !== null, count: page.items.length },
+      pagination: {
+        cursor: page.cursor,
+        has_more: page.hasMore ?? page.cursor !== null,
+        count: page.items.length,
+      },
     },
   });
 }

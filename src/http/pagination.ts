@@ -28,6 +28,8 @@ export interface PageRequest<Position = number> {
 export interface Page<Item> {
   readonly items: readonly Item[];
   readonly cursor: string | null;
+  /** Whether there is more; by default, whether there is a cursor. The cursor of a feed leads to what comes later. */
+  readonly hasMore?: boolean;
 }
 
 /** The query parameters of every list. */
@@ -86,6 +88,8 @@ export interface Pagination {
   ): Page<Item>;
   /** As `read`, for a list in the order of a unique text. */
   readText(query: PageQuery, list: readonly string[]): PageRequest<string>;
+  /** The cursor behind a position of such a list. */
+  cursorText(position: string, list: readonly string[]): string;
   /** As `page`, for such a list. */
   pageText<Item>(
     found: readonly Item[],
@@ -116,6 +120,9 @@ export function createPagination(signer: Signer): Pagination {
     return { limit, after: position };
   }
 
+  const cursorOf = (position: string, list: readonly string[]) =>
+    `${position}.${signer.sign(signed(position, list))}`;
+
   function page<Item>(
     found: readonly Item[],
     limit: number,
@@ -127,7 +134,7 @@ export function createPagination(signer: Signer): Pagination {
     const last = found.length > limit ? items.at(-1) : undefined;
     const position = last === undefined ? resumeAfter : positionOf(last);
     if (position === undefined) return { items, cursor: null };
-    return { items, cursor: `${position}.${signer.sign(signed(position, list))}` };
+    return { items, cursor: cursorOf(position, list) };
   }
 
   return {
@@ -150,15 +157,14 @@ export function createPagination(signer: Signer): Pagination {
       const text = after === undefined ? undefined : Buffer.from(after, 'base64url').toString();
       return { limit, after: text };
     },
+    cursorText: (position, list) => cursorOf(toBase64Url(position), list),
     pageText: (found, { limit }, list, positionOf) =>
-      page(
-        found,
-        limit,
-        list,
-        (item) => Buffer.from(positionOf(item)).toString('base64url'),
-        undefined,
-      ),
+      page(found, limit, list, (item) => toBase64Url(positionOf(item)), undefined),
   };
+}
+
+function toBase64Url(text: string): string {
+  return Buffer.from(text).toString('base64url');
 }
 
 function parsed(query: PageQuery | URLSearchParams): PageQuery {

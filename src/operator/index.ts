@@ -10,6 +10,7 @@ import { createAccountImportRoutes } from './account-import-routes.js';
 import { createAccountRoutes } from './account-routes.js';
 import { createAuditRoutes } from './audit-routes.js';
 import { createClientRoutes } from './client-routes.js';
+import { createEventRoutes } from './event-routes.js';
 import { createGrantRoutes } from './grant-routes.js';
 import { createKeyRoutes } from './key-routes.js';
 import { createMembershipRoutes } from './membership-routes.js';
@@ -63,6 +64,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
       ...createResourceRoutes(dependencies),
       ...createRevocationRoutes(),
       ...createAuditRoutes(dependencies),
+      ...createEventRoutes(dependencies),
     ],
     before: ({ method, access, query, handle }) => {
       // A route without a rule admits nobody.

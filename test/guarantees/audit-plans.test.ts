@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { INDEX_ORDER } from '../../src/audit-log/entry-store.js';
+import { createEventFeed } from '../../src/events/index.js';
 import { type TestKey } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
@@ -86,5 +87,26 @@ describe('a page of the audit log in a hostile table', () => {
         }
       }
     });
+  });
+
+  it('reads a page of the feed of events by one range of an index', async () => {
+    const { manager } = gatehouse.dataSource;
+    const feed = createEventFeed(manager);
+    let position = (await feed.read(undefined, { types: [], tenantId: undefined }, 100)).position;
+    const beginnings = ['events-from-start', 'events-since'];
+    for (const beginning of beginnings) {
+      const filter = { types: [], tenantId: undefined };
+      const [sent, ...others] = await recordStatements('events-', async () => {
+        await feed.read(position, filter, 100);
+      });
+      expect([sent?.name, others]).toEqual([beginning, []]);
+      if (sent === undefined) throw new Error('nothing was sent');
+      for (const { by, rows } of await scansOf(gatehouse.database, sent, INDEX_ORDER)) {
+        if (rows > 0 && by !== 'examined' && by !== 'found') expect(by).toMatch(/xid/);
+        expect(rows).toBeLessThanOrEqual(101);
+      }
+      position = await feed.present();
+      await gatehouse.database.query(FILL, [null, 500, 0]);
+    }
   });
 });
