@@ -77,10 +77,8 @@ async function errorOf(clientId: string, redirectUri?: string): Promise<string> 
 }
 const UNUSABLE = '400 invalid_client';
 
-async function isStored(clientId: string): Promise<boolean> {
-  const rows = await gatehouse.database.query('SELECT FROM clients WHERE id = $1', [clientId]);
-  return rows.length > 0;
-}
+const isStored = async (clientId: string) =>
+  (await gatehouse.database.query('SELECT FROM clients WHERE id = $1', [clientId])).length > 0;
 const fetches = (clientId: string) =>
   host.requested.filter((path) => path === new URL(clientId).pathname).length;
 
@@ -194,6 +192,8 @@ describe('a document', () => {
     ['no expiry of a secret (§4)', { ...PLAIN, client_secret_expires_at: 0 }],
     ['no symmetric method', { ...PLAIN, token_endpoint_auth_method: 'client_secret_basic' }],
     ['no symmetric method', { ...PLAIN, token_endpoint_auth_method: 'client_secret_jwt' }],
+    ['no private key (§4.1)', { ...PLAIN, jwks: { keys: [{ kty: 'OKP', d: 'x' }] } }],
+    ['no symmetric key (§4.1)', { ...PLAIN, jwks: { keys: [{ kty: 'oct', k: 'x' }] } }],
     ['5 KB at most (§8.7)', { ...PLAIN, padding: 'x'.repeat(5 * 1024) }],
   ])('needs %s', async (_what, document) => {
     const clientId = publish(host, freshPath(), document);

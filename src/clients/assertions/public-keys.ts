@@ -49,6 +49,8 @@ export interface PublicKeySet {
   readonly keys: readonly PublicKey[];
 }
 
+export const PRIVATE_KEY = 'contains a private or symmetric key';
+
 const keySet = z.object({ keys: boundedList(MAX_KEYS, z.unknown()) });
 
 /**
@@ -58,9 +60,16 @@ const keySet = z.object({ keys: boundedList(MAX_KEYS, z.unknown()) });
 export function readPublicKeys(value: unknown): readonly PublicKey[] | string {
   const set = keySet.safeParse(value);
   if (!set.success) return `must be a JWK Set of up to ${MAX_KEYS} keys`;
-  if (set.data.keys.some(isPrivate)) return 'contains a private or symmetric key';
+  if (set.data.keys.some(isPrivate)) return PRIVATE_KEY;
   const usable = set.data.keys.flatMap((key) => publicKey.safeParse(key).data ?? []);
   return usable.length > 0 ? usable : 'contains no usable public key';
+}
+
+/** Whether a value is a JWK Set with a private or symmetric key in it, or more keys than are read. */
+export function holdsPrivateKey(value: unknown): boolean {
+  const keys: unknown =
+    typeof value === 'object' && value !== null ? Reflect.get(value, 'keys') : [];
+  return Array.isArray(keys) && (keys.length > MAX_KEYS || keys.some(isPrivate));
 }
 
 function isPrivate(key: unknown): boolean {

@@ -1,3 +1,4 @@
+import { holdsPrivateKey, PRIVATE_KEY } from '../assertions/public-keys.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import type { ClientMetadata, MetadataReader } from '../registration/client-metadata.js';
 import { AUTH_METHODS, isSymmetric, type AuthMethod } from '../registration/metadata-members.js';
@@ -29,6 +30,8 @@ export function readDocument(
   if (hasValue(document['client_secret']) || hasValue(document['client_secret_expires_at'])) {
     return 'contains a client secret';
   }
+  // Keys of a client without `private_key_jwt` are dropped, but a private one was published.
+  if (holdsPrivateKey(document['jwks'])) return PRIVATE_KEY;
   const method = chooseMethod(document);
   if (method === undefined) return 'uses a symmetric authentication method';
   try {
