@@ -1,4 +1,5 @@
 import type { Pages } from '../http/pages/pages.js';
+import { OAUTH_ERROR_CODES, type OAuthErrorFacts } from '../http/errors/oauth-error-codes.js';
 import { PROBLEMS } from '../http/errors/problem.js';
 import type { Route } from '../http/routes.js';
 import type { ReferenceViews } from './openapi/routes.js';
@@ -12,16 +13,21 @@ export interface DocsViews extends ReferenceViews {
       code: string,
       facts: { readonly status: number; readonly title: string; readonly advice: string },
     ])[];
+    readonly oauth: readonly (readonly [code: string, facts: OAuthErrorFacts])[];
   };
 }
 
-/** `/docs/errors`: explains each error code. The `type` of every problem links to its section. */
+/** `/docs/errors`: explains each error code. The `type` of every problem, and error pages, link to its section. */
 export function createErrorPageRoutes({
   pages,
 }: {
   readonly pages: Pages<DocsViews>;
 }): Route<'public'>[] {
-  const page = { title: 'Errors', problems: Object.entries(PROBLEMS) };
+  const page = {
+    title: 'Errors',
+    problems: Object.entries(PROBLEMS),
+    oauth: Object.entries(OAUTH_ERROR_CODES),
+  };
   return [
     {
       method: 'GET',

@@ -138,3 +138,119 @@ describe('a page of an authorization', () => {
     });
   });
 });
+
+describe('the way back from an error page', () => {
+  const gatehouse = useGatehouse();
+  const URI = 'https://app.example.com/cb?tab=1';
+  const LOOPBACK = 'http://127.0.0.1/cb';
+  let verified: TestClient;
+  let planted: TestClient;
+  beforeAll(async () => {
+    const redirects = { redirect_uris: [URI, LOOPBACK, 'cursor://cb'] };
+    verified = await registerClient(gatehouse, { ...redirects, client_name: 'Known <app>' });
+    planted = await registerClient(gatehouse, { ...redirects, client_name: 'Planted' });
+    await createClientStore(gatehouse.dataSource.manager).setVerified(verified.client_id, true);
+  });
+
+  const browserOf = () =>
+    createBrowser({ origin: gatehouse.origin, issuer: gatehouse.config.ISSUER });
+  const urlFor = ({ client_id }: TestClient, parameters: Record<string, string>) =>
+    authorizeUrl(gatehouse.config.ISSUER, {
+      client_id,
+      code_challenge: createPkce().challenge,
+      redirect_uri: URI,
+      state: 's&1',
+      ...parameters,
+    });
+  const linksOf = (page: { html: string }) =>
+    [...mainOf(page).matchAll(/href="([^"]*)"/g)].map(([, href = '']) =>
+      href.replaceAll('&amp;', '&'),
+    );
+
+  it('is the response of a verified app, with state and iss, and an explanation of the code', async () => {
+    const page = await browserOf().open(urlFor(verified, { scope: 'nonsense' }));
+    expect(page.status).toBe(400);
+    expect(mainOf(page)).toContain('Back to <bdi dir="auto">Known &lt;app&gt;</bdi>');
+    expect(mainOf(page)).toContain('rel="noreferrer"');
+    const [back = '', ...others] = linksOf(page);
+    expect(back.startsWith(`${URI}&error=invalid_scope&`)).toBe(true);
+    expect(Object.fromEntries(new URL(back).searchParams)).toMatchObject({
+      state: 's&1',
+      iss: gatehouse.config.ISSUER,
+    });
+    expect(others).toEqual(['/login', '/docs/errors#invalid_scope']);
+    const { text } = await gatehouse.http.get('/docs/errors');
+    expect(text).toContain('id="invalid_scope"');
+  });
+
+  it.each([
+    ['a self-registered app', () => planted, {}],
+    [
+      'a redirect that is not registered',
+      () => verified,
+      { redirect_uri: 'https://evil.example/' },
+    ],
+    ['a longer path', () => verified, { redirect_uri: `${URI}&next=https://evil.example` }],
+    ['a port on this device', () => verified, { redirect_uri: 'http://127.0.0.1:8080/cb' }],
+    ['a private-use scheme', () => verified, { redirect_uri: 'cursor://cb' }],
+    ['an unknown app', () => ({ client_id: 'cli_unknown' }), { client_id: 'cli_unknown' }],
+  ] as const)('never leads to %s', async (_, client, parameters) => {
+    for (const fault of [{ scope: 'nonsense' }, { response_type: 'token' }, { request: 'x' }]) {
+      const page = await browserOf().open(
+        urlFor(client() as TestClient, { ...parameters, ...fault }),
+      );
+      expect(page.status).toBe(400);
+      expect(linksOf(page).filter((href) => !/^\/(?![/\\])/.test(href))).toEqual([]);
+    }
+  });
+
+  it('ends when the app is blocked, or changes its redirect URIs', async () => {
+    const client = await registerClient(gatehouse, {
+      redirect_uris: [URI],
+      token_endpoint_auth_method: 'client_secret_basic',
+    });
+    const set = 'UPDATE clients SET is_verified = true WHERE id = $1';
+    await gatehouse.database.query(set, [client.client_id]);
+    const links = async (parameters = {}) =>
+      linksOf(await browserOf().open(urlFor(client, { scope: 'nonsense', ...parameters })));
+    expect((await links())[0]).toMatch(/^https:\/\/app\.example\.com\//);
+    const moved = 'https://evil.example/cb';
+    const answer = await gatehouse.http
+      .put(new URL(client.registration_client_uri).pathname)
+      .set('Authorization', `Bearer ${client.registration_access_token}`)
+      .send({ client_id: client.client_id, client_name: 'Known', redirect_uris: [moved] });
+    expect(answer.status).toBe(200);
+    expect((await links({ redirect_uri: moved })).join()).not.toContain('evil.example');
+    await gatehouse.database.query(set, [client.client_id]);
+    await gatehouse.database.query('UPDATE clients SET blocked_at = now() WHERE id = $1', [
+      client.client_id,
+    ]);
+    expect((await links({ redirect_uri: moved })).join()).not.toContain('evil.example');
+  });
+
+  it('is on the page of a sign-in whose session has changed, for this browser only', async () => {
+    const tenant = await gatehouse.createTenant('back');
+    const user = await createUser(gatehouse, [[tenant, 'viewer']]);
+    for (const [client, isLinked] of [
+      [verified, true],
+      [planted, false],
+    ] as const) {
+      const browser = browserOf();
+      const login = await browser.open(urlFor(client, { scope: 'contacts:read' }));
+      const consent = await browser.submit(login, { email: user.email, password: PASSWORD });
+      const stranger = await browserOf().open(consent.url);
+      expect(linksOf(stranger).join()).not.toContain('app.example.com');
+      await gatehouse.database.query('DELETE FROM sessions');
+      const page = await browser.open(consent.url);
+      expect(page.status).toBe(404);
+      const back = linksOf(page).filter((href) => href.startsWith('https:'));
+      expect(back).toEqual(
+        isLinked
+          ? [
+              `${URI}&${new URLSearchParams({ error: 'access_denied', state: 's&1', iss: gatehouse.config.ISSUER })}`,
+            ]
+          : [],
+      );
+    }
+  });
+});

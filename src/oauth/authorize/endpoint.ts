@@ -1,7 +1,7 @@
 import type { Context, Middleware } from 'koa';
 import { errors } from 'oidc-provider';
 
-import type { DocumentFault } from '../../clients/index.js';
+import type { Client, DocumentFault } from '../../clients/index.js';
 import { readForm } from '../../http/body/form.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import type { PageError } from '../../http/errors/page-errors.js';
@@ -17,8 +17,9 @@ import { describeError, NoDocument, UnknownPushedRequest } from './authorization
 import { MAX_REQUEST, normalizeRequest } from './authorization-request.js';
 import { TooManyRequests } from './authorization.js';
 import { textOf } from '../parameters.js';
-import { wordsForPageError } from './page-error-words.js';
+import { linksFor, wordsForPageError } from './page-error-words.js';
 import type { OAuthViews } from './views.js';
+import { noteWayBack, wayBackOf, wayBackTo } from './way-back.js';
 import { authorizationResponseOf, handleByPath, oidcOf } from '../library/library-internals.js';
 
 /**
@@ -32,6 +33,7 @@ export function createAuthorizationEndpoint({
   pages,
   handles,
   prepareClient,
+  findClient,
   pushed,
 }: {
   /** The resources that tokens can be for (RFC 8707). */
@@ -43,6 +45,7 @@ export function createAuthorizationEndpoint({
   handles: Parameters<typeof handleByPath>[1];
   /** Fetches the metadata document that a client id names, if it names one. */
   prepareClient: (ctx: Context, clientId: string) => Promise<DocumentFault | undefined>;
+  findClient: (id: string) => Promise<Client | undefined>;
   pushed: PushedRequests;
 }): Middleware {
   return async (ctx, next) => {
@@ -71,6 +74,9 @@ export function createAuthorizationEndpoint({
     assertNoLibraryPage(ctx);
     const response = authorizationResponseOf(ctx);
     if (response === undefined || hasSignedIn(ctx) || promptOf(ctx) === 'none') return;
+    const { clientId = '' } = oidcOf(ctx)?.client ?? {};
+    const redirectUri = textOf(query, 'redirect_uri');
+    noteWayBack(ctx, wayBackTo(await findClient(clientId), redirectUri, response));
     // The error is not read from the location, whose query can begin with the client's own parameters.
     ctx.remove('Location');
     renderAuthorizationError(pages, ctx, authorizationError ?? failure);
@@ -162,8 +168,11 @@ export function renderAuthorizationError(
   ctx: Context,
   error: unknown,
 ): void {
-  const { requestId } = ctx.state as { requestId: string };
+  const { requestId, isPushed } = ctx.state as { requestId: string; isPushed?: boolean };
   const { status, code, heading, message, scopes } = describeError(error);
+  // A pushed request can be used once.
+  const isRepeatable = ctx.method === 'GET' && isPushed !== true;
+  const path = isRepeatable ? ctx.originalUrl : undefined;
   pages.send(
     ctx,
     'error',
@@ -171,7 +180,8 @@ export function renderAuthorizationError(
       title: 'Sign-in failed',
       heading,
       message,
-      links: [{ text: 'Go to settings', href: '/settings' }],
+      back: wayBackOf(ctx),
+      links: linksFor({ code, status }, { path, isSignedIn: hasSignedIn(ctx) }),
       code,
       scopes,
       requestId,
@@ -199,7 +209,7 @@ export function renderPageError(
   const isRepeated = message.startsWith(`${heading}.`) && next !== undefined;
   const isComplete = isRepeated || message.includes('Try again');
   const words = { message: isRepeated ? next : message, next: isComplete ? undefined : next };
-  const page = { title: heading, heading, ...words, links, code, requestId };
+  const page = { title: heading, heading, ...words, back: wayBackOf(ctx), links, code, requestId };
   pages.send(ctx, 'error', page, { status, signedIn });
 }
 

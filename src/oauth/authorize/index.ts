@@ -117,6 +117,7 @@ function createEndpointRoutes(
       const address = dependencies.clientAddress(ctx.req);
       return dependencies.prepareClient(clientId, { address, requestId });
     },
+    findClient: stores.findClient,
     pushed: dependencies.pushed,
     protocol: middleware,
     handles: cookies.names,

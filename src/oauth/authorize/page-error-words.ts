@@ -1,4 +1,5 @@
 import type { PageError } from '../../http/errors/page-errors.js';
+import { OAUTH_ERROR_CODES } from '../../http/errors/oauth-error-codes.js';
 import { PROBLEMS } from '../../http/errors/problem.js';
 
 /** The words of an error page, and the pages that help. */
@@ -50,16 +51,20 @@ export function wordsForPageError(
   const [heading, next] = message.startsWith('This page has expired')
     ? ['This page has expired']
     : (WORDS[code] ?? ['This did not work']);
+  return { heading, next, links: linksFor({ code, status }, page) };
+}
+
+/** The pages of this server that help after an error: the same again, a start, and the explanation of its code. */
+export function linksFor(
+  { code, status }: Pick<PageError, 'code' | 'status'>,
+  page: Parameters<typeof wordsForPageError>[1],
+): PageErrorWords['links'] {
   const retry = RETRIED.includes(status) && isOwnPath(page.path) ? page.path : undefined;
-  return {
-    heading,
-    next,
-    links: [
-      ...(retry === undefined ? [] : [{ text: RETRY, href: retry }]),
-      startFor(status, page.isSignedIn),
-      ...linksForCode(code),
-    ],
-  };
+  return [
+    ...(retry === undefined ? [] : [{ text: RETRY, href: retry }]),
+    startFor(status, page.isSignedIn),
+    ...linksForCode(code),
+  ];
 }
 
 /** After a failure of the server it may not be known whether somebody is signed in. `/` is right for both. */
@@ -70,9 +75,9 @@ function startFor(status: number, isSignedIn: boolean): PageErrorWords['links'][
     : { text: 'Sign in', href: '/login' };
 }
 
-/** The explanation of a problem's code. */
+/** The explanation of a code of the API, or of OAuth. */
 function linksForCode(code: string): PageErrorWords['links'] {
-  if (!Object.hasOwn(PROBLEMS, code)) return [];
+  if (!Object.hasOwn(PROBLEMS, code) && !Object.hasOwn(OAUTH_ERROR_CODES, code)) return [];
   return [{ text: 'What the code means', href: `${ERROR_CODES}#${code}` }];
 }
 

@@ -18,6 +18,7 @@ import type {
   StoredInteraction,
 } from './interaction-store.js';
 import type { OAuthViews } from './views.js';
+import { noteWayBack, wayBackTo } from './way-back.js';
 import { textOf } from '../parameters.js';
 import type { PushedRequests } from '../par/pushed-requests.js';
 import { OAUTH_PATHS } from '../paths.js';
@@ -113,15 +114,27 @@ export async function findAuthorization(
     return { isAnswered: true, answer };
   }
   const interaction = stored.payload;
-  await assertSameSession(ctx, interaction, dependencies.provider());
   const client = await dependencies.findClient(textOf(interaction.params, 'client_id'));
   const redirectUri = textOf(interaction.params, 'redirect_uri');
+  const isRedirect = client !== undefined && dependencies.isRedirectOf(client, redirectUri);
+  if (isRedirect)
+    noteWayBack(ctx, wayBackTo(client, redirectUri, denialOf(interaction, dependencies)));
+  await assertSameSession(ctx, interaction, dependencies.provider());
   // The client's registration may have changed since the request.
-  if (client === undefined || !dependencies.isRedirectOf(client, redirectUri)) {
+  if (!isRedirect) {
     throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
   }
   noteFacts(ctx, { clientId: client.id, accountId: interaction.session?.accountId });
   return { isAnswered: false, pending: { uid: uidOf(ctx), interaction, client, redirectUri } };
+}
+
+/** The authorization response with which a user gives up, with `state` and `iss` (RFC 9207) as every response. */
+function denialOf(
+  { params }: InteractionPayload,
+  { issuer }: Pick<InteractionDependencies, 'issuer'>,
+): Readonly<Record<string, string>> {
+  const state = textOf(params, 'state');
+  return { error: 'access_denied', ...(state !== '' && { state }), iss: issuer };
 }
 
 /** @throws Problem `not_found` unless the browser still has the session that began the interaction */

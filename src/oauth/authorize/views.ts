@@ -113,8 +113,17 @@ export interface SignedOutPage {
   readonly target?: (RedirectTarget & { readonly href: string }) | undefined;
 }
 
+/** A link to the app that an error page comes from. */
+export interface WayBack {
+  readonly name: string;
+  readonly host: string;
+  readonly href: string;
+}
+
 /** An error page. The code and the request id are for support. */
 export interface ErrorPage {
+  /** Only for an app that is trusted: see `wayBackTo`. */
+  readonly back?: WayBack | undefined;
   readonly heading: string;
   readonly message: string;
   /** Instructions for the user. */
