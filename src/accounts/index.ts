@@ -68,9 +68,18 @@ export {
   listMembershipsOf,
   type MembershipOwner,
 } from './directory/membership-list.js';
-export { importAccounts, MAX_IMPORTED_ACCOUNTS } from './import/import-accounts.js';
-export { type AccountImportReport, importAccountLines } from './import/import-lines.js';
-export { IMPORT_MODES, importedAccount, type ImportMode } from './import/import-schema.js';
+export {
+  importAccounts,
+  type ImportOutcome,
+  MAX_IMPORT_BYTES,
+  MAX_IMPORTED_ACCOUNTS,
+} from './import/import-accounts.js';
+export {
+  type AccountImportReport,
+  type ImportAccountLines,
+  importAccountLines,
+} from './import/import-lines.js';
+export { IMPORT_MODES, importedAccount } from './import/import-schema.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
 export { deleteExpiredLinks, endLinksSentBefore } from './links/account-links.js';
 export type { FoundInvitation, NotAccepted } from './members/invitation-acceptance.js';

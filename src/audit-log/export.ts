@@ -135,6 +135,16 @@ export async function* exportTexts(
   yield* textsOf(await readFrom(undefined), readFrom, format);
 }
 
+/** As `exportTexts`, of pages that were read elsewhere. */
+export async function* exportPages(
+  pages: AsyncIterable<readonly ShownEntry[]>,
+  format: ExportFormatName,
+): AsyncGenerator<string, void, undefined> {
+  const { head, lineOf } = EXPORT_FORMATS[format];
+  if (head !== '') yield head;
+  for await (const entries of pages) yield entries.map(lineOf).join('');
+}
+
 function today(): string {
   return new Date().toISOString().slice(0, 10);
 }

@@ -3,6 +3,6 @@ export { entryFilterOf, entryParameters, type EntryParameters } from './entry-fi
 export { entryAnswer, type ShownEntry } from './entry-presenter.js';
 export { INDEX_ORDER } from './entry-store.js';
 export { eventIdOf, parseEventId } from './event-id.js';
-export { createExporter, exportTexts, type Exporter } from './export.js';
+export { createExporter, exportPages, exportTexts, type Exporter } from './export.js';
 export { createAuditRoutes } from './routes.js';
 export { findNames, type Names } from './names.js';

@@ -1,35 +1,8 @@
-import type { Readable, Writable } from 'node:stream';
 import type { Command as Program } from 'commander';
-import type { Logger } from 'pino';
-import type { DataSource, EntityManager } from 'typeorm';
 
-import type { Config } from '../config.js';
-import type { Keyring, SecretFormat } from '../credentials/index.js';
-import type { DatabaseTarget } from '../db/data-source.js';
 import type { NeededSchema } from '../server/instance.js';
+import type { Backend, CommandContext } from './context.js';
 import type { ValueType } from './value-types.js';
-
-/** The surroundings in which a command that uses the database runs. */
-export interface CommandContext {
-  readonly config: Config;
-  readonly dataSource: DataSource;
-  /** Where the database is, for commands that need connections of another sort. */
-  readonly target: DatabaseTarget;
-  /** A transaction that commits when the command succeeds, unless it commits itself. */
-  readonly manager: EntityManager;
-  readonly keyring: Keyring;
-  readonly format: SecretFormat;
-  /** Everything on standard input if the command reads it, else empty. */
-  readonly input: Uint8Array;
-  /** Standard input itself, for commands that read it line by line. */
-  readonly stream: Readable;
-  /** Standard error: progress, and hints to the person who waits. */
-  readonly messages: Writable;
-  /** The typed answer to a question that asks for more than a yes; `undefined` if it was not asked. */
-  readonly typed: string | undefined;
-  /** Standard error. */
-  readonly log: Logger;
-}
 
 export interface ArgumentDeclaration {
   readonly summary: string;
@@ -101,7 +74,12 @@ interface Described<Arguments, Options> {
 }
 
 /** A command that uses the database. */
-interface DatabaseDeclaration<Arguments, Options, Values> extends Described<Arguments, Options> {
+interface DatabaseDeclaration<
+  Arguments,
+  Options,
+  Values,
+  Context = CommandContext,
+> extends Described<Arguments, Options> {
   /** Asked before anything is done; without it, or where it is `undefined`, nothing is asked. */
   question?(values: Values): string | undefined;
   /** Whether the answer is something to type, which the command judges, and not a mere yes. */
@@ -116,7 +94,7 @@ interface DatabaseDeclaration<Arguments, Options, Values> extends Described<Argu
    */
   readonly schema?: NeededSchema;
   /** @returns what is printed: one JSON value, or a `Listing` */
-  run(context: CommandContext, values: Values): Promise<unknown>;
+  run(context: Context, values: Values): Promise<unknown>;
   /** Whether the printed result is a refusal. */
   isRefusal?(result: unknown): boolean;
   /** Said on standard error beside the result, except with `--json`. */
@@ -134,8 +112,12 @@ type AnyValues = Readonly<Record<string, unknown>>;
 export type DatabaseCommand = DatabaseDeclaration<
   ArgumentDeclarations,
   OptionDeclarations,
-  AnyValues
->;
+  AnyValues,
+  Backend
+> & {
+  /** Whether it also works at a running server. */
+  readonly isShared?: boolean;
+};
 type LocalCommand = LocalDeclaration<ArgumentDeclarations, OptionDeclarations, AnyValues>;
 
 /** One command of the operator's command line. */
@@ -149,6 +131,16 @@ export function defineCommand<
   declaration: DatabaseDeclaration<Arguments, Options, ValuesOf<Arguments, Options>>,
 ): DatabaseCommand {
   return declaration as unknown as DatabaseCommand;
+}
+
+/** As `defineCommand`, for one that also works at a running server, over the operator's API. */
+export function defineSharedCommand<
+  const Arguments extends ArgumentDeclarations = Record<never, never>,
+  const Options extends OptionDeclarations = Record<never, never>,
+>(
+  declaration: DatabaseDeclaration<Arguments, Options, ValuesOf<Arguments, Options>, Backend>,
+): DatabaseCommand {
+  return { ...declaration, isShared: true } as unknown as DatabaseCommand;
 }
 
 /** As `defineCommand`, for one that works without a database. */
@@ -168,3 +160,5 @@ export interface Call {
   readonly isYes: boolean;
   readonly isWide: boolean;
 }
+
+export type { CommandContext } from './context.js';

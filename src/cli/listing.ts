@@ -1,10 +1,12 @@
 import {
   defineCommand,
+  defineSharedCommand,
   type CommandContext,
   type DatabaseCommand,
   type OptionDeclarations,
   type ValuesOf,
 } from './command.js';
+import type { Backend } from './context.js';
 import { Misuse } from './errors.js';
 import { wholeNumber } from './value-types.js';
 
@@ -44,17 +46,14 @@ export class Listing {
   ) {}
 }
 
-interface ListDeclaration<Options, Item, Position> {
+interface ListDeclaration<Options, Item, Position, Context> {
   readonly name: string;
   readonly summary: string;
   readonly details?: string;
   readonly options?: Options;
   readonly examples: readonly string[];
   readonly columns?: readonly string[];
-  open(
-    context: CommandContext,
-    values: ValuesOf<unknown, Options>,
-  ): Promise<OpenList<Item, Position>>;
+  open(context: Context, values: ValuesOf<unknown, Options>): Promise<OpenList<Item, Position>>;
 }
 
 const LIMITS = {
@@ -74,18 +73,33 @@ export function defineList<
   Item,
   Position,
   const Options extends OptionDeclarations = Record<never, never>,
->(list: ListDeclaration<Options, Item, Position>): DatabaseCommand {
-  return defineCommand({
+>(list: ListDeclaration<Options, Item, Position, CommandContext>): DatabaseCommand {
+  return defineCommand(listCommand(list));
+}
+
+/** As `defineList`, for a list that is also read at a running server. */
+export function defineSharedList<
+  Item,
+  Position,
+  const Options extends OptionDeclarations = Record<never, never>,
+>(list: ListDeclaration<Options, Item, Position, Backend>): DatabaseCommand {
+  return defineSharedCommand(listCommand(list));
+}
+
+function listCommand<Item, Position, Options extends OptionDeclarations, Context>(
+  list: ListDeclaration<Options, Item, Position, Context>,
+) {
+  return {
     ...list,
     options: { ...list.options, ...LIMITS } as Options & typeof LIMITS,
     commitsItself: true,
-    async run(context, values) {
+    async run(context: Context, values: object) {
       const { limit, all } = values as ValuesOf<unknown, typeof LIMITS>;
       if (all && limit !== undefined) throw new Misuse('Give --limit or --all, not both.');
       const most = all ? Infinity : (limit ?? DEFAULT_LIMIT);
       return listingOf(await list.open(context, values as ValuesOf<unknown, Options>), most);
     },
-  });
+  } as const;
 }
 
 function listingOf<Item, Position>(

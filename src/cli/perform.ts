@@ -8,10 +8,12 @@ import { createSecretFormat } from '../credentials/index.js';
 import { errorCode } from '../db/errors.js';
 import { shareInstance, lacksMigrations } from '../server/instance.js';
 import { createLog } from '../server/log.js';
-import type { Call, DatabaseCommand } from './command.js';
+import type { Call, CommandContext, DatabaseCommand } from './command.js';
 import { Misuse, Refused } from './errors.js';
 import { renderMessage } from './output.js';
 import { print } from './print.js';
+import { readConnection } from './remote/connection.js';
+import { createOperatorClient } from './remote/operator-client.js';
 import type { Output } from './terminal.js';
 
 /** PostgreSQL's codes for a missing column, table or function. */
@@ -27,8 +29,14 @@ export interface Surroundings {
   readonly messages: Output;
 }
 
+/** Runs a command with its backend. @returns the printed result */
+type WithBackend = (
+  common: Pick<CommandContext, 'input' | 'stream' | 'messages' | 'typed'>,
+  finish: (result: unknown) => Promise<boolean>,
+) => Promise<boolean>;
+
 /**
- * Runs a command that uses the database, and prints its result.
+ * Runs a command, on the database or at the server that the environment names, and prints its result.
  * @returns whether the result is a refusal
  */
 export async function perform(
@@ -36,37 +44,61 @@ export async function perform(
   call: Call,
   surroundings: Surroundings,
 ): Promise<boolean> {
-  const { env, directory, input, output, messages } = surroundings;
-  const { values } = call;
-  const config = readConfig(env, directory);
+  const { env, input, output, messages } = surroundings;
+  const run = choose(command, call, surroundings);
   const answer = await ask(command, call, surroundings);
   if (answer === 'no') throw new Refused('Nothing was done.');
-  // Reads input before the database is opened, so that nothing is open while a person types.
-  const given = command.readsInput?.(values) ? await buffer(input) : Buffer.alloc(0);
-
-  const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
-  const instance = await shareInstance({ config, log, needs: command.schema ?? 'current' });
-  try {
-    const { dataSource, keyring, target } = instance;
-    const format = createSecretFormat({ brand: config.TOKEN_BRAND });
-    const typed = answer?.typed;
-    const common = { config, dataSource, target, keyring, format, typed, stream: input };
-    const run = (manager: EntityManager) =>
-      command.run({ ...common, messages, log, input: given, manager }, values);
-    const result = command.commitsItself
-      ? await run(dataSource.manager)
-      : await dataSource.transaction(run);
+  // Reads input before anything is opened, so that nothing is open while a person types.
+  const given = command.readsInput?.(call.values) ? await buffer(input) : Buffer.alloc(0);
+  return run({ input: given, stream: input, messages, typed: answer?.typed }, async (result) => {
     await print(result, call, { env, output, messages });
     const remark = call.isJson ? undefined : command.remark?.(result);
     if (remark !== undefined) messages.write(`${renderMessage(remark)}\n`);
     return command.isRefusal?.(result) ?? false;
-  } catch (error) {
-    const isOld = instance.schema.pending.length > 0;
-    const lacks = isOld && SCHEMA_LACKS.includes(errorCode(error) ?? '');
-    throw lacks ? lacksMigrations(instance.schema) : error;
-  } finally {
-    await instance.close();
+  });
+}
+
+/** @throws Misuse if the environment names a server at which the command does not work */
+function choose(command: DatabaseCommand, call: Call, surroundings: Surroundings): WithBackend {
+  const connection = readConnection(surroundings.env);
+  if (connection === undefined) return onDatabase(command, call, surroundings);
+  if (command.isShared !== true) {
+    throw new Misuse(
+      `${command.name} works beside the server only, with its environment: unset GATEHOUSE_URL there.`,
+    );
   }
+  return async (common, finish) => {
+    const api = createOperatorClient(connection);
+    return finish(await command.run({ ...common, api }, call.values));
+  };
+}
+
+function onDatabase(
+  command: DatabaseCommand,
+  call: Call,
+  { env, directory, messages }: Surroundings,
+): WithBackend {
+  const config = readConfig(env, directory);
+  const log = createLog({ level: 'warn', brand: config.TOKEN_BRAND, destination: messages });
+  return async (common, finish) => {
+    const instance = await shareInstance({ config, log, needs: command.schema ?? 'current' });
+    try {
+      const { dataSource, keyring, target } = instance;
+      const format = createSecretFormat({ brand: config.TOKEN_BRAND });
+      const context = { ...common, config, dataSource, target, keyring, format, log };
+      const run = (manager: EntityManager) => command.run({ ...context, manager }, call.values);
+      const result = command.commitsItself
+        ? await run(dataSource.manager)
+        : await dataSource.transaction(run);
+      return await finish(result);
+    } catch (error) {
+      const isOld = instance.schema.pending.length > 0;
+      const lacks = isOld && SCHEMA_LACKS.includes(errorCode(error) ?? '');
+      throw lacks ? lacksMigrations(instance.schema) : error;
+    } finally {
+      await instance.close();
+    }
+  };
 }
 
 /**

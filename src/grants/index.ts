@@ -5,6 +5,7 @@ export {
   type GrantToEnd,
 } from './app-connections.js';
 export { type ConsentStore, createConsentStore, type RememberedConsent } from './consent-store.js';
+export { presentEndedGrant, presentGrant } from './grant-presenter.js';
 export { deleteEndedGrants, eraseExpiredAnswers } from './grant-cleanup.js';
 export {
   findActiveGrant,

@@ -12,6 +12,7 @@ import {
   presentAccount,
   replacePassword,
 } from '../accounts/index.js';
+import { boundedList } from '../http/body/bounded.js';
 import { annotationQuery, namesOfFilter } from '../http/annotations.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import { sendData, sendPage } from '../http/envelope.js';
@@ -19,14 +20,22 @@ import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
 import { createSessionStore } from '../sessions/index.js';
+import { createTenantService } from '../tenants/index.js';
+import { membershipsIn, newMembership } from './membership-routes.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { externalIdOf, idOf } from './tenant-routes.js';
 
 const PATH = '/operator/accounts';
 const MAX_EMAIL = 254;
+const MAX_NEW_MEMBERSHIPS = 10;
 const access = { operator: 'accounts:manage' } as const;
 const answer = dataOf(accountAnswer);
+
+/** A new account, at once a member of tenants. */
+const newMember = newAccount.extend({
+  memberships: boundedList(MAX_NEW_MEMBERSHIPS, newMembership).default([]),
+});
 
 const directoryOf = ({ state }: OperatorContext) => createDirectory(state.manager);
 
@@ -62,11 +71,16 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
       summary: 'Create an account',
       access,
       cost: COST.change,
-      body: newAccount,
+      body: newMember,
       answers: { 201: answer },
-      async handle(ctx, { body: { password, ...fields } }) {
+      async handle(ctx, { body: { password, memberships, ...fields } }) {
+        const { manager, actor } = ctx.state;
         const passwordHash = password === undefined ? undefined : await hash(password);
-        const account = await directoryOf(ctx).create(ctx.state.actor, fields, passwordHash);
+        const account = await directoryOf(ctx).create(actor, fields, passwordHash);
+        for (const { tenantId, role } of memberships) {
+          const { id } = await createTenantService(manager).find(tenantId);
+          await membershipsIn(ctx).add({ tenantId: id, actor }, account, role);
+        }
         sendData(ctx, presentAccount(account), 201);
       },
     }),

@@ -5,16 +5,21 @@ import {
   createAppConnections,
   createGrantStore,
   findGrants,
+  type GrantFilter,
   type ListedGrant,
+  presentEndedGrant,
+  presentGrant,
 } from '../grants/index.js';
-import { pageOf, time } from '../http/answers.js';
-import { sendPage } from '../http/envelope.js';
+import { createAccountStore } from '../accounts/index.js';
+import { dataOf, pageOf, time } from '../http/answers.js';
+import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
 import { invalid } from '../http/validation.js';
 import { SCOPES } from '../scopes/catalog.js';
-import { operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { createTenantService } from '../tenants/index.js';
+import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
@@ -34,6 +39,25 @@ const grantAnswer = z.strictObject({
   lastUsedAt: time.nullable(),
 });
 
+const ownersAnswer = grantAnswer.pick({
+  id: true,
+  tenantId: true,
+  accountId: true,
+  clientId: true,
+});
+const endedAnswer = ownersAnswer.extend({
+  status: z.literal('revoked'),
+  reason: z.string().nullable(),
+});
+
+/** The account by its id or its address, the tenant by its id or slug. */
+const selection = z.strictObject({
+  accountId: z.string().optional(),
+  email: z.string().optional(),
+  tenantId: z.string().optional(),
+  clientId: z.string().optional(),
+});
+
 /** `/operator/grants` */
 export function createGrantRoutes({ pagination }: RouteDependencies): OperatorRoute[] {
   return [
@@ -43,19 +67,53 @@ export function createGrantRoutes({ pagination }: RouteDependencies): OperatorRo
       summary: 'List the grants of an account, or in a tenant, newest first',
       access,
       cost: COST.read,
-      query: PAGE_QUERY.extend({
-        accountId: z.string().optional(),
-        tenantId: z.string().optional(),
-        clientId: z.string().optional(),
-      }),
+      query: PAGE_QUERY.extend(selection.shape),
       answers: { 200: pageOf(grantAnswer) },
       async handle(ctx, { query: { limit, cursor, ...given } }) {
-        const filter = filterOf(given);
+        const filter = await filterOf(ctx, given);
         const list = ['operator-grants', JSON.stringify(filter)];
         const request = pagination.read({ limit, cursor }, list);
         const { found, resumeAfter } = await findGrants(ctx.state.manager, filter, request);
         const positionOf = ({ issueSeq }: ListedGrant) => Number(issueSeq);
-        sendPage(ctx, pagination.page(found, request, list, positionOf, resumeAfter), present);
+        sendPage(ctx, pagination.page(found, request, list, positionOf, resumeAfter), presentGrant);
+      },
+    }),
+    operatorRoute({
+      method: 'POST',
+      path: `${PATH}/revoke`,
+      summary: 'End the active grants of an account, with all their tokens',
+      access,
+      cost: COST.change,
+      body: selection.extend({ reason }),
+      answers: { 200: dataOf(z.array(endedAnswer)) },
+      async handle(ctx, { body: { reason: why, ...given } }) {
+        const filter = await filterOf(ctx, given);
+        const { accountId, tenantId, clientId } = filter;
+        if (accountId === undefined) throw missing('accountId', 'or email must be given');
+        const which = { accountId, tenantId, clientId };
+        const ended = await connectionsOf(ctx).endOfAccount(ctx.state.actor, which, why);
+        sendData(
+          ctx,
+          ended.map((grant) => presentEndedGrant(grant, why)),
+        );
+      },
+    }),
+    ...createItemRoutes(),
+  ];
+}
+
+function createItemRoutes(): OperatorRoute[] {
+  return [
+    operatorRoute({
+      method: 'GET',
+      path: `${PATH}/:id`,
+      summary: 'Show the account, tenant and client of a grant',
+      access,
+      cost: COST.read,
+      answers: { 200: dataOf(ownersAnswer) },
+      async handle(ctx) {
+        const { id, tenantId, accountId, clientId } = await get(ctx);
+        sendData(ctx, { id, tenantId, accountId, clientId });
       },
     }),
     operatorRoute({
@@ -67,45 +125,44 @@ export function createGrantRoutes({ pagination }: RouteDependencies): OperatorRo
       body: z.strictObject({ reason }),
       answers: { 204: null },
       async handle(ctx, { body }) {
-        const { manager, actor } = ctx.state;
-        const grant = await createGrantStore(manager).findAnywhere(idOf(ctx));
-        if (grant === undefined) throw new Problem('not_found', 'Grant not found.');
-        const connections = createAppConnections(manager, createClientStore(manager));
-        await connections.end(actor, [grant], body.reason);
+        await connectionsOf(ctx).end(ctx.state.actor, [await get(ctx)], body.reason);
         ctx.status = 204;
       },
     }),
   ];
 }
 
-/** @throws Problem `validation_failed` without an account and a tenant */
-function filterOf({
-  accountId,
-  tenantId,
-  clientId,
-}: {
-  readonly accountId?: string | undefined;
-  readonly tenantId?: string | undefined;
-  readonly clientId?: string | undefined;
-}) {
-  if (accountId !== undefined) return { accountId, tenantId, clientId };
-  if (tenantId !== undefined) return { tenantId, clientId };
-  const message = 'or accountId must be given';
-  throw invalid([{ field: 'tenantId', code: 'required', message }]);
+function connectionsOf({ state: { manager } }: OperatorContext) {
+  return createAppConnections(manager, createClientStore(manager));
 }
 
-function present(grant: ListedGrant) {
-  const { id, status, tenantId, accountId, clientId, clientName, scopes, createdAt, lastUsedAt } =
-    grant;
-  return {
-    id,
-    status,
-    tenantId,
-    accountId,
-    clientId,
-    clientName,
-    scopes,
-    createdAt,
-    lastUsedAt,
-  };
+/** @throws Problem `not_found` */
+async function get(ctx: OperatorContext) {
+  const grant = await createGrantStore(ctx.state.manager).findAnywhere(idOf(ctx));
+  if (grant === undefined) throw new Problem('not_found', 'Grant not found.');
+  return grant;
+}
+
+/** @throws Problem `validation_failed` without an account and a tenant; `not_found` for an unknown one */
+async function filterOf(
+  { state: { manager } }: OperatorContext,
+  { accountId, email, tenantId: named, clientId }: z.output<typeof selection>,
+): Promise<GrantFilter> {
+  const tenantId =
+    named === undefined ? undefined : (await createTenantService(manager).find(named)).id;
+  if (accountId !== undefined && email !== undefined) {
+    throw missing('email', 'or accountId must be given, and not both');
+  }
+  if (accountId !== undefined) return { accountId, tenantId, clientId };
+  if (email !== undefined) {
+    const account = await createAccountStore(manager).findByEmail(email);
+    if (account === undefined) throw new Problem('not_found', `There is no account ${email}.`);
+    return { accountId: account.id, tenantId, clientId };
+  }
+  if (tenantId !== undefined) return { tenantId, clientId };
+  throw missing('tenantId', 'or accountId must be given');
+}
+
+function missing(field: string, message: string): Problem {
+  return invalid([{ field, code: 'required', message }]);
 }

@@ -27,6 +27,8 @@ import { idOf } from './tenant-routes.js';
 const PATH = '/operator/api-keys';
 const access = { operator: 'credentials:manage' } as const;
 const answer = dataOf(keyAnswer);
+/** A tenant, if given, must be the key's. */
+const ofTenant = z.object({ tenantId: z.string().optional() });
 
 /** `/operator/api-keys`: keys and personal tokens of any tenant. */
 export function createKeyRoutes(dependencies: RouteDependencies): OperatorRoute[] {
@@ -77,38 +79,47 @@ function createItemRoutes({ keys }: RouteDependencies): OperatorRoute[] {
     operatorRoute({
       method: 'GET',
       path: `${PATH}/:id`,
+      query: ofTenant,
       summary: 'Show a key of any tenant',
       access,
       cost: COST.read,
       answers: { 200: answer },
-      async handle(ctx) {
-        const by = await managerOfKey(ctx);
+      async handle(ctx, { query }) {
+        const by = await managerOfKey(ctx, query);
         sendData(ctx, keys.present(await keys.serviceOf(ctx).find(by, idOf(ctx))));
       },
     }),
     operatorRoute({
       method: 'PATCH',
       path: `${PATH}/:id`,
+      query: ofTenant,
       summary: 'Change members of a key of any tenant',
       access,
       cost: COST.change,
       body: keyChange,
       answers: { 200: answer },
-      async handle(ctx, { body }) {
-        const by = await managerOfKey(ctx);
+      async handle(ctx, { body, query }) {
+        const by = await managerOfKey(ctx, query);
         sendData(ctx, keys.present(await keys.serviceOf(ctx).change(by, idOf(ctx), body)));
       },
     }),
+    ...createEndRoutes(keys),
+  ];
+}
+
+function createEndRoutes(keys: RouteDependencies['keys']): OperatorRoute[] {
+  return [
     operatorRoute({
       method: 'POST',
       path: `${PATH}/:id/rotate`,
+      query: ofTenant,
       summary: 'Replace a key of any tenant by a new one',
       access,
       cost: COST.change,
       body: keyRotation,
       answers: { 201: answer },
-      async handle(ctx, { body: { graceSeconds } }) {
-        const by = await managerOfKey(ctx);
+      async handle(ctx, { body: { graceSeconds }, query }) {
+        const by = await managerOfKey(ctx, query);
         const { key, secret } = await keys.serviceOf(ctx).rotate(by, idOf(ctx), graceSeconds);
         sendData(ctx, keys.present(key, secret), 201);
       },
@@ -116,6 +127,7 @@ function createItemRoutes({ keys }: RouteDependencies): OperatorRoute[] {
     operatorRoute({
       method: 'DELETE',
       path: `${PATH}/:id`,
+      query: ofTenant,
       summary: 'Revoke a key of any tenant',
       access,
       cost: COST.change,
@@ -124,8 +136,8 @@ function createItemRoutes({ keys }: RouteDependencies): OperatorRoute[] {
         reason,
       }),
       answers: { 204: null },
-      async handle(ctx, { body }) {
-        const by = await managerOfKey(ctx);
+      async handle(ctx, { body, query }) {
+        const by = await managerOfKey(ctx, query);
         await keys.serviceOf(ctx).revoke(by, idOf(ctx), body.reason, body.confirm);
         ctx.status = 204;
       },
@@ -140,8 +152,12 @@ async function managerOf({ state }: OperatorContext, tenant: string): Promise<Ke
 }
 
 /** @throws Problem `not_found` */
-async function managerOfKey(ctx: OperatorContext): Promise<KeyManager> {
+async function managerOfKey(
+  ctx: OperatorContext,
+  { tenantId: named }: z.output<typeof ofTenant>,
+): Promise<KeyManager> {
   const { manager, actor } = ctx.state;
+  if (named !== undefined) return managerOf(ctx, named);
   const id = idOf(ctx);
   const tenantId = isId('key', id) ? await findTenantOfKey(manager, id) : undefined;
   if (tenantId === undefined) throw new Problem('not_found', 'Key not found.');

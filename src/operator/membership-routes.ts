@@ -29,14 +29,17 @@ const membershipAnswer = z.strictObject({
   accountId: z.string(),
   tenantId: z.string(),
   email: z.string(),
+  name: z.string().nullable(),
   // A role that left the catalogue keeps its name.
   role: z.string(),
   createdAt: time,
 });
 const answer = dataOf(membershipAnswer);
 const role = z.enum(ROLES);
+/** `tenantId` is an id or a slug. */
+export const newMembership = z.strictObject({ tenantId: z.string(), role });
 
-/** `/operator/memberships`: an id is that of the account and that of the tenant, `usr_…@tnt_…`. */
+/** `/operator/memberships`: an id is that of the account and the id or slug of the tenant, `usr_…@tnt_…`. */
 export function createMembershipRoutes({ pagination }: RouteDependencies): OperatorRoute[] {
   return [
     operatorRoute({
@@ -51,7 +54,7 @@ export function createMembershipRoutes({ pagination }: RouteDependencies): Opera
       }),
       answers: { 200: pageOf(membershipAnswer) },
       async handle(ctx, { query: { limit, cursor, ...given } }) {
-        const owner = ownerOf(given);
+        const owner = await ownerOf(ctx, given);
         const list = ['operator-memberships', JSON.stringify(owner)];
         const request = pagination.readText({ limit, cursor }, list);
         const found = await listMembershipsOf(ctx.state.manager, owner, request);
@@ -66,7 +69,7 @@ export function createMembershipRoutes({ pagination }: RouteDependencies): Opera
       summary: 'Make an account a member of a tenant',
       access,
       cost: COST.change,
-      body: z.strictObject({ accountId: z.string(), tenantId: z.string(), role }),
+      body: newMembership.extend({ accountId: z.string() }),
       answers: { 201: answer },
       async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;
@@ -90,7 +93,7 @@ function createItemRoutes(): OperatorRoute[] {
       cost: COST.read,
       answers: { 200: answer },
       async handle(ctx) {
-        const [accountId, tenantId] = partsOf(ctx);
+        const [accountId, tenantId] = await partsOf(ctx);
         sendData(ctx, await get(ctx, accountId, tenantId));
       },
     }),
@@ -103,7 +106,7 @@ function createItemRoutes(): OperatorRoute[] {
       body: z.strictObject({ role }),
       answers: { 200: answer },
       async handle(ctx, { body }) {
-        const [accountId, tenantId] = partsOf(ctx);
+        const [accountId, tenantId] = await partsOf(ctx);
         const { actor } = ctx.state;
         await membershipsIn(ctx).changeRole({ tenantId, actor }, accountId, body.role);
         sendData(ctx, await get(ctx, accountId, tenantId));
@@ -117,7 +120,7 @@ function createItemRoutes(): OperatorRoute[] {
       cost: COST.change,
       answers: { 204: null },
       async handle(ctx) {
-        const [accountId, tenantId] = partsOf(ctx);
+        const [accountId, tenantId] = await partsOf(ctx);
         await membershipsIn(ctx).remove({ tenantId, actor: ctx.state.actor }, accountId);
         ctx.status = 204;
       },
@@ -125,7 +128,7 @@ function createItemRoutes(): OperatorRoute[] {
   ];
 }
 
-function membershipsIn({ state: { manager } }: OperatorContext) {
+export function membershipsIn({ state: { manager } }: OperatorContext) {
   return createMembershipService(manager, (transaction, ...which) =>
     createConsentStore(transaction).deleteOfMember(...which),
   );
@@ -141,23 +144,27 @@ async function get(
   return found;
 }
 
-/** @throws Problem `validation_failed` unless one of both is given */
-function ownerOf({
-  accountId,
-  tenantId,
-}: {
-  readonly accountId?: string | undefined;
-  readonly tenantId?: string | undefined;
-}): MembershipOwner {
+/** @throws Problem `validation_failed` unless one of both is given; `not_found` for an unknown tenant */
+async function ownerOf(
+  { state: { manager } }: OperatorContext,
+  {
+    accountId,
+    tenantId,
+  }: { readonly accountId?: string | undefined; readonly tenantId?: string | undefined },
+): Promise<MembershipOwner> {
   if (accountId !== undefined && tenantId === undefined) return { accountId };
-  if (tenantId !== undefined && accountId === undefined) return { tenantId };
+  if (tenantId !== undefined && accountId === undefined) {
+    return { tenantId: (await createTenantService(manager).find(tenantId)).id };
+  }
   const message = 'or accountId must be given, and not both';
   throw invalid([{ field: 'tenantId', code: 'required', message }]);
 }
 
-/** @throws Problem `not_found` for more than two parts */
-function partsOf(ctx: OperatorContext): readonly [accountId: string, tenantId: string] {
-  const [accountId = '', tenantId = '', ...others] = idOf(ctx).split('@');
+/** @throws Problem `not_found` for more than two parts, or an unknown tenant */
+async function partsOf(
+  ctx: OperatorContext,
+): Promise<readonly [accountId: string, tenantId: string]> {
+  const [accountId = '', tenant = '', ...others] = idOf(ctx).split('@');
   if (others.length > 0) throw new Problem('not_found', 'Membership not found.');
-  return [accountId, tenantId];
+  return [accountId, (await createTenantService(ctx.state.manager).find(tenant)).id];
 }

@@ -11,6 +11,7 @@ import {
   createTenantStore,
   newTenant,
   presentTenant,
+  type StoredTenant,
   tenantAnswer,
   tenantChange,
 } from '../tenants/index.js';
@@ -40,20 +41,23 @@ export function createTenantRoutes({ pagination }: RouteDependencies): OperatorR
     operatorRoute({
       method: 'GET',
       path: PATH,
-      summary: 'List all tenants, newest first',
+      summary: 'List all tenants, newest first or by slug',
       access,
       cost: COST.read,
-      query: PAGE_QUERY.extend(annotationQuery),
+      query: PAGE_QUERY.extend(annotationQuery).extend({
+        order: z.enum(['newest', 'slug']).default('newest'),
+      }),
       answers: { 200: pageOf(tenantAnswer) },
-      async handle(ctx, { query: { limit, cursor, ...filter } }) {
-        const list = ['operator-tenants', ...namesOfFilter(filter)];
+      async handle(ctx, { query: { limit, cursor, order, ...filter } }) {
+        const list = ['operator-tenants', order, ...namesOfFilter(filter)];
         const request = pagination.readText({ limit, cursor }, list);
-        const found = await createTenantStore(ctx.state.manager).listNewest(request, filter);
-        sendPage(
-          ctx,
-          pagination.pageText(found, request, list, ({ id }) => id),
-          presentTenant,
-        );
+        const store = createTenantStore(ctx.state.manager);
+        const found =
+          order === 'slug'
+            ? await store.list({ limit: request.limit + 1, after: request.after, filter })
+            : await store.listNewest(request, filter);
+        const positionOf = ({ id, slug }: StoredTenant) => (order === 'slug' ? slug : id);
+        sendPage(ctx, pagination.pageText(found, request, list, positionOf), presentTenant);
       },
     }),
     operatorRoute({

@@ -12,6 +12,7 @@ export interface ListedMembership {
   readonly accountId: string;
   readonly tenantId: string;
   readonly email: string;
+  readonly name: string | null;
   readonly role: Role;
   readonly createdAt: Date;
 }
@@ -20,7 +21,7 @@ export interface ListedMembership {
 export type MembershipOwner = { readonly accountId: string } | { readonly tenantId: string };
 
 const COLUMNS = `m.account_id || '@' || m.tenant_id AS id, m.account_id AS "accountId", m.tenant_id AS "tenantId",
-  a.email, m.role, m.created_at AS "createdAt"`;
+  a.email, a.name, m.role, m.created_at AS "createdAt"`;
 
 /** By descending id of the tenant or the account, up to one more than requested, after that id. */
 export async function listMembershipsOf(

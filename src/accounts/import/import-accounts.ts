@@ -17,6 +17,9 @@ import {
 /** Accounts of one call: enough for one statement each, and few enough for one transaction. */
 export const MAX_IMPORTED_ACCOUNTS = 1000;
 
+/** The longest text of a call, within the limit of a body. */
+export const MAX_IMPORT_BYTES = 200 * 1024;
+
 /** The outcome of an account: `unchanged` ones were there already. */
 export type ImportOutcome =
   | { readonly outcome: 'created' | 'updated' | 'unchanged' }

@@ -19,7 +19,8 @@ export interface AccountLine {
   readonly account: ImportedAccount;
 }
 
-interface Options {
+/** The parts of an import around its lines. */
+export interface ImportAccountLines {
   /** Imports a batch of accounts. It is committed, or nothing of it. */
   readonly importBatch: (lines: readonly AccountLine[]) => Promise<readonly ImportOutcome[]>;
   /** The longest text of a batch. */
@@ -34,7 +35,7 @@ interface Options {
  */
 export async function importAccountLines(
   lines: AsyncIterable<InputLine>,
-  { importBatch, maxBytes = Infinity, onRefused, onProgress }: Options,
+  { importBatch, maxBytes = Infinity, onRefused, onProgress }: ImportAccountLines,
 ): Promise<AccountImportReport> {
   const counts = { read: 0, created: 0, updated: 0, unchanged: 0, refused: 0 };
   const batch = createBatch(maxBytes);

@@ -1,8 +1,8 @@
 import {
   importAccountLines,
+  type ImportAccountLines,
   importAccounts,
   type AccountImportReport,
-  type ImportMode,
 } from '../../accounts/index.js';
 import { OPERATOR } from '../../audit/index.js';
 import { readLines } from '../../http/body/input-lines.js';
@@ -17,25 +17,37 @@ interface ImportValues {
 }
 
 /** Reads accounts from a file or standard input, line by line, and stores them in batches. */
-export async function importAccountsFrom(
-  { dataSource, stream: standardInput, messages }: CommandContext,
-  { file, refused, update, dryRun }: ImportValues,
+export function importAccountsFrom(
+  { dataSource, stream, messages }: CommandContext,
+  values: ImportValues,
 ) {
-  const mode: ImportMode = update ? 'update' : 'skip';
-  const input = openInput(file, standardInput);
+  const { update, dryRun } = values;
+  const mode = update ? 'update' : 'skip';
+  return importFrom({ stream, messages }, values, {
+    importBatch: (lines) =>
+      dataSource.transaction((manager) =>
+        importAccounts(
+          manager,
+          OPERATOR,
+          lines.map(({ account }) => account),
+          { mode, dryRun },
+        ),
+      ),
+  });
+}
+
+/** Reads the lines, and has each batch imported. */
+export async function importFrom(
+  { stream, messages }: Pick<CommandContext, 'stream' | 'messages'>,
+  { file, refused, dryRun }: ImportValues,
+  batches: Pick<ImportAccountLines, 'importBatch' | 'maxBytes'>,
+) {
+  const input = openInput(file, stream);
   const refusals = await createRefusals(refused);
   const started = performance.now();
   try {
     const work = importAccountLines(readLines(input.stream), {
-      importBatch: (lines) =>
-        dataSource.transaction((manager) =>
-          importAccounts(
-            manager,
-            OPERATOR,
-            lines.map(({ account }) => account),
-            { mode, dryRun },
-          ),
-        ),
+      ...batches,
       onRefused: (line) => refusals.note(line),
       onProgress: createProgress(messages, describe),
     });

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
 
 import {
   type Account,
@@ -10,17 +8,16 @@ import {
   type Member,
   replacePassword,
 } from '../../accounts/index.js';
-import { newPassword } from '../../accounts/password-policy.js';
 import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import { createConsentStore } from '../../grants/index.js';
-import { readText } from '../../http/body/input-lines.js';
-import { text } from '../../http/validation.js';
+import { Problem } from '../../http/errors/problem.js';
 import type { Role } from '../../scopes/roles.js';
 import { createSessionStore } from '../../sessions/index.js';
 import type { CommandContext } from '../command.js';
-import { Misuse, Refused } from '../errors.js';
+import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
-import { parseOption } from '../parse-option.js';
+import { generatePassword, readNewPassword } from './new-password.js';
+import { givenAccount } from '../given.js';
 import { getTenant } from './tenants.js';
 
 interface MemberValues {
@@ -37,10 +34,10 @@ export async function createAccount(
     readonly passwordStdin: boolean;
   },
 ) {
-  const { role, name, emailVerified: isVouchedFor } = values;
-  const email = parseOption('email', z.email('must be an email address'), values.email);
+  const { role, emailVerified: isVouchedFor } = values;
+  const { email, name: called } = givenAccount(values);
   const tenant = await getTenant(manager, values.tenant);
-  const given = values.passwordStdin ? readPassword(input) : undefined;
+  const given = values.passwordStdin ? readNewPassword(input) : undefined;
 
   const accounts = createAccountStore(manager);
   const existing = await accounts.findByEmail(email);
@@ -49,16 +46,16 @@ export async function createAccount(
       'The account exists already and keeps its password: leave out --password-stdin.',
     );
   }
-  const generated = randomBytes(12).toString('base64url');
+  const generated = generatePassword();
   const account =
     existing ??
     (await accounts.create({
       email,
-      name: name === undefined ? null : parseOption('name', text(100), name),
+      name: called ?? null,
       password: given ?? generated,
     }));
   if (!(await accounts.join(tenant.id, account.id, role))) {
-    throw new Refused(`${account.email} is a member of ${tenant.slug} already.`);
+    throw new Problem('conflict', `${account.email} is a member already.`);
   }
   if (isVouchedFor) await accounts.confirmEmail(account.id);
   await createAuditLog(manager).record(OPERATOR, {
@@ -115,7 +112,7 @@ export async function setPassword(
   { email }: { readonly email: string },
 ) {
   const account = await getAccount(manager, email);
-  const passwordHash = await hashPassword(readPassword(input));
+  const passwordHash = await hashPassword(readNewPassword(input));
   const sessions = createSessionStore(manager, keyring);
   const replaced = await replacePassword(
     manager,
@@ -136,27 +133,20 @@ function byOperator(tenantId: string) {
   return { tenantId, actor: OPERATOR };
 }
 
-/** @throws Misuse if it may not be chosen */
-function readPassword(input: Uint8Array): string {
-  const given = readText(input);
-  if (given === undefined) throw new Misuse('--password-stdin: is not UTF-8');
-  return parseOption('password-stdin', newPassword, given.replace(/\r?\n$/, ''));
-}
-
-/** @throws Refused if there is no such account */
+/** @throws Problem `not_found` */
 export async function getAccount(manager: EntityManager, email: string): Promise<Account> {
   const account = await createAccountStore(manager).findByEmail(email);
-  if (account === undefined) throw new Refused(`There is no account ${email}.`);
+  if (account === undefined) throw new Problem('not_found', `There is no account ${email}.`);
   return account;
 }
 
-/** @throws Refused if there is no such tenant, account or membership */
+/** @throws Problem `not_found` if there is no such tenant, account or membership */
 async function getMembership(manager: EntityManager, values: MemberValues) {
   const tenant = await getTenant(manager, values.tenant);
   const account = await getAccount(manager, values.email);
   const membership = await createAccountStore(manager).findMembership(tenant.id, account.id);
   if (membership === undefined) {
-    throw new Refused(`${account.email} is not a member of ${tenant.slug}.`);
+    throw new Problem('not_found', 'Membership not found.');
   }
   return { tenant, account, membership };
 }

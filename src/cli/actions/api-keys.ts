@@ -19,14 +19,10 @@ import {
 } from '../../credentials/index.js';
 import { ENVIRONMENTS } from '../../credentials/kinds.js';
 import { parseWith } from '../../http/validation.js';
-import {
-  filterOf,
-  type AnnotationValues,
-  type FilterValues,
-  givenAnnotations,
-} from '../annotations.js';
+import { filterOf, type FilterValues } from '../annotations.js';
 import type { CommandContext } from '../command.js';
-import { Misuse, Refused } from '../errors.js';
+import { Problem } from '../../http/errors/problem.js';
+import { givenKey, givenKeyChange, type KeyChanges, type KeyMembers } from '../given.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { parseOption } from '../parse-option.js';
 import { getTenant } from './tenants.js';
@@ -39,50 +35,27 @@ interface KeyValues {
 
 export async function createKey(
   context: CommandContext,
-  values: AnnotationValues & {
-    readonly tenant: string;
-    readonly name: string;
-    readonly scopes: string;
-    readonly env: string | undefined;
-    readonly kind: string | undefined;
-    readonly space: readonly string[];
-    readonly bind: readonly string[];
-    readonly allowIp: readonly string[];
-    readonly expiresIn: number | undefined;
-    readonly rateLimit: number | undefined;
-  },
+  values: KeyMembers & { readonly tenant: string },
 ) {
   const { manager, keyring } = context;
   const by = await operatorOf(manager, values.tenant);
-  const fields = parseWith(newKey, {
-    name: values.name,
-    scopes: values.scopes.split(/[\s,]+/).filter(Boolean),
-    environment: values.env,
-    kind: values.kind,
-    spaces: listOrNull(values.space),
-    bindings: listOrNull(values.bind.map(bindingOf)),
-    allowedIps: listOrNull(values.allowIp),
-    expiresAt: values.expiresIn === undefined ? null : await timeIn(manager, values.expiresIn),
-    rateLimitPerMinute: values.rateLimit ?? null,
-    ...givenAnnotations(values),
-  });
+  const fields = parseWith(newKey, await givenKey(values, (seconds) => timeIn(manager, seconds)));
   const { key, secret } = await serviceOf(context).create(by, fields);
   return createKeyPresenter(keyring)(key, secret);
 }
 
-export async function listKeys(
-  { manager, keyring }: CommandContext,
-  values: FilterValues & {
-    readonly tenant: string;
-    readonly env: string | undefined;
-    readonly kind: string | undefined;
-    readonly status: string | undefined;
-    readonly search: string | undefined;
-    readonly unusedDays: string | undefined;
-  },
-): Promise<OpenList<ListedCredential, number>> {
+interface KeyFilterValues extends FilterValues {
+  readonly env: string | undefined;
+  readonly kind: string | undefined;
+  readonly status: string | undefined;
+  readonly search: string | undefined;
+  readonly unusedDays: string | undefined;
+}
+
+/** @throws Misuse that names the option */
+export function keyFilterOf(values: KeyFilterValues) {
   const { shape } = keyFilter;
-  const given = {
+  return {
     environment: parseOption('env', shape.environment, values.env),
     kind: parseOption('kind', shape.kind, values.kind),
     status: parseOption('status', shape.status, values.status),
@@ -90,6 +63,13 @@ export async function listKeys(
     unusedDays: parseOption('unused-days', shape.unusedDays, values.unusedDays),
     ...filterOf(values),
   };
+}
+
+export async function listKeys(
+  { manager, keyring }: CommandContext,
+  values: KeyFilterValues & { readonly tenant: string },
+): Promise<OpenList<ListedCredential, number>> {
+  const given = keyFilterOf(values);
   const by = await operatorOf(manager, values.tenant);
   const filter = credentialFilterOf(given, { by, environments: ENVIRONMENTS, spaces: null });
   const store = createCredentialStore(manager);
@@ -108,34 +88,9 @@ export async function showKey(context: CommandContext, values: KeyValues) {
   return createKeyPresenter(context.keyring)(await serviceOf(context).find(by, id));
 }
 
-export async function updateKey(
-  context: CommandContext,
-  values: KeyValues &
-    AnnotationValues & {
-      readonly name: string | undefined;
-      readonly allowIp: readonly string[];
-      readonly expiresIn: number | 'never' | undefined;
-      readonly rateLimit: number | 'default' | undefined;
-    },
-) {
+export async function updateKey(context: CommandContext, values: KeyValues & KeyChanges) {
   const { manager, keyring } = context;
-  const { name, allowIp, expiresIn, rateLimit } = values;
-  const given = {
-    ...(name !== undefined && { name }),
-    ...(allowIp.length > 0 && { allowedIps: isAny(allowIp) ? null : allowIp }),
-    ...(expiresIn !== undefined && {
-      expiresAt: expiresIn === 'never' ? null : await timeIn(manager, expiresIn),
-    }),
-    ...(rateLimit !== undefined && {
-      rateLimitPerMinute: rateLimit === 'default' ? null : rateLimit,
-    }),
-    ...givenAnnotations(values),
-  };
-  if (Object.keys(given).length === 0) {
-    throw new Misuse(
-      'Give --name, --allow-ip, --expires-in, --rate-limit, --external-id or --metadata.',
-    );
-  }
+  const given = await givenKeyChange(values, (seconds) => timeIn(manager, seconds));
   const change = parseWith(keyChange, given);
   const { by, id } = await keyOf(manager, values);
   return createKeyPresenter(keyring)(await serviceOf(context).change(by, id, change));
@@ -178,28 +133,11 @@ async function keyOf(
 ): Promise<{ by: KeyManager; id: string }> {
   if (tenant !== undefined) return { by: await operatorOf(manager, tenant), id };
   const tenantId = await findTenantOfKey(manager, id);
-  if (tenantId === undefined) throw new Refused('There is no such key.');
+  if (tenantId === undefined) throw new Problem('not_found', 'Key not found.');
   return { by: { actor: OPERATOR, tenantId }, id };
 }
 
 async function timeIn(manager: EntityManager, seconds: number): Promise<string> {
   const now = await createCredentialStore(manager).now();
   return new Date(now.getTime() + seconds * 1000).toISOString();
-}
-
-function bindingOf(text: string): { type: string; id: string } {
-  const [, type = '', id = ''] = /^([^:]+):(.+)$/.exec(text) ?? [];
-  if (id === '') throw new Misuse('--bind must be a type and an id, such as contacts:42.');
-  return { type, id };
-}
-
-/** @throws Misuse for "any" beside addresses */
-function isAny(addresses: readonly string[]): boolean {
-  if (!addresses.includes('any')) return false;
-  if (addresses.length > 1) throw new Misuse('--allow-ip: "any" cannot be given with addresses.');
-  return true;
-}
-
-function listOrNull<Item>(list: readonly Item[]): readonly Item[] | null {
-  return list.length > 0 ? list : null;
 }

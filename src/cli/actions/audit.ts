@@ -4,6 +4,7 @@ import {
   entryParameters,
   exportTexts,
   type PlacedEntry,
+  type ShownEntry,
 } from '../../audit-log/index.js';
 import type { PairPosition } from '../../http/pagination.js';
 import type { CommandContext } from '../command.js';
@@ -34,13 +35,18 @@ export async function listEntries(
       const { found, resumeAfter } = await reader.list(filter, page);
       return pageOf(found, page.limit, ({ position }) => position, resumeAfter);
     },
-    present: ({ entry }) => ({
-      ...entry,
-      actor: entry.actor.name ?? entry.actor.id,
-      object: entry.object.name ?? entry.object.id,
-      actorId: entry.actor.id,
-      objectId: entry.object.id,
-    }),
+    present: ({ entry }) => presentListed(entry),
+  };
+}
+
+/** An entry as a row of a table. */
+export function presentListed(entry: ShownEntry): object {
+  return {
+    ...entry,
+    actor: entry.actor.name ?? entry.actor.id,
+    object: entry.object.name ?? entry.object.id,
+    actorId: entry.actor.id,
+    objectId: entry.object.id,
   };
 }
 
@@ -52,12 +58,21 @@ export async function exportEntries(
   return new TextStream(exportTexts(reader, filter, values.format));
 }
 
-/** @throws Refused for an unknown tenant, Problem for a value that is not valid */
-async function open({ manager }: CommandContext, values: FilterValues) {
-  const { tenant, ...given } = values;
+/**
+ * The parameters that the options are, checked.
+ * @throws Misuse that names the option
+ */
+export function parametersOf({ tenant: tenantId, ...given }: FilterValues) {
+  const { from, to, actor, action, object, result, address, requestId } = given;
   const names = Object.keys(entryParameters.shape) as (keyof typeof entryParameters.shape)[];
   for (const name of names)
     parseOption(OPTION[name] ?? name, entryParameters.shape[name], given[name]);
+  return { tenantId, from, to, actor, action, object, result, address, requestId };
+}
+
+/** @throws Problem for an unknown tenant, or a value that is not valid */
+async function open({ manager }: CommandContext, values: FilterValues) {
+  const { tenantId: tenant, ...given } = parametersOf(values);
   const tenantId = tenant === undefined ? undefined : (await getTenant(manager, tenant)).id;
   return {
     reader: createAuditReader(manager, tenantId),

@@ -9,10 +9,12 @@ import {
   type GrantsOfAccount,
   type GrantToEnd,
   type ListedGrant,
+  presentEndedGrant,
+  presentGrant,
   type StoredGrant,
 } from '../../grants/index.js';
+import { Problem } from '../../http/errors/problem.js';
 import type { CommandContext } from '../command.js';
-import { Refused } from '../errors.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { getAccount } from './accounts.js';
 import { getTenant } from './tenants.js';
@@ -33,7 +35,7 @@ export async function listGrants(
       const { found, resumeAfter } = await findGrants(manager, filter, { limit, after });
       return pageOf(found, limit, ({ issueSeq }) => Number(issueSeq), resumeAfter);
     },
-    present,
+    present: presentGrant,
   };
 }
 
@@ -48,14 +50,7 @@ export async function revokeGrants(
 ) {
   const { id, email = '', reason = null } = values;
   const connections = createAppConnections(manager, createClientStore(manager));
-  const show = ({ id: grant, tenantId, accountId, clientId }: GrantToEnd) => ({
-    id: grant,
-    status: 'revoked',
-    tenantId,
-    accountId,
-    clientId,
-    reason,
-  });
+  const show = (grant: GrantToEnd) => presentEndedGrant(grant, reason);
   if (id === undefined) {
     const filter = await filterOf(manager, { ...values, email });
     return (await connections.endOfAccount(OPERATOR, filter, reason)).map(show);
@@ -76,25 +71,9 @@ async function filterOf(manager: EntityManager, values: FilterValues): Promise<G
   };
 }
 
-/** @throws Refused if there is no such grant */
+/** @throws Problem `not_found` */
 async function grantOf(manager: EntityManager, id: string): Promise<StoredGrant> {
   const grant = await createGrantStore(manager).findAnywhere(id);
-  if (grant === undefined) throw new Refused(`There is no grant ${id}.`);
+  if (grant === undefined) throw new Problem('not_found', 'Grant not found.');
   return grant;
-}
-
-function present(grant: ListedGrant) {
-  const { id, status, tenantId, accountId, clientId, clientName, scopes, createdAt, lastUsedAt } =
-    grant;
-  return {
-    id,
-    status,
-    tenantId,
-    accountId,
-    clientId,
-    clientName,
-    scopes,
-    createdAt,
-    lastUsedAt,
-  };
 }

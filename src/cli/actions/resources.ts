@@ -10,7 +10,7 @@ import {
   serverRotation,
 } from '../../resource-servers/index.js';
 import type { CommandContext } from '../command.js';
-import { Misuse } from '../errors.js';
+import { givenResource, givenResourceChange, type ResourceMembers } from '../given.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { parseOption } from '../parse-option.js';
 
@@ -19,18 +19,12 @@ interface Named {
   readonly id: string;
 }
 
-interface Members {
-  readonly scopes: string | undefined;
-  readonly acceptsKeys: 'true' | 'false' | undefined;
-  readonly dynamicClients: 'true' | 'false' | undefined;
-}
-
 export async function addResource(
   context: CommandContext,
-  values: Members & { readonly identifier: string; readonly name: string },
+  values: ResourceMembers & { readonly identifier: string; readonly name: string },
 ) {
   const { identifier, name } = values;
-  const fields = parseWith(newResourceServer, { identifier, name, ...membersOf(values) });
+  const fields = parseWith(newResourceServer, { identifier, name, ...givenResource(values) });
   return presentIssued(await serviceOf(context).add(OPERATOR, fields));
 }
 
@@ -55,15 +49,10 @@ export async function showResource(context: CommandContext, { id }: Named) {
 
 export async function updateResource(
   context: CommandContext,
-  values: Named & Members & { readonly name: string | undefined },
+  values: Named & ResourceMembers & { readonly name: string | undefined },
 ) {
-  const { id, name } = values;
-  const given = { ...(name !== undefined && { name }), ...membersOf(values) };
-  if (Object.keys(given).length === 0) {
-    throw new Misuse('Give --name, --scopes, --accepts-keys or --dynamic-clients.');
-  }
-  const change = parseWith(resourceServerChange, given);
-  return present(await serviceOf(context).change(OPERATOR, id, change));
+  const change = parseWith(resourceServerChange, givenResourceChange(values));
+  return present(await serviceOf(context).change(OPERATOR, values.id, change));
 }
 
 export async function rotateResource(
@@ -89,18 +78,6 @@ function serviceOf({ manager, keyring, format, config }: CommandContext) {
     format,
     ownResources: ownResources(config.ISSUER),
   });
-}
-
-function membersOf({ scopes, acceptsKeys, dynamicClients }: Members) {
-  return {
-    ...(scopes !== undefined && { scopes: scopes === 'all' ? null : listOf(scopes) }),
-    ...(acceptsKeys !== undefined && { acceptsKeys: acceptsKeys === 'true' }),
-    ...(dynamicClients !== undefined && { dynamicClients: dynamicClients === 'true' }),
-  };
-}
-
-function listOf(scopes: string): readonly string[] {
-  return scopes.split(/[\s,]+/).filter(Boolean);
 }
 
 function present(server: ResourceServer) {

@@ -17,7 +17,7 @@ import {
   givenAnnotations,
 } from '../annotations.js';
 import type { CommandContext } from '../command.js';
-import { Misuse } from '../errors.js';
+import { givenSpaceChange } from '../given.js';
 import { pageOf, type OpenList } from '../listing.js';
 import { getTenant } from './tenants.js';
 
@@ -63,14 +63,10 @@ export async function updateSpace(
   { manager }: CommandContext,
   values: InTenant & AnnotationValues & { readonly id: string; readonly name: string | undefined },
 ) {
-  const { id, name } = values;
-  const given = { ...(name !== undefined && { name }), ...givenAnnotations(values) };
-  if (Object.keys(given).length === 0) {
-    throw new Misuse('Give --name, --external-id or --metadata.');
-  }
+  const given = givenSpaceChange(values);
   const by = await operatorOf(manager, values);
   const change = parseWith(spaceChange, given);
-  return presentSpace(await createSpaceService(manager).change(by, id, change));
+  return presentSpace(await createSpaceService(manager).change(by, values.id, change));
 }
 
 async function operatorOf(manager: EntityManager, { tenant }: InTenant): Promise<SpaceManager> {

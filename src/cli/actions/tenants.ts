@@ -10,29 +10,21 @@ import {
   type StoredTenant,
   tenantChange,
 } from '../../tenants/index.js';
-import {
-  filterOf,
-  type AnnotationValues,
-  type FilterValues,
-  givenAnnotations,
-} from '../annotations.js';
+import { filterOf, type AnnotationValues, type FilterValues } from '../annotations.js';
 import type { CommandContext } from '../command.js';
-import { Misuse, Refused } from '../errors.js';
+import { givenTenant, givenTenantChange } from '../given.js';
 import { pageOf, type OpenList } from '../listing.js';
 
-/** @throws Refused if there is no such tenant */
-export async function getTenant(manager: EntityManager, idOrSlug: string): Promise<StoredTenant> {
-  const tenant = await createTenantStore(manager).find(idOrSlug);
-  if (tenant === undefined) throw new Refused(`There is no tenant ${idOrSlug}.`);
-  return tenant;
+/** @throws Problem `not_found` */
+export function getTenant(manager: EntityManager, idOrSlug: string): Promise<StoredTenant> {
+  return createTenantService(manager).find(idOrSlug);
 }
 
 export async function createTenant(
   { manager }: CommandContext,
   values: AnnotationValues & { readonly name: string; readonly slug: string | undefined },
 ) {
-  const { name, slug } = values;
-  const fields = parseWith(newTenant, { name, slug, ...givenAnnotations(values) });
+  const fields = parseWith(newTenant, givenTenant(values));
   return presentTenant(await createTenantService(manager).create(OPERATOR, fields));
 }
 
@@ -59,16 +51,7 @@ export async function updateTenant(
     readonly slug: string | undefined;
   },
 ) {
-  const { name, slug } = values;
-  const given = {
-    ...(name !== undefined && { name }),
-    ...(slug !== undefined && { slug }),
-    ...givenAnnotations(values),
-  };
-  if (Object.keys(given).length === 0) {
-    throw new Misuse('Give --name, --slug, --external-id or --metadata.');
-  }
-  const change = parseWith(tenantChange, given);
+  const change = parseWith(tenantChange, givenTenantChange(values));
   const service = createTenantService(manager);
   const { id } = await getTenant(manager, values.tenant);
   await service.update(OPERATOR, id, change);

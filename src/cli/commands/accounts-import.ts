@@ -1,7 +1,13 @@
 import type { AccountImportReport } from '../../accounts/index.js';
-import { defineCommand } from '../command.js';
+import { eitherOf } from '../backend.js';
+import { defineSharedCommand } from '../command.js';
 
-export const ACCOUNTS_IMPORT_COMMAND = defineCommand({
+const actions = eitherOf(
+  () => import('../actions/accounts-import.js'),
+  () => import('../remote/accounts-import.js'),
+);
+
+export const ACCOUNTS_IMPORT_COMMAND = defineSharedCommand({
   name: 'accounts import',
   summary: 'Imports accounts with their password hashes and memberships. Can be repeated.',
   details:
@@ -17,7 +23,6 @@ export const ACCOUNTS_IMPORT_COMMAND = defineCommand({
     'cli accounts import --update --dry-run < accounts.jsonl',
   ],
   commitsItself: true,
-  run: async (context, values) =>
-    (await import('../actions/accounts-import.js')).importAccountsFrom(context, values),
+  run: async (context, values) => (await actions(context)).importAccountsFrom(values),
   isRefusal: (result) => (result as AccountImportReport).refused > 0,
 });

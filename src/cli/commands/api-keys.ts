@@ -1,3 +1,4 @@
+import { eitherOf } from '../backend.js';
 import {
   CREDENTIAL_STATUSES,
   ENVIRONMENTS,
@@ -6,13 +7,16 @@ import {
   TENANT_KINDS,
   type Kind,
 } from '../../credentials/kinds.js';
-import { defineCommand, type Command } from '../command.js';
-import { defineList } from '../listing.js';
+import { defineSharedCommand, type Command } from '../command.js';
+import { defineSharedList } from '../listing.js';
 import { DURATION, oneOf, orWord, wholeNumber } from '../value-types.js';
 import { ANNOTATIONS, BY_ANNOTATIONS } from './annotation-options.js';
 import { IMPORT_COMMAND } from './api-keys-import.js';
 
-const actions = () => import('../actions/api-keys.js');
+const actions = eitherOf(
+  () => import('../actions/api-keys.js'),
+  () => import('../remote/api-keys.js'),
+);
 
 const MAX_REQUESTS = 9_999_999;
 const requests = wholeNumber(0, MAX_REQUESTS, 'a number of requests a minute');
@@ -33,7 +37,7 @@ function remarkOn(result: unknown): string | undefined {
 }
 
 export const KEY_COMMANDS: readonly Command[] = [
-  defineCommand({
+  defineSharedCommand({
     name: 'api-keys create',
     summary: 'Creates an API key and prints it this once.',
     options: {
@@ -70,10 +74,10 @@ export const KEY_COMMANDS: readonly Command[] = [
       'cli api-keys create --tenant acme --name Bot --kind agent --scopes contacts:read --bind contacts:42',
       'cli api-keys create --tenant acme --name Nightly --scopes leads:read --allow-ip 10.0.0.0/8 --rate-limit 600',
     ],
-    run: async (context, values) => (await actions()).createKey(context, values),
+    run: async (context, values) => (await actions(context)).createKey(values),
     remark: remarkOn,
   }),
-  defineList({
+  defineSharedList({
     name: 'api-keys list',
     summary: "Lists a tenant's keys, newest first.",
     options: {
@@ -97,17 +101,17 @@ export const KEY_COMMANDS: readonly Command[] = [
       'cli api-keys list --tenant acme --status active --unused-days 90 --all --json',
     ],
     columns: ['id', 'name', 'kind', 'environment', 'status', 'lastUsedAt', 'expiresAt', 'scopes'],
-    open: async (context, values) => (await actions()).listKeys(context, values),
+    open: async (context, values) => (await actions(context)).listKeys(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'api-keys show',
     summary: 'Shows a key, without its secret.',
     arguments: { id },
     options: { tenant: ofTenant },
     examples: ['cli api-keys show key_…'],
-    run: async (context, values) => (await actions()).showKey(context, values),
+    run: async (context, values) => (await actions(context)).showKey(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'api-keys update',
     summary: 'Changes a key: its name, addresses, expiry, rate limit, external id or metadata.',
     details:
@@ -138,9 +142,9 @@ export const KEY_COMMANDS: readonly Command[] = [
       'cli api-keys update key_… --allow-ip 10.0.0.0/8 --allow-ip 192.0.2.7',
       'cli api-keys update key_… --allow-ip any --rate-limit default',
     ],
-    run: async (context, values) => (await actions()).updateKey(context, values),
+    run: async (context, values) => (await actions(context)).updateKey(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'api-keys rotate',
     summary: 'Creates a key like the old one, which ends at once or after the grace time.',
     arguments: { id },
@@ -155,10 +159,10 @@ export const KEY_COMMANDS: readonly Command[] = [
     examples: ['cli api-keys rotate key_… --grace 24h'],
     question: ({ id: key, grace }) =>
       `Rotate ${key}? The old key ends ${grace === undefined ? 'at once' : `in ${grace} seconds`}.`,
-    run: async (context, values) => (await actions()).rotateKey(context, values),
+    run: async (context, values) => (await actions(context)).rotateKey(values),
     remark: remarkOn,
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'api-keys revoke',
     summary: 'Ends a key, from the next request on. It never works again.',
     arguments: { id },
@@ -167,7 +171,7 @@ export const KEY_COMMANDS: readonly Command[] = [
     schema: 'any',
     question: ({ id: key }) => `Revoke ${key}? It never works again. Type its name to confirm:`,
     isTyped: true,
-    run: async (context, values) => (await actions()).revokeKey(context, values),
+    run: async (context, values) => (await actions(context)).revokeKey(values),
   }),
   IMPORT_COMMAND,
 ];

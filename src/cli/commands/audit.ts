@@ -1,8 +1,12 @@
-import { defineCommand, type Command } from '../command.js';
-import { defineList } from '../listing.js';
+import { eitherOf } from '../backend.js';
+import { defineSharedCommand, type Command } from '../command.js';
+import { defineSharedList } from '../listing.js';
 import { oneOf } from '../value-types.js';
 
-const actions = () => import('../actions/audit.js');
+const actions = eitherOf(
+  () => import('../actions/audit.js'),
+  () => import('../remote/audit.js'),
+);
 
 const FILTERS = {
   tenant: { value: 'TENANT', summary: 'only of this tenant (id or slug)' },
@@ -21,7 +25,7 @@ const FILTERS = {
 } as const;
 
 export const AUDIT_COMMANDS: readonly Command[] = [
-  defineList({
+  defineSharedList({
     name: 'audit list',
     summary: 'Lists entries of the audit log, newest first.',
     options: FILTERS,
@@ -30,9 +34,9 @@ export const AUDIT_COMMANDS: readonly Command[] = [
       'cli audit list --object key_… --all --json',
     ],
     columns: ['createdAt', 'actor', 'action', 'object', 'count', 'address'],
-    open: async (context, values) => (await actions()).listEntries(context, values),
+    open: async (context, values) => (await actions(context)).listEntries(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'audit export',
     summary: 'Prints entries of the audit log as CSV or JSON lines, newest first.',
     options: {
@@ -46,6 +50,6 @@ export const AUDIT_COMMANDS: readonly Command[] = [
     },
     examples: ['cli audit export --tenant acme --to 2026-01-31 --format jsonl > audit.jsonl'],
     commitsItself: true,
-    run: async (context, values) => (await actions()).exportEntries(context, values),
+    run: async (context, values) => (await actions(context)).exportEntries(values),
   }),
 ];

@@ -1,5 +1,11 @@
-import { defineCommand, type Command } from '../command.js';
+import { eitherOf } from '../backend.js';
+import { defineCommand, defineSharedCommand, type Command } from '../command.js';
 import { Misuse } from '../errors.js';
+
+const revocations = eitherOf(
+  () => import('../actions/revoke.js'),
+  () => import('../remote/revoke.js'),
+);
 
 export const CREDENTIAL_COMMANDS: readonly Command[] = [
   defineCommand({
@@ -19,7 +25,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
       (await import('../actions/verify.js')).verifyCredential(context, values),
     isRefusal: (result) => (result as { outcome: string }).outcome === 'refused',
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'revoke',
     summary: 'Ends a key, a grant, or everything issued so far to a subject or before a time.',
     details:
@@ -47,8 +53,7 @@ export const CREDENTIAL_COMMANDS: readonly Command[] = [
         ? `Revoke ${subject} and everything issued under it so far? None of it ever works again.`
         : `Revoke every key, grant, token, session, invitation and link issued before ${issuedBefore}? None of it ever works again.`;
     },
-    run: async (context, values) =>
-      (await import('../actions/revoke.js')).revokeSubject(context, values),
+    run: async (context, values) => (await revocations(context)).revokeSubject(values),
   }),
   defineCommand({
     name: 'recover',

@@ -1,14 +1,18 @@
-import { defineCommand, type Command } from '../command.js';
+import { eitherOf } from '../backend.js';
+import { defineSharedCommand, type Command } from '../command.js';
 import { Misuse } from '../errors.js';
-import { defineList } from '../listing.js';
+import { defineSharedList } from '../listing.js';
 
-const actions = () => import('../actions/grants.js');
+const actions = eitherOf(
+  () => import('../actions/grants.js'),
+  () => import('../remote/grants.js'),
+);
 
 const tenant = { value: 'TENANT', summary: 'only in this tenant (id or slug)' } as const;
 const client = { value: 'CLIENT', summary: 'only to this client (id)' } as const;
 
 export const GRANT_COMMANDS: readonly Command[] = [
-  defineList({
+  defineSharedList({
     name: 'grants list',
     summary:
       'Lists the grants of an account to clients, each installation by itself, newest first.',
@@ -19,9 +23,9 @@ export const GRANT_COMMANDS: readonly Command[] = [
     },
     examples: ['cli grants list --email ann@acme.example'],
     columns: ['id', 'status', 'clientName', 'tenantId', 'createdAt', 'scopes'],
-    open: async (context, values) => (await actions()).listGrants(context, values),
+    open: async (context, values) => (await actions(context)).listGrants(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'grants revoke',
     summary: 'Ends a grant, or those of an account, with all tokens. The user is asked again.',
     arguments: { id: { summary: 'id of the grant (grt_…); or name an account by --email' } },
@@ -43,6 +47,6 @@ export const GRANT_COMMANDS: readonly Command[] = [
       }
       return `Revoke ${id ?? `the grants of ${email}`}? None of its tokens ever works again.`;
     },
-    run: async (context, values) => (await actions()).revokeGrants(context, values),
+    run: async (context, values) => (await actions(context)).revokeGrants(values),
   }),
 ];

@@ -1,8 +1,12 @@
-import { defineCommand, type Command } from '../command.js';
-import { defineList } from '../listing.js';
+import { eitherOf } from '../backend.js';
+import { defineSharedCommand, type Command } from '../command.js';
+import { defineSharedList } from '../listing.js';
 import { DURATION, oneOf } from '../value-types.js';
 
-const actions = () => import('../actions/resources.js');
+const actions = eitherOf(
+  () => import('../actions/resources.js'),
+  () => import('../remote/resources.js'),
+);
 
 const id = { required: true, summary: 'id (rsv_…) or identifier of the resource server' } as const;
 const yesOrNo = { value: 'BOOLEAN', type: oneOf(['true', 'false']) } as const;
@@ -25,7 +29,7 @@ function remarkOn(): string {
 }
 
 export const RESOURCE_COMMANDS: readonly Command[] = [
-  defineCommand({
+  defineSharedCommand({
     name: 'resources add',
     summary: 'Registers an API as a resource server and prints its credential this once.',
     arguments: {
@@ -41,23 +45,23 @@ export const RESOURCE_COMMANDS: readonly Command[] = [
       'cli resources add https://files.example.com/api --name "Files API" --scopes "documents:read documents:write"',
       'cli resources add https://mcp.example.com/mcp --name "MCP server" --accepts-keys false',
     ],
-    run: async (context, values) => (await actions()).addResource(context, values),
+    run: async (context, values) => (await actions(context)).addResource(values),
     remark: remarkOn,
   }),
-  defineList({
+  defineSharedList({
     name: 'resources list',
     summary: 'Lists the resource servers, by identifier.',
     examples: ['cli resources list'],
-    open: async (context) => (await actions()).listResources(context),
+    open: async (context) => (await actions(context)).listResources(),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'resources show',
     summary: 'Shows a resource server with its credentials, without their secrets.',
     arguments: { id },
     examples: ['cli resources show rsv_…', 'cli resources show https://files.example.com/api'],
-    run: async (context, values) => (await actions()).showResource(context, values),
+    run: async (context, values) => (await actions(context)).showResource(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'resources update',
     summary: 'Changes a resource server, from the next request on.',
     details:
@@ -70,9 +74,9 @@ export const RESOURCE_COMMANDS: readonly Command[] = [
       'dynamic-clients': dynamicClients,
     },
     examples: ['cli resources update rsv_… --scopes documents:read --dynamic-clients false'],
-    run: async (context, values) => (await actions()).updateResource(context, values),
+    run: async (context, values) => (await actions(context)).updateResource(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'resources rotate',
     summary: 'Creates another credential. The former ends at once or after the grace time.',
     arguments: { id },
@@ -86,10 +90,10 @@ export const RESOURCE_COMMANDS: readonly Command[] = [
     examples: ['cli resources rotate rsv_… --grace 24h'],
     question: ({ id: server, grace }) =>
       `Rotate the credential of ${server}? The former one ends ${grace === undefined ? 'at once' : `in ${grace} seconds`}.`,
-    run: async (context, values) => (await actions()).rotateResource(context, values),
+    run: async (context, values) => (await actions(context)).rotateResource(values),
     remark: remarkOn,
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'resources remove',
     summary: 'Removes a resource server. Its credential and all tokens for it end at once.',
     arguments: { id },
@@ -97,6 +101,6 @@ export const RESOURCE_COMMANDS: readonly Command[] = [
     examples: ['cli resources remove rsv_… --reason "shut down"'],
     question: ({ id: server }) =>
       `Remove ${server}? Its credential and all tokens for it never work again.`,
-    run: async (context, values) => (await actions()).removeResource(context, values),
+    run: async (context, values) => (await actions(context)).removeResource(values),
   }),
 ];

@@ -1,8 +1,12 @@
-import { defineCommand, type Command } from '../command.js';
-import { defineList } from '../listing.js';
+import { eitherOf } from '../backend.js';
+import { defineSharedCommand, type Command } from '../command.js';
+import { defineSharedList } from '../listing.js';
 import { ANNOTATIONS, BY_ANNOTATIONS } from './annotation-options.js';
 
-const actions = () => import('../actions/tenants.js');
+const actions = eitherOf(
+  () => import('../actions/tenants.js'),
+  () => import('../remote/tenants.js'),
+);
 
 const tenant = { orOption: true, summary: 'id or slug of the tenant' } as const;
 const NAMES = {
@@ -11,7 +15,7 @@ const NAMES = {
 } as const;
 
 export const TENANT_COMMANDS: readonly Command[] = [
-  defineCommand({
+  defineSharedCommand({
     name: 'tenants create',
     summary: 'Creates a tenant with its default space.',
     arguments: { name: { orOption: true, summary: 'name of the tenant' } },
@@ -20,17 +24,17 @@ export const TENANT_COMMANDS: readonly Command[] = [
       ...ANNOTATIONS,
     },
     examples: ['cli tenants create "Acme"', 'cli tenants create "Acme Ltd" --slug acme'],
-    run: async (context, values) => (await actions()).createTenant(context, values),
+    run: async (context, values) => (await actions(context)).createTenant(values),
   }),
-  defineList({
+  defineSharedList({
     name: 'tenants list',
     summary: 'Lists the tenants, by slug.',
     options: BY_ANNOTATIONS,
     examples: ['cli tenants list --all', 'cli tenants list --external-id 4711'],
     columns: ['id', 'slug', 'name', 'status', 'externalId', 'createdAt'],
-    open: async (context, values) => (await actions()).listTenants(context, values),
+    open: async (context, values) => (await actions(context)).listTenants(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'tenants update',
     summary: 'Changes the name, the slug, the external id or the metadata of a tenant.',
     arguments: { tenant },
@@ -39,9 +43,9 @@ export const TENANT_COMMANDS: readonly Command[] = [
       'cli tenants update acme --name "Acme Ltd"',
       `cli tenants update acme --external-id 4711 --metadata '{"plan": "pro"}'`,
     ],
-    run: async (context, values) => (await actions()).updateTenant(context, values),
+    run: async (context, values) => (await actions(context)).updateTenant(values),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'tenants suspend',
     summary: 'Stops all credentials of a tenant until it is resumed.',
     arguments: { tenant },
@@ -49,13 +53,13 @@ export const TENANT_COMMANDS: readonly Command[] = [
     schema: 'any',
     question: ({ tenant: named }) =>
       `Suspend ${named}? Its credentials stop working until you resume it.`,
-    run: async (context, values) => (await actions()).setSuspended(context, values, true),
+    run: async (context, values) => (await actions(context)).setSuspended(values, true),
   }),
-  defineCommand({
+  defineSharedCommand({
     name: 'tenants resume',
     summary: 'Ends a suspension.',
     arguments: { tenant },
     examples: ['cli tenants resume acme'],
-    run: async (context, values) => (await actions()).setSuspended(context, values, false),
+    run: async (context, values) => (await actions(context)).setSuspended(values, false),
   }),
 ];

@@ -16,16 +16,22 @@ export interface CliResult {
  * Makes a function that runs the command line against a database (or `DATA_DIR`), without a terminal and in this process.
  * Tests of the process itself start the built program.
  */
-export function createCli(
-  where: Pick<TestDatabase, 'url'> | { readonly DATA_DIR: string },
-): (words: readonly string[], input?: string) => Promise<CliResult> {
+export function createCli(where: Pick<TestDatabase, 'url'> | { readonly DATA_DIR: string }): Cli {
+  return createCliWith({
+    ...('url' in where ? { DATABASE_URL: where.url } : where),
+    SECRET_KEYS: TEST_SECRET_KEY,
+  });
+}
+
+/** Calls the command line with words and standard input. */
+export type Cli = (words: readonly string[], input?: string) => Promise<CliResult>;
+
+/** As `createCli`, with this environment and nothing else. */
+export function createCliWith(env: Readonly<Record<string, string>>): Cli {
   return async (words, input = '') => {
     const [output, messages] = [new PassThrough(), new PassThrough()];
     const ended = runCommandLine(words, {
-      env: {
-        ...('url' in where ? { DATABASE_URL: where.url } : where),
-        SECRET_KEYS: TEST_SECRET_KEY,
-      },
+      env,
       directory: '/',
       input: Readable.from([Buffer.from(input)]),
       output,
