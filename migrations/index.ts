@@ -46,6 +46,8 @@ import { RolesOfTheCatalogue1764177000000 } from './1764177000000-roles-of-the-c
 import { EventPositions1764182000000 } from './1764182000000-event-positions.js';
 import { EventIndexes1764182100000 } from './1764182100000-event-indexes.js';
 import { EventOrder1764182200000 } from './1764182200000-event-order.js';
+import { Webhooks1764182300000 } from './1764182300000-webhooks.js';
+import { Jobs1764182400000 } from './1764182400000-jobs.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import type { Migration } from './migration.js';
 
@@ -103,6 +105,8 @@ const DECLARED: readonly (new () => Migration)[] = [
   EventPositions1764182000000,
   EventIndexes1764182100000,
   EventOrder1764182200000,
+  Webhooks1764182300000,
+  Jobs1764182400000,
   ImportedPasswords1764184000000,
 ];
 

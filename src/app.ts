@@ -59,6 +59,8 @@ export interface App {
   readonly budgets: Pick<RateLimits, 'sync'>;
   /** Sends queued mail. Call `deliver` every few seconds. */
   readonly mail: Mail;
+  /** Sends requests to other servers. */
+  readonly outbound: Platform['outbound'];
   /** Measures the background work. */
   readonly work: BackgroundWork;
   /** Every route of the resource API for credentials, as declared. */
@@ -82,6 +84,7 @@ export function createApp(dependencies: AppDependencies): App {
     prefixes: kernel.credentials.prefixes,
     budgets: kernel.rateLimits,
     mail: kernel.mail,
+    outbound: platform.outbound,
     work: platform.work,
     apiRoutes,
     sessionRoutes: settings.apiRoutes,
@@ -185,6 +188,7 @@ function createOperator(
   return createOperatorApi({
     ...shared,
     keys,
+    isFetchable: platform.outbound.isFetchable,
     hashing: oauth.hashing,
     ownResources: ownResources(config.ISSUER),
     refuseOthers: kernel.credentials.guard({ scopes: [], principals: [] }),

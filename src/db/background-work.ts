@@ -13,7 +13,7 @@ export const PROCESS_TASKS = [
 ] as const;
 
 /** The work that one process does for all workers. */
-export const SHARED_TASKS = ['cleanup', 'mail'] as const;
+export const SHARED_TASKS = ['cleanup', 'mail', 'webhooks'] as const;
 
 const TASKS = [...PROCESS_TASKS, ...SHARED_TASKS] as const;
 

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 import { text } from '../http/validation.js';
 
 const MAX_TYPES = 50;
@@ -5,7 +7,10 @@ const MAX_TYPES = 50;
 const TYPE = /^(\*|[a-z][a-z_]*(\.[a-z][a-z_]*)*(\.\*)?)$/;
 const MESSAGE = 'must be a type such as api_key.create, or api_key.*, or *';
 
-/** The types of events that are wanted, with commas. `*` means all. */
+/** The types of events that are wanted. `*` means all. */
+export const eventTypes = z.array(text(100).regex(TYPE, MESSAGE)).max(MAX_TYPES);
+
+/** As `eventTypes`, with commas. */
 export const eventTypesText = text(2000)
   .transform((value) => value.split(',').map((each) => each.trim()))
   .refine((types) => types.length <= MAX_TYPES && types.every((each) => TYPE.test(each)), {

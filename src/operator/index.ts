@@ -25,6 +25,7 @@ import { createRevocationRoutes } from './revocation-routes.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { createSpaceRoutes } from './space-routes.js';
 import { createTenantRoutes } from './tenant-routes.js';
+import { createWebhookRoutes } from './webhook-routes.js';
 
 interface Dependencies extends GuardDependencies, RouteDependencies {
   readonly dataSource: DataSource;
@@ -65,6 +66,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
       ...createRevocationRoutes(),
       ...createAuditRoutes(dependencies),
       ...createEventRoutes(dependencies),
+      ...createWebhookRoutes(dependencies),
     ],
     before: ({ method, access, query, handle }) => {
       // A route without a rule admits nobody.

@@ -23,6 +23,8 @@ import type {
 /** The access rule of the operator's routes: an operator key with this scope, and nothing else. */
 export interface OperatorAccess {
   readonly operator: OperatorScope;
+  /** A further scope that the key needs. */
+  readonly also?: OperatorScope;
 }
 
 /** The state of a request behind the operator's guard. */
@@ -58,8 +60,9 @@ export function createOperatorGuard(
   const { operators, presentations, clientAddress, activity, refuseOthers } = dependencies;
   const refuseAnyway = () => Promise.reject(new Error('a credential was admitted'));
 
-  return ({ operator: scope }) => {
-    const challenge = createChallenge(dependencies.resourceMetadataUrl, [scope]);
+  return ({ operator, also }) => {
+    const scopes = also === undefined ? [operator] : [operator, also];
+    const challenge = createChallenge(dependencies.resourceMetadataUrl, scopes);
     return async (context, next) => {
       const ctx = context as unknown as OperatorContext;
       const presented = presentations.find(ctx.req, ctx.querystring);
@@ -73,12 +76,12 @@ export function createOperatorGuard(
       const verdict = await operators.authenticate(presented.raw, address);
       const keyId = verdict.outcome === 'accepted' ? verdict.operator.id : verdict.keyId;
       if (keyId !== undefined) noteFacts(ctx, { credentialId: keyId, kind: 'operator' });
-      const reason = reasonAgainst(verdict, presented, scope);
+      const reason = reasonAgainst(verdict, presented, scopes);
       if (reason !== undefined) {
         if (keyId !== undefined) {
           activity.noteRefusal({ credentialId: keyId, tenantId: null }, reason, address);
         }
-        const refusal = refusalOf(reason, scope, challenge);
+        const refusal = refusalOf(reason, scopes, challenge);
         noteRefusal(ctx, refusal.code, reason);
         throw refusal;
       }
@@ -101,24 +104,29 @@ type Reason =
 function reasonAgainst(
   verdict: Verdict,
   { by }: Presented,
-  scope: OperatorScope,
+  scopes: readonly OperatorScope[],
 ): Reason | undefined {
   if (by === 'query') return 'exposed';
   if (!HEADERS.includes(by)) return 'presentation_not_allowed';
   if (verdict.outcome === 'refused') return verdict.reason;
-  return verdict.operator.scopes.includes(scope) ? undefined : 'scope_insufficient';
+  const isHeld = (scope: OperatorScope) => verdict.operator.scopes.includes(scope);
+  return scopes.every(isHeld) ? undefined : 'scope_insufficient';
 }
 
 function refusalOf(
   reason: Reason,
-  scope: OperatorScope,
+  scopes: readonly OperatorScope[],
   challenge: ReturnType<typeof createChallenge>,
 ): Problem {
   if (reason === 'scope_insufficient') {
-    return new Problem('scope_insufficient', `The operator key lacks the scope ${scope}.`, {
-      headers: challenge('insufficient_scope'),
-      requiredScopes: [scope],
-    });
+    return new Problem(
+      'scope_insufficient',
+      `The operator key needs ${scopes.length === 1 ? 'the scope' : 'the scopes'} ${scopes.join(' and ')}.`,
+      {
+        headers: challenge('insufficient_scope'),
+        requiredScopes: [...scopes],
+      },
+    );
   }
   const headers = challenge('invalid_token');
   if (reason === 'expired') {

@@ -11,6 +11,8 @@ export interface RouteDependencies {
   readonly preRegistration: PreRegistration;
   readonly keyring: Keyring;
   readonly format: SecretFormat;
+  /** Whether a URL could be requested. */
+  readonly isFetchable: (url: string) => boolean;
   /** Shared with sign-ins, so that hashing in all is limited. */
   readonly hashing: HashingQueue;
   /** The resources that this server itself is. */

@@ -21,3 +21,8 @@ export type OutboundFailure =
 export type OutboundAnswer =
   | { readonly outcome: 'fetched'; readonly body: Buffer; readonly headers: IncomingHttpHeaders }
   | { readonly outcome: 'failed'; readonly reason: OutboundFailure };
+
+/** The answer to a POST request: a status of any kind, or the reason why there is none. */
+export type PostAnswer =
+  | { readonly outcome: 'answered'; readonly status: number }
+  | { readonly outcome: 'failed'; readonly reason: OutboundFailure };

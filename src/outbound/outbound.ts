@@ -9,20 +9,28 @@ import {
   resolveByDns,
   type Resolve,
 } from './addresses.js';
-import type { OutboundAnswer, OutboundFailure } from './answer.js';
+import type { OutboundAnswer, OutboundFailure, PostAnswer } from './answer.js';
 import { createHostLimits } from './host-limits.js';
-import { sendPinned } from './send.js';
+import { postPinned, sendPinned } from './send.js';
 
 /** The features that make outbound requests, for the metrics. */
-const PURPOSES = ['client_document', 'jwks', 'logo'] as const;
+const PURPOSES = ['client_document', 'jwks', 'logo', 'webhook'] as const;
 
 /** A GET request to another server. */
 export interface OutboundRequest {
   readonly url: string;
-  readonly purpose: (typeof PURPOSES)[number];
+  readonly purpose: Exclude<(typeof PURPOSES)[number], 'webhook'>;
   /** The media types that the response may have, in lower case. */
   readonly mediaTypes: readonly string[];
   readonly maxBytes: number;
+}
+
+/** A POST request to another server. The caller bounds how many are sent at a time. */
+export interface OutboundPost {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -34,6 +42,8 @@ export interface Outbound {
   readonly isFetchable: (url: string) => boolean;
   /** Never throws: a failure is an outcome. Only status 200 is a success. */
   fetch(request: OutboundRequest): Promise<OutboundAnswer>;
+  /** Sends an event to a webhook. Never throws. The body of the response is not read, and a redirect is its answer. */
+  post(request: OutboundPost): Promise<PostAnswer>;
 }
 
 interface Options {
@@ -48,8 +58,14 @@ interface Options {
   readonly now?: () => number;
 }
 
+interface PostOptions extends Options {
+  readonly resolve: Resolve;
+}
+
 /** Includes DNS, the connection, and a body that arrives slowly. */
 const TIMEOUT_MS = 4000;
+/** Webhooks do some work before they answer. */
+const POST_TIMEOUT_MS = 10_000;
 
 /** Failures that say something about the host, and not about one of its resources. */
 const FAULTS_OF_HOST: readonly OutboundFailure[] = ['name', 'connection', 'timeout', 'overload'];
@@ -63,7 +79,8 @@ export function createOutbound(options: Options): Outbound {
     jwks: createHostLimits(now),
     logo: createHostLimits(now),
   };
-  const active = () => Object.values(limits).reduce((sum, limit) => sum + limit.active(), 0);
+  let posting = 0;
+  const active = () => Object.values(limits).reduce((sum, limit) => sum + limit.active(), posting);
   const metrics = createOutboundMetrics(options.register, active);
   const isAllowed = (address: string) => isReachable(address, isLoopbackAllowed);
 
@@ -97,6 +114,12 @@ export function createOutbound(options: Options): Outbound {
   }
 
   return {
+    async post(request) {
+      posting += 1;
+      const answer = await postTo(request, { resolve, ...options }).finally(() => (posting -= 1));
+      metrics.count('webhook', answer);
+      return answer;
+    },
     isFetchable: (url) => allowedUrl(url, isLoopbackAllowed) !== undefined,
     async fetch(request) {
       const url = allowedUrl(request.url, isLoopbackAllowed);
@@ -108,6 +131,25 @@ export function createOutbound(options: Options): Outbound {
       return answer;
     },
   };
+}
+
+async function postTo(
+  { url: text, headers, body, signal: given }: OutboundPost,
+  { isLoopbackAllowed, resolve, timeoutMs = POST_TIMEOUT_MS, ca }: PostOptions,
+): Promise<PostAnswer> {
+  const url = allowedUrl(text, isLoopbackAllowed);
+  if (url === undefined) return { outcome: 'failed', reason: 'url' };
+  const isAllowed = (address: string) => isReachable(address, isLoopbackAllowed);
+  const signal = AbortSignal.any([given, AbortSignal.timeout(timeoutMs)]);
+  try {
+    const addresses = await findAddresses(url.hostname, { resolve, signal, isAllowed });
+    if (typeof addresses === 'string') return { outcome: 'failed', reason: addresses };
+    signal.throwIfAborted();
+    const pinned = { url, addresses, isAllowed, signal, ca, headers, body };
+    return { outcome: 'answered', status: await postPinned(pinned) };
+  } catch {
+    return { outcome: 'failed', reason: signal.aborted ? 'timeout' : 'connection' };
+  }
 }
 
 /** @returns `undefined` for a URL that is never requested */
@@ -122,11 +164,13 @@ function allowedUrl(text: string, isLoopbackAllowed: boolean): URL | undefined {
 function createOutboundMetrics(register: Registry, active: () => number) {
   const requests = new Counter({
     name: 'gatehouse_outbound_requests_total',
-    help: 'Requests to other servers, by purpose and outcome: fetched, or the reason of the failure.',
+    help: 'Requests to other servers, by purpose and outcome: fetched or answered, or the reason of the failure.',
     labelNames: ['purpose', 'outcome'] as const,
     registers: [register],
   });
-  for (const purpose of PURPOSES) requests.inc({ purpose, outcome: 'fetched' }, 0);
+  for (const purpose of PURPOSES) {
+    requests.inc({ purpose, outcome: purpose === 'webhook' ? 'answered' : 'fetched' }, 0);
+  }
   const inFlight: Gauge = new Gauge({
     name: 'gatehouse_outbound_requests_active',
     help: 'Requests to other servers that wait for their response.',
@@ -136,8 +180,8 @@ function createOutboundMetrics(register: Registry, active: () => number) {
     },
   });
   return {
-    count(purpose: OutboundRequest['purpose'], answer: OutboundAnswer) {
-      const outcome = answer.outcome === 'fetched' ? 'fetched' : answer.reason;
+    count(purpose: (typeof PURPOSES)[number], answer: OutboundAnswer | PostAnswer) {
+      const outcome = answer.outcome === 'failed' ? answer.reason : answer.outcome;
       requests.inc({ purpose, outcome });
     },
   };

@@ -5,17 +5,27 @@ import type { LookupFunction } from 'node:net';
 import type { Address } from './addresses.js';
 import type { OutboundAnswer, OutboundFailure } from './answer.js';
 
-/** A request whose addresses were checked. */
-export interface PinnedRequest {
+/** A connection whose addresses were checked. */
+interface Pinned {
   readonly url: URL;
   readonly addresses: readonly Address[];
   readonly isAllowed: (address: string) => boolean;
-  /** The media type that the body must have. */
-  readonly mediaTypes: readonly string[];
-  readonly maxBytes: number;
   readonly signal: AbortSignal;
   /** Certificates of authorities to trust instead of the usual ones. */
   readonly ca: string | undefined;
+}
+
+/** A GET request. */
+export interface PinnedRequest extends Pinned {
+  /** The media type that the body must have. */
+  readonly mediaTypes: readonly string[];
+  readonly maxBytes: number;
+}
+
+/** A POST request. */
+export interface PinnedPost extends Pinned {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -27,7 +37,7 @@ const MAX_HEADER_BYTES = 8 * 1024;
  * @throws the error of the connection
  */
 export async function sendPinned(pinned: PinnedRequest): Promise<OutboundAnswer> {
-  const response = await connect(pinned);
+  const response = await connect(pinned, 'GET', { Accept: pinned.mediaTypes.join(', ') });
   try {
     const failure = failureOf(response, pinned);
     if (failure !== undefined) return { outcome: 'failed', reason: failure };
@@ -40,12 +50,28 @@ export async function sendPinned(pinned: PinnedRequest): Promise<OutboundAnswer>
   }
 }
 
-function connect(pinned: PinnedRequest): Promise<IncomingMessage> {
-  const { url, addresses, isAllowed, mediaTypes, signal, ca } = pinned;
+/**
+ * Sends one POST request, as `sendPinned` does. The body of the response is not read.
+ *
+ * @returns the status
+ * @throws the error of the connection
+ */
+export async function postPinned({ headers, body, ...pinned }: PinnedPost): Promise<number> {
+  const response = await connect(pinned, 'POST', headers, body);
+  response.destroy();
+  return response.statusCode ?? 0;
+}
+
+function connect(
+  { url, addresses, isAllowed, signal, ca }: Pinned,
+  method: 'GET' | 'POST',
+  headers: Readonly<Record<string, string>>,
+  body?: string,
+): Promise<IncomingMessage> {
   const send = url.protocol === 'https:' ? requestHttps : requestHttp;
   return new Promise((resolve, reject) => {
     const request = send(url, {
-      method: 'GET',
+      method,
       // A connection of its own, closed after the response.
       agent: false,
       lookup: pinnedLookup(addresses),
@@ -53,7 +79,7 @@ function connect(pinned: PinnedRequest): Promise<IncomingMessage> {
       maxHeaderSize: MAX_HEADER_BYTES,
       signal,
       headers: {
-        Accept: mediaTypes.join(', '),
+        ...headers,
         'Accept-Encoding': 'identity',
         'User-Agent': 'Gatehouse',
       },
@@ -67,7 +93,7 @@ function connect(pinned: PinnedRequest): Promise<IncomingMessage> {
     });
     request.on('response', resolve);
     request.on('error', reject);
-    request.end();
+    request.end(body);
   });
 }
 

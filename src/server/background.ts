@@ -11,6 +11,7 @@ import {
   REFRESHED_WITHIN_SECONDS,
   resealUnderCurrentKey,
 } from '../credentials/index.js';
+import { resealWebhooks, type WebhookDelivery } from '../webhooks/index.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 
 /** Last use must be visible within ten seconds. */
@@ -22,6 +23,7 @@ const CLEANUPS_AN_HOUR = 60;
 const REFRESH_EVERY_MS = REFRESHED_WITHIN_SECONDS * 1000;
 const SYNC_BUDGETS_EVERY_MS = 1000;
 const SEND_MAIL_EVERY_MS = 2000;
+const SEND_EVENTS_EVERY_MS = 1000;
 
 interface ProcessWork {
   readonly app: Pick<App, 'activity' | 'budgets' | 'prefixes' | 'work'>;
@@ -52,6 +54,7 @@ interface SharedWork {
   readonly keyring: Keyring;
   readonly work: BackgroundWork;
   readonly mail: Pick<Mail, 'deliver'>;
+  readonly webhooks: Pick<WebhookDelivery, 'tick'>;
   readonly log: Logger;
   /** Stops a running cleanup. */
   readonly signal: AbortSignal;
@@ -69,6 +72,7 @@ export function startSharedWork(dependencies: SharedWork): () => void {
       cleanups += 1;
     }, CLEANUP_EVERY_MS),
     setInterval(() => void dependencies.mail.deliver(), SEND_MAIL_EVERY_MS),
+    setInterval(() => void dependencies.webhooks.tick(), SEND_EVENTS_EVERY_MS),
   ];
   return () => {
     for (const timer of timers) clearInterval(timer);
@@ -82,6 +86,7 @@ async function cleanUp(dependencies: SharedWork, isHourly: boolean): Promise<voi
     await work.run('cleanup', async () => {
       await runCleanup(dataSource, signal, retention, work.countDeleted, isHourly);
       await resealUnderCurrentKey(dataSource.manager, keyring, signal);
+      await resealWebhooks(dataSource.manager, keyring, signal);
     });
   } catch (error) {
     log.warn({ err: error }, 'the cleanup failed');

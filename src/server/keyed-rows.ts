@@ -9,6 +9,7 @@ import { OPERATOR_KEYED_ROWS } from '../operator-keys/tables.js';
 import { SERVER_KEYED_ROWS } from '../resource-servers/tables.js';
 import { SESSION_KEYED_ROWS } from '../sessions/tables.js';
 import { SIGNING_KEY_KEYED_ROWS } from '../signing-keys/tables.js';
+import { WEBHOOK_KEYED_ROWS } from '../webhooks/tables.js';
 
 /** The rows that depend on `SECRET_KEYS`. */
 export const KEYED_ROWS = [
@@ -21,6 +22,7 @@ export const KEYED_ROWS = [
   ...SESSION_KEYED_ROWS,
   ...ACCOUNT_KEYED_ROWS,
   ...MAIL_KEYED_ROWS,
+  ...WEBHOOK_KEYED_ROWS,
   ...CONSOLE_KEYED_ROWS,
   ...SIGNING_KEY_KEYED_ROWS,
 ];

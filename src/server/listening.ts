@@ -26,13 +26,15 @@ export interface Serving {
 
 /** Loads the modules that answer requests: about half of the time that a process needs to start. Later calls take none. */
 export async function loadProgram() {
-  const [{ createApp }, { startProcessWork, startSharedWork }, { LOOKUP_QUERIES }] =
+  const [{ createApp }, { startProcessWork, startSharedWork }, { LOOKUP_QUERIES }, webhooks] =
     await Promise.all([
       import('../app.js'),
       import('./background.js'),
       import('./lookup-queries.js'),
+      import('../webhooks/index.js'),
     ]);
-  return { createApp, startProcessWork, startSharedWork, LOOKUP_QUERIES };
+  const { createWebhookDelivery } = webhooks;
+  return { createApp, startProcessWork, startSharedWork, LOOKUP_QUERIES, createWebhookDelivery };
 }
 
 type Opened = Pick<Instance, 'dataSource' | 'keyring' | 'target'>;
@@ -47,10 +49,18 @@ export async function serve(
   onListening: (port: number) => Promise<void>,
 ): Promise<void> {
   const { config, log, stopping } = serving;
-  await serveRequests(serving, instance, async (server, { mail, work }) => {
-    const { startSharedWork } = await loadProgram();
+  await serveRequests(serving, instance, async (server, { mail, work, outbound }) => {
+    const { startSharedWork, createWebhookDelivery } = await loadProgram();
     const signal = stopping.stopped;
-    const endSharedWork = startSharedWork({ ...instance, config, mail, work, log, signal });
+    const parts = { ...instance, work, log, signal };
+    const { manager } = instance.dataSource;
+    const webhooks = createWebhookDelivery({
+      ...parts,
+      manager,
+      outbound,
+      register: serving.register,
+    });
+    const endSharedWork = startSharedWork({ ...parts, config, mail, webhooks });
     try {
       await listen(server, config.HOST, config.PORT);
       const { address, port } = server.address() as AddressInfo;

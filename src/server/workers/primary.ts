@@ -9,6 +9,8 @@ import { StartupError } from '../../db/startup-error.js';
 import { untilAllAccepted } from '../../http/connections/draining.js';
 import { listen } from '../../http/connections/server.js';
 import { createMail } from '../../mail/index.js';
+import { createOutbound } from '../../outbound/index.js';
+import { createWebhookDelivery } from '../../webhooks/index.js';
 import { startSharedWork } from '../background.js';
 import type { ServerInstance } from '../instance.js';
 import type { Serving } from '../listening.js';
@@ -95,5 +97,8 @@ function startWork(
     resetLinkFor,
   });
   const signal = stopping.stopped;
-  return startSharedWork({ config, dataSource, keyring, work, mail, log, signal });
+  const outbound = createOutbound({ register, isLoopbackAllowed: config.OUTBOUND_ALLOW_LOOPBACK });
+  const parts = { keyring, log, work, register, outbound, signal };
+  const webhooks = createWebhookDelivery({ ...parts, manager });
+  return startSharedWork({ ...parts, config, dataSource, mail, webhooks });
 }

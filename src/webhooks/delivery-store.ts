@@ -1,0 +1,154 @@
+import type { EntityManager } from 'typeorm';
+
+import { inBatches } from '../db/batches.js';
+import { type StoredEvent, typePatterns } from '../events/index.js';
+import type { PageRequest } from '../http/pagination.js';
+import type { Webhook } from './webhook-store.js';
+
+/** A delivery as the log shows it. */
+export interface Delivery {
+  readonly seq: number;
+  readonly eventId: number;
+  /** The time of the event, in microseconds since the epoch. */
+  readonly micros: number;
+  readonly type: string;
+  readonly subject: string;
+  readonly state: 'pending' | 'delivered' | 'canceled';
+  readonly attempts: number;
+  readonly lastAttemptAt: Date | null;
+  readonly dueAt: Date;
+  readonly status: number | null;
+  readonly fault: string | null;
+  readonly durationMs: number | null;
+  readonly createdAt: Date;
+}
+
+type Row = Omit<Delivery, 'seq' | 'eventId' | 'micros'> &
+  Readonly<Record<'seq' | 'eventId' | 'micros', string>>;
+
+/** How long deliveries that ended are kept. */
+const KEPT_DAYS = 7;
+/** Events of one redelivery. */
+const MAX_REPEATED = 10_000;
+/** Events that a redelivery looks at. */
+const MAX_EXAMINED = 100_000;
+
+const COLUMNS = `seq, event_id AS "eventId", (extract(epoch FROM event_at) * 1000000)::bigint AS micros,
+  type, subject, state, attempts, last_attempt_at AS "lastAttemptAt", due_at AS "dueAt", status, fault,
+  duration_ms AS "durationMs", created_at AS "createdAt"`;
+
+/** The log of deliveries of one webhook. */
+export function createDeliveryStore(manager: EntityManager, webhookId: string) {
+  const select = async (rest: string, values: readonly unknown[]): Promise<Delivery[]> => {
+    const rows = await manager.query<Row[]>(
+      `SELECT ${COLUMNS} FROM webhook_deliveries WHERE webhook_id = $1 AND ${rest}`,
+      [webhookId, ...values],
+    );
+    return rows.map(({ seq, eventId, micros, ...row }) => ({
+      seq: Number(seq),
+      eventId: Number(eventId),
+      micros: Number(micros),
+      ...row,
+    }));
+  };
+  return {
+    /** Newest first, up to one more than asked for. */
+    list: ({ limit, after }: PageRequest) =>
+      select('seq < $2 ORDER BY seq DESC LIMIT $3', [after ?? Number.MAX_SAFE_INTEGER, limit + 1]),
+
+    async find(seq: number): Promise<Delivery | undefined> {
+      return (await select('seq = $2', [seq]))[0];
+    },
+
+    /** Adds a delivery of the event of another one, or of the newest audit entry of this type about the webhook. */
+    async repeat(seq: number): Promise<number> {
+      const [row] = await manager.query<[{ seq: string }]>(
+        `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+         SELECT webhook_id, event_id, event_at, type, subject FROM webhook_deliveries
+         WHERE webhook_id = $1 AND seq = $2 RETURNING seq`,
+        [webhookId, seq],
+      );
+      return Number(row.seq);
+    },
+
+    /** Adds a delivery of an entry of the audit log that this transaction has written. */
+    async addOwn(type: string): Promise<number> {
+      const [row] = await manager.query<[{ seq: string }]>(
+        `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+         SELECT $1, id, at, action, subject FROM audit_log
+         WHERE xid = pg_current_xact_id() AND subject = $1 AND action = $2 ORDER BY id DESC LIMIT 1
+         RETURNING seq`,
+        [webhookId, type],
+      );
+      return Number(row.seq);
+    },
+  };
+}
+
+/**
+ * Adds deliveries of the events since a time that a webhook is for, oldest first, a bounded number.
+ * @returns the number, and the time of the last event that was looked at if there are more
+ */
+export async function repeatSince(
+  manager: EntityManager,
+  { id, tenantId, types }: Pick<Webhook, 'id' | 'tenantId' | 'types'>,
+  since: string,
+): Promise<{ readonly count: number; readonly until: Date | null }> {
+  const patterns = typePatterns(types);
+  const [row] = await manager.query<[{ count: number; until: Date | null }]>(
+    `WITH examined AS MATERIALIZED (
+       SELECT id, at, action, subject FROM audit_log
+       WHERE at >= $2 AND ($3::text IS NULL OR tenant_id = $3)
+       ORDER BY at, id LIMIT ${MAX_EXAMINED}),
+     wanted AS (
+       SELECT * FROM examined
+       WHERE action <> '${TEST_TYPE}' AND ($4::text[] IS NULL OR action = ANY ($4)
+         OR EXISTS (SELECT FROM unnest($5::text[]) AS begins WHERE starts_with(action, begins)))
+       ORDER BY at, id LIMIT ${MAX_REPEATED}),
+     added AS (
+       INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+       SELECT $1, id, at, action, subject FROM wanted ORDER BY at, id RETURNING event_at)
+     SELECT (SELECT count(*)::int FROM added) AS count, CASE
+       WHEN (SELECT count(*) FROM added) = ${MAX_REPEATED} THEN (SELECT max(event_at) FROM added)
+       WHEN (SELECT count(*) FROM examined) = ${MAX_EXAMINED} THEN (SELECT max(at) FROM examined)
+     END AS until`,
+    [id, since, tenantId, patterns?.exact ?? null, patterns?.begins ?? []],
+  );
+  return row;
+}
+
+/** The type of the event that a test sends. Webhooks get it on request only. */
+export const TEST_TYPE = 'webhook.test';
+
+/** Adds a delivery of each event for each webhook that it is for. */
+export async function addDeliveries(
+  manager: EntityManager,
+  events: readonly StoredEvent[],
+): Promise<void> {
+  await manager.query(
+    `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+     SELECT w.id, e.id, timestamptz 'epoch' + e.micros * interval '1 microsecond', e.type, e.subject
+     FROM jsonb_to_recordset($1::jsonb) AS e (id bigint, micros bigint, type text, subject text, tenant text)
+     JOIN webhooks w ON w.disabled_at IS NULL AND (w.tenant_id IS NULL OR w.tenant_id = e.tenant)
+     WHERE e.type <> '${TEST_TYPE}' AND EXISTS (
+       SELECT FROM unnest(w.types) AS wanted
+       WHERE wanted = '*' OR wanted = e.type
+         OR (right(wanted, 2) = '.*' AND starts_with(e.type, left(wanted, -1))))
+     ORDER BY e.id`,
+    [JSON.stringify(events)],
+  );
+}
+
+/** Deletes deliveries that ended a week ago, a bounded number at a time. @returns the number of rows */
+export function deleteOldDeliveries(manager: EntityManager, signal?: AbortSignal): Promise<number> {
+  return inBatches(async (limit) => {
+    const [, rows] = await manager.query<[unknown, number]>(
+      `DELETE FROM webhook_deliveries WHERE (webhook_id, seq) IN (
+         SELECT webhook_id, seq FROM webhook_deliveries
+         WHERE state <> 'pending' AND created_at < gatehouse_now() - make_interval(days => ${KEPT_DAYS})
+         LIMIT $1 FOR UPDATE SKIP LOCKED)`,
+      [limit],
+    );
+    return rows;
+  }, signal);
+}

@@ -1,0 +1,126 @@
+import type { EntityManager } from 'typeorm';
+
+import type { PageRequest } from '../http/pagination.js';
+import { BEHIND_ALL_IDS } from '../db/id.js';
+import type { SealedSecrets } from './signing.js';
+import type { DisabledReason } from './webhook-schema.js';
+
+/** A webhook as lists show it, without its secrets. */
+export interface Webhook {
+  readonly id: string;
+  readonly tenantId: string | null;
+  readonly url: string;
+  readonly types: readonly string[];
+  readonly disabledAt: Date | null;
+  readonly disabledReason: DisabledReason | null;
+  readonly createdAt: Date;
+}
+
+/** The tenant whose webhooks are managed; `undefined` for the operator, who manages all. */
+export type Owner = string | undefined;
+
+const COLUMNS = `id, tenant_id AS "tenantId", url, types, disabled_at AS "disabledAt",
+  disabled_reason AS "disabledReason", created_at AS "createdAt"`;
+const OWNED = '($2::text IS NULL OR tenant_id = $2)';
+
+export function createWebhookStore(manager: EntityManager, owner: Owner) {
+  return {
+    async find(id: string): Promise<Webhook | undefined> {
+      const rows = await manager.query<Webhook[]>(
+        `SELECT ${COLUMNS} FROM webhooks WHERE id = $1 AND ${OWNED}`,
+        [id, owner ?? null],
+      );
+      return rows[0];
+    },
+
+    /** Newest first, up to one more than asked for. */
+    list({ limit, after }: PageRequest<string>, tenantId: string | undefined): Promise<Webhook[]> {
+      return manager.query(
+        `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 AND ${OWNED} ORDER BY id DESC LIMIT $3`,
+        [after ?? BEHIND_ALL_IDS, owner ?? tenantId ?? null, limit + 1],
+      );
+    },
+
+    async count(tenantId: string | null): Promise<number> {
+      const [{ count }] = await manager.query<[{ count: number }]>(
+        'SELECT count(*)::int AS count FROM webhooks WHERE tenant_id IS NOT DISTINCT FROM $1',
+        [tenantId],
+      );
+      return count;
+    },
+
+    async insert(
+      webhook: { id: string; tenantId: string | null; url: string; types: readonly string[] },
+      sealed: SealedSecrets,
+    ): Promise<void> {
+      const { id, tenantId, url, types } = webhook;
+      await manager.query(
+        `INSERT INTO webhooks (id, tenant_id, url, types, ciphertext, ciphertext_key_id)
+         VALUES ($1, $2, $3, $4, $5, $6)`,
+        [id, tenantId, url, types, sealed.ciphertext, sealed.keyId],
+      );
+    },
+
+    async update(id: string, { url, types }: Pick<Webhook, 'url' | 'types'>): Promise<void> {
+      await manager.query('UPDATE webhooks SET url = $2, types = $3 WHERE id = $1', [
+        id,
+        url,
+        types,
+      ]);
+    },
+
+    async delete(id: string): Promise<void> {
+      await manager.query('DELETE FROM webhooks WHERE id = $1', [id]);
+    },
+  };
+}
+
+/** Ends a pause, so that everything that waits is tried now. */
+export async function resume(manager: EntityManager, id: string): Promise<void> {
+  await manager.query('UPDATE webhooks SET resume_at = gatehouse_now() WHERE id = $1', [id]);
+  await manager.query(
+    `UPDATE webhook_deliveries SET due_at = gatehouse_now()
+     WHERE webhook_id = $1 AND state = 'pending' AND due_at > gatehouse_now()`,
+    [id],
+  );
+}
+
+/** Deliveries of before are canceled when it is disabled, and not repeated when it is enabled. */
+export async function setDisabled(
+  manager: EntityManager,
+  id: string,
+  reason: DisabledReason | null,
+): Promise<void> {
+  await manager.query(
+    `UPDATE webhooks SET disabled_reason = $2, failures = 0, resume_at = gatehouse_now(),
+       disabled_at = CASE WHEN $2::text IS NULL THEN NULL ELSE gatehouse_now() END WHERE id = $1`,
+    [id, reason],
+  );
+  if (reason === null) return;
+  await manager.query(
+    `UPDATE webhook_deliveries SET state = 'canceled' WHERE webhook_id = $1 AND state = 'pending'`,
+    [id],
+  );
+}
+
+/** @returns the sealed secrets; the row is locked */
+export async function lockSecrets(manager: EntityManager, id: string): Promise<SealedSecrets> {
+  const [row] = await manager.query<SealedSecrets[]>(
+    'SELECT ciphertext, ciphertext_key_id AS "keyId" FROM webhooks WHERE id = $1 FOR UPDATE',
+    [id],
+  );
+  if (row === undefined) throw new Error('the webhook is gone');
+  return row;
+}
+
+export async function setSecrets(
+  manager: EntityManager,
+  id: string,
+  { ciphertext, keyId }: SealedSecrets,
+): Promise<void> {
+  await manager.query('UPDATE webhooks SET ciphertext = $2, ciphertext_key_id = $3 WHERE id = $1', [
+    id,
+    ciphertext,
+    keyId,
+  ]);
+}
