@@ -96,8 +96,8 @@ export function presentEntry(entry: Entry, names: Names): ShownEntry {
   };
 }
 
-/** A membership or an app in a tenant is named `usr_…@tnt_…` or `cli_…@tnt_…`. */
-function thingOf(subject: string): string {
+/** The id of a thing in a subject. A membership or an app in a tenant is named `usr_…@tnt_…` or `cli_…@tnt_…`. */
+export function thingOf(subject: string): string {
   return subject.replace(/@tnt_\w+$/, '');
 }
 

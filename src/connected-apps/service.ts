@@ -73,7 +73,10 @@ export interface ConnectedApps {
   listEverywhere(user: Pick<AppUser, 'accountId'>, page: PageRequest): Promise<FoundGrants>;
   /** An active installation. */
   find(user: AppUser, id: string): Promise<ListedGrant>;
-  /** An app that has an installation which the user sees, or that is blocked here. */
+  /**
+   * An app that has an installation which the user sees, or that is blocked here. Administrators see also an app whose
+   * installations have ended, as long as they are kept.
+   */
   describe(user: AppUser, clientId: string): Promise<App>;
   /** Ends one installation. */
   end(user: AppUser, id: string): Promise<ListedGrant>;
@@ -104,7 +107,7 @@ export function createConnectedApps(stores: AppStores): ConnectedApps {
       const { tenantId } = user;
       const isAdmin = isAdministrator(user.role);
       const isBlockedHere = await stores.isBlockedBy(tenantId, clientId);
-      const filter = filterOf(user, isAdmin ? 'organization' : 'me', clientId);
+      const filter = isAdmin ? { tenantId, clientId } : filterOf(user, 'me', clientId);
       const { found } = await stores.findGrants(filter, ONE);
       if (found.length === 0 && !(isAdmin && isBlockedHere)) {
         throw new Problem('not_found', 'App not found.');

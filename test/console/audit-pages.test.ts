@@ -2,8 +2,16 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { Role } from '../../src/scopes/roles.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { csrfOf, newBrowser, signIn } from '../support/browser/console.js';
-import { createUser, mainOf, type Browser, type TestUser } from '../support/oauth/oauth.js';
+import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
+import { createSpace } from '../support/app/spaces.js';
+import {
+  createUser,
+  getTokens,
+  mainOf,
+  registerClient,
+  type Browser,
+  type TestUser,
+} from '../support/oauth/oauth.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/audit-log';
@@ -65,6 +73,44 @@ describe('the page of the audit log', () => {
     expect(html).toContain('{&quot;a&quot;:1}');
     expect(html).not.toContain('<script>alert');
     expect(html).not.toContain('Foreign');
+  });
+
+  it('leads from each object to its page, where the reader may open it', async () => {
+    const space = await createSpace(gatehouse, acme, 'North yard');
+    const bob = await createUser(gatehouse, [[acme, 'viewer']]);
+    const app = await registerClient(gatehouse, { client_name: 'Planner' });
+    await getTokens(gatehouse, { client: app, user: bob });
+    const token = async (browser: Browser, name: string) => {
+      const csrf = csrfOf(await browser.open('/settings/tokens?tenant=acme'));
+      const path = '/api/v1/personal-access-tokens';
+      const headers = { 'X-CSRF-Token': csrf };
+      return (await callApi(browser, 'POST', path, headers, { name, access: 'read' })).status;
+    };
+    expect(await token(admin, 'Token of Ann')).toBe(201);
+    expect(await token(await signedIn(bob), 'Token of Bob')).toBe(201);
+    await gatehouse.createKey(acme, { name: 'Key of Acme' });
+    await enter([
+      { action: 'membership.update', subject: `${bob.id}@${acme.id}`, details: {} },
+      { action: 'membership.update', subject: bob.id, details: {} },
+      { action: 'space.update', subject: space, details: {} },
+      { action: 'space.update', subject: 'spc_gone', details: { name: 'Gone yard' } },
+      { action: 'client.revoke', subject: `${app.client_id}@${acme.id}`, details: {} },
+      { action: 'tenant.update', subject: acme.id, details: {} },
+    ]);
+    const html = mainOf(await open());
+    const links = [...html.matchAll(/<bdi dir="auto"><a href="([^"]+)">([^<]+)<\/a><\/bdi>/g)];
+    const texts = links.map(([, , text = '']) => text);
+    for (const name of ['Token of Ann', 'Key of Acme', 'North yard', 'Planner', acme.name]) {
+      expect(texts).toContain(name);
+    }
+    expect(html).toContain('Token of Bob');
+    expect(texts).not.toContain('Token of Bob');
+    expect(texts).not.toContain('Gone yard');
+    for (const [, href = '', text = ''] of links) {
+      const page = await admin.open(href.replaceAll('&amp;', '&'));
+      expect([href, page.status]).toEqual([href, 200]);
+      expect(mainOf(page)).toContain(text);
+    }
   });
 
   it('narrows by filters in its address, and shows their faults in place', async () => {

@@ -4,6 +4,7 @@ import {
   createAuditReader,
   entryFilterOf,
   entryParameters,
+  thingOf,
   type EntryParameters,
   type Exporter,
 } from '../../audit-log/index.js';
@@ -14,6 +15,7 @@ import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { KNOWN_ACTIONS, actionInWords } from './action-words.js';
+import { findEntryLinks } from './entry-links.js';
 import { LOG, showEntry } from './entry-view.js';
 
 interface Dependencies {
@@ -73,13 +75,15 @@ async function showLog(
     ? { found: [], resumeAfter: undefined }
     : await reader.list(entryFilterOf(parameters), request);
   const page = pagination.pagePair(found, request, list, (item) => item.position, resumeAfter);
+  const objects = page.items.map(({ entry }) => thingOf(entry.object.id));
+  const links = await findEntryLinks(dataSource.manager, at, objects);
   const next = page.cursor === null ? undefined : at.href(LOG, { ...values, cursor: page.cursor });
   const view = {
     title: 'Audit log',
     tenantName: at.tenantName,
     retention: `Entries are kept for ${auditRetentionDays} days.`,
     ...formOf(at, values, errors),
-    entries: page.items.map(({ entry }) => showEntry(entry, at)),
+    entries: page.items.map(({ entry }) => showEntry(entry, at, links)),
     count: countText(page.items.length, next !== undefined, resumeAfter !== undefined),
     first: cursor === undefined ? undefined : at.href(LOG, values),
     next,

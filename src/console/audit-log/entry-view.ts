@@ -1,17 +1,15 @@
-import type { ShownEntry } from '../../audit-log/index.js';
+import { type ShownEntry, thingOf } from '../../audit-log/index.js';
 import { minute, type Moment } from '../moments.js';
-import { CONSOLE_PAGES } from '../navigation.js';
 import type { OrganizationContext } from '../organization-context.js';
 import { numberText } from '../usage/usage-chart.js';
 import { actionInWords, reasonInWords } from './action-words.js';
+import type { EntryLinks } from './entry-links.js';
 
 /** A thing that an entry names. */
 interface ShownThing {
   readonly text: string;
   /** The log, narrowed to it. */
   readonly entries: string;
-  /** Its own page, where there is one. */
-  readonly page: string | undefined;
 }
 
 /** An entry as the page shows it. */
@@ -19,7 +17,10 @@ export interface EntryRow {
   readonly at: Moment;
   readonly actor: ShownThing;
   readonly action: string;
-  readonly object: ShownThing;
+  readonly object: ShownThing & {
+    /** Its own page. Absent for what was deleted, and for what the visitor may not open. */
+    readonly page: string | undefined;
+  };
   readonly isRefused: boolean;
   /** The reason of a refusal, and how often it happened. */
   readonly remark: string | undefined;
@@ -37,8 +38,12 @@ export const LOG = '/settings/audit-log';
 
 type Details = Readonly<Record<string, unknown>>;
 
-/** The view of an entry. */
-export function showEntry(entry: ShownEntry, { href }: OrganizationContext): EntryRow {
+/** The view of an entry. @param links the pages of things, by their ids */
+export function showEntry(
+  entry: ShownEntry,
+  { href }: OrganizationContext,
+  links: EntryLinks,
+): EntryRow {
   const { actor, object, action, details, count, address, requestId, id, createdAt } = entry;
   const isRefused = entry.result === 'refused';
   const { before, after, ...rest } = details;
@@ -47,13 +52,12 @@ export function showEntry(entry: ShownEntry, { href }: OrganizationContext): Ent
     actor: {
       text: actor.type === 'operator' ? 'The operator' : (actor.name ?? actor.id),
       entries: href(LOG, { actor: actor.id }),
-      page: pageOf(actor.type, actor.id, href),
     },
     action: actionInWords(action),
     object: {
       text: object.name ?? object.id,
       entries: href(LOG, { object: object.id }),
-      page: pageOf(object.type, object.id, href),
+      page: links.get(thingOf(object.id)),
     },
     isRefused,
     remark: isRefused ? remarkOf(details, count) : undefined,
@@ -102,25 +106,4 @@ function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value)) return value.map(textOf).join(', ');
   return JSON.stringify(value);
-}
-
-/** Pages of things, by type. Those that the console does not have are left out. */
-const PAGES: Readonly<Record<string, { readonly page: string; readonly of?: true }>> = {
-  account: { page: '/settings/members' },
-  api_key: { page: '/settings/api-keys', of: true },
-  client: { page: '/settings/connected-apps' },
-  grant: { page: '/settings/connected-apps' },
-  space: { page: '/settings/spaces' },
-  tenant: { page: '/settings/general' },
-};
-
-function pageOf(
-  type: string | null,
-  id: string,
-  href: OrganizationContext['href'],
-): string | undefined {
-  const known = PAGES[type ?? ''];
-  if (known === undefined || !CONSOLE_PAGES.some(({ path }) => path === known.page))
-    return undefined;
-  return href(known.of === true ? `${known.page}/${id}` : known.page);
 }

@@ -62,6 +62,14 @@ export const PERSONAL_TOKENS: KeySection = {
   },
 };
 
+/** The page that shows keys of a kind. */
+export function sectionOf(kind: KeyKind): KeySection {
+  const [section = API_KEYS] = [PERSONAL_TOKENS, MACHINE_CREDENTIALS].filter(({ kinds }) =>
+    kinds.includes(kind),
+  );
+  return section;
+}
+
 /** The words for a kind of key. */
 export interface KindWords {
   readonly title: string;

@@ -17,6 +17,7 @@ import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
 import { seeOther } from '../visitor.js';
+import { NEW, RENAME, SPACES } from './paths.js';
 
 interface Dependencies {
   readonly dataSource: DataSource;
@@ -25,9 +26,6 @@ interface Dependencies {
   readonly showPage: ShowPage;
 }
 
-const LIST = '/settings/spaces';
-const NEW = `${LIST}/new`;
-const RENAME = `${LIST}/:id/rename`;
 const PAGE_SIZE = 25;
 
 /** The roles that manage spaces by the API manage them here. */
@@ -51,7 +49,7 @@ interface Failed {
 /** `/settings/spaces`: the parts of the organization's data. */
 export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
   const { dataSource } = dependencies;
-  const access = { page: LIST, roles: MANAGERS } as const;
+  const access = { page: SPACES, roles: MANAGERS } as const;
   const serviceOf = () => createSpaceService(dataSource.manager);
   const find = (ctx: SettingsContext) =>
     serviceOf().find(managerOf(ctx.state.organization), ctx.params['id'] ?? '');
@@ -59,8 +57,8 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
   return [
     {
       method: 'GET',
-      path: LIST,
-      access: { page: LIST },
+      path: SPACES,
+      access: { page: SPACES },
       handle: (ctx) => showList(ctx, dependencies),
     },
     { method: 'GET', path: NEW, access, handle: (ctx) => showForm(ctx, dependencies, undefined) },
@@ -75,7 +73,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
           service.create(managerOf(at), { name }),
         );
         if (failed !== undefined) return showForm(ctx, dependencies, undefined, failed);
-        return seeOther(ctx, at.href(LIST, { done: 'created' }));
+        return seeOther(ctx, at.href(SPACES, { done: 'created' }));
       },
     },
     {
@@ -98,7 +96,7 @@ export function createSpacePages(dependencies: Dependencies): SettingsRoute[] {
         );
         if (failed !== undefined) return showForm(ctx, dependencies, await find(ctx), failed);
         const isSame = typedIn(ctx).typed.trim() === space.name;
-        return seeOther(ctx, at.href(LIST, { done: isSame ? 'same' : 'renamed' }));
+        return seeOther(ctx, at.href(SPACES, { done: isSame ? 'same' : 'renamed' }));
       },
     },
   ];
@@ -142,7 +140,7 @@ function showForm(
   const { href } = ctx.state.organization;
   const page = {
     csrf: csrf.token(ctx),
-    back: href(LIST),
+    back: href(SPACES),
     typed: failed?.typed ?? space?.name ?? '',
     fault: failed?.fault,
     ...(space === undefined
@@ -195,7 +193,7 @@ async function showList(
       rename: isManager ? at.href(RENAME.replace(':id', id)) : undefined,
     })),
     count: page.cursor === null && cursor === undefined ? shown : `${shown} on this page`,
-    first: cursor === undefined ? undefined : at.href(LIST),
-    next: page.cursor === null ? undefined : at.href(LIST, { cursor: page.cursor }),
+    first: cursor === undefined ? undefined : at.href(SPACES),
+    next: page.cursor === null ? undefined : at.href(SPACES, { cursor: page.cursor }),
   });
 }
