@@ -33,14 +33,17 @@ export function createFrame(facts: FrameFacts): SignedInFrame {
       isSuspended: organization.isSuspended,
     },
     organizations: organization === undefined ? [] : organizationsFor(facts, organization, current),
-    environments:
-      organization === undefined || current?.hasEnvironments !== true
-        ? []
-        : environmentsFor(organization, current),
+    environments: organization === undefined ? [] : environmentsFor(organization, current),
     search: organization?.href('/settings/search'),
     isRestored: facts.isRestored,
-    isTest: organization?.environment === 'test' && current?.hasEnvironments === true,
+    strip: organization?.environment === 'test' ? stripFor(current) : undefined,
   };
+}
+
+function stripFor(current: ConsolePage | undefined): string {
+  return current?.hasEnvironments === true
+    ? 'Test environment. Nothing here touches live data.'
+    : 'Test environment. This page is the same in live and test.';
 }
 
 const API_REFERENCE = { title: 'API reference', href: REFERENCE_PATH, isCurrent: false };
@@ -93,11 +96,11 @@ function pageIn({ role }: AccountMembership, current: ConsolePage | undefined): 
 
 function environmentsFor(
   { tenantSlug, environment }: FramedOrganization,
-  current: ConsolePage,
+  current: ConsolePage | undefined,
 ): SignedInFrame['environments'] {
   return ENVIRONMENTS.map((name) => ({
     title: name === 'live' ? 'Live' : 'Test',
-    href: addressIn(tenantSlug, name, current.path),
+    href: addressIn(tenantSlug, name, current?.path ?? '/settings'),
     isCurrent: name === environment,
   }));
 }

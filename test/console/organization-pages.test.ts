@@ -57,6 +57,26 @@ const audited = (action: string) =>
     [action],
   );
 
+describe('the frame', () => {
+  it('offers live and test on every page, and names the environment in the address', async () => {
+    const { html } = await open(GENERAL);
+    const sidebar = /<nav id="menu"[^]*?<\/nav>/.exec(html)?.[0] ?? '';
+    const paths = [...sidebar.matchAll(/href="(\/settings\/[^?"]+)/g)].map(([, path = '']) => path);
+    expect(paths.length).toBeGreaterThan(10);
+    for (const path of paths) {
+      for (const env of ['live', 'test']) {
+        const page = (await admin.browser.open(`${path}?tenant=acme&env=${env}`)).html;
+        for (const other of ['live', 'test']) {
+          const current = other === env ? ' aria-current="true"' : '';
+          const link = `<a href="${path}?tenant=acme&amp;env=${other}"${current}>`;
+          expect([path, page]).toEqual([path, expect.stringContaining(link)]);
+        }
+        expect([path, env, page.includes('class="strip"')]).toEqual([path, env, env === 'test']);
+      }
+    }
+  });
+});
+
 describe('the page of spaces', () => {
   it('lists, creates and renames, with entries in the audit log', async () => {
     const created = await post(`${SPACES}/new`, { name: HOSTILE });

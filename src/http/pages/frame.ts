@@ -28,9 +28,10 @@ export interface SignedInFrame {
     { readonly name: string; readonly role: string; readonly isSuspended: boolean } | undefined;
   /** All organizations of the user; empty if there is only one. */
   readonly organizations: readonly FrameOrganization[];
-  /** The switch between live and test; empty on a page that is the same in both. */
+  /** The switch between live and test; empty for a user without an organization. */
   readonly environments: readonly FrameLink[];
-  readonly isTest: boolean;
+  /** The text of the coloured strip in test; absent in live. */
+  readonly strip: string | undefined;
   /** Whether the page shows a form again that was sent after the session had ended. */
   readonly isRestored: boolean;
   /** The page of the command palette; absent for a user without an organization. */

@@ -165,7 +165,7 @@ const signedIn: SignedInFrame = {
     isCurrent: true,
   })),
   environments: [link],
-  isTest: true,
+  strip: 'Test environment.',
 };
 
 describe('a page', () => {
