@@ -37,10 +37,17 @@ export function createComposer(site: {
   const shown = { brandName: site.brandName, issuer: site.issuer };
   return ({ kind, data }) => {
     const subject = subjectOf(site.brandName, kind, data as never);
+    const heading = headingOf(site.brandName, subject);
     const render = (eta: Eta) => {
       const body = eta.render(`@${kind}`, { ...data, ...shown });
-      return eta.render('@layout', { ...shown, subject, body });
+      return eta.render('@layout', { ...shown, subject, heading, body });
     };
     return { subject, text: render(text), html: render(html) };
   };
+}
+
+/** The subject without the product's name, as a heading. */
+function headingOf(brandName: string, subject: string): string {
+  const text = subject.slice(brandName.length + 2);
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

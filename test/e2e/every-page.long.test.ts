@@ -7,18 +7,33 @@ import { AXE_SCRIPT, flawsOf } from '../support/browser/flaws.js';
 
 const PAGE_MS = 60_000;
 
+/** Routes outside of the pages, and addresses of forms that lead back to their page. */
+const NO_PAGE =
+  /^\/(?:api\/v1\/(?!oauth\/end-session$)|(?:assets|\.well-known|app-logos|operator|verify)\/|favicon|healthz|readyz|$)|^\/settings\/profile\/(?:name|email)$|\/exports?\b/;
+
 describe('every page in every state', () => {
   const gallery = useGallery({ script: AXE_SCRIPT });
+  const shown = new Set<string>();
 
   it.each(PICTURES)(
     'fits every screen, and can be read by everybody: $name',
     (picture) =>
       gallery.show(picture, async (page, refused) => {
+        shown.add(new URL(page.url()).pathname);
         expect(await flawsOf(page)).toEqual([]);
         expect(refused).toEqual([]);
       }),
     PAGE_MS,
   );
+
+  it('every route of a page has a picture', () => {
+    const isShown = (path: string) => {
+      const pattern = new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`);
+      return [...shown].some((address) => pattern.test(address));
+    };
+    const missing = gallery.paths().filter((path) => !NO_PAGE.test(path) && !isShown(path));
+    expect(missing).toEqual([]);
+  });
 });
 
 it('every page of the sidebar has pictures, each with a name of its own', () => {

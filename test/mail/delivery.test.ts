@@ -90,6 +90,9 @@ describe('a queued mail', () => {
     expect(mail?.head).not.toMatch(/^Bcc/im);
     expect(mail?.subject).toBe('BuildWorkPro: you are invited to A Bcc: eve@example.com <b>x</b>');
     expect(mail?.html).not.toContain('<b>');
+    expect(mail?.html).toContain(
+      'You are invited to A Bcc: eve@example.com &lt;b&gt;x&lt;/b&gt;</h1>',
+    );
     expect(mail?.text).toContain(inviter);
   });
 

@@ -24,6 +24,30 @@ export const ACCOUNT_PICTURES: readonly Picture[] = [
   { name: 'sessions', as: 'admin', path: '/settings/sessions?tenant=acme' },
   { name: 'leave', as: 'viewer', path: '/settings/profile/leave' },
   { name: 'new-token', as: 'admin', path: '/settings/tokens/new?tenant=acme' },
+  {
+    name: 'token-secret',
+    as: 'admin',
+    path: '/settings/tokens/new?tenant=acme',
+    async prepare(page) {
+      await page.getByRole('textbox', { name: 'Name' }).fill('Work laptop');
+      await page.getByRole('button', { name: 'Create', exact: true }).last().click();
+      await page.locator('#secret').waitFor();
+    },
+  },
+  {
+    name: 'token',
+    as: 'admin',
+    path: '/settings/tokens/new?tenant=acme',
+    async prepare(page) {
+      await page.getByRole('textbox', { name: 'Name' }).fill('Home laptop');
+      await page.getByRole('button', { name: 'Create', exact: true }).last().click();
+      await page.locator('#secret').waitFor();
+      page.on('dialog', (dialog) => void dialog.accept());
+      await page.getByRole('link', { name: 'Done' }).click();
+      await page.getByRole('link', { name: 'Home laptop' }).click();
+      await page.getByRole('heading', { name: 'Audit trail' }).waitFor();
+    },
+  },
   { name: 'forgot-password', path: '/forgot-password' },
   {
     name: 'forgot-password-sent',

@@ -61,19 +61,25 @@ export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'peo
   await gatehouse.app.activity.flush();
 }
 
-async function authorizationOf(world: World, scope: string): Promise<string> {
+async function authorizationOf(
+  world: World,
+  scope: string,
+  { isVerified = false, ...parameters }: { isVerified?: boolean; response_type?: string } = {},
+): Promise<string> {
   // Nobody has allowed it yet: a registration equal to that of an allowed app would need no consent.
   const client = await registerClient(world.gatehouse, {
     client_name: 'Site planner',
     logo_uri: LOGO,
   });
   await storeLogo(world.gatehouse, client);
-  const url = authorizeUrl(world.gatehouse.config.ISSUER, {
+  const store = createClientStore(world.gatehouse.dataSource.manager);
+  await store.setVerified(client.client_id, isVerified);
+  return authorizeUrl(world.gatehouse.config.ISSUER, {
     client_id: client.client_id,
     code_challenge: createPkce().challenge,
     scope,
+    ...parameters,
   });
-  return url;
 }
 
 const LIST = '/settings/connected-apps?tenant=acme';
@@ -124,6 +130,19 @@ export const APP_PICTURES: readonly Picture[] = [
     },
   },
   {
+    name: 'connected-app-disconnect',
+    as: 'admin',
+    path: `${LIST}&of=organization`,
+    prepare: async (page) => {
+      await page.getByRole('link', { name: 'Acme Mobile' }).first().click();
+      await page
+        .getByRole('link', { name: /^Disconnect/ })
+        .first()
+        .click();
+      await page.waitForURL('**/disconnect?**');
+    },
+  },
+  {
     name: 'choose-organization',
     as: 'admin',
     path: '',
@@ -140,5 +159,43 @@ export const APP_PICTURES: readonly Picture[] = [
     as: 'manager',
     path: '',
     prepare: async (page, world) => page.goto(await authorizationOf(world, ALL_SCOPES)),
+  },
+  {
+    name: 'login-for-app',
+    path: '',
+    prepare: async (page, world) => page.goto(await authorizationOf(world, 'contacts:read')),
+  },
+  {
+    name: 'app-error',
+    path: '',
+    prepare: async (page, world) =>
+      page.goto(await authorizationOf(world, 'contact:read nonsense')),
+  },
+  {
+    name: 'app-error-of-verified',
+    path: '',
+    prepare: async (page, world) =>
+      page.goto(
+        await authorizationOf(world, 'contacts:read', { isVerified: true, response_type: 'token' }),
+      ),
+  },
+  { name: 'app-unknown', path: '/api/v1/oauth/authorize?client_id=cli_unknown&response_type=code' },
+  {
+    name: 'consent-answered',
+    as: 'viewer',
+    path: '',
+    prepare: async (page, world) => {
+      await page.goto(await authorizationOf(world, 'contacts:read'));
+      const consent = page.url();
+      // The app does not exist: the answer is followed up to it, and no further.
+      await page.route(consent, async (route) => {
+        await route.fetch({ maxRedirects: 1 }).catch(() => undefined);
+        await route.fulfill({ body: 'the app' });
+      });
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.getByText('the app', { exact: true }).waitFor();
+      await page.unroute(consent);
+      await page.goto(consent);
+    },
   },
 ];

@@ -8,6 +8,8 @@ import { createWorld, type World } from './world.js';
 
 /** The server with rich data, and a browser that opens its pages. */
 export interface Gallery {
+  /** The paths of the server's routes that answer GET requests, as declared. */
+  paths(): readonly string[];
   /**
    * Opens the page of a picture in its state, in a context of its own, and closes it after `look`.
    *
@@ -37,6 +39,10 @@ export function useGallery(options: BrowserContextOptions & { readonly script?: 
   });
 
   return {
+    paths: () =>
+      world.gatehouse.app.otherRoutes
+        .filter(({ method }) => method === 'GET')
+        .map(({ path }) => path),
     async show(picture, look) {
       const { script, ...contextOptions } = options;
       const context = await real.browser.newContext(contextOptions);

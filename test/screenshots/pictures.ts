@@ -2,6 +2,7 @@ import type { Page } from 'playwright-core';
 
 import { ACCOUNT_PICTURES } from './account-pictures.js';
 import { APP_PICTURES } from './app-pictures.js';
+import { MAIL_PICTURES } from './mail-pictures.js';
 import { STATE_PICTURES } from './state-pictures.js';
 import type { World } from './world.js';
 
@@ -45,6 +46,16 @@ export const PICTURES: readonly Picture[] = [
     as: 'manager',
     path: ({ deviceCode }) => `/device?user_code=${deviceCode}`,
     prepare: (page) => page.getByRole('button', { name: 'Continue' }).click(),
+  },
+  {
+    name: 'device-done',
+    as: 'viewer',
+    path: ({ deniedDeviceCode }) => `/device?user_code=${deniedDeviceCode}`,
+    async prepare(page) {
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.waitForLoadState('networkidle');
+    },
   },
   { name: 'errors', path: '/docs/errors' },
   { name: 'api-reference', path: '/docs/api' },
@@ -167,4 +178,5 @@ export const PICTURES: readonly Picture[] = [
   ...ACCOUNT_PICTURES,
   ...APP_PICTURES,
   ...STATE_PICTURES,
+  ...MAIL_PICTURES,
 ];

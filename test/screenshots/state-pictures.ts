@@ -179,6 +179,15 @@ export const STATE_PICTURES: readonly Picture[] = [
   },
   { name: 'search', as: 'admin', path: '/settings/search?tenant=acme&env=live&q=sync' },
   { name: 'search-nothing', as: 'viewer', path: '/settings/search?tenant=acme&q=nothing+like' },
+  {
+    name: 'machine-secret',
+    as: 'admin',
+    path: '/settings/machine-credentials/new?tenant=acme',
+    async prepare(page) {
+      await makeNewKey(page);
+      await page.locator('#secret').waitFor();
+    },
+  },
   { name: 'machines-empty', as: 'admin', path: '/settings/machine-credentials?tenant=fresh' },
   {
     name: 'connected-apps-organization-empty',
@@ -244,6 +253,22 @@ export const STATE_PICTURES: readonly Picture[] = [
       await page.getByRole('button', { name: 'Test', exact: true }).click();
       await page.getByRole('heading', { name: 'Refused' }).waitFor();
     },
+  },
+  {
+    name: 'tester-several-keys',
+    as: 'admin',
+    path: '/settings/tester?tenant=large',
+    async prepare(page) {
+      await page.getByLabel('Or choose a key').fill('Site');
+      await page.getByRole('button', { name: 'Test', exact: true }).click();
+      await page.getByText('Many keys match').waitFor();
+    },
+  },
+  {
+    name: 'new-token-viewer',
+    as: 'viewer',
+    path: '/settings/tokens/new',
+    prepare: (page) => page.getByRole('radio', { name: /^Chosen scopes/ }).check(),
   },
   {
     name: 'space-rename',

@@ -18,6 +18,8 @@ export interface World {
   readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
   /** The user code of a device that waits. */
   readonly deviceCode: string;
+  /** The user code of a device that is refused. */
+  readonly deniedDeviceCode: string;
   readonly people: Readonly<Record<'admin' | 'manager' | 'viewer' | 'contractor', TestUser>>;
 }
 
@@ -77,7 +79,8 @@ async function fill(gatehouse: TestApp): Promise<World> {
   await connectApps({ gatehouse, acme, people });
   const keys = await createKeys(gatehouse, acme, people.admin);
   const deviceCode = await beginDevice(gatehouse);
-  return { gatehouse, acme, fresh, closed, people, keys, deviceCode };
+  const deniedDeviceCode = await beginDevice(gatehouse);
+  return { gatehouse, acme, fresh, closed, people, keys, deviceCode, deniedDeviceCode };
 }
 
 /** Ten organizations: the switcher has a search. */

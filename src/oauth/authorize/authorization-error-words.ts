@@ -70,7 +70,7 @@ const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
     {
       heading: 'The app’s return address is not registered',
       message:
-        'The app asked to send you to an address that it did not register. You were not sent there.',
+        'The app asked to send you to an address that it did not register. You were not sent there. Its developer can fix that.',
     },
   ],
   [
@@ -86,14 +86,15 @@ const WORDS: ReadonlyMap<string, Words> = new Map<string, Words>([
     {
       heading: 'The app asked for an unknown permission',
       message:
-        'The app asked for a permission that does not exist here, or that it did not register for.',
+        'The app asked for a permission that does not exist here, or that it did not register for. Its developer can fix that.',
     },
   ],
   [
     'invalid_target',
     {
       heading: 'The app asked for an unknown API',
-      message: 'The app asked for access to an API that does not exist here.',
+      message:
+        'The app asked for access to an API that does not exist here. Its developer can fix that.',
     },
   ],
   [

@@ -37,6 +37,15 @@ const WORDS: Readonly<Record<string, readonly [heading: string, next?: string]>>
   validation_failed: ['Something is not valid', 'Go back, and check what you entered.'],
 };
 
+/** Headings of messages that say themselves what to do next, by their beginning. */
+const OF_MESSAGES: readonly (readonly [start: string, heading: string])[] = [
+  ['This page has expired', 'This page has expired'],
+  ['You have already answered this', 'Nothing more to answer'],
+  ['You have signed out, or another account', 'Your session has changed'],
+  ['This page belongs to a sign-in', 'Started in another browser'],
+  ['Your browser has to accept cookies', 'Cookies are needed'],
+];
+
 const RETRIED: readonly number[] = [429, 500, 503];
 
 /**
@@ -48,9 +57,8 @@ export function wordsForPageError(
   { code, status, message }: Pick<PageError, 'code' | 'status' | 'message'>,
   page: { readonly path: string | undefined; readonly isSignedIn: boolean },
 ): PageErrorWords {
-  const [heading, next] = message.startsWith('This page has expired')
-    ? ['This page has expired']
-    : (WORDS[code] ?? ['This did not work']);
+  const said = OF_MESSAGES.find(([start]) => message.startsWith(start))?.[1];
+  const [heading, next] = said === undefined ? (WORDS[code] ?? ['This did not work']) : [said];
   return { heading, next, links: linksFor({ code, status }, page) };
 }
 

@@ -57,6 +57,12 @@ describe('an error that passes', () => {
     expect(links[0]).toEqual({ text: 'Try again', href: page.path });
   });
 
+  it('has a heading for its case where its message says what to do', () => {
+    const message = 'You have already answered this. Go back to the app.';
+    const words = wordsForPageError({ code: 'not_found', status: 404, message }, page);
+    expect(words).toMatchObject({ heading: 'Nothing more to answer', next: undefined });
+  });
+
   it.each([undefined, '//evil.example', '/\\evil.example', 'https://evil.example'])(
     'never leads to %s',
     (path) => {
