@@ -27,6 +27,8 @@ const lookup: ProbedLookup<keyof typeof LOOKUP_QUERIES> = {
     const query = { name: family, text, values, rowMode: 'array' as const };
     return (await pool.query<[...LookupRow]>(query)).rows[0];
   },
+  findAll: (questions) =>
+    Promise.all(questions.map(({ family, digests }) => lookup.find(family, digests))),
   probe: async () => void (await pool.query('SELECT')),
 };
 const keyring = createKeyring(config.SECRET_KEYS ?? []);

@@ -7,7 +7,7 @@ import type { BackgroundWork } from '../db/background-work.js';
 import { brandHeaders } from './guard/brand-headers.js';
 import { corsRulesFor } from './guard/cross-origin.js';
 import { createGuard } from './guard/guard.js';
-import { createJudge } from './guard/judge.js';
+import { createConclusion, createJudge, createJudgeAll } from './guard/judge.js';
 import { createProofCheck } from './guard/proof-check.js';
 import { createProofs } from './proofs/proofs.js';
 import { createSecretFormat } from './secrets/format.js';
@@ -47,7 +47,8 @@ export function createCredentials(dependencies: Dependencies) {
   const activity = createActivityRecorder(dependencies);
   const prefixes = createImportedPrefixes(dataSource.manager, format.start);
   const verifier = createVerifier({ lookup, format, prefixes, keyring, observer: activity });
-  const judge = createJudge({ ...dependencies, verifier, activity });
+  const conclude = createConclusion({ ...dependencies, activity });
+  const judge = createJudge({ ...dependencies, verifier, activity }, conclude);
   const keyHeaders = ['X-API-Key', headers.token];
   const proofs = createProofs(dataSource.manager, keyring);
   const proofCheck = createProofCheck(proofs, issuer);
@@ -66,6 +67,7 @@ export function createCredentials(dependencies: Dependencies) {
     verifier,
     proofs,
     judge,
+    judgeAll: createJudgeAll({ verifier, judge, conclude }),
     guard: createGuard({ ...dependencies, judge, presentations, activity, proofCheck }),
     ...createQuietParts({ ...dependencies, format, prefixes, presentations, proofCheck }),
   };
@@ -117,7 +119,7 @@ export {
   withChallenge,
 } from './guard/challenge.js';
 export { type GuardedState, guardLateBody, isHidden } from './guard/guard.js';
-export type { Judge, Judgement, ProofOf, Target } from './guard/judge.js';
+export type { Judge, JudgeAll, Judgement, ProofOf, Target } from './guard/judge.js';
 export { readProof } from './guard/proof-check.js';
 export { type Reason, refusalOf } from './guard/refusals.js';
 export {
@@ -140,7 +142,8 @@ export {
   presentedExchange,
   presentedKey,
   presentedToken,
-  presentPrincipal,
+  principalMembers,
+  timeText,
 } from './principal-presenter.js';
 export {
   type Annotated,

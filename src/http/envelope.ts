@@ -13,6 +13,14 @@ export function sendData(ctx: JsonAnswer, data: unknown, status = 200): void {
   send(ctx, status, { data, meta: { request_id: ctx.state.requestId } });
 }
 
+/**
+ * As `sendData`, for data that is written as JSON already.
+ * @param data one JSON value
+ */
+export function sendDataText(ctx: JsonAnswer, data: string): void {
+  sendText(ctx, 200, `{"data":${data},"meta":{"request_id":"${ctx.state.requestId}"}}`);
+}
+
 /** Answers a page of a list, with the cursor of the next page. */
 export function sendPage<Item>(
   ctx: JsonAnswer,
@@ -33,8 +41,11 @@ export function sendPage<Item>(
 }
 
 function send(ctx: JsonAnswer, status: number, body: unknown): void {
+  sendText(ctx, status, JSON.stringify(body));
+}
+
+function sendText(ctx: JsonAnswer, status: number, text: string): void {
   ctx.status = status;
-  const text = JSON.stringify(body);
   if (ctx.req.method === 'GET' || ctx.state.isRead === true) {
     answerText(ctx, JSON_TYPE, text);
     return;

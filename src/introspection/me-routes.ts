@@ -7,10 +7,10 @@ import {
   presentedKey,
   presentedExchange,
   presentedToken,
-  presentPrincipal,
+  principalMembers,
 } from '../credentials/index.js';
 import { dataOf } from '../http/answers.js';
-import { sendData } from '../http/envelope.js';
+import { sendDataText } from '../http/envelope.js';
 import { COST } from '../http/route-declaration.js';
 
 /** `/me`: describes the presented credential. */
@@ -23,7 +23,7 @@ export function createMeRoutes(): GuardedRoute[] {
       access: { scopes: [], principals: ANY_PRINCIPAL },
       cost: COST.read,
       answers: { 200: dataOf(z.union([presentedKey, presentedToken, presentedExchange])) },
-      handle: (ctx) => sendData(ctx, presentPrincipal(ctx.state.principal)),
+      handle: (ctx) => sendDataText(ctx, `{${principalMembers(ctx.state.principal)}}`),
     }),
   ];
 }

@@ -19,20 +19,21 @@ export interface Budgets {
    * The usage of each budget. `apiKey` is `null` for credentials that are not keys. `share` is the part of the tenant's
    * budget for a token's app or account, and absent for keys.
    */
-  usageOf(
-    principal: Principal,
-    address: () => string,
-    now: number,
-  ): {
-    readonly tenant: UsageOrNoLimit;
-    readonly apiKey: UsageOrNoLimit | null;
-    readonly share?: UsageOrNoLimit;
-  };
+  usageOf(principal: Principal, address: () => string, now: number): UsageOfBudgets;
+  /** The same, of shares that `sharesOf` found for this principal. */
+  usageIn(principal: Principal, shares: readonly Share[], now: number): UsageOfBudgets;
   /** The usage of the budgets of a tenant in an environment: that of its servers and apps, and that of publishable keys. */
   tenantUsage(
     owner: BudgetOwner,
     now: number,
   ): { readonly tenant: UsageOrNoLimit; readonly publishable: UsageOrNoLimit };
+}
+
+/** The usage of the budgets of a principal, as `Budgets.usageOf` describes it. */
+export interface UsageOfBudgets {
+  readonly tenant: UsageOrNoLimit;
+  readonly apiKey: UsageOrNoLimit | null;
+  readonly share?: UsageOrNoLimit;
 }
 
 type BudgetOwner = Pick<Principal, 'tenantId' | 'environment'>;
@@ -136,6 +137,17 @@ export function createBudgets(limits: Limits): Budgets {
     return shares;
   };
 
+  const usageIn: Budgets['usageIn'] = (principal, shares, now) => {
+    const usage: Partial<Record<BudgetName, UsageOrNoLimit>> = {};
+    for (const kind of limitsOf(principal)) {
+      const budget = budgets[kind];
+      const counted = shares.find((share) => share.budget === budget);
+      usage[budget.of] = counted ? usageOf(counted, now) : withoutLimit(windows[budget.of]);
+    }
+    const { tenant = withoutLimit(hour), key = null, share: ofShare } = usage;
+    return { tenant, apiKey: key, ...(ofShare !== undefined && { share: ofShare }) };
+  };
+
   const hourOf = (id: string, budget: Budget, now: number) => {
     const limit = limits.tenantPerHour;
     return limit === 0
@@ -151,21 +163,9 @@ export function createBudgets(limits: Limits): Budgets {
       tenant: hourOf(ofTenant(owner), budgets.tenant, now),
       publishable: hourOf(ofPublishable(owner), budgets.publishable_tenant, now),
     }),
-    usageOf(principal, address, now) {
-      const shares = sharesOf(principal, address, now);
-      const kinds = limitsOf(principal);
-      const kindOf = (name: BudgetName) => kinds.find((kind) => BUDGETS[kind].of === name);
-      const usage = (name: BudgetName) => {
-        const kind = kindOf(name);
-        const counted = shares.find(({ budget }) => kind && budget === budgets[kind]);
-        return counted ? usageOf(counted, now) : withoutLimit(windows[name]);
-      };
-      return {
-        tenant: usage('tenant'),
-        apiKey: kindOf('key') ? usage('key') : null,
-        ...(kindOf('share') && { share: usage('share') }),
-      };
-    },
+    usageOf: (principal, address, now) =>
+      usageIn(principal, sharesOf(principal, address, now), now),
+    usageIn,
   };
 }
 

@@ -30,7 +30,8 @@ interface Dependencies {
   readonly work: BackgroundWork;
 }
 
-export type { UsageOrNoLimit } from './budgets.js';
+export type { UsageOfBudgets, UsageOrNoLimit } from './budgets.js';
+export type { Share } from './middleware.js';
 
 export type RateLimits = ReturnType<typeof createRateLimits>;
 

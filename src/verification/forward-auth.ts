@@ -140,11 +140,11 @@ async function admit(
     notedAddress: address,
     access: { scopes, principals },
     parameters: undefined,
-    proof: {
+    proof: () => ({
       read: (bound) =>
         readProof(proofs, ctx.req, { method, url, credential: presented.raw }, bound, presented),
       claim: async (proof) => ((await proofs.claim(proof)) ? undefined : 'proof_used'),
-    },
+    }),
     ...(resource !== undefined && { target: findTarget(servers, resource) }),
   });
   const { principal } = judgement;

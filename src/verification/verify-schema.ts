@@ -87,7 +87,6 @@ const annotations = {
     key: members.nullable(),
   }),
 };
-export type AnnotatedVerdict = z.output<z.ZodObject<typeof annotations>>;
 
 const facts = {
   active: z.literal(true),

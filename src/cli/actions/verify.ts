@@ -87,7 +87,7 @@ async function declaredRoutes({
     signingKeys: createSigningKeys({ dataSource, keyring }),
     log: createLog({ level: 'silent', brand: config.TOKEN_BRAND }),
     // Nothing is looked up: the routes are only read.
-    lookup: { find: refuse, probe: refuse },
+    lookup: { find: refuse, findAll: refuse, probe: refuse },
   }).apiRoutes;
 }
 

@@ -70,7 +70,7 @@ export function createGuard({
         notedAddress: address,
         method: ctx.req.method ?? '',
         parameters: ctx.params as Readonly<Record<string, string>> | undefined,
-        proof: proofOf(proofCheck, ctx, presented),
+        proof: () => proofOf(proofCheck, ctx, presented),
       });
       const { principal } = judgement;
       const counted = isWithin ? undefined : principal;

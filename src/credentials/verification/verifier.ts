@@ -6,7 +6,7 @@ import { nameToday } from '../../scopes/catalog.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
 import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
-import type { Lookup, LookupRow } from './lookup.js';
+import type { Lookup, LookupQuestion, LookupRow } from './lookup.js';
 import { UNANNOTATED, type Annotated, type Binding, type Principal } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
@@ -22,6 +22,12 @@ export type Verdict =
   | { readonly outcome: 'accepted'; readonly principal: Principal }
   | { readonly outcome: 'refused'; readonly reason: Refusal; readonly principal?: Principal };
 
+/** A text that was presented as a credential, and the address that it came from, as for `Verifier.verify`. */
+export interface PresentedSecret {
+  readonly raw: string;
+  readonly address: string | undefined;
+}
+
 export interface Verifier {
   /**
    * Verifies a presented credential by committed state that is read after this call.
@@ -31,6 +37,8 @@ export interface Verifier {
    * @throws Problem `service_unavailable` if the database cannot be queried
    */
   verify(raw: string, address: string | undefined): Promise<Verdict>;
+  /** As `verify`, for several credentials at once, in their order. perf: decision 23. */
+  verifyAll(all: readonly PresentedSecret[]): Promise<readonly Verdict[]>;
   /** As `verify`, for a stored credential by its digest. Nobody has presented it. */
   verifyStored(family: Family, digest: string, address: string | undefined): Promise<Verdict>;
 }
@@ -53,13 +61,45 @@ interface Dependencies {
 }
 
 /** One verifier for every family of credentials. */
-export function createVerifier({
-  lookup,
-  format,
-  prefixes,
-  keyring,
-  observer,
-}: Dependencies): Verifier {
+export function createVerifier({ lookup, ...dependencies }: Dependencies): Verifier {
+  const { wantedBy, conclude, judgeStored } = createConclusion(dependencies);
+
+  return {
+    async verifyStored(family, digest, address) {
+      const row = await lookup.find(family, [digest]).catch((error: unknown) => {
+        throw serviceUnavailable(error);
+      });
+      return judgeStored(row, family, address);
+    },
+    async verify(raw, address) {
+      const wanted = wantedBy(raw);
+      if (wanted === undefined) return MALFORMED;
+      let row: LookupRow | undefined;
+      try {
+        row = await lookup.find(wanted.family, wanted.digests);
+      } catch (error) {
+        throw serviceUnavailable(error);
+      }
+      return conclude({ raw, address }, wanted, row);
+    },
+    async verifyAll(all) {
+      const wanted = all.map(({ raw }) => wantedBy(raw));
+      const rows = await lookup
+        .findAll(wanted.filter((one) => one !== undefined))
+        .catch((error: unknown) => {
+          throw serviceUnavailable(error);
+        });
+      let next = 0;
+      return all.map((one, index) => {
+        const found = wanted[index];
+        return found === undefined ? MALFORMED : conclude(one, found, rows[next++]);
+      });
+    },
+  };
+}
+
+/** Makes the steps before and after a lookup. */
+function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependencies, 'lookup'>) {
   const readRow = createRowReader();
   const isInList = createListMatcher();
   const isAllowed = (list: readonly string[] | null, address: string) =>
@@ -68,48 +108,68 @@ export function createVerifier({
   const reasonAgainst = (state: string, { allowedIps }: Principal, address: string | undefined) =>
     judge(state, address === undefined || isAllowed(allowedIps, address));
 
-  return {
-    async verifyStored(family, digest, address) {
-      const row = await lookup.find(family, [digest]).catch((error: unknown) => {
-        throw serviceUnavailable(error);
-      });
-      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-      const { principal, state } = readRow(row, family);
-      const reason = reasonAgainst(state, principal, address);
-      return reason === undefined
-        ? { outcome: 'accepted', principal }
-        : { outcome: 'refused', reason, principal };
-    },
-    async verify(raw, address) {
-      const kind = format.parse(raw)?.kind;
-      const isForeign = kind === undefined && prefixes.covers(raw);
-      if (kind === undefined && !isForeign) return { outcome: 'refused', reason: 'malformed' };
+  /** @returns `undefined` if the text is malformed */
+  function wantedBy(raw: string): Wanted | undefined {
+    const kind = format.parse(raw)?.kind;
+    const isForeign = kind === undefined && prefixes.covers(raw);
+    if (kind === undefined && !isForeign) return undefined;
+    const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
+    return {
+      kind,
+      family: kind === undefined ? 'imported' : KINDS[kind].family,
+      digested,
+      digests: keyring.digests(digested),
+    };
+  }
 
-      const family = kind === undefined ? 'imported' : KINDS[kind].family;
-      const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
-      let row: LookupRow | undefined;
-      try {
-        row = await lookup.find(family, keyring.digests(digested));
-      } catch (error) {
-        throw serviceUnavailable(error);
-      }
-      if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-      const { principal, digestKeyId, state, importedAs } = readRow(row, family);
-      const isWhatItSays = isForeign
+  function conclude(
+    { raw, address }: PresentedSecret,
+    { kind, family, digested }: Wanted,
+    row: LookupRow | undefined,
+  ): Verdict {
+    if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
+    const { principal, digestKeyId, state, importedAs } = readRow(row, family);
+    const isWhatItSays =
+      kind === undefined
         ? isWrittenAs(raw, importedAs.prefix, importedAs.pattern)
         : principal.kind === kind;
-      if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
+    if (!isWhatItSays) return { outcome: 'refused', reason: 'unknown' };
 
-      const reason = reasonAgainst(state, principal, address);
-      if (reason !== undefined) return { outcome: 'refused', reason, principal };
-      // Access tokens are not moved, since they expire soon.
-      if (digestKeyId !== keyring.currentId && family !== 'tokens') {
-        observer.noteOldDigest(principal.credentialId, digested);
-      }
-      return { outcome: 'accepted', principal };
-    },
-  };
+    const reason = reasonAgainst(state, principal, address);
+    if (reason !== undefined) return { outcome: 'refused', reason, principal };
+    // Access tokens are not moved, since they expire soon.
+    if (digestKeyId !== keyring.currentId && family !== 'tokens') {
+      observer.noteOldDigest(principal.credentialId, digested);
+    }
+    return { outcome: 'accepted', principal };
+  }
+
+  function judgeStored(
+    row: LookupRow | undefined,
+    family: Family,
+    address: string | undefined,
+  ): Verdict {
+    if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
+    const { principal, state } = readRow(row, family);
+    const reason = reasonAgainst(state, principal, address);
+    return reason === undefined
+      ? { outcome: 'accepted', principal }
+      : { outcome: 'refused', reason, principal };
+  }
+
+  return { wantedBy, conclude, judgeStored };
 }
+
+/** A well-formed credential, and where to find its row. */
+interface Wanted extends LookupQuestion<Family> {
+  /** `undefined` for a key that was imported. */
+  readonly kind: Kind | undefined;
+  readonly family: Family;
+  /** The text from which the digests are made. */
+  readonly digested: string;
+}
+
+const MALFORMED: Verdict = { outcome: 'refused', reason: 'malformed' };
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -185,8 +245,8 @@ const boundedAs = (kind: Kind, family: Family) => (kind === 'publishable' ? kind
 
 /** perf: most credentials have none. */
 function readAnnotations(facts: readonly string[], family: Family): Principal['annotations'] {
+  if (facts.length === FACTS[family]) return NO_ANNOTATIONS;
   const given = facts.slice(FACTS[family]);
-  if (given.length === 0) return NO_ANNOTATIONS;
   const find = (mark: string) => given.find((fact) => fact.startsWith(mark))?.slice(1);
   const read = (id: string, metadata: string): Annotated => ({
     externalId: find(id) ?? null,
