@@ -49,6 +49,7 @@ import { EventOrder1764182200000 } from './1764182200000-event-order.js';
 import { Webhooks1764182300000 } from './1764182300000-webhooks.js';
 import { Jobs1764182400000 } from './1764182400000-jobs.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
+import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -108,6 +109,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   Webhooks1764182300000,
   Jobs1764182400000,
   ImportedPasswords1764184000000,
+  OperatorKeyUses1764184100000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

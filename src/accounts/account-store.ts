@@ -26,9 +26,14 @@ export interface AccountStore {
   findByEmail(email: string): Promise<Account | undefined>;
   /**
    * Creates an account.
-   * @param fields the plain password, of which only the argon2id hash is stored
+   * @param fields the plain password, of which only the argon2id hash is stored, or that hash: hashing is slow and needs
+   *   no transaction
    */
-  create(fields: { email: string; name: string | null; password: string }): Promise<Account>;
+  create(
+    fields: { readonly email: string; readonly name: string | null } & (
+      { readonly password: string } | { readonly passwordHash: string }
+    ),
+  ): Promise<Account>;
   /** Records that the owner receives mail at the address (`email_verified`). */
   confirmEmail(accountId: string): Promise<void>;
   /** As `findByEmail`, with facts of the database. */
@@ -87,9 +92,10 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
     async findByEmail(email) {
       return (await accounts.findOneBy({ email: normalizeEmail(email) })) ?? undefined;
     },
-    async create({ email, name, password }) {
+    async create({ email, name, ...secret }) {
       const id = createId('usr');
-      const passwordHash = await hashPassword(password);
+      const passwordHash =
+        'password' in secret ? await hashPassword(secret.password) : secret.passwordHash;
       await accounts.insert({ id, email: normalizeEmail(email), name, passwordHash });
       return accounts.findOneByOrFail({ id });
     },

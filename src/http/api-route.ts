@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { readJson } from './body/body.js';
 import type { RequestState, RouteContext } from './context.js';
+import { Problem } from './errors/problem.js';
 import type { RouteDeclaration } from './route-declaration.js';
 import type { Route } from './routes.js';
 import { readParameters } from './query.js';
@@ -12,7 +13,10 @@ type Required = 'summary' | 'answers' | 'cost';
 
 /** A route of the API. */
 export type ApiRoute<Access, State extends RequestState> = Route<Access, State> &
-  ApiDeclaration<Access>;
+  ApiDeclaration<Access> & {
+    /** Work before the transaction, which would hold a connection meanwhile. */
+    readonly prepare?: (ctx: RouteContext<State>) => Promise<void>;
+  };
 
 type ApiDeclaration<Access> = RouteDeclaration<Access> & {
   readonly [Member in Required]-?: NonNullable<RouteDeclaration[Member]>;
@@ -34,6 +38,8 @@ type Declared<
   readonly query?: Query;
   readonly body?: Body;
   handle(this: void, ctx: RouteContext<State>, input: Input<Query, Body>): unknown;
+  /** Work on the body that is too slow for the transaction. Not done for a body that the handler will refuse. */
+  prepareBody?(this: void, ctx: RouteContext<State>, body: z.output<Body>): Promise<void>;
 };
 
 /** Declares a route. The types of its handler's input follow from the schemas. */
@@ -54,11 +60,18 @@ export function declareRoutesFor<Access, State extends RequestState>(): DeclareR
   Access,
   State
 > {
-  return ({ handle, ...declared }) => {
+  return ({ handle, prepareBody, ...declared }) => {
     const readQuery = createQueryReader(declared.query ?? NO_QUERY);
     const { body } = declared;
     return {
       ...declared,
+      ...(prepareBody !== undefined &&
+        body !== undefined && {
+          prepare: async (ctx: RouteContext<State>) => {
+            const parsed = parsedBody(ctx, body);
+            if (parsed !== undefined) await prepareBody(ctx, parsed.value as never);
+          },
+        }),
       handle: (ctx) =>
         handle(ctx, {
           query: readQuery(ctx.querystring) as never,
@@ -66,6 +79,16 @@ export function declareRoutesFor<Access, State extends RequestState>(): DeclareR
         }),
     };
   };
+}
+
+/** @returns `undefined` for a body that is not valid: the handler reports that, after a reused `Idempotency-Key` */
+function parsedBody(ctx: RouteContext<RequestState>, body: z.ZodType) {
+  try {
+    return { value: readJson(ctx, body) };
+  } catch (error) {
+    if (error instanceof Problem) return undefined;
+    throw error;
+  }
 }
 
 /** perf: the output for an empty query is computed once, since most requests have none. */

@@ -17,6 +17,9 @@ export interface OperatorKey {
   readonly expiresAt: Date | null;
   readonly replaces: string | null;
   readonly createdAt: Date;
+  /** Up to seven seconds behind. */
+  readonly lastUsedAt: Date | null;
+  readonly lastUsedIp: string | null;
 }
 
 export interface OperatorKeyStore {
@@ -48,15 +51,13 @@ export interface OperatorKeyStore {
 
 const STATUS = `CASE WHEN ${IS_REVOKED} THEN 'revoked' WHEN ${IS_EXPIRED} THEN 'expired' ELSE 'active' END`;
 const COLUMNS = `c.id, c.name, c.scopes, c.allowed_ips AS "allowedIps", ${STATUS} AS status, c.masked,
-  c.expires_at AS "expiresAt", c.replaces, c.created_at AS "createdAt"`;
+  c.expires_at AS "expiresAt", c.replaces, c.created_at AS "createdAt", u.used_at AS "lastUsedAt", u.address AS "lastUsedIp"`;
+const FROM = 'FROM operator_keys c LEFT JOIN operator_key_uses u ON u.operator_key_id = c.id';
 
 export function createOperatorKeyStore(manager: EntityManager): OperatorKeyStore {
   const findWith = async (id: string, lock: string) =>
     (
-      await manager.query<OperatorKey[]>(
-        `SELECT ${COLUMNS} FROM operator_keys c WHERE c.id = $1 ${lock}`,
-        [id],
-      )
+      await manager.query<OperatorKey[]>(`SELECT ${COLUMNS} ${FROM} WHERE c.id = $1 ${lock}`, [id])
     )[0];
   return {
     async insert({ id, name, scopes, allowedIps, expiresAt, replaces, digest, masked, issueSeq }) {
@@ -79,10 +80,10 @@ export function createOperatorKeyStore(manager: EntityManager): OperatorKeyStore
       );
     },
     find: (id) => findWith(id, ''),
-    findForUpdate: (id) => findWith(id, 'FOR UPDATE'),
+    findForUpdate: (id) => findWith(id, 'FOR UPDATE OF c'),
     list: ({ limit, after }) =>
       manager.query<OperatorKey[]>(
-        `SELECT ${COLUMNS} FROM operator_keys c WHERE $2::text IS NULL OR c.id < $2
+        `SELECT ${COLUMNS} ${FROM} WHERE $2::text IS NULL OR c.id < $2
          ORDER BY c.id DESC LIMIT $1`,
         [limit, after ?? null],
       ),

@@ -73,9 +73,11 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
       cost: COST.change,
       body: newMember,
       answers: { 201: answer },
-      async handle(ctx, { body: { password, memberships, ...fields } }) {
-        const { manager, actor } = ctx.state;
-        const passwordHash = password === undefined ? undefined : await hash(password);
+      async prepareBody({ state }, { password }) {
+        if (password !== undefined) state.passwordHash = await hash(password);
+      },
+      async handle(ctx, { body: { password: _password, memberships, ...fields } }) {
+        const { manager, actor, passwordHash } = ctx.state;
         const account = await directoryOf(ctx).create(actor, fields, passwordHash);
         for (const { tenantId, role } of memberships) {
           const { id } = await createTenantService(manager).find(tenantId);
@@ -84,6 +86,15 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
         sendData(ctx, presentAccount(account), 201);
       },
     }),
+    ...createItemRoutes(dependencies, hash),
+  ];
+}
+
+function createItemRoutes(
+  { keyring }: RouteDependencies,
+  hash: (password: string) => Promise<string>,
+): OperatorRoute[] {
+  return [
     operatorRoute({
       method: 'PUT',
       path: `${PATH}/by-external-id/:externalId`,
@@ -97,15 +108,6 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
         sendData(ctx, presentAccount(result.account), result.isNew ? 201 : 200);
       },
     }),
-    ...createItemRoutes(dependencies, hash),
-  ];
-}
-
-function createItemRoutes(
-  { keyring }: RouteDependencies,
-  hash: (password: string) => Promise<string>,
-): OperatorRoute[] {
-  return [
     operatorRoute({
       method: 'GET',
       path: `${PATH}/:id`,
@@ -138,10 +140,13 @@ function createItemRoutes(
       cost: COST.change,
       body: accountPassword,
       answers: { 200: dataOf(z.strictObject({ id: z.string(), endedSessions: z.int() })) },
-      async handle(ctx, { body }) {
-        const { manager, actor } = ctx.state;
+      async prepareBody({ state }, { password }) {
+        state.passwordHash = await hash(password);
+      },
+      async handle(ctx) {
+        const { manager, actor, passwordHash } = ctx.state;
+        if (passwordHash === undefined) throw new Error('the password was not hashed');
         const { id } = await directoryOf(ctx).find(idOf(ctx));
-        const passwordHash = await hash(body.password);
         const sessions = createSessionStore(manager, keyring);
         const replaced = await replacePassword(
           manager,

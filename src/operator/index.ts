@@ -17,6 +17,7 @@ import { createMembershipRoutes } from './membership-routes.js';
 import {
   createOperatorGuard,
   type GuardDependencies,
+  type OperatorContext,
   type OperatorRoute,
   type OperatorState,
 } from './operator-guard.js';
@@ -68,7 +69,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
       ...createEventRoutes(dependencies),
       ...createWebhookRoutes(dependencies),
     ],
-    before: ({ method, access, query, handle }) => {
+    before: ({ method, access, query, handle, prepare }) => {
       // A route without a rule admits nobody.
       const guarded = access === undefined ? refuseAll : guard(access);
       const admitted = [guarded, createQueryCheck<OperatorState>(Object.keys(query?.shape ?? {}))];
@@ -78,9 +79,17 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
             ...admitted,
             readBody as Middleware<OperatorState>,
             guardLateBody(guarded),
+            ...(prepare === undefined ? [] : [before(prepare)]),
             unitOfWork({ handle }),
           ];
     },
+  };
+}
+
+function before(prepare: NonNullable<OperatorRoute['prepare']>): Middleware<OperatorState> {
+  return async (ctx, next) => {
+    await prepare(ctx as unknown as OperatorContext);
+    await next();
   };
 }
 

@@ -32,6 +32,8 @@ export interface OperatorState extends RequestState {
   operator: CallingOperator;
   /** The operator key, for audit entries. */
   actor: Actor;
+  /** The hash of the password in the body, where a route prepares it. */
+  passwordHash?: string;
 }
 
 export type OperatorContext = RouteContext<OperatorState>;
@@ -45,7 +47,7 @@ export interface GuardDependencies {
   readonly operators: OperatorAuthentication;
   readonly presentations: Presentations;
   readonly clientAddress: (request: IncomingMessage) => string;
-  readonly activity: Pick<ActivityRecorder, 'noteRefusal'>;
+  readonly activity: Pick<ActivityRecorder, 'noteRefusal' | 'noteOperatorKeyUse'>;
   readonly resourceMetadataUrl: string;
   /** The guard for credentials, with a rule that admits none: it refuses each as it is. */
   readonly refuseOthers: Middleware<GuardedState>;
@@ -86,6 +88,7 @@ export function createOperatorGuard(
         throw refusal;
       }
       if (verdict.outcome === 'accepted') {
+        activity.noteOperatorKeyUse(verdict.operator.id, address);
         ctx.state.operator = verdict.operator;
         ctx.state.actor = { id: verdict.operator.id, address, requestId: ctx.state.requestId };
         await next();

@@ -148,6 +148,14 @@ export function scopeNamesOf({ resources, scopes }: CatalogDocument): readonly s
   ];
 }
 
+/** The scopes of a catalogue that a publishable key may carry. */
+export function publicScopeNamesOf({ resources, scopes }: CatalogDocument): readonly string[] {
+  return [
+    ...resources.flatMap(({ name: of, public: each }) => each.map((action) => `${of}:${action}`)),
+    ...scopes.filter(({ public: isPublic }) => isPublic).map(({ name: of }) => of),
+  ];
+}
+
 /** The faults between members of a document that is well-formed. */
 function crossFaults(catalog: CatalogDocument): string[] {
   const names = [

@@ -180,6 +180,14 @@ describe('operator-keys on the command line', () => {
       [made.id],
     );
     expect(JSON.stringify(row)).not.toContain(made.key);
+    expect(made).toMatchObject({ lastUsedAt: null, lastUsedIp: null });
+    await gatehouse.app.activity.flush();
+    const [used] = await json('operator-keys', 'list');
+    expect(used).toMatchObject({
+      id: made.id,
+      lastUsedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      lastUsedIp: expect.stringMatching(/127\.0\.0\.1$/),
+    });
 
     const rotated = await json('operator-keys', 'rotate', made.id, '--grace', '1h');
     expect([await statusWith(made.key), await statusWith(rotated.key)]).toEqual([200, 200]);

@@ -25,35 +25,59 @@ interface MemberValues {
   readonly tenant: string;
 }
 
-export async function createAccount(
-  { manager, input }: CommandContext,
-  values: MemberValues & {
-    readonly role: Role;
-    readonly name: string | undefined;
-    readonly emailVerified: boolean;
-    readonly passwordStdin: boolean;
+interface NewMember extends MemberValues {
+  readonly role: Role;
+  readonly name: string | undefined;
+  readonly emailVerified: boolean;
+  readonly passwordStdin: boolean;
+}
+
+export async function createAccount({ dataSource, input }: CommandContext, values: NewMember) {
+  const fields = givenAccount(values);
+  const given = values.passwordStdin ? readNewPassword(input) : undefined;
+  const password = given ?? generatePassword();
+  // Before the transaction, which would hold its locks meanwhile.
+  const passwordHash = await hashPassword(password);
+  return dataSource.transaction(async (manager) => {
+    const { account, isNew, tenant } = await join(manager, values, { ...fields, passwordHash });
+    const { role, emailVerified: isVouchedFor } = values;
+    return {
+      id: account.id,
+      email: account.email,
+      name: account.name,
+      emailVerified: isVouchedFor || account.emailVerifiedAt !== null,
+      tenantId: tenant.id,
+      role,
+      createdAt: account.createdAt,
+      ...(isNew && given === undefined && { password }),
+    };
+  });
+}
+
+/** Makes an account a member, and creates it if there is none. */
+async function join(
+  manager: EntityManager,
+  values: NewMember,
+  {
+    email,
+    name = null,
+    passwordHash,
+  }: {
+    readonly email: string;
+    readonly name: string | null | undefined;
+    readonly passwordHash: string;
   },
 ) {
   const { role, emailVerified: isVouchedFor } = values;
-  const { email, name: called } = givenAccount(values);
   const tenant = await getTenant(manager, values.tenant);
-  const given = values.passwordStdin ? readNewPassword(input) : undefined;
-
   const accounts = createAccountStore(manager);
   const existing = await accounts.findByEmail(email);
-  if (existing !== undefined && given !== undefined) {
+  if (existing !== undefined && values.passwordStdin) {
     throw new Refused(
       'The account exists already and keeps its password: leave out --password-stdin.',
     );
   }
-  const generated = generatePassword();
-  const account =
-    existing ??
-    (await accounts.create({
-      email,
-      name: called ?? null,
-      password: given ?? generated,
-    }));
+  const account = existing ?? (await accounts.create({ email, name, passwordHash }));
   if (!(await accounts.join(tenant.id, account.id, role))) {
     throw new Problem('conflict', `${account.email} is a member already.`);
   }
@@ -64,16 +88,7 @@ export async function createAccount(
     subject: account.id,
     details: { email: account.email, role, ...(isVouchedFor && { emailVerified: true }) },
   });
-  return {
-    id: account.id,
-    email: account.email,
-    name: account.name,
-    emailVerified: isVouchedFor || account.emailVerifiedAt !== null,
-    tenantId: tenant.id,
-    role,
-    createdAt: account.createdAt,
-    ...(existing === undefined && given === undefined && { password: generated }),
-  };
+  return { account, tenant, isNew: existing === undefined };
 }
 
 export async function listMembers(
@@ -108,19 +123,21 @@ export async function removeMember({ manager }: CommandContext, values: MemberVa
 }
 
 export async function setPassword(
-  { manager, keyring, input }: CommandContext,
+  { dataSource, keyring, input }: CommandContext,
   { email }: { readonly email: string },
 ) {
-  const account = await getAccount(manager, email);
   const passwordHash = await hashPassword(readNewPassword(input));
-  const sessions = createSessionStore(manager, keyring);
-  const replaced = await replacePassword(
-    manager,
-    (_, ...which) => sessions.endAllOf(...which),
-    OPERATOR,
-    { accountId: account.id, passwordHash, by: 'operator' },
-  );
-  return { id: account.id, email: account.email, endedSessions: replaced?.endedSessions ?? 0 };
+  return dataSource.transaction(async (manager) => {
+    const account = await getAccount(manager, email);
+    const sessions = createSessionStore(manager, keyring);
+    const replaced = await replacePassword(
+      manager,
+      (_, ...which) => sessions.endAllOf(...which),
+      OPERATOR,
+      { accountId: account.id, passwordHash, by: 'operator' },
+    );
+    return { id: account.id, email: account.email, endedSessions: replaced?.endedSessions ?? 0 };
+  });
 }
 
 function membershipsIn(manager: EntityManager) {

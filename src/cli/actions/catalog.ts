@@ -4,6 +4,7 @@ import { IS_VALID } from '../../credentials/tables.js';
 import { DOCUMENT } from '../../scopes/catalog.js';
 import {
   catalogSchema,
+  publicScopeNamesOf,
   readCatalog,
   scopeNamesOf,
   type CatalogDocument,
@@ -14,7 +15,15 @@ import { Refused } from '../errors.js';
 /** Rows that hold a scope or a role which a catalogue lacks. */
 interface Touched {
   readonly name: string;
-  readonly held: 'keys' | 'grants' | 'clients' | 'resource servers' | 'members' | 'invitations';
+  readonly held:
+    | 'keys'
+    /** Keys whose scope is in the catalogue, but not public. */
+    | 'publishable keys'
+    | 'grants'
+    | 'clients'
+    | 'resource servers'
+    | 'members'
+    | 'invitations';
   readonly count: number;
   /** The ids of a few of them. */
   readonly examples: readonly string[];
@@ -46,7 +55,11 @@ export async function checkCatalog(
   if (document === undefined) {
     throw new Refused(`${file} has faults:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
   }
-  return { file, touched: await findTouched(manager, document) };
+  const touched = [
+    ...(await findTouched(manager, document)),
+    ...(await findExposed(manager, document)),
+  ];
+  return { file, touched };
 }
 
 /** The document of the catalogue in use. */
@@ -78,5 +91,27 @@ async function findTouched(
      WHERE NOT name = ANY($1)
      GROUP BY name, held ORDER BY name, held`,
     [known],
+  );
+}
+
+/** Finds the publishable keys that have a scope of the catalogue which it does not let them carry. */
+async function findExposed(
+  manager: EntityManager,
+  catalog: CatalogDocument,
+): Promise<readonly Touched[]> {
+  const open = publicScopeNamesOf(catalog);
+  const closed = [
+    ...scopeNamesOf(catalog).filter((name) => !open.includes(name)),
+    ...Object.entries(catalog.renamed)
+      .filter(([, today]) => !open.includes(today))
+      .map(([former]) => former),
+  ];
+  return manager.query<Touched[]>(
+    `SELECT scope AS name, 'publishable keys' AS held, count(*)::int AS count,
+       (array_agg(id))[1:${MAX_EXAMPLES}] AS examples
+     FROM credentials c, unnest(c.scopes) AS scope
+     WHERE c.kind = 'publishable' AND ${IS_VALID} AND scope = ANY($1)
+     GROUP BY scope ORDER BY scope`,
+    [closed],
   );
 }

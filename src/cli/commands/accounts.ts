@@ -39,6 +39,7 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
       'cli accounts create --email ann@acme.example --tenant acme --role company_admin',
       'cli accounts create --email bob@acme.example --tenant acme --role viewer --password-stdin < password.txt',
     ],
+    commitsItself: true,
     readsInput: ({ passwordStdin: isRead }) => isRead,
     run: async (context, values) => (await actions(context)).createAccount(values),
     remark: (result) =>
@@ -78,6 +79,7 @@ export const ACCOUNT_COMMANDS: readonly Command[] = [
     examples: [
       'cli accounts set-password --email ann@acme.example --password-stdin < password.txt',
     ],
+    commitsItself: true,
     readsInput({ passwordStdin: isRead }) {
       if (!isRead) throw new Misuse('--password-stdin is missing.');
       return true;

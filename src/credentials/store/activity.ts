@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 
 import type { BackgroundWork } from '../../db/background-work.js';
 import type { Digest, Keyring } from '../secrets/keyring.js';
-import { createLastUse, CREDENTIAL_USES, GRANT_USES } from './last-use.js';
+import { createLastUse, CREDENTIAL_USES, GRANT_USES, OPERATOR_KEY_USES } from './last-use.js';
 import type { Principal } from '../principal.js';
 import { createUsageCounts, type UsageCounts } from './usage-counts.js';
 
@@ -15,6 +15,7 @@ export interface ActivityRecorder {
   noteUse(credentialId: string, address: string): void;
   /** Notes the use of an access token, by its grant. */
   noteGrantUse(grantId: string, address: string): void;
+  noteOperatorKeyUse(keyId: string, address: string): void;
   /** Seconds since the credential's last use in this process; `undefined` if none is recorded. */
   secondsSinceUse(credentialId: string): number | undefined;
   noteRefusal(
@@ -54,11 +55,14 @@ export function createActivityRecorder(dependencies: Dependencies): ActivityReco
   const { dataSource, keyring, log, work } = dependencies;
   const lastUse = createLastUse(dataSource, CREDENTIAL_USES);
   const grantUse = createLastUse(dataSource, GRANT_USES);
+  const operatorUse = createLastUse(dataSource, OPERATOR_KEY_USES);
   const usage = createUsageCounts(dataSource);
   let refusals = new Map<string, Refused>();
   let digests = new Map<string, Digest>();
   let running: Promise<void> = Promise.resolve();
-  work.watchPending('last_use', () => lastUse.pending() + grantUse.pending());
+  work.watchPending('last_use', () =>
+    [lastUse, grantUse, operatorUse].reduce((sum, uses) => sum + uses.pending(), 0),
+  );
   work.watchPending('usage_counts', () => usage.pending());
   work.watchPending('refused_uses', () => refusals.size);
   work.watchPending('moved_digests', () => digests.size);
@@ -83,7 +87,7 @@ export function createActivityRecorder(dependencies: Dependencies): ActivityReco
     );
     await attempt(log, () =>
       work.run('last_use', async () => {
-        await Promise.all([lastUse.flush(), grantUse.flush()]);
+        await Promise.all([lastUse, grantUse, operatorUse].map((uses) => uses.flush()));
       }),
     );
     await attempt(log, () => work.run('usage_counts', () => usage.flush()));
@@ -92,6 +96,7 @@ export function createActivityRecorder(dependencies: Dependencies): ActivityReco
   return {
     noteUse: (credentialId, address) => lastUse.note(credentialId, address),
     noteGrantUse: (grantId, address) => grantUse.note(grantId, address),
+    noteOperatorKeyUse: (keyId, address) => operatorUse.note(keyId, address),
     secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
     noteAnswer: (principal, status) => usage.note(principal, status),
     noteRefusal({ credentialId, tenantId }, reason, address) {

@@ -22,6 +22,11 @@ export interface UseTable {
 
 export const CREDENTIAL_USES: UseTable = { name: 'credential_uses', column: 'credential_id' };
 
+export const OPERATOR_KEY_USES: UseTable = {
+  name: 'operator_key_uses',
+  column: 'operator_key_id',
+};
+
 export const GRANT_USES: UseTable = {
   name: 'grant_uses',
   column: 'grant_id',
