@@ -90,24 +90,26 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
   ];
 }
 
+const mirrorRoute = operatorRoute({
+  method: 'PUT',
+  path: `${PATH}/by-external-id/:externalId`,
+  summary: 'Create or update the account with an external id',
+  access,
+  cost: COST.change,
+  body: mirroredAccount,
+  answers: { 200: answer, 201: answer },
+  async handle(ctx, { body }) {
+    const result = await directoryOf(ctx).mirror(ctx.state.actor, externalIdOf(ctx), body);
+    sendData(ctx, presentAccount(result.account), result.isNew ? 201 : 200);
+  },
+});
+
 function createItemRoutes(
   { keyring }: RouteDependencies,
   hash: (password: string) => Promise<string>,
 ): OperatorRoute[] {
   return [
-    operatorRoute({
-      method: 'PUT',
-      path: `${PATH}/by-external-id/:externalId`,
-      summary: 'Create or update the account with an external id',
-      access,
-      cost: COST.change,
-      body: mirroredAccount,
-      answers: { 200: answer, 201: answer },
-      async handle(ctx, { body }) {
-        const result = await directoryOf(ctx).mirror(ctx.state.actor, externalIdOf(ctx), body);
-        sendData(ctx, presentAccount(result.account), result.isNew ? 201 : 200);
-      },
-    }),
+    mirrorRoute,
     operatorRoute({
       method: 'GET',
       path: `${PATH}/:id`,
