@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { pack, readRow, selection, unpack, type Column, type Packed } from './packed-rows.js';
 import { prepared, type PreparedStatement } from './prepared.js';
+import { readJoined, type JoinableRead } from './joined-reads.js';
 
 /** The tenant, environment and space that rows belong to. */
 interface RowContext {
@@ -23,6 +24,7 @@ export interface Condition {
   readonly name: string;
   /** @param parameter the placeholder that stands for the value */
   readonly sql: (parameter: string) => string;
+  readonly type: 'text' | 'timestamptz' | 'bigint';
   readonly value: unknown;
 }
 
@@ -77,40 +79,61 @@ export async function listInSpace<Row extends { readonly id: string }>(
   { limit, after, indexed = [], scanned }: SpaceQuery,
 ): Promise<Found<Row>> {
   const values: unknown[] = [context.tenantId, context.environment, context.spaceId];
-  const parameter = (value: unknown) => `$${values.push(value)}`;
-  const conditions = indexed.map(({ sql, value }) => sql(parameter(value)));
-  if (after !== undefined) conditions.push(isAfter(table, parameter(after)));
-  const range = `FROM ${table.name} WHERE ${[IN_SPACE, ...conditions].join(' AND ')} ${ORDER}`;
+  const names = [table.name];
+  const conditions: Pick<Condition, 'sql' | 'type'>[] = [];
+  for (const condition of indexed) {
+    names.push(condition.name);
+    conditions.push(condition);
+    values.push(condition.value);
+  }
+  if (after !== undefined) {
+    names.push('after');
+    conditions.push({ sql: (id) => isAfter(table, id), type: 'bigint' });
+    values.push(after);
+  }
   const fetched = rowsToFetch(limit);
-  const names = [table.name, ...indexed.map(({ name }) => name)];
-  if (after !== undefined) names.push('after');
   if (scanned === undefined) {
     const name = ['list', ...names, fetched].join('-');
-    const from = `${range} LIMIT ${fetched}`;
-    const rows = await readPage<Row>(manager, table, { name, from, values });
+    const rows = await readPage<Row>(manager, table, { name, conditions, fetched, values });
     return { rows: rows.slice(0, limit + 1) };
   }
-  const rangeValues = [...values];
-  const window = `(SELECT * ${range} LIMIT ${SEARCHED_ROWS}) AS searched`;
-  const condition = scanned.sql(parameter(scanned.value));
-  const rows = await readPage<Row>(manager, table, {
+  const range = rangeOf(table, conditions, placeholder);
+  const page = {
     name: ['search', ...names, scanned.name, fetched].join('-'),
-    from: `FROM ${window} WHERE ${condition} ${ORDER} LIMIT ${fetched}`,
-    values,
-  });
+    from: `FROM (SELECT * ${range} LIMIT ${SEARCHED_ROWS}) AS searched
+      WHERE ${scanned.sql(placeholder(values.length + 1))} ${ORDER} LIMIT ${fetched}`,
+    values: [...values, scanned.value],
+  };
+  const rows = await search<Row>(manager, table, page);
   if (rows.length > limit) return { rows: rows.slice(0, limit + 1) };
   const [last] = await prepared(manager)<{ id: string }>(
     {
       name: ['searched', ...names].join('-'),
       text: `SELECT id ${range} OFFSET ${SEARCHED_ROWS - 1} LIMIT 1`,
     },
-    rangeValues,
+    values,
   );
   return { rows, resumeAfter: last && Number(last.id) };
 }
 
-const IN_SPACE = 'tenant_id = $1 AND environment = $2 AND space_id = $3 AND deleted_at IS NULL';
 const ORDER = 'ORDER BY created_at DESC, id DESC';
+
+/** A placeholder of a prepared statement. */
+const placeholder = (position: number) => `$${position}`;
+/** The same of a joined read. */
+const askedFor = (position: number) => `asked.p${position}`;
+
+/** @param parameter makes the placeholder of a position, from 1 on */
+function rangeOf(
+  { name }: SpaceTable,
+  conditions: readonly Pick<Condition, 'sql'>[],
+  parameter: (position: number) => string,
+): string {
+  const [tenant, environment, space] = [parameter(1), parameter(2), parameter(3)];
+  const others = conditions.map(({ sql }, index) => ` AND ${sql(parameter(index + 4))}`).join('');
+  return `FROM ${name} WHERE tenant_id = ${tenant} AND environment = ${environment}
+    AND space_id = ${space} AND deleted_at IS NULL${others} ${ORDER}`;
+}
 
 /** A cursor holds an id only. Deletion is soft, so the row of that id still exists. */
 function isAfter({ name }: SpaceTable, parameter: string): string {
@@ -129,7 +152,8 @@ export async function findInSpace<Row>(
     table,
     {
       name: `find-${table.name}`,
-      text: `SELECT ${selection(table.columns)} FROM ${table.name} WHERE ${IN_SPACE} AND id = $4`,
+      text: `SELECT ${selection(table.columns)} FROM ${table.name}
+        WHERE tenant_id = $1 AND environment = $2 AND space_id = $3 AND deleted_at IS NULL AND id = $4`,
     },
     [context.tenantId, context.environment, context.spaceId, id],
   );
@@ -147,17 +171,60 @@ export async function runReturning<Row>(
   return rows.map((row) => readRow<Row>(columns, row));
 }
 
-/** Reads a page as one text, or row by row if its own texts hold a character that would separate them. */
+interface Page {
+  /** Determines everything but the values. */
+  readonly name: string;
+  readonly conditions: readonly Pick<Condition, 'sql' | 'type'>[];
+  readonly fetched: number;
+  readonly values: readonly unknown[];
+}
+
+/** The reads of pages by their names: one for each combination of filters and limit that was asked for. */
+const READS = new Map<string, JoinableRead>();
+
+/** Reads a page together with others, as one text. */
 async function readPage<Row>(
   manager: EntityManager,
   table: SpaceTable,
-  { name, from, values }: { name: string; from: string; values: readonly unknown[] },
+  { name, conditions, fetched, values }: Page,
 ): Promise<readonly Row[]> {
-  const { columns } = table;
-  const text = pack(columns, from);
-  const [packed] = await prepared(manager)<Packed>({ name, text }, values);
-  const rows = packed && unpack<Row>(columns, packed);
+  let read = READS.get(name);
+  if (read === undefined) {
+    const range = rangeOf(table, conditions, askedFor);
+    const types = ['text', 'text', 'text', ...conditions.map(({ type }) => type)];
+    read = { name, text: pack(table.columns, `${range} LIMIT ${fetched}`), types };
+    READS.set(name, read);
+  }
+  const rows = unpack<Row>(table.columns, await readJoined<Packed>(manager, read, values));
   if (rows !== undefined) return rows;
-  const plain = { name: `${name}-plain`, text: `SELECT ${selection(columns)} ${from}` };
+  const from = `${rangeOf(table, conditions, placeholder)} LIMIT ${fetched}`;
+  return readPlain<Row>(manager, table, { name, from, values });
+}
+
+interface RangeStatement {
+  readonly name: string;
+  readonly from: string;
+  readonly values: readonly unknown[];
+}
+
+/** Reads a page of a search as one text. */
+async function search<Row>(
+  manager: EntityManager,
+  table: SpaceTable,
+  { name, from, values }: RangeStatement,
+): Promise<readonly Row[]> {
+  const statement = { name, text: pack(table.columns, from) };
+  const [packed] = await prepared(manager)<Packed>(statement, values);
+  const rows = packed && unpack<Row>(table.columns, packed);
+  return rows ?? readPlain<Row>(manager, table, { name, from, values });
+}
+
+/** Reads row by row, for texts that hold a character that would separate them. */
+async function readPlain<Row>(
+  manager: EntityManager,
+  table: SpaceTable,
+  { name, from, values }: RangeStatement,
+): Promise<readonly Row[]> {
+  const plain = { name: `${name}-plain`, text: `SELECT ${selection(table.columns)} ${from}` };
   return runReturning<Row>(manager, table, plain, values);
 }

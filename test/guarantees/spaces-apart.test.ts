@@ -62,6 +62,43 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       ]);
     });
 
+    it('are listed to each of many that ask at the same time', async () => {
+      const store = createContactStore(manager);
+      const contexts = [ownContext, ...elsewhere.map(([, context]) => context)];
+      const names = contexts.map((_, index) => [`older ${index}`, `newer ${index}`]);
+      // Read row by row, since the page as one text cannot hold it.
+      names[2] = ['older\u001F2', '\u001Enewer 2'];
+      for (const [index, context] of contexts.entries()) {
+        for (const firstName of names[index] ?? []) {
+          await store.create(context, { ...FIELDS, firstName });
+        }
+      }
+      const newest = contexts.map((context) => store.list(context, { limit: 1, after: undefined }));
+      const ids = (await Promise.all(newest)).map(({ rows }) => Number(rows[0]?.id));
+      const asked = Array.from({ length: 60 }, (_, at) => at % contexts.length);
+      const answers = asked.map(async (index) => {
+        const context = contexts[index] as SpaceContext;
+        const [all, further, one] = await Promise.all([
+          store.list(context, ALL),
+          store.list(context, { limit: 100, after: ids[index] }),
+          store.list(context, ALL, { type: 'vendor' }),
+        ]);
+        expect(all.rows.map(({ firstName }) => firstName)).toEqual(names[index]?.toReversed());
+        expect(further.rows.map(({ firstName }) => firstName)).toEqual(names[index]?.slice(0, 1));
+        expect(one.rows).toEqual([]);
+      });
+      await Promise.all(answers);
+    });
+
+    it('fail one by one if the database refuses a value', async () => {
+      const store = createContactStore(manager);
+      await store.create(ownContext, FIELDS);
+      const refused = store.list({ ...ownContext, tenantId: '\0' }, ALL);
+      const answered = store.list(ownContext, ALL);
+      await expect(refused).rejects.toMatchObject({ code: '22021' });
+      expect((await answered).rows).toHaveLength(1);
+    });
+
     it('are found, listed, changed and deleted only where they were created', async () => {
       const store = createContactStore(manager);
       const own = await store.create(ownContext, FIELDS);

@@ -108,21 +108,27 @@ export function createContactStore(manager: EntityManager): ContactStore {
 function conditionsOf({ type, search, dateFrom, dateTo }: ContactFilters) {
   const indexed: Condition[] = [];
   if (type !== undefined) {
-    indexed.push({ name: 'type', sql: (wanted) => `type = ${wanted}`, value: type });
+    indexed.push({ name: 'type', sql: (wanted) => `type = ${wanted}`, type: 'text', value: type });
   }
   if (dateFrom !== undefined) {
     const value = startOf(dateFrom);
-    indexed.push({ name: 'from', sql: (from) => `created_at >= ${from}`, value });
+    indexed.push({
+      name: 'from',
+      sql: (from) => `created_at >= ${from}`,
+      type: 'timestamptz',
+      value,
+    });
   }
   if (dateTo !== undefined) {
     const value = endOf(dateTo);
-    indexed.push({ name: 'to', sql: (end) => `created_at < ${end}`, value });
+    indexed.push({ name: 'to', sql: (end) => `created_at < ${end}`, type: 'timestamptz', value });
   }
   const scanned: Condition | undefined =
     search === undefined
       ? undefined
       : {
           name: 'search',
+          type: 'text',
           sql: (pattern) =>
             `concat_ws(' ', first_name, last_name, company_name, email) ILIKE ${pattern}`,
           value: `%${search.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`,

@@ -94,12 +94,7 @@ async function plansOf(
   { text, values }: SentStatement,
   settings = '',
 ): Promise<readonly PlanNode[]> {
-  const literals = values.map((value) => {
-    if (value === null) return 'NULL';
-    if (value instanceof Date) return `to_timestamp(${value.getTime() / 1000})`;
-    if (Array.isArray(value)) return pg.escapeLiteral(`{${value.join(',')}}`);
-    return pg.escapeLiteral(typeof value === 'string' ? value : JSON.stringify(value));
-  });
+  const literals = values.map(literalOf);
   const execute = `EXECUTE judged${literals.length > 0 ? `(${literals.join(', ')})` : ''}`;
   const client = new pg.Client(database.client);
   await client.connect();
@@ -118,6 +113,17 @@ async function plansOf(
   } finally {
     await client.end();
   }
+}
+
+function literalOf(value: unknown): string {
+  if (value === null) return 'NULL';
+  if (value instanceof Date) return `to_timestamp(${value.getTime() / 1000})`;
+  if (Array.isArray(value)) {
+    const hasTimes = value.some((item) => item instanceof Date);
+    if (hasTimes) return `ARRAY[${value.map(literalOf).join(', ')}]`;
+    return pg.escapeLiteral(`{${value.join(',')}}`);
+  }
+  return pg.escapeLiteral(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
 function scansIn(node: PlanNode): Scan[] {
