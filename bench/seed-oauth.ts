@@ -77,7 +77,9 @@ export async function seedTokens(
   const { clientId, scope } = fixture.TOKENS[kind];
   const secrets = Array.from({ length: count }, () => format.mint(prefix));
   await withClient(target, async (client) => {
-    await client.query('TRUNCATE access_tokens, refresh_tokens, oauth_artifacts, grants');
+    await client.query(
+      'TRUNCATE access_tokens, refresh_tokens, oauth_artifacts, grant_uses, grants',
+    );
     for (let done = 0; done < count; done += BATCH) {
       const rows = secrets.slice(done, done + BATCH).map((secret, index) => ({
         id: createId('tok'),
