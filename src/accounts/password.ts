@@ -42,15 +42,14 @@ export function markOf(passwordHash: string): string {
 }
 
 export function createPasswordCheck(): PasswordCheck {
-  // The hash of a random password, computed ahead so that its first use takes no longer.
-  const nobody = hashPassword(randomBytes(32).toString('hex'));
+  const unmatchable = unmatchableHash();
   return async (stored, password, costliest) => {
     const hasOwn = stored !== undefined && stored !== NO_PASSWORD && !isImported(stored);
     const imported = stored === undefined ? undefined : readStoredHash(stored);
     const masking = costliest === undefined ? undefined : readStoredHash(costliest);
     // At once, so that a check takes as long as the slowest of them, whichever is the account's own.
     const [own, matched] = await Promise.all([
-      checkOwn(hasOwn ? stored : await nobody, password),
+      checkOwn(hasOwn ? stored : unmatchable, password),
       imported !== undefined && matches((candidate) => imported.verify(candidate), password),
       masking !== undefined &&
         masking.form !== imported?.form &&
@@ -62,7 +61,7 @@ export function createPasswordCheck(): PasswordCheck {
   };
 }
 
-/** Whether a hash of our own, or of nobody, is the password's, and made as new ones are. */
+/** Whether a hash of our own, or the unmatchable one, is the password's, and made as new ones are. */
 async function checkOwn(hashed: string, password: string) {
   const matched = await matches((candidate) => verify(hashed, candidate), password);
   // Hashes of earlier releases are of passwords that were not normalised.
@@ -80,6 +79,14 @@ async function matches(
   const normalized = normalizePassword(password);
   if (await check(normalized)) return 'normalized';
   return normalized !== password && (await check(password)) ? 'typed' : false;
+}
+
+/** A well-formed hash that no known password has. It takes as long to compare as one that `hashPassword` made. */
+function unmatchableHash(): string {
+  const { memoryCost, timeCost, parallelism } = PARAMETERS;
+  const random = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '');
+  const parameters = `m=${memoryCost},t=${timeCost},p=${parallelism}`;
+  return `$argon2id$v=19$${parameters}$${random(16)}$${random(32)}`;
 }
 
 function isMadeAsNow(stored: string): boolean {

@@ -1,18 +1,10 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { maintainPartitions } from '../../src/db/partitions.js';
-import {
-  createUser,
-  getTokens,
-  post,
-  registerClient,
-  type TestClient,
-  type TestUser,
-  type TokenResponse,
-} from '../support/oauth/oauth.js';
+import { getTokens, post, type TokenResponse } from '../support/oauth/oauth.js';
 import { probesOf, recordStatements } from '../support/database/plans.js';
 import { refresh, statusOf } from '../support/oauth/token-families.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 /** As many partitions as a lookup may probe (decision 16). */
 const PROBED = 2;
@@ -32,14 +24,11 @@ const FILL = `
 
 /** Days after the start: borders of partitions lie at different distances, with partitions behind them. */
 describe.each([0, 1, 20, 34])('the lookup of a token, %s days on', (days) => {
-  const gatehouse = useGatehouse();
-  let client: TestClient;
-  let user: TestUser;
+  const gatehouse = useOAuthWorld({
+    metadata: { token_endpoint_auth_method: 'client_secret_post' },
+  });
   let tokens: TokenResponse;
   beforeAll(async () => {
-    const tenant = await gatehouse.createTenant('acme');
-    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
-    client = await registerClient(gatehouse, { token_endpoint_auth_method: 'client_secret_post' });
     for (let day = 0; day <= days; day++) {
       await gatehouse.database.shiftClock(`${day} days`);
       await maintainPartitions(gatehouse.dataSource);
@@ -61,8 +50,8 @@ describe.each([0, 1, 20, 34])('the lookup of a token, %s days on', (days) => {
   const introspect = (token = '') =>
     post(gatehouse, 'introspect', {
       token,
-      client_id: client.client_id,
-      client_secret: client.client_secret ?? '',
+      client_id: gatehouse.client.client_id,
+      client_secret: gatehouse.client.client_secret ?? '',
     });
 
   it.each([
@@ -71,24 +60,29 @@ describe.each([0, 1, 20, 34])('the lookup of a token, %s days on', (days) => {
     ['verify-', 'refresh_tokens', 'introspection', () => introspect(tokens.refresh_token)],
     [
       ...(['verify-', 'refresh_tokens', 'a refresh'] as const),
-      () => refresh(gatehouse, client, tokens.refresh_token),
+      () => refresh(gatehouse, gatehouse.client, tokens.refresh_token),
     ],
     [
       ...(['grace-window-', 'refresh_tokens', 'a repeated refresh'] as const),
       async () => {
-        await refresh(gatehouse, client, tokens.refresh_token);
-        await refresh(gatehouse, client, tokens.refresh_token);
+        await refresh(gatehouse, gatehouse.client, tokens.refresh_token);
+        await refresh(gatehouse, gatehouse.client, tokens.refresh_token);
       },
     ],
     [
       'exchange-load',
       'oauth_artifacts',
       'an exchange',
-      () => getTokens(gatehouse, { client, user }),
+      () => getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user }),
     ],
-    ['interaction-', 'oauth_artifacts', 'a sign-in', () => getTokens(gatehouse, { client, user })],
+    [
+      'interaction-',
+      'oauth_artifacts',
+      'a sign-in',
+      () => getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user }),
+    ],
   ])('(%s, %s) probes one or two partitions for %s', async (beginning, table, _what, work) => {
-    tokens = await getTokens(gatehouse, { client, user });
+    tokens = await getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user });
     const probes = await probesDuring(beginning, table, work);
     for (const { partitions } of probes) {
       expect(partitions).toBeGreaterThan(0);

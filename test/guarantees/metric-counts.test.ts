@@ -2,25 +2,14 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
 import { newBrowser, signIn } from '../support/browser/console.js';
-import {
-  createUser,
-  getTokens,
-  post,
-  registerClient,
-  type TestClient,
-  type TestUser,
-} from '../support/oauth/oauth.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { getTokens, post } from '../support/oauth/oauth.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 describe('the metrics count', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1', REFRESH_GRACE_SECONDS: '0' });
-  let user: TestUser;
-  let client: TestClient;
-  beforeAll(async () => {
-    const tenant = await gatehouse.createTenant('acme');
-    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
-    client = await registerClient(gatehouse);
+  const gatehouse = useOAuthWorld({
+    env: { TRUST_PROXY: '127.0.0.1', REFRESH_GRACE_SECONDS: '0' },
   });
+  beforeAll(async () => {});
 
   /** The value of a series; 0 if there is no such series. */
   async function valueOf(series: string): Promise<number> {
@@ -42,7 +31,7 @@ describe('the metrics count', () => {
     post(gatehouse, 'token', {
       grant_type: 'refresh_token',
       refresh_token: token,
-      client_id: client.client_id,
+      client_id: gatehouse.client.client_id,
     });
 
   it('sign-ins by outcome', async () => {
@@ -50,9 +39,9 @@ describe('the metrics count', () => {
       (outcome) => `gatehouse_sign_ins_total{outcome="${outcome}"}`,
     );
     const grown = await growth(series, async () => {
-      await signIn(newBrowser(gatehouse), user);
-      await signIn(newBrowser(gatehouse), user, { password: 'not the password' });
-      await signIn(newBrowser(gatehouse), user, { password: 'not this one either' });
+      await signIn(newBrowser(gatehouse), gatehouse.user);
+      await signIn(newBrowser(gatehouse), gatehouse.user, { password: 'not the password' });
+      await signIn(newBrowser(gatehouse), gatehouse.user, { password: 'not this one either' });
     });
     expect(grown).toEqual([1, 2, 0, 0]);
   });
@@ -65,7 +54,10 @@ describe('the metrics count', () => {
       'gatehouse_refusals_total{code="invalid_grant"}',
     ];
     const grown = await growth(series, async () => {
-      const { refresh_token: first = '' } = await getTokens(gatehouse, { client, user });
+      const { refresh_token: first = '' } = await getTokens(gatehouse, {
+        client: gatehouse.client,
+        user: gatehouse.user,
+      });
       expect((await refresh(first)).status).toBe(200);
       expect((await refresh(first)).status).toBe(400);
     });
@@ -108,7 +100,7 @@ describe('the metrics count', () => {
   });
 
   it('rows that the cleanup deletes, by table', async () => {
-    await signIn(newBrowser(gatehouse), user);
+    await signIn(newBrowser(gatehouse), gatehouse.user);
     const { dataSource, app, database } = gatehouse;
     const { signal } = new AbortController();
     const series = ['gatehouse_cleanup_deleted_rows_total{table="sessions"}'];

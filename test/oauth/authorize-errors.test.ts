@@ -13,6 +13,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { ageSignIns } from '../support/oauth/sign-in-age.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** Invalid requests with a valid client and redirect URI, and their errors. */
@@ -159,7 +160,7 @@ describe('GET /api/v1/oauth/authorize, refused', () => {
     });
 
     it('answers login_required for a sign-in older than max_age', async () => {
-      await gatehouse.database.query('SELECT pg_sleep(2.1)');
+      await ageSignIns(gatehouse.database, 3);
       await expectRedirect(
         signedIn,
         urlFor({ prompt: 'none', max_age: '1', scope: 'openid' }),

@@ -17,6 +17,7 @@ import {
   type TestClient,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { ageSignIns } from '../support/oauth/sign-in-age.js';
 import { getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
@@ -155,7 +156,7 @@ describe('GET /api/v1/oauth/authorize', () => {
     const scope = 'openid';
     await pass({ scope });
     expect(pathOf(await browser.open(urlFor({ scope, max_age: '600' })))).toBe('callback');
-    await gatehouse.database.query('SELECT pg_sleep(2.1)');
+    await ageSignIns(gatehouse.database, 3);
     expect(pathOf(await browser.open(urlFor({ scope, max_age: '1' })))).toBe('login');
     expect(pathOf(await browser.open(urlFor({ scope, max_age: '0' })))).toBe('login');
   });

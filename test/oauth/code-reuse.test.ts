@@ -2,11 +2,9 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import {
   createPkce,
-  createUser,
   post,
   registerClient,
   type TestClient,
-  type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
 import {
@@ -16,18 +14,14 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 type Fields = Readonly<Record<string, string>>;
 
 describe('a code that is used a second time', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
-  let user: TestUser;
-  let client: TestClient;
+  const gatehouse = useOAuthWorld();
   let confidential: TestClient;
   beforeAll(async () => {
-    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-    client = await registerClient(gatehouse);
     confidential = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_post',
     });
@@ -35,7 +29,7 @@ describe('a code that is used a second time', () => {
 
   const token = (fields: Fields) => post(gatehouse, 'token', fields);
   async function redeemed(owner: TestClient) {
-    const form = await getCodeForm(gatehouse, { client: owner, user });
+    const form = await getCodeForm(gatehouse, { client: owner, user: gatehouse.user });
     const answer = await token(form);
     expect(answer.status).toBe(200);
     return { form, tokens: (await answer.json()) as TokenResponse };
@@ -49,7 +43,7 @@ describe('a code that is used a second time', () => {
     ['without a verifier', { code_verifier: '' }],
     ['with another redirect', { redirect_uri: 'https://app.example.com/other' }],
   ])('ends everything that the first use issued: %s', async (_how, wrong) => {
-    for (const owner of [client, confidential]) {
+    for (const owner of [gatehouse.client, confidential]) {
       const { form, tokens } = await redeemed(owner);
       const next = await refresh(gatehouse, owner, tokens.refresh_token);
       const renewed = (await next.json()) as TokenResponse;
@@ -62,7 +56,7 @@ describe('a code that is used a second time', () => {
   });
 
   it('ends the grant after the code has expired, too', async () => {
-    const { form, tokens } = await redeemed(client);
+    const { form, tokens } = await redeemed(gatehouse.client);
     await gatehouse.database.shiftClock('30 minutes');
     await expectOAuthError(await token(form), 400, 'invalid_grant');
     expect(await isGood(tokens)).toBe(false);
@@ -72,7 +66,7 @@ describe('a code that is used a second time', () => {
   it('ends nothing if another client presents it, or client authentication fails', async () => {
     const { form, tokens } = await redeemed(confidential);
     const { client_secret: _secret, ...unproven } = form;
-    const stranger = await token({ ...unproven, ...authenticationOf(client) });
+    const stranger = await token({ ...unproven, ...authenticationOf(gatehouse.client) });
     await expectOAuthError(stranger, 400, 'invalid_grant');
     await expectOAuthError(await token(unproven), 401, 'invalid_client');
     const wrong = await token({ ...form, client_secret: 'wrong' });
@@ -82,7 +76,7 @@ describe('a code that is used a second time', () => {
   });
 
   it('is audited once', async () => {
-    const { form } = await redeemed(client);
+    const { form } = await redeemed(gatehouse.client);
     for (let use = 0; use < 3; use++) await token(form);
     const rows = await gatehouse.database.query(
       `SELECT FROM audit_log WHERE action = 'grant.revoke' AND subject =

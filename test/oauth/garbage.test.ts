@@ -6,17 +6,13 @@ import {
   authorizeUrl,
   createBrowser,
   createPkce,
-  createUser,
   PASSWORD,
   post,
   readForm,
-  registerClient,
   type Browser,
-  type TestClient,
-  type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, getCodeForm } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 const AUTHORIZE = [
   'client_id',
@@ -59,23 +55,19 @@ const GARBAGE: readonly (readonly [string, string])[] = [
 ];
 
 describe('arbitrary input', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
+  const gatehouse = useOAuthWorld();
   let issuer: string;
-  let user: TestUser;
-  let client: TestClient;
   let signedIn: Browser;
   beforeAll(async () => {
     issuer = gatehouse.config.ISSUER;
-    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-    client = await registerClient(gatehouse);
     signedIn = createBrowser({ origin: gatehouse.origin, issuer });
     const login = await signedIn.open(urlFor());
-    await signedIn.submit(login, { email: user.email, password: PASSWORD });
+    await signedIn.submit(login, { email: gatehouse.user.email, password: PASSWORD });
   });
 
   const urlFor = (parameters: Record<string, string> = {}) =>
     authorizeUrl(issuer, {
-      client_id: client.client_id,
+      client_id: gatehouse.client.client_id,
       code_challenge: createPkce().challenge,
       ...parameters,
     });
@@ -95,19 +87,23 @@ describe('arbitrary input', () => {
     });
 
     it('in any field of a token request gets an error response', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       for (const name of [...Object.keys(form), 'client_secret', 'scope', 'resource', 'x']) {
         expectCalm({ name }, await post(gatehouse, 'token', { ...form, [name]: value }));
       }
       const refresh = { grant_type: 'refresh_token', refresh_token: value };
       for (const name of ['refresh_token', 'scope', 'resource']) {
-        const fields = { ...refresh, ...authenticationOf(client), [name]: value };
+        const fields = { ...refresh, ...authenticationOf(gatehouse.client), [name]: value };
         expectCalm({ name }, await post(gatehouse, 'token', fields));
       }
     });
 
     it('in any field of other requests gets an error response', async () => {
-      const fields = { token: value, token_type_hint: value, ...authenticationOf(client) };
+      const fields = {
+        token: value,
+        token_type_hint: value,
+        ...authenticationOf(gatehouse.client),
+      };
       for (const endpoint of ['revoke', 'introspect']) {
         for (const more of [{}, { client_id: value }, { client_secret: value }, { [value]: 'x' }]) {
           expectCalm({ endpoint }, await post(gatehouse, endpoint, { ...fields, ...more }));

@@ -1,23 +1,11 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
-import {
-  createUser,
-  getTokens,
-  registerClient,
-  type TestClient,
-  type TestUser,
-} from '../support/oauth/oauth.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { getTokens } from '../support/oauth/oauth.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 /** RFC 6749 §3.1: the server must ignore unrecognized parameters. */
 describe('a parameter of an authorization request', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
-  let user: TestUser;
-  let client: TestClient;
-  beforeAll(async () => {
-    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-    client = await registerClient(gatehouse);
-  });
+  const gatehouse = useOAuthWorld();
 
   it.each<Record<string, string>>([
     { nonce: 'n' },
@@ -33,8 +21,8 @@ describe('a parameter of an authorization request', () => {
     { scope: '', nonce: 'n' },
   ])('that is for OpenID Connect is ignored without the scope openid: %j', async (parameters) => {
     const tokens = await getTokens(gatehouse, {
-      client,
-      user,
+      client: gatehouse.client,
+      user: gatehouse.user,
       parameters: {
         scope: 'contacts:read',
         ...parameters,
@@ -55,8 +43,8 @@ describe('a parameter of an authorization request', () => {
   ])('that is not known is ignored: %j', async (parameters) => {
     const scope = 'openid contacts:read';
     const tokens = await getTokens(gatehouse, {
-      client,
-      user,
+      client: gatehouse.client,
+      user: gatehouse.user,
       parameters: {
         scope,
         ...parameters,
@@ -67,6 +55,9 @@ describe('a parameter of an authorization request', () => {
 
   it('claims is ignored with openid too, as the metadata states', async () => {
     const parameters = { scope: 'openid', claims: '{"id_token":{"email":{"essential":true}}}' };
-    expect((await getTokens(gatehouse, { client, user, parameters })).scope).toBe('openid');
+    expect(
+      (await getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user, parameters }))
+        .scope,
+    ).toBe('openid');
   });
 });

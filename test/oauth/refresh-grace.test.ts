@@ -1,37 +1,22 @@
-import { beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
 import { eraseExpiredAnswers } from '../../src/grants/grant-cleanup.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import {
-  createUser,
-  getTokens,
-  registerClient,
-  type TestClient,
-  type TestUser,
-  type TokenResponse,
-} from '../support/oauth/oauth.js';
+import { getTokens, registerClient, type TokenResponse } from '../support/oauth/oauth.js';
 import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 describe('a refresh within REFRESH_GRACE_SECONDS', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
-  let tenant: Tenant;
-  let user: TestUser;
-  let client: TestClient;
-  beforeAll(async () => {
-    tenant = await gatehouse.createTenant('acme');
-    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
-    client = await registerClient(gatehouse);
-  });
+  const gatehouse = useOAuthWorld();
 
-  const again = (token: string | undefined, more = {}) => refresh(gatehouse, client, token, more);
+  const again = (token: string | undefined, more = {}) =>
+    refresh(gatehouse, gatehouse.client, token, more);
   const read = async (answer: Response) => (await answer.json()) as TokenResponse;
   /** A token that was just used, and its response. */
   async function used(more = {}) {
     const { refresh_token: token, access_token: access } = await getTokens(gatehouse, {
-      client,
-      user,
+      client: gatehouse.client,
+      user: gatehouse.user,
     });
     const successor = await read(await again(token, more));
     return { token, access, successor };
@@ -64,7 +49,10 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
   });
 
   it('returns the same successor to parallel requests', async () => {
-    const { refresh_token: token } = await getTokens(gatehouse, { client, user });
+    const { refresh_token: token } = await getTokens(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+    });
     const answers = await Promise.all(Array.from({ length: 8 }, () => again(token)));
     const pairs = await Promise.all(answers.map(read));
     expect(pairs[0]?.refresh_token).toMatch(/^bwp_rt_/);
@@ -131,9 +119,9 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
   it('answers 503 while the tenant is suspended', async () => {
     const { token, successor } = await used();
     const tenants = createTenantStore(gatehouse.dataSource.manager);
-    await tenants.setSuspended(tenant.id, true);
+    await tenants.setSuspended(gatehouse.tenant.id, true);
     const answer = await again(token);
-    await tenants.setSuspended(tenant.id, false);
+    await tenants.setSuspended(gatehouse.tenant.id, false);
     await expectOAuthError(answer, 503, 'temporarily_unavailable');
     expect(await read(await again(token))).toEqual(successor);
   });
@@ -143,7 +131,7 @@ describe('a refresh within REFRESH_GRACE_SECONDS', () => {
     await fetch(`${gatehouse.origin}/api/v1/oauth/revoke`, {
       method: 'POST',
       body: new URLSearchParams({
-        client_id: client.client_id,
+        client_id: gatehouse.client.client_id,
         token: successor.refresh_token ?? '',
       }),
     });

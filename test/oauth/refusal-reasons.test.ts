@@ -9,11 +9,9 @@ import {
   post,
   registerClient,
   type TestClient,
-  type TestUser,
 } from '../support/oauth/oauth.js';
 import { authenticationOf, getCodeForm, refresh } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
-import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -24,16 +22,10 @@ interface LogLine {
 }
 
 describe('the logged reason of a refused OAuth request', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
-  let tenant: Tenant;
-  let user: TestUser;
-  let client: TestClient;
+  const gatehouse = useOAuthWorld();
   let other: TestClient;
   let confidential: TestClient;
   beforeAll(async () => {
-    tenant = await gatehouse.createTenant('acme');
-    user = await createUser(gatehouse, [[tenant, 'company_admin']]);
-    client = await registerClient(gatehouse);
     other = await registerClient(gatehouse);
     confidential = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_basic',
@@ -51,7 +43,7 @@ describe('the logged reason of a refused OAuth request', () => {
   }
   const token = (fields: Fields, headers: Fields = {}) => post(gatehouse, 'token', fields, headers);
   const used = async () => {
-    const form = await getCodeForm(gatehouse, { client, user });
+    const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
     expect((await token(form)).status).toBe(200);
     return form;
   };
@@ -66,7 +58,10 @@ describe('the logged reason of a refused OAuth request', () => {
     [
       'invalid_grant: authorization code is expired',
       async () => {
-        const form = await getCodeForm(gatehouse, { client, user });
+        const form = await getCodeForm(gatehouse, {
+          client: gatehouse.client,
+          user: gatehouse.user,
+        });
         return later('61 seconds', () => token(form));
       },
     ],
@@ -87,19 +82,23 @@ describe('the logged reason of a refused OAuth request', () => {
       'invalid_grant: code_verifier does not match code_challenge',
       async () =>
         token({
-          ...(await getCodeForm(gatehouse, { client, user })),
+          ...(await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user })),
           code_verifier: createPkce().verifier,
         }),
     ],
     [
       'invalid_grant: code_verifier must be provided',
-      async () => token({ ...(await getCodeForm(gatehouse, { client, user })), code_verifier: '' }),
+      async () =>
+        token({
+          ...(await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user })),
+          code_verifier: '',
+        }),
     ],
     [
       'invalid_grant: authorization code redirect_uri mismatch',
       async () =>
         token({
-          ...(await getCodeForm(gatehouse, { client, user })),
+          ...(await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user })),
           redirect_uri: 'https://app.example.com/other',
         }),
     ],
@@ -107,7 +106,7 @@ describe('the logged reason of a refused OAuth request', () => {
       'invalid_grant: issued to another client',
       async () =>
         token({
-          ...(await getCodeForm(gatehouse, { client, user })),
+          ...(await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user })),
           ...authenticationOf(other),
         }),
     ],
@@ -115,7 +114,7 @@ describe('the logged reason of a refused OAuth request', () => {
       'invalid_grant: authorization code not found',
       async () =>
         token({
-          ...(await getCodeForm(gatehouse, { client, user })),
+          ...(await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user })),
           code: gatehouse.format.mint('ac'),
         }),
     ],
@@ -127,39 +126,42 @@ describe('the logged reason of a refused OAuth request', () => {
   });
 
   it.each<[string, () => Promise<Response>]>([
-    ['malformed token', () => refresh(gatehouse, client, 'x')],
-    ['unknown token', () => refresh(gatehouse, client, gatehouse.format.mint('rt'))],
+    ['malformed token', () => refresh(gatehouse, gatehouse.client, 'x')],
+    ['unknown token', () => refresh(gatehouse, gatehouse.client, gatehouse.format.mint('rt'))],
     ['issued to another client', async () => refresh(gatehouse, other, await fresh())],
     [
       'expired',
       async () => {
         const old = await fresh();
-        return later('30 days 1 hour', () => refresh(gatehouse, client, old));
+        return later('30 days 1 hour', () => refresh(gatehouse, gatehouse.client, old));
       },
     ],
     [
       'already consumed: its grant was ended',
       async () => {
         const old = await fresh();
-        await refresh(gatehouse, client, old);
-        return later('61 seconds', () => refresh(gatehouse, client, old));
+        await refresh(gatehouse, gatehouse.client, old);
+        return later('61 seconds', () => refresh(gatehouse, gatehouse.client, old));
       },
     ],
     [
       'grant ended',
       async () => {
         const old = await fresh();
-        await post(gatehouse, 'revoke', { token: old, ...authenticationOf(client) });
-        return refresh(gatehouse, client, old);
+        await post(gatehouse, 'revoke', { token: old, ...authenticationOf(gatehouse.client) });
+        return refresh(gatehouse, gatehouse.client, old);
       },
     ],
     [
       'membership ended',
       async () => {
-        const member = await createUser(gatehouse, [[tenant, 'company_admin']]);
-        const tokens = await getTokens(gatehouse, { client, user: member });
-        await createAccountStore(gatehouse.dataSource.manager).leave(tenant.id, member.id);
-        return refresh(gatehouse, client, tokens.refresh_token);
+        const member = await createUser(gatehouse, [[gatehouse.tenant, 'company_admin']]);
+        const tokens = await getTokens(gatehouse, { client: gatehouse.client, user: member });
+        await createAccountStore(gatehouse.dataSource.manager).leave(
+          gatehouse.tenant.id,
+          member.id,
+        );
+        return refresh(gatehouse, gatehouse.client, tokens.refresh_token);
       },
     ],
   ])('of a refresh token: %s', async (reason, ask) => {
@@ -171,7 +173,9 @@ describe('the logged reason of a refused OAuth request', () => {
       error_description: 'grant request is invalid',
     });
   });
-  const fresh = async () => (await getTokens(gatehouse, { client, user })).refresh_token ?? '';
+  const fresh = async () =>
+    (await getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user }))
+      .refresh_token ?? '';
 
   it('of a client', async () => {
     const basic = (text: string) => ({ Authorization: `Basic ${btoa(text)}` });
@@ -211,7 +215,7 @@ describe('the logged reason of a refused OAuth request', () => {
     ];
     const old = await fresh();
     for (const [reason, fields] of cases) {
-      expect(await logged(await refresh(gatehouse, client, old, fields))).toMatch(reason);
+      expect(await logged(await refresh(gatehouse, gatehouse.client, old, fields))).toMatch(reason);
     }
     const json = await fetch(`${gatehouse.origin}/api/v1/oauth/token`, {
       method: 'POST',
@@ -224,7 +228,7 @@ describe('the logged reason of a refused OAuth request', () => {
   it('of an authorization request', async () => {
     const url = new URL(
       authorizeUrl(gatehouse.config.ISSUER, {
-        client_id: client.client_id,
+        client_id: gatehouse.client.client_id,
         code_challenge: createPkce().challenge,
         response_type: 'token',
       }),
@@ -240,7 +244,7 @@ describe('the logged reason of a refused OAuth request', () => {
     const old = await fresh();
     await token(form);
     await refresh(gatehouse, other, old);
-    await refresh(gatehouse, client, old, { scope: old, resource: old });
+    await refresh(gatehouse, gatehouse.client, old, { scope: old, resource: old });
     const log = gatehouse.logged.join('');
     for (const secret of [form['code'], form['code_verifier'], old]) {
       expect(log).not.toContain(secret);

@@ -4,17 +4,13 @@ import {
   authorizeUrl,
   createBrowser,
   createPkce,
-  createUser,
   PASSWORD,
   post,
   REDIRECT,
-  registerClient,
   type Browser,
-  type TestClient,
-  type TestUser,
 } from '../support/oauth/oauth.js';
 import { expectOAuthError, refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 interface Tokens {
   readonly access_token: string;
@@ -22,27 +18,25 @@ interface Tokens {
 }
 
 describe('resource (RFC 8707)', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
+  const gatehouse = useOAuthWorld({
+    metadata: { token_endpoint_auth_method: 'client_secret_post' },
+  });
   let issuer: string;
   let api: string;
-  let user: TestUser;
-  let client: TestClient;
   let browser: Browser;
   beforeAll(async () => {
     issuer = gatehouse.config.ISSUER;
     api = `${issuer}/api/v1`;
-    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-    client = await registerClient(gatehouse, { token_endpoint_auth_method: 'client_secret_post' });
     browser = createBrowser({ origin: gatehouse.origin, issuer });
   });
 
   async function ask(resources: readonly string[]) {
     const { verifier, challenge } = createPkce();
-    const parameters = { client_id: client.client_id, code_challenge: challenge };
+    const parameters = { client_id: gatehouse.client.client_id, code_challenge: challenge };
     const query = resources.map((one) => `&resource=${encodeURIComponent(one)}`).join('');
     let stop = await browser.open(authorizeUrl(issuer, parameters) + query);
     if (stop.html.includes('name="password"')) {
-      stop = await browser.submit(stop, { email: user.email, password: PASSWORD });
+      stop = await browser.submit(stop, { email: gatehouse.user.email, password: PASSWORD });
     }
     if (stop.html !== '') stop = await browser.submit(stop, { decision: 'approve' });
     const { searchParams } = new URL(stop.url);
@@ -51,8 +45,8 @@ describe('resource (RFC 8707)', () => {
       code: searchParams.get('code') ?? '',
       redirect_uri: REDIRECT,
       code_verifier: verifier,
-      client_id: client.client_id,
-      client_secret: client.client_secret ?? '',
+      client_id: gatehouse.client.client_id,
+      client_secret: gatehouse.client.client_secret ?? '',
     };
     return { form, error: searchParams.get('error') };
   }
@@ -61,7 +55,7 @@ describe('resource (RFC 8707)', () => {
     return (await (await post(gatehouse, 'token', { ...form, ...more })).json()) as Tokens;
   }
   async function audienceOf({ access_token: token }: Tokens): Promise<unknown> {
-    const { client_id, client_secret = '' } = client;
+    const { client_id, client_secret = '' } = gatehouse.client;
     const answer = await post(gatehouse, 'introspect', { token, client_id, client_secret });
     return ((await answer.json()) as { aud?: unknown }).aud;
   }
@@ -84,14 +78,18 @@ describe('resource (RFC 8707)', () => {
 
   it('can be chosen with each refresh, among the granted ones (§2.2)', async () => {
     const first = await redeem([api, issuer], { resource: api });
-    const answer = await refresh(gatehouse, client, first.refresh_token, { resource: issuer });
+    const answer = await refresh(gatehouse, gatehouse.client, first.refresh_token, {
+      resource: issuer,
+    });
     const second = (await answer.json()) as Tokens;
     expect(await audienceOf(second)).toBe(issuer);
 
     const only = await redeem([api]);
-    const refused = await refresh(gatehouse, client, only.refresh_token, { resource: issuer });
+    const refused = await refresh(gatehouse, gatehouse.client, only.refresh_token, {
+      resource: issuer,
+    });
     await expectOAuthError(refused, 400, 'invalid_target');
-    const again = await refresh(gatehouse, client, only.refresh_token);
+    const again = await refresh(gatehouse, gatehouse.client, only.refresh_token);
     expect(await audienceOf((await again.json()) as Tokens)).toBe(api);
   });
 
@@ -112,7 +110,7 @@ describe('resource (RFC 8707)', () => {
     for (const resource of [`${api}/`, `${api}?mode=x`, `${api}/?`, `${capitals}/api/v1`]) {
       const tokens = await redeem([issuer, api], { resource });
       expect({ resource, aud: await audienceOf(tokens) }).toEqual({ resource, aud: api });
-      const answer = await refresh(gatehouse, client, tokens.refresh_token, { resource });
+      const answer = await refresh(gatehouse, gatehouse.client, tokens.refresh_token, { resource });
       expect(await audienceOf((await answer.json()) as Tokens)).toBe(api);
     }
   });
@@ -137,8 +135,8 @@ describe('resource (RFC 8707)', () => {
     const again = {
       grant_type: 'refresh_token',
       refresh_token: first.refresh_token,
-      client_id: client.client_id,
-      client_secret: client.client_secret ?? '',
+      client_id: gatehouse.client.client_id,
+      client_secret: gatehouse.client.client_secret ?? '',
     };
     for (const resources of [
       [api, 'https://elsewhere.example'],
@@ -154,7 +152,7 @@ describe('resource (RFC 8707)', () => {
     await gatehouse.database.query(
       `UPDATE refresh_tokens SET payload = jsonb_set(payload, '{resource}', '"https://gone.example"')`,
     );
-    const answer = await refresh(gatehouse, client, tokens.refresh_token);
+    const answer = await refresh(gatehouse, gatehouse.client, tokens.refresh_token);
     await expectOAuthError(answer, 400, 'invalid_grant');
   });
 

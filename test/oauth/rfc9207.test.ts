@@ -11,29 +11,22 @@ import {
   PASSWORD,
   post,
   REDIRECT,
-  registerClient,
   type Browser,
-  type TestClient,
-  type TestUser,
 } from '../support/oauth/oauth.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
-const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
+const gatehouse = useOAuthWorld();
 let issuer: string;
-let user: TestUser;
-let client: TestClient;
 let browser: Browser;
 beforeAll(async () => {
   issuer = gatehouse.config.ISSUER;
-  user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-  client = await registerClient(gatehouse);
   browser = createBrowser({ origin: gatehouse.origin, issuer });
 });
 
 const newBrowser = () => createBrowser({ origin: gatehouse.origin, issuer });
 const urlFor = (parameters: Readonly<Record<string, string>> = {}) =>
   authorizeUrl(issuer, {
-    client_id: client.client_id,
+    client_id: gatehouse.client.client_id,
     code_challenge: createPkce().challenge,
     ...parameters,
   });
@@ -45,7 +38,11 @@ const toldIn = (url: string | URL) => {
 
 describe('iss', () => {
   it('is in a successful response, once (§2.1)', async () => {
-    const callback = await authorize(gatehouse, { client, user, browser });
+    const callback = await authorize(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+      browser,
+    });
     expect(callback.searchParams.get('code')).toMatch(/^bwp_ac_/);
     expect(toldIn(callback)).toEqual({ iss: [issuer], error: null });
     // Remembered consent answers without a page.
@@ -57,9 +54,11 @@ describe('iss', () => {
     const parameters = Object.fromEntries(new URL(urlFor()).searchParams);
     const pushed = await post(gatehouse, 'par', parameters);
     const { request_uri } = (await pushed.json()) as { request_uri: string };
-    const query = new URLSearchParams({ client_id: client.client_id, request_uri });
+    const query = new URLSearchParams({ client_id: gatehouse.client.client_id, request_uri });
     const url = `${issuer}/api/v1/oauth/authorize?${query.toString()}`;
-    expect(toldIn(await approve(gatehouse, url, { user, browser })).iss).toEqual([issuer]);
+    expect(toldIn(await approve(gatehouse, url, { user: gatehouse.user, browser })).iss).toEqual([
+      issuer,
+    ]);
   });
 
   it('is in every error response (§2.2)', async () => {

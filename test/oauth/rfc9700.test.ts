@@ -7,15 +7,12 @@ import {
   authorizeUrl,
   createBrowser,
   createPkce,
-  createUser,
   getTokens,
   PASSWORD,
   post,
   REDIRECT,
   registerClient,
   type Browser,
-  type TestClient,
-  type TestUser,
   type TokenResponse,
 } from '../support/oauth/oauth.js';
 import {
@@ -24,30 +21,27 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
-const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
+const gatehouse = useOAuthWorld();
 let issuer: string;
-let user: TestUser;
-let client: TestClient;
 let browser: Browser;
 beforeAll(async () => {
   issuer = gatehouse.config.ISSUER;
-  user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-  client = await registerClient(gatehouse);
   browser = createBrowser({ origin: gatehouse.origin, issuer });
   // Errors are redirected to browsers that are signed in only.
-  await authorize(gatehouse, { client, user, browser });
+  await authorize(gatehouse, { client: gatehouse.client, user: gatehouse.user, browser });
 });
 
 const newBrowser = () => createBrowser({ origin: gatehouse.origin, issuer });
 const urlFor = (parameters: Readonly<Record<string, string>> = {}) =>
   authorizeUrl(issuer, {
-    client_id: client.client_id,
+    client_id: gatehouse.client.client_id,
     code_challenge: createPkce().challenge,
     ...parameters,
   });
-const form = () => getCodeForm(gatehouse, { client, user, browser });
+const form = () =>
+  getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user, browser });
 const redeem = (fields: Readonly<Record<string, string>>) => post(gatehouse, 'token', fields);
 
 describe('redirects', () => {
@@ -77,7 +71,7 @@ describe('redirects', () => {
     const own = newBrowser();
     const login = await own.open(urlFor());
     const csrf = /name="csrf" value="([^"]+)"/.exec(login.html)?.[1] ?? '';
-    const body = new URLSearchParams({ csrf, email: user.email, password: PASSWORD });
+    const body = new URLSearchParams({ csrf, email: gatehouse.user.email, password: PASSWORD });
     const answer = await own.request(login.url, { method: 'POST', body });
     expect(answer.status).toBe(303);
     expect(login.headers.get('Referrer-Policy')).toMatch(/^(same-origin|no-referrer)$/);
@@ -89,7 +83,7 @@ describe('codes', () => {
     const confidential = await registerClient(gatehouse, {
       token_endpoint_auth_method: 'client_secret_basic',
     });
-    for (const { client_id } of [client, confidential]) {
+    for (const { client_id } of [gatehouse.client, confidential]) {
       for (const parameters of [
         { code_challenge: '', code_challenge_method: '' },
         { code_challenge_method: 'plain' },
@@ -133,7 +127,11 @@ it('neither the implicit nor the password grant exists (§2.1.2, §2.4)', async 
     const { searchParams, hash } = new URL(stop.url);
     expect([searchParams.get('error'), hash]).toEqual(['unsupported_response_type', '']);
   }
-  const fields = { username: user.email, password: PASSWORD, client_id: client.client_id };
+  const fields = {
+    username: gatehouse.user.email,
+    password: PASSWORD,
+    client_id: gatehouse.client.client_id,
+  };
   const answer = await redeem({ grant_type: 'password', ...fields });
   await expectOAuthError(answer, 400, 'unsupported_grant_type');
   const { body } = await gatehouse.http.get('/.well-known/oauth-authorization-server');
@@ -143,13 +141,17 @@ it('neither the implicit nor the password grant exists (§2.1.2, §2.4)', async 
 
 describe('tokens', () => {
   it('are rotated for public clients, and a replay ends the grant (§2.2.2, §4.14.2)', async () => {
-    const first = await getTokens(gatehouse, { client, user, browser });
+    const first = await getTokens(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+      browser,
+    });
     const second = (await (
-      await refresh(gatehouse, client, first.refresh_token)
+      await refresh(gatehouse, gatehouse.client, first.refresh_token)
     ).json()) as TokenResponse;
     expect(second.refresh_token).not.toBe(first.refresh_token);
-    await refresh(gatehouse, client, second.refresh_token);
-    const replay = await refresh(gatehouse, client, first.refresh_token);
+    await refresh(gatehouse, gatehouse.client, second.refresh_token);
+    const replay = await refresh(gatehouse, gatehouse.client, first.refresh_token);
     await expectOAuthError(replay, 400, 'invalid_grant');
     for (const { access_token: token } of [first, second]) {
       expect(await statusOfToken(gatehouse, token)).toBe(401);
@@ -158,15 +160,19 @@ describe('tokens', () => {
 
   it('keep the scopes and resources that the user allowed at a refresh (§4.14.2)', async () => {
     const parameters = { scope: 'contacts:read offline_access' };
-    const first = await getTokens(gatehouse, { client, user, parameters });
+    const first = await getTokens(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+      parameters,
+    });
     for (const [more, error] of [
       [{ scope: 'contacts:read contacts:write' }, 'invalid_scope'],
       [{ resource: 'https://elsewhere.example' }, 'invalid_target'],
     ] as const) {
-      const answer = await refresh(gatehouse, client, first.refresh_token, more);
+      const answer = await refresh(gatehouse, gatehouse.client, first.refresh_token, more);
       await expectOAuthError(answer, 400, error);
     }
-    expect((await refresh(gatehouse, client, first.refresh_token)).status).toBe(200);
+    expect((await refresh(gatehouse, gatehouse.client, first.refresh_token)).status).toBe(200);
   });
 
   it('have one audience, and can be bound to a key of the client (§2.2.1, §2.3)', async () => {
@@ -179,7 +185,11 @@ describe('tokens', () => {
     const issued = (await answer.json()) as TokenResponse;
     expect(issued.token_type).toBe('DPoP');
     expect(await statusOfToken(gatehouse, issued.access_token)).toBe(401);
-    const bearer = await getTokens(gatehouse, { client, user, browser });
+    const bearer = await getTokens(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+      browser,
+    });
     await gatehouse.database.query(
       `UPDATE access_tokens SET audience = 'https://elsewhere.example'`,
     );
@@ -187,7 +197,11 @@ describe('tokens', () => {
   });
 
   it('are never taken from the query, and stay out of caches (§4.3.2)', async () => {
-    const { access_token: token } = await getTokens(gatehouse, { client, user, browser });
+    const { access_token: token } = await getTokens(gatehouse, {
+      client: gatehouse.client,
+      user: gatehouse.user,
+      browser,
+    });
     const { status } = await gatehouse.http.get(`/api/v1/me?access_token=${token}`);
     expect(status).toBe(401);
     const issued = await redeem(await form());
@@ -196,9 +210,12 @@ describe('tokens', () => {
 });
 
 it('no client can choose its id, or be taken for a user (§4.15)', async () => {
-  const chosen = await registerClient(gatehouse, { client_id: user.id, sub: user.id });
+  const chosen = await registerClient(gatehouse, {
+    client_id: gatehouse.user.id,
+    sub: gatehouse.user.id,
+  });
   expect(chosen.client_id).toMatch(/^cli_/);
-  expect(user.id).toMatch(/^usr_/);
+  expect(gatehouse.user.id).toMatch(/^usr_/);
 });
 
 it('pages cannot be framed, and the authorization endpoint is not readable across origins (§2.6, §4.16)', async () => {
@@ -224,6 +241,10 @@ it('headers that a client forges change no address (§4.13)', async () => {
     .get('/.well-known/oauth-authorization-server')
     .set({ ...headers, Host: 'evil.example' });
   expect(JSON.stringify(body)).not.toMatch(/evil\.example|gopher/);
-  const callback = await authorize(gatehouse, { client, user, browser });
+  const callback = await authorize(gatehouse, {
+    client: gatehouse.client,
+    user: gatehouse.user,
+    browser,
+  });
   expect(callback.searchParams.get('iss')).toBe(issuer);
 });

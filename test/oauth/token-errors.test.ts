@@ -1,13 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import {
-  createUser,
-  getTokens,
-  post,
-  registerClient,
-  type TestClient,
-  type TestUser,
-} from '../support/oauth/oauth.js';
+import { getTokens, post, registerClient, type TestClient } from '../support/oauth/oauth.js';
 import {
   authenticationOf,
   expectOAuthError,
@@ -15,7 +8,7 @@ import {
   refresh,
   statusOfToken,
 } from '../support/oauth/oauth-requests.js';
-import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { useOAuthWorld } from '../support/oauth/use-oauth-world.js';
 
 const basic = (id: string, secret: string) => ({
   Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`,
@@ -24,15 +17,11 @@ const without = (form: Record<string, string>, ...names: string[]) =>
   Object.fromEntries(Object.entries(form).filter(([name]) => !names.includes(name)));
 
 describe('POST /api/v1/oauth/token', () => {
-  const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
-  let user: TestUser;
-  let client: TestClient;
+  const gatehouse = useOAuthWorld();
   let other: TestClient;
   let byBasic: TestClient;
   let byPost: TestClient;
   beforeAll(async () => {
-    user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-    client = await registerClient(gatehouse);
     other = await registerClient(gatehouse);
     const confidential = (token_endpoint_auth_method: string) =>
       registerClient(gatehouse, { token_endpoint_auth_method });
@@ -51,7 +40,9 @@ describe('POST /api/v1/oauth/token', () => {
 
   describe('200', () => {
     it('carries Cache-Control: no-store', async () => {
-      const answer = await token(await getCodeForm(gatehouse, { client, user }));
+      const answer = await token(
+        await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user }),
+      );
 
       expect(answer.status).toBe(200);
       expect(answer.headers.get('Cache-Control')).toContain('no-store');
@@ -65,12 +56,12 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('is for clients that use their registered authentication method', async () => {
-      const form = await getCodeForm(gatehouse, { client: byPost, user });
+      const form = await getCodeForm(gatehouse, { client: byPost, user: gatehouse.user });
       expect((await token(form)).status).toBe(200);
       const headers = basic(byBasic.client_id, byBasic.client_secret ?? '');
-      const named = await getCodeForm(gatehouse, { client: byBasic, user });
+      const named = await getCodeForm(gatehouse, { client: byBasic, user: gatehouse.user });
       expect((await token(without(named, 'client_secret'), headers)).status).toBe(200);
-      const unnamed = await getCodeForm(gatehouse, { client: byBasic, user });
+      const unnamed = await getCodeForm(gatehouse, { client: byBasic, user: gatehouse.user });
       expect((await token(without(unnamed, 'client_secret', 'client_id'), headers)).status).toBe(
         200,
       );
@@ -107,7 +98,7 @@ describe('POST /api/v1/oauth/token', () => {
       for (const answer of [
         await token({ ...form, client_id: byBasic.client_id }),
         await token({ ...form, client_id: byPost.client_id }),
-        await token({ ...form, client_id: client.client_id, client_secret: 'none' }),
+        await token({ ...form, client_id: gatehouse.client.client_id, client_secret: 'none' }),
       ]) {
         await expectOAuthError(answer, 401, 'invalid_client');
       }
@@ -116,25 +107,28 @@ describe('POST /api/v1/oauth/token', () => {
 
   describe('400', () => {
     it('answers an error to a grant type that only some parsers read as a refresh', async () => {
-      const { refresh_token: token = '' } = await getTokens(gatehouse, { client, user });
-      const more = `grant_type=refresh_token&refresh_token=${token}&client_id=${client.client_id}`;
+      const { refresh_token: token = '' } = await getTokens(gatehouse, {
+        client: gatehouse.client,
+        user: gatehouse.user,
+      });
+      const more = `grant_type=refresh_token&refresh_token=${token}&client_id=${gatehouse.client.client_id}`;
       // Some parsers read a leading question mark as part of the first name.
       await expectOAuthError(
         await raw(`?grant_type=authorization_code&${more}`),
         400,
         'invalid_grant',
       );
-      expect((await refresh(gatehouse, client, token)).status).toBe(200);
+      expect((await refresh(gatehouse, gatehouse.client, token)).status).toBe(200);
     });
 
     it('answers invalid_request for a missing parameter', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       for (const name of ['grant_type', 'code', 'redirect_uri', 'client_id']) {
         await expectOAuthError(await token(without(form, name)), 400, 'invalid_request');
       }
       await expectOAuthError(await token(without(form, 'code_verifier')), 400, 'invalid_grant');
       await expectOAuthError(
-        await token({ grant_type: 'refresh_token', client_id: client.client_id }),
+        await token({ grant_type: 'refresh_token', client_id: gatehouse.client.client_id }),
         400,
         'invalid_request',
       );
@@ -142,7 +136,7 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('answers invalid_grant for a wrong verifier, redirect or client, and leaves the code valid', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       for (const wrong of [
         { code_verifier: 'a'.repeat(43) },
         { code_verifier: '' },
@@ -158,20 +152,25 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('revokes the tokens of a code that is used again', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       const tokens = (await (await token(form)).json()) as Record<string, string>;
       expect(await statusOfToken(gatehouse, tokens['access_token'] ?? '')).toBe(200);
 
       await expectOAuthError(await token(form), 400, 'invalid_grant');
       expect(await statusOfToken(gatehouse, tokens['access_token'] ?? '')).toBe(401);
-      const refreshed = await refresh(gatehouse, client, tokens['refresh_token']);
+      const refreshed = await refresh(gatehouse, gatehouse.client, tokens['refresh_token']);
       await expectOAuthError(refreshed, 400, 'invalid_grant');
     });
 
     it('answers unsupported_grant_type for an unknown grant type', async () => {
       for (const type of ['password', 'implicit', 'x', 'toString', '\0']) {
-        for (const who of [authenticationOf(client), authenticationOf(byPost)]) {
-          const form = { grant_type: type, username: user.email, password: 'x', scope: 'openid' };
+        for (const who of [authenticationOf(gatehouse.client), authenticationOf(byPost)]) {
+          const form = {
+            grant_type: type,
+            username: gatehouse.user.email,
+            password: 'x',
+            scope: 'openid',
+          };
           const answer = await token({ ...form, ...who });
           await expectOAuthError(answer, 400, 'unsupported_grant_type');
         }
@@ -180,7 +179,7 @@ describe('POST /api/v1/oauth/token', () => {
 
     it('answers unauthorized_client to a refresh by a client that did not register for it', async () => {
       const codeOnly = await registerClient(gatehouse, { grant_types: ['authorization_code'] });
-      const tokens = await getTokens(gatehouse, { client: codeOnly, user });
+      const tokens = await getTokens(gatehouse, { client: codeOnly, user: gatehouse.user });
       expect(tokens.refresh_token).toBeUndefined();
       expect(tokens.scope).toBe('contacts:read');
       const answer = await refresh(gatehouse, codeOnly, gatehouse.format.mint('rt'));
@@ -188,7 +187,7 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('answers invalid_request for repeated parameters', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       for (const name of Object.keys(form)) {
         const body = new URLSearchParams([...Object.entries(form), [name, form[name] ?? '']]);
         await expectOAuthError(await raw(body.toString()), 400, 'invalid_request');
@@ -205,7 +204,7 @@ describe('POST /api/v1/oauth/token', () => {
         'image/png',
       ]) {
         const headers = { Accept: accept };
-        const nothing = { client_id: client.client_id };
+        const nothing = { client_id: gatehouse.client.client_id };
         await expectOAuthError(await token(nothing, headers), 400, 'invalid_request');
         const unknown = { grant_type: 'refresh_token', client_id: 'cli_x' };
         await expectOAuthError(await token(unknown, headers), 401, 'invalid_client');
@@ -213,11 +212,16 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('are 415 for another type and 413 for a large body', async () => {
-      const json = JSON.stringify({ grant_type: 'refresh_token', client_id: client.client_id });
+      const json = JSON.stringify({
+        grant_type: 'refresh_token',
+        client_id: gatehouse.client.client_id,
+      });
       const unsupported = await raw(json, 'application/json');
       expect([400, 415]).toContain(unsupported.status);
       await expectOAuthError(unsupported, unsupported.status, 'invalid_request');
-      const large = await raw(`client_id=${client.client_id}&code=${'a'.repeat(300_000)}`);
+      const large = await raw(
+        `client_id=${gatehouse.client.client_id}&code=${'a'.repeat(300_000)}`,
+      );
       expect([400, 413]).toContain(large.status);
       await expectOAuthError(large, large.status, 'invalid_request');
     });
@@ -231,7 +235,7 @@ describe('POST /api/v1/oauth/token', () => {
     });
 
     it('are invalid_grant for an expired code', async () => {
-      const form = await getCodeForm(gatehouse, { client, user });
+      const form = await getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user });
       await gatehouse.database.shiftClock('61 seconds');
       await expectOAuthError(await token(form), 400, 'invalid_grant');
       await gatehouse.database.shiftClock('0 seconds');

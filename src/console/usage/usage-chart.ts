@@ -23,11 +23,13 @@ const GAP = 3;
 /** A limit that is this many times higher than the highest bar would make the bars invisible. */
 const MAX_HEADROOM = 4;
 
-const NUMBER = new Intl.NumberFormat('en');
+let numbers: Intl.NumberFormat | undefined;
 
 /** A number as pages show it. */
 export function numberText(number: number): string {
-  return NUMBER.format(number);
+  // Made at its first use, because loading the locale's data takes 10 ms.
+  numbers ??= new Intl.NumberFormat('en');
+  return numbers.format(number);
 }
 
 /** Data of the template `usage-chart`: bars of answers by hour or day, and a table of the same. */
