@@ -118,6 +118,24 @@ describe('POST /api/v1/verify', () => {
       expect(nonsense).toMatchObject({ active: false, status: 401, code: 'unauthorized' });
     });
 
+    it('writes every text as it is stored, whatever JSON escapes in it', async () => {
+      const name = 'Ä "quoted" \\ </script> 😀';
+      const metadata = { '"': '\\"\u2028', nested: { list: [1, null, 'é"'] } };
+      const odd = await gatehouse.createKey(tenant, { name });
+      await gatehouse.dataSource.query(
+        'UPDATE credentials SET external_id = $2, metadata = $3 WHERE id = $1',
+        [odd.id, 'crm"\\4711', metadata],
+      );
+      const [verdict] = await verify([odd.secret, key.secret]);
+      expect(verdict).toMatchObject({
+        keyName: name,
+        externalIds: { tenant: null, account: null, key: 'crm"\\4711' },
+        metadata: { tenant: {}, account: null, key: metadata },
+      });
+      const me = await gatehouse.http.get('/api/v1/me').set(odd.bearer);
+      expect(me.body.data).toMatchObject({ keyId: odd.id, keyName: name });
+    });
+
     it('gives a resource server its own tokens and keys of all tenants, with its scopes', async () => {
       const [own, api, ofTenant, ofOther] = await verify(
         [await tokenFor(files.identifier), await tokenFor(''), key.secret, foreign.secret],
