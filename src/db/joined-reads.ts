@@ -93,7 +93,9 @@ async function send(
   { name, text, types }: JoinableRead,
   calls: readonly (readonly unknown[])[],
 ): Promise<readonly object[]> {
-  const arrays = types.map((type, index) => `$${index + 1}::${type}[]`).join(', ');
+  // Sub-selects hide the lengths of the arrays from the planner. It would plan for each length again, which costs more
+  // than to read the pages.
+  const arrays = types.map((type, index) => `(SELECT $${index + 1}::${type}[])`).join(', ');
   const columns = types.map((_, index) => `p${index + 1}`).join(', ');
   const found = await prepared(manager)<{ n: string }>(
     {
