@@ -30,7 +30,7 @@ export function createFrame(facts: FrameFacts): SignedInFrame {
     organization: organization && {
       name: organization.tenantName,
       role: titleOf(organization.role),
-      isSuspended: organization.isSuspended,
+      isSuspended: organization.isSuspended && current?.isPersonal !== true,
     },
     organizations: organization === undefined ? [] : organizationsFor(facts, organization, current),
     environments: organization === undefined ? [] : environmentsFor(organization, current),

@@ -20,4 +20,6 @@ export interface ConsoleViews
   readonly spaces: SpacesPage;
   readonly space: SpacePage;
   readonly general: GeneralPage;
+  /** In place of a form, while the organization is suspended. */
+  readonly closed: { readonly back: string };
 }

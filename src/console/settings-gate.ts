@@ -78,7 +78,10 @@ export function createSettingsGate({
       state.personal = withoutOrganization(who);
       return next();
     }
-    const organization = readOrganization(ctx, visitor.memberships, who);
+    // A suspended organization does not keep its members from changing their own accounts.
+    const method = isPersonal(access) ? 'GET' : ctx.method;
+    const asked = { method, querystring: ctx.querystring };
+    const organization = readOrganization(asked, visitor.memberships, who);
     state.personal = organization;
     state.organization = organization;
     noteFacts(ctx, { tenantId: organization.tenantId });

@@ -19,6 +19,21 @@ export function createShowPage({
   readonly pages: Pages<ConsoleViews>;
   readonly csrf: Csrf;
 }): ShowPage {
-  return (ctx, view, page, options) =>
-    pages.send(ctx, view, page, { ...options, signedIn: frameOf(ctx as never, csrf) });
+  return (ctx, view, page, options) => {
+    const sent = { ...options, signedIn: frameOf(ctx as never, csrf) };
+    const { organization } = ctx.state as Partial<SettingsContext['state']>;
+    if (organization?.isSuspended === true && isForm(view, page)) {
+      const { title, back } = page;
+      return pages.send(ctx, 'closed', { title, back }, sent);
+    }
+    return pages.send(ctx, view, page, sent);
+  };
+}
+
+/** Pages that are a form and nothing else, with the page that they belong to. */
+const FORMS: readonly (keyof ConsoleViews)[] = ['new-key', 'invite', 'space', 'confirm-end'];
+
+/** While an organization is suspended, its forms are not offered: whatever they send is refused. */
+function isForm(view: keyof ConsoleViews, page: object): page is { title: string; back: string } {
+  return FORMS.includes(view) && 'back' in page;
 }

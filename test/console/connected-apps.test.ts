@@ -195,6 +195,9 @@ describe('blocking', () => {
     const fields = { csrf: as.ada.csrf, client: app.client_id };
     const undone = await postForm(as.ada.browser, `${LIST}/blocked?tenant=acme`, fields);
     expect(undone.status).toBe(303);
+    const late = await postForm(as.ada.browser, `${LIST}/blocked?tenant=acme`, fields);
+    expect(late.status).toBe(409);
+    expect(await late.text()).toContain('Somebody else has unblocked the app in the meantime.');
     await getTokens(gatehouse, { client: app, user: bob });
   });
 

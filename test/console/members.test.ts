@@ -58,7 +58,10 @@ describe('the list of members', () => {
     }
     const found = mainOf(await (await people.signedIn(manager)).open(`${MEMBERS}&q=BOB%40`));
     expect([found.includes('bob@'), found.includes('ann@')]).toEqual([true, false]);
-    expect(mainOf(await admin.open(`${MEMBERS}&q=%25`))).toContain('Nobody matches.');
+    const nobody = mainOf(await admin.open(`${MEMBERS}&q=%25`));
+    expect(nobody).toContain('Nobody matches');
+    expect(nobody).toContain('<a href="/settings/members?tenant=acme&amp;env=live">Clear</a>');
+    expect(nobody).toContain('No invitation is pending.');
   });
 
   it('shows only names to others', async () => {
@@ -197,7 +200,11 @@ describe('an invitation', () => {
     await people.gatehouse.database.shiftClock('0');
     expect((await admin.post(`${path}/withdraw?tenant=acme`)).status).toBe(303);
     expect((await follow(second)).page.status).toBe(410);
-    expect((await admin.post(`${path}/withdraw?tenant=acme`)).status).toBe(404);
+    for (const again of ['withdraw', 'resend']) {
+      const gone = await admin.post(`${path}/${again}?tenant=acme`);
+      expect([again, gone.status]).toEqual([again, 409]);
+      expect(gone.html).toContain('Somebody else has withdrawn the invitation');
+    }
 
     const second_admin = await people.member('company_admin');
     const by = await people.signedIn(second_admin);

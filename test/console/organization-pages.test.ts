@@ -206,6 +206,19 @@ describe('the page of an organization', () => {
     const page = await open(GENERAL, visitor, 'closed');
     expect(page.html).toContain('The organization is suspended.');
     expect((await post(GENERAL, { name: 'Open' }, visitor, 'closed')).status).toBe(403);
-    expect((await post(`${SPACES}/new`, { name: 'X' }, visitor, 'closed')).status).toBe(403);
+    const rename = `${SPACES}/${await defaultSpaceOf(gatehouse, closed)}/rename`;
+    const forms = ['/settings/api-keys/new', '/settings/tokens/new', '/settings/members/invite'];
+    for (const path of [`${SPACES}/new`, rename, ...forms, '/settings/profile/leave']) {
+      const form = await open(path, visitor, 'closed');
+      expect([path, form.status]).toEqual([path, 200]);
+      expect(mainOf(form)).toMatch(/is suspended/);
+      expect(mainOf(form)).not.toContain('<form');
+      const sent = await post(path, { name: 'X', emails: 'x@example.com' }, visitor, 'closed');
+      expect([path, sent.status]).toEqual([path, 403]);
+    }
+    const own = await open('/settings/profile', visitor, 'closed');
+    expect(own.html).not.toContain('nothing can be changed');
+    const renamed = await post('/settings/profile/name', { name: 'Ann' }, visitor, 'closed');
+    expect(renamed.status).toBe(303);
   });
 });

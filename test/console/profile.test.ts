@@ -26,6 +26,13 @@ describe('the profile', () => {
       (await here.post(`${PROFILE}/name?tenant=acme`, { name: ' Ada Lovelace ' })).status,
     ).toBe(303);
     expect((await here.open(PROFILE)).html).toContain('value="Ada Lovelace"');
+    const stale = { name: 'Countess', seen_name: 'Ada' };
+    const late = await here.post(`${PROFILE}/name?tenant=acme`, stale);
+    expect(late.status).toBe(409);
+    const kept = late.html;
+    expect(kept).toContain('value="Countess"');
+    expect(kept).toContain('Your name was changed meanwhile');
+    expect(kept).toContain('name="seen_name" value="Ada Lovelace"');
     for (const name of ['', 'x'.repeat(101), 'a\u202eb']) {
       expect((await here.post(`${PROFILE}/name?tenant=acme`, { name })).status).toBe(422);
     }

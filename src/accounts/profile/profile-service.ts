@@ -18,7 +18,11 @@ export type Confirmation = 'confirmed' | 'gone' | 'other_account' | 'taken';
 
 /** The owner's changes of an account. */
 export interface ProfileService {
-  rename(accountId: string, name: string | null, actor: Actor): Promise<void>;
+  /**
+   * @param seen the name that the change was made from, empty for none; `undefined` changes any
+   * @returns whether it was renamed: not if the name is no longer the one that was seen
+   */
+  rename(accountId: string, name: string, actor: Actor, seen: string | undefined): Promise<boolean>;
   /**
    * Sends a link to an address. Once confirmed there, it is the address of the account. Whether another account has the
    * address is not revealed.
@@ -50,6 +54,19 @@ interface Dependencies {
   readonly issuer: string;
 }
 
+async function rename(
+  manager: EntityManager,
+  ...[accountId, name, actor, seen]: Parameters<ProfileService['rename']>
+): Promise<boolean> {
+  const [, count] = await manager.query<[unknown, number]>(
+    `UPDATE accounts SET name = $2
+     WHERE id = $1 AND ($3::text IS NULL OR coalesce(name, '') = $3)`,
+    [accountId, name, seen ?? null],
+  );
+  if (count > 0) await record(manager, actor, accountId, { name });
+  return count > 0;
+}
+
 export function createProfileService({
   dataSource,
   keyring,
@@ -60,11 +77,7 @@ export function createProfileService({
   const attempts = createAttemptStore(dataSource.manager);
   const linksIn = (manager: EntityManager) => createAccountLinks(manager, keyring, format);
   return {
-    rename: (accountId, name, actor) =>
-      dataSource.transaction(async (manager) => {
-        await manager.query('UPDATE accounts SET name = $2 WHERE id = $1', [accountId, name]);
-        await record(manager, actor, accountId, { name });
-      }),
+    rename: (...change) => dataSource.transaction((manager) => rename(manager, ...change)),
     async requestConfirmation({ id: accountId, email: account }, email) {
       const byAccount = await attempts.take(`confirmation by ${accountId}`, LIMITS.account);
       if (!byAccount.isAllowed) return byAccount;

@@ -8,6 +8,7 @@ import type { AccountPageDependencies } from './dependencies.js';
 import { LEAVE } from './paths.js';
 
 const PROFILE = '/settings/profile';
+const SUSPENDED = 'Nobody can leave the organization while it is suspended.';
 
 /** `/settings/profile/leave`: ends the visitor's own membership of the page's organization. */
 export function createLeavePages({
@@ -18,6 +19,7 @@ export function createLeavePages({
   const access = { page: PROFILE, isOfMembers: true } as const;
   const show = async (ctx: SettingsContext, at: OrganizationContext, error?: string) => {
     const isLast = await accounts.membershipsIn(dataSource.manager).isLastAdministrator(at);
+    const ifLast = isLast ? LAST_ADMINISTRATOR : undefined;
     const page = {
       title: `Leave ${at.tenantName}?`,
       action: at.href(LEAVE),
@@ -25,7 +27,7 @@ export function createLeavePages({
       tenantName: at.tenantName,
       ends: await endsOf(dataSource.manager, at.tenantId, at.accountId),
       canLeave: !isLast && !at.isSuspended,
-      error: error ?? (isLast ? LAST_ADMINISTRATOR : undefined),
+      error: error ?? (at.isSuspended ? SUSPENDED : ifLast),
     };
     showPage(ctx, 'leave', page, { status: error === undefined ? 200 : 409 });
   };

@@ -29,6 +29,8 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 ]);
 
 const NAME_FAULT = 'Enter a name of 1 to 100 characters.';
+const NAME_CHANGED =
+  'Your name was changed meanwhile, in another window or by the operator. Save again to use this one.';
 const personName = text(100);
 
 /** Content of a submitted form, and its faults. */
@@ -114,7 +116,12 @@ function createProfileView({ dataSource, mail, showPage }: AccountPageDependenci
         {
           title: 'Profile',
           notice: typed === undefined ? NOTICES.get(done) : undefined,
-          name: { action: at.href(NAME), value: account.name ?? '', ...typed?.name },
+          name: {
+            action: at.href(NAME),
+            seen: account.name ?? '',
+            value: account.name ?? '',
+            ...typed?.name,
+          },
           email: {
             action: at.href(EMAIL),
             current: account.email,
@@ -148,7 +155,10 @@ function createRename({ accounts }: AccountPageDependencies, view: ProfileView) 
         name: { value: value.slice(0, 200), error: NAME_FAULT },
       });
     }
-    await accounts.profile.rename(at.accountId, name, at.actor);
+    const seen = singleValue(ctx.state.form, 'seen_name');
+    if (!(await accounts.profile.rename(at.accountId, name, at.actor, seen))) {
+      return view.show(ctx, at, { status: 409, name: { value: name, error: NAME_CHANGED } });
+    }
     return seeOther(ctx, at.href(PAGE, { done: 'name' }));
   };
 }

@@ -33,6 +33,8 @@ export interface ProfilePage {
   readonly notice: string | undefined;
   readonly name: {
     readonly action: string;
+    /** The name that the form was opened with. */
+    readonly seen: string;
     readonly value: string;
     readonly error?: string | undefined;
   };

@@ -55,7 +55,10 @@ export function createAppListRoutes(dependencies: AppPagesDependencies): Setting
       handle: (ctx) => showEverywhere(dependencies, ctx, ctx.state.personal),
     },
     page(APP, LIST, showApp),
-    { ...page(BLOCKED, LIST, showBlockedApps), access: { page: LIST, roles: ADMINISTRATORS } },
+    {
+      ...page(BLOCKED, LIST, (...opened) => showBlockedApps(...opened)),
+      access: { page: LIST, roles: ADMINISTRATORS },
+    },
   ];
 }
 
@@ -180,25 +183,29 @@ async function showApp(
   });
 }
 
-async function showBlockedApps(
+/** @param conflict says what somebody else has changed meanwhile */
+export async function showBlockedApps(
   { showPage, csrf, pagination, apps }: AppPagesDependencies,
   ctx: SettingsContext,
   at: OrganizationContext,
+  conflict?: string,
 ): Promise<void> {
   const list = ['page-blocked-apps', at.tenantId];
   const request = pagination.read(new URLSearchParams(ctx.querystring), list);
   const found = await apps.listBlocked(at, request);
   const page = pagination.page(found, request, list, ({ seq }) => Number(seq));
-  showPage(ctx, 'blocked-apps', {
+  const blocked = {
     title: 'Blocked apps',
     tabs: tabs(at, 'blocked'),
+    conflict,
     notice: NOTICES.get(queryOf(ctx, 'done') ?? ''),
     action: at.href(BLOCKED),
     canUnblock: !at.isSuspended,
     csrf: csrf.token(ctx),
     apps: page.items.map(showBlocked),
     paging: pagingOf(ctx, at, BLOCKED, page, {}),
-  });
+  };
+  showPage(ctx, 'blocked-apps', blocked, { status: conflict === undefined ? 200 : 409 });
 }
 
 function tabs(at: OrganizationContext, current: 'me' | 'organization' | 'blocked'): readonly Tab[] {

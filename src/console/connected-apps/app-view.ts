@@ -59,6 +59,8 @@ export interface BlockedAppsPage {
   readonly canUnblock: boolean;
   readonly tabs: readonly Tab[];
   readonly notice: string | undefined;
+  /** Says what somebody else has changed meanwhile. */
+  readonly conflict: string | undefined;
   readonly action: string;
   readonly csrf: string;
   readonly apps: readonly {

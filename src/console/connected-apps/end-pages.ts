@@ -1,11 +1,15 @@
 import { singleValue } from '../../http/body/form.js';
+import { Problem } from '../../http/errors/problem.js';
 import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
-import { queryOf, type AppPagesDependencies } from './app-pages.js';
+import { queryOf, showBlockedApps, type AppPagesDependencies } from './app-pages.js';
 import { hostOf, type ConfirmEndPage } from './app-view.js';
 import { APP, BLOCK, BLOCKED, DISCONNECT, END, EVERYWHERE, LIST } from './paths.js';
+
+const UNBLOCKED_BEFORE =
+  'Somebody else has unblocked the app in the meantime. Nothing was changed.';
 
 /** The pages that ask before an app is ended or blocked, and the forms that do it. */
 export function createAppEndRoutes(dependencies: AppPagesDependencies): SettingsRoute[] {
@@ -41,8 +45,13 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
     }),
     route('POST', BLOCKED, async (ctx, at) => {
       const clientId = singleValue(ctx.state.form, 'client') ?? '';
-      await change((inside) => inside.unblock(at, clientId));
-      seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
+      try {
+        await change((inside) => inside.unblock(at, clientId));
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code !== 'not_found') throw error;
+        return showBlockedApps(dependencies, ctx, at, UNBLOCKED_BEFORE);
+      }
+      return seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
     }),
   ];
 }

@@ -5,22 +5,21 @@ import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
 import type { MemberPageDependencies } from './dependencies.js';
-import { createShowMembers } from './list-pages.js';
+import { createShowMembers, type ShowMembers } from './list-pages.js';
 import { BY_ADMINISTRATORS, INVITE, MEMBERS, RESEND, WITHDRAW } from './paths.js';
 import { readRole, roleChoices } from './role-choices.js';
 import type { InvitePage } from './views.js';
 
 const MAX_TYPED = 10_000;
+const GONE = 'Somebody else has withdrawn the invitation, or it was accepted. Nothing was changed.';
 
 /** The form for invitations, and what is done with a pending one. */
 export function createInvitePages(dependencies: MemberPageDependencies): SettingsRoute[] {
-  const { dataSource, accounts, mail } = dependencies;
+  const { accounts, mail } = dependencies;
   const showMembers = createShowMembers(dependencies);
   const show = createShowForm(dependencies);
-  const inviterOf = async (at: OrganizationContext): Promise<Inviter> => {
-    const account = await createAccountStore(dataSource.manager).find(at.accountId);
-    return { ...at, name: account?.name ?? account?.email ?? at.tenantName };
-  };
+  const inviterOf = createInviter(dependencies);
+  const change = createChange(inviterOf, showMembers);
 
   const invite = async (ctx: SettingsContext, at: OrganizationContext) => {
     const typed = readTyped(ctx.state.form);
@@ -47,13 +46,18 @@ export function createInvitePages(dependencies: MemberPageDependencies): Setting
   };
 
   const resend = async (ctx: SettingsContext, at: OrganizationContext) => {
-    const sent = await accounts.invitations.resend(await inviterOf(at), ctx.params['id'] ?? '');
+    const sent = await change(ctx, at, (by, id) => accounts.invitations.resend(by, id));
+    if (sent === undefined) return undefined;
     if (mail.isSent) return seeOther(ctx, at.href(MEMBERS, { done: 'resent' }));
     return showMembers(ctx, at, [sent]);
   };
 
   const withdraw = async (ctx: SettingsContext, at: OrganizationContext) => {
-    await accounts.invitations.withdraw(await inviterOf(at), ctx.params['id'] ?? '');
+    const work = async (by: Inviter, id: string) => {
+      await accounts.invitations.withdraw(by, id);
+      return 'withdrawn';
+    };
+    if ((await change(ctx, at, work)) === undefined) return;
     seeOther(ctx, at.href(MEMBERS, { done: 'withdrawn' }));
   };
 
@@ -66,6 +70,32 @@ export function createInvitePages(dependencies: MemberPageDependencies): Setting
     route('POST', RESEND, resend),
     route('POST', WITHDRAW, withdraw),
   ];
+}
+
+type InviterOf = (at: OrganizationContext) => Promise<Inviter>;
+
+function createInviter({ dataSource }: MemberPageDependencies): InviterOf {
+  return async (at) => {
+    const account = await createAccountStore(dataSource.manager).find(at.accountId);
+    return { ...at, name: account?.name ?? account?.email ?? at.tenantName };
+  };
+}
+
+/** Changes the invitation of the address. If it is gone, shows the list and returns `undefined`. */
+function createChange(inviterOf: InviterOf, showMembers: ShowMembers) {
+  return async <Result>(
+    ctx: SettingsContext,
+    at: OrganizationContext,
+    work: (by: Inviter, id: string) => Promise<Result>,
+  ): Promise<Result | undefined> => {
+    try {
+      return await work(await inviterOf(at), ctx.params['id'] ?? '');
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'not_found') throw error;
+      await showMembers(ctx, at, [], GONE);
+      return undefined;
+    }
+  };
 }
 
 function route(

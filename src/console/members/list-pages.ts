@@ -20,11 +20,16 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
   ['withdrawn', 'The invitation is withdrawn. Its link does not work any more.'],
 ]);
 
-/** Shows the list. @param sent invitations whose links are to be shown, once */
+/**
+ * Shows the list.
+ * @param sent invitations whose links are to be shown, once
+ * @param conflict says what somebody else has changed meanwhile
+ */
 export type ShowMembers = (
   ctx: SettingsContext,
   at: OrganizationContext,
   sent?: readonly SentInvitation[],
+  conflict?: string,
 ) => Promise<void>;
 
 export function createShowMembers({
@@ -33,7 +38,7 @@ export function createShowMembers({
   mail,
   showPage,
 }: MemberPageDependencies): ShowMembers {
-  return async (ctx, at, sent = []) => {
+  return async (ctx, at, sent = [], conflict) => {
     const query = new URLSearchParams(ctx.querystring);
     const search = (singleValue(query, 'q') ?? '').slice(0, MAX_SEARCH).replaceAll('\0', '');
     const after = singleValue(query, 'after');
@@ -47,8 +52,10 @@ export function createShowMembers({
     const links = sent.flatMap(({ email, link }): readonly ShownLink[] =>
       link === undefined ? [] : [{ email, link }],
     );
-    showPage(ctx, 'members', {
+    const shown = {
       title: 'Members',
+      conflict,
+      all: search === '' ? undefined : at.href(MEMBERS),
       notice: NOTICES.get(singleValue(query, 'done') ?? ''),
       links,
       action: MEMBERS,
@@ -64,9 +71,10 @@ export function createShowMembers({
       invite: administers && !at.isSuspended ? at.href(INVITE) : undefined,
       invitations: administers
         ? (await accounts.invitations.list(at.tenantId)).map((one) => showInvitation(at, one))
-        : [],
+        : undefined,
       isMailSent: mail.isSent,
-    });
+    };
+    showPage(ctx, 'members', shown, { status: conflict === undefined ? 200 : 409 });
   };
 }
 

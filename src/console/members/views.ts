@@ -30,10 +30,14 @@ export interface ShownLink {
 
 export interface MembersPage {
   readonly notice: string | undefined;
+  /** Says what somebody else has changed meanwhile. */
+  readonly conflict: string | undefined;
   /** Links to copy, if no mail is sent. They are shown once. */
   readonly links: readonly ShownLink[];
   readonly action: string;
   readonly search: string;
+  /** The list without the search; absent without one. */
+  readonly all: string | undefined;
   /** Hidden fields of the search form. */
   readonly hidden: readonly { readonly name: string; readonly value: string }[];
   readonly members: readonly ShownMember[];
@@ -43,7 +47,8 @@ export interface MembersPage {
   readonly next: string | undefined;
   /** The page of the form; absent for visitors who may not invite. */
   readonly invite: string | undefined;
-  readonly invitations: readonly ShownInvitation[];
+  /** Absent for visitors who may not invite. */
+  readonly invitations: readonly ShownInvitation[] | undefined;
   /** Without mail, a new link is shown instead of sent. */
   readonly isMailSent: boolean;
 }

@@ -23,7 +23,10 @@ export interface SignedInFrame {
   readonly csrf: string;
   /** The pages that the role may see, by group. */
   readonly groups: readonly { readonly title: string; readonly pages: readonly FrameLink[] }[];
-  /** The organization of the page; absent for a user who belongs to none. */
+  /**
+   * The organization of the page; absent for a user who belongs to none. On pages of the user's own account,
+   * `isSuspended` is false: they can be used as ever.
+   */
   readonly organization:
     { readonly name: string; readonly role: string; readonly isSuspended: boolean } | undefined;
   /** All organizations of the user; empty if there is only one. */
