@@ -1,1 +1,1 @@
-export { createOutbound, type Outbound } from './outbound.js';
+export { createOutbound, createUrlCheck, type Outbound } from './outbound.js';

@@ -120,7 +120,7 @@ export function createOutbound(options: Options): Outbound {
       metrics.count('webhook', answer);
       return answer;
     },
-    isFetchable: (url) => allowedUrl(url, isLoopbackAllowed) !== undefined,
+    isFetchable: createUrlCheck(isLoopbackAllowed),
     async fetch(request) {
       const url = allowedUrl(request.url, isLoopbackAllowed);
       const answer: OutboundAnswer =
@@ -150,6 +150,11 @@ async function postTo(
   } catch {
     return { outcome: 'failed', reason: signal.aborted ? 'timeout' : 'connection' };
   }
+}
+
+/** Makes `isFetchable`, for programs that send no request. */
+export function createUrlCheck(isLoopbackAllowed: boolean): Outbound['isFetchable'] {
+  return (url) => allowedUrl(url, isLoopbackAllowed) !== undefined;
 }
 
 /** @returns `undefined` for a URL that is never requested */

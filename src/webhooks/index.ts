@@ -113,7 +113,7 @@ function createMetrics(register: Registry) {
   };
 }
 
-export { deleteOldDeliveries } from './delivery-store.js';
+export { deleteOldDeliveries, type Delivery } from './delivery-store.js';
 export { presentDelivery, presentWebhook } from './presenter.js';
 export { resealWebhooks } from './reseal.js';
 export {
@@ -129,3 +129,4 @@ export {
   type IssuedWebhook,
   type WebhookService,
 } from './webhook-service.js';
+export type { Webhook } from './webhook-store.js';

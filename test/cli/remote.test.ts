@@ -51,13 +51,15 @@ describe('the command line', () => {
     const steps: Step[] = [];
     const tidy = (text: string) =>
       text
-        .replaceAll(/"key":"[^"]+"|"(credential|password)":"[^"]+"/g, '"secret":"…"')
+        .replaceAll(/"key":"[^"]+"|"(credential|password|secret)":"[^"]+"/g, '"secret":"…"')
         .replaceAll(/\b([a-z]{3})_[0-9A-HJKMNP-TV-Z]{26}\b/g, '$1_…')
         .replaceAll(/cli_[\w-]+/g, 'cli_…')
         .replaceAll(/bwp_\w+…\w+/g, 'bwp_…')
         .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
         // The only difference: a key was used, which is named.
         .replaceAll('"createdBy":"opk_…"', '"createdBy":"operator"')
+        .replaceAll('"actor":"opk_…"', '"actor":"operator"')
+        .replaceAll(/dlv_\d+/g, 'dlv_…')
         .replaceAll(/"seconds":[\d.]+/g, '"seconds":0')
         .replaceAll(way, 'WAY');
     const run = async (words: readonly string[], input?: string) => {
@@ -160,6 +162,32 @@ describe('the command line', () => {
     await run(['resources', 'rotate', identifier]);
     await run(['resources', 'remove', identifier, '--reason', 'gone']);
     await run(['resources', 'show', identifier]);
+
+    const hook = await run(['webhooks', 'create', 'https://hooks.example/x', ...inTenant]);
+    const hookId = String(hook['id']);
+    await run(['webhooks', 'create', 'https://10.0.0.1/']);
+    await run([
+      'webhooks',
+      'update',
+      hookId,
+      '--types',
+      'api_key.*,test.noted',
+      '--enabled',
+      'false',
+    ]);
+    await run(['webhooks', 'test', hookId]);
+    await run(['webhooks', 'update', hookId, '--enabled', 'true']);
+    const sent = await run(['webhooks', 'test', hookId]);
+    await run(['webhooks', 'redeliver', hookId, '--delivery', String(sent['id'])]);
+    await run(['webhooks', 'redeliver', hookId]);
+    await run(['webhooks', 'redeliver', hookId, '--since', '2099-01-01T00:00:00Z']);
+    await run(['webhooks', 'deliveries', '--webhook', hookId]);
+    await run(['webhooks', 'rotate', hookId, '--grace', '1h']);
+    await run(['webhooks', 'list', ...inTenant]);
+    await run(['webhooks', 'remove', hookId]);
+    await run(['webhooks', 'show', hookId]);
+    await run(['events', 'list', ...inTenant, '--types', 'webhook.*', '--limit', '3']);
+    await run(['events', 'list', '--after', 'evt_x']);
 
     await run(['revoke', first, '--reason', 'left']);
     await run(['revoke', 'odd']);

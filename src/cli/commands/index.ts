@@ -16,6 +16,7 @@ import { SECRET_KEY_COMMANDS } from './secret-keys.js';
 import { SIGNING_KEY_COMMANDS } from './signing-keys.js';
 import { SPACE_COMMANDS } from './spaces.js';
 import { TENANT_COMMANDS } from './tenants.js';
+import { WEBHOOK_COMMANDS } from './webhooks.js';
 
 /**
  * Every command, in the order of help. Declarations import little: the code that a command runs is loaded when it is
@@ -33,6 +34,7 @@ export const COMMANDS: readonly Command[] = [
   ...PRODUCT_COMMANDS,
   ...CREDENTIAL_COMMANDS,
   ...AUDIT_COMMANDS,
+  ...WEBHOOK_COMMANDS,
   ...SECRET_KEY_COMMANDS,
   ...SIGNING_KEY_COMMANDS,
   ...CATALOG_COMMANDS,
@@ -52,6 +54,9 @@ export const GROUPS: Groups = {
   'operator-keys': "Keys of the operator's API: create, list, rotate, revoke",
   products: 'Products of a tenant: import, list',
   audit: 'Audit log: list, export',
+  events: 'Events: list',
+  webhooks:
+    'Where events are sent: create, list, show, update, deliveries, test, redeliver, rotate, remove',
   'secret-keys': 'SECRET_KEYS: status',
   'signing-keys': 'Signing keys of id_tokens: list, rotate',
   catalog: 'Catalogue of scopes and roles: check, show, schema',

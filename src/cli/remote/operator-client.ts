@@ -66,9 +66,11 @@ export function createOperatorClient({ origin, key }: Connection): OperatorClien
       const cursor = typeof after === 'string' ? after : undefined;
       const asked = { ...query, limit: Math.min(limit, MAX_PAGE), cursor };
       const { body } = await call('GET', `${path}${written(asked)}`);
+      const { cursor: next, has_more: hasMore } = body.meta?.pagination ?? {};
+      // A feed has a cursor at its end too.
       return {
         items: body.data as readonly Item[],
-        next: body.meta?.pagination?.cursor ?? undefined,
+        next: hasMore === true ? (next ?? undefined) : undefined,
       };
     },
     async send<Data>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: object) {
@@ -83,7 +85,9 @@ export function createOperatorClient({ origin, key }: Connection): OperatorClien
 
 interface Body {
   readonly data?: unknown;
-  readonly meta?: { readonly pagination?: { readonly cursor: string | null } };
+  readonly meta?: {
+    readonly pagination?: { readonly cursor: string | null; readonly has_more: boolean };
+  };
 }
 
 interface Answered {
