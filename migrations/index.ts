@@ -48,6 +48,7 @@ import { EventIndexes1764182100000 } from './1764182100000-event-indexes.js';
 import { EventOrder1764182200000 } from './1764182200000-event-order.js';
 import { Webhooks1764182300000 } from './1764182300000-webhooks.js';
 import { Jobs1764182400000 } from './1764182400000-jobs.js';
+import { KeyNotices1764182500000 } from './1764182500000-key-notices.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.js';
 import type { Migration } from './migration.js';
@@ -108,6 +109,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   EventOrder1764182200000,
   Webhooks1764182300000,
   Jobs1764182400000,
+  KeyNotices1764182500000,
   ImportedPasswords1764184000000,
   OperatorKeyUses1764184100000,
 ];
