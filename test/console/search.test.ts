@@ -63,6 +63,16 @@ describe('/settings/search', () => {
     expect(await search(ada, manager.email)).toContain(`/settings/members/of/${manager.id}`);
   });
 
+  it("finds the visitor's own personal tokens, and nobody else's", async () => {
+    const sent = { name: 'Laptop script', access: 'read' };
+    const made = await bob.call('POST', '/personal-access-tokens', sent);
+    const { id } = made.data as { id: string };
+    for (const env of ['live', 'test']) {
+      expect(await search(bob, 'laptop', env)).toContain(`/settings/tokens/${id}`);
+    }
+    expect(await search(ada, 'laptop')).not.toContain('Laptop');
+  });
+
   it('finds pages, actions, apps and places by the role', async () => {
     expect(await search(ada, 'new api')).toContain('/settings/api-keys/new');
     expect(await search(ada, 'planner')).toContain('Planner &lt;img&gt;');

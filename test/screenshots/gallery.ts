@@ -29,14 +29,21 @@ export function useGallery(options: BrowserContextOptions & { readonly script?: 
   let real: RealBrowser;
   const started: { close(): Promise<void> }[] = [];
   beforeAll(async () => {
-    world = await createWorld();
-    started.push(world.gatehouse);
+    // Recorded before it is ready: a set-up that takes too long continues after its hook has failed.
+    const building = createWorld();
+    started.push({
+      async close() {
+        const built = await building.catch(() => undefined);
+        await built?.gatehouse.close();
+      },
+    });
+    world = await building;
     real = await launchBrowser();
     started.push(real);
   }, SET_UP_MS);
   afterAll(async () => {
     for (const part of started.toReversed()) await part.close();
-  });
+  }, SET_UP_MS);
 
   return {
     paths: () =>

@@ -2,9 +2,11 @@ import type { DataSource, EntityManager } from 'typeorm';
 
 import { type ApiKeys, managesKeys, visibleKinds } from '../../api-keys/index.js';
 import { createCredentialStore } from '../../credentials/index.js';
+import { ENVIRONMENTS } from '../../credentials/kinds.js';
 import { findGrants } from '../../grants/index.js';
 import { singleValue } from '../../http/body/form.js';
 import { isSingleLine } from '../../http/body/text.js';
+import { PERSONAL_TOKENS } from '../keys/key-section.js';
 import { listMembers } from '../members/member-list.js';
 import { MEMBER, MEMBERS } from '../members/paths.js';
 import { pagesFor } from '../navigation.js';
@@ -90,12 +92,13 @@ async function find(
   query: string,
 ): Promise<readonly FoundItem[]> {
   const isAdmin = isAdministrator(at.role);
-  const [keys, members, apps] = await Promise.all([
+  const [keys, tokens, members, apps] = await Promise.all([
     findKeys(manager, at, query),
+    findTokens(manager, at, query),
     findMembers(manager, at, query),
     findApps(manager, at, query, isAdmin),
   ]);
-  return [...keys, ...members, ...apps];
+  return [...keys, ...tokens, ...members, ...apps];
 }
 
 async function findKeys(
@@ -116,6 +119,23 @@ async function findKeys(
     // A secret key is found, never copied.
     return { text: name, hint: `${maskedKey} · ${status}`, href: page };
   });
+}
+
+/** The visitor's own personal tokens, which are the same in live and test. */
+async function findTokens(
+  manager: EntityManager,
+  { tenantId, accountId, href }: OrganizationContext,
+  search: string,
+): Promise<readonly FoundItem[]> {
+  const { path, kinds } = PERSONAL_TOKENS;
+  const filter = { kinds, environments: ENVIRONMENTS, accountId, search };
+  const page = { limit: MAX_FOUND, after: undefined };
+  const { found } = await createCredentialStore(manager).list(tenantId, filter, page);
+  return found.slice(0, MAX_FOUND).map(({ id, name, maskedKey, status }) => ({
+    text: name,
+    hint: `${maskedKey} · ${status} · personal access token`,
+    href: href(`${path}/${id}`),
+  }));
 }
 
 async function findMembers(
