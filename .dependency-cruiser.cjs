@@ -18,6 +18,7 @@ const DOORS = [
   '^src/credentials/kinds[.]ts$',
   '^src/credentials/secrets/signing-algorithms[.]ts$',
   '^src/accounts/password-policy[.]ts$',
+  '^src/sign-in-providers/providers-document[.]ts$',
 ];
 
 module.exports = {

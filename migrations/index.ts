@@ -49,6 +49,8 @@ import { EventOrder1764182200000 } from './1764182200000-event-order.js';
 import { Webhooks1764182300000 } from './1764182300000-webhooks.js';
 import { Jobs1764182400000 } from './1764182400000-jobs.js';
 import { KeyNotices1764182500000 } from './1764182500000-key-notices.js';
+import { IdentityLinks1764183000000 } from './1764183000000-identity-links.js';
+import { InvitationsByEmail1764183100000 } from './1764183100000-invitations-by-email.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.js';
 import type { Migration } from './migration.js';
@@ -110,6 +112,8 @@ const DECLARED: readonly (new () => Migration)[] = [
   Webhooks1764182300000,
   Jobs1764182400000,
   KeyNotices1764182500000,
+  IdentityLinks1764183000000,
+  InvitationsByEmail1764183100000,
   ImportedPasswords1764184000000,
   OperatorKeyUses1764184100000,
 ];

@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import type { Middleware } from 'koa';
 
-import { createAnnotationLookup } from './accounts/index.js';
+import { createAnnotationLookup, createMembershipService } from './accounts/index.js';
 import { type ApiKeys, createApiKeys, createKeyRoutes } from './api-keys/index.js';
 import { createAuditRoutes, createExporter, type Exporter } from './audit-log/index.js';
 import { flushedWith } from './audit/index.js';
@@ -22,7 +22,7 @@ import {
   createProtectedResourceRoutes,
   createScopeRoutes,
 } from './discovery/index.js';
-import { createRefreshRows } from './grants/index.js';
+import { createConsentStore, createRefreshRows } from './grants/index.js';
 import { createProxyHeaders } from './http/client-address.js';
 import { createHealthRoutes } from './http/health.js';
 import { createHostRule } from './http/public-host.js';
@@ -40,6 +40,8 @@ import type { AppDependencies } from './server/app-dependencies.js';
 import { type Kernel, createKernel } from './server/kernel.js';
 import { createKoaApp } from './server/koa-app.js';
 import { type Platform, createPlatform } from './server/platform.js';
+import { createSessionStore } from './sessions/index.js';
+import { createSignInProviders } from './sign-in-providers/index.js';
 import {
   createSpaceContextResolver,
   createSpaceRoutes,
@@ -115,8 +117,10 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     defaultRateLimit: config.RATE_LIMIT_KEY_PER_MINUTE,
   });
   const logos = createClientLogos({ ...platform, manager: dependencies.dataSource.manager });
+  const providers = createProviders(dependencies, platform, kernel);
   const oauth = createOAuth({
     ...shared,
+    providers,
     logos,
     spaceContext,
     settings: config,
@@ -134,6 +138,8 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     tester,
     exporter,
     auditRetentionDays: config.AUDIT_RETENTION_DAYS,
+    providers,
+    continueAuthorization: oauth.continueAuthorization,
     sessions: oauth.sessions,
     signInPage: oauth.signInPage,
     hashing: oauth.hashing,
@@ -154,6 +160,24 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
     apiRoutes,
     spaceHeader: headers.space,
   };
+}
+
+/** Signing in with the company's own provider. */
+function createProviders(dependencies: AppDependencies, platform: Platform, kernel: Kernel) {
+  const { config, keyring } = dependencies;
+  return createSignInProviders({
+    ...dependencies,
+    ...platform,
+    ...kernel,
+    now: kernel.rateLimits.now,
+    settings: config.SIGN_IN_PROVIDERS,
+    issuer: config.ISSUER,
+    endSessions: (manager, ...which) => createSessionStore(manager, keyring).endAllOf(...which),
+    membershipsIn: (manager) =>
+      createMembershipService(manager, (transaction, ...which) =>
+        createConsentStore(transaction).deleteOfMember(...which),
+      ),
+  });
 }
 
 /** Verification for other services. */

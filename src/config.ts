@@ -13,14 +13,16 @@ import { isAddressOrNetwork } from './http/networks.js';
 import { parseUrl } from './http/url.js';
 import { parseMailbox, parseMailServer } from './mail/index.js';
 import { CATALOG_SOURCE } from './scopes/catalog.js';
+import { readProviders, type ProviderSettings } from './sign-in-providers/providers-document.js';
 
 /** The server's configuration, read once in `main.ts` and `cli.ts`. Nothing else reads the environment. */
 export type Config = Readonly<
-  Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS' | 'WORKERS'> & {
+  Omit<z.output<typeof environment>, 'DRAIN_DELAY_SECONDS' | 'WORKERS' | 'SIGN_IN_PROVIDERS'> & {
     ISSUER: string;
     DATA_DIR: string;
     DRAIN_DELAY_SECONDS: number;
     WORKERS: number;
+    SIGN_IN_PROVIDERS: ProviderSettings;
   }
 >;
 
@@ -170,6 +172,7 @@ const environment = z.object({
   CLIENT_DOCUMENT_HOSTS_DENIED: list.pipe(z.array(host)).default([]),
   OUTBOUND_ALLOW_LOOPBACK: yesOrNo.default(false),
   CATALOG_FILE: z.string().optional(),
+  SIGN_IN_PROVIDERS: z.string().optional(),
   METRICS_PORT: port.optional(),
   DRAIN_DELAY_SECONDS: wholeNumber(0, 300, 'seconds').optional(),
   MAX_CONNECTIONS: wholeNumber(1, 100_000, 'connections').default(5000),
@@ -260,6 +263,7 @@ export function readConfig(env: Environment, root: string): Config {
   const given = withoutEmpty(env);
   const secrets = readSecretFiles(given, root);
   const result = environment.safeParse(secrets.env, { reportInput: false });
+  const providers = readProviders(given, root);
   const faults = new Set([
     ...secrets.faults,
     ...(result.error?.issues ?? []).map((issue) => {
@@ -269,6 +273,7 @@ export function readConfig(env: Environment, root: string): Config {
     }),
     ...unmetRequirements(given),
     ...catalogFaults(given),
+    ...providers.faults,
     ...(result.success ? faultsOfWorkers(result.data) : []),
   ]);
   if (!result.success || faults.size > 0) {
@@ -286,5 +291,6 @@ export function readConfig(env: Environment, root: string): Config {
       result.data.DRAIN_DELAY_SECONDS ?? DRAIN_DELAY_SECONDS[result.data.NODE_ENV],
     DATA_DIR: path.resolve(root, result.data.DATA_DIR ?? '.data'),
     WORKERS: countWorkers(result.data),
+    SIGN_IN_PROVIDERS: providers.settings,
   };
 }

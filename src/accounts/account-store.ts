@@ -7,7 +7,7 @@ import { ADMINISTRATOR_NAMES, type Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 import { Membership } from './membership.entity.js';
 import { type AccountMembership, findMembership, listMemberships } from './membership-list.js';
-import { hashPassword, markOf } from './password.js';
+import { hashPassword, markOf, NO_PASSWORD } from './password.js';
 
 /** The account's members that a sign-in needs. */
 export type AccountToSignIn = Readonly<Pick<Account, 'id' | 'email' | 'name' | 'passwordHash'>>;
@@ -34,6 +34,14 @@ export interface AccountStore {
       { readonly password: string } | { readonly passwordHash: string }
     ),
   ): Promise<Account>;
+  /**
+   * Creates an account whose owner proved the address, without a password.
+   * @returns `undefined` if another account has the address
+   */
+  createProven(fields: {
+    readonly email: string;
+    readonly name: string | null;
+  }): Promise<Account | undefined>;
   /** Records that the owner receives mail at the address (`email_verified`). */
   confirmEmail(accountId: string): Promise<void>;
   /** As `findByEmail`, with facts of the database. */
@@ -98,6 +106,15 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
         'password' in secret ? await hashPassword(secret.password) : secret.passwordHash;
       await accounts.insert({ id, email: normalizeEmail(email), name, passwordHash });
       return accounts.findOneByOrFail({ id });
+    },
+    async createProven({ email, name }) {
+      const id = createId('usr');
+      await manager.query(
+        `INSERT INTO accounts (id, email, name, password_hash, email_verified_at)
+         VALUES ($1, $2, $3, $4, gatehouse_now()) ON CONFLICT (email) DO NOTHING`,
+        [id, normalizeEmail(email), name, NO_PASSWORD],
+      );
+      return (await accounts.findOneBy({ id })) ?? undefined;
     },
     async confirmEmail(accountId) {
       await manager.query(

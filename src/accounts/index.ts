@@ -82,18 +82,26 @@ export {
 export { IMPORT_MODES, importedAccount } from './import/import-schema.js';
 export { createHashingQueue, HashingBusy, type HashingQueue } from './hashing-queue.js';
 export { deleteExpiredLinks, endLinksSentBefore } from './links/account-links.js';
-export type { FoundInvitation, NotAccepted } from './members/invitation-acceptance.js';
+export {
+  acceptInvitationOf,
+  type FoundInvitation,
+  type NotAccepted,
+} from './members/invitation-acceptance.js';
 export type { InvitationFault, Inviter, SentInvitation } from './members/invitation-service.js';
 export {
   deleteOldInvitations,
   endInvitationsSentBefore,
   type PendingInvitation,
 } from './members/invitation-store.js';
-export { createMembershipService, LAST_ADMINISTRATOR } from './members/membership-service.js';
+export {
+  createMembershipService,
+  LAST_ADMINISTRATOR,
+  type MembershipService,
+} from './members/membership-service.js';
 export { Membership } from './membership.entity.js';
 export type { AccountMembership } from './membership-list.js';
-export { hashPassword, markOf } from './password.js';
-export { replacePassword } from './passwords/replace-password.js';
+export { hashPassword, markOf, NO_PASSWORD } from './password.js';
+export { type EndSessions, replacePassword } from './passwords/replace-password.js';
 export { createResetLinks } from './passwords/reset-link.js';
 export { CONFIRM_PATH, FORGOTTEN_PATH, INVITATION_PATH, RESET_PATH } from './paths.js';
 export type { Confirmation } from './profile/profile-service.js';

@@ -3,8 +3,8 @@ import type { DataSource } from 'typeorm';
 
 import type { BackgroundWork } from '../db/background-work.js';
 
-/** The reason for a refused sign-in: a wrong password, or too many attempts. */
-export type SignInRefusal = 'password' | 'throttled';
+/** The reason for a refused sign-in: a wrong password, too many attempts, or the answer of a provider. */
+export type SignInRefusal = 'password' | 'throttled' | `provider ${string}: ${string}`;
 
 /**
  * Records refused sign-ins in the audit log: one entry per account, reason and hour, with a count, so that an attacker

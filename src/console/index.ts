@@ -21,7 +21,12 @@ import type { Pages } from '../http/pages/pages.js';
 import type { Pagination } from '../http/pagination.js';
 import type { Router } from '../http/router.js';
 import type { Route } from '../http/routes.js';
-import type { ConsoleSessions, OAuthViews, SignInPage } from '../oauth/index.js';
+import type {
+  ConsoleSessions,
+  ContinueAuthorization,
+  OAuthViews,
+  SignInPage,
+} from '../oauth/index.js';
 import { createAddressLimit, type RateLimits, type SessionLimit } from '../rate-limits/index.js';
 import { createAuditPages } from './audit-log/audit-pages.js';
 import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/index.js';
@@ -29,6 +34,7 @@ import { createGeneralPages } from './general/general-pages.js';
 import type { CredentialTester } from '../tester/index.js';
 import type { Mail } from '../mail/index.js';
 import { createSessionStore } from '../sessions/index.js';
+import type { SignInProviders } from '../sign-in-providers/index.js';
 import { createAccountSettings } from './account/index.js';
 import { createPasswordGate } from './account/password-gate.js';
 import { createMailedPages } from './mailed/index.js';
@@ -38,6 +44,7 @@ import { titleOf } from '../scopes/roles.js';
 import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
+import { createProviderRoutes } from './providers/callback-route.js';
 import { createSettings } from './settings.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
@@ -66,6 +73,8 @@ interface Dependencies {
   readonly csrf: Csrf;
   readonly sessions: ConsoleSessions;
   readonly signInPage: SignInPage;
+  readonly providers: SignInProviders;
+  readonly continueAuthorization: ContinueAuthorization;
   readonly clientAddress: ApiKeys['clientAddress'];
   readonly pagination: Pagination;
   readonly presentations: Presentations;
@@ -134,6 +143,7 @@ export function createConsole(dependencies: Dependencies): Console {
   return {
     signIn: [
       ...createSignInRoutes({ ...dependencies, keptForms }),
+      ...createProviderRoutes(dependencies),
       ...createMailedPages({
         ...shared,
         people: accounts,

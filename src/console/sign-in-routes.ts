@@ -60,7 +60,10 @@ export function createSignInRoutes({
 
 function viewOf(ctx: PageContext) {
   const path = returnPathOf(ctx);
-  return { action: path === undefined ? '/login' : loginFor(path) };
+  return {
+    action: path === undefined ? '/login' : loginFor(path),
+    target: { kind: 'console', path } as const,
+  };
 }
 
 function returnPathOf(ctx: PageContext): string | undefined {

@@ -21,6 +21,7 @@ import type { Pages } from '../http/pages/pages.js';
 import type { Mail } from '../mail/index.js';
 import type { Outbound } from '../outbound/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
+import type { SignInProviders } from '../sign-in-providers/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
 import type { SigningKeys } from '../signing-keys/index.js';
 import type { OAuthViews } from './authorize/views.js';
@@ -68,6 +69,7 @@ export interface OAuthDependencies {
   readonly outbound: Outbound;
   readonly mail: Mail;
   readonly refusedSignIns: RefusedSignIns;
+  readonly providers: SignInProviders;
   /** The page for users who cancel a sign-out. */
   readonly home: string;
   /** The login page that leads back to a path. */

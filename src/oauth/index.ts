@@ -5,7 +5,7 @@ import type { Route } from '../http/routes.js';
 import { createClientPreparation } from './client-preparation.js';
 import { createClients } from './clients.js';
 import { renderAuthorizationError } from './authorize/endpoint.js';
-import { createAuthorize, type Authorize } from './authorize/index.js';
+import { createAuthorize, type Authorize, type ContinueAuthorization } from './authorize/index.js';
 import { createSignInPage, type SignInPage } from './authorize/sign-in-page.js';
 import type { OAuthDependencies } from './dependencies.js';
 import { createIdTokenHints } from './end-session/id-token-hint.js';
@@ -37,6 +37,7 @@ export interface OAuth {
   /** The queue of password hashes. */
   readonly hashing: HashingQueue;
   readonly sessions: ConsoleSessions;
+  readonly continueAuthorization: ContinueAuthorization;
   readonly cookieSigner: ReturnType<typeof createCookieSigner>;
 }
 
@@ -87,18 +88,16 @@ export function createOAuth(dependencies: OAuthDependencies): OAuth {
     pushed,
     prepareClient,
   };
+  const { pages, continueAuthorization } = authorize.routes(library, signInPage);
   return {
     signInPage,
+    continueAuthorization,
     hashing,
     sessions: library.sessions,
     cookieSigner: createCookieSigner(keyring),
     documents: createMetadataRoutes({ issuer, signingKeys }),
     endpoints: [...createEndpoints(dependencies, parts), device.endpoint],
-    pages: [
-      ...authorize.routes(library, signInPage),
-      ...device.pages,
-      ...createEndSession(dependencies, stores, library),
-    ],
+    pages: [...pages, ...device.pages, ...createEndSession(dependencies, stores, library)],
   };
 }
 
@@ -152,6 +151,7 @@ function createEndSession(
   });
 }
 
+export type { ContinueAuthorization } from './authorize/index.js';
 export { renderPageError } from './authorize/endpoint.js';
 export { deleteExpiredInteractions } from './authorize/interaction-store.js';
 export type { PageAccount } from './authorize/pending-authorization.js';

@@ -19,7 +19,13 @@ export type OutboundFailure =
   | 'paused';
 
 export type OutboundAnswer =
-  | { readonly outcome: 'fetched'; readonly body: Buffer; readonly headers: IncomingHttpHeaders }
+  | {
+      readonly outcome: 'fetched';
+      /** 200, unless the request wants errors too. */
+      readonly status: number;
+      readonly body: Buffer;
+      readonly headers: IncomingHttpHeaders;
+    }
   | { readonly outcome: 'failed'; readonly reason: OutboundFailure };
 
 /** The answer to a POST request: a status of any kind, or the reason why there is none. */

@@ -1,9 +1,7 @@
-/** Requests in flight, in all and to one host. */
-const MAX_IN_FLIGHT = 32;
-const MAX_PER_HOST = 4;
+/** Requests in flight, in all and to one host, and the longest pause. */
+const USUAL = { inFlight: 32, perHost: 4, maxPauseMs: 300_000 };
 /** The pause after the first failure of a host. It doubles with each further failure. */
 const FIRST_PAUSE_MS = 1000;
-const MAX_PAUSE_MS = 300_000;
 /** Hosts whose failures are remembered. Beyond it, the oldest one is forgotten. */
 const MAX_HOSTS = 1000;
 
@@ -28,7 +26,7 @@ export interface HostLimits {
 }
 
 /** @param now milliseconds of a monotonic clock */
-export function createHostLimits(now: () => number): HostLimits {
+export function createHostLimits(now: () => number, limits = USUAL): HostLimits {
   const inFlight = new Map<string, number>();
   /** Ordered by the last failure. */
   const failures = new Map<string, Failures>();
@@ -36,7 +34,7 @@ export function createHostLimits(now: () => number): HostLimits {
 
   function noteFailure(host: string): void {
     const count = (failures.get(host)?.count ?? 0) + 1;
-    const pause = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (count - 1));
+    const pause = Math.min(limits.maxPauseMs, FIRST_PAUSE_MS * 2 ** (count - 1));
     failures.delete(host);
     failures.set(host, { count, until: now() + pause });
     const [oldest] = failures.keys();
@@ -48,7 +46,7 @@ export function createHostLimits(now: () => number): HostLimits {
     admit(host) {
       if (now() < (failures.get(host)?.until ?? -Infinity)) return 'paused';
       const ofHost = inFlight.get(host) ?? 0;
-      if (active >= MAX_IN_FLIGHT || ofHost >= MAX_PER_HOST) return 'busy';
+      if (active >= limits.inFlight || ofHost >= limits.perHost) return 'busy';
       active += 1;
       inFlight.set(host, ofHost + 1);
       return {

@@ -14,15 +14,23 @@ import { createHostLimits } from './host-limits.js';
 import { postPinned, sendPinned } from './send.js';
 
 /** The features that make outbound requests, for the metrics. */
-const PURPOSES = ['client_document', 'jwks', 'logo', 'webhook'] as const;
+const PURPOSES = ['client_document', 'jwks', 'logo', 'sign_in', 'webhook'] as const;
 
-/** A GET request to another server. */
+/** A request to another server, by GET unless it has a body. */
 export interface OutboundRequest {
   readonly url: string;
   readonly purpose: Exclude<(typeof PURPOSES)[number], 'webhook'>;
   /** The media types that the response may have, in lower case. */
   readonly mediaTypes: readonly string[];
   readonly maxBytes: number;
+  /** Sent by POST. */
+  readonly body?: string | undefined;
+  /** Headers in addition to those of every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whether answers of the statuses 4xx but 429 are returned, as in protocols that describe errors in a body. */
+  readonly returnsErrors?: boolean;
+  /** Addresses that may be connected to although they are not public, by choice of the operator. */
+  readonly isAddressAllowed?: ((address: string) => boolean) | undefined;
 }
 
 /** A POST request to another server. The caller bounds how many are sent at a time. */
@@ -67,6 +75,12 @@ const TIMEOUT_MS = 4000;
 /** Webhooks do some work before they answer. */
 const POST_TIMEOUT_MS = 10_000;
 
+/**
+ * Many users sign in through one provider at the same time. The operator chose it, so that a short pause is enough after
+ * a failure.
+ */
+const SIGN_IN_LIMITS = { inFlight: 64, perHost: 16, maxPauseMs: 4000 } as const;
+
 /** Failures that say something about the host, and not about one of its resources. */
 const FAULTS_OF_HOST: readonly OutboundFailure[] = ['name', 'connection', 'timeout', 'overload'];
 
@@ -78,22 +92,23 @@ export function createOutbound(options: Options): Outbound {
     client_document: createHostLimits(now),
     jwks: createHostLimits(now),
     logo: createHostLimits(now),
+    sign_in: createHostLimits(now, SIGN_IN_LIMITS),
   };
   let posting = 0;
   const active = () => Object.values(limits).reduce((sum, limit) => sum + limit.active(), posting);
   const metrics = createOutboundMetrics(options.register, active);
-  const isAllowed = (address: string) => isReachable(address, isLoopbackAllowed);
 
   async function fetchWithin(
     url: URL,
     request: OutboundRequest,
     signal: AbortSignal,
   ): Promise<OutboundAnswer> {
+    const isAllowed = (address: string) =>
+      isReachable(address, isLoopbackAllowed) || request.isAddressAllowed?.(address) === true;
     const found = await findAddresses(url.hostname, { resolve, signal, isAllowed });
     if (signal.aborted) return { outcome: 'failed', reason: 'timeout' };
     if (typeof found === 'string') return { outcome: 'failed', reason: found };
-    const { mediaTypes, maxBytes } = request;
-    return sendPinned({ url, addresses: found, isAllowed, mediaTypes, maxBytes, signal, ca });
+    return sendPinned({ ...request, url, addresses: found, isAllowed, signal, ca });
   }
 
   async function fetchAdmitted(url: URL, request: OutboundRequest): Promise<OutboundAnswer> {
@@ -122,7 +137,8 @@ export function createOutbound(options: Options): Outbound {
     },
     isFetchable: createUrlCheck(isLoopbackAllowed),
     async fetch(request) {
-      const url = allowedUrl(request.url, isLoopbackAllowed);
+      const isPrivateAllowed = request.isAddressAllowed !== undefined;
+      const url = allowedUrl(request.url, isLoopbackAllowed, isPrivateAllowed);
       const answer: OutboundAnswer =
         url === undefined
           ? { outcome: 'failed', reason: 'url' }
@@ -157,13 +173,21 @@ export function createUrlCheck(isLoopbackAllowed: boolean): Outbound['isFetchabl
   return (url) => allowedUrl(url, isLoopbackAllowed) !== undefined;
 }
 
-/** @returns `undefined` for a URL that is never requested */
-function allowedUrl(text: string, isLoopbackAllowed: boolean): URL | undefined {
+/**
+ * @param isPrivateAllowed whether the host may be private. Its addresses are checked when it is resolved
+ * @returns `undefined` for a URL that is never requested
+ */
+function allowedUrl(
+  text: string,
+  isLoopbackAllowed: boolean,
+  isPrivateAllowed = false,
+): URL | undefined {
   const url = parseUrl(text);
   if (url === undefined || url.username !== '' || url.password !== '') return undefined;
   const isOwn = isLoopbackAllowed && isLoopbackHost(url.hostname);
   if (isOwn) return /^https?:$/.test(url.protocol) ? url : undefined;
-  return url.protocol === 'https:' && isPublicHost(url.hostname) ? url : undefined;
+  if (url.protocol !== 'https:') return undefined;
+  return isPrivateAllowed || isPublicHost(url.hostname) ? url : undefined;
 }
 
 function createOutboundMetrics(register: Registry, active: () => number) {

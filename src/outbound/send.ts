@@ -15,11 +15,14 @@ interface Pinned {
   readonly ca: string | undefined;
 }
 
-/** A GET request. */
+/** A request whose response is read. */
 export interface PinnedRequest extends Pinned {
   /** The media type that the body must have. */
   readonly mediaTypes: readonly string[];
   readonly maxBytes: number;
+  readonly body?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly returnsErrors?: boolean;
 }
 
 /** A POST request. */
@@ -31,20 +34,26 @@ export interface PinnedPost extends Pinned {
 const MAX_HEADER_BYTES = 8 * 1024;
 
 /**
- * Sends one GET request. The connection is made to one of the checked addresses: the name is not resolved again, and a
+ * Sends one request, by GET unless it has a body. The connection is made to one of the checked addresses: the name is not resolved again, and a
  * redirect is a failure. Proxies of the environment are not used.
  *
  * @throws the error of the connection
  */
 export async function sendPinned(pinned: PinnedRequest): Promise<OutboundAnswer> {
-  const response = await connect(pinned, 'GET', { Accept: pinned.mediaTypes.join(', ') });
+  const { body: sent, headers, mediaTypes } = pinned;
+  const response = await connect(
+    pinned,
+    sent === undefined ? 'GET' : 'POST',
+    { ...headers, Accept: mediaTypes.join(', ') },
+    sent,
+  );
   try {
     const failure = failureOf(response, pinned);
     if (failure !== undefined) return { outcome: 'failed', reason: failure };
     const body = await readBounded(response, pinned.maxBytes);
     return body === undefined
       ? { outcome: 'failed', reason: 'size' }
-      : { outcome: 'fetched', body, headers: response.headers };
+      : { outcome: 'fetched', status: response.statusCode ?? 0, body, headers: response.headers };
   } finally {
     response.destroy();
   }
@@ -108,13 +117,18 @@ function pinnedLookup(addresses: readonly Address[]): LookupFunction {
 
 function failureOf(
   { statusCode, headers }: IncomingMessage,
-  { mediaTypes, maxBytes }: PinnedRequest,
+  { mediaTypes, maxBytes, returnsErrors = false }: PinnedRequest,
 ): OutboundFailure | undefined {
-  if (statusCode !== 200) return isOverloaded(statusCode) ? 'overload' : 'status';
+  if (isOverloaded(statusCode)) return 'overload';
+  if (statusCode !== 200 && !(returnsErrors && isError(statusCode))) return 'status';
   if (!mediaTypes.includes(mediaTypeOf(headers))) return 'type';
   // A compressed body would be larger than it seems.
   if ((headers['content-encoding'] ?? 'identity') !== 'identity') return 'encoding';
   return Number(headers['content-length'] ?? 0) > maxBytes ? 'size' : undefined;
+}
+
+function isError(status = 0): boolean {
+  return status >= 400;
 }
 
 function isOverloaded(status = 0): boolean {

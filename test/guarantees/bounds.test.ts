@@ -8,6 +8,13 @@ import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browse
 import { accountExercises, type Exercise, MANY, times } from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
+import {
+  createFakeProvider,
+  entryOf,
+  failAt,
+  type FakeProvider,
+  writeProviders,
+} from '../support/oauth/sign-in-provider.js';
 import { createDeviceUser } from '../support/oauth/device.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
 import {
@@ -45,9 +52,12 @@ describe('the rows that a request leaves', () => {
   let user: TestUser;
   let client: TestClient;
   let documents: WebServer;
+  let provider: FakeProvider;
   beforeAll(async () => {
+    provider = await createFakeProvider();
     gatehouse = await createTestApp(
       {
+        SIGN_IN_PROVIDERS: writeProviders({ providers: [entryOf(provider, 'acme', 'Acme')] }),
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
         RATE_LIMIT_TENANT_PER_HOUR: String(TENANT_UNITS),
@@ -61,6 +71,7 @@ describe('the rows that a request leaves', () => {
   afterAll(async () => {
     await gatehouse.close();
     await documents.close();
+    await provider.close();
   });
   let names = 0;
   /** Moves the clock of the limits in memory, so that no exercise pays for another. */
@@ -178,6 +189,11 @@ describe('the rows that a request leaves', () => {
           await post(gatehouse, 'introspect', { token: unknown() });
         }),
       atMost: {},
+    },
+    'the callback of a sign-in provider': {
+      repeat: () => times(MANY, () => failAt(provider, newBrowser(gatehouse))),
+      // A beginning and a callback, of 60 a minute.
+      atMost: { used_proofs: 30, audit_log: 1 },
     },
     'pages and documents': {
       repeat: () =>

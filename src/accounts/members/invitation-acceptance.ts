@@ -106,6 +106,32 @@ export function createInvitationAcceptance({
   };
 }
 
+/**
+ * Accepts the open invitation of an account's address, which the caller has proved to be its owner's.
+ *
+ * @param manager of a transaction
+ * @returns false without an invitation, or if the tenant is suspended
+ */
+export async function acceptInvitationOf(
+  manager: EntityManager,
+  tenantId: string,
+  account: { readonly id: string; readonly email: string },
+  actor: Actor,
+): Promise<boolean> {
+  await lockMembersOf(manager, tenantId);
+  const [rows] = await manager.query<[OpenInvitation[], number]>(
+    `DELETE FROM invitations i USING tenants t
+     WHERE i.tenant_id = $1 AND i.email = $2 AND i.expires_at > gatehouse_now()
+       AND t.id = i.tenant_id AND t.suspended_at IS NULL
+     RETURNING i.id, i.tenant_id AS "tenantId", i.email, i.role, i.is_mailed AS "isMailed"`,
+    [tenantId, account.email],
+  );
+  const [invitation] = rows;
+  if (invitation === undefined) return false;
+  await join(manager, invitation, account.id, actor, 'membership.create');
+  return true;
+}
+
 /** Undoes the transaction, so that the invitation can still be accepted with the account. */
 class AccountExists extends Error {}
 

@@ -1,6 +1,7 @@
 /** Actions of the audit log in words. The actor comes before, the object behind. */
 const ACTIONS: Readonly<Record<string, string>> = {
   'account.create': 'created the account',
+  'account.link_sign_in': 'connected a sign-in to',
   'account.set_password': 'set the password of',
   'account.sign_in': 'signed in as',
   'account.sign_out': 'signed out',

@@ -17,6 +17,7 @@ import type { Mail } from '../../mail/index.js';
 import type { BrowserSecrets } from '../../http/pages/browser-secret.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';
+import type { RouteContext } from '../../http/context.js';
 import type { Route } from '../../http/routes.js';
 import type { Library } from '../library/index.js';
 import type { createOAuthLimits } from '../limits.js';
@@ -27,10 +28,14 @@ import { createAuthorization, type Authorization } from './authorization.js';
 import { createConnectionNotice } from './connection-notice.js';
 import { createConsents, type Consents, type ConsentStores } from './consents.js';
 import { createAuthorizationEndpoint, repeatAuthorizationByGet } from './endpoint.js';
-import { createInteractionRoutes } from './interaction-routes.js';
+import {
+  continueAs,
+  createInteractionRoutes,
+  type InteractionRouteDependencies,
+} from './interaction-routes.js';
 import { createInteractionStore, type InteractionStore } from './interaction-store.js';
 import { createResume } from './resume.js';
-import type { SignInPage } from './sign-in-page.js';
+import type { SignedInAccount, SignInPage } from './sign-in-page.js';
 import type { OAuthViews } from './views.js';
 
 interface Dependencies {
@@ -57,7 +62,19 @@ export interface Authorize {
   readonly interactions: InteractionStore;
   readonly consents: Consents;
   /** The routes over the library, which is configured by the members above. */
-  readonly routes: (library: Library, signInPage: SignInPage) => readonly Route<'public'>[];
+  readonly routes: (library: Library, signInPage: SignInPage) => AuthorizeRoutes;
+}
+
+/** Continues a pending authorization as an account that signed in outside of its pages. */
+export type ContinueAuthorization = (
+  ctx: RouteContext,
+  uid: string,
+  account: SignedInAccount,
+) => Promise<void>;
+
+export interface AuthorizeRoutes {
+  readonly pages: readonly Route<'public'>[];
+  readonly continueAuthorization: ContinueAuthorization;
 }
 
 export function createAuthorize(dependencies: Dependencies): Authorize {
@@ -79,9 +96,8 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
     authorization,
     interactions,
     consents,
-    routes: (library, signInPage) => [
-      ...createEndpointRoutes(dependencies, library, interactions),
-      ...createInteractionRoutes({
+    routes(library, signInPage) {
+      const shared: InteractionRouteDependencies = {
         ...stores,
         issuer,
         pages,
@@ -98,8 +114,19 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
         clientAddress: dependencies.clientAddress,
         provider: library.provider,
         signInPage,
-      }),
-    ],
+      };
+      return {
+        pages: [
+          ...createEndpointRoutes(dependencies, library, interactions),
+          ...createInteractionRoutes(shared),
+        ],
+        continueAuthorization(ctx, uid, account) {
+          // The pages of an authorization are found by this parameter.
+          const named = Object.assign(ctx, { params: { ...ctx.params, uid } });
+          return continueAs(named, account, shared);
+        },
+      };
+    },
   };
 }
 

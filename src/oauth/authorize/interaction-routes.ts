@@ -15,7 +15,7 @@ import {
 } from './pending-authorization.js';
 import type { SignedInAccount, SignInPage } from './sign-in-page.js';
 
-interface Dependencies extends InteractionDependencies {
+export interface InteractionRouteDependencies extends InteractionDependencies {
   readonly signInPage: SignInPage;
   readonly sessions: () => Pick<SessionStore, 'signOut'>;
   readonly normalizeEmail: (email: string) => string;
@@ -29,7 +29,9 @@ type Handle = (ctx: PageContext, form: Form) => Promise<void>;
  *
  * A form that is sent again gets the response of the first one.
  */
-export function createInteractionRoutes(dependencies: Dependencies): Route<'public'>[] {
+export function createInteractionRoutes(
+  dependencies: InteractionRouteDependencies,
+): Route<'public'>[] {
   const { csrf } = dependencies;
   const page = (method: 'GET' | 'POST', path: string, handle: Handle): Route<'public'> => ({
     method,
@@ -73,20 +75,32 @@ function isDecided({ interaction: { result } }: PendingAuthorization): boolean {
 }
 
 function viewOf({ uid, interaction, client }: PendingAuthorization) {
+  const { params } = interaction;
   return {
     action: `/login/${uid}`,
+    target: { kind: 'authorization', uid } as const,
+    // The app asks for an authentication that happens now, or did lately (OIDC Core §3.1.2.1).
+    isFresh:
+      textOf(params, 'prompt').split(' ').includes('login') || textOf(params, 'max_age') !== '',
     client: shownClient(client),
-    hint: textOf(interaction.params, 'login_hint'),
+    hint: textOf(params, 'login_hint'),
   };
 }
 
-async function showSignIn(ctx: PageContext, dependencies: Dependencies): Promise<void> {
+async function showSignIn(
+  ctx: PageContext,
+  dependencies: InteractionRouteDependencies,
+): Promise<void> {
   const found = await findAuthorization(ctx, dependencies);
   if (found.isAnswered) throw alreadyAnswered();
   dependencies.signInPage.show(ctx, viewOf(found.pending));
 }
 
-async function signIn(ctx: PageContext, form: Form, dependencies: Dependencies): Promise<void> {
+async function signIn(
+  ctx: PageContext,
+  form: Form,
+  dependencies: InteractionRouteDependencies,
+): Promise<void> {
   const found = await findAuthorization(ctx, dependencies);
   if (found.isAnswered) {
     const account = await dependencies.findAccount(found.answer.accountId ?? '');
@@ -99,10 +113,11 @@ async function signIn(ctx: PageContext, form: Form, dependencies: Dependencies):
   if (account !== undefined) await continueAs(ctx, account, dependencies);
 }
 
-async function continueAs(
+/** Continues the authorization that the request's path names as an account that has just signed in. */
+export async function continueAs(
   ctx: PageContext,
-  { id: accountId, passwordMark }: SignedInAccount,
-  dependencies: Dependencies,
+  { id: accountId, passwordMark, amr = ['pwd'] }: SignedInAccount,
+  dependencies: InteractionRouteDependencies,
 ): Promise<void> {
   const { provider, sessions, issuer, transaction, clientAddress } = dependencies;
   await transaction(async () => {
@@ -119,7 +134,7 @@ async function continueAs(
       const { requestId } = ctx.state;
       await sessions().signOut(session.jti, { address: clientAddress(ctx.req), requestId });
     }
-    const login = { accountId, amr: ['pwd'], passwordMark, ts: Math.floor(Date.now() / 1000) };
+    const login = { accountId, amr, passwordMark, ts: Math.floor(Date.now() / 1000) };
     await finish(
       ctx,
       found.pending,

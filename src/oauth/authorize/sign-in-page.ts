@@ -4,12 +4,15 @@ import { singleValue, type Form } from '../../http/body/form.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import type { Pages } from '../../http/pages/pages.js';
 import { noteFacts } from '../../http/request-facts.js';
+import type { AttemptTarget, SignInProviders } from '../../sign-in-providers/index.js';
 import type { OAuthViews, ShownClient } from './views.js';
 
 /** A signed-in account, and a mark of the password, which may be replaced before the session is saved. */
 export interface SignedInAccount {
   readonly id: string;
   readonly passwordMark: string;
+  /** How the user authenticated (RFC 8176), with a password unless it is given. */
+  readonly amr?: readonly string[];
 }
 
 /** @returns whether the account still has the password of the mark */
@@ -45,6 +48,7 @@ interface Dependencies {
   readonly countSignIn: (outcome: SignInOutcome['outcome']) => void;
   readonly deviceCookieName: string;
   readonly issuer: string;
+  readonly providers: SignInProviders;
 }
 
 type PageContext = RouteContext<RequestState>;
@@ -52,6 +56,10 @@ type PageContext = RouteContext<RequestState>;
 /** The form's target and texts. */
 interface SignInView {
   readonly action: string;
+  /** The page that a sign-in at a provider continues to. */
+  readonly target: AttemptTarget;
+  /** Whether the user has to authenticate at the provider now. */
+  readonly isFresh?: boolean;
   /** The client that the user continues to. */
   readonly client?: ShownClient | undefined;
   /** The initial value of the email field. */
@@ -66,8 +74,9 @@ interface SignInView {
 export interface SignInPage {
   show(ctx: PageContext, view: SignInView): undefined;
   /**
-   * Signs in, and marks the browser as known to the account.
-   * @returns the account; `undefined` if the form was shown again
+   * Signs in, and marks the browser as known to the account. A form that chose a provider, or has an address of one and
+   * no password, is redirected to the provider.
+   * @returns the account; `undefined` if the request was answered
    * @throws Problem `forbidden` if another origin sent the form
    */
   submit(ctx: PageContext, form: Form, view: SignInView): Promise<SignedInAccount | undefined>;
@@ -88,12 +97,15 @@ interface RefusedCheck {
 const REFUSED = 'The email address or the password is incorrect.';
 const WRONG_PASSWORD = 'The password is incorrect.';
 const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
+const NO_PROVIDER = 'That way to sign in is not offered any more.';
 const STALE = 'This page was open for too long. Enter your password again.';
 
 export function createSignInPage(dependencies: Dependencies): SignInPage {
-  const { csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer } = dependencies;
+  const { csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer, providers } =
+    dependencies;
   const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
   const send = createSend(dependencies);
+  const leave = createLeave(providers, send);
   const attempt = async (ctx: PageContext, email: string, password: string) => {
     const result = await signIn({
       email,
@@ -120,7 +132,10 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
   };
 
   return {
-    show: (ctx, view) => send(ctx, view),
+    show(ctx, view) {
+      const problem = providers.problemIn(new URLSearchParams(ctx.querystring));
+      return send(ctx, view, problem && { error: problem.text, status: problem.status });
+    },
     async submit(ctx, form, view) {
       const email = singleValue(form, 'email') ?? '';
       const verdict = csrf.judge(ctx, form);
@@ -128,6 +143,10 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       if (verdict === 'stale') return send(ctx, view, { email, error: STALE, status: 403 });
       csrf.check(ctx, form);
       const password = singleValue(form, 'password') ?? '';
+      const provider =
+        singleValue(form, 'provider') ??
+        (password === '' ? providers.providerFor(email) : undefined);
+      if (provider !== undefined) return leave(ctx, provider, email, view);
       const checked = await check(ctx, email, password, REFUSED);
       if (checked.account === undefined) {
         return send(ctx, view, { email, error: checked.reason, status: checked.status });
@@ -139,12 +158,42 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
   };
 }
 
-function createSend({ pages, csrf }: Dependencies) {
-  return (
+/** Redirects to a provider, or shows the form again with the reason why that is not possible. */
+function createLeave(providers: SignInProviders, send: Send) {
+  return async (
     ctx: PageContext,
+    provider: string,
+    email: string,
     view: SignInView,
-    said: { email?: string | undefined; error?: string; status?: number } = {},
-  ): undefined => {
+  ): Promise<undefined> => {
+    const { target, isFresh } = view;
+    const hint = email === '' ? view.hint : email;
+    const beginning = await providers.begin(ctx, provider, { target, hint, isFresh });
+    if ('url' in beginning) {
+      ctx.redirect(beginning.url);
+      // RFC 9110 §15.4.4
+      ctx.status = 303;
+      return undefined;
+    }
+    const { problem, retryAfterSeconds } = beginning;
+    if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
+    const shown = providers.problemIn(new URLSearchParams({ provider, problem }));
+    return send(ctx, view, {
+      email,
+      error: shown?.text ?? NO_PROVIDER,
+      status: shown?.status ?? 404,
+    });
+  };
+}
+
+type Send = (
+  ctx: PageContext,
+  view: SignInView,
+  said?: { email?: string | undefined; error?: string; status?: number },
+) => undefined;
+
+function createSend({ pages, csrf, providers }: Dependencies): Send {
+  return (ctx, view, said = {}) => {
     const { status = 200, error, email = view.hint } = said;
     pages.send(
       ctx,
@@ -160,6 +209,7 @@ function createSend({ pages, csrf }: Dependencies) {
         done: error === undefined ? view.done : undefined,
         error,
         isInvalid: status === 422,
+        providers: providers.buttons,
       },
       { status, endsAtClient: true },
     );

@@ -33,6 +33,8 @@ export interface LoginPage extends FormData {
   readonly isInvalid?: boolean;
   /** The client that the user continues to. */
   readonly client?: ShownClient | undefined;
+  /** Each has a button, which submits its id as `provider`. */
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
 }
 
 /** Submits `tenant_id`, or `account` to sign in with another one. */

@@ -73,7 +73,7 @@ export function createConsoleSessions(dependencies: Dependencies): ConsoleSessio
       return { accountId, sessionId: uid };
     },
     ...createEndedSessions(dependencies),
-    async begin(ctx, { id: accountId, passwordMark }) {
+    async begin(ctx, { id: accountId, passwordMark, amr = ['pwd'] }) {
       const { Session } = provider();
       let session = await Session.get(ctx);
       if (session.accountId === accountId) session.resetIdentifier();
@@ -82,7 +82,7 @@ export function createConsoleSessions(dependencies: Dependencies): ConsoleSessio
         await sessions().signOut(session.jti, requestOf(ctx));
         session = new Session();
       }
-      session.loginAccount({ accountId, amr: ['pwd'] });
+      session.loginAccount({ accountId, amr: [...amr] });
       await onBehalfOf(ctx, () => session.save(LIFETIMES.session));
       // Replacing a password ends all sessions. One that was being saved at that time would be missed.
       if (!(await hasPassword(accountId, passwordMark))) {

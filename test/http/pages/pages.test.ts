@@ -48,7 +48,13 @@ const SOURCES =
 
 const form = { action: HOSTILE, csrf: HOSTILE, hidden: [{ name: HOSTILE, value: HOSTILE }] };
 const shown = { name: HOSTILE, isVerified: false };
-const login: LoginPage = { ...form, email: HOSTILE, error: HOSTILE, client: shown };
+const login: LoginPage = {
+  ...form,
+  email: HOSTILE,
+  error: HOSTILE,
+  client: shown,
+  providers: [{ id: HOSTILE, name: HOSTILE }],
+};
 const chooseTenant: ChooseTenantPage = {
   ...form,
   client: shown,
@@ -171,7 +177,7 @@ const signedIn: SignedInFrame = {
 describe('a page', () => {
   // How often the text occurs, the title included: a place that left it out would go unnoticed.
   it.each([
-    ['login', 8, (ctx: Koa.Context) => pages.send(ctx, 'login', { title: HOSTILE, ...login })],
+    ['login', 10, (ctx: Koa.Context) => pages.send(ctx, 'login', { title: HOSTILE, ...login })],
     [
       'choose-tenant',
       10,

@@ -1,0 +1,66 @@
+import type { Route } from '../../http/routes.js';
+import type { ConsoleSessions, ContinueAuthorization } from '../../oauth/index.js';
+import {
+  type AttemptTarget,
+  callbackPath,
+  type Completion,
+  type SignInProviders,
+} from '../../sign-in-providers/index.js';
+import { HOME, loginFor, returnPath } from '../return-to.js';
+import { seeOther } from '../visitor.js';
+
+interface Dependencies {
+  readonly providers: SignInProviders;
+  readonly sessions: ConsoleSessions;
+  readonly continueAuthorization: ContinueAuthorization;
+}
+
+/**
+ * `/login/providers/:id/callback`: the answer of a provider. Each outcome is a redirect, so that the code and the state
+ * are in no page’s address.
+ */
+export function createProviderRoutes({
+  providers,
+  sessions,
+  continueAuthorization,
+}: Dependencies): Route<'public'>[] {
+  return [
+    {
+      method: 'GET',
+      path: callbackPath(':id'),
+      access: 'public',
+      async handle(ctx) {
+        const provider = String(ctx.params['id']);
+        ctx.set('Cache-Control', 'no-store');
+        ctx.set('Referrer-Policy', 'no-referrer');
+        const signedIn = await sessions.find(ctx);
+        const completion = await providers.complete(ctx, provider, signedIn?.accountId);
+        if ('problem' in completion) {
+          return seeOther(ctx, pageOfProblem(completion, provider));
+        }
+        const { account, attempt } = completion;
+        const { target } = attempt;
+        if (target.kind === 'authorization') {
+          return continueAuthorization(ctx, target.uid, account);
+        }
+        if (target.kind !== 'link') await sessions.begin(ctx, account);
+        return seeOther(ctx, returnPath(target.path) ?? HOME);
+      },
+    },
+  ];
+}
+
+/** The page on which the sign-in began, with the problem in its address. */
+function pageOfProblem(
+  { attempt, problem }: Extract<Completion, { readonly problem: unknown }>,
+  provider: string,
+): string {
+  const page = pageOf(attempt?.target);
+  const query = new URLSearchParams({ provider, problem });
+  return `${page}${page.includes('?') ? '&' : '?'}${query.toString()}`;
+}
+
+function pageOf(target: AttemptTarget | undefined): string {
+  if (target?.kind === 'authorization') return `/login/${target.uid}`;
+  return target?.path === undefined ? '/login' : loginFor(target.path);
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import type { Context } from 'koa';
+import { z } from 'zod';
+
+import type { Keyring, UsedProofs } from '../credentials/index.js';
+import type { BrowserSecrets } from '../http/pages/browser-secret.js';
+
+/** The page that a sign-in continues to. */
+const target = z.discriminatedUnion('kind', [
+  /** A page of the console; `path` was checked when the attempt began. */
+  z.object({ kind: z.literal('console'), path: z.string().optional() }),
+  /** A pending authorization of an app. */
+  z.object({ kind: z.literal('authorization'), uid: z.string() }),
+  /** Links the identity to the signed-in account. */
+  z.object({ kind: z.literal('link'), accountId: z.string(), path: z.string() }),
+  /** Proves that the signed-in user is present. */
+  z.object({ kind: z.literal('confirm'), accountId: z.string(), path: z.string() }),
+]);
+
+export type AttemptTarget = z.output<typeof target>;
+
+const attempt = z.object({
+  provider: z.string(),
+  /** Also in the address of the callback. */
+  state: z.string(),
+  nonce: z.string(),
+  /** RFC 7636 */
+  verifier: z.string(),
+  /** Whether the user must authenticate at the provider now, whatever session there is. */
+  isFresh: z.boolean(),
+  /** Seconds since the epoch. */
+  startedAt: z.number(),
+  target,
+});
+
+/** A sign-in that was begun at a provider. */
+export type Attempt = z.output<typeof attempt>;
+
+/** The reason why a callback belongs to no attempt. */
+export type AttemptFault = 'other_browser' | 'expired' | 'used';
+
+/**
+ * Attempts to sign in at a provider. An attempt is sealed in a cookie, so that an anonymous request stores nothing. It is
+ * bound to its provider and browser, and works once (decision 33).
+ */
+export interface Attempts {
+  /** Begins an attempt, and gives it to the browser. A former one of the browser ends. */
+  begin(ctx: Context, fields: Pick<Attempt, 'provider' | 'target' | 'isFresh'>): Attempt;
+  /** Takes the attempt of a callback. It cannot be taken again, on any replica. */
+  take(
+    ctx: Context,
+    provider: string,
+    state: string | undefined,
+  ): Promise<Attempt | { readonly fault: AttemptFault }>;
+}
+
+/** Long enough for a second factor. */
+const ATTEMPT_SECONDS = 600;
+const MAX_COOKIE = 3000;
+const CONTEXT = 'sign-in at a provider';
+
+interface Dependencies {
+  readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+  readonly browsers: BrowserSecrets;
+  readonly usedProofs: UsedProofs;
+  /** With https the cookie has the `__Host-` prefix, so that no other host of the domain can plant an attempt. */
+  readonly issuer: string;
+}
+
+export function createAttempts({ keyring, browsers, usedProofs, issuer }: Dependencies): Attempts {
+  const isSecure = issuer.startsWith('https://');
+  const name = `${isSecure ? '__Host-' : ''}gatehouse_provider`;
+  const options = {
+    httpOnly: true,
+    overwrite: true,
+    path: '/',
+    // The callback comes from another site.
+    sameSite: 'lax',
+    secure: isSecure,
+    signed: false,
+  } as const;
+
+  const open = (cookie: string, browser: string): Attempt | undefined => {
+    const [keyId = '', text = ''] = cookie.split('.');
+    try {
+      const ciphertext = Buffer.from(text, 'base64url');
+      const plain = keyring.open({ ciphertext, keyId }, contextOf(browser));
+      return attempt.parse(JSON.parse(plain.toString()));
+    } catch {
+      // It is another browser's, was altered, or its key is not configured any more.
+      return undefined;
+    }
+  };
+
+  return {
+    begin(ctx, fields) {
+      const begun: Attempt = {
+        ...fields,
+        state: random(),
+        nonce: random(),
+        verifier: random(),
+        startedAt: Math.floor(Date.now() / 1000),
+      };
+      const plain = Buffer.from(JSON.stringify(begun));
+      const { ciphertext, keyId } = keyring.seal(plain, contextOf(browsers.current(ctx)));
+      const cookie = `${keyId}.${ciphertext.toString('base64url')}`;
+      ctx.cookies.set(name, cookie, { ...options, maxAge: ATTEMPT_SECONDS * 1000 });
+      return begun;
+    },
+    async take(ctx, provider, state) {
+      const cookie = ctx.cookies.get(name, { signed: false }) ?? '';
+      const [found] =
+        cookie.length > MAX_COOKIE
+          ? []
+          : browsers.received(ctx).flatMap((browser) => open(cookie, browser) ?? []);
+      if (found === undefined || found.state !== state || found.provider !== provider) {
+        return { fault: 'other_browser' };
+      }
+      ctx.cookies.set(name, null, options);
+      const left = found.startedAt + ATTEMPT_SECONDS - Date.now() / 1000;
+      if (left <= 0) return { fault: 'expired' };
+      // A copy of the cookie must not work again, nor another replica take it at the same time.
+      return (await usedProofs.claim(CONTEXT, found.state, left)) ? found : { fault: 'used' };
+    },
+  };
+}
+
+function contextOf(browser: string): string {
+  return JSON.stringify([CONTEXT, browser]);
+}
+
+/** 256 bits. */
+function random(): string {
+  return randomBytes(32).toString('base64url');
+}
