@@ -162,7 +162,6 @@ function createFeatures(dependencies: AppDependencies, platform: Platform, kerne
   };
 }
 
-/** Signing in with the company's own provider. */
 function createProviders(dependencies: AppDependencies, platform: Platform, kernel: Kernel) {
   const { config, keyring } = dependencies;
   return createSignInProviders({
@@ -200,7 +199,6 @@ function createVerificationOf(
   });
 }
 
-/** The operator's API. */
 function createOperator(
   dependencies: AppDependencies,
   platform: Platform,

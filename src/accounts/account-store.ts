@@ -107,15 +107,7 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
       await accounts.insert({ id, email: normalizeEmail(email), name, passwordHash });
       return accounts.findOneByOrFail({ id });
     },
-    async createProven({ email, name }) {
-      const id = createId('usr');
-      await manager.query(
-        `INSERT INTO accounts (id, email, name, password_hash, email_verified_at)
-         VALUES ($1, $2, $3, $4, gatehouse_now()) ON CONFLICT (email) DO NOTHING`,
-        [id, normalizeEmail(email), name, NO_PASSWORD],
-      );
-      return (await accounts.findOneBy({ id })) ?? undefined;
-    },
+    createProven: (fields) => createProven(manager, fields),
     async confirmEmail(accountId) {
       await manager.query(
         `UPDATE accounts SET email_verified_at = gatehouse_now()
@@ -153,6 +145,19 @@ function createAccounts(manager: EntityManager): Omit<AccountStore, keyof Member
       return row !== undefined && markOf(row.hash) === mark;
     },
   };
+}
+
+async function createProven(
+  manager: EntityManager,
+  { email, name }: Parameters<AccountStore['createProven']>[0],
+): Promise<Account | undefined> {
+  const id = createId('usr');
+  await manager.query(
+    `INSERT INTO accounts (id, email, name, password_hash, email_verified_at)
+     VALUES ($1, $2, $3, $4, gatehouse_now()) ON CONFLICT (email) DO NOTHING`,
+    [id, normalizeEmail(email), name, NO_PASSWORD],
+  );
+  return (await manager.findOneBy(Account, { id })) ?? undefined;
 }
 
 type Memberships = Pick<

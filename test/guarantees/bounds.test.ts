@@ -8,13 +8,7 @@ import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browse
 import { accountExercises, type Exercise, MANY, times } from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
-import {
-  createFakeProvider,
-  entryOf,
-  failAt,
-  type FakeProvider,
-  writeProviders,
-} from '../support/oauth/sign-in-provider.js';
+import { createFakeProvider, type FakeProvider } from '../support/oauth/sign-in-provider.js';
 import { createDeviceUser } from '../support/oauth/device.js';
 import { refresh } from '../support/oauth/oauth-requests.js';
 import {
@@ -57,7 +51,7 @@ describe('the rows that a request leaves', () => {
     provider = await createFakeProvider();
     gatehouse = await createTestApp(
       {
-        SIGN_IN_PROVIDERS: writeProviders({ providers: [entryOf(provider, 'acme', 'Acme')] }),
+        SIGN_IN_PROVIDERS: provider.file,
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
         RATE_LIMIT_TENANT_PER_HOUR: String(TENANT_UNITS),
@@ -191,7 +185,7 @@ describe('the rows that a request leaves', () => {
       atMost: {},
     },
     'the callback of a sign-in provider': {
-      repeat: () => times(MANY, () => failAt(provider, newBrowser(gatehouse))),
+      repeat: () => times(MANY, () => provider.failIn(newBrowser(gatehouse))),
       // A beginning and a callback, of 60 a minute.
       atMost: { used_proofs: 30, audit_log: 1 },
     },

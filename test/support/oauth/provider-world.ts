@@ -19,17 +19,21 @@ export interface ProviderWorld {
   readonly gatehouse: TestApp;
   readonly tenant: Tenant;
   /** A browser that has never been here, at an address of its own. */
-  newVisitor(address?: string): Browser;
+  readonly newVisitor: (address?: string) => Browser;
   /** Another browser with the same cookies. */
-  copyOf(browser: Browser): Browser;
+  readonly copyOf: (browser: Browser) => Browser;
   /** The claims of a user of whom the server knows nothing. */
-  stranger(claims?: JWTPayload): JWTPayload & { readonly email: string };
+  readonly stranger: (claims?: JWTPayload) => JWTPayload & { readonly email: string };
   /** Presses the button of a provider. Ends at the provider. */
-  leaveFor(browser: Browser, id?: string, page?: string): Promise<BrowserStop>;
+  readonly leaveFor: (browser: Browser, id?: string, page?: string) => Promise<BrowserStop>;
   /** Signs in by the button of a provider, and follows where that leads. */
-  signInWith(browser: Browser, claims: JWTPayload, provider?: FakeProvider): Promise<BrowserStop>;
+  readonly signInWith: (
+    browser: Browser,
+    claims: JWTPayload,
+    provider?: FakeProvider,
+  ) => Promise<BrowserStop>;
   /** The role in the organization `acme`. */
-  roleOf(email: string): Promise<string | undefined>;
+  readonly roleOf: (email: string) => Promise<string | undefined>;
 }
 
 /** The error that a page shows. */

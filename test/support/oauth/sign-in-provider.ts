@@ -29,6 +29,10 @@ interface Pending {
 /** An OpenID provider on this machine, whose answers a test can forge. */
 export interface FakeProvider {
   readonly issuer: string;
+  /** A file of providers with this one alone, as `acme`. */
+  readonly file: string;
+  /** Signs in as far as the callback, with a code that the provider does not know. */
+  readonly failIn: (browser: Browser) => Promise<void>;
   readonly server: WebServer;
   /** Changes of the claims of the next ID tokens. */
   forge: (claims: JWTPayload) => JWTPayload | string | Promise<string>;
@@ -56,6 +60,12 @@ export async function createFakeProvider(
 
   const provider: FakeProvider = {
     issuer,
+    file: writeProviders({ providers: [entryOf({ issuer }, 'acme', 'Acme')] }),
+    async failIn(browser) {
+      const { url } = await browser.submit(await browser.open('/login'), { provider: 'acme' });
+      const { callback } = provider.authorize(url, { sub: 'somebody' });
+      await browser.request(callback.replace(/code=\w+/, 'code=unknown'));
+    },
     server,
     forge: (claims) => claims,
     userinfo: undefined,
@@ -141,20 +151,13 @@ async function textOf(request: IncomingMessage): Promise<string> {
 }
 
 /** The entry of a provider, with the client that it knows. */
-export const entryOf = ({ issuer }: FakeProvider, id: string, name: string) => ({
+export const entryOf = ({ issuer }: Pick<FakeProvider, 'issuer'>, id: string, name: string) => ({
   id,
   name,
   issuer,
   clientId: CLIENT_ID,
   clientSecret: CLIENT_SECRET,
 });
-
-/** Signs in at a provider as far as the callback, with a code that it does not know. */
-export async function failAt(provider: FakeProvider, browser: Browser): Promise<void> {
-  const { url } = await browser.submit(await browser.open('/login'), { provider: 'acme' });
-  const { callback } = provider.authorize(url, { sub: 'somebody' });
-  await browser.request(callback.replace(/code=\w+/, 'code=unknown'));
-}
 
 /** Writes a file of providers. @returns its path */
 export function writeProviders(document: unknown): string {
