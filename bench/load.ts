@@ -10,11 +10,11 @@ import { CORES, pinned } from './processes.js';
 const CONNECTIONS = 50;
 
 /**
- * A request. `{}`, in a header or in the body, is where a line of the file goes. Several take the fields of the line in
- * turn, which tabs separate.
+ * A request. `{}`, in the path, in a header or in the body, is where a line of the file goes. Several take the fields of
+ * the line in turn, which tabs separate.
  */
 export interface RequestTemplate {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -140,6 +140,8 @@ function rawRequest({ method, path: target, headers, body = '' }: RequestTemplat
     'Host: localhost',
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     ...(method === 'POST' ? [`Content-Length: ${body.length - 2 + length}`] : []),
+    // The path has the first of two fields of one length, the body the second.
+    ...(method === 'PUT' ? [`Content-Length: ${body.length - 2 + (length - 1) / 2}`] : []),
   ];
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }
@@ -185,7 +187,7 @@ export function filled({ method, path: target, headers, body }: RequestTemplate,
   const fill = (text: string) => text.replace('{}', () => fields.shift() ?? '');
   return {
     method,
-    path: target,
+    path: fill(target),
     headers: Object.fromEntries(
       Object.entries(headers).map(([name, value]) => [name, fill(value)]),
     ),

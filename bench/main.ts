@@ -12,13 +12,14 @@ import { measureGuard } from './guard-suite.js';
 import { measureKeys } from './keys-suite.js';
 import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
+import { measureOperator } from './operator-suite.js';
 import { measureOauth } from './oauth-suite.js';
 import { measureVerify } from './verify-suite.js';
 
 const { values } = parseArgs({
   options: {
     suite: { type: 'string', default: 'all' },
-    /** The endpoints of OAuth or of verification whose name begins like this. */
+    /** The endpoints of OAuth, of verification or of the operator whose name begins like this. */
     only: { type: 'string', default: '' },
     keys: { type: 'string', default: '1000000' },
     seconds: { type: 'string', default: '5' },
@@ -28,7 +29,7 @@ const { values } = parseArgs({
   },
 });
 const isWanted = (suite: string) => ['all', suite].includes(values.suite);
-const SUITES = ['keys', 'guard', 'lists', 'verify', 'oauth', 'endurance'];
+const SUITES = ['keys', 'guard', 'lists', 'verify', 'oauth', 'operator', 'endurance'];
 if (!['all', ...SUITES].includes(values.suite)) {
   throw new Error(`--suite is one of ${SUITES.join(', ')}, not ${values.suite}`);
 }
@@ -56,6 +57,7 @@ try {
   if (isWanted('lists')) await measureLists(bench);
   if (isWanted('verify')) await measureVerify(bench, values.only);
   if (isWanted('oauth')) await measureOauth(bench, values.only);
+  if (isWanted('operator')) await measureOperator(bench, values.only);
   // Takes minutes, and compares nothing.
   if (values.suite === 'endurance') {
     await measureEndurance(bench, {
