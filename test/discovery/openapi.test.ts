@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
+import type { z } from 'zod';
 
+import type { RouteDeclaration } from '../../src/http/route-declaration.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const ISSUER = 'https://api.acme.test';
@@ -11,8 +13,11 @@ interface Operation {
   'x-principals'?: string[];
   'x-cost'?: number;
   security: Record<string, string[]>[];
-  responses: Record<string, object>;
+  requestBody?: { content: Media };
+  responses: Record<string, { content?: Media }>;
 }
+
+type Media = Record<string, { example?: unknown }>;
 
 interface RequestBody {
   requestBody: {
@@ -82,6 +87,38 @@ describe('the OpenAPI document', () => {
     expect(key).toMatchObject({ properties: { kind: {}, metadata: { type: 'object' } } });
   });
 
+  it('has an example of every JSON body and answer, which the schemas of the routes accept', () => {
+    const { apiRoutes, sessionRoutes, otherRoutes } = gatehouse.app;
+    const refused: unknown[] = [];
+    let checked = 0;
+    const check = (schema: z.ZodType, media: Media | undefined, place: unknown[]) => {
+      checked += 1;
+      const { success } = schema.safeParse(media?.['application/json']?.example);
+      if (!success) refused.push([...place, media]);
+    };
+    for (const route of [...apiRoutes, ...sessionRoutes, ...otherRoutes] as RouteDeclaration[]) {
+      const { method, path, answers = {} } = route;
+      const template = path.replaceAll(/:(\w+)/g, '{$1}');
+      const operation = (paths[`/api/v1${template}`] ?? paths[template])?.[method.toLowerCase()];
+      if (operation === undefined) continue;
+      const body = route.body ?? route.ownBody;
+      if (body) check(body, operation.requestBody?.content, [method, path]);
+      for (const [status, answer] of Object.entries(answers)) {
+        if (!status.startsWith('2') || answer === null || 'mediaTypes' in answer) continue;
+        check(answer, operation.responses[status]?.content, [method, path, status]);
+      }
+    }
+
+    expect(refused).toEqual([]);
+    expect(checked).toBeGreaterThan(130);
+    const created = paths['/api/v1/operator/tenants']?.['post'];
+    expect(created?.requestBody?.content['application/json']?.example).toEqual({
+      name: 'Acme',
+      externalId: 'crm-1042',
+      metadata: { plan: 'pro' },
+    });
+  });
+
   it('names each operation once', () => {
     const names = Object.values(paths)
       .flatMap((methods) => Object.values(methods))
@@ -98,6 +135,9 @@ describe('the OpenAPI document', () => {
     for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
       expect(page.text).toContain(`id="${operation.operationId}"`);
     }
+    expect(page.text).toContain(
+      '<pre class="example"><code>{\n  &quot;name&quot;: &quot;Acme&quot;,',
+    );
     expect(page.text).not.toMatch(/undefined|\[object/);
   });
 });

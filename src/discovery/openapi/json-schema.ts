@@ -14,6 +14,21 @@ export function answerSchema(schema: z.ZodType): JsonSchema {
 }
 
 function convert(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-  const { $schema: _, ...converted } = z.toJSONSchema(schema, { io, unrepresentable: 'any' });
+  const { $schema: _, ...converted } = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      const items = itemsOf(zodSchema);
+      if (items !== undefined && io === 'input')
+        Object.assign(jsonSchema, { items: convert(items, io) });
+    },
+  });
   return converted;
+}
+
+/** The items of a `boundedList`, whose input is a list of anything. */
+function itemsOf(schema: z.core.$ZodType): z.ZodType | undefined {
+  if (!(schema instanceof z.ZodPipe)) return undefined;
+  const { out } = schema.def;
+  return out instanceof z.ZodArray ? (out.element as z.ZodType) : undefined;
 }

@@ -2,6 +2,7 @@ import type { Access } from '../../credentials/index.js';
 import { PROBLEMS, type ProblemCode } from '../../http/errors/problem.js';
 import { API_PREFIX, type RouteDeclaration } from '../../http/route-declaration.js';
 import { OAUTH_SCOPES, type Scope } from '../../scopes/catalog.js';
+import { exampleOf } from './examples.js';
 import { answerSchema, requestSchema, type JsonSchema } from './json-schema.js';
 import { formSchema } from './oauth-forms.js';
 
@@ -156,7 +157,9 @@ function parametersOf(
 function bodyOf({ body, ownBody, path, method }: DocumentedRoute): object | undefined {
   const schema = body ?? ownBody;
   if (schema) {
-    return { required: true, content: { 'application/json': { schema: requestSchema(schema) } } };
+    const shown = requestSchema(schema);
+    const example = exampleOf(shown, path, 'request');
+    return { required: true, content: { 'application/json': { schema: shown, example } } };
   }
   const form = path.startsWith(OAUTH) && method === 'POST' ? formSchema(path) : undefined;
   return (
@@ -173,7 +176,7 @@ function responsesOf(route: DocumentedRoute, access: Guarded | undefined): objec
     {
       description: descriptionOf(Number(status)),
       headers: headersOf(Number(status), access),
-      ...(answer !== null && { content: contentOf(answer) }),
+      ...(answer !== null && { content: contentOf(answer, route.path, status) }),
     },
   ]);
   const isOAuth = route.path.startsWith(OAUTH) && !access;
@@ -191,13 +194,20 @@ function responsesOf(route: DocumentedRoute, access: Guarded | undefined): objec
   ]);
 }
 
-function contentOf(answer: NonNullable<DocumentedRoute['answers'][number]>): object {
+function contentOf(
+  answer: NonNullable<DocumentedRoute['answers'][number]>,
+  path: string,
+  status: string,
+): object {
   if ('mediaTypes' in answer) {
     return Object.fromEntries(
       answer.mediaTypes.map((type) => [type.split(';')[0], { schema: { type: 'string' } }]),
     );
   }
-  return { 'application/json': { schema: answerSchema(answer) } };
+  const schema = answerSchema(answer);
+  // Refusals have examples in `components`.
+  const example = status.startsWith('2') && { example: exampleOf(schema, path, 'answer') };
+  return { 'application/json': { schema, ...example } };
 }
 
 const DESCRIPTIONS: Readonly<Record<number, string>> = {

@@ -11,6 +11,12 @@ export interface ReferenceField {
   readonly description: string;
 }
 
+interface ReferenceBody {
+  readonly fields: readonly ReferenceField[];
+  /** Indented JSON; `undefined` for other media types. */
+  readonly example: string | undefined;
+}
+
 export interface ReferenceOperation {
   readonly id: string;
   readonly method: string;
@@ -20,11 +26,8 @@ export interface ReferenceOperation {
   readonly principals: readonly string[];
   readonly cost: number | undefined;
   readonly parameters: readonly ReferenceField[];
-  readonly body: readonly ReferenceField[];
-  readonly answers: readonly {
-    readonly status: string;
-    readonly fields: readonly ReferenceField[];
-  }[];
+  readonly body: ReferenceBody;
+  readonly answers: readonly ({ readonly status: string } & ReferenceBody)[];
 }
 
 /** The data of the page `/docs/api`. */
@@ -58,8 +61,13 @@ export function createReference(document: OpenApiDocument): Reference {
   };
 }
 
+interface Media {
+  readonly schema: JsonSchema;
+  readonly example?: unknown;
+}
+
 interface Content {
-  readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
+  readonly content?: Readonly<Record<string, Media>>;
 }
 
 function show(
@@ -85,10 +93,10 @@ function show(
     parameters: parameters.map((parameter) =>
       showParameter(components.parameters[parameter.$ref?.split('/').at(-1) ?? ''] ?? parameter),
     ),
-    body: fieldsIn(requestBody),
+    body: bodyIn(requestBody),
     answers: Object.entries(responses)
       .filter(([status]) => status.startsWith('2'))
-      .map(([status, answer]) => ({ status, fields: fieldsIn(answer) })),
+      .map(([status, answer]) => ({ status, ...bodyIn(answer) })),
   };
 }
 
@@ -103,9 +111,14 @@ function showParameter(parameter: Parameter): ReferenceField {
   };
 }
 
-function fieldsIn(content: Content | undefined): readonly ReferenceField[] {
+function bodyIn(content: Content | undefined): ReferenceBody {
   const [media] = Object.values(content?.content ?? {});
-  return media === undefined ? [] : fieldsOf(media.schema, '', 0);
+  if (media === undefined) return { fields: [], example: undefined };
+  const { schema, example } = media;
+  return {
+    fields: fieldsOf(schema, '', 0),
+    example: example === undefined ? undefined : JSON.stringify(example, null, 2),
+  };
 }
 
 function fieldsOf(schema: JsonSchema, prefix: string, depth: number): readonly ReferenceField[] {
