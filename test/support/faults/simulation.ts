@@ -43,6 +43,8 @@ const PARTITIONS = {
   access_tokens: 5,
   // 400 days ahead, and a year behind, in spans of 30 days.
   audit_log: 30,
+  // One for the queue of webhooks.
+  job: 1,
   oauth_artifacts: 5,
   refresh_tokens: 4,
   // 60 days ahead and 13 months behind, in spans of 30 days.
