@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 
+import { ownText } from '../db/own-text.js';
 import type { RequestState } from './context.js';
 import { canonicalAddress, compileNetworks } from './networks.js';
 import { referenceOf } from './request-facts.js';
@@ -89,10 +90,11 @@ function createHopReader(trustedProxies: readonly string[]): (text: string) => H
     if (text.length > MAX_LENGTH) return UNREADABLE;
     let hop = known.get(text);
     if (hop === undefined) {
-      const address = readHop(text);
+      const own = ownText(text);
+      const address = readHop(own);
       hop = address === undefined ? UNREADABLE : { address, isTrusted: isTrusted(address) };
       if (known.size >= MAX_REMEMBERED) known.clear();
-      known.set(text, hop);
+      known.set(own, hop);
     }
     return hop;
   };

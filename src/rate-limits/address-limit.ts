@@ -43,7 +43,7 @@ export function createAddressLimit(
     const count = counts.get(id) ?? createCount(id, slot);
     advance(count, slot);
     counts.delete(id);
-    counts.set(id, count);
+    counts.set(count.id, count);
     return count;
   }
 

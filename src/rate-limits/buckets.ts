@@ -55,8 +55,7 @@ export function createRateBuckets(
 
   function create(id: string, slot: number): Bucket {
     if (buckets.size >= maxBuckets) evict();
-    // Copies the id: a slice of a longer string would keep the whole string in memory.
-    const bucket = { ...createCount(Buffer.from(id).toString(), slot), pendingFrom: NONE };
+    const bucket = { ...createCount(id, slot), pendingFrom: NONE };
     buckets.set(bucket.id, bucket);
     if (fresh.length < maxBuckets) fresh.push(bucket.id);
     return bucket;

@@ -1,3 +1,5 @@
+import { ownText } from '../db/own-text.js';
+
 /**
  * One count within a sliding window. The window is cut into 20 slots. The units of a slot leave the window
  * together: up to a twentieth of its length early, never late.
@@ -34,7 +36,7 @@ export function slotEndingAt(end: number, windowSeconds: number): number {
 const ZEROS: readonly number[] = Array.from({ length: SLOTS }, () => 0);
 
 export function createCount(id: string, slot: number): SlidingCount {
-  return { id, used: 0, newest: slot, own: [...ZEROS], others: undefined };
+  return { id: ownText(id), used: 0, newest: slot, own: [...ZEROS], others: undefined };
 }
 
 /** Moves the window to this slot and drops the units that left it. An earlier slot changes nothing. */

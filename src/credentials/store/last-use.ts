@@ -1,6 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 
+import { ownText } from '../../db/own-text.js';
+
 /** Records the last use of credentials or grants in memory until it is written. */
 export interface LastUse {
   note(id: string, address: string): void;
@@ -69,8 +71,8 @@ export function createLastUse(dataSource: DataSource, table: UseTable): LastUse 
       if (use === undefined) {
         // Deleted entries may still be pending and then occur twice: see `write`.
         if (uses.size >= MAX_REMEMBERED) uses.clear();
-        use = { id, at: 0, address, isPending: false };
-        uses.set(id, use);
+        use = { id: ownText(id), at: 0, address, isPending: false };
+        uses.set(use.id, use);
       }
       use.at = tenths();
       use.address = address;

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 
+import { ownText } from '../../db/own-text.js';
 import { keyIdOf, type Principal } from '../principal.js';
 
 /**
@@ -112,8 +113,11 @@ function open(
 ): Counts {
   const known = current.counts.get(id);
   if (known !== undefined) return known;
+  const ownId = ownText(id);
   const counts = {
     ...of,
+    tenantId: of.sum?.tenantId ?? ownText(of.tenantId),
+    subject: of.subject === id ? ownId : ownText(of.subject),
     hour: current.hour,
     process: String(current.process),
     successes: 0,
@@ -122,7 +126,7 @@ function open(
     rateLimited: 0,
     isPending: false,
   };
-  current.counts.set(id, counts);
+  current.counts.set(ownId, counts);
   return counts;
 }
 
