@@ -49,7 +49,10 @@ describe('the audit log', () => {
 
     const dataSource = await openForMigrating(gatehouse.database);
     await migrate(dataSource, { log: QUIET });
-    expect(await gatehouse.database.query('SELECT * FROM audit_log ORDER BY id')).toEqual(old);
+    // A later migration orders entries by transaction; earlier entries have none.
+    expect(await gatehouse.database.query('SELECT * FROM audit_log ORDER BY id')).toEqual(
+      old.map((entry) => Object.assign(entry, { xid: '0' })),
+    );
     const [table] = await gatehouse.database.query(
       `SELECT relkind FROM pg_class WHERE oid = 'audit_log'::regclass`,
     );
