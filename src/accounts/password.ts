@@ -2,7 +2,7 @@ import { hash, parseOptions, verify } from '@node-rs/argon2';
 import { createHash, randomBytes } from 'node:crypto';
 
 import { normalizePassword } from './password-policy.js';
-import { isImported, readStoredHash } from './passwords/imported-hash.js';
+import { type ImportedHash, isImported, readStoredHash } from './passwords/imported-hash.js';
 
 /** argon2id with OWASP's minimum parameters: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -50,15 +50,21 @@ export function createPasswordCheck(): PasswordCheck {
     // At once, so that a check takes as long as the slowest of them, whichever is the account's own.
     const [own, matched] = await Promise.all([
       checkOwn(hasOwn ? stored : unmatchable, password),
-      imported !== undefined && matches((candidate) => imported.verify(candidate), password),
+      imported !== undefined &&
+        matches((candidate) => verifyImported(imported, candidate), password),
       masking !== undefined &&
         masking.form !== imported?.form &&
-        matches((candidate) => masking.verify(candidate), password),
+        matches((candidate) => verifyImported(masking, candidate), password),
     ]);
     const { isRight, isCurrent } = hasOwn ? own : { isRight: matched !== false, isCurrent: false };
     if (!isRight) return { isRight };
     return isCurrent ? { isRight } : { isRight, renewedHash: await hashPassword(password) };
   };
+}
+
+/** A hash that its library cannot check matches no password. It must not end the sign-ins of others. */
+async function verifyImported(imported: ImportedHash, password: string): Promise<boolean> {
+  return imported.verify(password).catch(() => false);
 }
 
 /** Whether a hash of our own, or the unmatchable one, is the password's, and made as new ones are. */

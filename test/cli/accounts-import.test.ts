@@ -145,6 +145,37 @@ describe('accounts import', () => {
     }
   });
 
+  it('refuses hashes that cannot be checked, and lets everybody sign in beside a planted one', async () => {
+    const output = 'A'.repeat(43);
+    const uncheckable = [
+      '$argon2id$v=19$m=65536,t=0,p=1$c29tZXNhbHQ$' + output,
+      '$argon2id$v=19$m=65536,t=2,p=0$c29tZXNhbHQ$' + output,
+      '$argon2id$v=19$m=63,t=2,p=8$c29tZXNhbHQ$' + output,
+      '$argon2id$v=19$m=65536,t=2,p=1$c29tZQ$' + output,
+      '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$' + 'A'.repeat(42) + 'B',
+      '$scrypt$ln=16,r=1,p=1$c29tZXNhbHQ$' + output,
+    ];
+    const { report } = await run(
+      uncheckable.map((passwordHash) => ({ email: newEmail(), passwordHash })),
+    );
+    expect([report.created, report.refused]).toEqual([0, uncheckable.length]);
+
+    const [email, other] = [newEmail(), newEmail()];
+    await run([{ email }, { email: other, passwordHash: await hashWithBcrypt(PASSWORD, 4) }]);
+    for (const planted of uncheckable) {
+      await gatehouse.database.query('UPDATE accounts SET password_hash = $1 WHERE email = $2', [
+        `~9999:${planted}`,
+        email,
+      ]);
+      const outcomes = [await attempt(email, PASSWORD), await attempt(newEmail(), PASSWORD)];
+      expect([planted, ...outcomes]).toEqual([planted, 'refused', 'refused']);
+    }
+    expect(await attempt(other, PASSWORD)).toBe('accepted');
+    await gatehouse.database.query(`UPDATE accounts SET password_hash = '!' WHERE email = $1`, [
+      email,
+    ]);
+  });
+
   it('never checks a planted hash of huge cost', async () => {
     const email = newEmail();
     await run([{ email }]);

@@ -31,6 +31,9 @@ const MAX_MEMORY = 128 * 1024 * 1024;
 /** Bytes of output. A shorter one has other passwords that match. */
 const OUTPUT = { min: 16, max: 64 } as const;
 const SALT = { min: 4, max: 64 } as const;
+/** RFC 9106 §3.1: bytes of salt that the library takes, and blocks of 1 KiB for each lane. */
+const ARGON2_SALT = { min: 8, max: 64 } as const;
+const ARGON2_BLOCKS = 8;
 
 /** Milliseconds for a unit of each scheme's cost. */
 const UNIT_MS = {
@@ -71,7 +74,8 @@ const ARGON2: Scheme = {
   pattern:
     /^\$argon2(?<variant>id|i|d)\$(?:v=(?:16|19)\$)?m=(?<m>\d{1,9}),t=(?<t>\d{1,5}),p=(?<p>\d{1,3})\$(?<salt>[A-Za-z0-9+/]+)\$(?<output>[A-Za-z0-9+/]+)$/,
   parse({ variant, m, t, p, salt, output }, text) {
-    if (decode(salt, SALT) === undefined || decode(output, OUTPUT) === undefined) return undefined;
+    if (!isCanonical(salt, ARGON2_SALT) || !isCanonical(output, OUTPUT)) return undefined;
+    if (Number(t) < 1 || Number(p) < 1 || Number(m) < ARGON2_BLOCKS * Number(p)) return undefined;
     return {
       workMs: Number(m) * Number(t) * UNIT_MS.argon2,
       memory: Number(m) * 1024,
@@ -90,7 +94,9 @@ const SCRYPT: Scheme = {
     if (salt === undefined || output === undefined || Number(ln) < 1 || r < 1 || p < 1) {
       return undefined;
     }
-    const memory = 128 * N * r;
+    // RFC 7914 §2: N is less than 2^(128 * r / 8).
+    if (Number(ln) >= 16 * r) return undefined;
+    const memory = 128 * r * (N + p);
     // Node refuses more than `maxmem`, which counts a little more than the blocks.
     const options = { N, r, p, maxmem: 2 * memory + 2 ** 20 };
     return {
@@ -196,6 +202,11 @@ function decode(
 ): Buffer | undefined {
   const bytes = Buffer.from(text ?? '', 'base64');
   return bytes.length >= min && bytes.length <= max ? bytes : undefined;
+}
+
+/** Whether a text is base64 as an encoder writes it, within bounds of bytes. argon2's library reads no other one. */
+function isCanonical(text: string | undefined, bounds: { min: number; max: number }): boolean {
+  return decode(text, bounds)?.toString('base64').replace(/=+$/, '') === text;
 }
 
 function isSame(derived: Buffer, output: Buffer): boolean {
