@@ -49,7 +49,8 @@ export function createEventFeed(manager: EntityManager): EventFeed {
       // A walk that was begun earlier, and one up to now.
       for (;;) {
         const isFresh = walk === undefined;
-        const first = seen === undefined ? settled(now.snapshot) : now.snapshot;
+        const isFirst = seen === undefined;
+        const first = isFirst ? settled(now.snapshot) : now.snapshot;
         const target = walk?.target ?? bounded(first);
         const step = { seen, target, after: walk?.after };
         const walked = await walkEvents(manager, step, filter, limit - events.length);
@@ -59,7 +60,9 @@ export function createEventFeed(manager: EntityManager): EventFeed {
           return { events, position: rest, hasMore: true };
         }
         [seen, walk] = [target, undefined];
-        if (isFresh) return { events, position: { origin, seen, walk }, hasMore: false };
+        // Later events cannot be positions yet, since a transaction before them is open. Readers that continue from ids
+        // get them later.
+        if (isFresh || isFirst) return { events, position: { origin, seen, walk }, hasMore: false };
         if (events.length === limit)
           return { events, position: { origin, seen, walk }, hasMore: true };
       }

@@ -134,6 +134,28 @@ describe('the feed of events', () => {
     expect(await readAll(narrow.cursor)).toMatchObject({ events: [] });
   });
 
+  it('skips nothing for readers who continue from the id of the last event', async () => {
+    const { events: all } = await readAll();
+    const start = all.at(-1)?.id ?? '';
+    const long = await pool.connect();
+    await long.query('BEGIN');
+    await insert(long, 'late');
+    await insert(pool, 'early');
+    const seen: Event[] = [];
+    const readOn = async () => {
+      for (;;) {
+        const { events } = await page({ limit: '3', after: seen.at(-1)?.id ?? start });
+        if (events.length === 0) return;
+        seen.push(...events);
+      }
+    };
+    await readOn();
+    await long.query('COMMIT');
+    long.release();
+    await readOn();
+    expect(subjects(seen)).toEqual(['late', 'early']);
+  });
+
   it('accepts the id of an event, and refuses other cursors', async () => {
     const { events } = await page({ limit: '3' });
     const second = events[1]?.id ?? '';
