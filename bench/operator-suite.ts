@@ -60,17 +60,19 @@ async function measureCatalogue(bench: Bench): Promise<void> {
   const result = await compare([contestant(BUILT_IN, {}), contestant(MANY, wide)], bench.pace);
   printTarget('Requests, of those with the built-in one', result.ratio(MANY, BUILT_IN), 0.95);
   const starts: number[][] = [[], []];
-  for (let round = 0; round < Math.max(3, bench.pace.rounds); round += 1) {
+  for (let round = 0; round < Math.max(5, bench.pace.rounds); round += 1) {
     for (const [index, more] of [{}, wide].entries()) {
-      const began = performance.now();
       const server = await startServer(SERVERS.gatehouse, { ...env, ...more });
-      starts[index]?.push(performance.now() - began);
+      // Wall time has the pauses of the probe in it.
+      starts[index]?.push(server.cpuMicros() / 1000);
       await server.stop();
     }
   }
   const [builtIn = 0, many = 0] = starts.map(median);
-  console.log(`\nStart: ${builtIn.toFixed(0)} ms, with ${MANY} ${many.toFixed(0)} ms`);
-  printTarget('Start, as a share of that', builtIn / many, 0.9);
+  console.log(
+    `\nProcessor time of a start: ${builtIn.toFixed(0)} ms, with ${MANY} ${many.toFixed(0)} ms`,
+  );
+  printTarget('Start, as a share of that', builtIn / many, 0.95);
 }
 
 async function measureUpserts(bench: Bench, resource: Mirrored): Promise<void> {
