@@ -10,7 +10,9 @@ import { dataOf } from '../http/answers.js';
 import { boundedList } from '../http/body/bounded.js';
 import { sendData } from '../http/envelope.js';
 import { COST } from '../http/route-declaration.js';
+import { createSessionStore } from '../sessions/index.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
+import type { RouteDependencies } from './route-dependencies.js';
 
 const accountImport = z.strictObject({
   accounts: boundedList(MAX_IMPORTED_ACCOUNTS, importedAccount),
@@ -30,7 +32,7 @@ const importAnswer = z.strictObject({
 });
 
 /** `/operator/accounts/imports` */
-export function createAccountImportRoutes(): OperatorRoute[] {
+export function createAccountImportRoutes({ keyring }: RouteDependencies): OperatorRoute[] {
   return [
     operatorRoute({
       method: 'POST',
@@ -42,7 +44,12 @@ export function createAccountImportRoutes(): OperatorRoute[] {
       answers: { 200: dataOf(importAnswer) },
       async handle(ctx, { body: { accounts, ...options } }) {
         const { manager, actor } = ctx.state;
-        sendData(ctx, { outcomes: await importAccounts(manager, actor, accounts, options) });
+        const sessions = createSessionStore(manager, keyring);
+        const outcomes = await importAccounts(manager, actor, accounts, {
+          ...options,
+          endSessions: (_, ...which) => sessions.endAllOf(...which),
+        });
+        sendData(ctx, { outcomes });
       },
     }),
   ];

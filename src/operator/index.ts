@@ -58,7 +58,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
       ...createTenantRoutes(dependencies),
       ...createSpaceRoutes(dependencies),
       ...createAccountRoutes(dependencies),
-      ...createAccountImportRoutes(),
+      ...createAccountImportRoutes(dependencies),
       ...createMembershipRoutes(dependencies),
       ...createClientRoutes(dependencies),
       ...createGrantRoutes(dependencies),

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { createAuditLog, type Actor } from '../audit/index.js';
 import { createId } from '../db/id.js';
 import { changesOf } from '../http/annotations.js';
+import { isSingleLine } from '../http/body/text.js';
 import { Problem } from '../http/errors/problem.js';
 import type { NewTenant, TenantChange } from './tenant-schema.js';
 import {
@@ -55,7 +56,11 @@ export type MirroredFields = Omit<TenantChange, 'externalId'> & { readonly name:
 export function createTenantService(manager: EntityManager): TenantService {
   const store = createTenantStore(manager);
   const audit = createAuditLog(manager);
-  const find = async (idOrSlug: string) => (await store.find(idOrSlug)) ?? notFound(idOrSlug);
+  const find = async (idOrSlug: string) => {
+    // PostgreSQL refuses NUL and lone surrogates.
+    if (!isSingleLine(idOrSlug)) throw new Problem('not_found', 'There is no such tenant.');
+    return (await store.find(idOrSlug)) ?? notFound(idOrSlug);
+  };
 
   /** @returns `undefined` if the slug or the external id is taken */
   async function insert(actor: Actor, fields: NewTenant & { readonly slug: string }) {

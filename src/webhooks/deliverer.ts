@@ -56,26 +56,34 @@ export function createDeliverer(dependencies: Dependencies): (webhookId: string)
     const deliverNext = async () => {
       for (const deliveries of subjects) {
         for (const each of deliveries) {
-          if (isOver(round) || !(await deliver(round, each))) break;
+          if (isOver(round) || !(await claims.isHeld(round.claim))) return;
+          if (!(await deliver(round, each))) break;
         }
       }
     };
     await Promise.all(Array.from({ length: round.parallel }, deliverNext));
   }
 
+  async function endRound({ claim, disabled, successes, failures }: Round): Promise<void> {
+    if (disabled !== undefined) {
+      // The answers of a former URL do not disable the present one.
+      if (await claims.prolong(claim)) await disable(manager, claim, disabled);
+    } else if (successes > 0) await claims.noteAnswering(claim);
+    else if (failures > 0) await claims.pause(claim);
+  }
+
   return async (webhookId) => {
     const claim = await claims.claim(webhookId);
     if (claim === undefined) return;
-    const round = beginRound(claim, openSecrets(keyring, claim.id, claim));
     try {
+      const round = beginRound(claim, openSecrets(keyring, claim.id, claim));
       while (!isOver(round) && (await claims.prolong(claim))) {
+        const putOff = await store.putOffFollowers(claim);
         const due = await store.due(claim);
-        if (due.length === 0) break;
+        if (due.length === 0 && putOff === 0) break;
         await deliverBatch(round, due);
       }
-      if (round.disabled !== undefined) await disable(manager, claim, round.disabled);
-      else if (round.successes > 0) await claims.noteAnswering(claim);
-      else if (round.failures > 0) await claims.pause(claim);
+      await endRound(round);
     } finally {
       await claims.release(claim);
     }
@@ -100,8 +108,11 @@ function createDelivery({ manager, outbound, signal, onAttempt }: Dependencies) 
 
   return async (round: Round, { seq, event }: Due): Promise<boolean> => {
     const { claim } = round;
-    const made =
-      event === null ? { status: null, fault: 'gone', durationMs: 0 } : await attempt(round, event);
+    if (event === null) {
+      await store.cancelGone(claim, seq);
+      return true;
+    }
+    const made = await attempt(round, event);
     // The process ends: the receiver may have got it. It gets it again.
     if (signal.aborted) return false;
     onAttempt(made.fault === undefined);

@@ -92,7 +92,7 @@ export function createDeliveryStore(manager: EntityManager, webhookId: string) {
 export async function repeatSince(
   manager: EntityManager,
   { id, tenantId, types }: Pick<Webhook, 'id' | 'tenantId' | 'types'>,
-  since: string,
+  since: Date,
 ): Promise<{ readonly count: number; readonly until: Date | null }> {
   const patterns = typePatterns(types);
   const [row] = await manager.query<[{ count: number; until: Date | null }]>(

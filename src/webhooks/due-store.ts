@@ -14,7 +14,7 @@ export interface Claim extends SealedSecrets {
   readonly lease: string;
 }
 
-/** A delivery that is due. Earlier ones of its subject are not pending, or come before it. */
+/** A delivery that can be sent. Earlier ones of its subject are not pending, or come before it. */
 export interface Due {
   readonly seq: string;
   readonly subject: string;
@@ -39,6 +39,8 @@ export interface Attempt {
 /** Longer than a round and its last requests take. */
 const LEASE_SECONDS = 60;
 const BATCH = 100;
+/** Deliveries that are due and are looked at, of any subjects. */
+const EXAMINED = 1000;
 const GIVE_UP_DAYS = 3;
 /** 5 s, 20 s, 80 s, 5 min, 21 min, 85 min, 6 h, 8 h, … */
 const RETRY = { firstSeconds: 5, factor: 4, maxSeconds: 8 * 3600 };
@@ -52,10 +54,10 @@ export function createClaims(manager: EntityManager) {
     dueWebhooks(): Promise<readonly DueWebhook[]> {
       return manager.query(
         `SELECT id, failures > 0 AS "isFailing" FROM webhooks w
+         CROSS JOIN LATERAL (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.state = 'pending'
+           AND d.due_at <= gatehouse_now() ORDER BY d.due_at LIMIT 1) AS due
          WHERE disabled_at IS NULL AND resume_at <= gatehouse_now()
-           AND (lease_until IS NULL OR lease_until <= gatehouse_now())
-           AND EXISTS (SELECT FROM webhook_deliveries d WHERE d.webhook_id = w.id AND d.state = 'pending'
-             AND d.due_at <= gatehouse_now())`,
+           AND (lease_until IS NULL OR lease_until <= gatehouse_now())`,
       );
     },
 
@@ -79,7 +81,7 @@ export function createClaims(manager: EntityManager) {
       );
     },
 
-    /** Prolongs the claim. @returns false if it was lost, or the webhook is disabled or deleted */
+    /** Prolongs the claim. @returns false if it was lost, or the webhook is disabled or deleted, or has another URL */
     async prolong({ id, lease }: Claim): Promise<boolean> {
       const [, count] = await manager.query<[unknown, number]>(
         `UPDATE webhooks SET lease_until = gatehouse_now() + make_interval(secs => $3)
@@ -89,48 +91,103 @@ export function createClaims(manager: EntityManager) {
       return count > 0;
     },
 
+    /** @returns false if it was lost, or the webhook is disabled or deleted, or has another URL */
+    async isHeld({ id, lease }: Claim): Promise<boolean> {
+      const rows = await manager.query<unknown[]>(
+        'SELECT FROM webhooks WHERE id = $1 AND lease = $2 AND disabled_at IS NULL',
+        [id, lease],
+      );
+      return rows.length > 0;
+    },
+
     /** Ends the pauses of a webhook that answers again. */
-    async noteAnswering({ id }: Claim): Promise<void> {
-      await manager.query('UPDATE webhooks SET failures = 0 WHERE id = $1 AND failures > 0', [id]);
+    async noteAnswering({ id, lease }: Claim): Promise<void> {
+      await manager.query(
+        'UPDATE webhooks SET failures = 0 WHERE id = $1 AND lease = $2 AND failures > 0',
+        [id, lease],
+      );
     },
 
     /** Pauses a webhook that answers nothing, longer each time. */
-    async pause({ id }: Claim): Promise<void> {
+    async pause({ id, lease }: Claim): Promise<void> {
       await manager.query(
         `UPDATE webhooks SET failures = failures + 1, resume_at = gatehouse_now()
-           + make_interval(secs => least($2, $3 * power(2, least(failures, 20)))) WHERE id = $1`,
-        [id, PAUSE.maxSeconds, PAUSE.firstSeconds],
+           + make_interval(secs => least($2, $3 * power(2, least(failures, 20)))) WHERE id = $1 AND lease = $4`,
+        [id, PAUSE.maxSeconds, PAUSE.firstSeconds, lease],
       );
     },
   };
 }
 
+/**
+ * A bounded number of deliveries of the webhook `$1` that are due, and the oldest one that waits, of each of their
+ * subjects. Both are read by ranges of indexes.
+ */
+const HEADS = `examined AS MATERIALIZED (
+    SELECT seq, subject FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'
+      AND due_at <= gatehouse_now() ORDER BY due_at LIMIT ${EXAMINED}),
+  heads AS MATERIALIZED (
+    SELECT first.* FROM (SELECT DISTINCT subject FROM examined) AS e
+    CROSS JOIN LATERAL (SELECT subject, due_at FROM webhook_deliveries d
+      WHERE d.webhook_id = $1 AND d.subject = e.subject AND d.state = 'pending'
+      ORDER BY d.seq LIMIT 1) AS first)`;
+
+const PUT_OFF = `WITH ${HEADS}
+  UPDATE webhook_deliveries d SET due_at = h.due_at
+  FROM examined e JOIN heads h ON h.subject = e.subject
+  WHERE d.webhook_id = $1 AND d.seq = e.seq AND h.due_at > gatehouse_now()`;
+
+const DUE = `WITH ${HEADS},
+  due AS MATERIALIZED (
+    SELECT next.* FROM (
+      SELECT * FROM heads WHERE due_at <= gatehouse_now() ORDER BY due_at LIMIT ${BATCH}) AS h
+    CROSS JOIN LATERAL (SELECT seq, subject, event_at, event_id FROM webhook_deliveries d
+      WHERE d.webhook_id = $1 AND d.subject = h.subject AND d.state = 'pending'
+      ORDER BY d.seq LIMIT ${BATCH}) AS next
+    ORDER BY next.seq LIMIT ${BATCH})
+  SELECT seq, subject, (SELECT ${EVENT_JSON} FROM audit_log e
+    WHERE e.at = d.event_at AND e.id = d.event_id) AS event
+  FROM due d ORDER BY seq`;
+
+/** Ends the delivery `$2` of the webhook `$1`. The next one of its subject is due then. */
+function endingBy(change: string): string {
+  return `WITH ended AS (
+      UPDATE webhook_deliveries SET ${change} WHERE webhook_id = $1 AND seq = $2 RETURNING seq, subject),
+    next AS (
+      SELECT first.seq FROM ended CROSS JOIN LATERAL (SELECT seq FROM webhook_deliveries d
+        WHERE d.webhook_id = $1 AND d.subject = ended.subject AND d.state = 'pending' AND d.seq > ended.seq
+        ORDER BY d.seq LIMIT 1) AS first)
+    UPDATE webhook_deliveries d SET due_at = gatehouse_now() FROM next
+    WHERE d.webhook_id = $1 AND d.seq = next.seq AND d.due_at > gatehouse_now()`;
+}
+
 /** The deliveries of a claimed webhook that are due, by the database's clock. */
 export function createDueStore(manager: EntityManager) {
   return {
-    /** The deliveries that are due, oldest first, without subjects whose oldest one waits for another try. */
-    due({ id }: Claim): Promise<readonly Due[]> {
-      return manager.query(
-        `SELECT d.seq, d.subject, (SELECT ${EVENT_JSON} FROM audit_log e
-           WHERE e.at = d.event_at AND e.id = d.event_id) AS event
-         FROM webhook_deliveries d
-         WHERE d.webhook_id = $1 AND d.state = 'pending' AND d.due_at <= gatehouse_now()
-           AND NOT EXISTS (SELECT FROM webhook_deliveries earlier
-             WHERE earlier.webhook_id = d.webhook_id AND earlier.subject = d.subject
-               AND earlier.state = 'pending' AND earlier.seq < d.seq AND earlier.due_at > gatehouse_now())
-         ORDER BY d.seq LIMIT ${BATCH}`,
-        [id],
-      );
+    /**
+     * Puts off deliveries whose subject has an earlier one that waits for another try, a bounded number, so that none of
+     * them is looked at before that try.
+     * @returns the number
+     */
+    async putOffFollowers({ id }: Claim): Promise<number> {
+      const [, count] = await manager.query<[unknown, number]>(PUT_OFF, [id]);
+      return count;
     },
+
+    /** The deliveries that can be sent, oldest first: of subjects whose oldest one is due, and are looked at. */
+    due: ({ id }: Claim): Promise<readonly Due[]> => manager.query(DUE, [id]),
 
     async noteSuccess({ id }: Claim, seq: string, attempt: Attempt): Promise<void> {
       await manager.query(
-        `UPDATE webhook_deliveries SET state = 'delivered', attempts = attempts + 1, status = $3, fault = NULL,
-           duration_ms = $4, last_attempt_at = gatehouse_now(),
-           first_attempt_at = coalesce(first_attempt_at, gatehouse_now())
-         WHERE webhook_id = $1 AND seq = $2`,
+        endingBy(`state = 'delivered', attempts = attempts + 1, status = $3, fault = NULL, duration_ms = $4,
+          last_attempt_at = gatehouse_now(), first_attempt_at = coalesce(first_attempt_at, gatehouse_now())`),
         [id, seq, attempt.status, attempt.durationMs],
       );
+    },
+
+    /** Cancels a delivery whose event is not kept any more. */
+    async cancelGone({ id }: Claim, seq: string): Promise<void> {
+      await manager.query(endingBy(`state = 'canceled', fault = 'gone'`), [id, seq]);
     },
 
     /** @returns whether it has been tried for three days */
@@ -141,7 +198,7 @@ export function createDueStore(manager: EntityManager) {
            first_attempt_at = coalesce(first_attempt_at, gatehouse_now()),
            due_at = gatehouse_now() + make_interval(
              secs => least($6, $7 * power($8, least(attempts, 10))) * (0.9 + 0.2 * random()))
-         WHERE webhook_id = $1 AND seq = $2
+         WHERE webhook_id = $1 AND seq = $2 AND state = 'pending'
          RETURNING first_attempt_at < gatehouse_now() - make_interval(days => ${GIVE_UP_DAYS}) AS "isOver"`,
         [
           id,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 import { eventTypes } from '../events/index.js';
 import { time } from '../http/answers.js';
-import { text } from '../http/validation.js';
+import { text, timestamp } from '../http/validation.js';
 
 const MAX_URL = 2000;
 const MAX_GRACE_SECONDS = 7 * 86_400;
@@ -28,7 +28,7 @@ export const webhookRotation = z.strictObject({
 export const redelivery = z
   .strictObject({
     deliveryId: z.string().optional(),
-    since: z.iso.datetime({ offset: true }).optional(),
+    since: timestamp().optional(),
   })
   .refine(({ deliveryId, since }) => (deliveryId === undefined) !== (since === undefined), {
     error: 'must have either deliveryId or since',

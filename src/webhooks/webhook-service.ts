@@ -175,7 +175,8 @@ function createDeliveryActions({ manager }: Dependencies, { find, record }: Part
       const deliveries = createDeliveryStore(manager, id);
       if (since !== undefined) {
         const repeated = await repeatSince(manager, webhook, since);
-        await record(actor, 'redeliver', webhook, { since, count: repeated.count });
+        const details = { since: since.toISOString(), count: repeated.count };
+        await record(actor, 'redeliver', webhook, details);
         return repeated;
       }
       const seq = Number(/^dlv_(\d{1,15})$/.exec(deliveryId ?? '')?.[1] ?? -1);

@@ -62,11 +62,12 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
     },
 
     async update(id: string, { url, types }: Pick<Webhook, 'url' | 'types'>): Promise<void> {
-      await manager.query('UPDATE webhooks SET url = $2, types = $3 WHERE id = $1', [
-        id,
-        url,
-        types,
-      ]);
+      // Without its lease, a round that began with the former URL ends.
+      await manager.query(
+        `UPDATE webhooks SET url = $2, types = $3, lease = CASE WHEN url = $2 THEN lease END,
+           lease_until = CASE WHEN url = $2 THEN lease_until END WHERE id = $1`,
+        [id, url, types],
+      );
     },
 
     async delete(id: string): Promise<void> {
@@ -75,12 +76,12 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
   };
 }
 
-/** Ends a pause, so that everything that waits is tried now. */
+/** Ends a pause, so that the first delivery of each subject is tried now. Untried ones follow the first. */
 export async function resume(manager: EntityManager, id: string): Promise<void> {
   await manager.query('UPDATE webhooks SET resume_at = gatehouse_now() WHERE id = $1', [id]);
   await manager.query(
     `UPDATE webhook_deliveries SET due_at = gatehouse_now()
-     WHERE webhook_id = $1 AND state = 'pending' AND due_at > gatehouse_now()`,
+     WHERE webhook_id = $1 AND state = 'pending' AND due_at > gatehouse_now() AND attempts > 0`,
     [id],
   );
 }

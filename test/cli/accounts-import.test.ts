@@ -3,7 +3,10 @@ import { hash } from '@node-rs/argon2';
 import { hash as hashWithBcrypt } from '@node-rs/bcrypt';
 import { randomUUID } from 'node:crypto';
 
+import { createAccountLinks } from '../../src/accounts/links/account-links.js';
 import { createSignIn } from '../../src/accounts/sign-in.js';
+import { createId } from '../../src/db/id.js';
+import { createSessionStore } from '../../src/sessions/session-store.js';
 import { createCli } from '../support/app/cli.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
 import { expectInvalid } from '../support/app/problems.js';
@@ -239,6 +242,35 @@ describe('accounts import', () => {
     expect(await attempt(moved, 'another password')).toBe('refused');
   });
 
+  it('ends the sessions and links of an account whose imported password it replaces', async () => {
+    const email = newEmail();
+    const line = { email, passwordHash: FOREIGN['2b of bcrypt']?.[1] };
+    await run([line]);
+    const { id } = (await rowOf(email)) as { id: string };
+    const { dataSource, keyring, format } = gatehouse;
+    const sessions = createSessionStore(dataSource.manager, keyring);
+    const links = createAccountLinks(dataSource.manager, keyring, format);
+    await sessions.save({
+      id: createId('ses'),
+      secret: gatehouse.format.mint('ses'),
+      accountId: id,
+      payload: {},
+      address: null,
+      userAgent: null,
+      ttlSeconds: 3600,
+    });
+    const link = await links.create('password', { accountId: id, email });
+    const held = async () => [
+      (await sessions.listOfAccount(id)).length,
+      (await links.find('password', link)) !== undefined,
+    ];
+    await run([{ ...line, name: 'Ann' }], '--update');
+    expect(await held()).toEqual([1, true]);
+    await run([{ email, passwordHash: FOREIGN['scrypt']?.[1] }], '--update');
+    expect(await held()).toEqual([0, false]);
+    expect((await rowOf(email))?.['actions']).toContain('account.set_password');
+  });
+
   it('reports every other line that it cannot use, and imports the rest', async () => {
     const [taken, free] = [newEmail(), newEmail()];
     await run([{ email: taken, externalId: 'one' }]);
@@ -248,18 +280,20 @@ describe('accounts import', () => {
       { email: free, role: 'viewer' },
       { email: free, memberships: [{ tenant: 'nowhere', role: 'viewer' }] },
       { email: free, memberships: [{ tenant: 'acme', role: 'emperor' }] },
+      { email: free, memberships: [{ tenant: 'a\0b', role: 'viewer' }] },
       { email: taken, externalId: 'two' },
       { email: free },
     ]);
     expect(code).toBe(1);
-    expect(report).toMatchObject({ read: 7, created: 1, refused: 6 });
+    expect(report).toMatchObject({ read: 8, created: 1, refused: 7 });
     expect(report.refusals.map(({ line, reason }) => [line, reason.split(':')[0]])).toEqual([
       [1, 'not JSON'],
       [2, 'email'],
       [3, 'has unknown members'],
       [5, expect.stringContaining('role')],
+      [6, expect.stringContaining('tenant')],
       [4, 'memberships'],
-      [6, 'externalId'],
+      [7, 'externalId'],
     ]);
   });
 

@@ -245,7 +245,93 @@ describe('a webhook', () => {
     expectProblem(await repeat({ deliveryId: 'dlv_999999' }), 404, 'not_found');
     expectProblem(await repeat({ deliveryId: 'x' }), 404, 'not_found');
     expectInvalid(await repeat({ since, deliveryId }), ['deliveryId']);
-    expectInvalid(await repeat({ since: 'yesterday' }), ['since']);
+    for (const wrong of ['yesterday', '0000-01-01T00:00:00Z', '9999-12-31T23:59:59-23:59']) {
+      expectInvalid(await repeat({ since: wrong }), ['since']);
+    }
+    expect((await repeat({ since: since.replace('Z', '+23:59') })).status).toBe(201);
+  });
+
+  it('does not look at what waits behind a failed delivery, again and again', async () => {
+    const { id } = await create('/blocked');
+    const count = async (condition: string) => {
+      const [row] = await gatehouse.database.query<{ count: number }>(
+        `SELECT count(*)::int AS count FROM webhook_deliveries WHERE webhook_id = '${id}' AND ${condition}`,
+      );
+      return row?.count;
+    };
+    let isRefusing = true;
+    receiver.answer = ({ event }, response) => {
+      response.writeHead(isRefusing && event.subject === 'blocked' ? 500 : 204).end();
+    };
+    await emit('blocked', 'test.first');
+    await emit('free');
+    await replica.deliver();
+    await gatehouse.database.query(
+      `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+       SELECT webhook_id, event_id, event_at, type, subject FROM webhook_deliveries, generate_series(1, 2500)
+       WHERE subject = 'blocked'`,
+    );
+    await emit('free');
+    await replica.deliver();
+    expect(subjects(receiver.received).toSorted()).toEqual(['blocked', 'free', 'free']);
+    expect(await count('due_at <= gatehouse_now() AND state = $$pending$$')).toBe(0);
+    await gatehouse.database.query(
+      `DELETE FROM webhook_deliveries WHERE seq > (SELECT min(seq) + 40 FROM webhook_deliveries)`,
+    );
+    // After the end of a pause, everything follows the first one at once.
+    isRefusing = false;
+    await send('post', `webhooks/${id}/test`).expect(201);
+    await replica.deliver();
+    expect(await count(`state = 'pending'`)).toBe(0);
+    expect(await count('attempts = 2')).toBe(1);
+  });
+
+  it('does not fail because an event is not kept any more', async () => {
+    const { id } = await create('/kept');
+    await gatehouse.database.query(
+      `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject)
+       SELECT '${id}', 0, '2020-01-01', 'test.noted', 'kept' FROM generate_series(1, 5)`,
+    );
+    await emit('kept');
+    await replica.deliver();
+    expect(subjects(receiver.of('/kept'))).toEqual(['kept']);
+    const [newest, ...older] = await log(id);
+    expect(newest).toMatchObject({ state: 'delivered' });
+    expect(older).toHaveLength(5);
+    for (const each of older) expect(each).toMatchObject({ state: 'canceled', fault: 'gone' });
+  });
+
+  it('gets nothing more at a URL that was changed meanwhile', async () => {
+    const { id } = await create('/former');
+    const changed: unknown[] = [];
+    receiver.answer = ({ path }, response) => {
+      if (path === '/latter') response.writeHead(204).end();
+      else {
+        send('patch', `webhooks/${id}`, { url: receiver.url('/latter') }).then(
+          ({ status }) => {
+            changed.push(status);
+            response.writeHead(410).end();
+          },
+          (error: unknown) => changed.push(error),
+        );
+      }
+    };
+    for (let event = 0; event < 3; event += 1) await emit('moved');
+    await replica.deliver();
+    await gatehouse.database.shiftClock('10 seconds');
+    await replica.deliver();
+    expect(changed).toEqual([200]);
+    expect(receiver.of('/former')).toHaveLength(1);
+    expect(receiver.of('/latter')).toHaveLength(3);
+    expect(await show(id)).toMatchObject({ enabled: true });
+  });
+
+  it('frees a webhook whose secrets cannot be read', async () => {
+    const { id } = await create('/sealed');
+    await gatehouse.database.query(`UPDATE webhooks SET ciphertext = '\\x00' WHERE id = '${id}'`);
+    await emit('one');
+    await replica.deliver();
+    expect(await gatehouse.database.query('SELECT lease FROM webhooks')).toEqual([{ lease: null }]);
   });
 
   it('is delivered to again when a process ended in the middle', async () => {
@@ -282,7 +368,12 @@ describe('a webhook', () => {
     }
     expectInvalid(await refuse({ types: [] }), ['types']);
     expectInvalid(await refuse({ types: ['DROP'] }), ['types.0']);
-    expectProblem(await refuse({ tenantId: 'tnt_none' }), 404, 'not_found');
+    for (const tenantId of ['tnt_none', 'a\0b', '\ud800']) {
+      expectProblem(await refuse({ tenantId }), 404, 'not_found');
+    }
+    for (const path of ['webhooks?tenantId=a%00b', 'events?tenantId=a%00b', 'webhooks/a%00b']) {
+      expectProblem(await send('get', path), 404, 'not_found');
+    }
     const made = await Promise.all(
       Array.from({ length: 23 }, () => refuse({ tenantId: tenant.id })),
     );

@@ -6,6 +6,7 @@ import { storedMetadata } from '../../http/annotations.js';
 import { changeOf } from '../directory/directory.js';
 import { NO_PASSWORD } from '../password.js';
 import { isImported } from '../passwords/imported-hash.js';
+import type { EndSessions } from '../passwords/replace-password.js';
 import type { ImportedAccount, ImportMode } from './import-schema.js';
 import {
   createImportStore,
@@ -29,12 +30,15 @@ export interface ImportOptions {
   readonly mode: ImportMode;
   /** Reports the outcomes without changing anything. */
   readonly dryRun: boolean;
+  /** Ends the sessions of accounts whose password is replaced. */
+  readonly endSessions: EndSessions;
 }
 
 /**
  * Creates accounts of another system with their memberships, or updates those that exist. An account is found by its
  * external id, or else by its address. Memberships are only added; roles stay. A password that its owner chose here
- * stays, too. Each change leaves an audit entry.
+ * stays, too. A password that is replaced ends the sessions of its account, and its links to set a new one. Each change
+ * leaves an audit entry.
  *
  * @param manager of a transaction, which holds the whole batch
  * @returns the outcomes in the order of the accounts
@@ -43,7 +47,7 @@ export async function importAccounts(
   manager: EntityManager,
   actor: Actor,
   accounts: readonly ImportedAccount[],
-  { mode, dryRun }: ImportOptions,
+  { mode, dryRun, endSessions }: ImportOptions,
 ): Promise<readonly ImportOutcome[]> {
   const store = createImportStore(manager);
   const plan = await judge(manager, accounts, mode);
@@ -53,9 +57,14 @@ export async function importAccounts(
   const raced = new Set(writes.filter((write) => isNew(write) && !inserted.has(write.row.id)));
   const done = writes.filter((write) => !raced.has(write));
   await store.update(done.filter((write) => !isNew(write)).map(({ row }) => row));
-  await store.endPasswordLinks(done.filter(({ isMoved }) => isMoved).map(({ row }) => row.id));
+  const endsLinks = done.filter(({ isMoved, isReplaced }) => isMoved || isReplaced);
+  await store.endPasswordLinks(endsLinks.map(({ row }) => row.id));
+  const ended = new Map<string, number>();
+  for (const { row } of done.filter(({ isReplaced }) => isReplaced)) {
+    ended.set(row.id, await endSessions(manager, row.id));
+  }
   const joined = await store.join(done.flatMap(({ memberships }) => memberships));
-  await createAuditLog(manager).recordAll(actor, eventsOf(done, joined));
+  await createAuditLog(manager).recordAll(actor, eventsOf(done, joined, ended));
   return plan.map(({ result, write }) =>
     write !== undefined && raced.has(write) ? refused('was created by another call') : result,
   );
@@ -64,8 +73,10 @@ export async function importAccounts(
 interface Write {
   readonly row: WrittenAccount;
   readonly isMoved: boolean;
+  /** Whether it gets another password than it had. */
+  readonly isReplaced: boolean;
   readonly memberships: readonly NewMembership[];
-  /** Entries of the account itself. */
+  /** Entries of the account itself, without that of a replaced password. */
   readonly events: readonly AuditEvent[];
   readonly kind: 'insert' | 'update';
 }
@@ -130,6 +141,7 @@ function toInsert(account: ImportedAccount, tenants: ReadonlyMap<string, string>
     write: {
       kind: 'insert',
       isMoved: false,
+      isReplaced: false,
       row: {
         id,
         email,
@@ -172,14 +184,10 @@ function toUpdate(
     write: {
       kind: 'update',
       isMoved: change?.isMoved ?? false,
+      isReplaced,
       row: { id: found.id, ...former, ...wanted, passwordHash },
       memberships,
-      events: [
-        ...(details === undefined ? [] : [eventOf('account.update', found.id, details)]),
-        ...(isReplaced
-          ? [eventOf('account.set_password', found.id, { email: account.email, by: 'import' })]
-          : []),
-      ],
+      events: details === undefined ? [] : [eventOf('account.update', found.id, details)],
     },
   };
 }
@@ -203,10 +211,18 @@ function eventOf(action: string, subject: string, details: object): AuditEvent {
 function eventsOf(
   writes: readonly Write[],
   joined: readonly NewMembership[],
+  endedSessions: ReadonlyMap<string, number>,
 ): readonly AuditEvent[] {
   const emails = new Map(writes.map(({ row }) => [row.id, row.email]));
   return [
     ...writes.flatMap(({ events }) => events),
+    ...[...endedSessions].map(([id, count]) =>
+      eventOf('account.set_password', id, {
+        email: emails.get(id),
+        endedSessions: count,
+        by: 'import',
+      }),
+    ),
     ...joined.map(({ accountId, tenantId, role }) => ({
       tenantId,
       action: 'membership.create',

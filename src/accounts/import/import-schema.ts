@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 import { boundedList } from '../../http/body/bounded.js';
-import { coded, faultsOf, OUR_MESSAGES } from '../../http/validation.js';
+import { coded, faultsOf, OUR_MESSAGES, text } from '../../http/validation.js';
 import { ROLES } from '../../scopes/roles.js';
 import { accountChange, mirroredAccount } from '../directory/directory-schema.js';
 import { HASH_FORMS, readImportedHash } from '../passwords/imported-hash.js';
@@ -33,7 +33,7 @@ export const importedAccount = mirroredAccount.extend({
   /** Added to those that the account has. `tenant` is an id or a slug. */
   memberships: boundedList(
     MAX_MEMBERSHIPS,
-    z.strictObject({ tenant: z.string().min(1).max(MAX_TENANT), role: z.enum(ROLES) }),
+    z.strictObject({ tenant: text(MAX_TENANT), role: z.enum(ROLES) }),
   ).default([]),
 });
 export type ImportedAccount = z.output<typeof importedAccount>;

@@ -6,6 +6,7 @@ import {
 } from '../../accounts/index.js';
 import { OPERATOR } from '../../audit/index.js';
 import { readLines } from '../../http/body/input-lines.js';
+import { createSessionStore } from '../../sessions/index.js';
 import type { CommandContext } from '../command.js';
 import { createProgress, createRefusals, openInput } from './import-input.js';
 
@@ -18,21 +19,22 @@ interface ImportValues {
 
 /** Reads accounts from a file or standard input, line by line, and stores them in batches. */
 export function importAccountsFrom(
-  { dataSource, stream, messages }: CommandContext,
+  { dataSource, keyring, stream, messages }: CommandContext,
   values: ImportValues,
 ) {
   const { update, dryRun } = values;
   const mode = update ? 'update' : 'skip';
   return importFrom({ stream, messages }, values, {
     importBatch: (lines) =>
-      dataSource.transaction((manager) =>
-        importAccounts(
-          manager,
-          OPERATOR,
-          lines.map(({ account }) => account),
-          { mode, dryRun },
-        ),
-      ),
+      dataSource.transaction((manager) => {
+        const sessions = createSessionStore(manager, keyring);
+        const accounts = lines.map(({ account }) => account);
+        return importAccounts(manager, OPERATOR, accounts, {
+          mode,
+          dryRun,
+          endSessions: (_, ...which) => sessions.endAllOf(...which),
+        });
+      }),
   });
 }
 
