@@ -10,6 +10,7 @@ import {
 import { IS_REVOKED } from '../credentials/tables.js';
 import { prepared } from '../db/prepared.js';
 import { repeatOnConflict } from '../db/repeat.js';
+import { methodOf, recordSignIn, type SignInMethod } from './sign-in-method.js';
 
 /** A session to be stored. */
 export interface NewSession {
@@ -48,6 +49,7 @@ export interface ListedSession {
   readonly createdAt: Date;
   readonly seenAt: Date;
   readonly expiresAt: Date;
+  readonly method: SignInMethod;
 }
 
 /**
@@ -90,10 +92,12 @@ const IS_ENDED = `c.expires_at <= gatehouse_now()`;
 const IS_GOOD = `NOT ${IS_ENDED} AND NOT ${IS_REVOKED}`;
 const END = `UPDATE sessions c SET expires_at = gatehouse_now(), payload = '{}'`;
 
+type Listed = Omit<ListedSession, 'method'> & { readonly payload: object };
+
 const LIST = {
   name: 'list-sessions',
   text: `SELECT c.id, c.address, c.user_agent AS "userAgent", c.created_at AS "createdAt", c.seen_at AS "seenAt",
-      c.expires_at AS "expiresAt" FROM sessions c
+      c.expires_at AS "expiresAt", c.payload FROM sessions c
     WHERE c.account_id = $1 AND ${IS_GOOD} ORDER BY c.created_at DESC, c.id`,
 };
 
@@ -136,7 +140,10 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
     },
     signOut: (secret, request) =>
       manager.transaction((transaction) => signOut(transaction, keyring.digests(secret), request)),
-    listOfAccount: (accountId) => prepared(manager)<ListedSession>(LIST, [accountId]),
+    async listOfAccount(accountId) {
+      const rows = await prepared(manager)<Listed>(LIST, [accountId]);
+      return rows.map(({ payload, ...row }) => ({ ...row, method: methodOf(payload) }));
+    },
     async signedInWithin(id, seconds) {
       const [row] = await manager.query<{ isRecent: boolean }[]>(
         `SELECT c.created_at > gatehouse_now() - make_interval(secs => $2) AS "isRecent"
@@ -252,23 +259,9 @@ async function bind(
   if (bound === 0) return false;
   if (accountId !== null) {
     await endOldest(manager, accountId);
-    await noteSignIn(manager, accountId);
-    const { id, address, requestId = null } = session;
-    const actor = { id: accountId, address, requestId };
-    const details = { session: id };
-    const event = { tenantId: null, action: 'account.sign_in', subject: accountId, details };
-    await createAuditLog(manager).record(actor, event);
+    await recordSignIn(manager, accountId, session);
   }
   return true;
-}
-
-/** Members see when somebody signed in last. A table of its own, since sign-ins lock the row of their account. */
-async function noteSignIn(manager: EntityManager, accountId: string): Promise<void> {
-  await manager.query(
-    `INSERT INTO last_sign_ins (account_id, at) VALUES ($1, gatehouse_now())
-     ON CONFLICT (account_id) DO UPDATE SET at = excluded.at`,
-    [accountId],
-  );
 }
 
 async function takeTurn(manager: EntityManager, accountId: string): Promise<void> {

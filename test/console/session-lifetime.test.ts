@@ -173,7 +173,7 @@ describe('the audit log', () => {
     expect(others).toEqual([]);
     expect(entry).toEqual({
       actor: user.id,
-      details: { session: expect.any(String) },
+      details: { session: expect.any(String), method: 'password' },
       address: '127.0.0.1',
       request: expect.stringMatching(/^req_/),
     });

@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { ACCOUNT_PICTURES } from './account-pictures.js';
 import { APP_PICTURES } from './app-pictures.js';
 import { MAIL_PICTURES } from './mail-pictures.js';
+import { SIGN_IN_PICTURES } from './sign-in-pictures.js';
 import { STATE_PICTURES } from './state-pictures.js';
 import type { World } from './world.js';
 
@@ -179,4 +180,5 @@ export const PICTURES: readonly Picture[] = [
   ...APP_PICTURES,
   ...STATE_PICTURES,
   ...MAIL_PICTURES,
+  ...SIGN_IN_PICTURES,
 ];

@@ -2,7 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import type { JWTPayload } from 'jose';
 
 import { cookieOf, signIn, whoIs } from '../support/browser/console.js';
-import { authorizeUrl, createPkce, createUser, registerClient } from '../support/oauth/oauth.js';
+import {
+  authorizeUrl,
+  createPkce,
+  createUser,
+  mainOf,
+  registerClient,
+} from '../support/oauth/oauth.js';
 import { ATTEMPT, problemOf, useProviders } from '../support/oauth/provider-world.js';
 import { CLIENT_ID } from '../support/oauth/sign-in-provider.js';
 
@@ -32,6 +38,12 @@ describe('signing in at a provider', () => {
     expect(await whoIs(browser)).toBe(claims.email);
     expect(await roleOf(claims.email)).toBe('member');
     expect(cookieOf(browser, ATTEMPT)).toBeUndefined();
+    expect(mainOf(await browser.open('/settings/sessions'))).toContain('with <bdi>Acme SSO</bdi>');
+    const entries = await world.gatehouse.database.query(
+      `SELECT details FROM audit_log WHERE action = 'account.sign_in'
+         AND actor = (SELECT id FROM accounts WHERE email = '${claims.email}')`,
+    );
+    expect(entries).toMatchObject([{ details: { method: 'provider', provider: 'acme' } }]);
   });
 
   it('sends an address of its domains there, with login_hint, and leaves passwords alone', async () => {

@@ -3,6 +3,7 @@ import type { Accounts } from '../../accounts/index.js';
 import type { Keyring } from '../../credentials/index.js';
 import type { Mail } from '../../mail/index.js';
 import type { ConsoleSessions, SignInPage } from '../../oauth/index.js';
+import type { SignInProviders } from '../../sign-in-providers/index.js';
 import type { ShowPage } from '../settings-views.js';
 
 export interface AccountPageDependencies {
@@ -13,4 +14,5 @@ export interface AccountPageDependencies {
   readonly showPage: ShowPage;
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
+  readonly providers: SignInProviders;
 }

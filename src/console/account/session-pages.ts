@@ -19,7 +19,9 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
 
 /** `/settings/sessions`: the browsers in which the visitor is signed in. */
 export function createSessionPages(dependencies: AccountPageDependencies): SettingsRoute[] {
-  const { showPage, dataSource, keyring } = dependencies;
+  const { showPage, dataSource, keyring, providers } = dependencies;
+  const nameOf = (provider: string) =>
+    providers.buttons.find(({ id }) => id === provider)?.name ?? provider;
   const show = async (ctx: SettingsContext, at: PersonalContext) => {
     const found = await createSessionStore(dataSource.manager, keyring).listOfAccount(at.accountId);
     const sessions = found
@@ -27,6 +29,7 @@ export function createSessionPages(dependencies: AccountPageDependencies): Setti
         device: describeDevice(session.userAgent),
         address: session.address,
         signedIn: ago(session.createdAt),
+        provider: 'provider' in session.method ? nameOf(session.method.provider) : undefined,
         seen: ago(session.seenAt),
         isCurrent: session.id === at.sessionId,
         end: at.href(END.replace(':id', encodeURIComponent(session.id))),

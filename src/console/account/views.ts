@@ -14,6 +14,8 @@ export interface ShownSession {
   readonly device: string;
   readonly address: string | null;
   readonly signedIn: Moment;
+  /** The provider at which the user signed in; absent for a password. */
+  readonly provider: string | undefined;
   readonly seen: Moment;
   readonly isCurrent: boolean;
   /** The target of the form that ends it. */
