@@ -146,6 +146,7 @@ describe('sessions', () => {
       'createdAt',
       'expiresAt',
       'id',
+      'method',
       'seenAt',
       'userAgent',
     ]);
