@@ -142,7 +142,14 @@ describe('ending', () => {
 
     expect(mainOf(done)).toContain('The installation has ended.');
     expect([await statusOf(ofBob), await statusOf(ofAda)]).toEqual([401, 200]);
-    expect((await as.bob.browser.open(path)).status).toBe(404);
+    const page = await as.bob.browser.open(path);
+    const again = await postForm(as.bob.browser, path, { csrf: as.bob.csrf });
+    for (const { status, html } of [page, { status: again.status, html: await again.text() }]) {
+      expect([status, mainOf({ html })]).toEqual([
+        404,
+        expect.stringMatching(/Connected apps[^]+may have ended in the meantime/),
+      ]);
+    }
   });
 
   it("somebody else's is for administrators", async () => {

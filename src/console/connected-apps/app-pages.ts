@@ -74,10 +74,12 @@ async function readPage(
   return pagination.page(found, request, list, positionOf, resumeAfter);
 }
 
-async function showList(
+/** @param missing says that an installation is not there, as after its end by somebody else */
+export async function showList(
   { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
   at: OrganizationContext,
+  missing?: string,
 ): Promise<void> {
   const isAdmin = isAdministrator(at.role);
   const of = isAdmin && queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
@@ -85,8 +87,9 @@ async function showList(
   const page = await readPage(pagination, ctx, list, (request) => apps.list(at, { of }, request));
   const shown = await logos.pathsOf(page.items.map(({ clientId }) => clientId));
   const query = of === 'me' ? {} : { of };
-  showPage(ctx, 'connected-apps', {
+  const shownPage = {
     title: 'Connected apps',
+    missing,
     heading: 'Connected apps',
     lead:
       of === 'me'
@@ -108,21 +111,25 @@ async function showList(
       text: 'An app appears here when somebody signs in with it and allows it to use an account.',
     },
     paging: pagingOf(ctx, at, LIST, page, query),
-  });
+  };
+  showPage(ctx, 'connected-apps', shownPage, { status: missing === undefined ? 200 : 404 });
 }
 
-async function showEverywhere(
+/** @param missing says that an installation is not there, as after its end by somebody else */
+export async function showEverywhere(
   { showPage, pagination, apps, logos }: AppPagesDependencies,
   ctx: SettingsContext,
   at: PersonalContext,
+  missing?: string,
 ): Promise<void> {
   const { memberships } = ctx.state.visitor;
   const list = ['page-apps-you-use', at.accountId];
   const page = await readPage(pagination, ctx, list, (request) => apps.listEverywhere(at, request));
   const shown = await logos.pathsOf(page.items.map(({ clientId }) => clientId));
   const membershipIn = (id: string) => memberships.find(({ tenantId }) => tenantId === id);
-  showPage(ctx, 'connected-apps', {
+  const shownPage = {
     title: 'Apps you use',
+    missing,
     heading: 'Apps you use',
     lead: 'Apps that act as you, in all of your organizations. Each row is one installation.',
     tabs: [],
@@ -145,7 +152,8 @@ async function showEverywhere(
       text: 'An app appears here when you sign in with it and allow it to use your account.',
     },
     paging: pagingOf(ctx, at, EVERYWHERE, page, {}),
-  });
+  };
+  showPage(ctx, 'connected-apps', shownPage, { status: missing === undefined ? 200 : 404 });
 }
 
 async function showApp(

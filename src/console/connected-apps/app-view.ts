@@ -47,6 +47,8 @@ export interface ConnectedAppsPage {
   readonly lead: string;
   /** Empty for visitors who have one list only. */
   readonly tabs: readonly Tab[];
+  /** Says that an installation is not there. */
+  readonly missing: string | undefined;
   readonly notice: string | undefined;
   readonly installations: readonly ShownInstallation[];
   readonly empty: { readonly title: string; readonly text: string };

@@ -4,22 +4,26 @@ import { ADMINISTRATORS, isAdministrator } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
-import { queryOf, showBlockedApps, type AppPagesDependencies } from './app-pages.js';
+import {
+  queryOf,
+  showBlockedApps,
+  showEverywhere,
+  showList,
+  type AppPagesDependencies,
+} from './app-pages.js';
 import { hostOf, type ConfirmEndPage } from './app-view.js';
 import { APP, BLOCK, BLOCKED, DISCONNECT, END, EVERYWHERE, LIST } from './paths.js';
 
 const UNBLOCKED_BEFORE =
   'Somebody else has unblocked the app in the meantime. Nothing was changed.';
 
+const ENDED_BEFORE = 'There is no such installation. It may have ended in the meantime.';
+
 /** The pages that ask before an app is ended or blocked, and the forms that do it. */
 export function createAppEndRoutes(dependencies: AppPagesDependencies): SettingsRoute[] {
   const { change } = dependencies;
   const { askToEnd, askToDisconnect, askToBlock } = createQuestions(dependencies);
-  const route = (
-    method: 'GET' | 'POST',
-    path: string,
-    handle: (ctx: SettingsContext, at: OrganizationContext) => Promise<void>,
-  ): SettingsRoute => ({
+  const route = (method: 'GET' | 'POST', path: string, handle: Handle): SettingsRoute => ({
     method,
     path,
     access:
@@ -27,11 +31,15 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
     handle: (ctx) => handle(ctx, ctx.state.organization),
   });
   return [
-    route('GET', END, askToEnd),
-    route('POST', END, async (ctx, at) => {
-      await change((inside) => inside.end(at, idOf(ctx)));
-      seeOther(ctx, at.href('from' in fromOf(ctx) ? EVERYWHERE : LIST, { done: 'ended' }));
-    }),
+    route('GET', END, orList(dependencies, askToEnd)),
+    route(
+      'POST',
+      END,
+      orList(dependencies, async (ctx, at) => {
+        await change((inside) => inside.end(at, idOf(ctx)));
+        seeOther(ctx, at.href('from' in fromOf(ctx) ? EVERYWHERE : LIST, { done: 'ended' }));
+      }),
+    ),
     route('GET', DISCONNECT, askToDisconnect),
     route('POST', DISCONNECT, async (ctx, at) => {
       const of = queryOf(ctx, 'of') === 'organization' ? 'organization' : 'me';
@@ -54,6 +62,21 @@ export function createAppEndRoutes(dependencies: AppPagesDependencies): Settings
       return seeOther(ctx, at.href(BLOCKED, { done: 'unblocked' }));
     }),
   ];
+}
+
+type Handle = (ctx: SettingsContext, at: OrganizationContext) => Promise<void>;
+
+/** Shows the list that the visitor came from, with a notice, where an installation is not there. */
+function orList(dependencies: AppPagesDependencies, handle: Handle): Handle {
+  return async (ctx, at) => {
+    try {
+      await handle(ctx, at);
+    } catch (error) {
+      if (!(error instanceof Problem) || error.code !== 'not_found') throw error;
+      const show = 'from' in fromOf(ctx) ? showEverywhere : showList;
+      await show(dependencies, ctx, at, ENDED_BEFORE);
+    }
+  };
 }
 
 /** The pages that ask. */

@@ -118,5 +118,7 @@ function emptyState(
     const text = `No ${section.noun} matches these filters.`;
     return { title: 'Nothing matches', text, primary: undefined, links };
   }
-  return { ...section.empty, primary, links: [] };
+  const suspended = 'The organization is suspended: nothing can be created or changed now.';
+  const text = at.isSuspended ? suspended : section.empty.text;
+  return { title: section.empty.title, text, primary, links: [] };
 }
