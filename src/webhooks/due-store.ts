@@ -120,17 +120,22 @@ export function createClaims(manager: EntityManager) {
 }
 
 /**
- * A bounded number of deliveries of the webhook `$1` that are due, and the oldest one that waits, of each of their
- * subjects. Both are read by ranges of indexes.
+ * Deliveries of the webhook `$1` that wait, from one on, by subject; the last ones can be of later subjects. Rows are
+ * compared, which only the index of subjects serves: with few subjects, the planner walks the primary key otherwise.
  */
+function waitingFrom(subject: string, seq: string, limit: number): string {
+  return `LATERAL (SELECT seq, subject, due_at, event_at, event_id FROM webhook_deliveries d
+    WHERE d.webhook_id = $1 AND d.state = 'pending' AND (d.subject, d.seq) >= (${subject}, ${seq})
+    ORDER BY d.subject, d.seq LIMIT ${limit})`;
+}
+
+/** A bounded number of deliveries of the webhook `$1` that are due, and the oldest one that waits of their subjects. */
 const HEADS = `examined AS MATERIALIZED (
     SELECT seq, subject FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'
       AND due_at <= gatehouse_now() ORDER BY due_at LIMIT ${EXAMINED}),
   heads AS MATERIALIZED (
-    SELECT first.* FROM (SELECT DISTINCT subject FROM examined) AS e
-    CROSS JOIN LATERAL (SELECT subject, due_at FROM webhook_deliveries d
-      WHERE d.webhook_id = $1 AND d.subject = e.subject AND d.state = 'pending'
-      ORDER BY d.seq LIMIT 1) AS first)`;
+    SELECT first.subject, first.due_at FROM (SELECT DISTINCT subject FROM examined) AS e
+    CROSS JOIN ${waitingFrom('e.subject', '0', 1)} AS first)`;
 
 const PUT_OFF = `WITH ${HEADS}
   UPDATE webhook_deliveries d SET due_at = h.due_at
@@ -141,9 +146,8 @@ const DUE = `WITH ${HEADS},
   due AS MATERIALIZED (
     SELECT next.* FROM (
       SELECT * FROM heads WHERE due_at <= gatehouse_now() ORDER BY due_at LIMIT ${BATCH}) AS h
-    CROSS JOIN LATERAL (SELECT seq, subject, event_at, event_id FROM webhook_deliveries d
-      WHERE d.webhook_id = $1 AND d.subject = h.subject AND d.state = 'pending'
-      ORDER BY d.seq LIMIT ${BATCH}) AS next
+    CROSS JOIN ${waitingFrom('h.subject', '0', BATCH)} AS next
+    WHERE next.subject = h.subject
     ORDER BY next.seq LIMIT ${BATCH})
   SELECT seq, subject, (SELECT ${EVENT_JSON} FROM audit_log e
     WHERE e.at = d.event_at AND e.id = d.event_id) AS event
@@ -154,9 +158,9 @@ function endingBy(change: string): string {
   return `WITH ended AS (
       UPDATE webhook_deliveries SET ${change} WHERE webhook_id = $1 AND seq = $2 RETURNING seq, subject),
     next AS (
-      SELECT first.seq FROM ended CROSS JOIN LATERAL (SELECT seq FROM webhook_deliveries d
-        WHERE d.webhook_id = $1 AND d.subject = ended.subject AND d.state = 'pending' AND d.seq > ended.seq
-        ORDER BY d.seq LIMIT 1) AS first)
+      SELECT later.seq FROM ended
+      CROSS JOIN ${waitingFrom('ended.subject', 'ended.seq + 1', 1)} AS later
+      WHERE later.subject = ended.subject)
     UPDATE webhook_deliveries d SET due_at = gatehouse_now() FROM next
     WHERE d.webhook_id = $1 AND d.seq = next.seq AND d.due_at > gatehouse_now()`;
 }
