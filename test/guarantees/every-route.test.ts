@@ -203,6 +203,8 @@ describe('a route that declares nothing', () => {
     const gatehouse = await createTestApp();
     const { createGuard } = await import('../../src/credentials/guard/guard.js');
     const principal = {
+      credentialId: 'key_1',
+      tenantId: 'tnt_1',
       principalKind: 'tenant',
       scopes: KEY_SCOPES,
       kind: 'secret',

@@ -181,10 +181,11 @@ describe('every store keeps tenants apart, and live from test', () => {
         'update',
       ]);
       expect(Object.keys(createAccountStore(manager)).toSorted()).toEqual([
-        // Accounts are global: `confirmEmail`, `create`, `find`, `findByEmail`, `findToSignIn`, `hasPassword` and `renewHash`
-        // know no tenant.
+        // Accounts are global: `confirmEmail`, `create`, `createProven`, `find`, `findByEmail`, `findToSignIn`, `hasPassword`
+        // and `renewHash` know no tenant.
         'confirmEmail',
         'create',
+        'createProven',
         'find',
         'findByEmail',
         'findMembership',
