@@ -69,18 +69,22 @@ export const MAX_EXAMINED = 5000;
 
 /**
  * perf: reads one short index range for each environment and kind, so the tenant's size does not matter. Sub-selects hide
- * the values from the planner, which would otherwise plan for them each time (decision 15).
+ * the values of short ranges from the planner, which would otherwise plan for them each time (decision 15). For long
+ * ranges it has to know them: it sorts a whole tenant otherwise.
  */
-const ofTenant = (limit: number) => `
+function ofTenant(limit: number): string {
+  const value = (text: string) => (limit < MAX_EXAMINED ? `(SELECT ${text})` : text);
+  return `
   SELECT found.id, found.issue_seq
-  FROM unnest((SELECT $2::text[])) AS e (environment)
-    CROSS JOIN unnest((SELECT $3::text[])) AS k (kind)
+  FROM unnest(${value('$2::text[]')}) AS e (environment)
+    CROSS JOIN unnest(${value('$3::text[]')}) AS k (kind)
     CROSS JOIN LATERAL (
       SELECT c.id, c.issue_seq FROM credentials c
-      WHERE c.tenant_id = (SELECT $1::text) AND c.environment = e.environment AND c.kind = k.kind
-        AND c.issue_seq < (SELECT $4::bigint)
+      WHERE c.tenant_id = ${value('$1::text')} AND c.environment = e.environment AND c.kind = k.kind
+        AND c.issue_seq < ${value('$4::bigint')}
       ORDER BY c.issue_seq DESC LIMIT ${limit}) AS found
   ORDER BY found.issue_seq DESC LIMIT ${limit}`;
+}
 
 /** @param account the placeholder that stands for the account */
 const ofAccount = (limit: number, account: string) => `
