@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { type Cli, createCli, createCliWith } from '../support/app/cli.js';
 import { createOperatorKey } from '../support/app/operator.js';
+import { whenSettled } from '../support/app/settled.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
@@ -186,6 +187,7 @@ describe('the command line', () => {
     await run(['webhooks', 'list', ...inTenant]);
     await run(['webhooks', 'remove', hookId]);
     await run(['webhooks', 'show', hookId]);
+    await whenSettled(gatehouse.database);
     await run(['events', 'list', ...inTenant, '--types', 'webhook.*', '--limit', '3']);
     await run(['events', 'list', '--after', 'evt_x']);
 

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { whenSettled } from '../support/app/settled.js';
 
 interface Event {
   readonly id: string;
@@ -58,6 +59,7 @@ describe('the feed of events', () => {
     const { id } = await gatehouse.createTenant('acme');
     const created = await send('patch', `tenants/${id}`, { name: 'Acme Ltd' });
     expect(created.status).toBe(200);
+    await whenSettled(gatehouse.database);
     const { events } = await readAll();
     const { body } = await send('get', 'audit-log?limit=100');
     const entries = body.data as { id: string; action: string }[];
@@ -74,6 +76,7 @@ describe('the feed of events', () => {
   });
 
   it('sends what commits late, beside a transaction that stays open, and each event once', async () => {
+    await whenSettled(gatehouse.database);
     const { cursor: start } = await readAll();
     const long = await pool.connect();
     await long.query('BEGIN');
@@ -115,6 +118,7 @@ describe('the feed of events', () => {
   });
 
   it('filters by types and tenant, and keeps its place when the filter changes', async () => {
+    await whenSettled(gatehouse.database);
     const { cursor: start } = await readAll();
     const tenant = await gatehouse.createTenant('filtered');
     await send('patch', `tenants/${tenant.id}`, { name: 'Filtered' });
@@ -135,6 +139,7 @@ describe('the feed of events', () => {
   });
 
   it('skips nothing for readers who continue from the id of the last event', async () => {
+    await whenSettled(gatehouse.database);
     const { events: all } = await readAll();
     const start = all.at(-1)?.id ?? '';
     const long = await pool.connect();
@@ -152,6 +157,7 @@ describe('the feed of events', () => {
     await readOn();
     await long.query('COMMIT');
     long.release();
+    await whenSettled(gatehouse.database);
     await readOn();
     expect(subjects(seen)).toEqual(['late', 'early']);
   });

@@ -7,6 +7,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
+import { whenSettled } from '../support/app/settled.js';
 import {
   createReceiver,
   createTestDelivery,
@@ -81,6 +82,7 @@ describe('a webhook', () => {
     expect(new Webhook(secret).verify(message?.body ?? '', headers)).toEqual(message?.event);
     expect(headers['webhook-id']).toBe(message?.event.id);
     expect(() => new Webhook(secret).verify(`${message?.body} `, headers)).toThrow('signature');
+    await whenSettled(gatehouse.database);
     const feed = await send('get', `events?types=test.noted&tenantId=acme`);
     expect(feed.body.data.at(-1)).toEqual(message?.event);
     expect(await log(id)).toEqual([
