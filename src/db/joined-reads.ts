@@ -77,6 +77,7 @@ async function answer(manager: EntityManager, read: JoinableRead, calls: readonl
   try {
     const values = calls.map((call) => call.values);
     const rows = await send(manager, read, values);
+    // Each call waits for rows of its own type, which the statement returns in the order of the calls.
     for (const [index, { resolve }] of calls.entries()) resolve(rows[index] as never);
   } catch (error) {
     if (calls.length > 1 && isDataFault(error)) {

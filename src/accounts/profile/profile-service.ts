@@ -20,7 +20,7 @@ export type Confirmation = 'confirmed' | 'gone' | 'other_account' | 'taken';
 export interface ProfileService {
   /**
    * @param seen the name that the change was made from, empty for none; `undefined` changes any
-   * @returns whether it was renamed: not if the name is no longer the one that was seen
+   * @returns false if somebody else has changed the name that was seen
    */
   rename(accountId: string, name: string, actor: Actor, seen: string | undefined): Promise<boolean>;
   /**
