@@ -36,7 +36,7 @@ import type { Mail } from '../mail/index.js';
 import { createSessionStore } from '../sessions/index.js';
 import type { SignInProviders } from '../sign-in-providers/index.js';
 import { createAccountSettings } from './account/index.js';
-import { createPasswordGate } from './account/password-gate.js';
+import { createConfirmationGate } from './account/confirmation-gate.js';
 import { createMailedPages } from './mailed/index.js';
 import { createMemberSettings } from './members/index.js';
 import { createKeptForms } from './kept-form.js';
@@ -114,7 +114,7 @@ export interface Console {
 /** Composes the console: sign-in, the settings pages, and its part of the API. */
 export function createConsole(dependencies: Dependencies): Console {
   const { keys } = dependencies;
-  const keptForms = createKeptForms(dependencies);
+  const keptForms = createKeptForms(dependencies, 'ended');
   const accounts = createConsoleAccounts(dependencies.dataSource.manager);
   // Each page of the settings adds its routes here.
   const shared = createShared(dependencies);
@@ -166,9 +166,10 @@ function createShared(dependencies: Dependencies) {
     ...dependencies,
     showPage,
     /** Pages that make a secret ask it first. */
-    passwordGate: createPasswordGate({
+    confirmationGate: createConfirmationGate({
       ...dependencies,
       showPage,
+      keptForms: createKeptForms(dependencies, 'confirmation'),
       signedInWithin: (...which) =>
         createSessionStore(dataSource.manager, keyring).signedInWithin(...which),
     }),

@@ -5,31 +5,47 @@ import { holdsCredential, type Keyring } from '../credentials/index.js';
 import { parseForm, type Form } from '../http/body/form.js';
 
 /**
- * Keeps a form that was submitted after its session had ended, until the same account has signed in again. The browser
- * keeps it, encrypted, in a cookie: nothing is stored here. Passwords and credentials are left out.
+ * Keeps a submitted form of an account until the user has signed in again. The browser keeps it, encrypted, in a cookie:
+ * nothing is stored here. Passwords and credentials are not kept.
  */
 export interface KeptForms {
   /**
-   * Keeps a form of an account for an hour.
+   * Keeps a form of an account.
    * @param address the path and query to which it was submitted
-   * @returns false if it is too long for a cookie
+   * @returns false if it cannot be kept
    */
   keep(ctx: Context, accountId: string, address: string, form: Form): boolean;
   /** Whether the browser has a kept form of any account. */
   has(ctx: Context): boolean;
-  /** Takes the form that was kept for the account at this address. Any other one is deleted. */
-  take(ctx: Context, accountId: string, address: string): Form | undefined;
+  /** Takes the form that was kept for the account. Any other one is deleted. */
+  take(ctx: Context, accountId: string): KeptForm | undefined;
 }
 
-const KEPT_MS = 3_600_000;
+/** A form, and the path and query to which it was submitted. */
+interface KeptForm {
+  readonly address: string;
+  readonly form: Form;
+}
+
 /** Browsers accept cookies of 4,096 bytes, with their names and attributes. */
 const MAX_COOKIE = 3800;
 const MAX_FORM_BYTES = 64 * 1024;
 
-/** Fields that belong to the ended session, or to a person's memory. */
-const LEFT_OUT = /^(?:csrf|handle)$|password|secret/i;
+/** The reasons to keep a form. Each has a cookie of its own. */
+const PURPOSES = {
+  /** Its session had ended. It is shown again, without the fields that belong to the ended session. */
+  ended: { cookie: 'form', context: 'kept form', leftOut: /^(?:csrf|handle)$/, keptMs: 3_600_000 },
+  /** The user has to confirm at a provider. It is submitted as it was, and therefore kept whole. */
+  confirmation: {
+    cookie: 'confirmation',
+    context: 'form to confirm',
+    leftOut: /^(?:csrf$|confirm_)/,
+    keptMs: 600_000,
+  },
+} as const;
 
-const contextOf = (accountId: string) => `kept form of ${accountId}`;
+const isSecret = (field: string, value: string) =>
+  /password|secret/i.test(field) || holdsCredential(value);
 
 interface Dependencies {
   readonly keyring: Pick<Keyring, 'seal' | 'open'>;
@@ -37,9 +53,14 @@ interface Dependencies {
   readonly issuer: string;
 }
 
-export function createKeptForms({ keyring, issuer }: Dependencies): KeptForms {
+export function createKeptForms(
+  { keyring, issuer }: Dependencies,
+  purpose: keyof typeof PURPOSES,
+): KeptForms {
+  const { cookie: suffix, context, leftOut, keptMs } = PURPOSES[purpose];
   const isSecure = issuer.startsWith('https://');
-  const name = `${isSecure ? '__Host-' : ''}gatehouse_form`;
+  const name = `${isSecure ? '__Host-' : ''}gatehouse_${suffix}`;
+  const contextOf = (accountId: string) => `${context} of ${accountId}`;
   const options = {
     httpOnly: true,
     overwrite: true,
@@ -50,13 +71,13 @@ export function createKeptForms({ keyring, issuer }: Dependencies): KeptForms {
   } as const;
   const read = (ctx: Context) => ctx.cookies.get(name, { signed: false });
 
-  const open = (cookie: string, accountId: string): KeptForm | undefined => {
+  const open = (cookie: string, accountId: string): Sealed | undefined => {
     const [keyId = '', text = ''] = cookie.split('.');
     try {
       const ciphertext = Buffer.from(text, 'base64url');
       const plain = keyring.open({ ciphertext, keyId }, contextOf(accountId));
       const json = inflateRawSync(plain, { maxOutputLength: 2 * MAX_FORM_BYTES }).toString();
-      return JSON.parse(json) as KeptForm;
+      return JSON.parse(json) as Sealed;
     } catch {
       // It is another account's, was altered, or its key is not configured any more.
       return undefined;
@@ -65,32 +86,34 @@ export function createKeptForms({ keyring, issuer }: Dependencies): KeptForms {
 
   return {
     keep(ctx, accountId, address, form) {
-      const fields = new URLSearchParams(
-        [...form].filter(([field, value]) => !LEFT_OUT.test(field) && !holdsCredential(value)),
-      );
-      const kept: KeptForm = { address, until: Date.now() + KEPT_MS, form: fields.toString() };
+      const fields = [...form].filter(([field]) => !leftOut.test(field));
+      const harmless = fields.filter(([field, value]) => !isSecret(field, value));
+      // Submitted with fewer fields, it could mean something else.
+      if (purpose === 'confirmation' && harmless.length < fields.length) return false;
+      const text = new URLSearchParams(harmless).toString();
+      const kept: Sealed = { address, until: Date.now() + keptMs, form: text };
       const plain = deflateRawSync(JSON.stringify(kept));
       if (plain.length > MAX_COOKIE) return false;
       const { ciphertext, keyId } = keyring.seal(plain, contextOf(accountId));
       const cookie = `${keyId}.${ciphertext.toString('base64url')}`;
       if (cookie.length > MAX_COOKIE) return false;
-      ctx.cookies.set(name, cookie, { ...options, maxAge: KEPT_MS });
+      ctx.cookies.set(name, cookie, { ...options, maxAge: keptMs });
       return true;
     },
     has: (ctx) => read(ctx) !== undefined,
-    take(ctx, accountId, address) {
+    take(ctx, accountId) {
       const cookie = read(ctx);
       if (cookie === undefined) return undefined;
       ctx.cookies.set(name, null, options);
       const kept = open(cookie, accountId);
-      if (kept === undefined || kept.address !== address || kept.until < Date.now())
-        return undefined;
-      return parseForm(Buffer.from(kept.form));
+      if (kept === undefined || kept.until < Date.now()) return undefined;
+      return { address: kept.address, form: parseForm(Buffer.from(kept.form)) };
     },
   };
 }
 
-interface KeptForm {
+/** The content of the cookie. */
+interface Sealed {
   readonly address: string;
   /** Milliseconds since the epoch. */
   readonly until: number;

@@ -59,10 +59,10 @@ export function createRestoring(
   return async (ctx, next) => {
     if (ctx.method !== 'GET' || !keptForms.has(ctx as never)) return next();
     const address = ctx.path + ctx.search;
-    const form = keptForms.take(ctx as never, ctx.state.visitor.accountId, address);
+    const kept = keptForms.take(ctx as never, ctx.state.visitor.accountId);
     const route = find(ctx.state);
-    if (form === undefined || route === undefined || !isRestorable(route)) return next();
-    Object.assign(ctx.state, { form, isRestored: true });
+    if (kept?.address !== address || route === undefined || !isRestorable(route)) return next();
+    Object.assign(ctx.state, { form: kept.form, isRestored: true });
     return gate(route.access)(ctx as never, async () => route.restore(ctx as never));
   };
 }

@@ -5,6 +5,9 @@ import { z } from 'zod';
 import type { Keyring, UsedProofs } from '../credentials/index.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
 
+/** The session in which an attempt began, and the page that it leads back to. */
+const ofSession = { accountId: z.string(), sessionId: z.string(), path: z.string() };
+
 /** The page that a sign-in continues to. */
 const target = z.discriminatedUnion('kind', [
   /** A page of the console; `path` was checked when the attempt began. */
@@ -12,9 +15,9 @@ const target = z.discriminatedUnion('kind', [
   /** A pending authorization of an app. */
   z.object({ kind: z.literal('authorization'), uid: z.string() }),
   /** Links the identity to the signed-in account. */
-  z.object({ kind: z.literal('link'), accountId: z.string(), path: z.string() }),
+  z.object({ kind: z.literal('link'), ...ofSession }),
   /** Proves that the signed-in user is present. */
-  z.object({ kind: z.literal('confirm'), accountId: z.string(), path: z.string() }),
+  z.object({ kind: z.literal('confirm'), ...ofSession }),
 ]);
 
 export type AttemptTarget = z.output<typeof target>;
@@ -46,12 +49,15 @@ export type AttemptFault = 'other_browser' | 'expired' | 'used';
 export interface Attempts {
   /** Begins an attempt, and gives it to the browser. A former one of the browser ends. */
   begin(ctx: Context, fields: Pick<Attempt, 'provider' | 'target' | 'isFresh'>): Attempt;
-  /** Takes the attempt of a callback. It cannot be taken again, on any replica. */
+  /**
+   * Takes the attempt of a callback. It cannot be taken again, on any replica.
+   * @returns a fault also with the browser's attempt, if the callback belongs to it
+   */
   take(
     ctx: Context,
     provider: string,
     state: string | undefined,
-  ): Promise<Attempt | { readonly fault: AttemptFault }>;
+  ): Promise<Attempt | { readonly fault: AttemptFault; readonly attempt?: Attempt }>;
 }
 
 /** Long enough for a second factor. */
@@ -118,9 +124,10 @@ export function createAttempts({ keyring, browsers, usedProofs, issuer }: Depend
       }
       ctx.cookies.set(name, null, options);
       const left = found.startedAt + ATTEMPT_SECONDS - Date.now() / 1000;
-      if (left <= 0) return { fault: 'expired' };
+      if (left <= 0) return { fault: 'expired', attempt: found };
       // A copy of the cookie must not work again, nor another replica take it at the same time.
-      return (await usedProofs.claim(CONTEXT, found.state, left)) ? found : { fault: 'used' };
+      const isFirst = await usedProofs.claim(CONTEXT, found.state, left);
+      return isFirst ? found : { fault: 'used', attempt: found };
     },
   };
 }

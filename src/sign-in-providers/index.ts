@@ -14,6 +14,7 @@ import { readIdentity } from './identity.js';
 import { isProblem, type ProviderProblem, type ShownProblem, showProblem } from './problems.js';
 import { createProviderClient } from './provider-client.js';
 import type { ProviderEntry, ProviderSettings } from './providers-document.js';
+import { createWays, type SignInWays } from './sign-in-ways.js';
 
 /** The beginning of a sign-in: the URL of the provider, or the reason why there is none. */
 type Beginning =
@@ -24,6 +25,9 @@ type Beginning =
 export type Completion =
   | { readonly attempt: Attempt; readonly account: AdmittedAccount }
   | { readonly attempt: Attempt | undefined; readonly problem: ProviderProblem };
+
+/** A signed-in browser's session. */
+type Session = Readonly<Record<'accountId' | 'sessionId', string>>;
 
 /** Signing in with OpenID providers that the operator chose (`SIGN_IN_PROVIDERS`). */
 export interface SignInProviders {
@@ -47,9 +51,11 @@ export interface SignInProviders {
   ): Promise<Beginning>;
   /**
    * Completes a sign-in with the provider's answer, which is the query of the request.
-   * @param signedIn the account that is signed in to the browser
+   * @param signedIn the session of the browser
    */
-  complete(ctx: Context, provider: string, signedIn: string | undefined): Promise<Completion>;
+  complete(ctx: Context, provider: string, signedIn: Session | undefined): Promise<Completion>;
+  /** The ways in which an account can sign in, apart from their names. */
+  waysOf(accountId: string): Promise<SignInWays>;
 }
 
 /** Beginnings and callbacks of an address in a minute. Many people may share one. */
@@ -91,6 +97,7 @@ export function createSignInProviders(dependencies: Dependencies): SignInProvide
   const finish = createFinish(dependencies);
 
   return {
+    waysOf: createWays(dependencies),
     buttons: settings.providers.map(({ id, name }) => ({ id, name })),
     providerFor: (email) => providerFor(settings, email)?.id,
     isKnown: (provider) => providers.has(provider),
@@ -119,17 +126,19 @@ export function createSignInProviders(dependencies: Dependencies): SignInProvide
       const attempt = await attempts.take(ctx, provider, query.get('state') ?? undefined);
       if ('fault' in attempt) {
         noteRefusal(ctx, 'sign_in', `provider ${provider}: ${attempt.fault}`);
-        return { attempt: undefined, problem: attempt.fault };
+        return { attempt: attempt.attempt, problem: attempt.fault };
       }
-      const { target } = attempt;
-      // Somebody else may have signed in meanwhile, in another tab.
-      if ('accountId' in target && target.accountId !== signedIn) {
-        return { attempt, problem: 'other_browser' };
-      }
+      if (!isOfSession(attempt, signedIn)) return { attempt, problem: 'other_session' };
       const answer = await found.client.exchange(attempt, query, Date.now() / 1000);
       return finish(ctx, found.entry, attempt, answer);
     },
   };
+}
+
+/** Somebody may have signed out meanwhile, or in as somebody else, in another tab. */
+function isOfSession({ target }: Attempt, signedIn: Session | undefined): boolean {
+  if (!('sessionId' in target)) return true;
+  return target.accountId === signedIn?.accountId && target.sessionId === signedIn.sessionId;
 }
 
 /** The provider that the domain of an address is routed to. */
@@ -183,3 +192,4 @@ function createFinish(dependencies: Dependencies) {
 
 export type { AttemptTarget } from './attempts.js';
 export type { ProviderProblem } from './problems.js';
+export type { LinkedProvider, SignInWays } from './sign-in-ways.js';

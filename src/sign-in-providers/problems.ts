@@ -3,7 +3,8 @@ import type { AttemptFault } from './attempts.js';
 import type { ProviderFailure } from './provider-client.js';
 
 /** The reason why a sign-in at a provider did not succeed. It is part of an address, and reveals no account. */
-export type ProviderProblem = AdmissionRefusal | AttemptFault | ProviderFailure | 'throttled';
+export type ProviderProblem =
+  AdmissionRefusal | AttemptFault | ProviderFailure | 'other_session' | 'throttled';
 
 const WORDS: Readonly<Record<ProviderProblem, (name: string) => string>> = {
   down: (name) => `${name} cannot be reached right now. Try again in a moment.`,
@@ -12,6 +13,7 @@ const WORDS: Readonly<Record<ProviderProblem, (name: string) => string>> = {
   other_browser: () => 'That sign-in was not started in this browser. Start again.',
   expired: () => 'The sign-in took longer than 10 minutes. Start again.',
   used: () => 'That sign-in was used already. Start again.',
+  other_session: () => 'You signed out meanwhile, or in with another account. Start again.',
   throttled: () => 'Too many sign-ins from your address. Try again in a minute.',
   not_linked: (name) =>
     `${name} is not connected to an account here. Ask your administrator for an invitation.`,
@@ -29,6 +31,7 @@ const STATUSES: Readonly<Partial<Record<ProviderProblem, number>>> = {
   expired: 400,
   used: 400,
   other_browser: 400,
+  other_session: 400,
 };
 
 /** A problem in words, with the status of the page that shows it. */

@@ -222,7 +222,7 @@ describe('a form that makes a secret', () => {
     await people.gatehouse.database.shiftClock('16 minutes');
     const asked = await here.post(page, token(2));
     expect(asked.status).toBe(200);
-    expect(asked.html).toContain('Confirm your password');
+    expect(asked.html).toContain('Confirm that it is you');
     expect(asked.html).toContain('value="Kept &lt;name&gt;"');
     const wrong = await here.post(page, { ...token(2), confirm_password: 'wrong' });
     expect([wrong.status, wrong.html]).toEqual([422, expect.stringContaining('incorrect')]);

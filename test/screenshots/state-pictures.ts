@@ -67,7 +67,7 @@ export const STATE_PICTURES: readonly Picture[] = [
     },
   },
   {
-    name: 'api-key-confirm-password',
+    name: 'api-key-confirm-presence',
     as: 'admin',
     path: NEW_KEY,
     async prepare(page, { gatehouse }) {
@@ -75,7 +75,7 @@ export const STATE_PICTURES: readonly Picture[] = [
         `UPDATE sessions SET created_at = created_at - interval '1 hour'`,
       );
       await makeNewKey(page);
-      await page.getByRole('heading', { name: 'Confirm your password' }).waitFor();
+      await page.getByRole('heading', { name: 'Confirm that it is you' }).waitFor();
     },
   },
   {

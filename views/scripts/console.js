@@ -8,5 +8,8 @@ import './passwords.js';
 import './times.js';
 import './toggles.js';
 
+// After a confirmation elsewhere.
+for (const form of document.forms) if ('submit' in form.dataset) form.requestSubmit();
+
 // Styles show what needs the script.
 document.documentElement.classList.add('js');

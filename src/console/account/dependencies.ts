@@ -4,6 +4,7 @@ import type { Keyring } from '../../credentials/index.js';
 import type { Mail } from '../../mail/index.js';
 import type { ConsoleSessions, SignInPage } from '../../oauth/index.js';
 import type { SignInProviders } from '../../sign-in-providers/index.js';
+import type { ConfirmationGate } from './confirmation-gate.js';
 import type { ShowPage } from '../settings-views.js';
 
 export interface AccountPageDependencies {
@@ -15,4 +16,5 @@ export interface AccountPageDependencies {
   readonly signInPage: SignInPage;
   readonly sessions: ConsoleSessions;
   readonly providers: SignInProviders;
+  readonly confirmationGate: ConfirmationGate;
 }

@@ -1,4 +1,5 @@
 import type { SettingsRoute } from '../settings-gate.js';
+import { createConfirmPages } from './confirm-pages.js';
 import { createLeavePages } from './leave-pages.js';
 import { createProfilePages } from './profile-pages.js';
 import { createSessionPages } from './session-pages.js';
@@ -10,5 +11,6 @@ export function createAccountSettings(dependencies: AccountPageDependencies): Se
     ...createProfilePages(dependencies),
     ...createLeavePages(dependencies),
     ...createSessionPages(dependencies),
+    ...createConfirmPages(dependencies),
   ];
 }

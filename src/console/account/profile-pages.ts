@@ -26,6 +26,7 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
   ['email', 'Your email address is confirmed.'],
   ['password', 'Your password is changed. All your other sessions have ended.'],
   ['left', 'You have left the organization.'],
+  ['confirmed', 'You have confirmed that it is you. For 15 minutes you are not asked again.'],
 ]);
 
 const NAME_FAULT = 'Enter a name of 1 to 100 characters.';
@@ -99,7 +100,12 @@ interface ProfileView {
   show(ctx: SettingsContext, at: PersonalContext, typed?: Typed): Promise<void>;
 }
 
-function createProfileView({ dataSource, mail, showPage }: AccountPageDependencies): ProfileView {
+function createProfileView({
+  dataSource,
+  mail,
+  providers,
+  showPage,
+}: AccountPageDependencies): ProfileView {
   const find = async (at: PersonalContext) => {
     const account = await createAccountStore(dataSource.manager).find(at.accountId);
     if (account === undefined) throw new Problem('not_found', 'Account not found.');
@@ -109,13 +115,16 @@ function createProfileView({ dataSource, mail, showPage }: AccountPageDependenci
     find,
     async show(ctx, at, typed) {
       const account = await find(at);
-      const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
+      const query = new URLSearchParams(ctx.querystring);
+      const done = singleValue(query, 'done') ?? '';
+      const problem = typed === undefined ? providers.problemIn(query) : undefined;
       showPage(
         ctx,
         'profile',
         {
           title: 'Profile',
           notice: typed === undefined ? NOTICES.get(done) : undefined,
+          problem: problem?.text,
           name: {
             action: at.href(NAME),
             seen: account.name ?? '',
@@ -139,7 +148,7 @@ function createProfileView({ dataSource, mail, showPage }: AccountPageDependenci
               : addressIn(membership.tenantSlug, at.environment, LEAVE),
           })),
         },
-        { status: typed?.status ?? 200 },
+        { status: typed?.status ?? problem?.status ?? 200 },
       );
     },
   };

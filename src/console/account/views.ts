@@ -1,11 +1,30 @@
+import type { HiddenField } from '../../http/pages/pages.js';
 import type { Moment } from '../moments.js';
 
-/** Asks for the password of the signed-in user. Submits `confirm_password` and the fields as they are. */
-export interface ConfirmPasswordPage {
+/**
+ * Asks the signed-in user to confirm their presence. Submits `confirm_password` or `confirm_provider`, and the fields as
+ * they are.
+ */
+export interface ConfirmPresencePage {
   readonly action: string;
   readonly email: string;
-  readonly fields: readonly { readonly name: string; readonly value: string }[];
+  readonly fields: readonly HiddenField[];
+  readonly hasPassword: boolean;
+  /** The providers that the account signs in with. */
+  readonly providers: readonly { readonly id: string; readonly name: string }[];
   readonly error: string | undefined;
+}
+
+/** Submits a form after the user has confirmed at a provider. */
+export interface ConfirmedPage {
+  readonly action: string;
+  readonly fields: readonly HiddenField[];
+}
+
+/** Leads to a provider. */
+export interface ToProviderPage {
+  readonly name: string;
+  readonly url: string;
 }
 
 /** A session as its page shows it. */
@@ -33,6 +52,8 @@ export interface SessionsPage {
 /** Submits `name`; `email`; or `current`, `password` and `repeated`. */
 export interface ProfilePage {
   readonly notice: string | undefined;
+  /** A problem at a sign-in provider. */
+  readonly problem: string | undefined;
   readonly name: {
     readonly action: string;
     /** The name that the form was opened with. */
@@ -75,7 +96,9 @@ export interface LeavePage {
 
 /** The pages of an account, by the names of their templates. */
 export interface AccountViews {
-  readonly 'confirm-password': ConfirmPasswordPage;
+  readonly 'confirm-presence': ConfirmPresencePage;
+  readonly confirmed: ConfirmedPage;
+  readonly 'to-provider': ToProviderPage;
   readonly sessions: SessionsPage;
   readonly profile: ProfilePage;
   readonly leave: LeavePage;

@@ -26,7 +26,7 @@ export function createNewKeyPages(
   dependencies: KeyPagesDependencies,
   section: KeySection,
 ): SettingsRoute[] {
-  const { showPage, passwordGate, desk } = dependencies;
+  const { showPage, confirmationGate, desk } = dependencies;
   const show = async (
     ctx: SettingsContext,
     at: OrganizationContext,
@@ -51,7 +51,7 @@ export function createNewKeyPages(
         }
         const access = accessFault(values, at.role);
         if (access !== undefined) return show(ctx, at, values, { access });
-        if (!(await passwordGate.pass(ctx))) return;
+        if (!(await confirmationGate.pass(ctx))) return;
         try {
           const id = await desk.mint(at, values.handle, (service, by, now) =>
             service.create(by, requestOf(values, now)),

@@ -112,7 +112,7 @@ function createChange(
 }
 
 function createRotation(
-  { desk, passwordGate }: KeyPagesDependencies,
+  { desk, confirmationGate }: KeyPagesDependencies,
   section: KeySection,
   show: ShowKey,
 ): KeyHandler {
@@ -120,7 +120,7 @@ function createRotation(
     const { handle } = readKeyForm(ctx.state.form, section.kinds);
     const overlap = overlapOf(ctx.state.form.get('overlap'));
     if (overlap === undefined) throw new Problem('bad_request', 'Choose when the old one ends.');
-    if (!(await passwordGate.pass(ctx))) return;
+    if (!(await confirmationGate.pass(ctx))) return;
     try {
       const id = await desk.mint(at, handle, (service, by) => service.rotate(by, key.id, overlap));
       return seeOther(ctx, secretAddress(section, at, id, handle));

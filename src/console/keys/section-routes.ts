@@ -1,6 +1,6 @@
 import type { StoredCredential } from '../../credentials/index.js';
 import { Problem } from '../../http/errors/problem.js';
-import type { PasswordGate } from '../account/password-gate.js';
+import type { ConfirmationGate } from '../account/confirmation-gate.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { PageAccess, SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
@@ -17,7 +17,7 @@ export type KeyPagesDependencies = Parameters<typeof showKeys>[0] &
   Parameters<typeof showKey>[0] &
   Parameters<typeof showSecret>[0] & {
     readonly showPage: ShowPage;
-    readonly passwordGate: PasswordGate;
+    readonly confirmationGate: ConfirmationGate;
     readonly desk: KeyDesk;
   };
 

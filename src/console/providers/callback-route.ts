@@ -9,6 +9,9 @@ import {
 import { HOME, loginFor, returnPath } from '../return-to.js';
 import { seeOther } from '../visitor.js';
 
+/** The page that lists the providers of the visitor's account. */
+const PROFILE = '/settings/profile';
+
 interface Dependencies {
   readonly providers: SignInProviders;
   readonly sessions: ConsoleSessions;
@@ -34,9 +37,9 @@ export function createProviderRoutes({
         ctx.set('Cache-Control', 'no-store');
         ctx.set('Referrer-Policy', 'no-referrer');
         const signedIn = await sessions.find(ctx);
-        const completion = await providers.complete(ctx, provider, signedIn?.accountId);
+        const completion = await providers.complete(ctx, provider, signedIn);
         if ('problem' in completion) {
-          return seeOther(ctx, pageOfProblem(completion, provider));
+          return seeOther(ctx, pageOfProblem(completion, provider, signedIn !== undefined));
         }
         const { account, attempt } = completion;
         const { target } = attempt;
@@ -54,13 +57,17 @@ export function createProviderRoutes({
 function pageOfProblem(
   { attempt, problem }: Extract<Completion, { readonly problem: unknown }>,
   provider: string,
+  isSignedIn: boolean,
 ): string {
-  const page = pageOf(attempt?.target);
+  const page = pageOf(attempt?.target, isSignedIn);
   const query = new URLSearchParams({ provider, problem });
   return `${page}${page.includes('?') ? '&' : '?'}${query.toString()}`;
 }
 
-function pageOf(target: AttemptTarget | undefined): string {
+function pageOf(target: AttemptTarget | undefined, isSignedIn: boolean): string {
   if (target?.kind === 'authorization') return `/login/${target.uid}`;
+  if (target?.kind === 'link' || target?.kind === 'confirm') return target.path;
+  // The login page sends a signed-in browser on, without a word.
+  if (isSignedIn) return PROFILE;
   return target?.path === undefined ? '/login' : loginFor(target.path);
 }

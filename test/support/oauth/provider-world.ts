@@ -4,6 +4,8 @@ import type { JWTPayload } from 'jose';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../app/app.js';
 import { freshAddress } from '../app/clients.js';
+import { csrfOf } from '../browser/console.js';
+import { visit, type Visit } from '../browser/people.js';
 import { createBrowser, type Browser, type BrowserStop } from './oauth.js';
 import {
   createFakeProvider,
@@ -32,6 +34,8 @@ export interface ProviderWorld {
     claims: JWTPayload,
     provider?: FakeProvider,
   ) => Promise<BrowserStop>;
+  /** A browser that signed in at a provider, and sends forms with the token of its pages. */
+  readonly visitWith: (claims: JWTPayload, provider?: FakeProvider) => Promise<Visit>;
   /** The role in the organization `acme`. */
   readonly roleOf: (email: string) => Promise<string | undefined>;
 }
@@ -39,6 +43,13 @@ export interface ProviderWorld {
 /** The error that a page shows. */
 export const problemOf = ({ html }: BrowserStop) =>
   /<p class="notice error"[^>]*>([^<]+)/.exec(html)?.[1];
+
+/** The address at a provider to which a settings page leads. */
+export const providerUrlOf = ({ html }: Pick<BrowserStop, 'html'>) =>
+  (/<a class="button primary" href="([^"]+)" rel="noreferrer">/.exec(html)?.[1] ?? '').replaceAll(
+    '&amp;',
+    '&',
+  );
 
 /** The cookie of a sign-in that was begun. */
 export const ATTEMPT = 'gatehouse_provider';
@@ -86,6 +97,10 @@ export function useProviders(): ProviderWorld {
       const id = provider === current.acme ? 'acme' : 'other';
       const { url } = await actions.leaveFor(browser, id);
       return browser.open(provider.authorize(url, claims).callback);
+    },
+    async visitWith(claims, provider) {
+      const browser = actions.newVisitor();
+      return visit(browser, csrfOf(await actions.signInWith(browser, claims, provider)));
     },
     async roleOf(email) {
       const [row] = await current.gatehouse.database.query<{ role: string }>(
