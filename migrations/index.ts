@@ -53,6 +53,7 @@ import { IdentityLinks1764183000000 } from './1764183000000-identity-links.js';
 import { InvitationsByEmail1764183100000 } from './1764183100000-invitations-by-email.js';
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.js';
+import { ClientsOfTenant1764187100000 } from './1764187100000-clients-of-tenant.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -116,6 +117,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   InvitationsByEmail1764183100000,
   ImportedPasswords1764184000000,
   OperatorKeyUses1764184100000,
+  ClientsOfTenant1764187100000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

@@ -14,6 +14,7 @@ import {
 @Index('grants_of_member', ['accountId', 'tenantId', 'issueSeq'])
 @Index('grants_of_tenant', ['tenantId', 'issueSeq'])
 @Index('grants_of_client_in_tenant', ['clientId', 'tenantId', 'issueSeq'])
+@Index('grants_of_tenant_by_client', ['tenantId', 'clientId', 'issueSeq'])
 @Index('grants_by_end', ['keepUntil'])
 export class Grant {
   @PrimaryColumn({ type: 'text', collation: 'C', primaryKeyConstraintName: 'grants_pkey' })

@@ -4,6 +4,7 @@ export {
   type GrantsOfAccount,
   type GrantToEnd,
 } from './app-connections.js';
+export { searchApps } from './app-search.js';
 export { type ConsentStore, createConsentStore, type RememberedConsent } from './consent-store.js';
 export { presentEndedGrant, presentGrant } from './grant-presenter.js';
 export { deleteEndedGrants, eraseExpiredAnswers } from './grant-cleanup.js';

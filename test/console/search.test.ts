@@ -82,8 +82,75 @@ describe('/settings/search', () => {
     expect(await search(bob, 'audit')).not.toContain('/settings/audit-log');
     expect(await search(bob, 'new api')).not.toContain('/settings/api-keys/new');
     expect(await search(bob, 'planner')).not.toContain('Planner');
-    expect(await search(ada, '"><script>alert(1)</script>')).toContain('Nothing matches.');
+    expect(await search(ada, '"><script>alert(1)</script>')).toContain('Nothing matches');
     expect(await search(ada, '"><script>')).not.toContain('<script>');
+  });
+
+  it('finds an app behind newer installations of another, until it is disconnected', async () => {
+    const user = await createUser(gatehouse, [[acme, 'viewer']]);
+    const old = await registerClient(gatehouse, { client_name: 'Ledger Été export' });
+    await getTokens(gatehouse, { client: old, user });
+    await gatehouse.database.query(
+      `INSERT INTO grants (id, tenant_id, account_id, client_id, scopes, resources, redirect_uri, subjects, issue_seq, keep_until)
+       SELECT 'grt_newer' || n, $1, $2, (SELECT id FROM clients WHERE name = 'Planner <img>'), '{}', '{}', 'https://a.example/',
+         ARRAY['grt_newer' || n], nextval('issue_order'), gatehouse_now() + interval '9 days' FROM generate_series(1, 150) n`,
+      [acme.id, user.id],
+    );
+    const carl = await signedInBrowser(gatehouse, user);
+
+    for (const visitor of [ada, carl]) {
+      expect(await search(visitor, 'EXPORT ledger')).toContain('Ledger Été export');
+      expect(await search(visitor, 'ledger planner')).not.toContain('connected app');
+    }
+    expect(await search(bob, 'ledger')).not.toContain('Ledger');
+
+    await carl.call('POST', '/connected-apps/disconnect', { clientId: old.client_id });
+    for (const visitor of [ada, carl]) {
+      const found = await search(visitor, 'ledger');
+      expect(found).not.toContain('Été');
+      expect(found).toMatch(
+        /Nothing matches[^]+href="\/settings\/search\?tenant=acme&amp;env=live">Clear the search/,
+      );
+    }
+  });
+
+  it('finds every app that matches, some at a time, behind those that ended', async () => {
+    await gatehouse.database.query(
+      `WITH made AS (INSERT INTO clients (id, name, metadata)
+         SELECT 'cli_catalog' || lpad(n::text, 2, '0'), 'Catalog ' || n, '{}' FROM generate_series(1, 60) n RETURNING id)
+       INSERT INTO grants (id, tenant_id, account_id, client_id, scopes, resources, redirect_uri, subjects, issue_seq, keep_until)
+       SELECT 'grt_' || made.id, $1, (SELECT min(account_id) FROM memberships WHERE tenant_id = $1), made.id, '{}', '{}',
+         'https://a.example/', ARRAY['grt_' || made.id], nextval('issue_order'),
+         gatehouse_now() + CASE WHEN made.id > 'cli_catalog48' THEN interval '1 day' ELSE interval '-1 s' END FROM made`,
+      [acme.id],
+    );
+    const names: string[] = [];
+    let page = await search(ada, 'catalog');
+    let next: string | undefined;
+    let pages = 0;
+    do {
+      names.push(...[...page.matchAll(/Catalog \d+/g)].map(([name]) => name));
+      next = /href="([^"]+cursor=[^"]+)"/.exec(page)?.[1]?.replaceAll('&amp;', '&');
+      pages += 1;
+      if (next !== undefined) page = mainOf(await ada.browser.open(next));
+    } while (next !== undefined);
+    expect(names).toEqual(Array.from({ length: 12 }, (_, index) => `Catalog ${index + 49}`));
+    expect(pages).toBeLessThan(8);
+
+    const other = { q: 'Planner', cursor: 'Y2xpX2NhdGFsb2c0OA.forged' };
+    const forged = await ada.browser.open(
+      `/settings/search?${new URLSearchParams(other).toString()}`,
+    );
+    expect(forged.status).toBe(400);
+  });
+
+  it('leads to the lists where more matches than it shows', async () => {
+    for (let n = 1; n <= 6; n++) await gatehouse.createKey(acme, { name: `Batch ${n}` });
+    const found = await search(ada, 'batch');
+    const [, list = ''] =
+      /href="(\/settings\/api-keys\?[^"]+)"><bdi dir="auto">More in API keys/.exec(found) ?? [];
+    const page = mainOf(await ada.browser.open(list.replaceAll('&amp;', '&')));
+    for (let n = 1; n <= 6; n++) expect(page).toContain(`Batch ${n}`);
   });
 
   it('is offered on every page of the settings', async () => {

@@ -23,9 +23,11 @@ export interface SearchPage {
   readonly kept: readonly { readonly name: string; readonly value: string }[];
   readonly query: string;
   readonly groups: readonly FoundGroup[];
+  /** The page without a query. */
+  readonly all: string;
 }
 
-/** Items of a group at most. */
+/** Items of a group at most. The items of the group *Find* are limited where they are searched for. */
 const MAX_ITEMS = 8;
 
 /** A publishable key, which may be copied. */
@@ -55,7 +57,8 @@ export interface Searchable {
 /** The groups of the palette for what was typed. */
 export function groupsFor(query: string, searchable: Searchable): readonly FoundGroup[] {
   const { at, issuer, pages, publishable, found } = searchable;
-  const matches = ({ text, hint }: FoundItem) => isMatch(`${text} ${hint}`, query);
+  const matching = (items: readonly FoundItem[]) =>
+    items.filter(({ text, hint }) => isMatch(`${text} ${hint}`, query)).slice(0, MAX_ITEMS);
   const copy: FoundItem[] = [
     ...publishable.map(({ name, key }) => ({
       text: `Copy public API key: ${name}`,
@@ -66,28 +69,27 @@ export function groupsFor(query: string, searchable: Searchable): readonly Found
     { text: 'Copy issuer', hint: issuer, copy: issuer },
   ];
   return [
-    { title: 'Copy', items: copy.filter(matches) },
+    { title: 'Copy', items: matching(copy) },
     {
       title: 'Go to',
-      items: pages
-        .map(({ title, group, path }) => ({ text: title, hint: group, href: at.href(path) }))
-        .filter(matches),
+      items: matching(
+        pages.map(({ title, group, path }) => ({ text: title, hint: group, href: at.href(path) })),
+      ),
     },
-    { title: 'Create', items: creations(at, pages).filter(matches) },
+    { title: 'Create', items: matching(creations(at, pages)) },
     { title: 'Find', items: found },
-    { title: 'Switch', items: switches(searchable).filter(matches) },
-  ]
-    .map(({ title, items }) => ({ title, items: items.slice(0, MAX_ITEMS) }))
-    .filter(({ items }) => items.length > 0);
+    { title: 'Switch', items: matching(switches(searchable)) },
+  ].filter(({ items }) => items.length > 0);
 }
 
 /** Whether every word that was typed occurs. */
-export function isMatch(text: string, query: string): boolean {
+function isMatch(text: string, query: string): boolean {
   const where = text.toLowerCase();
-  return query
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => where.includes(word));
+  return wordsOf(query.toLowerCase()).every((word) => where.includes(word));
+}
+
+export function wordsOf(query: string): readonly string[] {
+  return query.split(/\s+/);
 }
 
 function creations(
