@@ -89,7 +89,7 @@ async function showLog(
     next,
     exports: [
       { text: 'Export as CSV', href: at.href(EXPORTS, { ...values, format: 'csv' }) },
-      { text: 'JSON lines', href: at.href(EXPORTS, { ...values, format: 'jsonl' }) },
+      { text: 'Export as JSON lines', href: at.href(EXPORTS, { ...values, format: 'jsonl' }) },
     ],
   };
   showPage(ctx, 'audit-log', view, { status: hasErrors ? 422 : 200 });

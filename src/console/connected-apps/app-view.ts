@@ -93,6 +93,8 @@ export interface ConnectedAppPage {
 
 /** Asks before apps are ended or blocked. */
 export interface ConfirmEndPage {
+  /** The page that the visitor came from. */
+  readonly parent: { readonly text: string; readonly href: string };
   readonly heading: string;
   readonly name: string;
   readonly text: string;

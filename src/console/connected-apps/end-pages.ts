@@ -89,7 +89,9 @@ function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
   async function askToEnd(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
     const grant = await apps.find(at, idOf(ctx));
     const from = fromOf(ctx);
+    const back = at.href('from' in from ? EVERYWHERE : LIST);
     ask(ctx, {
+      parent: { text: 'from' in from ? 'Apps you use' : 'Connected apps', href: back },
       title: `End ${grant.clientName}?`,
       heading: 'End this installation of',
       name: grant.clientName,
@@ -100,7 +102,7 @@ function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
       ],
       button: 'End installation',
       action: at.href(END.replace(':id', grant.id), from),
-      back: at.href('from' in from ? EVERYWHERE : LIST),
+      back,
     });
   }
 
@@ -110,6 +112,7 @@ function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
     const isForAll = of === 'organization';
     const back = at.href(APP, { client: app.id });
     ask(ctx, {
+      parent: { text: app.name, href: back },
       title: `Disconnect ${app.name}?`,
       heading: 'Disconnect',
       name: app.name,
@@ -125,7 +128,9 @@ function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
 
   async function askToBlock(ctx: SettingsContext, at: OrganizationContext): Promise<void> {
     const app = await apps.describe(at, clientOf(ctx));
+    const back = at.href(APP, { client: app.id });
     ask(ctx, {
+      parent: { text: app.name, href: back },
       title: `Block ${app.name}?`,
       heading: 'Block',
       name: app.name,
@@ -133,7 +138,7 @@ function createQuestions({ showPage, csrf, apps }: AppPagesDependencies) {
       facts: [],
       button: 'Block app',
       action: at.href(BLOCK, { client: app.id }),
-      back: at.href(APP, { client: app.id }),
+      back,
     });
   }
 

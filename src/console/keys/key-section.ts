@@ -13,7 +13,7 @@ export interface KeySection {
   /** The button and the title of the form. */
   readonly create: string;
   /** One of them in words. */
-  readonly noun: 'key' | 'token';
+  readonly noun: 'key' | 'token' | 'credential';
   /** Whether it shows the visitor's own tokens, and not the keys of the organization. */
   readonly isOwn: boolean;
   /** The state without any of them. */
@@ -40,7 +40,7 @@ export const MACHINE_CREDENTIALS: KeySection = {
   lead: 'A machine credential lets a service or an agent act under its own name, with its own scopes.',
   kinds: ['service', 'agent'],
   create: 'New credential',
-  noun: 'key',
+  noun: 'credential',
   isOwn: false,
   empty: {
     title: 'No machine credentials yet',

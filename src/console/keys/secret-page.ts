@@ -25,7 +25,7 @@ export async function showSecret(
   // HEAD is answered by the same route, and shows nothing.
   const secret = ctx.method === 'HEAD' ? undefined : await desk.takeSecret(at, handle, key.id);
   const brand = brandName.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_') || 'API';
-  const variable = `${brand}_${section.noun === 'key' ? 'API_KEY' : 'TOKEN'}`;
+  const variable = `${brand}_${section.noun === 'token' ? 'TOKEN' : 'API_KEY'}`;
   return {
     title: secret === undefined ? 'Already shown' : `Copy ${key.name}`,
     noun: section.noun,
