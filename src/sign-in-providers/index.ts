@@ -31,6 +31,8 @@ type Session = Readonly<Record<'accountId' | 'sessionId', string>>;
 
 /** Signing in with OpenID providers that the operator chose (`SIGN_IN_PROVIDERS`). */
 export interface SignInProviders {
+  /** Whether passwords are accepted, too. */
+  readonly passwordSignIn: boolean;
   /** The providers, in the order of their buttons. */
   readonly buttons: readonly Pick<ProviderEntry, 'id' | 'name'>[];
   /** The id of the provider for an email address of one of its domains. */
@@ -98,6 +100,7 @@ export function createSignInProviders(dependencies: Dependencies): SignInProvide
 
   return {
     waysOf: createWays(dependencies),
+    passwordSignIn: settings.passwordSignIn,
     buttons: settings.providers.map(({ id, name }) => ({ id, name })),
     providerFor: (email) => providerFor(settings, email)?.id,
     isKnown: (provider) => providers.has(provider),

@@ -96,6 +96,12 @@ const provider = z.strictObject({
 
 const document = z.strictObject({
   $schema: z.string().optional(),
+  passwordSignIn: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether people may sign in with passwords, too. `false` for the whole installation.',
+    ),
   providers: z.array(provider).min(1).max(MAX_PROVIDERS),
 });
 
@@ -110,10 +116,12 @@ export type ProviderEntry = Omit<
 /** The providers that people sign in with, beside passwords. */
 export interface ProviderSettings {
   readonly providers: readonly ProviderEntry[];
+  /** Whether passwords are accepted. */
+  readonly passwordSignIn: boolean;
 }
 
 /** Without the file: passwords only. */
-const NO_PROVIDERS: ProviderSettings = { providers: [] };
+const NO_PROVIDERS: ProviderSettings = { providers: [], passwordSignIn: true };
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -162,13 +170,13 @@ function parseFile(
     faultsOf(entry, all.slice(0, index), env).map((fault) => `providers[${index}].${fault}`),
   );
   if (faults.length > 0) return { faults };
-  const { providers } = parsed.data;
+  const { providers, passwordSignIn } = parsed.data;
   const withSecrets = providers.map(({ clientSecretVariable, ...entry }) => ({
     ...entry,
     clientSecret:
       clientSecretVariable === undefined ? entry.clientSecret : env[clientSecretVariable],
   }));
-  return { settings: { providers: withSecrets }, faults: [] };
+  return { settings: { providers: withSecrets, passwordSignIn }, faults: [] };
 }
 
 /** Describes a fault with its place, such as `providers[2].name: is too long`. */

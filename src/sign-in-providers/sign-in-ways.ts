@@ -18,6 +18,7 @@ export interface LinkedProvider {
 
 /** The ways in which an account can sign in. */
 export interface SignInWays {
+  /** Whether it has a password, and passwords are accepted. */
   readonly hasPassword: boolean;
   /** Oldest first. */
   readonly links: readonly LinkedProvider[];
@@ -38,7 +39,7 @@ export function createWays({
     );
     const links = await createIdentityLinks(manager).listOf(accountId);
     return {
-      hasPassword: account?.hasPassword === true,
+      hasPassword: settings.passwordSignIn && account?.hasPassword === true,
       links: links.map(({ issuer, email, createdAt }) => {
         const entry = settings.providers.find((known) => known.issuer === issuer);
         return { id: entry?.id, name: entry?.name ?? issuer, issuer, email, createdAt };

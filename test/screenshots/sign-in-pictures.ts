@@ -11,13 +11,13 @@ const NAMES = [
 ];
 
 /** Shows the login page of a server with so many providers. None of them is asked before a button is pressed. */
-async function showProviders(page: Page, count: number): Promise<void> {
+async function showProviders(page: Page, count: number, document: object = {}): Promise<void> {
   const providers = NAMES.slice(0, count).map((name, index) =>
     entryOf({ issuer: `https://sso-${index}.example.com` }, `sso-${index}`, name),
   );
   const gatehouse = await createTestApp({
     ISSUER: ITSELF,
-    SIGN_IN_PROVIDERS: writeProviders({ providers }),
+    SIGN_IN_PROVIDERS: writeProviders({ ...document, providers }),
   });
   try {
     await page.goto(`${gatehouse.config.ISSUER}/login`);
@@ -31,4 +31,9 @@ async function showProviders(page: Page, count: number): Promise<void> {
 export const SIGN_IN_PICTURES: readonly Picture[] = [
   { name: 'login-one-provider', path: '', prepare: (page) => showProviders(page, 1) },
   { name: 'login-three-providers', path: '', prepare: (page) => showProviders(page, 3) },
+  {
+    name: 'login-without-passwords',
+    path: '',
+    prepare: (page) => showProviders(page, 3, { passwordSignIn: false }),
+  },
 ];

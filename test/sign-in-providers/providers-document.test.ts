@@ -35,7 +35,14 @@ describe('SIGN_IN_PROVIDERS', () => {
       trustedForDomains: [],
       invitationOnly: false,
     });
-    expect(readConfig({}, '/').SIGN_IN_PROVIDERS).toEqual({ providers: [] });
+    expect(readConfig({}, '/').SIGN_IN_PROVIDERS).toEqual({
+      providers: [],
+      passwordSignIn: true,
+    });
+    expect(read({ providers: [entry] }).passwordSignIn).toBe(true);
+    expect(read({ passwordSignIn: false, providers: [entry] }).passwordSignIn).toBe(false);
+    expect(faultsOf({ passwordSignIn: 'no', providers: [entry] })).toContain('passwordSignIn');
+    expect(faultsOf({ passwordSignIn: false, providers: [] })).toContain('providers');
   });
 
   it('reports every fault at once, with its place and without secrets', () => {

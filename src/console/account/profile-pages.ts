@@ -1,4 +1,4 @@
-import { type Account, createAccountStore, markOf } from '../../accounts/index.js';
+import { type Account, createAccountStore, markOf, NO_PASSWORD } from '../../accounts/index.js';
 import { passwordFault } from '../../accounts/password-policy.js';
 import { emailAddress } from '../../http/email-address.js';
 import { singleValue } from '../../http/body/form.js';
@@ -139,7 +139,11 @@ function createProfileView({
             isMailSent: mail.isSent,
             ...typed?.email,
           },
-          password: { action: at.href(PASSWORD), errors: typed?.password ?? {} },
+          password: {
+            action: at.href(PASSWORD),
+            state: passwordState(providers.passwordSignIn, account),
+            errors: typed?.password ?? {},
+          },
           organizations: ctx.state.visitor.memberships.map((membership) => ({
             name: membership.tenantName,
             role: titleOf(membership.role),
@@ -152,6 +156,14 @@ function createProfileView({
       );
     },
   };
+}
+
+function passwordState(
+  isAccepted: boolean,
+  { passwordHash }: Account,
+): ProfilePage['password']['state'] {
+  if (!isAccepted) return 'off';
+  return passwordHash === NO_PASSWORD ? 'none' : 'set';
 }
 
 function createRename({ accounts }: AccountPageDependencies, view: ProfileView) {
@@ -193,10 +205,11 @@ function createEmailRequest({ accounts, mail }: AccountPageDependencies, view: P
 
 /** Changes the password. It asks for the current one, within the limits of sign-ins. */
 function createPasswordChange(
-  { accounts, signInPage, sessions }: AccountPageDependencies,
+  { accounts, providers, signInPage, sessions }: AccountPageDependencies,
   view: ProfileView,
 ) {
   return async (ctx: SettingsContext, at: PersonalContext): Promise<void> => {
+    if (!providers.passwordSignIn) throw new Problem('forbidden', 'Passwords are switched off.');
     const { form } = ctx.state;
     const [current = '', password = '', repeated = ''] = ['current', 'password', 'repeated'].map(
       (name) => form.get(name) ?? '',

@@ -72,6 +72,8 @@ export interface ProfilePage {
   };
   readonly password: {
     readonly action: string;
+    /** `none`: the account has no password. `off`: passwords are switched off. */
+    readonly state: 'set' | 'none' | 'off';
     readonly errors: Readonly<Partial<Record<'current' | 'password' | 'repeated', string>>>;
   };
   readonly organizations: readonly {

@@ -6,6 +6,7 @@ import type { Pages } from '../../http/pages/pages.js';
 import type { Form } from '../../http/body/form.js';
 import type { Route } from '../../http/routes.js';
 import type { ConsoleSessions } from '../../oauth/index.js';
+import type { SignInProviders } from '../../sign-in-providers/index.js';
 import type { ConsoleAccounts } from '../visitor.js';
 import type { PublicContext } from './link-cookie.js';
 import type { MailedViews } from './views.js';
@@ -17,6 +18,7 @@ export interface MailedDependencies {
   readonly pages: Pages<MailedViews>;
   readonly csrf: Csrf;
   readonly sessions: ConsoleSessions;
+  readonly providers: Pick<SignInProviders, 'passwordSignIn'>;
   readonly clientAddress: (request: Context['req']) => string;
   readonly issuer: string;
   /** Declares a route. A form is read, and its CSRF token checked, before it is handled. */

@@ -3,17 +3,16 @@ import { emailAddress } from '../../http/email-address.js';
 import type { Route } from '../../http/routes.js';
 import type { MailedDependencies } from './dependencies.js';
 import type { PublicContext } from './link-cookie.js';
+import { createPasswordsOff } from './passwords-off.js';
 import type { ForgotPasswordPage } from './views.js';
 
 /** `/forgot-password`: asks for a link. The answer is the same whether an account has the address or not. */
-export function createForgotPasswordPages({
-  page,
-  pages,
-  csrf,
-  accounts,
-  mail,
-  clientAddress,
-}: MailedDependencies): Route<'public'>[] {
+export function createForgotPasswordPages(dependencies: MailedDependencies): Route<'public'>[] {
+  const { page, pages, csrf, accounts, mail, clientAddress, providers } = dependencies;
+  if (!providers.passwordSignIn) {
+    const show = createPasswordsOff(dependencies);
+    return [page('GET', FORGOTTEN_PATH, show), page('POST', FORGOTTEN_PATH, show)];
+  }
   const show = (
     ctx: PublicContext,
     view: Partial<Pick<ForgotPasswordPage, 'email' | 'error' | 'isSent'>> = {},

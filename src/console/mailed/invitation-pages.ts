@@ -37,7 +37,10 @@ export function createInvitationPages(dependencies: MailedDependencies): Route<'
       // Another link may have been opened in another tab: the page that was seen counts.
       if (invitation === undefined || invitation.id !== form.get('id'))
         return answers.showDead(ctx, 'gone');
-      return invitation.hasAccount ? join(ctx, invitation) : createAccount(ctx, invitation, form);
+      if (invitation.hasAccount) return join(ctx, invitation);
+      // Without passwords the account is created by a provider.
+      if (!dependencies.providers.passwordSignIn) return seeOther(ctx, loginFor(INVITATION_PATH));
+      return createAccount(ctx, invitation, form);
     }),
   ];
 }
@@ -46,7 +49,7 @@ type LinkCookie = ReturnType<typeof createLinkCookie>;
 type Answers = ReturnType<typeof createAnswers>;
 type Typed = Pick<InvitationPage, 'name' | 'errors'>;
 
-function createAnswers({ pages, csrf, people, sessions }: MailedDependencies) {
+function createAnswers({ pages, csrf, people, sessions, providers }: MailedDependencies) {
   const showDead = (ctx: PublicContext, reason: keyof typeof DEAD) =>
     pages.send(
       ctx,
@@ -79,7 +82,7 @@ function createAnswers({ pages, csrf, people, sessions }: MailedDependencies) {
       email,
       role: titleOf(role),
       csrf: csrf.token(ctx),
-      step: stepOf(invitation, visitor?.email),
+      step: stepOf(invitation, visitor?.email, providers.passwordSignIn),
       signedInAs: visitor?.email,
     };
     const status = Object.keys(typed.errors).length === 0 ? 200 : 422;
@@ -143,8 +146,10 @@ function createJoin(
 function stepOf(
   { email, hasAccount }: FoundInvitation,
   signedInAs: string | undefined,
+  hasPasswords: boolean,
 ): InvitationPage['step'] {
   if (signedInAs === email) return 'join';
   if (signedInAs !== undefined) return 'other';
-  return hasAccount ? 'sign_in' : 'create';
+  if (hasAccount) return 'sign_in';
+  return hasPasswords ? 'create' : 'provider';
 }

@@ -3,17 +3,16 @@ import type { Route } from '../../http/routes.js';
 import { seeOther } from '../visitor.js';
 import type { MailedDependencies } from './dependencies.js';
 import { createLinkCookie, type PublicContext } from './link-cookie.js';
+import { createPasswordsOff } from './passwords-off.js';
 import { hashingOrBusy, readNewPassword, type TypedPassword } from './new-password.js';
 
 /** `/reset-password`: sets a new password by a link from a mail. */
-export function createResetPasswordPages({
-  page,
-  pages,
-  csrf,
-  accounts,
-  clientAddress,
-  issuer,
-}: MailedDependencies): Route<'public'>[] {
+export function createResetPasswordPages(dependencies: MailedDependencies): Route<'public'>[] {
+  const { page, pages, csrf, accounts, clientAddress, issuer, providers } = dependencies;
+  if (!providers.passwordSignIn) {
+    const show = createPasswordsOff(dependencies);
+    return [page('GET', RESET_PATH, show), page('POST', RESET_PATH, show)];
+  }
   const cookie = createLinkCookie(RESET_PATH, issuer);
   const showDead = (ctx: PublicContext) =>
     pages.send(

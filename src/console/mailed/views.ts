@@ -26,10 +26,10 @@ export interface InvitationPage {
   readonly role: string;
   readonly email: string;
   /**
-   * `join`: signed in with the invited address. `create`: the address has no account. `sign_in`: it has one. `other`:
-   * somebody else is signed in.
+   * `join`: signed in with the invited address. `create`: the address has no account. `sign_in`: it has one. `provider`:
+   * it has none, and a provider creates it. `other`: somebody else is signed in.
    */
-  readonly step: 'join' | 'create' | 'sign_in' | 'other';
+  readonly step: 'join' | 'create' | 'sign_in' | 'provider' | 'other';
   readonly signedInAs: string | undefined;
   readonly name: string;
   readonly errors: Readonly<Partial<Record<'form' | 'name' | 'password' | 'repeated', string>>>;

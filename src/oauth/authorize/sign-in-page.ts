@@ -89,7 +89,7 @@ export type PasswordCheck = { readonly account: SignedInAccount } | RefusedCheck
 
 interface RefusedCheck {
   readonly account: undefined;
-  readonly status: 422 | 429 | 503;
+  readonly status: 403 | 422 | 429 | 503;
   readonly reason: string;
 }
 
@@ -98,38 +98,15 @@ const REFUSED = 'The email address or the password is incorrect.';
 const WRONG_PASSWORD = 'The password is incorrect.';
 const BUSY = 'Many people are signing in right now. Try again in a few seconds.';
 const NO_PROVIDER = 'That way to sign in is not offered any more.';
+const PASSWORDS_OFF = 'Passwords are switched off here. Choose one of these ways to sign in.';
 const STALE = 'This page was open for too long. Enter your password again.';
 
 export function createSignInPage(dependencies: Dependencies): SignInPage {
-  const { csrf, clientAddress, signIn, countSignIn, deviceCookieName, issuer, providers } =
-    dependencies;
+  const { csrf, issuer, providers } = dependencies;
   const noCookie = `Your browser has to accept cookies from ${new URL(issuer).host} to sign in. Allow them, then try again.`;
   const send = createSend(dependencies);
   const leave = createLeave(providers, send);
-  const attempt = async (ctx: PageContext, email: string, password: string) => {
-    const result = await signIn({
-      email,
-      password,
-      address: clientAddress(ctx.req),
-      deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
-    });
-    countSignIn(result.outcome);
-    if (result.outcome === 'accepted') markDevice(ctx, deviceCookieName, result.deviceCookie);
-    return result;
-  };
-
-  const check = async (
-    ctx: PageContext,
-    email: string,
-    password: string,
-    refused: string,
-  ): Promise<PasswordCheck> => {
-    const result = await attempt(ctx, email, password);
-    if (result.outcome === 'accepted') return { account: result.account };
-    noteRefusal(ctx, 'sign_in', result.outcome);
-    if ('retryAfterSeconds' in result) ctx.set('Retry-After', String(result.retryAfterSeconds));
-    return { account: undefined, ...refusalOf(result, refused) };
-  };
+  const check = createCheck(dependencies);
 
   return {
     show(ctx, view) {
@@ -155,6 +132,36 @@ export function createSignInPage(dependencies: Dependencies): SignInPage {
       return checked.account;
     },
     check: (ctx, email, password) => check(ctx, email, password, WRONG_PASSWORD),
+  };
+}
+
+/** Checks a password. While passwords are switched off, it is refused without being looked at. */
+function createCheck(dependencies: Dependencies) {
+  const { clientAddress, signIn, countSignIn, deviceCookieName, providers } = dependencies;
+  return async (
+    ctx: PageContext,
+    email: string,
+    password: string,
+    refused: string,
+  ): Promise<PasswordCheck> => {
+    if (!providers.passwordSignIn) {
+      noteRefusal(ctx, 'sign_in', 'passwords are off');
+      return { account: undefined, status: 403, reason: PASSWORDS_OFF };
+    }
+    const result = await signIn({
+      email,
+      password,
+      address: clientAddress(ctx.req),
+      deviceCookie: ctx.cookies.get(deviceCookieName, { signed: false }),
+    });
+    countSignIn(result.outcome);
+    if (result.outcome === 'accepted') {
+      markDevice(ctx, deviceCookieName, result.deviceCookie);
+      return { account: result.account };
+    }
+    noteRefusal(ctx, 'sign_in', result.outcome);
+    if ('retryAfterSeconds' in result) ctx.set('Retry-After', String(result.retryAfterSeconds));
+    return { account: undefined, ...refusalOf(result, refused) };
   };
 }
 
@@ -210,6 +217,7 @@ function createSend({ pages, csrf, providers }: Dependencies): Send {
         error,
         isInvalid: status === 422,
         providers: providers.buttons,
+        hasPasswords: providers.passwordSignIn,
       },
       { status, endsAtClient: true },
     );

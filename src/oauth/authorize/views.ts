@@ -33,6 +33,8 @@ export interface LoginPage extends FormData {
   readonly isInvalid?: boolean;
   /** The client that the user continues to. */
   readonly client?: ShownClient | undefined;
+  /** Whether the form asks for email and password. */
+  readonly hasPasswords: boolean;
   /** Each has a button, which submits its id as `provider`. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
 }

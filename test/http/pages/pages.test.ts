@@ -53,6 +53,7 @@ const login: LoginPage = {
   email: HOSTILE,
   error: HOSTILE,
   client: shown,
+  hasPasswords: true,
   providers: [{ id: HOSTILE, name: HOSTILE }],
 };
 const chooseTenant: ChooseTenantPage = {
