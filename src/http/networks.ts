@@ -1,6 +1,8 @@
 import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
+import { ownText } from '../db/own-text.js';
+
 type Network = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
 /** Additional prefix bits of an IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC 4291 §2.5.5.2). */
@@ -55,7 +57,7 @@ export function createListMatcher(): (address: string, list: string) => boolean 
     if (matcher === undefined) {
       matcher = compileNetworks(list.split(' '));
       if (known.size >= MAX_LISTS) known.clear();
-      known.set(list, matcher);
+      known.set(ownText(list), matcher);
     }
     return matcher(address);
   };

@@ -11,12 +11,27 @@ export interface SlidingCount {
   /** The units within the window. */
   used: number;
   newest: number;
-  /** Units by slot number modulo `SLOTS`: counted by this replica, and by others (`undefined` if none). */
-  readonly own: number[];
+  /** The slots with units, oldest first (see `packed`): counted by this replica, and by others (`undefined` if none). */
+  own: number[];
   others: number[] | undefined;
 }
 
 const SLOTS = 20;
+
+/**
+ * The units of a slot within the window as one number.
+ * perf: most counts have units in one or two slots, and a process holds up to 100,000 counts. An array of all slots
+ * would take 160 bytes.
+ */
+const packed = (slot: number, units: number) => units * SLOTS + (slot % SLOTS);
+
+const unitsOf = (entry: number) => Math.floor(entry / SLOTS);
+
+/** The slot of an entry of a window that ends with the slot `newest`. */
+function slotOf(entry: number, newest: number): number {
+  const age = (newest % SLOTS) - (entry % SLOTS);
+  return newest - (age < 0 ? age + SLOTS : age);
+}
 
 const lengthOf = (windowSeconds: number) => (windowSeconds * 1000) / SLOTS;
 
@@ -33,27 +48,36 @@ export function slotEndingAt(end: number, windowSeconds: number): number {
   return Math.round(end / lengthOf(windowSeconds)) - SLOTS;
 }
 
-const ZEROS: readonly number[] = Array.from({ length: SLOTS }, () => 0);
-
 export function createCount(id: string, slot: number): SlidingCount {
-  return { id: ownText(id), used: 0, newest: slot, own: [...ZEROS], others: undefined };
+  return { id: ownText(id), used: 0, newest: slot, own: [], others: undefined };
 }
 
 /** Moves the window to this slot and drops the units that left it. An earlier slot changes nothing. */
 export function advance(count: SlidingCount, slot: number): void {
   if (slot <= count.newest) return;
-  for (let next = Math.max(count.newest + 1, slot - SLOTS + 1); next <= slot; next += 1) {
-    count.used -= unitsIn(count, next);
-    count.own[next % SLOTS] = 0;
-    if (count.others !== undefined) count.others[next % SLOTS] = 0;
-  }
+  count.own = withoutOver(count, count.own, slot);
+  if (count.others !== undefined) count.others = withoutOver(count, count.others, slot);
   count.newest = slot;
+}
+
+function withoutOver(count: SlidingCount, entries: number[], slot: number): number[] {
+  let over = 0;
+  for (const entry of entries) {
+    if (!isOver(slotOf(entry, count.newest), slot)) break;
+    count.used -= unitsOf(entry);
+    over += 1;
+  }
+  return over === 0 ? entries : entries.slice(over);
 }
 
 /** Counts in the newest slot. */
 export function add(count: SlidingCount, units: number): void {
-  const index = count.newest % SLOTS;
-  count.own[index] = (count.own[index] ?? 0) + units;
+  const { own, newest } = count;
+  const last = own.length - 1;
+  const entry = own[last];
+  if (entry !== undefined && entry % SLOTS === newest % SLOTS) own[last] = entry + units * SLOTS;
+  // perf: `concat` makes an array of the exact length. `push` and a spread reserve room for 17 more entries.
+  else count.own = own.concat(packed(newest, units));
   count.used += units;
 }
 
@@ -62,22 +86,24 @@ export function merge(count: SlidingCount, slot: number, units: number): void {
   // The clock of another replica may be slightly ahead.
   if (slot === count.newest + 1) advance(count, slot);
   if (slot > count.newest || isOver(slot, count.newest)) return;
-  const index = slot % SLOTS;
-  count.others ??= [...ZEROS];
-  const more = units - (count.others[index] ?? 0);
+  const others = count.others ?? [];
+  const older = others.filter((entry) => slotOf(entry, count.newest) < slot);
+  const newer = others.filter((entry) => slotOf(entry, count.newest) > slot);
+  const known = others.find((entry) => slotOf(entry, count.newest) === slot) ?? 0;
+  const more = units - unitsOf(known);
   if (more <= 0) return;
-  count.others[index] = units;
+  count.others = older.concat(packed(slot, units), newer);
   count.used += more;
 }
 
 /** The units that this replica counted, by slot, from the given slot on. */
-export function ownSince(count: SlidingCount, first: number): { slot: number; units: number }[] {
-  const found = [];
-  for (let slot = Math.max(first, count.newest - SLOTS + 1); slot <= count.newest; slot += 1) {
-    const units = count.own[slot % SLOTS] ?? 0;
-    if (units > 0) found.push({ slot, units });
-  }
-  return found;
+export function ownSince(
+  { own, newest }: SlidingCount,
+  first: number,
+): { slot: number; units: number }[] {
+  return own
+    .map((entry) => ({ slot: slotOf(entry, newest), units: unitsOf(entry) }))
+    .filter(({ slot, units }) => slot >= first && units > 0);
 }
 
 /** Whether a slot has left the window whose newest slot is `current`. */
@@ -85,21 +111,30 @@ export function isOver(slot: number, current: number): boolean {
   return current >= slot + SLOTS;
 }
 
+const NO_ENTRIES: readonly number[] = [];
+
 /** Seconds until more of the limit is left than now; 0 if nothing is used. */
 export function secondsUntilMore(
   count: SlidingCount,
   { limit, windowSeconds, now }: { limit: number; windowSeconds: number; now: number },
 ): number {
+  const { own, others = NO_ENTRIES, newest } = count;
   const goal = Math.min(limit, count.used);
   let used = count.used;
-  for (let slot = count.newest - SLOTS + 1; slot <= count.newest; slot += 1) {
-    used -= unitsIn(count, slot);
+  let [nextOwn, nextOther] = [0, 0];
+  for (;;) {
+    const ownSlot = slotAtIndex(own, nextOwn, newest);
+    const otherSlot = slotAtIndex(others, nextOther, newest);
+    const slot = Math.min(ownSlot, otherSlot);
+    if (slot > newest) return 0;
+    if (ownSlot === slot) used -= unitsOf(own[nextOwn++] ?? 0);
+    if (otherSlot === slot) used -= unitsOf(others[nextOther++] ?? 0);
     if (used < goal) return Math.max(1, Math.ceil((endOf(slot, windowSeconds) - now) / 1000));
   }
-  return 0;
 }
 
-function unitsIn({ own, others }: SlidingCount, slot: number): number {
-  const index = slot % SLOTS;
-  return (own[index] ?? 0) + (others?.[index] ?? 0);
+/** Infinity behind the last entry. */
+function slotAtIndex(entries: readonly number[], index: number, newest: number): number {
+  const entry = entries[index];
+  return entry === undefined ? Infinity : slotOf(entry, newest);
 }

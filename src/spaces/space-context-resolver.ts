@@ -11,6 +11,7 @@ import {
   type Principal,
 } from '../credentials/index.js';
 import { isId } from '../db/id.js';
+import { ownText } from '../db/own-text.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
 import { sendData, sendPage } from '../http/envelope.js';
@@ -203,7 +204,7 @@ function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
       const id = await find('default_spaces', tenantId);
       if (id === undefined) return undefined;
       if (defaults.size >= MAX_REMEMBERED) defaults.clear();
-      defaults.set(tenantId, id);
+      defaults.set(ownText(tenantId), ownText(id));
       return id;
     },
   };

@@ -2,13 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import type { IncomingMessage } from 'node:http';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
+import { createKeyring } from '../../src/credentials/secrets/keyring.js';
+import { createActivityRecorder } from '../../src/credentials/store/activity.js';
 import { createLastUse, CREDENTIAL_USES } from '../../src/credentials/store/last-use.js';
 import { createUsageCounts } from '../../src/credentials/store/usage-counts.js';
+import { createBackgroundWork } from '../../src/db/background-work.js';
 import { createClientAddress } from '../../src/http/client-address.js';
+import { createListMatcher } from '../../src/http/networks.js';
 import { createAddressLimit } from '../../src/rate-limits/address-limit.js';
 import { createRateBuckets } from '../../src/rate-limits/buckets.js';
+import { createLog } from '../../src/server/log.js';
 
 const COUNT = 1000;
 const LONG_BYTES = 16_384;
@@ -31,10 +37,10 @@ function cutTenant(n: number): string {
 }
 
 /** The memory that remains after all calls. */
-function keptBy(call: (n: number) => void): number {
+function keptBy(call: (n: number) => void, count = COUNT): number {
   collect();
   const before = process.memoryUsage().heapUsed;
-  for (let n = 0; n < COUNT; n += 1) call(n);
+  for (let n = 0; n < count; n += 1) call(n);
   collect();
   return process.memoryUsage().heapUsed - before;
 }
@@ -67,6 +73,49 @@ describe('memory that outlives a request', () => {
     };
     expect(keptBy(take)).toBeLessThan(MAX_KEPT_BYTES);
     expect(buckets.size()).toBe(COUNT);
+  });
+
+  it('holds refusals and moved digests without the rows of their credentials', () => {
+    const registry = new Registry();
+    const recorder = createActivityRecorder({
+      dataSource: NO_DATABASE,
+      keyring: createKeyring(['a secret key that only this test uses']),
+      log: createLog({ level: 'silent', brand: 'bwp' }),
+      work: createBackgroundWork(registry),
+    });
+    const refuse = (n: number) => {
+      const principal = { credentialId: cutId(n), tenantId: cutTenant(n) };
+      recorder.noteRefusal(principal, 'revoked', '192.0.2.1');
+      recorder.noteOldDigest(cutId(n), `secret ${n}`);
+    };
+    expect(keptBy(refuse)).toBeLessThan(MAX_KEPT_BYTES);
+  });
+
+  it('holds allow-lists without the rows they were cut from', () => {
+    const isInList = createListMatcher();
+    const cutList = (n: number) =>
+      Buffer.from(
+        `198.51.100.${n % 256}/32 203.0.113.${Math.floor(n / 256)}|${'x'.repeat(LONG_BYTES)}`,
+      )
+        .toString()
+        .split('|')[0] ?? '';
+    expect(keptBy((n) => isInList('192.0.2.1', cutList(n)))).toBeLessThan(MAX_KEPT_BYTES);
+  });
+
+  it('takes at most 700 bytes for each key that is used', () => {
+    const count = 20_000;
+    const uses = createLastUse(NO_DATABASE, CREDENTIAL_USES);
+    const counts = createUsageCounts(NO_DATABASE);
+    const buckets = createRateBuckets(60);
+    const use = (n: number) => {
+      const credentialId = `key_${String(n).padStart(26, '0')}`;
+      const ids = { credentialId, tenantId: 'tnt_1', environment: 'live' } as const;
+      buckets.add(buckets.open(credentialId, 1_800_000_000_000), 1);
+      uses.note(credentialId, '192.0.2.1');
+      counts.note({ ...ids, token: undefined, exchanged: undefined }, 200);
+    };
+    expect(keptBy(use, count) / count).toBeLessThan(700);
+    expect([buckets.size(), uses.pending(), counts.pending()]).toEqual([count, count, count + 1]);
   });
 
   it('finds a count whose name holds a lone surrogate', () => {

@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import type { Logger } from 'pino';
 
 import type { BackgroundWork } from '../../db/background-work.js';
+import { ownText } from '../../db/own-text.js';
 import type { Digest, Keyring } from '../secrets/keyring.js';
 import { createLastUse, CREDENTIAL_USES, GRANT_USES, OPERATOR_KEY_USES } from './last-use.js';
 import type { Principal } from '../principal.js';
@@ -99,20 +100,35 @@ export function createActivityRecorder(dependencies: Dependencies): ActivityReco
     noteOperatorKeyUse: (keyId, address) => operatorUse.note(keyId, address),
     secondsSinceUse: (credentialId) => lastUse.secondsSince(credentialId),
     noteAnswer: (principal, status) => usage.note(principal, status),
-    noteRefusal({ credentialId, tenantId }, reason, address) {
+    noteRefusal(principal, reason, address) {
       if (refusals.size >= MAX_REFUSALS) return;
-      const minute = Math.floor(Date.now() / 60_000);
-      const id = `${credentialId} ${reason} ${minute}`;
-      addTo(refusals, id, { tenantId, credentialId, reason, minute, address, occurrences: 1 });
+      const refused = createRefused(principal, reason, address);
+      addTo(refusals, ownText(`${refused.credentialId} ${reason} ${refused.minute}`), refused);
     },
     noteOldDigest(credentialId, digested) {
       // Only the digest is kept, never the secret.
-      if (!digests.has(credentialId)) digests.set(credentialId, keyring.digest(digested));
+      const id = ownText(credentialId);
+      if (!digests.has(id)) digests.set(id, keyring.digest(digested));
     },
     flush() {
       running = running.then(flushNow);
       return running;
     },
+  };
+}
+
+function createRefused(
+  { credentialId, tenantId }: Pick<Refused, 'credentialId' | 'tenantId'>,
+  reason: string,
+  address: string,
+): Refused {
+  return {
+    tenantId: tenantId && ownText(tenantId),
+    credentialId: ownText(credentialId),
+    reason,
+    minute: Math.floor(Date.now() / 60_000),
+    address,
+    occurrences: 1,
   };
 }
 

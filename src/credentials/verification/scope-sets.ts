@@ -1,3 +1,4 @@
+import { ownText } from '../../db/own-text.js';
 import { KEY_SCOPES, PUBLIC_SCOPES, scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
@@ -35,7 +36,7 @@ export function createScopeSets() {
       if (taken !== UNRESTRICTED)
         scopes = scopes.filter(isTakenBy(inCatalogOrder(taken.split(' '))));
       if (known.size >= MAX_SCOPE_SETS) known.clear();
-      known.set(id, scopes);
+      known.set(ownText(id), scopes);
     }
     return scopes;
   };
