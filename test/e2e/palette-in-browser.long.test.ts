@@ -43,7 +43,7 @@ it('the palette copies the publishable key and opens a page, by keyboard only', 
   await page.keyboard.type('API');
   await page.getByRole('option', { selected: true, name: /Website/ }).waitFor();
   await page.keyboard.press('Enter');
-  await page.getByText('Copied', { exact: true }).waitFor();
+  await page.getByRole('status').getByText('Copied').waitFor();
   expect(await page.evaluate('navigator.clipboard.readText()')).toBe(key.secret);
 
   await page.keyboard.press('Escape');

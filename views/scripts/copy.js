@@ -16,13 +16,14 @@ async function copy(button) {
     button.textContent = 'Select and copy it';
   }
   button.dispatchEvent(new CustomEvent('copied', { bubbles: true }));
-  status().textContent = button.textContent;
+  const line = button.closest('dialog')?.querySelector('[role=status]') ?? status();
+  line.textContent = button.textContent;
   setTimeout(() => {
     button.innerHTML = before;
   }, 2000);
 }
 
-/** The line that screen readers read out. */
+/** The line that screen readers read out. A dialog has one of its own. */
 function status() {
   const found = document.getElementById('copy-status');
   if (found !== null) return found;

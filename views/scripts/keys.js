@@ -6,29 +6,18 @@ const scopesIn = (parent) =>
     (input) => input instanceof HTMLInputElement,
   );
 
-/** @param {readonly HTMLInputElement[]} inputs ticks all, or none if all are ticked */
-function toggle(inputs) {
-  const isTicked = inputs.every(({ checked }) => checked);
-  for (const input of inputs) input.checked = !isTicked;
-}
-
 /** @param {HTMLFormElement} form says in words what is chosen, as the server does */
 function summarize(form) {
   const line = form.querySelector('[data-scope-summary]');
   if (line === null) return;
-  const chosen = scopesIn(form).flatMap(({ checked, value }) => (checked ? [value] : []));
-  const inMatrix = new Set(
-    [...form.querySelectorAll('.matrix input[name=scope]')].map((input) =>
-      input instanceof HTMLInputElement ? input.value : '',
-    ),
+  /** @param {string} where */
+  const count = (where) => form.querySelectorAll(`${where}:checked`).length;
+  const [read = 0, write = 0, remove = 0] = ['read', 'write', 'delete'].map((action) =>
+    count(`.matrix [name=scope][value$=":${action}"]`),
   );
-  /** @param {string} action */
-  const count = (action) =>
-    chosen.filter((scope) => inMatrix.has(scope) && scope.endsWith(`:${action}`)).length;
+  const others = count('[name=scope]') - read - write - remove;
   /** @param {number} number @param {string} one */
   const kinds = (number, one) => `${number} ${one}${number === 1 ? '' : 's'}`;
-  const [read, write, remove] = [count('read'), count('write'), count('delete')];
-  const others = chosen.length - read - write - remove;
   const parts = [
     read > 0 && `reads ${kinds(read, 'kind')} of records`,
     write > 0 && `creates and changes ${kinds(write, 'kind')} of records`,
@@ -102,31 +91,14 @@ if (form instanceof HTMLFormElement) {
     summarize(form);
   });
   form.addEventListener('click', (event) => {
-    const button = event.target instanceof Element ? event.target.closest('button') : null;
-    if (button === null) return;
-    if (button.name === 'preset') {
-      event.preventDefault();
-      applyPreset(form, button.value);
-    }
-    if (button.matches('[data-toggle-row], [data-toggle-column]')) chooseSome(form);
-    if (button.matches('[data-toggle-row]')) toggle(scopesIn(button.closest('tr') ?? form));
-    if (button.matches('[data-toggle-column]')) {
-      const place = (button.closest('th')?.cellIndex ?? 0) + 1;
-      toggle([...form.querySelectorAll(`.matrix tbody td:nth-child(${place})`)].flatMap(scopesIn));
-    }
+    const button = event.target instanceof Element && event.target.closest('[name=preset]');
+    if (!(button instanceof HTMLButtonElement)) return;
+    event.preventDefault();
+    applyPreset(form, button.value);
     summarize(form);
   });
   showFields(form);
   if (scopesIn(form).every(({ checked }) => !checked)) followAccess(form);
-}
-
-// The warning beside the choice of an expiry is for "Never".
-const expires = document.querySelector('select[name=expires]');
-const never = document.querySelector('[data-never]');
-if (expires instanceof HTMLSelectElement && never instanceof HTMLElement) {
-  const warn = () => (never.hidden = expires.value !== 'never');
-  expires.addEventListener('change', warn);
-  warn();
 }
 
 document.addEventListener('click', ({ target }) => {
@@ -164,12 +136,11 @@ document.addEventListener('input', ({ target }) => {
 const secret = document.querySelector('[data-ask-before-leaving]');
 if (secret !== null) {
   let isCopied = false;
-  secret.addEventListener('copied', () => {
+  const noteCopy = () => {
     isCopied = true;
-  });
-  document.addEventListener('copy', () => {
-    isCopied = true;
-  });
+  };
+  secret.addEventListener('copied', noteCopy);
+  document.addEventListener('copy', noteCopy);
   addEventListener('beforeunload', (event) => {
     if (!isCopied) event.preventDefault();
   });

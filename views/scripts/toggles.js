@@ -1,29 +1,34 @@
-// Buttons with data-toggle-all tick or untick every box of their group.
+// Buttons with data-toggle tick or untick every box of their fieldset, row ("tr") or column ("td").
 
-/** @param {Element} button */
+/** @param {HTMLElement} button @returns {HTMLInputElement[]} the boxes that can be ticked */
 function boxesOf(button) {
-  const boxes = button.closest('fieldset')?.querySelectorAll('input[type=checkbox]') ?? [];
-  return [...boxes].filter((box) => box instanceof HTMLInputElement);
-}
-
-/** @param {Element} button */
-function label(button) {
-  const isTicked = boxesOf(button).some((box) => box.checked);
-  if (button.firstChild !== null)
-    button.firstChild.nodeValue = isTicked ? 'Untick all' : 'Tick all';
+  const around = button.dataset['toggle'] ?? '';
+  const place = (button.closest('th')?.cellIndex ?? 0) + 1;
+  const parts =
+    around === 'td'
+      ? [...(button.closest('table')?.querySelectorAll(`td:nth-child(${place})`) ?? [])]
+      : [button.closest(around)];
+  return parts
+    .flatMap((part) => [...(part?.querySelectorAll('input[type=checkbox]:enabled') ?? [])])
+    .filter((box) => box instanceof HTMLInputElement);
 }
 
 document.addEventListener('click', ({ target }) => {
-  const button = target instanceof Element && target.closest('[data-toggle-all]');
-  if (!button) return;
+  const button = target instanceof Element && target.closest('[data-toggle]');
+  if (!(button instanceof HTMLElement)) return;
   const boxes = boxesOf(button);
-  const isTicked = boxes.some((box) => box.checked);
+  const isTicked =
+    button.dataset['toggle'] === 'fieldset'
+      ? boxes.some(({ checked }) => checked)
+      : boxes.every(({ checked }) => checked);
   for (const box of boxes) box.checked = !isTicked;
-  label(button);
+  boxes[0]?.dispatchEvent(new Event('change', { bubbles: true }));
 });
 
 document.addEventListener('change', ({ target }) => {
   const group = target instanceof Element && target.closest('fieldset');
-  const button = group && group.querySelector('[data-toggle-all]');
-  if (button) label(button);
+  const button = group && group.querySelector(':scope > [data-toggle=fieldset]');
+  if (!(button instanceof HTMLElement) || button.firstChild === null) return;
+  const isTicked = boxesOf(button).some(({ checked }) => checked);
+  button.firstChild.nodeValue = isTicked ? 'Untick all' : 'Tick all';
 });
