@@ -14,6 +14,7 @@ import { measureLists } from './lists-suite.js';
 import { LOADER } from './load.js';
 import { measureOperator } from './operator-suite.js';
 import { measureOauth } from './oauth-suite.js';
+import { measureStart } from './start-suite.js';
 import { measureVerify } from './verify-suite.js';
 
 const { values } = parseArgs({
@@ -29,7 +30,7 @@ const { values } = parseArgs({
   },
 });
 const isWanted = (suite: string) => ['all', suite].includes(values.suite);
-const SUITES = ['keys', 'guard', 'lists', 'verify', 'oauth', 'operator', 'endurance'];
+const SUITES = ['start', 'keys', 'guard', 'lists', 'verify', 'oauth', 'operator', 'endurance'];
 if (!['all', ...SUITES].includes(values.suite)) {
   throw new Error(`--suite is one of ${SUITES.join(', ')}, not ${values.suite}`);
 }
@@ -52,6 +53,7 @@ try {
     pace: { seconds: Number(values.seconds), rounds: Number(values.pairs) },
     env: { SECRET_KEYS: SECRET_KEY, LOG_LEVEL: 'info' },
   };
+  if (isWanted('start')) await measureStart(bench);
   if (isWanted('keys')) await measureKeys(bench, Number(values.keys));
   if (isWanted('guard')) await measureGuard(bench);
   if (isWanted('lists')) await measureLists(bench);

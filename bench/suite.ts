@@ -24,7 +24,9 @@ export const SERVERS = {
   floor: path.join(here, 'floor.js'),
   bare: path.join(here, 'bare-provider.js'),
   guardCaller: path.join(here, 'guard-caller.js'),
-  gatehouse: path.join(here, '../src/main.js'),
+  gatehouse: path.join(here, '../bundle/main.js'),
+  /** The same program as `gatehouse`, a file for each module. */
+  separateModules: path.join(here, '../src/main.js'),
   singleQuery: path.join(here, 'single-query.js'),
 };
 

@@ -43,11 +43,11 @@ async function main(): Promise<void> {
       });
     } else {
       metrics = await serveMetrics(config, register);
-      const ended = start(serving, serve);
-      // Meanwhile the database starts and answers. `serve` waits for it, unless the start fails before.
-      holdWarningsOfLibraries();
-      loadProgram().catch(() => undefined);
-      await ended;
+      await start(serving, serve, async () => {
+        holdWarningsOfLibraries();
+        // If that fails, so does `serve`.
+        await loadProgram().catch(() => undefined);
+      });
     }
   } catch (error) {
     // Stopped while starting: everything that was open is closed.

@@ -1,8 +1,13 @@
-import { hash, parseOptions, verify } from '@node-rs/argon2';
+import type { Options } from '@node-rs/argon2';
 import { createHash, randomBytes } from 'node:crypto';
 
 import { normalizePassword } from './password-policy.js';
-import { type ImportedHash, isImported, readStoredHash } from './passwords/imported-hash.js';
+import {
+  type ImportedHash,
+  isImported,
+  loadArgon2,
+  readStoredHash,
+} from './passwords/imported-hash.js';
 
 /** argon2id with OWASP's minimum parameters: 19 MiB, two passes, one lane. */
 const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -32,7 +37,8 @@ export type PasswordCheck = (
 ) => Promise<PasswordVerdict>;
 
 /** @returns the normalised password's argon2id hash, in its PHC string format */
-export function hashPassword(password: string): Promise<string> {
+export async function hashPassword(password: string): Promise<string> {
+  const { hash } = await loadArgon2();
   return hash(normalizePassword(password), PARAMETERS);
 }
 
@@ -69,11 +75,12 @@ async function verifyImported(imported: ImportedHash, password: string): Promise
 
 /** Whether a hash of our own, or the unmatchable one, is the password's, and made as new ones are. */
 async function checkOwn(hashed: string, password: string) {
+  const { parseOptions, verify } = await loadArgon2();
   const matched = await matches((candidate) => verify(hashed, candidate), password);
   // Hashes of earlier releases are of passwords that were not normalised.
   return {
     isRight: matched !== false,
-    isCurrent: matched === 'normalized' && isMadeAsNow(hashed),
+    isCurrent: matched === 'normalized' && isMadeAsNow(parseOptions(hashed)),
   };
 }
 
@@ -95,8 +102,7 @@ function unmatchableHash(): string {
   return `$argon2id$v=19$${parameters}$${random(16)}$${random(32)}`;
 }
 
-function isMadeAsNow(stored: string): boolean {
-  const { memoryCost, timeCost, parallelism } = parseOptions(stored);
+function isMadeAsNow({ memoryCost, timeCost, parallelism }: Options): boolean {
   return (
     memoryCost === PARAMETERS.memoryCost &&
     timeCost === PARAMETERS.timeCost &&

@@ -54,6 +54,8 @@ interface Opened {
  * Opens the database for a server (the configured one, or the embedded one of the data directory),
  * migrates it and checks that the secret keys fit what it holds. An embedded one is kept to itself.
  *
+ * @param whileOpening work of the process that takes place beside the start of the embedded database, and before the first
+ *   session begins: a database may end sessions that wait
  * @param seed writes the first rows of an empty database, under the migration lock. If it returns true, the lock
  *   is held until `letOthersStart`
  * @param signal ends the opening: nothing is left open then
@@ -62,15 +64,18 @@ interface Opened {
 export async function openInstance({
   config,
   log,
+  whileOpening,
   seed,
   signal,
 }: {
   config: Config;
   log: Logger;
+  whileOpening?: (() => Promise<void>) | undefined;
   seed: (dataSource: DataSource, keyring: Keyring) => Promise<boolean>;
   signal?: AbortSignal;
 }): Promise<ServerInstance> {
-  const { target, stop } = await openDatabase(config, 'serve', log);
+  const opening = openDatabase(config, 'serve', log);
+  const [{ target, stop }] = await Promise.all([opening, whileOpening?.()]);
   const onError = (error: Error) => log.warn({ err: error }, 'a database connection broke');
   const poolSize = config.DATABASE_POOL_SIZE;
   const dataSource = createDataSource(target, ENTITIES, onError, 'request', poolSize);

@@ -30,8 +30,8 @@ const NOT_INSTALLED = 'The dependencies are not installed: run `npm ci` in the p
 
 /** Each entry: the folder whose `tsconfig.json` is compiled, and how the process looks once it runs. */
 const ENTRIES = {
-  main: { project: 'src', argv: (build, args) => [join(build, 'src/main.js'), ...args] },
-  cli: { project: 'src', argv: (build, args) => [join(build, 'src/cli.js'), ...args] },
+  main: { project: 'src', argv: (build, args) => [join(build, 'bundle/main.js'), ...args] },
+  cli: { project: 'src', argv: (build, args) => [join(build, 'bundle/cli.js'), ...args] },
   bench: { project: 'bench', argv: (build, args) => [join(build, 'bench/main.js'), ...args] },
   typeorm: { project: 'src', argv: typeormArguments },
 };
@@ -68,9 +68,17 @@ function hashSources(project) {
 function listFiles(path) {
   const stat = statSync(join(root, path), { throwIfNoEntry: false });
   if (stat === undefined) return [];
-  if (!stat.isDirectory()) return [path];
-  const names = readdirSync(join(root, path)).sort();
-  return names.flatMap((name) => listFiles(`${path}/${name}`));
+  return stat.isDirectory() ? listFolder(path) : [path];
+}
+
+function listFolder(path) {
+  const entries = readdirSync(join(root, path), { withFileTypes: true });
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const inner = `${path}/${entry.name}`;
+      return entry.isFile() ? [inner] : listFiles(inner);
+    });
 }
 
 /** Returns false if the sources were altered meanwhile: the result may be of neither state, so it is not kept. */
@@ -86,6 +94,8 @@ async function compile(project, hash) {
     for (const file of ['views', 'src/scopes/buildworkpro.json']) {
       cpSync(join(root, file), join(temporary, file), { recursive: true });
     }
+    const { bundle } = await import('./bundle.mjs');
+    await bundle(temporary);
     if (hashSources(project) !== hash) return false;
     renameSync(temporary, join(builds, hash));
     removeOldBuilds(hash);

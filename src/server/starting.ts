@@ -15,6 +15,7 @@ import type { Serving } from './listening.js';
 /**
  * Opens the instance, serves it until the server is to stop, and closes it. Writes the greeting of a first start.
  * @param serve serves an instance, and calls `onListening` with the port
+ * @param whileOpening work that takes place while the database starts. It does not fail
  */
 export async function start(
   serving: Serving,
@@ -23,6 +24,7 @@ export async function start(
     instance: ServerInstance,
     onListening: (port: number) => Promise<void>,
   ) => Promise<void>,
+  whileOpening?: () => Promise<void>,
 ): Promise<void> {
   const { config, log, stopping } = serving;
   let demo: Demo | undefined;
@@ -30,6 +32,7 @@ export async function start(
   const instance = await openInstance({
     config,
     log,
+    whileOpening,
     seed: async (dataSource, keyring) => {
       await dataSource.transaction((manager) => createSigningKeyStore(manager, keyring).ensure());
       unshown = await findUnshown(dataSource);

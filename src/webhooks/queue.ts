@@ -1,4 +1,4 @@
-import PgBoss from 'pg-boss';
+import type PgBoss from 'pg-boss';
 import type { EntityManager } from 'typeorm';
 
 import { rawQuery } from '../db/raw-query.js';
@@ -28,15 +28,8 @@ const DELETED_AFTER_MINUTES = 10;
 
 /** Uses the library's functions by our own connections. It neither migrates nor runs timers of its own. */
 export function createQueue(manager: EntityManager): Queue {
-  const boss = new PgBoss({
-    db: { executeSql: rawQuery(manager) },
-    schema: 'public',
-    migrate: false,
-    supervise: false,
-    schedule: false,
-    archiveCompletedAfterSeconds: DELETED_AFTER_MINUTES * 60,
-    deleteAfterMinutes: DELETED_AFTER_MINUTES,
-  });
+  let opened: Promise<PgBoss> | undefined;
+  const boss = () => (opened ??= openBoss(manager));
   return {
     async add(webhooks) {
       if (webhooks.length === 0) return;
@@ -46,14 +39,28 @@ export function createQueue(manager: EntityManager): Queue {
         singletonKey: id,
         priority: isFailing ? 0 : 1,
       }));
-      await boss.insert(jobs);
+      await (await boss()).insert(jobs);
     },
     async take(limit) {
-      const jobs = await boss.fetch<{ webhook: string }>(NAME, { batchSize: limit });
+      const jobs = await (await boss()).fetch<{ webhook: string }>(NAME, { batchSize: limit });
       return jobs.map(({ id, data }) => ({ id, webhookId: data.webhook }));
     },
-    complete: ({ id }) => boss.complete(NAME, id),
-    fail: ({ id }) => boss.fail(NAME, id),
-    maintain: () => boss.maintain(),
+    complete: async ({ id }) => (await boss()).complete(NAME, id),
+    fail: async ({ id }) => (await boss()).fail(NAME, id),
+    maintain: async () => (await boss()).maintain(),
   };
+}
+
+/** Loads the library at the first job, because a start does not need it (decision 39). */
+async function openBoss(manager: EntityManager): Promise<PgBoss> {
+  const { default: Boss } = await import('pg-boss');
+  return new Boss({
+    db: { executeSql: rawQuery(manager) },
+    schema: 'public',
+    migrate: false,
+    supervise: false,
+    schedule: false,
+    archiveCompletedAfterSeconds: DELETED_AFTER_MINUTES * 60,
+    deleteAfterMinutes: DELETED_AFTER_MINUTES,
+  });
 }

@@ -34,7 +34,7 @@ describe('a command that reads standard input', () => {
     }).listen(0, '127.0.0.1');
     await once(database, 'listening');
     const { port } = database.address() as AddressInfo;
-    const child = spawn(process.execPath, [`${testServer().build}/src/cli.js`, ...words], {
+    const child = spawn(process.execPath, [`${testServer().build}/bundle/cli.js`, ...words], {
       env: {
         PATH: process.env['PATH'],
         DATABASE_URL: `postgres://someone:theirs@127.0.0.1:${port}/theirs`,

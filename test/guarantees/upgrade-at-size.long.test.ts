@@ -100,7 +100,7 @@ describe('the upgrade of 2,000,000 keys and 1,000,000 contacts', () => {
       ISSUER: 'http://localhost:3000',
     };
     release = await buildEarlierRelease(NEWEST_RELEASE);
-    earlier = createServerProcesses(release.build);
+    earlier = createServerProcesses(release.main);
   }, TEN_MINUTES);
   afterAll(async () => {
     await earlier.killAll();

@@ -127,7 +127,7 @@ describe('the upgrade from an earlier release', () => {
     '(%s, %s) lets its replica serve under load, beside a reader that holds locks',
     async (_name, commit, hasOauth) => {
       release = await buildEarlierRelease(commit);
-      earlier = createServerProcesses(release.build);
+      earlier = createServerProcesses(release.main);
       const old = await earlier.start(env);
       const issued = await fill(old, keyInGreeting(old), hasOauth);
       const load = verifyAll(old, issued);

@@ -60,7 +60,7 @@ describe('the guide to an own catalogue', () => {
 
   const cli = async (words: readonly string[]) => {
     const { PATH = '' } = process.env;
-    const argv = [join(testServer().build, 'src/cli.js'), ...words, '--json'];
+    const argv = [join(testServer().build, 'bundle/cli.js'), ...words, '--json'];
     const { stdout } = await promisify(execFile)(process.execPath, argv, { env: { PATH, ...env } });
     return JSON.parse(stdout) as Record<string, unknown>;
   };

@@ -1,5 +1,3 @@
-import { verify as verifyArgon2 } from '@node-rs/argon2';
-import { verify as verifyBcrypt } from '@node-rs/bcrypt';
 import { pbkdf2, scrypt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
@@ -59,6 +57,10 @@ interface Scheme {
   readonly parse: (parts: Readonly<Record<string, string>>, text: string) => Parsed | undefined;
 }
 
+/** Loads the library at the first password, because a start does not need it (decision 39). */
+export const loadArgon2 = () => import('@node-rs/argon2');
+const loadBcrypt = () => import('@node-rs/bcrypt');
+
 const derivePbkdf2 = promisify(pbkdf2);
 
 const BCRYPT: Scheme = {
@@ -66,7 +68,7 @@ const BCRYPT: Scheme = {
   parse: ({ cost }, text) => ({
     workMs: 2 ** Number(cost) * UNIT_MS.bcrypt,
     form: `bcrypt ${cost}`,
-    verify: (password) => verifyBcrypt(password, text),
+    verify: async (password) => (await loadBcrypt()).verify(password, text),
   }),
 };
 
@@ -80,7 +82,7 @@ const ARGON2: Scheme = {
       workMs: Number(m) * Number(t) * UNIT_MS.argon2,
       memory: Number(m) * 1024,
       form: `argon2${variant} ${m} ${t} ${p}`,
-      verify: (password) => verifyArgon2(text, password),
+      verify: async (password) => (await loadArgon2()).verify(text, password),
     };
   },
 };

@@ -52,8 +52,7 @@ const HOSTILE_DEFAULTS = {
   statement_timeout: '100',
   lock_timeout: '1',
   idle_in_transaction_session_timeout: '1',
-  // Longer than a busy machine takes to load the program, which begins while a first session is open.
-  idle_session_timeout: '5000',
+  idle_session_timeout: '200',
   transaction_timeout: '100',
   plan_cache_mode: 'force_custom_plan',
   enable_indexscan: 'off',

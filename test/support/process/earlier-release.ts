@@ -8,8 +8,8 @@ const run = promisify(execFile);
 
 /** The program as it was released, built from the project's history. */
 export interface EarlierRelease {
-  /** The folder of its build. */
-  readonly build: string;
+  /** The file that starts its server. */
+  readonly main: string;
   remove(): Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export async function buildEarlierRelease(commit: string): Promise<EarlierReleas
   await run(process.execPath, [join(folder, 'src/launch.mjs')], { cwd: folder });
   const [hash = ''] = await readdir(join(folder, '.build'));
   return {
-    build: join(folder, '.build', hash),
+    main: join(folder, '.build', hash, 'src/main.js'),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

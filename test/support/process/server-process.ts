@@ -44,11 +44,13 @@ export interface ServerProcesses {
 const READY_WITHIN_MS = 20_000;
 const REFUSES_WITHIN_MS = 15_000;
 
-/** @param build of another release, instead of the one under test */
-export function createServerProcesses(build = testServer().build): ServerProcesses {
+/** @param main the file that starts another release, instead of the one under test */
+export function createServerProcesses(
+  main = join(testServer().build, 'bundle/main.js'),
+): ServerProcesses {
   const running = new Set<ServerProcess>();
   const launch = (env: Record<string, string>) => {
-    const server = launchServer(build, env);
+    const server = launchServer(main, env);
     running.add(server);
     void server.exited.then(() => running.delete(server));
     return server;
@@ -86,9 +88,9 @@ export function keyInGreeting({ stdout }: ServerProcess): string {
   return key;
 }
 
-function launchServer(build: string, env: Record<string, string>): ServerProcess {
+function launchServer(main: string, env: Record<string, string>): ServerProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [join(build, 'src/main.js')], {
+  const child = spawn(process.execPath, [main], {
     // Nothing of the test's own environment: what the program reads is what the test gives it.
     env: { PATH, HOME, PORT: '0', ...NO_LIMITS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
