@@ -11,7 +11,7 @@ import { NO_LIMITS } from '../test/support/app/no-limits.js';
 export const CORES = { server: '0', rest: '1' } as const;
 
 /** Output of the last server. A pipe to a terminal would be part of the measurement. */
-export const SERVER_LOG = path.join(tmpdir(), 'gatehouse-bench.log');
+export const SERVER_LOG = path.join(tmpdir(), `gatehouse-bench-${process.pid}.log`);
 
 /** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
 const NODE_FLAGS = [

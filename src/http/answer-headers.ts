@@ -42,6 +42,12 @@ export function answerText(ctx: Answer, type: string, text: string): void {
   else ctx.state.text = text;
 }
 
+/** Answers 200 with a JSON text, as `answerText` does. */
+export function answerJson(ctx: Answer & { status: number }, text: string): void {
+  ctx.status = 200;
+  answerText(ctx, JSON_TYPE, text);
+}
+
 /** The body of an answer, whichever way it was given. */
 export function bodyOf({ body, state }: Pick<Answering, 'body' | 'state'>): unknown {
   return state.text ?? body;

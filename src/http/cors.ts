@@ -1,5 +1,6 @@
 import type { Context, Middleware } from 'koa';
 
+import { addHeader } from './answer-headers.js';
 import type { RequestState } from './context.js';
 
 /** Origins that may read an answer: all of them, or these. */
@@ -122,15 +123,14 @@ function admitReaders(ctx: Context): void {
   ctx.remove('Access-Control-Expose-Headers');
   const { readers } = ctx.state as { readers?: Readers };
   if (readers === '*') return admit(ctx, '*');
-  ctx.vary('Origin');
+  if (ctx.res.hasHeader('Vary')) ctx.vary('Origin');
+  else addHeader(ctx, 'Vary', 'Origin');
   const origin = ctx.get('Origin');
   if (origin !== '' && readers?.includes(origin)) admit(ctx, origin);
   return undefined;
 }
 
 function admit(ctx: Context, origin: string): void {
-  ctx.set({
-    'Access-Control-Allow-Origin': origin,
-    'Access-Control-Expose-Headers': EXPOSED,
-  });
+  addHeader(ctx, 'Access-Control-Allow-Origin', origin);
+  addHeader(ctx, 'Access-Control-Expose-Headers', EXPOSED);
 }

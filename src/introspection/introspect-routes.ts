@@ -14,7 +14,7 @@ import type { ServerAuthentication } from '../resource-servers/index.js';
 import { ENVIRONMENTS, PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/index.js';
-import { answerText, JSON_TYPE } from '../http/answer-headers.js';
+import { answerJson } from '../http/answer-headers.js';
 import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { readForm, refuseRepeated, singleValue, type Form } from '../http/body/form.js';
@@ -90,9 +90,7 @@ export function createIntrospectRoutes(dependencies: Dependencies): Route<'publi
         const form = await readForm(ctx);
         refuseRepeated(form);
         const answer = await answerTo(dependencies, ctx, form);
-        ctx.status = 200;
-        // perf: sent in one call (decision 22).
-        answerText(ctx, JSON_TYPE, JSON.stringify(answer));
+        answerJson(ctx, JSON.stringify(answer));
       },
     },
   ];

@@ -2,6 +2,7 @@ import type { Middleware } from 'koa';
 import { z } from 'zod';
 
 import { type GuardedState, keyIdOf } from '../credentials/index.js';
+import { answerJson } from '../http/answer-headers.js';
 import type { RouteContext } from '../http/context.js';
 import type { Readers } from '../http/cors.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
@@ -44,16 +45,14 @@ export function createUserinfoRoutes({
     const { principal } = ctx.state;
     const { token, tenantId, scopes } = principal;
     const common = { tenant_id: tenantId, scopes };
-    ctx.type = 'application/json';
-    ctx.set('Cache-Control', 'no-store');
     if (token === undefined) {
-      ctx.body = JSON.stringify({ sub: keyIdOf(principal), ...common });
+      answerJson(ctx, JSON.stringify({ sub: keyIdOf(principal), ...common }));
       return;
     }
     const { email, name } = (await findAccount(principal.principalId)) ?? {};
     // Claims without a value are omitted (OpenID Connect Core §5.3.2).
     const person = { email, ...(name !== null && { name }), role: token.role };
-    ctx.body = JSON.stringify({ sub: principal.principalId, ...common, ...person });
+    answerJson(ctx, JSON.stringify({ sub: principal.principalId, ...common, ...person }));
   }
   return (['GET', 'POST'] as const).map((method) => ({
     method,

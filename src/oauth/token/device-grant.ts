@@ -7,6 +7,7 @@ import {
 } from '../../clients/index.js';
 import type { SecretFormat } from '../../credentials/index.js';
 import { createId } from '../../db/id.js';
+import { answerJson } from '../../http/answer-headers.js';
 import { singleValue } from '../../http/body/form.js';
 import type { Readers } from '../../http/cors.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
@@ -56,8 +57,7 @@ export function createDeviceGrant(dependencies: Dependencies): DeviceGrant {
     const { tenant_id: tenantId, account_id: accountId, grant_id: grantId } = approved;
     noteFacts(ctx, { tenantId, accountId, grantId });
     await proof.claim(undefined);
-    ctx.type = 'application/json';
-    ctx.body = await issue(approved, client, proof.key, dependencies);
+    answerJson(ctx, await issue(approved, client, proof.key, dependencies));
   };
 }
 

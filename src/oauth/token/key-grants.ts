@@ -12,6 +12,7 @@ import type {
   Verifier,
 } from '../../credentials/index.js';
 import { createId, isId } from '../../db/id.js';
+import { answerJson } from '../../http/answer-headers.js';
 import { singleValue, type Form } from '../../http/body/form.js';
 import { clientRefused, readClientCredentials } from '../../http/client-credentials.js';
 import type { Readers } from '../../http/cors.js';
@@ -73,13 +74,13 @@ export function createKeyGrants(
     const parent = await authenticateSubject(ctx, request.form, dependencies);
     const issued = await issue(ctx, request, parent);
     dependencies.metrics.countIssued('subject');
-    ctx.body = JSON.stringify({ ...issued, issued_token_type: ACCESS_TOKEN });
+    answerJson(ctx, JSON.stringify({ ...issued, issued_token_type: ACCESS_TOKEN }));
   };
   const clientCredentials: KeyGrant = async (ctx, request) => {
     const parent = await authenticateKey(ctx, request.form, dependencies);
     const issued = await issue(ctx, request, parent);
     dependencies.metrics.countIssued('key');
-    ctx.body = JSON.stringify(issued);
+    answerJson(ctx, JSON.stringify(issued));
   };
   return new Map([
     [TOKEN_EXCHANGE, exchange],
@@ -112,8 +113,6 @@ function createIssue(dependencies: KeyGrantDependencies & { readonly store: Exch
     });
     if (seconds === undefined) throw invalidRequest('the key has ended', 'ended meanwhile');
     activity.noteUse(parent.credentialId, clientAddress(ctx.req));
-    ctx.type = 'application/json';
-    ctx.set('Cache-Control', 'no-store');
     return {
       access_token: secret,
       token_type: proof.key === undefined ? 'Bearer' : 'DPoP',

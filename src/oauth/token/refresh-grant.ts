@@ -6,6 +6,7 @@ import { createId } from '../../db/id.js';
 import type { FindRefreshRow, RefreshPayload, RefreshRow } from '../../grants/index.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
+import { answerJson } from '../../http/answer-headers.js';
 import type { Readers } from '../../http/cors.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { noteFacts, type RequestFacts } from '../../http/request-facts.js';
@@ -66,8 +67,7 @@ export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
       if (row === undefined) throw invalidGrant(isWellFormed ? 'unknown token' : 'malformed token');
       noteFacts(ctx, grantFactsOf(row));
       const answer = await answerTo(row, { ctx, client, request, attempt, proof }, dependencies);
-      ctx.type = 'application/json';
-      ctx.body = answer;
+      answerJson(ctx, answer);
     } finally {
       attempt?.end();
     }
