@@ -33,6 +33,7 @@ import { connectedAppsOf, createConnectedAppSettings } from './connected-apps/in
 import { createGeneralPages } from './general/general-pages.js';
 import type { CredentialTester } from '../tester/index.js';
 import type { Mail } from '../mail/index.js';
+import type { Outbound } from '../outbound/index.js';
 import { createSessionStore } from '../sessions/index.js';
 import type { SignInProviders } from '../sign-in-providers/index.js';
 import { createAccountSettings } from './account/index.js';
@@ -53,6 +54,7 @@ import { createSearchPages } from './search/index.js';
 import { createTesterPages } from './tester/index.js';
 import { createKeySettings } from './keys/index.js';
 import { createUsagePages } from './usage/usage-pages.js';
+import { createWebhookSettings } from './webhooks/index.js';
 import type { ConsoleAccounts } from './visitor.js';
 
 export { deleteExpiredHandovers } from './keys/secret-handover.js';
@@ -84,6 +86,8 @@ interface Dependencies {
   readonly logos: Pick<ClientLogos, 'pathsOf'>;
   readonly activity: Parameters<typeof createKeySettings>[0]['activity'];
   readonly config: Parameters<typeof createKeySettings>[0]['config'];
+  /** Checks the URLs of webhooks. */
+  readonly outbound: Pick<Outbound, 'isFetchable'>;
   readonly limitSession: SessionLimit;
   readonly rateLimits: RateLimits;
   readonly exporter: Exporter;
@@ -127,6 +131,7 @@ export function createConsole(dependencies: Dependencies): Console {
     ...createGeneralPages(shared),
     ...createSearchPages(shared),
     ...createTesterPages(shared),
+    ...createWebhookSettings(shared),
     ...createAccountSettings(shared),
     ...createMemberSettings(shared),
   ];

@@ -53,6 +53,13 @@ export const CONSOLE_PAGES: readonly ConsolePage[] = [
     hasEnvironments: false,
   },
   {
+    path: '/settings/webhooks',
+    title: 'Webhooks',
+    group: 'Developers',
+    roles: ADMINISTRATORS,
+    hasEnvironments: false,
+  },
+  {
     path: '/settings/members',
     title: 'Members',
     group: 'Organization',

@@ -9,10 +9,11 @@ import type { SpacePage, SpacesPage } from './spaces/spaces-page.js';
 import type { SearchPage } from './search/search-view.js';
 import type { TesterPage } from './tester/tester-view.js';
 import type { UsagePage } from './usage/usage-page.js';
+import type { WebhookViews } from './webhooks/views.js';
 
 /** The pages of the settings area, by the names of their templates. */
 export interface ConsoleViews
-  extends AccountViews, ConnectedAppViews, KeyViews, MailedViews, MemberViews {
+  extends AccountViews, ConnectedAppViews, KeyViews, MailedViews, MemberViews, WebhookViews {
   readonly search: SearchPage;
   readonly tester: TesterPage;
   readonly usage: UsagePage;

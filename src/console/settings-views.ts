@@ -31,7 +31,13 @@ export function createShowPage({
 }
 
 /** Pages that are a form and nothing else, with the page that they belong to. */
-const FORMS: readonly (keyof ConsoleViews)[] = ['new-key', 'invite', 'space', 'confirm-end'];
+const FORMS: readonly (keyof ConsoleViews)[] = [
+  'new-key',
+  'invite',
+  'space',
+  'new-webhook',
+  'confirm-end',
+];
 
 /** While an organization is suspended, its forms are not offered: whatever they send is refused. */
 function isForm(view: keyof ConsoleViews, page: object): page is { title: string; back: string } {

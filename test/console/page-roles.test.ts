@@ -16,6 +16,7 @@ const OPEN_TO: Readonly<Record<string, readonly Role[]>> = {
   '/settings/audit-log': ADMIN,
   '/settings/usage': MANAGER,
   '/settings/tester': ADMIN,
+  '/settings/webhooks': ADMIN,
 };
 const rolesFor = (path: string) => OPEN_TO[path] ?? ROLES;
 

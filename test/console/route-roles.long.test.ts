@@ -18,6 +18,7 @@ const RESTRICTED: readonly (readonly [RegExp, readonly Role[]])[] = [
   [/ \/settings\/tester/, ADMINS],
   [/ \/settings\/usage/, MANAGERS],
   [/ \/settings\/audit-log/, ADMINS],
+  [/ \/settings\/webhooks/, ADMINS],
   [/ \/settings\/connected-apps\/block/, ADMINS],
   [/ \/settings\/spaces\/(?:new|:id)/, ADMINS],
   [/^POST \/settings\/general/, ADMINS],

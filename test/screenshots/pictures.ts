@@ -5,6 +5,7 @@ import { APP_PICTURES } from './app-pictures.js';
 import { MAIL_PICTURES } from './mail-pictures.js';
 import { SIGN_IN_PICTURES } from './sign-in-pictures.js';
 import { STATE_PICTURES } from './state-pictures.js';
+import { WEBHOOK_PICTURES } from './webhook-pictures.js';
 import type { World } from './world.js';
 
 /** A page in one of its states. */
@@ -181,4 +182,5 @@ export const PICTURES: readonly Picture[] = [
   ...STATE_PICTURES,
   ...MAIL_PICTURES,
   ...SIGN_IN_PICTURES,
+  ...WEBHOOK_PICTURES,
 ];

@@ -6,6 +6,7 @@ import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
 import { fillHistory } from './history.js';
 import { createUser, post, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { connectApps } from './app-pictures.js';
+import { makeWebhooks, type WebhookIds } from './webhook-pictures.js';
 
 /** A server with rich data, for pictures of its pages. */
 export interface World {
@@ -16,6 +17,7 @@ export interface World {
   readonly closed: Tenant;
   /** The ids of keys that have pages of their own. */
   readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
+  readonly webhooks: WebhookIds;
   /** The user code of a device that waits. */
   readonly deviceCode: string;
   /** The user code of a device that is refused. */
@@ -78,9 +80,20 @@ async function fill(gatehouse: TestApp): Promise<World> {
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
   await connectApps({ gatehouse, acme, people });
   const keys = await createKeys(gatehouse, acme, people.admin);
+  const webhooks = await makeWebhooks({ gatehouse, acme });
   const deviceCode = await beginDevice(gatehouse);
   const deniedDeviceCode = await beginDevice(gatehouse);
-  return { gatehouse, acme, fresh, closed, people, keys, deviceCode, deniedDeviceCode };
+  return {
+    gatehouse,
+    acme,
+    fresh,
+    closed,
+    people,
+    keys,
+    webhooks,
+    deviceCode,
+    deniedDeviceCode,
+  };
 }
 
 /** Ten organizations: the switcher has a search. */

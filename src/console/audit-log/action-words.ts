@@ -32,6 +32,14 @@ const ACTIONS: Readonly<Record<string, string>> = {
   'tenant.resume': 'resumed the organization',
   'tenant.suspend': 'suspended the organization',
   'tenant.update': 'changed the organization',
+  'webhook.create': 'created the webhook',
+  'webhook.disable': 'disabled the webhook',
+  'webhook.enable': 'enabled the webhook',
+  'webhook.redeliver': 'sent events again to the webhook',
+  'webhook.remove': 'removed the webhook',
+  'webhook.rotate': 'replaced the signing secret of the webhook',
+  'webhook.test': 'tested the webhook',
+  'webhook.update': 'changed the webhook',
 };
 
 /** The actions that the filter offers. Others are reached by their address. */

@@ -7,11 +7,12 @@ import { sectionOf } from '../keys/key-section.js';
 import { MEMBER } from '../members/paths.js';
 import type { OrganizationContext } from '../organization-context.js';
 import { RENAME } from '../spaces/paths.js';
+import { WEBHOOK } from '../webhooks/paths.js';
 
 /** A thing of the organization that has a page. */
 interface FoundThing {
   readonly id: string;
-  readonly type: 'key' | 'member' | 'space' | 'app';
+  readonly type: 'key' | 'member' | 'space' | 'app' | 'webhook';
   /** For a key. */
   readonly kind: KeyKind | null;
   /** The principal of a key, or the client of an app. */
@@ -31,6 +32,8 @@ const FIND_THINGS = {
       WHERE starts_with(wanted.id, 'spc_') AND s.tenant_id = $1
     UNION ALL SELECT g.id, 'app', NULL, g.client_id FROM wanted JOIN grants g ON g.id = wanted.id
       WHERE starts_with(wanted.id, 'grt_') AND g.tenant_id = $1
+    UNION ALL SELECT w.id, 'webhook', NULL, NULL FROM wanted JOIN webhooks w ON w.id = wanted.id
+      WHERE starts_with(wanted.id, 'whk_') AND w.tenant_id = $1
     UNION ALL SELECT wanted.id, 'app', NULL, wanted.id FROM wanted
       WHERE (starts_with(wanted.id, 'cli_') OR starts_with(wanted.id, 'https://'))
         AND (EXISTS (SELECT FROM grants g WHERE g.tenant_id = $1 AND g.client_id = wanted.id)
@@ -66,6 +69,7 @@ function pageOf(
 ): string | undefined {
   if (type === 'member') return href(MEMBER.replace(':id', id));
   if (type === 'space') return href(RENAME.replace(':id', id));
+  if (type === 'webhook') return href(WEBHOOK.replace(':id', id));
   if (type === 'app') return href(APP, { client: of ?? '' });
   const { path, isOwn } = sectionOf(kind ?? 'secret');
   return isOwn && of !== accountId ? undefined : href(`${path}/${id}`);

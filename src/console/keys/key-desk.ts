@@ -7,7 +7,7 @@ import type { MintedKey } from '../../api-keys/index.js';
 import type { StoredCredential } from '../../credentials/index.js';
 import { createCredentialStore } from '../../credentials/index.js';
 import type { OrganizationContext } from '../organization-context.js';
-import type { SecretHandovers } from './secret-handover.js';
+import { makeOnce, type SecretHandovers } from './secret-handover.js';
 
 /** Manages keys for their pages, as the API does for a browser session. Each change is one transaction. */
 export interface KeyDesk {
@@ -51,17 +51,13 @@ export function createKeyDesk({ dataSource, keys, handovers, isOwn }: Dependenci
     now: () => createCredentialStore(dataSource.manager).now(),
     find: (at, id) => serviceOf(dataSource.manager).find(managerOf(at), id),
     mint: (at, handle, make) =>
-      dataSource.transaction(async (manager) => {
-        const { sessionId, tenantId } = at;
-        const key = { handle, sessionId };
-        if (!(await handovers.claim(manager, key, tenantId))) {
-          return (await handovers.credentialOf(manager, key, tenantId)) ?? '';
-        }
-        const now = await createCredentialStore(manager).now();
-        const { key: made, secret } = await make(serviceOf(manager), managerOf(at), now);
-        await handovers.keep(manager, key, made.id, secret);
-        return made.id;
-      }),
+      dataSource.transaction((manager) =>
+        makeOnce(handovers, manager, { handle, ...at }, async () => {
+          const now = await createCredentialStore(manager).now();
+          const { key, secret } = await make(serviceOf(manager), managerOf(at), now);
+          return { id: key.id, secret };
+        }),
+      ),
     change: (at, work) =>
       dataSource.transaction((manager) => work(serviceOf(manager), managerOf(at))),
     takeSecret: (at, handle, id) =>

@@ -60,19 +60,25 @@ export function emptyKeyForm(kind: KeyKind, environment: Environment): KeyFormVa
   };
 }
 
-function newHandle(): string {
+/** Draws a handle, by which a form is recognized that is submitted twice. */
+export function newHandle(): string {
   return randomBytes(16).toString('base64url');
+}
+
+/** The handle of a submitted form; another one in place of one that no form of ours sends. */
+export function handleOf(form: Form): string {
+  const handle = form.get('handle') ?? '';
+  return HANDLE.test(handle) ? handle : newHandle();
 }
 
 /** Reads a submitted form. Values that no form of ours sends become defaults. */
 export function readKeyForm(form: Form, kinds: readonly KeyKind[]): KeyFormValues {
   const text = (name: string) => (form.get(name) ?? '').slice(0, 10_000);
   const [first = 'secret'] = kinds;
-  const handle = text('handle');
   const types = form.getAll('bindingType');
   const ids = form.getAll('bindingId');
   return {
-    handle: HANDLE.test(handle) ? handle : newHandle(),
+    handle: handleOf(form),
     kind: kinds.find((kind) => kind === text('kind')) ?? first,
     name: text('name'),
     environment: ENVIRONMENTS.find((name) => name === text('environment')) ?? 'live',

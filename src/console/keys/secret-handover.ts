@@ -21,12 +21,33 @@ export interface SecretHandovers {
   keep(manager: EntityManager, handle: Handle, credentialId: string, secret: string): Promise<void>;
   /** Takes the secret out, which works once. @returns `undefined` if it was shown, or its time is over */
   take(manager: EntityManager, handle: Handle, credentialId: string): Promise<string | undefined>;
-  /** The key that a handle was used for. */
+  /** The id of the credential that a handle was used for. */
   credentialOf(
     manager: EntityManager,
     handle: Handle,
     tenantId: string,
   ): Promise<string | undefined>;
+}
+
+/**
+ * Makes a secret and keeps it for the page that shows it, unless the same form has made one before.
+ *
+ * @param manager of a transaction
+ * @returns the id of the credential; empty if the first submission has not come so far
+ */
+export async function makeOnce(
+  handovers: SecretHandovers,
+  manager: EntityManager,
+  { handle, sessionId, tenantId }: Handle & { readonly tenantId: string },
+  make: () => Promise<{ readonly id: string; readonly secret: string }>,
+): Promise<string> {
+  const key = { handle, sessionId };
+  if (!(await handovers.claim(manager, key, tenantId))) {
+    return (await handovers.credentialOf(manager, key, tenantId)) ?? '';
+  }
+  const { id, secret } = await make();
+  await handovers.keep(manager, key, id, secret);
+  return id;
 }
 
 const MINUTES_KEPT = 10;

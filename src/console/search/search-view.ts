@@ -112,6 +112,9 @@ function creations(
           },
         ]
       : []),
+    ...(has('/settings/webhooks')
+      ? [{ text: 'New webhook', hint: 'Developers', href: href('/settings/webhooks/new') }]
+      : []),
     { text: 'New personal access token', hint: 'You', href: href('/settings/tokens/new') },
   ];
 }

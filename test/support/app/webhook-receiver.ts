@@ -57,7 +57,7 @@ export function createTestDelivery(
 ) {
   const register = new Registry();
   const delivery = createWebhookDelivery({
-    ...gatehouse,
+    keyring: gatehouse.keyring,
     manager: gatehouse.dataSource.manager,
     log: pino({ level: 'silent' }),
     register,
