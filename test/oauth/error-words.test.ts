@@ -10,6 +10,7 @@ import {
   mainOf,
   PASSWORD,
   registerClient,
+  type BrowserStop,
   type TestClient,
 } from '../support/oauth/oauth.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
@@ -251,6 +252,56 @@ describe('the way back from an error page', () => {
             ]
           : [],
       );
+    }
+  });
+
+  it('is on the page of a consent that was answered or has expired', async () => {
+    const tenant = await gatehouse.createTenant('late');
+    const user = await createUser(gatehouse, [[tenant, 'viewer']]);
+    const denial = new URLSearchParams({
+      error: 'access_denied',
+      state: 's&1',
+      iss: gatehouse.config.ISSUER,
+    });
+    const expectBack = (page: BrowserStop, isLinked: boolean) => {
+      expect(page.status).toBe(404);
+      const back = linksOf(page).filter((href) => href.startsWith('https:'));
+      expect(back).toEqual(isLinked ? [`${URI}&${denial}`] : []);
+    };
+    for (const [client, isLinked] of [
+      [verified, true],
+      [planted, false],
+    ] as const) {
+      const browser = browserOf();
+      const openConsent = async () => {
+        const login = await browser.open(urlFor(client, { scope: 'contacts:read' }));
+        if (login.html.includes('name="password"'))
+          return browser.submit(login, { email: user.email, password: PASSWORD });
+        return login;
+      };
+      const answered = await openConsent();
+      await browser.submit(answered, { decision: 'deny' });
+      expectBack(await browser.open(answered.url), isLinked);
+      const stranger = await browserOf().open(answered.url);
+      expect(linksOf(stranger).join()).not.toContain('app.example.com');
+
+      const expired = await openConsent();
+      const expire = `DELETE FROM oauth_artifacts WHERE kind = 'Interaction'`;
+      await gatehouse.database.query(expire);
+      expectBack(await browser.submit(expired, { decision: 'approve' }), isLinked);
+      const [, action = ''] = /action="([^"]*)"/.exec(mainOf(expired)) ?? [];
+      expect(action.includes('?back=')).toBe(isLinked);
+      const forged = action.replace(/back=[^.]*/, () => {
+        const members = [client.client_id, 'https://evil.example/', 'x'];
+        return `back=${Buffer.from(JSON.stringify(members)).toString('base64url')}`;
+      });
+      const other = action.replace('/consent/', '/consent/other');
+      for (const path of [forged, other, expired.url]) expectBack(await browser.open(path), false);
+      if (!isLinked) continue;
+      const unverify = 'UPDATE clients SET is_verified = $2 WHERE id = $1';
+      await gatehouse.database.query(unverify, [client.client_id, false]);
+      expectBack(await browser.submit(expired, { decision: 'approve' }), false);
+      await gatehouse.database.query(unverify, [client.client_id, true]);
     }
   });
 });

@@ -11,6 +11,7 @@ import { DISCLOSED_BY_USERINFO, shownClient } from './views.js';
 import { textOf } from '../parameters.js';
 import { OAUTH_PATHS } from '../paths.js';
 import {
+  actionOf,
   finish,
   redirect,
   type InteractionDependencies,
@@ -47,7 +48,7 @@ export async function showConsent(
     'consent',
     {
       title: `Allow ${shown.name}?`,
-      action: `/consent/${uid}`,
+      action: actionOf(ctx, `/consent/${uid}`, pending, dependencies),
       csrf: csrf.token(ctx),
       hidden: [{ name: 'tenant_id', value: request.tenant.id }],
       client: {
@@ -219,7 +220,7 @@ function chooseTenant(
     'choose-tenant',
     {
       title: 'Choose an organization',
-      action: `/consent/${pending.uid}`,
+      action: actionOf(ctx, `/consent/${pending.uid}`, pending, dependencies),
       csrf: csrf.token(ctx),
       hidden: [],
       client: shownClient(pending.client),

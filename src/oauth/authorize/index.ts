@@ -4,6 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { createAccountStore, normalizeEmail } from '../../accounts/index.js';
 import { createAuditLog } from '../../audit/index.js';
 import {
+  type Client,
   type ClientDocuments,
   type ClientLogos,
   createClientStore,
@@ -110,7 +111,8 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
         documentHostOf,
         logos: dependencies.logos,
         pushed: dependencies.pushed,
-        isRedirectOf: ({ metadata }, uri) => isAnyRedirect(metadata.redirect_uris, uri),
+        keyring,
+        isRedirectOf,
         clientAddress: dependencies.clientAddress,
         provider: library.provider,
         signInPage,
@@ -128,6 +130,10 @@ export function createAuthorize(dependencies: Dependencies): Authorize {
       };
     },
   };
+}
+
+function isRedirectOf({ metadata }: Client, uri: string): boolean {
+  return isAnyRedirect(metadata.redirect_uris, uri);
 }
 
 function createEndpointRoutes(
@@ -151,6 +157,9 @@ function createEndpointRoutes(
   });
   const resume = createResume({
     issuer,
+    keyring: dependencies.keyring,
+    isRedirectOf,
+    findClient: stores.findClient,
     browsers,
     interactions,
     transaction: stores.transaction,

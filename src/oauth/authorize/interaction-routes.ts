@@ -5,6 +5,7 @@ import { decide, showConsent } from './consent-page.js';
 import { shownClient } from './views.js';
 import { textOf } from '../parameters.js';
 import {
+  actionOf,
   alreadyAnswered,
   findAuthorization,
   finish,
@@ -74,10 +75,15 @@ function isDecided({ interaction: { result } }: PendingAuthorization): boolean {
   return result?.consent !== undefined || result?.error !== undefined;
 }
 
-function viewOf({ uid, interaction, client }: PendingAuthorization) {
+function viewOf(
+  ctx: PageContext,
+  pending: PendingAuthorization,
+  dependencies: InteractionRouteDependencies,
+) {
+  const { uid, interaction, client } = pending;
   const { params } = interaction;
   return {
-    action: `/login/${uid}`,
+    action: actionOf(ctx, `/login/${uid}`, pending, dependencies),
     target: { kind: 'authorization', uid } as const,
     // The app asks for an authentication that happens now, or did lately (OIDC Core §3.1.2.1).
     isFresh:
@@ -93,7 +99,7 @@ async function showSignIn(
 ): Promise<void> {
   const found = await findAuthorization(ctx, dependencies);
   if (found.isAnswered) throw alreadyAnswered();
-  dependencies.signInPage.show(ctx, viewOf(found.pending));
+  dependencies.signInPage.show(ctx, viewOf(ctx, found.pending, dependencies));
 }
 
 async function signIn(
@@ -109,7 +115,11 @@ async function signIn(
     return resume(ctx, dependencies.issuer);
   }
   // Outside of the transaction, because hashing a password is slow.
-  const account = await dependencies.signInPage.submit(ctx, form, viewOf(found.pending));
+  const account = await dependencies.signInPage.submit(
+    ctx,
+    form,
+    viewOf(ctx, found.pending, dependencies),
+  );
   if (account !== undefined) await continueAs(ctx, account, dependencies);
 }
 

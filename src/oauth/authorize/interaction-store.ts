@@ -33,14 +33,21 @@ export interface InteractionAnswer {
   readonly session: string;
 }
 
-/** A stored interaction, pending or answered. `answer` is absent once it is too old to be repeated. */
+/**
+ * A stored interaction, pending or answered. `answer` is absent once it is too old to be repeated. Of an answered request
+ * the members remain that a link back to the app needs.
+ */
 export type StoredInteraction =
   | {
       readonly isAnswered: false;
       readonly payload: InteractionPayload;
       readonly remainingSeconds: number;
     }
-  | { readonly isAnswered: true; readonly answer: InteractionAnswer | undefined };
+  | {
+      readonly isAnswered: true;
+      readonly answer: InteractionAnswer | undefined;
+      readonly params: Parameters;
+    };
 
 /** A stored interaction, and whether the requesting browser began it. */
 export interface FoundInteraction {
@@ -90,8 +97,10 @@ const ANSWER = {
   name: 'interaction-answer',
   text: `
     UPDATE oauth_artifacts a
-    SET payload = jsonb_build_object('browser', payload -> 'browser', 'answer', $2::jsonb
-      || jsonb_build_object('until', extract(epoch FROM gatehouse_now())::float8 + $3::float8))
+    SET payload = jsonb_build_object('browser', payload -> 'browser', 'params', jsonb_build_object(
+        'client_id', payload #> '{params,client_id}', 'redirect_uri', payload #> '{params,redirect_uri}',
+        'state', payload #> '{params,state}'),
+      'answer', $2::jsonb || jsonb_build_object('until', extract(epoch FROM gatehouse_now())::float8 + $3::float8))
     WHERE digest = ANY ($1::text[]) AND ${expiresAroundNow('oauth_artifacts', 'a')} AND kind = 'Interaction'`,
 };
 
@@ -132,7 +141,10 @@ export function createInteractionStore(dependencies: Dependencies): InteractionS
       .received(ctx)
       .some((secret) => keyring.isSigned(bindingOf(uid, secret), browser ?? ''));
     if (answer !== undefined) {
-      return { isOfThisBrowser, interaction: { isAnswered: true, answer: open(uid, answer, row) } };
+      // Rows that an earlier release answered have no members.
+      const { params = {} } = payload as Partial<InteractionPayload>;
+      const opened = open(uid, answer, row);
+      return { isOfThisBrowser, interaction: { isAnswered: true, answer: opened, params } };
     }
     const { result, ...others } = payload;
     const isGood = result !== undefined && (await isStillGood(result));

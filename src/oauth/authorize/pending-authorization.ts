@@ -18,7 +18,16 @@ import type {
   StoredInteraction,
 } from './interaction-store.js';
 import type { OAuthViews } from './views.js';
-import { noteWayBack, wayBackTo } from './way-back.js';
+import {
+  denialOf,
+  noteSealedWayBack,
+  noteWayBack,
+  noteWayBackOf,
+  wayBackOf,
+  wayBackTo,
+  actionWithWayBack,
+  type WayBackAccess,
+} from './way-back.js';
 import { textOf } from '../parameters.js';
 import type { PushedRequests } from '../par/pushed-requests.js';
 import { OAUTH_PATHS } from '../paths.js';
@@ -31,8 +40,7 @@ export interface PageAccount {
 }
 
 /** Dependencies for finding a request's interaction. */
-export interface InteractionAccess {
-  readonly issuer: string;
+export interface InteractionAccess extends WayBackAccess {
   readonly browsers: BrowserSecrets;
   readonly interactions: InteractionStore;
 }
@@ -51,8 +59,6 @@ export interface InteractionDependencies extends InteractionAccess {
   readonly documentHostOf: (clientId: string) => string | undefined;
   readonly logos: Pick<ClientLogos, 'pathOf'>;
   readonly pushed: PushedRequests;
-  readonly isRedirectOf: (client: Client, uri: string) => boolean;
-  readonly findClient: (id: string) => Promise<Client | undefined>;
   readonly findAccount: (id: string) => Promise<PageAccount | undefined>;
   readonly clientAddress: (request: Context['req']) => string;
 }
@@ -82,12 +88,20 @@ const START_AGAIN = 'Go back to the app and start again.';
  */
 export async function findInteraction(
   ctx: PageContext,
-  { browsers, interactions }: InteractionAccess,
+  access: InteractionAccess,
   read: 'find' | 'lock',
 ): Promise<StoredInteraction> {
+  const { browsers, interactions } = access;
   const found = await interactions[read](ctx, uidOf(ctx));
-  if (found === undefined) throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
-  if (found.isOfThisBrowser) return found.interaction;
+  if (found === undefined) {
+    await noteSealedWayBack(ctx, access);
+    throw new Problem('not_found', `This page has expired. ${START_AGAIN}`);
+  }
+  const { interaction } = found;
+  if (found.isOfThisBrowser) {
+    if (interaction.isAnswered) await noteWayBackOf(ctx, interaction.params, access);
+    return interaction;
+  }
   throw new Problem(
     'not_found',
     browsers.received(ctx).length === 0
@@ -117,8 +131,10 @@ export async function findAuthorization(
   const client = await dependencies.findClient(textOf(interaction.params, 'client_id'));
   const redirectUri = textOf(interaction.params, 'redirect_uri');
   const isRedirect = client !== undefined && dependencies.isRedirectOf(client, redirectUri);
-  if (isRedirect)
-    noteWayBack(ctx, wayBackTo(client, redirectUri, denialOf(interaction, dependencies)));
+  if (isRedirect) {
+    const denial = denialOf(interaction.params, dependencies.issuer);
+    noteWayBack(ctx, wayBackTo(client, redirectUri, denial));
+  }
   await assertSameSession(ctx, interaction, dependencies.provider());
   // The client's registration may have changed since the request.
   if (!isRedirect) {
@@ -128,13 +144,15 @@ export async function findAuthorization(
   return { isAnswered: false, pending: { uid: uidOf(ctx), interaction, client, redirectUri } };
 }
 
-/** The authorization response with which a user gives up, with `state` and `iss` (RFC 9207) as every response. */
-function denialOf(
-  { params }: InteractionPayload,
-  { issuer }: Pick<InteractionDependencies, 'issuer'>,
-): Readonly<Record<string, string>> {
-  const state = textOf(params, 'state');
-  return { error: 'access_denied', ...(state !== '' && { state }), iss: issuer };
+/** The address that the form of a page is sent to. */
+export function actionOf(
+  ctx: PageContext,
+  path: string,
+  { interaction }: PendingAuthorization,
+  access: InteractionAccess,
+): string {
+  const params = wayBackOf(ctx) === undefined ? undefined : interaction.params;
+  return actionWithWayBack(path, params, access);
 }
 
 /** @throws Problem `not_found` unless the browser still has the session that began the interaction */
