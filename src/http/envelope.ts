@@ -45,11 +45,11 @@ function send(ctx: JsonAnswer, status: number, body: unknown): void {
 }
 
 function sendText(ctx: JsonAnswer, status: number, text: string): void {
-  ctx.status = status;
   if (ctx.req.method === 'GET' || ctx.state.isRead === true) {
-    answerText(ctx, JSON_TYPE, text);
+    answerText(ctx, JSON_TYPE, text, status);
     return;
   }
+  ctx.status = status;
   // The body of a change is stored with its `Idempotency-Key`. A HEAD request has none.
   ctx.res.setHeader('Content-Type', JSON_TYPE);
   ctx.body = text;

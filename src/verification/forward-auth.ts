@@ -3,8 +3,6 @@ import type { Context, Middleware } from 'koa';
 
 import {
   type ActivityRecorder,
-  type Challenge,
-  createChallenge,
   isHidden,
   type Judge,
   type Presentations,
@@ -23,14 +21,12 @@ import type { RequestState } from '../http/context.js';
 import { noteRefusal } from '../http/errors/oauth-error.js';
 import { Problem } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
-import { findResource } from '../http/resource-uri.js';
-import { parseUrl } from '../http/url.js';
 import { invalid } from '../http/validation.js';
 import { COST } from '../http/route-declaration.js';
 import { createHeaderWriter, type RateLimits } from '../rate-limits/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
-import { readForwardQuery, type ForwardQuery } from './forward-query.js';
+import { createRuleReader, type ForwardRule } from './forward-rule.js';
 import { denialOfSpace } from './verdicts.js';
 
 export const FORWARD_AUTH_PATH = '/api/v1/forward-auth/';
@@ -56,12 +52,9 @@ export interface ForwardAuthDependencies {
 
 /** The request that a gateway asks about. */
 interface Forwarded {
-  readonly query: ForwardQuery;
+  readonly rule: ForwardRule;
   readonly method: string;
   readonly address: string;
-  readonly challenge: Challenge;
-  /** The URL for which proofs must be made: the origin of the audience, never the request's `Host`. */
-  readonly url: string;
 }
 
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -72,32 +65,23 @@ const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
  * accepted request is answered by 200 without a body, and headers that describe the principal.
  */
 export function createForwardAuth(dependencies: ForwardAuthDependencies): Middleware<RequestState> {
-  const { clientAddress, proxyHeader, presentations, proofs, issuer, ownResources } = dependencies;
+  const { clientAddress, proxyHeader, presentations, proofs } = dependencies;
+  const readRule = createRuleReader(dependencies);
   const limit = createLimit(dependencies);
 
   function read(ctx: Context): Forwarded {
-    const query = readForwardQuery(ctx.querystring);
-    const isOwn =
-      query.resource === undefined || findResource(ownResources, query.resource) !== undefined;
-    const metadataUrl = isOwn ? dependencies.resourceMetadataUrl : undefined;
     return {
-      query: isOwn ? { ...query, resource: undefined } : query,
+      rule: readRule(ctx.querystring),
       method: proxyHeader(ctx.req, 'x-forwarded-method') ?? ctx.method,
       address: clientAddress(ctx.req),
-      challenge: createChallenge(metadataUrl, query.scopes),
-      url: originOf(isOwn ? issuer : (query.resource ?? '')) + pathIn(ctx),
     };
   }
 
-  /** The path of the request at the gateway. */
-  const pathIn = (ctx: Context) =>
-    (proxyHeader(ctx.req, 'x-forwarded-uri') ?? ctx.path).split('?')[0] ?? '';
-
   /** @throws Problem `unauthorized` without a credential, `bad_request` for several */
-  function presentedIn(ctx: Context, { challenge }: Forwarded): Presented {
+  function presentedIn(ctx: Context, { challenge }: ForwardRule): Presented {
     const uri = proxyHeader(ctx.req, 'x-forwarded-uri') ?? '';
-    const [, querystring = ''] = uri.split(/\?(.*)/s);
-    const presented = presentations.find(ctx.req, querystring);
+    const start = uri.indexOf('?');
+    const presented = presentations.find(ctx.req, start < 0 ? '' : uri.slice(start + 1));
     if (presented !== undefined) return presented;
     const detail = presentations.explain(ctx.req, undefined);
     throw new Problem('unauthorized', detail, { headers: challenge() });
@@ -108,19 +92,19 @@ export function createForwardAuth(dependencies: ForwardAuthDependencies): Middle
     context.state.route = `${FORWARD_AUTH_PATH}*`;
     context.state.isRead = true;
     const forwarded = read(ctx);
-    const presented = presentedIn(ctx, forwarded);
+    const presented = presentedIn(ctx, forwarded.rule);
     if (presented.by === 'dpop') ctx.set('DPoP-Nonce', proofs.nonce());
     const principal = await admit(ctx, forwarded, presented, dependencies);
     try {
       limit(ctx, forwarded, principal, presented);
-      await assertSpaces(ctx, forwarded, principal, dependencies);
+      const spaces = spacesIn(ctx, forwarded, dependencies);
+      if (spaces.length > 0) await assertSpaces(spaces, forwarded, principal, dependencies);
     } catch (error) {
       if (error instanceof Problem) dependencies.activity.noteAnswer(principal, error.status);
       throw error;
     }
     dependencies.activity.noteAnswer(principal, 200);
     describe(context, principal);
-    ctx.status = 200;
     answerText(context, 'text/plain; charset=utf-8', '');
   };
 }
@@ -128,23 +112,28 @@ export function createForwardAuth(dependencies: ForwardAuthDependencies): Middle
 /** @throws Problem with the answer that the guard would give */
 async function admit(
   ctx: Context,
-  { query, method, address, challenge, url }: Forwarded,
+  { rule, method, address }: Forwarded,
   presented: Presented,
-  { judge, servers, presentations, proofs, activity }: ForwardAuthDependencies,
+  dependencies: ForwardAuthDependencies,
 ): Promise<Principal> {
-  const { scopes, principals, resource } = query;
+  const { judge, servers, presentations, proofs, activity } = dependencies;
+  const { access, resource, challenge } = rule;
+  const { scopes } = access;
   const judgement = await judge({
     presented,
     method,
     address,
     notedAddress: address,
-    access: { scopes, principals },
+    access,
     parameters: undefined,
-    proof: () => ({
-      read: (bound) =>
-        readProof(proofs, ctx.req, { method, url, credential: presented.raw }, bound, presented),
-      claim: async (proof) => ((await proofs.claim(proof)) ? undefined : 'proof_used'),
-    }),
+    proof() {
+      const url = rule.origin + pathIn(ctx, dependencies);
+      const proven = { method, url, credential: presented.raw };
+      return {
+        read: (bound) => readProof(proofs, ctx.req, proven, bound, presented),
+        claim: async (proof) => ((await proofs.claim(proof)) ? undefined : 'proof_used'),
+      };
+    },
     ...(resource !== undefined && { target: findTarget(servers, resource) }),
   });
   const { principal } = judgement;
@@ -164,10 +153,9 @@ async function admit(
   throw refusal;
 }
 
-/** The origin of an identifier; empty for one that has none, such as a URN. */
-function originOf(identifier: string): string {
-  const origin = parseUrl(identifier)?.origin ?? 'null';
-  return origin === 'null' ? '' : origin;
+/** The path of the request at the gateway. */
+function pathIn(ctx: Context, { proxyHeader }: Pick<ForwardAuthDependencies, 'proxyHeader'>) {
+  return (proxyHeader(ctx.req, 'x-forwarded-uri') ?? ctx.path).split('?')[0] ?? '';
 }
 
 /** @throws Problem `validation_failed` for an unknown resource */
@@ -187,7 +175,7 @@ function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
   const writeHeaders = createHeaderWriter();
   return (
     ctx: Context,
-    { method, query, challenge }: Forwarded,
+    { method, rule }: Forwarded,
     principal: Principal,
     presented: Presented,
   ) => {
@@ -200,23 +188,33 @@ function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
     const { code, message, headers } = spent.problem;
     // Every 403 has a challenge, also this one.
     const challenged =
-      query.limitStatus === 403
-        ? challenge('insufficient_scope', schemeOf(presented, principal))
+      rule.limitStatus === 403
+        ? rule.challenge('insufficient_scope', schemeOf(presented, principal))
         : {};
     const answered = { ...headers, ...challenged };
-    throw new Problem(code, message, { headers: answered, status: query.limitStatus });
+    throw new Problem(code, message, { headers: answered, status: rule.limitStatus });
   };
 }
 
-/** @throws Problem `forbidden` if the principal may not enter a space that the gateway or the request names */
-async function assertSpaces(
+/** The spaces that the gateway and the request name. */
+function spacesIn(
   ctx: Context,
-  { query, address, challenge }: Forwarded,
-  principal: Principal,
-  { spaceContext, spaceHeader, activity }: ForwardAuthDependencies,
-): Promise<void> {
+  { rule: { space } }: Forwarded,
+  { spaceHeader }: Pick<ForwardAuthDependencies, 'spaceHeader'>,
+): readonly string[] {
   const sent = ctx.get(spaceHeader);
-  for (const space of new Set([query.space, sent === '' ? undefined : sent])) {
+  if (sent === '' || sent === space) return space === undefined ? [] : [space];
+  return space === undefined ? [sent] : [space, sent];
+}
+
+/** @throws Problem `forbidden` if the principal may not enter one of the spaces */
+async function assertSpaces(
+  spaces: readonly string[],
+  { rule: { challenge }, address }: Forwarded,
+  principal: Principal,
+  { spaceContext, activity }: ForwardAuthDependencies,
+): Promise<void> {
+  for (const space of spaces) {
     const denial = await denialOfSpace(spaceContext, principal, space);
     if (denial === undefined) continue;
     activity.noteRefusal(principal, denial.code, address);

@@ -130,13 +130,15 @@ export function createJudge(
 ): Judge {
   const itself: Target = { audiences, see: (principal) => principal };
 
-  async function judgeOne(question: Question, presented = question.presented): Promise<Judged> {
-    const looked = verifier.verify(presented.raw, question.address);
-    // The target may have to be looked up too, by the same batch.
-    const given = question.target;
-    const [verdict, target] =
-      given === undefined ? [await looked, itself] : await Promise.all([looked, given]);
-    return judgedFor(target, verdict, presented, question.method);
+  function judgeOne(question: Question, presented = question.presented): Promise<Judged> {
+    const { address, method, target } = question;
+    const looked = verifier.verify(presented.raw, address);
+    // perf: a target is awaited only if there is one. Both may be found by the same batch.
+    return target === undefined
+      ? looked.then((verdict) => judgedFor(itself, verdict, presented, method))
+      : Promise.all([looked, target]).then(([verdict, found]) =>
+          judgedFor(found, verdict, presented, method),
+        );
   }
 
   /** Verifies a publishable key and a token by one query. The answer describes the first that is refused. */
@@ -156,14 +158,11 @@ export function createJudge(
     return { verdict: { outcome: 'accepted', principal }, reason: reasonAgainstPair(user, key) };
   }
 
-  return async (question) => {
+  return (question) => {
     const { publishableKey } = question.presented;
-    return conclude(
-      question,
-      publishableKey === undefined
-        ? await judgeOne(question)
-        : await judgePair(question, publishableKey),
-    );
+    const judged =
+      publishableKey === undefined ? judgeOne(question) : judgePair(question, publishableKey);
+    return judged.then((found) => conclude(question, found));
   };
 }
 

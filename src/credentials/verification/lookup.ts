@@ -18,13 +18,10 @@ interface Waiter<Family> extends LookupQuestion<Family> {
   readonly index: number;
 }
 
-/** The lookups of one caller, which gets all of their rows at once. */
+/** The lookups of one caller. */
 interface Call {
-  readonly rows: (LookupRow | undefined)[];
-  /** How many are not found yet. */
-  left: number;
-  readonly onAsked: ((at: number) => void) | undefined;
-  readonly resolve: (rows: readonly (LookupRow | undefined)[]) => void;
+  readonly onAsked?: ((at: number) => void) | undefined;
+  readonly settle: (row: LookupRow | undefined, index: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -139,7 +136,7 @@ export function createBatchedLookup<Family extends string>({
     for (const { call } of batch) call.onAsked?.(started);
     try {
       const rows = await ask(pool, statements(batch));
-      for (const waiter of batch) settle(waiter, firstOf(rows, waiter.digests));
+      for (const { call, index, digests } of batch) call.settle(firstOf(rows, digests), index);
     } catch (error) {
       for (const { call } of batch) call.reject(error);
     }
@@ -147,29 +144,42 @@ export function createBatchedLookup<Family extends string>({
     metrics.seconds.observe((performance.now() - started) / 1000);
   }
 
-  function findAll(
-    questions: readonly LookupQuestion<Family>[],
-    onAsked?: (at: number) => void,
-  ): Promise<readonly (LookupRow | undefined)[]> {
-    const rows = waiting.add(questions, onAsked);
-    schedule();
-    return rows;
-  }
-
   return {
-    findAll: (questions) => findAll(questions),
+    // perf: one promise (decision 22).
+    find: (family, digests, onAsked) =>
+      new Promise((settle, reject) => {
+        waiting.add([{ family, digests }], { onAsked, settle, reject });
+        schedule();
+      }),
+    findAll: (questions) =>
+      new Promise((resolve, reject) => {
+        if (questions.length === 0) resolve([]);
+        waiting.add(questions, joined(questions.length, resolve, reject));
+        schedule();
+      }),
     async probe() {
       const [family] = Object.keys(queries) as Family[];
       if (family !== undefined) await ask(pool, statements([{ family, digests: [UNUSED_DIGEST] }]));
     },
-    find: async (family, digests, onAsked) => (await findAll([{ family, digests }], onAsked))[0],
   };
 }
 
-function settle({ call, index }: Waiter<unknown>, row: LookupRow | undefined): void {
-  call.rows[index] = row;
-  call.left -= 1;
-  if (call.left === 0) call.resolve(call.rows);
+/** A call that gets its rows at once, in their order. */
+function joined(
+  count: number,
+  resolve: (rows: readonly (LookupRow | undefined)[]) => void,
+  reject: Call['reject'],
+): Call {
+  const rows: (LookupRow | undefined)[] = [];
+  let left = count;
+  return {
+    reject,
+    settle(row, index) {
+      rows[index] = row;
+      left -= 1;
+      if (left === 0) resolve(rows);
+    },
+  };
 }
 
 /** Lookups that wait for a connection, oldest first. Those that wait for too long are rejected. */
@@ -200,23 +210,16 @@ function createWaitingList<Family extends string>() {
 
   return {
     size: () => waiting.length,
-    /** @returns the rows; rejected if too many wait already */
-    add(
-      questions: readonly LookupQuestion<Family>[],
-      onAsked: Call['onAsked'],
-    ): Promise<readonly (LookupRow | undefined)[]> {
+    /** Adds the lookups of a call, or rejects them if too many wait already. */
+    add(questions: readonly LookupQuestion<Family>[], call: Call): void {
       if (waiting.length + questions.length > MAX_WAITING) {
-        const reason = 'too many credentials are waiting to be looked up';
-        return Promise.reject(new LookupOverload(reason));
+        call.reject(new LookupOverload('too many credentials are waiting to be looked up'));
+        return;
       }
-      if (questions.length === 0) return Promise.resolve([]);
-      return new Promise((resolve, reject) => {
-        const since = performance.now();
-        const call: Call = { rows: [], left: questions.length, onAsked, resolve, reject };
-        questions.forEach(({ family, digests }, index) =>
-          waiting.push({ family, digests, since, call, index }),
-        );
-      });
+      const since = performance.now();
+      for (const [index, { family, digests }] of questions.entries()) {
+        waiting.push({ family, digests, since, call, index });
+      }
     },
     take(count: number): readonly Waiter<Family>[] {
       const taken = waiting.slice(0, count);
