@@ -1,11 +1,12 @@
 import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
 
 import { readForm } from '../http/body/form.js';
 import type { RequestState } from '../http/context.js';
 import type { Csrf } from '../http/pages/csrf.js';
 import type { ConsoleSessions } from '../oauth/index.js';
 import type { KeptForms } from './kept-form.js';
-import type { PageAccess, SettingsRoute, SettingsState } from './settings-gate.js';
+import type { PageAccess, SettingsContext, SettingsRoute, SettingsState } from './settings-gate.js';
 import type { VisitorState } from './visitor.js';
 
 interface Dependencies {
@@ -57,13 +58,18 @@ export function createRestoring(
 ): Middleware<VisitorState> {
   const find = createFinder(routes.filter(isRestorable));
   return async (ctx, next) => {
-    if (ctx.method !== 'GET' || !keptForms.has(ctx as never)) return next();
+    if (ctx.method !== 'GET' || !keptForms.has(ctx)) return next();
     const address = ctx.path + ctx.search;
-    const kept = keptForms.take(ctx as never, ctx.state.visitor.accountId);
+    const kept = keptForms.take(ctx, ctx.state.visitor.accountId);
     const route = find(ctx.state);
     if (kept?.address !== address || route === undefined || !isRestorable(route)) return next();
     Object.assign(ctx.state, { form: kept.form, isRestored: true });
-    return gate(route.access)(ctx as never, async () => route.restore(ctx as never));
+    // The gate adds what a `SettingsContext` has more.
+    const show = compose<SettingsContext>([
+      gate(route.access),
+      (prepared) => route.restore(prepared),
+    ]);
+    return (show as Middleware<VisitorState>)(ctx, next);
   };
 }
 

@@ -87,12 +87,11 @@ export function createSessionEntrance(
     const usual = pipeline(route);
     if (typeof route.access !== 'object' || route.access.sessions !== true) return usual;
     const forCredentials = compose(usual);
-    const forSessions = compose(chainFor(route));
+    // Its guard adds what `ApiState` has more.
+    const forSessions = compose(chainFor(route)) as Middleware<GuardedState>;
     return [
       (ctx, next) =>
-        ctx.get(CSRF_HEADER) === ''
-          ? forCredentials(ctx as never, next)
-          : forSessions(ctx as never, next),
+        ctx.get(CSRF_HEADER) === '' ? forCredentials(ctx, next) : forSessions(ctx, next),
     ];
   };
 }

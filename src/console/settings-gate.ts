@@ -68,8 +68,8 @@ export function createSettingsGate({
     const { state } = ctx;
     // A form that is shown again was checked when it was kept.
     const kept = (state as Partial<SettingsState>).form ?? new URLSearchParams();
-    state.form = ctx.method === 'POST' ? await readForm(ctx as never) : kept;
-    if (ctx.method === 'POST') csrf.check(ctx as never, state.form);
+    state.form = ctx.method === 'POST' ? await readForm(ctx) : kept;
+    if (ctx.method === 'POST') csrf.check(ctx, state.form);
     const { visitor, requestId } = state;
     const { accountId, sessionId } = visitor;
     const actor = { id: accountId, address: clientAddress(ctx.req), requestId };

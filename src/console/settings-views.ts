@@ -20,7 +20,7 @@ export function createShowPage({
   readonly csrf: Csrf;
 }): ShowPage {
   return (ctx, view, page, options) => {
-    const sent = { ...options, signedIn: frameOf(ctx as never, csrf) };
+    const sent = { ...options, signedIn: frameOf(ctx, csrf) };
     const { organization } = ctx.state as Partial<SettingsContext['state']>;
     if (organization?.isSuspended === true && isForm(view, page)) {
       const { title, back } = page;

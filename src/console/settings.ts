@@ -13,7 +13,13 @@ import { home } from './home-route.js';
 import type { KeptForms } from './kept-form.js';
 import { createRestoring, createReturn } from './restoring.js';
 import { createSettingsGate, type SettingsRoute, type SettingsState } from './settings-gate.js';
-import { createVisitorGate, frameOf, type ConsoleAccounts, type VisitorState } from './visitor.js';
+import {
+  createVisitorGate,
+  frameOf,
+  hasVisitor,
+  type ConsoleAccounts,
+  type VisitorState,
+} from './visitor.js';
 
 interface Dependencies {
   readonly router: Router;
@@ -36,8 +42,7 @@ export function createSettings(
   const gate = createSettingsGate({ csrf, clientAddress, administratorsOf });
   const chain: Middleware<VisitorState>[] = [
     answerPageErrors((ctx, error) => {
-      const { visitor } = ctx.state as Partial<VisitorState>;
-      renderPageError(pages, ctx, error, visitor && frameOf(ctx as never, csrf));
+      renderPageError(pages, ctx, error, hasVisitor(ctx) ? frameOf(ctx, csrf) : undefined);
     }) as Middleware<VisitorState>,
     createVisitorGate({ sessions, accounts, returnAddress: createReturn(dependencies, routes) }),
     limitSession<VisitorState>(({ visitor }) => visitor.sessionId),

@@ -47,16 +47,23 @@ export function createVisitorGate({
   returnAddress,
 }: Dependencies): Middleware<VisitorState> {
   return async (ctx, next) => {
-    const signedIn = await sessions.find(ctx as never);
+    const signedIn = await sessions.find(ctx);
     const account = signedIn && (await accounts.find(signedIn.accountId));
     if (signedIn === undefined || account === undefined) {
-      return seeOther(ctx, loginFor(await returnAddress(ctx as never)));
+      return seeOther(ctx, loginFor(await returnAddress(ctx)));
     }
     const named = singleValue(new URLSearchParams(ctx.querystring), 'tenant');
     const memberships = await accounts.membershipsOf(account.id, named);
     ctx.state.visitor = { ...signedIn, email: account.email, memberships };
     return next();
   };
+}
+
+/** Whether the gate has let the request pass. */
+export function hasVisitor<Ctx extends { readonly state: RequestState }>(
+  ctx: Ctx,
+): ctx is Ctx & { readonly state: VisitorState } {
+  return 'visitor' in ctx.state;
 }
 
 /** The frame of a signed-in visitor's pages. Before the gate has chosen an organization, it is that of the visitor's first. */

@@ -57,10 +57,10 @@ export function createConfirmationGate(dependencies: Dependencies): Confirmation
       if (provider !== undefined) await leave(ctx, pending, provider);
       else if (password === '') await ask(ctx, pending);
       else {
-        const checked = await signInPage.check(ctx as never, visitor.email, password);
+        const checked = await signInPage.check(ctx, visitor.email, password);
         if (checked.account !== undefined) {
           // The session continues under a new secret, and counts as signed in now.
-          await sessions.begin(ctx as never, checked.account);
+          await sessions.begin(ctx, checked.account);
           return true;
         }
         await ask(ctx, pending, { status: checked.status, text: checked.reason });
@@ -112,7 +112,7 @@ function createLeave(dependencies: Dependencies, ask: Ask) {
     const { links } = await providers.waysOf(accountId);
     const linked = links.find(({ id }) => id === provider);
     if (linked === undefined) return ask(ctx, pending, { status: 422, text: NOT_LINKED });
-    if (!keptForms.keep(ctx as never, accountId, pending.address, pending.form)) {
+    if (!keptForms.keep(ctx, accountId, pending.address, pending.form)) {
       return ask(ctx, pending, { status: 413, text: cannotKeep(linked.name) });
     }
     const problem = await leaveForProvider(ctx, provider, {
@@ -130,7 +130,7 @@ function createResume(
 ): ConfirmationGate['resume'] {
   return async (ctx) => {
     const { visitor, personal } = ctx.state;
-    const pending = keptForms.take(ctx as never, visitor.accountId);
+    const pending = keptForms.take(ctx, visitor.accountId);
     const isConfirmed = (await signedInWithin(visitor.sessionId, RECENT_SECONDS)) === true;
     const query = new URLSearchParams(ctx.querystring);
     if (pending === undefined) {

@@ -223,7 +223,7 @@ function createPasswordChange(
     if (Object.keys(errors).length > 0)
       return view.show(ctx, at, { status: 422, password: errors });
     const account = await view.find(at);
-    const checked = await signInPage.check(ctx as never, account.email, current);
+    const checked = await signInPage.check(ctx, account.email, current);
     if (checked.account === undefined) {
       return view.show(ctx, at, { status: checked.status, password: { current: checked.reason } });
     }
@@ -236,7 +236,7 @@ function createPasswordChange(
     }
     // The session continues under a new secret, so that a copy of its cookie ends too.
     const changed = await view.find(at);
-    await sessions.begin(ctx as never, {
+    await sessions.begin(ctx, {
       id: changed.id,
       passwordMark: markOf(changed.passwordHash),
     });

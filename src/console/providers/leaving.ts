@@ -23,7 +23,7 @@ interface Dependencies {
 
 export function createLeaveForProvider({ providers, showPage }: Dependencies): LeaveForProvider {
   return async (ctx, provider, options) => {
-    const beginning = await providers.begin(ctx as never, provider, options);
+    const beginning = await providers.begin(ctx, provider, options);
     if ('problem' in beginning) {
       const { problem, retryAfterSeconds } = beginning;
       if (retryAfterSeconds !== undefined) ctx.set('Retry-After', String(retryAfterSeconds));
