@@ -67,6 +67,10 @@ export function createEndpoints(
       resources: parts.stores.resources,
       pushed: parts.pushed,
       admit: parts.limits.push,
+      readProof: createTokenProofs(
+        dependencies.proofs,
+        dependencies.settings.ISSUER + OAUTH_PATHS.par,
+      ),
     }),
     ...createRegistration(dependencies),
     ...createTokenInspection(dependencies, parts),

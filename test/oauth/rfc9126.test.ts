@@ -8,6 +8,7 @@ import { createTestAppBehindProxy } from '../support/app/clients.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
+import { createProver, type Prover } from '../support/oauth/dpop.js';
 import { expectOAuthError } from '../support/oauth/oauth-requests.js';
 import {
   approve,
@@ -73,6 +74,20 @@ const refusedAt = async (url: string) => {
   return `${stop.status} ${/invalid_\w+/.exec(stop.html)?.[0]}`;
 };
 
+const exchange = (callback: URL, headers = {}) =>
+  post(
+    gatehouse,
+    'token',
+    {
+      grant_type: 'authorization_code',
+      client_id: client.client_id,
+      code: callback.searchParams.get('code') ?? '',
+      redirect_uri: REDIRECT,
+      code_verifier: PKCE.verifier,
+    },
+    headers,
+  );
+
 describe('a pushed request', () => {
   it('is answered with a reference that leads to a code (§2.2, §4)', async () => {
     const answer = await push();
@@ -89,14 +104,34 @@ describe('a pushed request', () => {
     expect(callback.origin + callback.pathname).toBe(REDIRECT);
     expect(callback.searchParams.get('state')).toBe('pushed-state');
     expect(callback.searchParams.get('iss')).toBe(issuer);
-    const exchange = await post(gatehouse, 'token', {
-      grant_type: 'authorization_code',
-      client_id: client.client_id,
-      code: callback.searchParams.get('code') ?? '',
-      redirect_uri: REDIRECT,
-      code_verifier: PKCE.verifier,
+    const issued = await exchange(callback);
+    expect(await issued.json()).toMatchObject({ scope: 'contacts:read offline_access' });
+  });
+
+  it('binds the code to the key of its proof, as dpop_jkt would (RFC 9449 §10.1)', async () => {
+    const [prover, other] = [await createProver(), await createProver()];
+    const proofOf = async (by: Prover, endpoint = 'par') => ({
+      DPoP: await by.prove({ method: 'POST', url: `${issuer}/api/v1/oauth/${endpoint}` }),
     });
-    expect(await exchange.json()).toMatchObject({ scope: 'contacts:read offline_access' });
+    const proof = await proofOf(prover);
+    const answer = await push({}, proof);
+    expect([answer.status, answer.headers.get('DPoP-Nonce')]).toEqual([
+      201,
+      expect.stringMatching(/./),
+    ]);
+    const { request_uri: requestUri } = (await answer.json()) as { request_uri: string };
+    const callback = await approve(gatehouse, urlOf(requestUri), { user });
+    await expectOAuthError(await exchange(callback), 400, 'invalid_grant');
+    const byOther = await exchange(callback, await proofOf(other, 'token'));
+    await expectOAuthError(byOther, 400, 'invalid_grant');
+    const byHolder = await exchange(callback, await proofOf(prover, 'token'));
+    expect(await byHolder.json()).toMatchObject({ token_type: 'DPoP' });
+
+    await expectOAuthError(await push({}, proof), 400, 'invalid_dpop_proof');
+    const elsewhere = await push({}, await proofOf(prover, 'token'));
+    await expectOAuthError(elsewhere, 400, 'invalid_dpop_proof');
+    const contradiction = await push({ dpop_jkt: other.thumbprint }, await proofOf(prover));
+    await expectOAuthError(contradiction, 400, 'invalid_request');
   });
 
   it('works once, also for many browsers at a time (§4)', async () => {

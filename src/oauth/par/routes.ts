@@ -11,8 +11,9 @@ import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Resources } from '../../resource-servers/index.js';
 import type { PrepareClient } from '../client-preparation.js';
 import { LIFETIMES } from '../lifetimes.js';
+import type { ReadTokenProof } from '../token/token-proof.js';
 import { readPushedRequest } from './pushed-request.js';
-import type { PushedRequests } from './pushed-requests.js';
+import type { PushedParameters, PushedRequests } from './pushed-requests.js';
 
 /** The answer (RFC 9126 §2.2). */
 const pushedRequest = z.strictObject({ request_uri: z.string(), expires_in: z.int() });
@@ -25,6 +26,8 @@ interface Dependencies {
   readonly isRedirectOf: (client: Client, uri: string) => boolean;
   readonly resources: Resources;
   readonly pushed: PushedRequests;
+  /** Reads the proof of the request, for the URL of this endpoint. */
+  readonly readProof: ReadTokenProof;
   /** Counts a request that is stored. */
   readonly admit: (request: Context['req'], client: AuthenticatedClient) => AttemptVerdict;
 }
@@ -32,7 +35,7 @@ interface Dependencies {
 /** Pushed authorization requests (RFC 9126): a client sends its request directly, and the browser only a reference. */
 export function createPushedRequestRoutes(dependencies: Dependencies): Route<'public'>[] {
   const { path, clients, findClient, prepareClient, resources } = dependencies;
-  const { isRedirectOf, pushed, admit } = dependencies;
+  const { isRedirectOf, pushed, admit, readProof } = dependencies;
 
   return [
     {
@@ -47,17 +50,20 @@ export function createPushedRequestRoutes(dependencies: Dependencies): Route<'pu
         // Until the client is authenticated, any origin may read the error.
         state.readers = '*';
         const form = await readForm(ctx);
+        const proof = await readProof(ctx);
         await prepareClient(ctx, form.get('client_id') ?? '');
         const authenticated = await clients.authenticate(ctx, form);
         state.readers = authenticated.readers();
         const client = await findClient(authenticated.id);
         if (client === undefined) throw new OAuthError(401, 'invalid_client', 'unknown client');
         const served = await resources.servedAmong(form.getAll('resource'));
-        const parameters = readPushedRequest(form, client, { served, isRedirectOf });
+        const asked = readPushedRequest(form, client, { served, isRedirectOf });
+        const parameters = bindTo(proof.key, asked);
         const verdict = admit(ctx.req, authenticated);
         if (!verdict.isAllowed) {
           throw tooMany('Too many authorization requests', verdict.retryAfterSeconds);
         }
+        await proof.claim(undefined);
         const requestUri = await pushed.insert(client.id, parameters);
         // RFC 9126 §2.2
         ctx.status = 201;
@@ -70,6 +76,20 @@ export function createPushedRequestRoutes(dependencies: Dependencies): Route<'pu
       },
     },
   ];
+}
+
+/**
+ * Binds the code to the key of a proof, as the parameter `dpop_jkt` does (RFC 9449 §10.1).
+ *
+ * @throws OAuthError 400 if the parameter names another key
+ */
+function bindTo(key: string | undefined, parameters: PushedParameters): PushedParameters {
+  if (key === undefined) return parameters;
+  const named = parameters['dpop_jkt'] ?? '';
+  if (named !== '' && named !== key) {
+    throw new OAuthError(400, 'invalid_request', 'dpop_jkt is not the key of the proof');
+  }
+  return { ...parameters, dpop_jkt: key };
 }
 
 function tooMany(what: string, seconds: number): OAuthError {
