@@ -133,7 +133,13 @@ describe('tokens for keys', () => {
     });
 
     it('are refused where they would be wider than the key, or of no use', async () => {
-      for (const scope of ['bids:send', 'api_keys:manage', 'openid', 'nothing:read']) {
+      for (const scope of [
+        'bids:send',
+        'api_keys:manage',
+        'openid',
+        'nothing:read',
+        'offline_access',
+      ]) {
         await expectOAuthError(await way(key, { scope }), 400, 'invalid_scope');
       }
       // RFC 8693 §2.2.2, RFC 8707 §2
@@ -312,6 +318,7 @@ describe('tokens for keys', () => {
         { subject_token_type: 'urn:ietf:params:oauth:token-type:jwt' },
         { requested_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
         { actor_token: key.secret, actor_token_type: ACCESS_TOKEN },
+        { actor_token_type: ACCESS_TOKEN },
       ]) {
         await expectOAuthError(await exchange(key, fields), 400, 'invalid_request');
       }

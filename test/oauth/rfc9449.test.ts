@@ -158,6 +158,17 @@ describe('proof of possession (RFC 9449)', () => {
     });
   });
 
+  it('is announced by the metadata, with its algorithms (§5.1)', async () => {
+    const { body } = await gatehouse.http.get('/.well-known/oauth-authorization-server');
+    expect(body.dpop_signing_alg_values_supported).toEqual([
+      'ES256',
+      'EdDSA',
+      'Ed25519',
+      'PS256',
+      'RS256',
+    ]);
+  });
+
   describe('a refresh token', () => {
     it('needs the key of a public client, and gives a token bound to it (§5)', async () => {
       const first = await tokens(prover);

@@ -48,13 +48,14 @@ export function exchangeableScopes(
   target: ExchangeTarget,
 ): readonly Scope[] {
   const held = commonTo(parent.scopes, OAUTH_SCOPES).filter((name) => !isAboutTheGrant(name));
-  const asked = parseScope(scope ?? '').filter((name) => name !== 'offline_access');
+  const named = parseScope(scope ?? '');
+  const asked = named.filter((name) => name !== 'offline_access');
   const beyond = asked.filter((name) => !(held as readonly string[]).includes(name));
   if (beyond.length > 0) {
     throw new OAuthError(400, 'invalid_scope', `not held by the key: ${nameScopes(beyond)}`);
   }
-  const wanted = asked.length === 0 ? held : held.filter((name) => asked.includes(name));
+  const wanted = named.length === 0 ? held : held.filter((name) => asked.includes(name));
   const scopes = commonTo(wanted, scopesTakenBy(target));
   if (scopes.length > 0) return scopes;
-  throw new OAuthError(400, 'invalid_scope', 'the resource takes no scope of the key');
+  throw new OAuthError(400, 'invalid_scope', 'the resource takes no such scope of the key');
 }
