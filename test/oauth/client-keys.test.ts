@@ -6,12 +6,18 @@ import { createTestApp, type TestApp } from '../support/app/app.js';
 import { managing, register } from '../support/app/clients.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { publish } from '../support/oauth/client-documents.js';
-import { asserting, createPair, signAssertion, type Pair } from '../support/oauth/assertions.js';
+import {
+  asserting,
+  createPair,
+  type Pair,
+  KEY_CLIENT_METADATA,
+  registerKeyClient,
+  type KeyClient,
+} from '../support/oauth/assertions.js';
 import { expectOAuthError, getCodeForm } from '../support/oauth/oauth-requests.js';
 import {
   createUser,
   post,
-  REDIRECT,
   type TestClient,
   type TestUser,
   type TokenResponse,
@@ -22,43 +28,21 @@ let passedMs = 0;
 let gatehouse: TestApp;
 let host: WebServer;
 let user: TestUser;
-let issuer: string;
+let keyed: KeyClient;
 let key: Pair;
 let client: TestClient;
 beforeAll(async () => {
   const env = { TRUST_PROXY: '127.0.0.1', OUTBOUND_ALLOW_LOOPBACK: 'true' };
   gatehouse = await createTestApp(env, () => Date.now() + passedMs);
-  issuer = gatehouse.config.ISSUER;
   host = await createWebServer();
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-  key = await createPair('ES256', 'first');
-  client = await registerWith({ jwks: { keys: [key.jwk] } });
+  keyed = await registerKeyClient(gatehouse);
+  ({ key, client } = keyed);
 });
 afterAll(async () => {
   await gatehouse.close();
   await host.close();
 });
-
-const METADATA = {
-  client_name: 'An app with a key',
-  redirect_uris: [REDIRECT],
-  token_endpoint_auth_method: 'private_key_jwt',
-};
-
-async function registerWith(more: object): Promise<TestClient> {
-  const answer = await register(gatehouse, { ...METADATA, ...more });
-  expect(answer.body).toMatchObject({ token_endpoint_auth_method: 'private_key_jwt' });
-  expect(answer.status).toBe(201);
-  return answer.body as TestClient;
-}
-
-/** An assertion of the client with claims beyond or instead of the right ones. */
-const assertion = (claims: Readonly<Record<string, unknown>> = {}, by: Pair = key) =>
-  signAssertion(client.client_id, issuer, by, claims);
-/** Introspects nothing: 200 for an authenticated client. */
-const ask = (fields: Record<string, string>) =>
-  post(gatehouse, 'introspect', { token: 'unknown', ...fields });
-const statusOf = async (jwt: string | Promise<string>) => (await ask(asserting(await jwt))).status;
 
 describe('a client with a key', () => {
   it('is never authenticated by its id or by a secret', async () => {
@@ -70,12 +54,12 @@ describe('a client with a key', () => {
         'invalid_client',
       );
       await expectOAuthError(
-        await ask({ client_id: client.client_id, ...more }),
+        await keyed.ask({ client_id: client.client_id, ...more }),
         401,
         'invalid_client',
       );
     }
-    const late = await post(gatehouse, 'token', { ...form, ...asserting(await assertion()) });
+    const late = await post(gatehouse, 'token', { ...form, ...asserting(await keyed.assertion()) });
     expect(late.status).toBe(200);
   });
 
@@ -96,12 +80,12 @@ describe('a client with a key', () => {
       { jwks: { keys: [key.jwk] }, token_endpoint_auth_signing_alg: 'HS256' },
     ];
     for (const more of rejected) {
-      const answer = await register(gatehouse, { ...METADATA, ...more });
+      const answer = await register(gatehouse, { ...KEY_CLIENT_METADATA, ...more });
       expect([more, answer.status]).toEqual([more, 400]);
       expect(answer.body).toMatchObject({ error: 'invalid_client_metadata' });
     }
     const dropped = await register(gatehouse, {
-      ...METADATA,
+      ...KEY_CLIENT_METADATA,
       token_endpoint_auth_method: 'none',
       jwks: { keys: [] },
       jwks_uri: 'nonsense',
@@ -112,34 +96,36 @@ describe('a client with a key', () => {
   });
 
   it('has no secret, and keeps its kind of authentication when it changes', async () => {
-    const answer = await register(gatehouse, { ...METADATA, jwks: { keys: [key.jwk] } });
+    const answer = await register(gatehouse, { ...KEY_CLIENT_METADATA, jwks: { keys: [key.jwk] } });
     expect(answer.body).not.toHaveProperty('client_secret');
     const own = answer.body as TestClient;
     const manager = managing(gatehouse, own.client_id, own.registration_access_token);
-    const asSecret = { ...METADATA, token_endpoint_auth_method: 'client_secret_basic' };
+    const asSecret = { ...KEY_CLIENT_METADATA, token_endpoint_auth_method: 'client_secret_basic' };
     expect((await manager.put(asSecret)).status).toBe(400);
 
     const next = await createPair('ES256', 'next');
-    expect((await manager.put({ ...METADATA, jwks: { keys: [next.jwk] } })).status).toBe(200);
+    expect((await manager.put({ ...KEY_CLIENT_METADATA, jwks: { keys: [next.jwk] } })).status).toBe(
+      200,
+    );
     const claims = { iss: own.client_id, sub: own.client_id };
-    expect(await statusOf(assertion(claims, key))).toBe(401);
-    expect(await statusOf(assertion(claims, next))).toBe(200);
+    expect(await keyed.statusOf(keyed.assertion(claims, key))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion(claims, next))).toBe(200);
   });
 
   it('is asked for consent again after its keys changed', async () => {
-    const own = await registerWith({ jwks: { keys: [key.jwk] } });
+    const own = await keyed.registerWith({ jwks: { keys: [key.jwk] } });
     await getCodeForm(gatehouse, { client: own, user });
     const consents = () =>
       gatehouse.database.query('SELECT FROM consents WHERE client_id = $1', [own.client_id]);
     expect(await consents()).toHaveLength(1);
     const { jwk } = await createPair('ES256', 'next');
     const manager = managing(gatehouse, own.client_id, own.registration_access_token);
-    await manager.put({ ...METADATA, jwks: { keys: [jwk] } });
+    await manager.put({ ...KEY_CLIENT_METADATA, jwks: { keys: [jwk] } });
     expect(await consents()).toHaveLength(0);
   });
 
   it('is asked for consent again after keys of its metadata document moved', async () => {
-    const document = { ...METADATA, jwks_uri: `http://127.0.0.1:${host.port}/before` };
+    const document = { ...KEY_CLIENT_METADATA, jwks_uri: `http://127.0.0.1:${host.port}/before` };
     const id = publish(host, '/moved-keys.json', document);
     await getCodeForm(gatehouse, { client: { client_id: id } as TestClient, user });
     const consents = () =>
@@ -165,26 +151,29 @@ describe('a jwks_uri', () => {
     ];
     const headers = { 'Content-Type': 'application/jwk-set+json', 'Cache-Control': 'max-age=600' };
     host.serve('/keys', { keys: [first.jwk] }, headers);
-    const { client_id: id } = await registerWith({ jwks_uri: at('/keys') });
+    const { client_id: id } = await keyed.registerWith({ jwks_uri: at('/keys') });
     const own = { iss: id, sub: id };
     expect(count('/keys')).toBe(0);
 
-    const statuses = await Promise.all([1, 2, 3].map(() => statusOf(assertion(own, first))));
+    const statuses = await Promise.all(
+      [1, 2, 3].map(() => keyed.statusOf(keyed.assertion(own, first))),
+    );
     expect(statuses).toEqual([200, 200, 200]);
     expect(count('/keys')).toBe(1);
-    for (let n = 0; n < 3; n += 1) expect(await statusOf(assertion(own, stranger))).toBe(401);
+    for (let n = 0; n < 3; n += 1)
+      expect(await keyed.statusOf(keyed.assertion(own, stranger))).toBe(401);
     expect(count('/keys')).toBe(1);
 
     host.serve('/keys', { keys: [second.jwk] }, headers);
-    expect(await statusOf(assertion(own, second))).toBe(401);
-    expect(await statusOf(assertion(own, first))).toBe(200);
+    expect(await keyed.statusOf(keyed.assertion(own, second))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion(own, first))).toBe(200);
   });
 
   it('that fails authenticates nobody, and is not asked at every request', async () => {
     const pair = await createPair('ES256', 'one');
-    const { client_id: id } = await registerWith({ jwks_uri: at('/missing') });
+    const { client_id: id } = await keyed.registerWith({ jwks_uri: at('/missing') });
     for (let n = 0; n < 3; n += 1) {
-      expect(await statusOf(assertion({ iss: id, sub: id }, pair))).toBe(401);
+      expect(await keyed.statusOf(keyed.assertion({ iss: id, sub: id }, pair))).toBe(401);
     }
     expect(count('/missing')).toBe(1);
   });
@@ -194,10 +183,10 @@ describe('a jwks_uri', () => {
     const headers = { 'Content-Type': 'application/json', 'Cache-Control': 'max-age=600' };
     const down = await createWebServer();
     down.serve('/keys', { keys: [pair.jwk] }, headers);
-    const { client_id: id } = await registerWith({
+    const { client_id: id } = await keyed.registerWith({
       jwks_uri: `http://127.0.0.1:${down.port}/keys`,
     });
-    const status = (by = pair) => statusOf(assertion({ iss: id, sub: id }, by));
+    const status = (by = pair) => keyed.statusOf(keyed.assertion({ iss: id, sub: id }, by));
     const kept = () =>
       gatehouse.database.query('SELECT fetched_at::text FROM client_keys WHERE client_id = $1', [
         id,
@@ -245,7 +234,7 @@ describe('a jwks_uri', () => {
     const own = { iss: id, sub: id };
     const exchange = await post(gatehouse, 'token', {
       ...form,
-      ...asserting(await assertion(own, pair)),
+      ...asserting(await keyed.assertion(own, pair)),
     });
     expect(exchange.status).toBe(200);
     const { refresh_token: token = '' } = (await exchange.json()) as TokenResponse;
@@ -256,12 +245,12 @@ describe('a jwks_uri', () => {
       await expectOAuthError(unsigned, 401, 'invalid_client');
     }
     const stranger = await createPair('RS256', 'chatgpt');
-    const forged = asserting(await assertion(own, stranger));
+    const forged = asserting(await keyed.assertion(own, stranger));
     const refused = await post(gatehouse, 'token', { ...again, ...forged });
     await expectOAuthError(refused, 401, 'invalid_client');
     const refreshed = await post(gatehouse, 'token', {
       ...again,
-      ...asserting(await assertion(own, pair)),
+      ...asserting(await keyed.assertion(own, pair)),
     });
     expect(refreshed.status).toBe(200);
   });

@@ -2,21 +2,20 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import { register } from '../support/app/clients.js';
 import {
   asserting,
   ASSERTION_TYPE,
   createPair,
   lastId,
   now,
-  signAssertion,
   type Pair,
+  registerKeyClient,
+  type KeyClient,
 } from '../support/oauth/assertions.js';
 import { expectOAuthError, getCodeForm } from '../support/oauth/oauth-requests.js';
 import {
   createUser,
   post,
-  REDIRECT,
   type TestClient,
   type TestUser,
   type TokenResponse,
@@ -26,61 +25,44 @@ import { useGatehouse } from '../support/app/use-gatehouse.js';
 const gatehouse = useGatehouse({ TRUST_PROXY: '127.0.0.1' });
 let user: TestUser;
 let issuer: string;
+let keyed: KeyClient;
 let key: Pair;
 let client: TestClient;
 beforeAll(async () => {
   issuer = gatehouse.config.ISSUER;
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
-  key = await createPair('ES256', 'first');
-  client = await registerWith({ jwks: { keys: [key.jwk] } });
+  keyed = await registerKeyClient(gatehouse);
+  ({ key, client } = keyed);
 });
-
-const METADATA = {
-  client_name: 'An app with a key',
-  redirect_uris: [REDIRECT],
-  token_endpoint_auth_method: 'private_key_jwt',
-};
-
-async function registerWith(more: object): Promise<TestClient> {
-  const answer = await register(gatehouse, { ...METADATA, ...more });
-  expect(answer.body).toMatchObject({ token_endpoint_auth_method: 'private_key_jwt' });
-  expect(answer.status).toBe(201);
-  return answer.body as TestClient;
-}
-
-/** An assertion of the client with claims beyond or instead of the right ones. */
-const assertion = (claims: Readonly<Record<string, unknown>> = {}, by: Pair = key) =>
-  signAssertion(client.client_id, issuer, by, claims);
-/** Introspects nothing: 200 for an authenticated client. */
-const ask = (fields: Record<string, string>) =>
-  post(gatehouse, 'introspect', { token: 'unknown', ...fields });
-const statusOf = async (jwt: string | Promise<string>) => (await ask(asserting(await jwt))).status;
 
 describe('an assertion', () => {
   it('authenticates a client at every endpoint (RFC 7521 §4.2)', async () => {
     // The client_id is optional.
     const { client_id: _id, ...form } = await getCodeForm(gatehouse, { client, user });
-    const exchange = await post(gatehouse, 'token', { ...form, ...asserting(await assertion()) });
+    const exchange = await post(gatehouse, 'token', {
+      ...form,
+      ...asserting(await keyed.assertion()),
+    });
     expect(exchange.status).toBe(200);
     const tokens = (await exchange.json()) as TokenResponse;
 
-    const introspection = await ask({
+    const introspection = await keyed.ask({
       token: tokens.access_token,
       client_id: client.client_id,
-      ...asserting(await assertion()),
+      ...asserting(await keyed.assertion()),
     });
     expect(await introspection.json()).toMatchObject({ active: true, client_id: client.client_id });
 
     const refreshed = await post(gatehouse, 'token', {
       grant_type: 'refresh_token',
       refresh_token: tokens.refresh_token ?? '',
-      ...asserting(await assertion()),
+      ...asserting(await keyed.assertion()),
     });
     expect(refreshed.status).toBe(200);
     const { refresh_token: token = '' } = (await refreshed.json()) as TokenResponse;
     const revocation = await post(gatehouse, 'revoke', {
       token,
-      ...asserting(await assertion()),
+      ...asserting(await keyed.assertion()),
     });
     expect(revocation.status).toBe(200);
   });
@@ -88,7 +70,7 @@ describe('an assertion', () => {
   it('names the issuer or the token endpoint as audience, and nobody else (RFC 7523 §3)', async () => {
     const endpoint = `${issuer}/api/v1/oauth/token`;
     for (const aud of [issuer, endpoint, [issuer], [issuer, endpoint]]) {
-      expect([aud, await statusOf(assertion({ aud }))]).toEqual([aud, 200]);
+      expect([aud, await keyed.statusOf(keyed.assertion({ aud }))]).toEqual([aud, 200]);
     }
     const others = [
       `${issuer}/`,
@@ -97,40 +79,40 @@ describe('an assertion', () => {
       [],
     ];
     for (const aud of [...others, undefined, 1]) {
-      expect([aud, await statusOf(assertion({ aud }))]).toEqual([aud, 401]);
+      expect([aud, await keyed.statusOf(keyed.assertion({ aud }))]).toEqual([aud, 401]);
     }
   });
 
   it('names the client as issuer and subject (RFC 7523 §3)', async () => {
-    const { client_id: other } = await registerWith({ jwks: { keys: [key.jwk] } });
-    expect(await statusOf(assertion({ iss: other }))).toBe(401);
-    expect(await statusOf(assertion({ sub: other }))).toBe(401);
-    expect(await statusOf(assertion({ sub: undefined }))).toBe(401);
-    expect(await statusOf(assertion({ iss: undefined }))).toBe(401);
+    const { client_id: other } = await keyed.registerWith({ jwks: { keys: [key.jwk] } });
+    expect(await keyed.statusOf(keyed.assertion({ iss: other }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ sub: other }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ sub: undefined }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ iss: undefined }))).toBe(401);
     // RFC 7521 §4.2: a client_id must identify the same client.
-    const mixed = await ask({ client_id: other, ...asserting(await assertion()) });
+    const mixed = await keyed.ask({ client_id: other, ...asserting(await keyed.assertion()) });
     await expectOAuthError(mixed, 401, 'invalid_client');
   });
 
   it('ends, within an hour (RFC 7523 §3)', async () => {
     for (const exp of [now() + 1, now() + 3600])
-      expect(await statusOf(assertion({ exp }))).toBe(200);
+      expect(await keyed.statusOf(keyed.assertion({ exp }))).toBe(200);
     for (const exp of [now() - 1, now() + 3700, now() + 1e9, 1e300, `${now() + 60}`, undefined]) {
-      expect([exp, await statusOf(assertion({ exp }))]).toEqual([exp, 401]);
+      expect([exp, await keyed.statusOf(keyed.assertion({ exp }))]).toEqual([exp, 401]);
     }
-    expect(await statusOf(assertion({ nbf: now() + 300 }))).toBe(401);
-    expect(await statusOf(assertion({ iat: now() + 300 }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ nbf: now() + 300 }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ iat: now() + 300 }))).toBe(401);
   });
 
   it('works once, also for many requests at a time (RFC 7523 §3)', async () => {
-    const jwt = await assertion();
-    const statuses = await Promise.all(Array.from({ length: 6 }, () => statusOf(jwt)));
+    const jwt = await keyed.assertion();
+    const statuses = await Promise.all(Array.from({ length: 6 }, () => keyed.statusOf(jwt)));
     expect(statuses.toSorted()).toEqual([200, 401, 401, 401, 401, 401]);
     // The same id with another expiry, and ids that are not one.
     const jti = lastId();
-    expect(await statusOf(assertion({ jti, exp: now() + 120 }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ jti, exp: now() + 120 }))).toBe(401);
     for (const none of [undefined, '', 5])
-      expect(await statusOf(assertion({ jti: none }))).toBe(401);
+      expect(await keyed.statusOf(keyed.assertion({ jti: none }))).toBe(401);
   });
 
   it('is not recorded unless its signature is right', async () => {
@@ -143,14 +125,16 @@ describe('an assertion', () => {
     const before = await count();
     const jti = 'planted';
     const stranger = await createPair('ES256', 'first');
-    expect(await statusOf(assertion({ jti }, stranger))).toBe(401);
-    expect(await statusOf(assertion({ jti, aud: 'https://other.example.com' }))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ jti }, stranger))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion({ jti, aud: 'https://other.example.com' }))).toBe(
+      401,
+    );
     expect(await count()).toBe(before);
-    expect(await statusOf(assertion({ jti }))).toBe(200);
+    expect(await keyed.statusOf(keyed.assertion({ jti }))).toBe(200);
   });
 
   it('is refused without a signature, with a secret, or malformed (RFC 8725 §3.1)', async () => {
-    const [, payload = '', signature = ''] = (await assertion()).split('.');
+    const [, payload = '', signature = ''] = (await keyed.assertion()).split('.');
     const headed = (header: object) => Buffer.from(JSON.stringify(header)).toString('base64url');
     const forms = [
       `${headed({ alg: 'none' })}.${payload}.`,
@@ -166,26 +150,26 @@ describe('an assertion', () => {
       'x'.repeat(9000),
     ];
     for (const form of forms) {
-      await expectOAuthError(await ask(asserting(form)), 401, 'invalid_client');
+      await expectOAuthError(await keyed.ask(asserting(form)), 401, 'invalid_client');
     }
   });
 
   it('is the only authentication of its request, of the right type (RFC 7521 §4.2.1)', async () => {
-    const jwt = await assertion();
+    const jwt = await keyed.assertion();
     const basic = { Authorization: `Basic ${Buffer.from('a:b').toString('base64')}` };
     const refused = [
       await post(gatehouse, 'introspect', { token: 'x', ...asserting(jwt) }, basic),
-      await ask({ ...asserting(jwt), client_secret: 'secret' }),
-      await ask({ client_assertion: jwt }),
-      await ask({ client_assertion: jwt, client_assertion_type: 'urn:example:other' }),
+      await keyed.ask({ ...asserting(jwt), client_secret: 'secret' }),
+      await keyed.ask({ client_assertion: jwt }),
+      await keyed.ask({ client_assertion: jwt, client_assertion_type: 'urn:example:other' }),
     ];
     for (const answer of refused) await expectOAuthError(answer, 400, 'invalid_request');
-    expect(await statusOf(jwt)).toBe(200);
-    expect((await ask({ client_assertion_type: ASSERTION_TYPE })).status).toBe(401);
+    expect(await keyed.statusOf(jwt)).toBe(200);
+    expect((await keyed.ask({ client_assertion_type: ASSERTION_TYPE })).status).toBe(401);
   });
 
   it('is recorded until it expires', async () => {
-    expect(await statusOf(assertion())).toBe(200);
+    expect(await keyed.statusOf(keyed.assertion())).toBe(200);
     const signal = new AbortController().signal;
     const records = () => gatehouse.database.query('SELECT FROM used_proofs');
     await runCleanup(gatehouse.dataSource, signal);
@@ -198,20 +182,20 @@ describe('an assertion', () => {
 
   it.each(['RS256', 'PS256', 'ES256', 'EdDSA'])('may be signed with %s', async (algorithm) => {
     const pair = await createPair(algorithm, 'own');
-    const { client_id: id } = await registerWith({ jwks: { keys: [pair.jwk] } });
-    expect(await statusOf(assertion({ iss: id, sub: id }, pair))).toBe(200);
+    const { client_id: id } = await keyed.registerWith({ jwks: { keys: [pair.jwk] } });
+    expect(await keyed.statusOf(keyed.assertion({ iss: id, sub: id }, pair))).toBe(200);
   });
 
   it('uses no other algorithm, and the registered one only', async () => {
     const [es384, rs256] = [await createPair('ES384', 'a'), await createPair('RS256', 'b')];
-    const { client_id: id } = await registerWith({
+    const { client_id: id } = await keyed.registerWith({
       jwks: { keys: [es384.jwk, rs256.jwk, key.jwk] },
       token_endpoint_auth_signing_alg: 'RS256',
     });
     const own = { iss: id, sub: id };
-    expect(await statusOf(assertion(own, es384))).toBe(401);
-    expect(await statusOf(assertion(own, key))).toBe(401);
-    expect(await statusOf(assertion(own, rs256))).toBe(200);
+    expect(await keyed.statusOf(keyed.assertion(own, es384))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion(own, key))).toBe(401);
+    expect(await keyed.statusOf(keyed.assertion(own, rs256))).toBe(200);
   });
 });
 

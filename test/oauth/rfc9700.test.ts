@@ -4,8 +4,6 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createProver } from '../support/oauth/dpop.js';
 import {
   authorize,
-  authorizeUrl,
-  createBrowser,
   createPkce,
   getTokens,
   PASSWORD,
@@ -28,18 +26,11 @@ let issuer: string;
 let browser: Browser;
 beforeAll(async () => {
   issuer = gatehouse.config.ISSUER;
-  browser = createBrowser({ origin: gatehouse.origin, issuer });
+  browser = gatehouse.newBrowser();
   // Errors are redirected to browsers that are signed in only.
   await authorize(gatehouse, { client: gatehouse.client, user: gatehouse.user, browser });
 });
 
-const newBrowser = () => createBrowser({ origin: gatehouse.origin, issuer });
-const urlFor = (parameters: Readonly<Record<string, string>> = {}) =>
-  authorizeUrl(issuer, {
-    client_id: gatehouse.client.client_id,
-    code_challenge: createPkce().challenge,
-    ...parameters,
-  });
 const form = () =>
   getCodeForm(gatehouse, { client: gatehouse.client, user: gatehouse.user, browser });
 const redeem = (fields: Readonly<Record<string, string>>) => post(gatehouse, 'token', fields);
@@ -55,21 +46,21 @@ describe('redirects', () => {
       'https://app.example.com.evil.example/callback',
       'https://app.example.com@evil.example/callback',
     ]) {
-      const stop = await browser.open(urlFor({ redirect_uri: other }));
+      const stop = await browser.open(gatehouse.urlFor({ redirect_uri: other }));
       expect([other, stop.status, new URL(stop.url).origin]).toEqual([other, 400, issuer]);
     }
   });
 
   it('happen for an unknown app only after a sign-in, errors included (§4.11.2)', async () => {
     for (const parameters of [{}, { scope: 'unknown:scope' }, { response_type: 'token' }]) {
-      const stop = await newBrowser().open(urlFor(parameters));
+      const stop = await gatehouse.newBrowser().open(gatehouse.urlFor(parameters));
       expect(new URL(stop.url).origin).toBe(issuer);
     }
   });
 
   it('after a form with a password have status 303, and no Referer leaves (§4.12, §4.2.4)', async () => {
-    const own = newBrowser();
-    const login = await own.open(urlFor());
+    const own = gatehouse.newBrowser();
+    const login = await own.open(gatehouse.urlFor());
     const csrf = /name="csrf" value="([^"]+)"/.exec(login.html)?.[1] ?? '';
     const body = new URLSearchParams({ csrf, email: gatehouse.user.email, password: PASSWORD });
     const answer = await own.request(login.url, { method: 'POST', body });
@@ -88,7 +79,7 @@ describe('codes', () => {
         { code_challenge: '', code_challenge_method: '' },
         { code_challenge_method: 'plain' },
       ]) {
-        const stop = await browser.open(urlFor({ client_id, ...parameters }));
+        const stop = await browser.open(gatehouse.urlFor({ client_id, ...parameters }));
         expect(new URL(stop.url).searchParams.get('error')).toBe('invalid_request');
       }
     }
@@ -123,7 +114,7 @@ describe('codes', () => {
 
 it('neither the implicit nor the password grant exists (§2.1.2, §2.4)', async () => {
   for (const response_type of ['token', 'id_token token', 'code token', 'id_token']) {
-    const stop = await browser.open(urlFor({ response_type }));
+    const stop = await browser.open(gatehouse.urlFor({ response_type }));
     const { searchParams, hash } = new URL(stop.url);
     expect([searchParams.get('error'), hash]).toEqual(['unsupported_response_type', '']);
   }
@@ -219,12 +210,12 @@ it('no client can choose its id, or be taken for a user (§4.15)', async () => {
 });
 
 it('pages cannot be framed, and the authorization endpoint is not readable across origins (§2.6, §4.16)', async () => {
-  const login = await newBrowser().open(urlFor());
+  const login = await gatehouse.newBrowser().open(gatehouse.urlFor());
   expect(login.headers.get('Content-Security-Policy')).toContain("frame-ancestors 'none'");
   expect(login.headers.get('X-Frame-Options')).toBe('DENY');
   for (const method of ['GET', 'OPTIONS']) {
     const headers = { Origin: 'https://spa.example', 'Access-Control-Request-Method': 'GET' };
-    const path = new URL(urlFor());
+    const path = new URL(gatehouse.urlFor());
     const answer = await fetch(gatehouse.origin + path.pathname + path.search, {
       method,
       headers,
