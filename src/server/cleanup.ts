@@ -23,7 +23,7 @@ import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
 import { deleteExpiredInteractions, deleteExpiredPushedRequests } from '../oauth/index.js';
 import { deleteExpiredSessions } from '../sessions/index.js';
 import { deleteOldChanges } from '../verification/index.js';
-import { deleteOldDeliveries } from '../webhooks/index.js';
+import { cleanDeliveries } from '../webhooks/index.js';
 import { deleteEndedKeys } from '../signing-keys/index.js';
 
 /** @returns how many rows were deleted */
@@ -41,7 +41,7 @@ const STEPS: readonly (readonly [table: string, step: Step])[] = [
   ['outgoing_mail', ({ manager }, signal) => deleteExpiredMail(manager, signal)],
   ['used_proofs', ({ manager }, signal) => deleteExpiredProofs(manager, signal)],
   ['verdict_changes', ({ manager }, signal) => deleteOldChanges(manager, signal)],
-  ['webhook_deliveries', ({ manager }, signal) => deleteOldDeliveries(manager, signal)],
+  ['webhook_deliveries', ({ manager }, signal) => cleanDeliveries(manager, signal)],
   ['invitations', ({ manager }, signal) => deleteOldInvitations(manager, signal)],
   ['account_links', ({ manager }, signal) => deleteExpiredLinks(manager, signal)],
   ['attempts', ({ manager }) => createAttemptStore(manager).deleteExpired()],

@@ -13,6 +13,8 @@ import { setDisabled } from './webhook-store.js';
 const MAX_PARALLEL = 4;
 /** A round ends after this time, so that other webhooks get their turn. */
 const ROUND_MS = 20_000;
+/** A claim is prolonged before the first attempt after this time. An attempt takes ten seconds at most. */
+const PROLONG_AFTER_MS = 5000;
 
 interface Dependencies {
   readonly manager: EntityManager;
@@ -30,6 +32,8 @@ interface Round {
   readonly parallel: number;
   /** By `performance.now()`. */
   readonly endsAt: number;
+  /** The last time at which the claim was certain, by `performance.now()`. */
+  prolongedAt: number;
   successes: number;
   failures: number;
   disabled: DisabledReason | undefined;
@@ -51,12 +55,20 @@ export function createDeliverer(dependencies: Dependencies): (webhookId: string)
     performance.now() >= round.endsAt ||
     (round.successes === 0 && round.failures >= round.parallel);
 
+  /** Prolongs the claim from time to time. @returns false if it was lost */
+  async function keepClaim(round: Round): Promise<boolean> {
+    const now = performance.now();
+    if (now - round.prolongedAt < PROLONG_AFTER_MS) return claims.isHeld(round.claim);
+    round.prolongedAt = now;
+    return claims.prolong(round.claim);
+  }
+
   async function deliverBatch(round: Round, due: readonly Due[]): Promise<void> {
     const subjects = bySubject(due).values();
     const deliverNext = async () => {
       for (const deliveries of subjects) {
         for (const each of deliveries) {
-          if (isOver(round) || !(await claims.isHeld(round.claim))) return;
+          if (isOver(round) || !(await keepClaim(round))) return;
           if (!(await deliver(round, each))) break;
         }
       }
@@ -77,7 +89,7 @@ export function createDeliverer(dependencies: Dependencies): (webhookId: string)
     if (claim === undefined) return;
     try {
       const round = beginRound(claim, openSecrets(keyring, claim.id, claim));
-      while (!isOver(round) && (await claims.prolong(claim))) {
+      while (!isOver(round) && (await keepClaim(round))) {
         const putOff = await store.putOffFollowers(claim);
         const due = await store.due(claim);
         if (due.length === 0 && putOff === 0) break;
@@ -135,6 +147,7 @@ function beginRound(claim: Claim, secrets: SigningSecrets): Round {
     secrets,
     parallel: claim.failures > 0 ? 1 : MAX_PARALLEL,
     endsAt: performance.now() + ROUND_MS,
+    prolongedAt: -Infinity,
     successes: 0,
     failures: 0,
     disabled: undefined,

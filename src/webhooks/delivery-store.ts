@@ -139,8 +139,18 @@ export async function addDeliveries(
   );
 }
 
-/** Deletes deliveries that ended a week ago, a bounded number at a time. @returns the number of rows */
-export function deleteOldDeliveries(manager: EntityManager, signal?: AbortSignal): Promise<number> {
+/**
+ * Cancels what waits for disabled webhooks, and deletes deliveries that ended a week ago, a bounded number at a time.
+ * @returns the number of deleted rows
+ */
+export async function cleanDeliveries(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<number> {
+  await inBatches(async (limit) => {
+    const [, rows] = await manager.query<[unknown, number]>(CANCEL_OF_DISABLED, [limit]);
+    return rows;
+  }, signal);
   return inBatches(async (limit) => {
     const [, rows] = await manager.query<[unknown, number]>(
       `DELETE FROM webhook_deliveries WHERE (webhook_id, seq) IN (
@@ -152,3 +162,11 @@ export function deleteOldDeliveries(manager: EntityManager, signal?: AbortSignal
     return rows;
   }, signal);
 }
+
+const CANCEL_OF_DISABLED = `
+  UPDATE webhook_deliveries SET state = 'canceled' WHERE (webhook_id, seq) IN (
+    SELECT waiting.webhook_id, waiting.seq FROM webhooks w CROSS JOIN LATERAL (
+      SELECT webhook_id, seq FROM webhook_deliveries d
+      WHERE d.webhook_id = w.id AND d.state = 'pending'
+      ORDER BY d.due_at LIMIT $1 FOR UPDATE SKIP LOCKED) AS waiting
+    WHERE w.disabled_at IS NOT NULL LIMIT $1)`;

@@ -36,8 +36,11 @@ export interface Attempt {
   readonly durationMs: number;
 }
 
-/** Longer than a round and its last requests take. */
-const LEASE_SECONDS = 60;
+/**
+ * Longer than the time after which a claim is prolonged, and an attempt, together. A webhook whose process was killed waits
+ * for so long.
+ */
+const LEASE_SECONDS = 20;
 const BATCH = 100;
 /** Deliveries that are due and are looked at, of any subjects. */
 const EXAMINED = 1000;

@@ -113,7 +113,7 @@ function createMetrics(register: Registry) {
   };
 }
 
-export { deleteOldDeliveries, type Delivery } from './delivery-store.js';
+export { cleanDeliveries, type Delivery } from './delivery-store.js';
 export { presentDelivery, presentWebhook } from './presenter.js';
 export { resealWebhooks } from './reseal.js';
 export {

@@ -12,7 +12,9 @@ import { createDeliveryStore, type Delivery, repeatSince, TEST_TYPE } from './de
 import { newSecret, openSecrets, sealSecrets } from './signing.js';
 import type { NewWebhook, Redelivery, WebhookChange } from './webhook-schema.js';
 import {
+  cancelWaiting,
   createWebhookStore,
+  hasWaiting,
   lockSecrets,
   type Owner,
   resume,
@@ -38,6 +40,8 @@ interface Dependencies {
 
 export type WebhookService = ReturnType<typeof createWebhookService>;
 
+/** Deliveries of a webhook that may wait when more are asked for. Events themselves are not limited. */
+const MAX_WAITING = 10_000;
 /** Webhooks without a tenant, and of each tenant. */
 const MAX_WEBHOOKS = { installation: 100, tenant: 20 } as const;
 
@@ -110,7 +114,7 @@ function createManagement(dependencies: Dependencies, { store, record, find }: P
         await record(actor, 'update', { ...webhook, url }, { types });
       }
       if (enabled !== undefined && enabled !== (webhook.disabledAt === null)) {
-        if (enabled) await beginFeed(manager);
+        if (enabled) await beginAgain(manager, id);
         await setDisabled(manager, id, enabled ? null : 'manual');
         const reason = enabled ? {} : { reason: 'manual' };
         await record(actor, enabled ? 'enable' : 'disable', webhook, reason);
@@ -139,20 +143,32 @@ function createManagement(dependencies: Dependencies, { store, record, find }: P
 }
 
 function createDeliveryActions({ manager }: Dependencies, { find, record }: Parts) {
-  /** Ends a pause too: the receiver may have been repaired. */
+  /**
+   * Ends a pause too: the receiver may have been repaired. The row stays locked, so that what waits is counted exactly.
+   */
   async function findEnabled(id: string): Promise<Webhook> {
     const webhook = await find(id);
     if (webhook.disabledAt !== null) {
       throw new Problem('conflict', 'The webhook is disabled. Enable it first.');
     }
     await resume(manager, id);
+    if (await hasWaiting(manager, id, MAX_WAITING)) {
+      const number = MAX_WAITING.toLocaleString('en');
+      const text = `More than ${number} deliveries wait. Send more when they have arrived.`;
+      throw new Problem('conflict', text);
+    }
     return webhook;
   }
 
   return {
     async deliveries(id: string, page: PageRequest): Promise<readonly Delivery[]> {
-      await find(id);
-      return createDeliveryStore(manager, id).list(page);
+      const { disabledAt } = await find(id);
+      const found = await createDeliveryStore(manager, id).list(page);
+      if (disabledAt === null) return found;
+      // Cleanup has not come to the rest of many.
+      return found.map((each) =>
+        each.state === 'pending' ? { ...each, state: 'canceled' as const } : each,
+      );
     },
 
     /** Sends an event of the type `webhook.test` to this webhook alone. */
@@ -208,4 +224,17 @@ function assertSendable(url: string, isFetchable: Dependencies['isFetchable']): 
 async function beginFeed(manager: EntityManager): Promise<void> {
   const present = packPosition(await createEventFeed(manager).present());
   await manager.query('UPDATE webhook_feed SET position = coalesce(position, $1)', [present]);
+}
+
+/**
+ * Begins with new events. Nothing is added to what waits meanwhile, because the position of the feed is locked.
+ * @throws Problem `conflict` while deliveries of before are left
+ */
+async function beginAgain(manager: EntityManager, id: string): Promise<void> {
+  await beginFeed(manager);
+  await cancelWaiting(manager, id);
+  if (await hasWaiting(manager, id, 0)) {
+    const text = 'Its former deliveries are still being canceled. Enable it in a minute.';
+    throw new Problem('conflict', text);
+  }
 }

@@ -19,6 +19,9 @@ export interface Webhook {
 /** The tenant whose webhooks are managed; `undefined` for the operator, who manages all. */
 export type Owner = string | undefined;
 
+/** Deliveries that one statement changes. */
+const MAX_AT_ONCE = 10_000;
+
 const COLUMNS = `id, tenant_id AS "tenantId", url, types, disabled_at AS "disabledAt",
   disabled_reason AS "disabledReason", created_at AS "createdAt"`;
 const OWNED = '($2::text IS NULL OR tenant_id = $2)';
@@ -80,13 +83,18 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
 export async function resume(manager: EntityManager, id: string): Promise<void> {
   await manager.query('UPDATE webhooks SET resume_at = gatehouse_now() WHERE id = $1', [id]);
   await manager.query(
-    `UPDATE webhook_deliveries SET due_at = gatehouse_now()
-     WHERE webhook_id = $1 AND state = 'pending' AND due_at > gatehouse_now() AND attempts > 0`,
+    `UPDATE webhook_deliveries SET due_at = gatehouse_now() WHERE webhook_id = $1 AND seq IN (
+       SELECT seq FROM webhook_deliveries
+       WHERE webhook_id = $1 AND state = 'pending' AND due_at > gatehouse_now() AND attempts > 0
+       ORDER BY due_at LIMIT ${MAX_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
     [id],
   );
 }
 
-/** Deliveries of before are canceled when it is disabled, and not repeated when it is enabled. */
+/**
+ * Deliveries of before are canceled when it is disabled, and not repeated when it is enabled. If many wait, cleanup cancels
+ * the rest. A disabled webhook is sent nothing meanwhile.
+ */
 export async function setDisabled(
   manager: EntityManager,
   id: string,
@@ -97,11 +105,31 @@ export async function setDisabled(
        disabled_at = CASE WHEN $2::text IS NULL THEN NULL ELSE gatehouse_now() END WHERE id = $1`,
     [id, reason],
   );
-  if (reason === null) return;
+  if (reason !== null) await cancelWaiting(manager, id);
+}
+
+/** Cancels deliveries that wait, a bounded number. Those that another transaction works on are left. */
+export async function cancelWaiting(manager: EntityManager, id: string): Promise<void> {
   await manager.query(
-    `UPDATE webhook_deliveries SET state = 'canceled' WHERE webhook_id = $1 AND state = 'pending'`,
+    `UPDATE webhook_deliveries SET state = 'canceled' WHERE webhook_id = $1 AND seq IN (
+       SELECT seq FROM webhook_deliveries WHERE webhook_id = $1 AND state = 'pending'
+       ORDER BY due_at LIMIT ${MAX_AT_ONCE} FOR UPDATE SKIP LOCKED)`,
     [id],
   );
+}
+
+/** Whether more deliveries of a webhook wait than a number. */
+export async function hasWaiting(
+  manager: EntityManager,
+  id: string,
+  moreThan: number,
+): Promise<boolean> {
+  const [{ count }] = await manager.query<[{ count: number }]>(
+    `SELECT count(*)::int AS count FROM (SELECT FROM webhook_deliveries
+       WHERE webhook_id = $1 AND state = 'pending' LIMIT $2) AS waiting`,
+    [id, moreThan + 1],
+  );
+  return count > moreThan;
 }
 
 /** @returns the sealed secrets; the row is locked */

@@ -344,13 +344,13 @@ describe('a webhook', () => {
     receiver.answer = () => ending.abort();
     await createTestDelivery(gatehouse, { signal: ending.signal }).deliver();
     await gatehouse.database.query(
-      `UPDATE webhooks SET lease = 'of a dead process', lease_until = now() + interval '60 seconds'`,
+      `UPDATE webhooks SET lease = 'of a dead process', lease_until = now() + interval '20 seconds'`,
     );
     receiver.answer = undefined;
     expect((await log(id))[0]).toMatchObject({ state: 'pending', attempts: 0 });
     await second.deliver();
     expect(receiver.received).toHaveLength(1);
-    await gatehouse.database.shiftClock('61 seconds');
+    await gatehouse.database.shiftClock('21 seconds');
     await second.deliver();
     expect(subjects(receiver.received)).toEqual(['one', 'one']);
     expect((await log(id))[0]).toMatchObject({ state: 'delivered' });
