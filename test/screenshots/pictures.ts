@@ -2,10 +2,13 @@ import type { Page } from 'playwright-core';
 
 import { ACCOUNT_PICTURES } from './account-pictures.js';
 import { APP_PICTURES } from './app-pictures.js';
+import { CONFLICT_PICTURES } from './conflict-pictures.js';
+import { CROWD_PICTURES } from './crowd-pictures.js';
 import { MAIL_PICTURES } from './mail-pictures.js';
 import { SIGN_IN_PICTURES } from './sign-in-pictures.js';
 import { STATE_PICTURES } from './state-pictures.js';
 import { WEBHOOK_PICTURES } from './webhook-pictures.js';
+import { SUSPENDED_PICTURES } from './suspended-pictures.js';
 import type { World } from './world.js';
 
 /** A page in one of its states. */
@@ -180,6 +183,9 @@ export const PICTURES: readonly Picture[] = [
   ...ACCOUNT_PICTURES,
   ...APP_PICTURES,
   ...STATE_PICTURES,
+  ...CONFLICT_PICTURES,
+  ...SUSPENDED_PICTURES,
+  ...CROWD_PICTURES,
   ...MAIL_PICTURES,
   ...SIGN_IN_PICTURES,
   ...WEBHOOK_PICTURES,
