@@ -72,7 +72,7 @@ export function createSpaceService(manager: EntityManager): SpaceService {
       const before = await find(by, id);
       assertLive(by);
       if (seen !== undefined && seen !== before.name) {
-        const detail = `The space is called ${before.name} now. Send again to use this name.`;
+        const detail = `The space is called ${before.name} now. Save again to use this name.`;
         throw new Problem('conflict', detail);
       }
       const { tenantId, actor } = by;

@@ -116,7 +116,7 @@ describe('the list of connected apps', () => {
 
   it('has an empty state', async () => {
     expect((await read(as.eve, `${LIST}?tenant=bolt`)).main).toContain('No app is connected');
-    expect((await read(as.eve, '/settings/apps')).main).toContain('You use no app');
+    expect((await read(as.eve, '/settings/apps')).main).toContain('You use no apps yet');
   });
 
   it('lists the apps of all organizations at Apps you use', async () => {
@@ -128,7 +128,7 @@ describe('the list of connected apps', () => {
     expect(linkTo(main, '/end?')).toContain('tenant=acme');
     const done = await confirm(as.eve, linkTo(main, '/end?'));
     expect(new URL(done.url).pathname).toBe('/settings/apps');
-    expect(mainOf(done)).toContain('You use no app');
+    expect(mainOf(done)).toContain('You use no apps yet');
   });
 });
 

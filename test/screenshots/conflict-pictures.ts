@@ -96,14 +96,9 @@ export const CONFLICT_PICTURES: readonly Picture[] = [
     prepare: (page) => inTwoWindows(page, inFirstOf('.list', /^Unblock/)),
   },
   {
-    name: 'installation-stale',
+    name: 'installation-gone',
     as: 'admin',
-    path: '/settings/connected-apps?tenant=large',
-    async prepare(page) {
-      await page.getByRole('link', { name: /^End/ }).first().click();
-      await page.waitForURL('**/end?**');
-      await inTwoWindows(page, (one) => submit(one, 'End installation'));
-    },
+    path: '/settings/connected-apps/grt_01M7XDXM196WXM1ABP0DNE71TS/end?tenant=acme',
   },
   {
     name: 'invite-faults',
@@ -142,16 +137,6 @@ export const CONFLICT_PICTURES: readonly Picture[] = [
       }
       await page.getByRole('link', { name: 'Cancel' }).click();
       await page.locator('.list').waitFor();
-    },
-  },
-  {
-    name: 'forgot-password-fault',
-    path: '/forgot-password',
-    async prepare(page) {
-      await page.locator('form').evaluate('(form) => { form.noValidate = true; }');
-      await page.getByLabel('Email').fill('nobody');
-      await page.locator('main button.primary').click();
-      await page.waitForLoadState();
     },
   },
 ];

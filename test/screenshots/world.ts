@@ -6,11 +6,8 @@ import { createTestApp, ITSELF, type TestApp } from '../support/app/app.js';
 import { fillHistory } from './history.js';
 import { createUser, post, registerClient, type TestUser } from '../support/oauth/oauth.js';
 import { connectApps } from './app-pictures.js';
-<<<<<<< HEAD
 import { makeWebhooks, type WebhookIds } from './webhook-pictures.js';
-=======
 import { fillCrowd } from './crowd.js';
->>>>>>> d083c8b (test(screenshots): show lists of two pages, stale forms and closed pages)
 
 /** A server with rich data, for pictures of its pages. */
 export interface World {
@@ -20,14 +17,10 @@ export interface World {
   readonly fresh: Tenant;
   readonly closed: Tenant;
   /** The ids of keys that have pages of their own. */
-<<<<<<< HEAD
-  readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked', string>>;
   readonly webhooks: WebhookIds;
-=======
   readonly keys: Readonly<Record<'used' | 'rotated' | 'revoked' | 'long', string>>;
   /** The id of a member of the organization `large`, whose name and address are long. */
   readonly longMember: string;
->>>>>>> d083c8b (test(screenshots): show lists of two pages, stale forms and closed pages)
   /** The user code of a device that waits. */
   readonly deviceCode: string;
   /** The user code of a device that is refused. */
@@ -85,8 +78,7 @@ async function fill(gatehouse: TestApp): Promise<World> {
   await fillHistory(gatehouse, acme, people.admin);
   await createTenantStore(gatehouse.dataSource.manager).setSuspended(closed.id, true);
   await connectApps({ gatehouse, acme, people });
-<<<<<<< HEAD
-  const keys = await createKeys(gatehouse, acme, people.admin);
+  const keys = { ...(await createKeys(gatehouse, acme, people.admin)), long: longKey };
   const webhooks = await makeWebhooks({ gatehouse, acme });
   const deviceCode = await beginDevice(gatehouse);
   const deniedDeviceCode = await beginDevice(gatehouse);
@@ -97,16 +89,11 @@ async function fill(gatehouse: TestApp): Promise<World> {
     closed,
     people,
     keys,
+    longMember,
     webhooks,
     deviceCode,
     deniedDeviceCode,
   };
-=======
-  const keys = { ...(await createKeys(gatehouse, acme, people.admin)), long: longKey };
-  const deviceCode = await beginDevice(gatehouse);
-  const deniedDeviceCode = await beginDevice(gatehouse);
-  return { gatehouse, acme, fresh, closed, people, keys, longMember, deviceCode, deniedDeviceCode };
->>>>>>> d083c8b (test(screenshots): show lists of two pages, stale forms and closed pages)
 }
 
 /** Ten organizations: the switcher has a search. */

@@ -110,7 +110,7 @@ export async function showList(
       title: 'No app is connected',
       text: 'An app appears here when somebody signs in with it and allows it to use an account.',
     },
-    paging: pagingOf(ctx, at, LIST, page, query),
+    paging: pagingOf(ctx, at, LIST, page, query, 'installation'),
   };
   showPage(ctx, 'connected-apps', shownPage, { status: missing === undefined ? 200 : 404 });
 }
@@ -148,10 +148,10 @@ export async function showEverywhere(
       });
     }),
     empty: {
-      title: 'You use no app',
+      title: 'You use no apps yet',
       text: 'An app appears here when you sign in with it and allow it to use your account.',
     },
-    paging: pagingOf(ctx, at, EVERYWHERE, page, {}),
+    paging: pagingOf(ctx, at, EVERYWHERE, page, {}, 'installation'),
   };
   showPage(ctx, 'connected-apps', shownPage, { status: missing === undefined ? 200 : 404 });
 }
@@ -186,7 +186,7 @@ async function showApp(
         endOf: ({ id }) => (at.isSuspended ? undefined : at.href(END.replace(':id', id))),
       }),
     ),
-    paging: pagingOf(ctx, at, APP, page, { client: clientId }),
+    paging: pagingOf(ctx, at, APP, page, { client: clientId }, 'installation'),
     actions: at.isSuspended ? [] : actionsFor(at, app, isAdmin, isOwn, page.items.length > 0),
   });
 }
@@ -211,7 +211,7 @@ export async function showBlockedApps(
     canUnblock: !at.isSuspended,
     csrf: csrf.token(ctx),
     apps: page.items.map(showBlocked),
-    paging: pagingOf(ctx, at, BLOCKED, page, {}),
+    paging: pagingOf(ctx, at, BLOCKED, page, {}, 'app'),
   };
   showPage(ctx, 'blocked-apps', blocked, { status: conflict === undefined ? 200 : 409 });
 }
@@ -268,19 +268,21 @@ function actionsFor(
   ];
 }
 
+/** @param one the word for one item of the list */
 function pagingOf(
   ctx: SettingsContext,
   at: PersonalContext,
   path: string,
   { items, cursor }: Page<unknown>,
   query: Readonly<Record<string, string>>,
+  one: string,
 ) {
   const isFirst = queryOf(ctx, 'cursor') === undefined;
-  const more = isFirst && cursor === null ? '' : ' on this page';
+  const counted = `${items.length} ${items.length === 1 ? one : `${one}s`}`;
   return {
     first: isFirst ? undefined : at.href(path, query),
     next: cursor === null ? undefined : at.href(path, { ...query, cursor }),
-    count: `${items.length}${more}`,
+    count: isFirst && cursor === null ? counted : `${counted} on this page`,
   };
 }
 

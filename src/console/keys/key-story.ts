@@ -102,14 +102,14 @@ export function eventsInWords(events: readonly StoredEvent[]): readonly {
   readonly text: string;
   readonly actor: string;
   readonly address: string | undefined;
-  readonly occurrences: number;
+  readonly occurrences: string;
 }[] {
   return events.map(({ at, action, actor, actorName, address, details, occurrences }) => ({
     at: minute(at),
     text: wordsFor(action, details),
     actor: actorName ?? (actor === 'operator' ? 'the operator' : actor),
     address: address ?? undefined,
-    occurrences,
+    occurrences: occurrences.toLocaleString('en'),
   }));
 }
 

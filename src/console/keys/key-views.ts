@@ -178,7 +178,7 @@ interface KeyEvent {
   readonly text: string;
   readonly actor: string;
   readonly address: string | undefined;
-  readonly occurrences: number;
+  readonly occurrences: string;
 }
 
 /** The page of a key. */

@@ -31,7 +31,7 @@ export function createInvitePages(dependencies: MemberPageDependencies): Setting
     try {
       const result = await accounts.invitations.invite(await inviterOf(at), emails, role);
       if ('faults' in result) {
-        const errors = { emails: result.faults.map(describeFault).join(' ') };
+        const errors = { emails: result.faults.map(describeFault).join('\n') };
         return show(ctx, at, { ...typed, errors }, 422);
       }
       if (mail.isSent) return seeOther(ctx, at.href(MEMBERS, { done: 'invited' }));

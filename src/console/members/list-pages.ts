@@ -66,6 +66,7 @@ export function createShowMembers({
       ],
       members: page.members.map((member) => showMember(at, member)),
       isDetailed: isOverseer(at.role),
+      count: countOf(page.members.length, after === undefined && page.next === undefined),
       first: after === undefined ? undefined : at.href(MEMBERS, filter),
       next: page.next === undefined ? undefined : at.href(MEMBERS, { ...filter, after: page.next }),
       invite: administers && !at.isSuspended ? at.href(INVITE) : undefined,
@@ -76,6 +77,11 @@ export function createShowMembers({
     };
     showPage(ctx, 'members', shown, { status: conflict === undefined ? 200 : 409 });
   };
+}
+
+function countOf(count: number, isAll: boolean): string {
+  const members = count === 1 ? '1 member' : `${count} members`;
+  return isAll ? members : `${members} on this page`;
 }
 
 export function createMemberListPages(dependencies: MemberPageDependencies): SettingsRoute[] {

@@ -127,7 +127,7 @@ function createRoleChange({ dataSource, accounts }: MemberPageDependencies, page
       return page.show(ctx, at, member, { status: 422, roleError: 'Choose a role.' });
     const seen = singleValue(ctx.state.form, 'seen');
     if (seen !== undefined && seen !== member.role) {
-      const roleError = `Somebody else has changed the role meanwhile: it is ${titleOf(member.role)} now.`;
+      const roleError = `Somebody else has changed the role meanwhile: it is ${titleOf(member.role)} now. Change it again to use your choice.`;
       return page.show(ctx, at, member, { status: 409, role, roleError });
     }
     if (role === member.role) {

@@ -43,6 +43,8 @@ export interface MembersPage {
   readonly members: readonly ShownMember[];
   /** Only names are shown to visitors who neither manage nor oversee. */
   readonly isDetailed: boolean;
+  /** Such as `25 members on this page`. */
+  readonly count: string;
   readonly first: string | undefined;
   readonly next: string | undefined;
   /** The page of the form; absent for visitors who may not invite. */
