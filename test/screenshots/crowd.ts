@@ -10,7 +10,7 @@ const COUNT = 27;
 const LONG = 'x'.repeat(80);
 
 /** A name of 89 characters, in words. */
-export const LONG_NAME =
+const LONG_NAME =
   'Consolidated Construction and Engineering Partners of the Greater Northern Territories Ltd';
 
 /** Fills the lists of an organization with more than a page each, and with values as long as they may be. */
