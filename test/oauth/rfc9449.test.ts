@@ -112,10 +112,23 @@ describe('proof of possession (RFC 9449)', () => {
         const answer = await exchange({ grant_type: 'refresh_token' }, prover, { header: { jwk } });
         await expectOAuthError(answer, 400, 'invalid_dpop_proof');
       }
+      const rsa = await createProver('RS256');
+      const jwk = { ...rsa.jwk, e: 'A'.repeat(400) };
+      const slow = await exchange({ grant_type: 'refresh_token' }, rsa, { header: { jwk } });
+      expect(await slow.json()).toMatchObject({
+        error_description: expect.stringContaining('exponent'),
+      });
       const token = (await tokens(prover)).access_token;
       const two = [1, 2].map(() => prover.prove({ url: me, credential: token }));
       const answer = await call(`DPoP ${token}`, await Promise.all(two));
       expect(answer.status).toBe(401);
+    });
+
+    it('is refused with the header of a known key and the signature of another (§4.3)', async () => {
+      const thief = await createProver();
+      expect((await exchange(await codeForm(), prover)).status).toBe(200);
+      const forged = await exchange(await codeForm(), thief, { header: { jwk: prover.jwk } });
+      await expectOAuthError(forged, 400, 'invalid_dpop_proof');
     });
 
     it('accepts a proof with a nonce whatever its time, by each algorithm (§8)', async () => {

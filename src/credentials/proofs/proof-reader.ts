@@ -1,7 +1,15 @@
 import { hash } from 'node:crypto';
 
-import { calculateJwkThumbprint, decodeProtectedHeader, EmbeddedJWK, jwtVerify } from 'jose';
+import {
+  calculateJwkThumbprint,
+  decodeProtectedHeader,
+  EmbeddedJWK,
+  jwtVerify,
+  type CryptoKey,
+  type JWTVerifyGetKey,
+} from 'jose';
 
+import { ownText } from '../../db/own-text.js';
 import { parseUrl } from '../../http/url.js';
 import type { ProofNonces } from './nonces.js';
 
@@ -12,6 +20,8 @@ export const PROOF_ALGORITHMS = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'] 
 const MAX_PROOF = 4096;
 /** Characters of an RSA modulus of 4096 bits. Larger keys make a verification expensive. */
 const MAX_MODULUS = 683;
+/** Characters of a public exponent of 32 bits. Larger ones make a verification expensive, too. */
+const MAX_EXPONENT = 6;
 /** Ids are digested, so their length costs nothing later. */
 const MAX_ID = 512;
 
@@ -42,34 +52,62 @@ export type ReadProof = (proof: string, request: ProvenRequest) => Promise<Proof
 
 /** Makes the function that reads a DPoP proof (RFC 9449 §4.3). */
 export function createProofReader(nonces: ProofNonces): ReadProof {
+  // By the header as sent, which holds the algorithm, too. perf: reading a key and its thumbprint costs more than a
+  // verification (decision 7).
+  const known = new Map<string, KnownKey>();
   return async (text, request) => {
-    const verified = await verifySignature(text);
+    const verified = await verifySignature(text, known);
     if ('fault' in verified) return verified;
-    const { jwk, claims } = verified;
+    const { thumbprint, claims } = verified;
     const id = claims['jti'];
     if (typeof id !== 'string' || id === '' || id.length > MAX_ID) {
       return invalid(`jti must be a text of 1 to ${MAX_ID} characters`);
     }
     const fault = faultOfRequest(claims, request) ?? faultOfAge(claims, nonces);
-    return fault ?? { id, thumbprint: await calculateJwkThumbprint(jwk) };
+    return fault ?? { id, thumbprint };
   };
 }
 
-type Claims = Readonly<Record<string, unknown>>;
 type Jwk = Parameters<typeof calculateJwkThumbprint>[0];
+type Claims = Readonly<Record<string, unknown>>;
+
+/** A key that signed a proof, ready to verify others. */
+interface KnownKey {
+  readonly key: CryptoKey;
+  readonly thumbprint: string;
+}
+
+const MAX_KNOWN = 1000;
+/** Longer headers are not kept. One with an RSA key of 4096 bits has some 1,000 characters. */
+const MAX_KNOWN_HEADER = 1200;
+
+function remember(keys: Map<string, KnownKey>, header: string, key: KnownKey): void {
+  if (header.length > MAX_KNOWN_HEADER) return;
+  keys.set(ownText(header), key);
+  const [oldest] = keys.keys();
+  if (keys.size > MAX_KNOWN && oldest !== undefined) keys.delete(oldest);
+}
 
 async function verifySignature(
   text: string,
-): Promise<{ readonly jwk: Jwk; readonly claims: Claims } | ProofFault> {
+  known: Map<string, KnownKey>,
+): Promise<{ readonly thumbprint: string; readonly claims: Claims } | ProofFault> {
   if (text.length > MAX_PROOF) return invalid(`longer than ${MAX_PROOF} characters`);
+  const header = text.slice(0, text.indexOf('.'));
+  const found = known.get(header);
   try {
-    const { jwk } = decodeProtectedHeader(text);
+    const { jwk } = found === undefined ? decodeProtectedHeader(text) : {};
     if ((jwk?.n?.length ?? 0) > MAX_MODULUS) return invalid('the RSA key has more than 4096 bits');
-    const { payload, protectedHeader } = await jwtVerify(text, EmbeddedJWK, {
+    if ((jwk?.e?.length ?? 0) > MAX_EXPONENT) return invalid('the RSA exponent exceeds 32 bits');
+    const findKey: JWTVerifyGetKey<CryptoKey> = (...of) => found?.key ?? EmbeddedJWK(...of);
+    const { payload, protectedHeader, key } = await jwtVerify(text, findKey, {
       typ: 'dpop+jwt',
       algorithms: [...PROOF_ALGORITHMS],
     });
-    return { jwk: protectedHeader.jwk as Jwk, claims: payload };
+    if (found !== undefined) return { thumbprint: found.thumbprint, claims: payload };
+    const thumbprint = await calculateJwkThumbprint(protectedHeader.jwk as Jwk);
+    remember(known, header, { key, thumbprint });
+    return { thumbprint, claims: payload };
   } catch {
     return invalid('not a JWT of type dpop+jwt that its own key has signed');
   }
