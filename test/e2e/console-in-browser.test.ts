@@ -1,25 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 
-import {
-  BROWSER_TIMEOUT_MS,
-  createBrowserApp,
-  inApp,
-  openApp,
-  type BrowserApp,
-} from '../support/browser/browser-app.js';
+import { useBrowserApp, inApp, openApp } from '../support/browser/browser-app.js';
 import { AXE_SCRIPT, currentFlawsOf } from '../support/browser/flaws.js';
 import { PASSWORD } from '../support/oauth/oauth.js';
 import { until } from '../support/app/until.js';
 
 const LONG = 'W'.repeat(100);
 
-let setting: BrowserApp;
+const setting = useBrowserApp();
 let context: BrowserContext;
-beforeAll(async () => {
-  setting = await createBrowserApp();
-}, BROWSER_TIMEOUT_MS);
-afterAll(() => setting.close());
 beforeEach(async () => {
   context = await setting.newContext();
   await setting.gatehouse.database.query('DELETE FROM attempts; DELETE FROM credentials');

@@ -1,24 +1,15 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 
-import {
-  BROWSER_TIMEOUT_MS,
-  createBrowserApp,
-  inApp,
-  type BrowserApp,
-} from '../support/browser/browser-app.js';
+import { inApp, useBrowserApp } from '../support/browser/browser-app.js';
 import { END_SESSION, endSessionUrl } from '../support/oauth/end-session.js';
 import { getTokens, PASSWORD, registerClient } from '../support/oauth/oauth.js';
 import { ONWARD } from '../support/browser/static-site.js';
 import { until } from '../support/app/until.js';
 
 describe('logout on an app’s request, in a browser', () => {
-  let setting: BrowserApp;
+  const setting = useBrowserApp();
   let context: BrowserContext;
-  beforeAll(async () => {
-    setting = await createBrowserApp();
-  }, BROWSER_TIMEOUT_MS);
-  afterAll(() => setting.close());
   beforeEach(async () => {
     context = await setting.newContext();
     await setting.gatehouse.database.query('DELETE FROM attempts');

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { UserManager, UserManagerSettings } from 'oidc-client-ts';
 import type { Page } from 'playwright-core';
 
-import {
-  BROWSER_TIMEOUT_MS,
-  createBrowserApp,
-  decide,
-  signIn,
-  type BrowserApp,
-} from '../support/browser/browser-app.js';
+import { useBrowserApp, decide, signIn } from '../support/browser/browser-app.js';
 import { registerClient } from '../support/oauth/oauth.js';
 
 const LIBRARY = path.join(
@@ -18,11 +12,7 @@ const LIBRARY = path.join(
   '../browser/oidc-client-ts.min.js',
 );
 
-let setting: BrowserApp;
-beforeAll(async () => {
-  setting = await createBrowserApp();
-}, BROWSER_TIMEOUT_MS);
-afterAll(() => setting.close());
+const setting = useBrowserApp();
 
 /** Loads the library into the page, as a script of the app would be. */
 async function load(page: Page, settings: UserManagerSettings): Promise<void> {

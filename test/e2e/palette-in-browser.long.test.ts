@@ -2,19 +2,14 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 
 import type { TestKey } from '../support/app/app.js';
-import {
-  createBrowserApp,
-  BROWSER_TIMEOUT_MS,
-  type BrowserApp,
-} from '../support/browser/browser-app.js';
+import { useBrowserApp } from '../support/browser/browser-app.js';
 import { PASSWORD } from '../support/oauth/oauth.js';
 
-let world: BrowserApp;
+const world = useBrowserApp();
 let context: BrowserContext;
 let page: Page;
 let key: TestKey;
 beforeAll(async () => {
-  world = await createBrowserApp();
   const [row] = await world.gatehouse.dataSource.query<[{ id: string }]>(
     `SELECT id FROM tenants WHERE slug = 'acme'`,
   );
@@ -28,11 +23,8 @@ beforeAll(async () => {
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.waitForURL('**/settings/**');
-}, BROWSER_TIMEOUT_MS);
-afterAll(async () => {
-  await context.close();
-  await world.close();
 });
+afterAll(() => context.close());
 
 it('the palette copies the publishable key and opens a page, by keyboard only', async () => {
   await page.goto(`${world.issuer}/settings/tokens?tenant=acme`);

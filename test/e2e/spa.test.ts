@@ -1,15 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 
-import {
-  BROWSER_TIMEOUT_MS,
-  createBrowserApp,
-  decide,
-  inApp,
-  openApp,
-  signIn,
-  type BrowserApp,
-} from '../support/browser/browser-app.js';
+import { useBrowserApp, decide, inApp, openApp, signIn } from '../support/browser/browser-app.js';
 import type { TokenResponse } from '../support/oauth/oauth.js';
 
 /** The part of a response that the app's code can read. */
@@ -19,12 +11,8 @@ interface Read<Body = Readonly<Record<string, unknown>>> {
   readonly body: Body;
 }
 
-let setting: BrowserApp;
+const setting = useBrowserApp();
 let context: BrowserContext;
-beforeAll(async () => {
-  setting = await createBrowserApp();
-}, BROWSER_TIMEOUT_MS);
-afterAll(() => setting.close());
 
 async function tokensIn(page: Page, ...args: unknown[]): Promise<TokenResponse> {
   const { status, body } = await inApp<Read<TokenResponse>>(page, 'exchange', ...args);

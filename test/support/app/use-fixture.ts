@@ -13,13 +13,17 @@ interface Closeable {
  * Its members can be read in tests and hooks, not while tests are declared.
  *
  * @param open makes the fixture
+ * @param withinMs the longest time that it may take
  * @returns a stand-in with the fixture's members
  */
-export function useFixture<Fixture extends Closeable>(open: () => Promise<Fixture>): Fixture {
+export function useFixture<Fixture extends Closeable>(
+  open: () => Promise<Fixture>,
+  withinMs = STARTS_WITHIN_MS,
+): Fixture {
   let current: Fixture | undefined;
   beforeAll(async () => {
     current = await open();
-  }, STARTS_WITHIN_MS);
+  }, withinMs);
   afterAll(() => current?.close());
   return new Proxy({} as Fixture, {
     get(_target, member) {

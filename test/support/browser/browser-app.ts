@@ -1,6 +1,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 
 import { createTestApp, ITSELF, type TestApp } from '../app/app.js';
+import { useFixture } from '../app/use-fixture.js';
 import { launchBrowser, type RealBrowser } from './browser.js';
 import { createUser, PASSWORD, type TestUser } from '../oauth/oauth.js';
 import { createStaticSite, type StaticSite } from './static-site.js';
@@ -17,10 +18,15 @@ export interface BrowserApp {
   close(): Promise<void>;
 }
 
-/** For `beforeAll`: unpacking and starting a browser takes its time. */
+/** The longest time that unpacking and starting a browser may take. */
 export const BROWSER_TIMEOUT_MS = 120_000;
 
-export async function createBrowserApp(): Promise<BrowserApp> {
+/** A browser app for the tests of a file, or of a `describe`, as `useFixture` opens and closes it. */
+export function useBrowserApp(): BrowserApp {
+  return useFixture(createBrowserApp, BROWSER_TIMEOUT_MS);
+}
+
+async function createBrowserApp(): Promise<BrowserApp> {
   const gatehouse = await createTestApp({ ISSUER: ITSELF });
   const site = await createStaticSite();
   let real: RealBrowser;
