@@ -66,8 +66,9 @@ export function sendAnswer(ctx: Answering): void {
     const length = Buffer.byteLength(text);
     headers.push('Content-Length', String(length));
     ctx.respond = false;
-    // ASCII is the same in both, and Latin-1 is copied without being converted.
-    res.writeHead(res.statusCode, headers).end(text, length === text.length ? 'latin1' : 'utf8');
+    res.writeHead(res.statusCode, headers);
+    if (length === text.length && res.req.method !== 'HEAD') endWithAscii(res, text);
+    else res.end(text);
     return;
   }
   for (let index = 0; index < headers.length; index += 2) {
@@ -77,4 +78,18 @@ export function sendAnswer(ctx: Answering): void {
   if (text === undefined) return;
   ctx.status = res.statusCode;
   ctx.body = text;
+}
+
+/**
+ * Sends the written headers and a body of ASCII by one write. `end(text)` makes two chunks, the second of them empty, and a
+ * write of both costs 2 µs more (perf: decision 22). The property is not documented; without it the body is sent as usual.
+ */
+function endWithAscii(res: ServerResponse & { _header?: unknown }, text: string): void {
+  if (typeof res._header === 'string') {
+    res._header += text;
+    res.end();
+  } else {
+    // Latin-1 has the same bytes, and is copied without being converted.
+    res.end(text, 'latin1');
+  }
 }

@@ -1,6 +1,6 @@
 import { subscriberOf } from '../http/networks.js';
 import { createRateBuckets, type RateBuckets } from './buckets.js';
-import { usageOf, type Budget, type Share, type Usage } from './middleware.js';
+import { headersOf, usageOf, type Budget, type Share, type Usage } from './middleware.js';
 import { KINDS, type BudgetKind } from '../credentials/kinds.js';
 import { keyIdOf, type Principal } from '../credentials/index.js';
 
@@ -101,9 +101,12 @@ const BUDGETS: Readonly<Record<BudgetKind, BudgetFacts>> = {
 
 /** Names of budgets in headers and refusals. Headers show a token's share as the key's budget. */
 const WORDS = {
-  tenant: { name: 'Tenant', whose: "The tenant's budget" },
-  key: { name: 'Key', whose: "The key's budget" },
-  share: { name: 'Key', whose: "The share of this app or account in the tenant's budget" },
+  tenant: { headers: headersOf('Tenant'), whose: "The tenant's budget" },
+  key: { headers: headersOf('Key'), whose: "The key's budget" },
+  share: {
+    headers: headersOf('Key'),
+    whose: "The share of this app or account in the tenant's budget",
+  },
 } as const;
 
 /** The windows that budgets slide over, in seconds. */

@@ -81,7 +81,7 @@ export {
   createAttemptStore,
 } from './attempts.js';
 export { BUDGET_WINDOWS } from './budgets.js';
-export { createHeaderWriter } from './middleware.js';
+export { writeHeaders } from './middleware.js';
 export { usageAnswer } from './usage-routes.js';
 export type { SessionLimit } from './session-limit.js';
 export { deleteExpiredRateWindows } from './window-store.js';

@@ -13,12 +13,24 @@ import { secondsUntilMore } from './sliding-window.js';
 export interface Budget {
   /** Its name in metrics. */
   readonly label: string;
-  /** Its name in headers: `RateLimit-<name>-Limit`. */
-  readonly name: string;
+  readonly headers: HeaderNames;
   /** The subject of the sentence in a refusal. */
   readonly whose: string;
   readonly counts: 'units' | 'requests';
   readonly buckets: RateBuckets;
+}
+
+/** The names of the headers that tell the figures of a budget. */
+export interface HeaderNames {
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+/** @param name the name of the budget in headers: `RateLimit-<name>-Limit` */
+export function headersOf(name: string): HeaderNames {
+  const prefix = `RateLimit-${name}`;
+  return { limit: `${prefix}-Limit`, remaining: `${prefix}-Remaining`, reset: `${prefix}-Reset` };
 }
 
 /** The bucket and limit of one caller within a budget. Unlimited callers have none. */
@@ -66,7 +78,6 @@ export function createRateLimit<State extends RequestState>({
   register: Registry;
 }): (route: Pick<ApiRoute<unknown, State>, 'cost'>) => Middleware<State> {
   const spend = createSpending(register);
-  const writeHeaders = createHeaderWriter();
 
   return ({ cost }) =>
     (ctx, next) => {
@@ -147,21 +158,15 @@ function refusalBy(shares: readonly Share[], now: number): { budget: Budget; sec
   return longest;
 }
 
-/** Makes the function that writes the `RateLimit-*` headers of a share. */
-export function createHeaderWriter() {
-  // perf: the names are joined once, since every answer has them.
-  const names = new Map<string, readonly [limit: string, remaining: string, reset: string]>();
-  return (answer: Parameters<typeof addHeader>[0], share: Share, now: number) => {
-    const { name } = share.budget;
-    let known = names.get(name);
-    if (known === undefined) {
-      const prefix = `RateLimit-${name}`;
-      known = [`${prefix}-Limit`, `${prefix}-Remaining`, `${prefix}-Reset`];
-      names.set(name, known);
-    }
-    const { limit, remaining, resetSeconds } = usageOf(share, now);
-    addHeader(answer, known[0], String(limit));
-    addHeader(answer, known[1], String(remaining));
-    addHeader(answer, known[2], String(resetSeconds));
-  };
+/** Writes the `RateLimit-*` headers of a share. */
+export function writeHeaders(
+  answer: Parameters<typeof addHeader>[0],
+  share: Share,
+  now: number,
+): void {
+  const { headers } = share.budget;
+  const { limit, remaining, resetSeconds } = usageOf(share, now);
+  addHeader(answer, headers.limit, String(limit));
+  addHeader(answer, headers.remaining, String(remaining));
+  addHeader(answer, headers.reset, String(resetSeconds));
 }

@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import type { RequestState } from '../http/context.js';
 import type { RateBuckets } from './buckets.js';
 import { COST } from '../http/route-declaration.js';
-import { createRateLimit, type Budget } from './middleware.js';
+import { createRateLimit, headersOf, type Budget } from './middleware.js';
 
 /** Requests of one session in a minute, more than a person makes. */
 const REQUESTS_PER_MINUTE = 180;
@@ -29,7 +29,7 @@ export function createSessionLimit({
 }): SessionLimit {
   const budget: Budget = {
     label: 'session',
-    name: 'Session',
+    headers: headersOf('Session'),
     whose: "The session's budget",
     counts: 'requests',
     buckets,

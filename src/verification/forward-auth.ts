@@ -23,7 +23,7 @@ import { Problem } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
 import { invalid } from '../http/validation.js';
 import { COST } from '../http/route-declaration.js';
-import { createHeaderWriter, type RateLimits } from '../rate-limits/index.js';
+import { type RateLimits, writeHeaders } from '../rate-limits/index.js';
 import type { ServerAuthentication } from '../resource-servers/index.js';
 import type { SpaceContextResolver } from '../spaces/index.js';
 import { createRuleReader, type ForwardRule } from './forward-rule.js';
@@ -172,7 +172,6 @@ async function findTarget(
 /** Makes the function that counts a request on the budgets of its principal, or throws a Problem `rate_limited`. */
 function createLimit({ rateLimits, clientAddress }: ForwardAuthDependencies) {
   const { budgets, spend, now } = rateLimits;
-  const writeHeaders = createHeaderWriter();
   return (
     ctx: Context,
     { method, rule }: Forwarded,

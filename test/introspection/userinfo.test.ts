@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
+import { connect } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
@@ -38,6 +40,20 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
           scopes: ['contacts:read', 'offline_access'],
         });
       }
+    });
+
+    it('answers HEAD with the length only, and the next request of the connection', async () => {
+      const whole = await (await ask(bearer(token))).text();
+      const lines = ['Host: x', `Authorization: Bearer ${token}`];
+      const path = '/api/v1/oauth/userinfo HTTP/1.1';
+      const sent = [`HEAD ${path}`, ...lines, '', `GET ${path}`, ...lines, 'Connection: close'];
+      const { port, hostname } = new URL(gatehouse.origin);
+      const socket = connect(Number(port), hostname);
+      socket.write(`${sent.join('\r\n')}\r\n\r\n`);
+      const [head, next, body] = (await textOf(socket)).split('\r\n\r\n');
+      expect(head).toContain(`Content-Length: ${whole.length}`);
+      expect(next).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+      expect(body).toBe(whole);
     });
 
     it('omits the name of an account without one', async () => {

@@ -10,7 +10,7 @@ import type { RequestState } from '../../src/http/context.js';
 import { COST } from '../../src/http/route-declaration.js';
 import { createRouter } from '../../src/http/router.js';
 import { createRateBuckets } from '../../src/rate-limits/buckets.js';
-import { createRateLimit } from '../../src/rate-limits/middleware.js';
+import { createRateLimit, headersOf } from '../../src/rate-limits/middleware.js';
 import { START } from '../support/app/limits.js';
 
 const declare = declareRoutesFor<'public', RequestState>();
@@ -21,7 +21,7 @@ describe('the cost of a request', () => {
     const buckets = createRateBuckets(3600);
     const budget = {
       label: 'tenant',
-      name: 'Tenant',
+      headers: headersOf('Tenant'),
       whose: 'It',
       counts: 'units',
       buckets,
