@@ -171,7 +171,7 @@ function createProviders(dependencies: AppDependencies, platform: Platform, kern
     now: kernel.rateLimits.now,
     settings: config.SIGN_IN_PROVIDERS,
     issuer: config.ISSUER,
-    endSessions: (manager, ...which) => createSessionStore(manager, keyring).endAllOf(...which),
+    sessionsIn: (manager) => createSessionStore(manager, keyring),
     membershipsIn: (manager) =>
       createMembershipService(manager, (transaction, ...which) =>
         createConsentStore(transaction).deleteOfMember(...which),

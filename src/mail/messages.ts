@@ -14,6 +14,13 @@ export interface Messages {
   /** Tells the former address of an account which address it has now. */
   readonly 'email-changed': { readonly email: string };
   readonly 'password-changed': { readonly link: string };
+  /** Tells a user that an identity at a provider can, or cannot, sign in to the account any more. */
+  readonly 'sign-in-changed': {
+    readonly link: string;
+    readonly provider: string;
+    readonly email: string | null;
+    readonly isLinked: boolean;
+  };
   /** Tells a user that a key was created: for them, or by them for their organization. */
   readonly 'key-created': {
     readonly link: string;
@@ -63,6 +70,8 @@ const SUBJECTS: Subjects = {
   'confirm-email': () => 'confirm your email address',
   'email-changed': () => 'your email address was changed',
   'password-changed': () => 'your password was changed',
+  'sign-in-changed': ({ provider, isLinked }) =>
+    `${provider} ${isLinked ? 'can sign in to your account now' : 'was disconnected from your account'}`,
   'key-created': ({ kind, name }) => `the ${kind} “${name}” was created`,
   'app-connected': ({ app }) => `“${app}” can use your account now`,
 };

@@ -9,6 +9,7 @@ import { type EndedGrant, endGrantIn } from '../grants/index.js';
 import { ownResources } from '../http/resource-uri.js';
 import { createResources } from '../resource-servers/index.js';
 import { createSessionStore, findFormerAccount } from '../sessions/index.js';
+import { isSignInCurrent } from '../sign-in-providers/index.js';
 
 export type OAuthStores = ReturnType<typeof createOAuthStores>;
 
@@ -34,7 +35,7 @@ export function createOAuthStores(dataSource: DataSource, keyring: Keyring, issu
       const account = await createAccountStore(manager()).find(id);
       return account && { id, email: account.email, name: account.name };
     },
-    hasPassword: (id: string, mark: string) => createAccountStore(manager()).hasPassword(id, mark),
+    hasPassword: (id: string, mark: string) => isSignInCurrent(manager(), id, mark),
     endGrant: (row: EndedGrant, actor: Actor, reason: string | null = null) =>
       transaction((manager) => endGrantIn(manager, row, actor, reason)),
   };

@@ -10,7 +10,7 @@ import {
 import { IS_REVOKED } from '../credentials/tables.js';
 import { prepared } from '../db/prepared.js';
 import { repeatOnConflict } from '../db/repeat.js';
-import { methodOf, recordSignIn, type SignInMethod } from './sign-in-method.js';
+import { amrOf, methodOf, recordSignIn, type SignInMethod } from './sign-in-method.js';
 
 /** A session to be stored. */
 export interface NewSession {
@@ -86,6 +86,8 @@ export interface SessionStore {
   endOne(accountId: string, id: string): Promise<boolean>;
   /** @returns the number of ended sessions */
   endAllOf(accountId: string, exceptId?: string | null): Promise<number>;
+  /** Ends the sessions that began at a provider. @returns the number of ended sessions */
+  endAllFrom(accountId: string, provider: string, exceptId: string): Promise<number>;
 }
 
 const IS_ENDED = `c.expires_at <= gatehouse_now()`;
@@ -159,6 +161,11 @@ export function createSessionStore(manager: EntityManager, keyring: Keyring): Se
     endAllOf(accountId, exceptId = null) {
       const ended = `${END} WHERE c.account_id = $1 AND c.id IS DISTINCT FROM $2 AND NOT ${IS_ENDED}`;
       return count(manager, ended, [accountId, exceptId]);
+    },
+    endAllFrom(accountId, provider, exceptId) {
+      const ended = `${END} WHERE c.account_id = $1 AND c.id <> $2 AND NOT ${IS_ENDED}
+        AND c.payload->'amr' = $3::jsonb`;
+      return count(manager, ended, [accountId, exceptId, JSON.stringify(amrOf(provider))]);
     },
   };
 }

@@ -6,6 +6,11 @@ import { createAuditLog } from '../audit/index.js';
 export type SignInMethod =
   { readonly method: 'password' } | { readonly method: 'provider'; readonly provider: string };
 
+/** The methods of a sign-in at a provider (RFC 8176), as sessions hold them: the provider knows how the user authenticated. */
+export function amrOf(provider: string): readonly string[] {
+  return ['fed', provider];
+}
+
 /** @param payload data of the protocol library. Its `amr` is `fed` and the provider's id after a sign-in there */
 export function methodOf(payload: object): SignInMethod {
   const [method, provider] = 'amr' in payload && Array.isArray(payload.amr) ? payload.amr : [];

@@ -5,16 +5,19 @@ import {
   type Account,
   createAccountStore,
   type EndSessions,
-  markOf,
   type MembershipService,
   NO_PASSWORD,
   replacePassword,
 } from '../accounts/index.js';
-import { type Actor, createAuditLog } from '../audit/index.js';
+import type { Actor } from '../audit/index.js';
+import type { Mail } from '../mail/index.js';
+import { amrOf } from '../sessions/index.js';
 import { nameToday } from '../scopes/catalog.js';
 import { createIdentityLinks } from './identity-links.js';
 import type { Identity } from './identity.js';
+import { linkIdentity, lockAccount, type SessionsIn } from './linking.js';
 import type { ProviderEntry } from './providers-document.js';
+import { markOfSignIn } from './sign-in-mark.js';
 
 /** An account that a provider signs in, as sessions begin with it. */
 export interface AdmittedAccount {
@@ -26,11 +29,18 @@ export interface AdmittedAccount {
 
 /**
  * The reason why an identity is not admitted. `not_linked`: no account has it, and none may be linked or created.
- * `other_identity`: the account signs in with another identity of the provider. `other_account`: another account has it.
- * `no_role`: the claims give no role. `suspended`: the organization to join is suspended.
+ * `other_identity`: the account signs in with another identity of the provider. `other_account`: the account does not have
+ * it. `taken`: another account has it. `other_session`: the session has ended. `no_role`: the claims give no role.
+ * `suspended`: the organization to join is suspended.
  */
 export type AdmissionRefusal =
-  'not_linked' | 'other_identity' | 'other_account' | 'no_role' | 'suspended';
+  | 'not_linked'
+  | 'other_identity'
+  | 'other_account'
+  | 'other_session'
+  | 'taken'
+  | 'no_role'
+  | 'suspended';
 
 export type Admission =
   | { readonly account: AdmittedAccount }
@@ -42,11 +52,11 @@ type Request = Omit<Actor, 'id'>;
 export interface Admissions {
   /** Signs in: to the linked account, or to one that may be linked or created. */
   signIn(entry: ProviderEntry, identity: Identity, request: Request): Promise<Admission>;
-  /** Links an identity to a signed-in account. */
+  /** Links an identity to the account of a session. */
   link(
     entry: ProviderEntry,
     identity: Identity,
-    accountId: string,
+    session: { readonly accountId: string; readonly sessionId: string },
     request: Request,
   ): Promise<Admission>;
   /** Confirms that the signed-in user is present. */
@@ -55,7 +65,9 @@ export interface Admissions {
 
 interface Dependencies {
   readonly dataSource: DataSource;
-  readonly endSessions: EndSessions;
+  readonly issuer: string;
+  readonly mail: Pick<Mail, 'queue'>;
+  readonly sessionsIn: SessionsIn;
   readonly membershipsIn: (manager: EntityManager) => MembershipService;
 }
 
@@ -82,7 +94,11 @@ export function createAdmissions(dependencies: Dependencies): Admissions {
         await createIdentityLinks(manager).takeTurn(identity);
         const { id, passwordHash } = await find(manager);
         return {
-          account: { id, passwordMark: markOf(passwordHash), amr: ['fed', entry.id] },
+          account: {
+            id,
+            passwordMark: markOfSignIn(passwordHash, identity),
+            amr: amrOf(entry.id),
+          },
         };
       });
     } catch (error) {
@@ -100,15 +116,19 @@ export function createAdmissions(dependencies: Dependencies): Admissions {
         await applyRole(dependencies, manager, entry, identity, found.id, request);
         return found;
       }),
-    link: (entry, identity, accountId, request) =>
+    link: (entry, identity, { accountId, sessionId }, request) =>
       decide(entry, identity, async (manager) => {
         const linked = await createIdentityLinks(manager).find(identity);
-        if (linked !== undefined && linked !== accountId) {
-          throw new Refused('other_account', accountId);
+        if (linked !== undefined && linked !== accountId) throw new Refused('taken', accountId);
+        await lockAccount(manager, accountId);
+        // The session may have ended while this waited, as when the account is claimed by the owner of its address.
+        const session = await dependencies.sessionsIn(manager).findById(sessionId);
+        const isActive = session?.accountId === accountId;
+        const account = isActive ? await find(manager, accountId) : undefined;
+        if (account === undefined) throw new Refused('other_session', accountId);
+        if (linked === undefined) {
+          await link(dependencies, manager, entry, identity, account, request);
         }
-        const account = await find(manager, accountId);
-        if (account === undefined) throw new Refused('other_account');
-        if (linked === undefined) await link(manager, entry, identity, account, request);
         return account;
       }),
     confirm: (entry, identity, accountId) =>
@@ -142,51 +162,48 @@ async function firstSignIn(
     // Somebody else created it at the same time: the user tries again.
     if (created === undefined) throw new Refused('not_linked');
     await joinAsNew(dependencies, manager, entry, identity, created, request);
-    await link(manager, entry, identity, created, request);
+    await link(dependencies, manager, entry, identity, created, request);
     return created;
   }
-  await link(manager, entry, identity, known, request);
-  if (known.emailVerifiedAt === null) await claimUnproven(dependencies, manager, known, request);
+  const locked = await lockAccount(manager, known.id);
+  if (locked?.email !== known.email) throw new Refused('not_linked');
+  if (!locked.isProven) await claimUnproven(dependencies, manager, known, request);
+  await link(dependencies, manager, entry, identity, known, request);
   await applyRole(dependencies, manager, entry, identity, known.id, request);
   // Read again: the password may have been removed.
   return (await find(manager, known.id)) ?? known;
 }
 
 async function link(
+  dependencies: Dependencies,
   manager: EntityManager,
-  { id: provider }: ProviderEntry,
+  entry: ProviderEntry,
   identity: Identity,
   account: Account,
   request: Request,
 ): Promise<void> {
-  const links = createIdentityLinks(manager);
+  const { issuer, subject, email } = identity;
+  const linked = { issuer, subject, email };
   // An address that the provider gave to another person must not open the account of the former one.
-  if (!(await links.create(identity, account.id, identity.email))) {
+  if (!(await linkIdentity(dependencies, manager, entry, linked, account, request))) {
     throw new Refused('other_identity', account.id);
   }
-  await createAuditLog(manager).record(
-    { ...request, id: account.id },
-    {
-      tenantId: null,
-      action: 'account.link_sign_in',
-      subject: account.id,
-      details: { provider, email: identity.email },
-    },
-  );
 }
 
 /**
- * Nobody had proved the address: somebody else may have set the password. It is removed, and the sessions end, so that
- * only the owner of the address continues.
+ * Nobody had proved the address: somebody else may have set the password, or linked identities of their own. Both are
+ * removed, and the sessions end, so that only the owner of the address continues.
  */
 async function claimUnproven(
-  { endSessions }: Dependencies,
+  { sessionsIn }: Dependencies,
   manager: EntityManager,
   { id: accountId }: Account,
   request: Request,
 ): Promise<void> {
   const change = { accountId, passwordHash: NO_PASSWORD, by: 'link' } as const;
+  const endSessions: EndSessions = (within, ...which) => sessionsIn(within).endAllOf(...which);
   await replacePassword(manager, endSessions, { ...request, id: accountId }, change);
+  await createIdentityLinks(manager).deleteAllOf(accountId);
   await createAccountStore(manager).confirmEmail(accountId);
 }
 

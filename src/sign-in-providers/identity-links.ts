@@ -22,6 +22,7 @@ export interface IdentityLinks {
   /** @returns false if the identity is linked, or the account has another one of the provider */
   create(identity: IdentityId, accountId: string, email: string | null): Promise<boolean>;
   listOf(accountId: string): Promise<readonly LinkedIdentity[]>;
+  deleteAllOf(accountId: string): Promise<void>;
   /** @returns false if there is none */
   delete(accountId: string, issuer: string): Promise<boolean>;
 }
@@ -55,6 +56,9 @@ export function createIdentityLinks(manager: EntityManager): IdentityLinks {
          WHERE account_id = $1 ORDER BY created_at, issuer`,
         [accountId],
       ),
+    async deleteAllOf(accountId) {
+      await manager.query('DELETE FROM identity_links WHERE account_id = $1', [accountId]);
+    },
     async delete(accountId, issuer) {
       const [, rows] = await manager.query<[unknown, number]>(
         'DELETE FROM identity_links WHERE account_id = $1 AND issuer = $2',

@@ -1,16 +1,23 @@
 import type { Context } from 'koa';
 import type { DataSource, EntityManager } from 'typeorm';
 
-import type { EndSessions, MembershipService } from '../accounts/index.js';
+import type { MembershipService } from '../accounts/index.js';
 import type { RefusedSignIns } from '../audit/index.js';
 import { createUsedProofs, type Keyring } from '../credentials/index.js';
 import { noteRefusal } from '../http/errors/oauth-error.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
+import type { Mail } from '../mail/index.js';
 import type { Outbound } from '../outbound/index.js';
 import { createAddressLimit } from '../rate-limits/index.js';
 import { type AdmittedAccount, createAdmissions } from './admission.js';
 import { type Attempt, type AttemptTarget, createAttempts } from './attempts.js';
 import { readIdentity } from './identity.js';
+import {
+  createUnlink,
+  type SessionsIn,
+  type UnlinkOutcome,
+  type UnlinkRequest,
+} from './linking.js';
 import { isProblem, type ProviderProblem, type ShownProblem, showProblem } from './problems.js';
 import { createProviderClient } from './provider-client.js';
 import type { ProviderEntry, ProviderSettings } from './providers-document.js';
@@ -58,6 +65,8 @@ export interface SignInProviders {
   complete(ctx: Context, provider: string, signedIn: Session | undefined): Promise<Completion>;
   /** The ways in which an account can sign in, apart from their names. */
   waysOf(accountId: string): Promise<SignInWays>;
+  /** Ends the link of an account to an identity, unless it is the only way to sign in. */
+  unlink(request: UnlinkRequest): Promise<UnlinkOutcome>;
 }
 
 /** Beginnings and callbacks of an address in a minute. Many people may share one. */
@@ -76,8 +85,9 @@ interface Dependencies {
   readonly clientAddress: (request: Context['req']) => string;
   /** The monotonic clock of sliding windows, in milliseconds since the epoch. */
   readonly now: () => number;
-  readonly endSessions: EndSessions;
+  readonly sessionsIn: SessionsIn;
   readonly membershipsIn: (manager: EntityManager) => MembershipService;
+  readonly mail: Pick<Mail, 'queue'>;
 }
 
 /** The path to which a provider sends the browser back: one for each, against mix-up (RFC 9700 §4.4.2.2). */
@@ -100,6 +110,7 @@ export function createSignInProviders(dependencies: Dependencies): SignInProvide
 
   return {
     waysOf: createWays(dependencies),
+    unlink: createUnlink(dependencies),
     passwordSignIn: settings.passwordSignIn,
     buttons: settings.providers.map(({ id, name }) => ({ id, name })),
     providerFor: (email) => providerFor(settings, email)?.id,
@@ -163,7 +174,7 @@ function createFinish(dependencies: Dependencies) {
     const { requestId } = ctx.state as { readonly requestId: string };
     const request = { address: clientAddress(ctx.req), requestId };
     if (target.kind === 'link') {
-      return admissions.link(entry, identity, target.accountId, request);
+      return admissions.link(entry, identity, target, request);
     }
     return target.kind === 'confirm'
       ? admissions.confirm(entry, identity, target.accountId)
@@ -195,4 +206,5 @@ function createFinish(dependencies: Dependencies) {
 
 export type { AttemptTarget } from './attempts.js';
 export type { ProviderProblem } from './problems.js';
+export { isSignInCurrent } from './sign-in-mark.js';
 export type { LinkedProvider, SignInWays } from './sign-in-ways.js';

@@ -3,8 +3,7 @@ import type { AttemptFault } from './attempts.js';
 import type { ProviderFailure } from './provider-client.js';
 
 /** The reason why a sign-in at a provider did not succeed. It is part of an address, and reveals no account. */
-export type ProviderProblem =
-  AdmissionRefusal | AttemptFault | ProviderFailure | 'other_session' | 'throttled';
+export type ProviderProblem = AdmissionRefusal | AttemptFault | ProviderFailure | 'throttled';
 
 const WORDS: Readonly<Record<ProviderProblem, (name: string) => string>> = {
   down: (name) => `${name} cannot be reached right now. Try again in a moment.`,
@@ -20,6 +19,7 @@ const WORDS: Readonly<Record<ProviderProblem, (name: string) => string>> = {
   other_identity: (name) =>
     `Another user of ${name} is connected to this account. Ask your administrator.`,
   other_account: (name) => `That user of ${name} does not belong to this account.`,
+  taken: (name) => `That user of ${name} is connected to another account.`,
   no_role: (name) => `${name} gives you no role here. Ask your administrator.`,
   suspended: () => 'The organization is suspended. Its administrators know why.',
 };

@@ -17,6 +17,10 @@ const MAILS: readonly ComposableMail[] = [
   { kind: 'email-changed', data: { email: 'ann@example.com' } },
   { kind: 'password-changed', data: { link } },
   {
+    kind: 'sign-in-changed',
+    data: { link, provider: 'Acme SSO', email: 'ann@acme.com', isLinked: true },
+  },
+  {
     kind: 'key-created',
     data: {
       link,

@@ -1,50 +1,26 @@
-import { type Account, createAccountStore, markOf, NO_PASSWORD } from '../../accounts/index.js';
+import { markOf } from '../../accounts/index.js';
 import { passwordFault } from '../../accounts/password-policy.js';
 import { emailAddress } from '../../http/email-address.js';
 import { singleValue } from '../../http/body/form.js';
 import { Problem } from '../../http/errors/problem.js';
 import { text } from '../../http/validation.js';
-import { titleOf } from '../../scopes/roles.js';
-import { LEAVE } from './paths.js';
-import { addressIn, type PersonalContext } from '../organization-context.js';
+import type { PersonalContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import { seeOther } from '../visitor.js';
 import type { AccountPageDependencies } from './dependencies.js';
-import type { ProfilePage } from './views.js';
-
-const PAGE = '/settings/profile';
-const NAME = `${PAGE}/name`;
-const EMAIL = `${PAGE}/email`;
-const PASSWORD = `${PAGE}/password`;
-
-const NOTICES: ReadonlyMap<string, string> = new Map([
-  ['name', 'Your name is saved.'],
-  [
-    'email-sent',
-    'A mail with a link is on its way. Your address changes when you confirm it there.',
-  ],
-  ['email', 'Your email address is confirmed.'],
-  ['password', 'Your password is changed. All your other sessions have ended.'],
-  ['left', 'You have left the organization.'],
-  ['confirmed', 'You have confirmed that it is you. For 15 minutes you are not asked again.'],
-]);
+import { EMAIL, NAME, PASSWORD, PROFILE as PAGE } from './paths.js';
+import type { ProfileView, Typed } from './profile-view.js';
 
 const NAME_FAULT = 'Enter a name of 1 to 100 characters.';
 const NAME_CHANGED =
   'Your name was changed meanwhile, in another window or by the operator. Save again to use this one.';
 const personName = text(100);
 
-/** Content of a submitted form, and its faults. */
-interface Typed {
-  readonly status: number;
-  readonly name?: { readonly value: string; readonly error?: string };
-  readonly email?: { readonly value: string; readonly error?: string };
-  readonly password?: ProfilePage['password']['errors'];
-}
-
 /** `/settings/profile`: the visitor's name, address and password. */
-export function createProfilePages(dependencies: AccountPageDependencies): SettingsRoute[] {
-  const view = createProfileView(dependencies);
+export function createProfilePages(
+  dependencies: AccountPageDependencies,
+  view: ProfileView,
+): SettingsRoute[] {
   const changes: readonly ProfileForm[] = [
     {
       path: NAME,
@@ -92,78 +68,6 @@ interface ProfileForm {
   readonly path: string;
   readonly change: (ctx: SettingsContext, at: PersonalContext) => Promise<void>;
   readonly typed?: (value: (name: string) => string) => Typed;
-}
-
-interface ProfileView {
-  /** @throws Problem `not_found` if the account was deleted meanwhile */
-  find(at: PersonalContext): Promise<Account>;
-  show(ctx: SettingsContext, at: PersonalContext, typed?: Typed): Promise<void>;
-}
-
-function createProfileView({
-  dataSource,
-  mail,
-  providers,
-  showPage,
-}: AccountPageDependencies): ProfileView {
-  const find = async (at: PersonalContext) => {
-    const account = await createAccountStore(dataSource.manager).find(at.accountId);
-    if (account === undefined) throw new Problem('not_found', 'Account not found.');
-    return account;
-  };
-  return {
-    find,
-    async show(ctx, at, typed) {
-      const account = await find(at);
-      const query = new URLSearchParams(ctx.querystring);
-      const done = singleValue(query, 'done') ?? '';
-      const problem = typed === undefined ? providers.problemIn(query) : undefined;
-      showPage(
-        ctx,
-        'profile',
-        {
-          title: 'Profile',
-          notice: typed === undefined ? NOTICES.get(done) : undefined,
-          problem: problem?.text,
-          name: {
-            action: at.href(NAME),
-            seen: account.name ?? '',
-            value: account.name ?? '',
-            ...typed?.name,
-          },
-          email: {
-            action: at.href(EMAIL),
-            current: account.email,
-            value: account.email,
-            isConfirmed: account.emailVerifiedAt !== null,
-            isMailSent: mail.isSent,
-            ...typed?.email,
-          },
-          password: {
-            action: at.href(PASSWORD),
-            state: passwordState(providers.passwordSignIn, account),
-            errors: typed?.password ?? {},
-          },
-          organizations: ctx.state.visitor.memberships.map((membership) => ({
-            name: membership.tenantName,
-            role: titleOf(membership.role),
-            leave: membership.isTenantSuspended
-              ? undefined
-              : addressIn(membership.tenantSlug, at.environment, LEAVE),
-          })),
-        },
-        { status: typed?.status ?? problem?.status ?? 200 },
-      );
-    },
-  };
-}
-
-function passwordState(
-  isAccepted: boolean,
-  { passwordHash }: Account,
-): ProfilePage['password']['state'] {
-  if (!isAccepted) return 'off';
-  return passwordHash === NO_PASSWORD ? 'none' : 'set';
 }
 
 function createRename({ accounts }: AccountPageDependencies, view: ProfileView) {

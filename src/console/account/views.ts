@@ -49,6 +49,16 @@ export interface SessionsPage {
   readonly endOthers: string | undefined;
 }
 
+/** An identity at a provider that the account signs in with. */
+interface LinkedRow {
+  readonly name: string;
+  readonly issuer: string;
+  readonly email: string | null;
+  readonly since: Moment;
+  /** Whether the operator still offers the provider. */
+  readonly isOffered: boolean;
+}
+
 /** Submits `name`; `email`; or `current`, `password` and `repeated`. */
 export interface ProfilePage {
   readonly notice: string | undefined;
@@ -76,6 +86,18 @@ export interface ProfilePage {
     readonly state: 'set' | 'none' | 'off';
     readonly errors: Readonly<Partial<Record<'current' | 'password' | 'repeated', string>>>;
   };
+  /** Absent without providers. */
+  readonly providers:
+    | {
+        /** Submits `issuer`. */
+        readonly unlink: string;
+        /** Submits `provider`. */
+        readonly link: string;
+        readonly linked: readonly LinkedRow[];
+        /** Providers that the account is not connected to. */
+        readonly others: readonly { readonly id: string; readonly name: string }[];
+      }
+    | undefined;
   readonly organizations: readonly {
     readonly name: string;
     readonly role: string;

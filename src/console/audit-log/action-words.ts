@@ -2,6 +2,7 @@
 const ACTIONS: Readonly<Record<string, string>> = {
   'account.create': 'created the account',
   'account.link_sign_in': 'connected a sign-in to',
+  'account.unlink_sign_in': 'disconnected a sign-in from',
   'account.set_password': 'set the password of',
   'account.sign_in': 'signed in as',
   'account.sign_out': 'signed out',

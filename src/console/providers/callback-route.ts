@@ -46,7 +46,9 @@ export function createProviderRoutes({
         if (target.kind === 'authorization') {
           return continueAuthorization(ctx, target.uid, account);
         }
-        if (target.kind !== 'link') await sessions.begin(ctx, account);
+        if (target.kind === 'link')
+          return seeOther(ctx, withQuery(target.path, { done: 'linked' }));
+        await sessions.begin(ctx, account);
         return seeOther(ctx, returnPath(target.path) ?? HOME);
       },
     },
@@ -59,9 +61,11 @@ function pageOfProblem(
   provider: string,
   isSignedIn: boolean,
 ): string {
-  const page = pageOf(attempt?.target, isSignedIn);
-  const query = new URLSearchParams({ provider, problem });
-  return `${page}${page.includes('?') ? '&' : '?'}${query.toString()}`;
+  return withQuery(pageOf(attempt?.target, isSignedIn), { provider, problem });
+}
+
+function withQuery(page: string, members: Readonly<Record<string, string>>): string {
+  return `${page}${page.includes('?') ? '&' : '?'}${new URLSearchParams(members).toString()}`;
 }
 
 function pageOf(target: AttemptTarget | undefined, isSignedIn: boolean): string {
