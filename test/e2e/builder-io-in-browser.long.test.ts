@@ -31,7 +31,7 @@ describe('the public key', () => {
     await page.keyboard.type('API');
     await found;
     await page.getByRole('option', { name: /Website/ }).click();
-    await page.getByText('Copied', { exact: true }).waitFor();
+    await page.getByRole('status').getByText('Copied').waitFor();
     expect(await copiedIn(page)).toBe(publicKey);
   });
 
