@@ -1,6 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { TEST_SECRET_KEY } from '../support/app/app.js';
+import { createCliWith } from '../support/app/cli.js';
+import { inParallel } from '../support/app/parallel.js';
+import { until } from '../support/app/until.js';
+import { createReceiver } from '../support/app/webhook-receiver.js';
 import { startPgBouncer, type PgBouncer } from '../support/database/pgbouncer.js';
 import { createOwnDatabase } from '../support/database/postgres-processes.js';
 import { createServerProcesses, keyInGreeting } from '../support/process/server-process.js';
@@ -49,4 +53,32 @@ describe('a server that reaches its database through PgBouncer', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201]));
     expect((await server.send('GET', '/readyz')).status).toBe(200);
   }, 60_000);
+
+  it('sends webhooks in session mode', async () => {
+    bouncer = await startPgBouncer(postgres, url, 'session');
+    const env = {
+      DATABASE_URL: bouncer.url,
+      SECRET_KEYS: TEST_SECRET_KEY,
+      OUTBOUND_ALLOW_LOOPBACK: 'true',
+    };
+    const receiver = await createReceiver();
+    try {
+      await processes.start(env);
+      await processes.start(env);
+      const cli = createCliWith(env);
+      const made = await cli(['webhooks', 'create', receiver.url(), '--types', 'space.*']);
+      expect(made.code).toBe(0);
+      const { code, stderr } = await cli(['tenants', 'create', 'Pooled', '--slug', 'pooled']);
+      expect([code, stderr]).toEqual([0, '']);
+      const EVENTS = 200;
+      await inParallel(EVENTS, 4, async (number) => {
+        const created = await cli(['spaces', 'create', `Space ${number}`, '--tenant', 'pooled']);
+        expect(created.stderr).toBe('');
+      });
+      const ids = () => new Set(receiver.received.map(({ event }) => event.id)).size;
+      await until(() => ids() >= EVENTS, { withinMs: 60_000 });
+    } finally {
+      receiver.close();
+    }
+  }, 120_000);
 });

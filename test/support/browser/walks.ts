@@ -25,8 +25,12 @@ export interface Walks {
   statusOf(path: string, headers: Readonly<Record<string, string>>): Promise<number>;
 }
 
-/** Registers the hooks that start and end the server and the browser. */
-export function useWalks(): Walks {
+/**
+ * Registers the hooks that start and end the server and the browser.
+ *
+ * @param env configuration beyond the defaults
+ */
+export function useWalks(env: Readonly<Record<string, string>> = {}): Walks {
   let mails: MailServer;
   let gatehouse: TestApp;
   let acme: Tenant;
@@ -38,7 +42,7 @@ export function useWalks(): Walks {
   beforeAll(async () => {
     mails = await createMailServer();
     started.push(mails);
-    gatehouse = await createTestApp({ ISSUER: ITSELF, SMTP_URL: mails.url });
+    gatehouse = await createTestApp({ ISSUER: ITSELF, SMTP_URL: mails.url, ...env });
     started.push(gatehouse);
     acme = await gatehouse.createTenant('acme');
     admin = await createUser(gatehouse, [[acme, 'company_admin']], 'ann@example.com');
