@@ -1,8 +1,9 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Context } from 'koa';
 
-import { holdsCredential, type Keyring } from '../credentials/index.js';
+import { holdsCredential } from '../credentials/index.js';
 import { parseForm, type Form } from '../http/body/form.js';
+import { createSealedCookie, type Sealer } from '../http/pages/sealed-cookie.js';
 
 /**
  * Keeps a submitted form of an account until the user has signed in again. The browser keeps it, encrypted, in a cookie:
@@ -27,8 +28,6 @@ interface KeptForm {
   readonly form: Form;
 }
 
-/** Browsers accept cookies of 4,096 bytes, with their names and attributes. */
-const MAX_COOKIE = 3800;
 const MAX_FORM_BYTES = 64 * 1024;
 
 /** The reasons to keep a form. Each has a cookie of its own. */
@@ -48,8 +47,7 @@ const isSecret = (field: string, value: string) =>
   /password|secret/i.test(field) || holdsCredential(value);
 
 interface Dependencies {
-  readonly keyring: Pick<Keyring, 'seal' | 'open'>;
-  /** With https the cookie has the `__Host-` prefix, so that no other host of the domain can plant a form. */
+  readonly keyring: Sealer;
   readonly issuer: string;
 }
 
@@ -58,31 +56,8 @@ export function createKeptForms(
   purpose: keyof typeof PURPOSES,
 ): KeptForms {
   const { cookie: suffix, context, leftOut, keptMs } = PURPOSES[purpose];
-  const isSecure = issuer.startsWith('https://');
-  const name = `${isSecure ? '__Host-' : ''}gatehouse_${suffix}`;
+  const cookies = createSealedCookie({ keyring, issuer, suffix });
   const contextOf = (accountId: string) => `${context} of ${accountId}`;
-  const options = {
-    httpOnly: true,
-    overwrite: true,
-    path: '/',
-    sameSite: 'lax',
-    secure: isSecure,
-    signed: false,
-  } as const;
-  const read = (ctx: Context) => ctx.cookies.get(name, { signed: false });
-
-  const open = (cookie: string, accountId: string): Sealed | undefined => {
-    const [keyId = '', text = ''] = cookie.split('.');
-    try {
-      const ciphertext = Buffer.from(text, 'base64url');
-      const plain = keyring.open({ ciphertext, keyId }, contextOf(accountId));
-      const json = inflateRawSync(plain, { maxOutputLength: 2 * MAX_FORM_BYTES }).toString();
-      return JSON.parse(json) as Sealed;
-    } catch {
-      // It is another account's, was altered, or its key is not configured any more.
-      return undefined;
-    }
-  };
 
   return {
     keep(ctx, accountId, address, form) {
@@ -91,21 +66,18 @@ export function createKeptForms(
       // Submitted with fewer fields, it could mean something else.
       if (purpose === 'confirmation' && harmless.length < fields.length) return false;
       const text = new URLSearchParams(harmless).toString();
-      const kept: Sealed = { address, until: Date.now() + keptMs, form: text };
+      const kept: Kept = { address, until: Date.now() + keptMs, form: text };
       const plain = deflateRawSync(JSON.stringify(kept));
-      if (plain.length > MAX_COOKIE) return false;
-      const { ciphertext, keyId } = keyring.seal(plain, contextOf(accountId));
-      const cookie = `${keyId}.${ciphertext.toString('base64url')}`;
-      if (cookie.length > MAX_COOKIE) return false;
-      ctx.cookies.set(name, cookie, { ...options, maxAge: keptMs });
-      return true;
+      return cookies.set(ctx, plain, contextOf(accountId), keptMs);
     },
-    has: (ctx) => read(ctx) !== undefined,
+    has: (ctx) => cookies.read(ctx) !== undefined,
     take(ctx, accountId) {
-      const cookie = read(ctx);
-      if (cookie === undefined) return undefined;
-      ctx.cookies.set(name, null, options);
-      const kept = open(cookie, accountId);
+      const sealed = cookies.read(ctx);
+      if (sealed === undefined) return undefined;
+      cookies.delete(ctx);
+      // It may be another account's.
+      const plain = cookies.open(sealed, contextOf(accountId));
+      const kept = plain && readKept(plain);
       if (kept === undefined || kept.until < Date.now()) return undefined;
       return { address: kept.address, form: parseForm(Buffer.from(kept.form)) };
     },
@@ -113,9 +85,19 @@ export function createKeptForms(
 }
 
 /** The content of the cookie. */
-interface Sealed {
+interface Kept {
   readonly address: string;
   /** Milliseconds since the epoch. */
   readonly until: number;
   readonly form: string;
+}
+
+function readKept(plain: Buffer): Kept | undefined {
+  try {
+    const json = inflateRawSync(plain, { maxOutputLength: 2 * MAX_FORM_BYTES }).toString();
+    return JSON.parse(json) as Kept;
+  } catch {
+    // A form can grow when it is encoded again.
+    return undefined;
+  }
 }

@@ -20,8 +20,8 @@ import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
 import { createSessionStore } from '../sessions/index.js';
-import { createTenantService } from '../tenants/index.js';
 import { membershipsIn, newMembership } from './membership-routes.js';
+import { tenantIdOf } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { externalIdOf, idOf } from './tenant-routes.js';
@@ -77,11 +77,11 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
         if (password !== undefined) state.passwordHash = await hash(password);
       },
       async handle(ctx, { body: { password: _password, memberships, ...fields } }) {
-        const { manager, actor, passwordHash } = ctx.state;
+        const { actor, passwordHash } = ctx.state;
         const account = await directoryOf(ctx).create(actor, fields, passwordHash);
         for (const { tenantId, role } of memberships) {
-          const { id } = await createTenantService(manager).find(tenantId);
-          await membershipsIn(ctx).add({ tenantId: id, actor }, account, role);
+          const which = { tenantId: await tenantIdOf(ctx, tenantId), actor };
+          await membershipsIn(ctx).add(which, account, role);
         }
         sendData(ctx, presentAccount(account), 201);
       },

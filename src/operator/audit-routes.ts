@@ -11,8 +11,8 @@ import { dataOf, pageOf } from '../http/answers.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { createTenantService } from '../tenants/index.js';
 import { historyAnswer, readHistory, usageParameters } from '../usage/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 
@@ -29,13 +29,12 @@ export function createAuditRoutes({ pagination }: RouteDependencies): OperatorRo
       cost: COST.read,
       query: PAGE_QUERY.extend(entryParameters.shape).extend({ tenantId: z.string().optional() }),
       answers: { 200: pageOf(entryAnswer) },
-      async handle(ctx, { query: { limit, cursor, tenantId, ...given } }) {
+      async handle(ctx, { query: { limit, cursor, tenantId: named, ...given } }) {
         const { manager } = ctx.state;
-        const tenant =
-          tenantId === undefined ? undefined : await createTenantService(manager).find(tenantId);
-        const list = ['operator-audit-log', tenant?.id ?? '', JSON.stringify(given)];
+        const tenantId = await tenantIdOf(ctx, named);
+        const list = ['operator-audit-log', tenantId ?? '', JSON.stringify(given)];
         const request = pagination.readPair({ limit, cursor }, list);
-        const reader = createAuditReader(manager, tenant?.id);
+        const reader = createAuditReader(manager, tenantId);
         const { found, resumeAfter } = await reader.list(entryFilterOf(given), request);
         const page = pagination.pagePair(
           found,
@@ -59,9 +58,8 @@ export function createAuditRoutes({ pagination }: RouteDependencies): OperatorRo
       }),
       answers: { 200: dataOf(historyAnswer) },
       async handle(ctx, { query: { tenantId, environment, key, ...given } }) {
-        const { manager } = ctx.state;
-        const { id } = await createTenantService(manager).find(tenantId);
-        sendData(ctx, await readHistory(manager, { tenantId: id, environment }, key, given));
+        const of = { tenantId: await tenantIdOf(ctx, tenantId), environment };
+        sendData(ctx, await readHistory(ctx.state.manager, of, key, given));
       },
     }),
   ];

@@ -14,7 +14,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
@@ -121,9 +121,8 @@ function createDecisionRoutes(): OperatorRoute[] {
       async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;
         const { id } = await createClientAdministration(manager).find(idOf(ctx));
-        const tenant =
-          body.tenantId === null ? null : await createTenantService(manager).find(body.tenantId);
-        const blocked = { clientId: id, tenantId: tenant?.id ?? null };
+        const tenantId = body.tenantId === null ? null : await tenantIdOf(ctx, body.tenantId);
+        const blocked = { clientId: id, tenantId };
         await connectionsOf(ctx).setBlocked(actor, blocked, verb === 'block', body.reason);
         await sendDetails(ctx);
       },

@@ -13,7 +13,7 @@ import { sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 
@@ -48,11 +48,9 @@ export function createEventRoutes({ pagination }: RouteDependencies): OperatorRo
         };
         const start =
           given?.startsWith('evt_') === true ? await feed.positionAfter(given) : readCursor();
-        const tenant =
-          tenantId === undefined ? undefined : await createTenantService(manager).find(tenantId);
         const { events, position, hasMore } = await feed.read(
           start,
-          { types, tenantId: tenant?.id },
+          { types, tenantId: await tenantIdOf(ctx, tenantId) },
           limit,
         );
         const next = pagination.cursorText(packPosition(position), LIST);

@@ -16,10 +16,9 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { invalid } from '../http/validation.js';
 import { SCOPES } from '../scopes/catalog.js';
-import { createTenantService } from '../tenants/index.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { tenantIdOf, wrongSelection } from './named-tenant.js';
 import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
@@ -89,7 +88,7 @@ export function createGrantRoutes({ pagination }: RouteDependencies): OperatorRo
       async handle(ctx, { body: { reason: why, ...given } }) {
         const filter = await filterOf(ctx, given);
         const { accountId, tenantId, clientId } = filter;
-        if (accountId === undefined) throw missing('accountId', 'or email must be given');
+        if (accountId === undefined) throw wrongSelection('accountId', 'or email must be given');
         const which = { accountId, tenantId, clientId };
         const ended = await connectionsOf(ctx).endOfAccount(ctx.state.actor, which, why);
         sendData(
@@ -145,24 +144,19 @@ async function get(ctx: OperatorContext) {
 
 /** @throws Problem `validation_failed` without an account and a tenant; `not_found` for an unknown one */
 async function filterOf(
-  { state: { manager } }: OperatorContext,
+  ctx: OperatorContext,
   { accountId, email, tenantId: named, clientId }: z.output<typeof selection>,
 ): Promise<GrantFilter> {
-  const tenantId =
-    named === undefined ? undefined : (await createTenantService(manager).find(named)).id;
+  const tenantId = await tenantIdOf(ctx, named);
   if (accountId !== undefined && email !== undefined) {
-    throw missing('email', 'or accountId must be given, and not both');
+    throw wrongSelection('email', 'or accountId must be given, and not both');
   }
   if (accountId !== undefined) return { accountId, tenantId, clientId };
   if (email !== undefined) {
-    const account = await createAccountStore(manager).findByEmail(email);
+    const account = await createAccountStore(ctx.state.manager).findByEmail(email);
     if (account === undefined) throw new Problem('not_found', `There is no account ${email}.`);
     return { accountId: account.id, tenantId, clientId };
   }
   if (tenantId !== undefined) return { tenantId, clientId };
-  throw missing('tenantId', 'or accountId must be given');
-}
-
-function missing(field: string, message: string): Problem {
-  return invalid([{ field, code: 'required', message }]);
+  throw wrongSelection('tenantId', 'or accountId must be given');
 }

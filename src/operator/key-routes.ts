@@ -18,7 +18,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
@@ -146,9 +146,8 @@ function createEndRoutes(keys: RouteDependencies['keys']): OperatorRoute[] {
 }
 
 /** The operator as the manager of a tenant's keys. @throws Problem `not_found` */
-async function managerOf({ state }: OperatorContext, tenant: string): Promise<KeyManager> {
-  const { id } = await createTenantService(state.manager).find(tenant);
-  return { actor: state.actor, tenantId: id };
+async function managerOf(ctx: OperatorContext, tenant: string): Promise<KeyManager> {
+  return { actor: ctx.state.actor, tenantId: await tenantIdOf(ctx, tenant) };
 }
 
 /** @throws Problem `not_found` */

@@ -14,9 +14,8 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { invalid } from '../http/validation.js';
 import { ROLES } from '../scopes/roles.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf, wrongSelection } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
@@ -73,10 +72,10 @@ export function createMembershipRoutes({ pagination }: RouteDependencies): Opera
       answers: { 201: answer },
       async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;
-        const tenant = await createTenantService(manager).find(body.tenantId);
+        const tenantId = await tenantIdOf(ctx, body.tenantId);
         const account = await createDirectory(manager).find(body.accountId);
-        await membershipsIn(ctx).add({ tenantId: tenant.id, actor }, account, body.role);
-        sendData(ctx, await get(ctx, account.id, tenant.id), 201);
+        await membershipsIn(ctx).add({ tenantId, actor }, account, body.role);
+        sendData(ctx, await get(ctx, account.id, tenantId), 201);
       },
     }),
     ...createItemRoutes(),
@@ -146,7 +145,7 @@ async function get(
 
 /** @throws Problem `validation_failed` unless one of both is given; `not_found` for an unknown tenant */
 async function ownerOf(
-  { state: { manager } }: OperatorContext,
+  ctx: OperatorContext,
   {
     accountId,
     tenantId,
@@ -154,10 +153,9 @@ async function ownerOf(
 ): Promise<MembershipOwner> {
   if (accountId !== undefined && tenantId === undefined) return { accountId };
   if (tenantId !== undefined && accountId === undefined) {
-    return { tenantId: (await createTenantService(manager).find(tenantId)).id };
+    return { tenantId: await tenantIdOf(ctx, tenantId) };
   }
-  const message = 'or accountId must be given, and not both';
-  throw invalid([{ field: 'tenantId', code: 'required', message }]);
+  throw wrongSelection('tenantId', 'or accountId must be given, and not both');
 }
 
 /** @throws Problem `not_found` for more than two parts, or an unknown tenant */
@@ -166,5 +164,5 @@ async function partsOf(
 ): Promise<readonly [accountId: string, tenantId: string]> {
   const [accountId = '', tenant = '', ...others] = idOf(ctx).split('@');
   if (others.length > 0) throw new Problem('not_found', 'Membership not found.');
-  return [accountId, (await createTenantService(ctx.state.manager).find(tenant)).id];
+  return [accountId, await tenantIdOf(ctx, tenant)];
 }

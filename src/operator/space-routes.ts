@@ -13,7 +13,7 @@ import {
   spaceFields,
   type SpaceManager,
 } from '../spaces/index.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
@@ -93,7 +93,7 @@ function createItemRoutes(): OperatorRoute[] {
   ];
 }
 
-async function managerOf({ state }: OperatorContext, tenant: string): Promise<SpaceManager> {
-  const { id } = await createTenantService(state.manager).find(tenant);
-  return { actor: state.actor, tenantId: id, spaces: null, environment: 'live' };
+async function managerOf(ctx: OperatorContext, tenant: string): Promise<SpaceManager> {
+  const tenantId = await tenantIdOf(ctx, tenant);
+  return { actor: ctx.state.actor, tenantId, spaces: null, environment: 'live' };
 }

@@ -17,7 +17,7 @@ import {
   webhookRotation,
   type WebhookService,
 } from '../webhooks/index.js';
-import { createTenantService } from '../tenants/index.js';
+import { tenantIdOf } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
 import { idOf } from './tenant-routes.js';
@@ -48,8 +48,7 @@ export function createWebhookRoutes(dependencies: RouteDependencies): OperatorRo
       query: PAGE_QUERY.extend({ tenantId: z.string().optional() }),
       answers: { 200: pageOf(webhookAnswer) },
       async handle(ctx, { query: { limit, cursor, tenantId: named } }) {
-        const tenants = createTenantService(ctx.state.manager);
-        const tenantId = named === undefined ? undefined : (await tenants.find(named)).id;
+        const tenantId = await tenantIdOf(ctx, named);
         const list = ['operator-webhooks', tenantId ?? ''];
         const request = pagination.readText({ limit, cursor }, list);
         const found = await serviceOf(ctx).list(request, tenantId);

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { Context } from 'koa';
 import { z } from 'zod';
 
-import type { Keyring, UsedProofs } from '../credentials/index.js';
+import type { UsedProofs } from '../credentials/index.js';
 import type { BrowserSecrets } from '../http/pages/browser-secret.js';
+import { createSealedCookie, type Sealer } from '../http/pages/sealed-cookie.js';
 
 /** The session in which an attempt began, and the page that it leads back to. */
 const ofSession = { accountId: z.string(), sessionId: z.string(), path: z.string() };
@@ -62,40 +63,23 @@ export interface Attempts {
 
 /** Long enough for a second factor. */
 const ATTEMPT_SECONDS = 600;
-const MAX_COOKIE = 3000;
 const CONTEXT = 'sign-in at a provider';
 
 interface Dependencies {
-  readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+  readonly keyring: Sealer;
   readonly browsers: BrowserSecrets;
   readonly usedProofs: UsedProofs;
-  /** With https the cookie has the `__Host-` prefix, so that no other host of the domain can plant an attempt. */
   readonly issuer: string;
 }
 
 export function createAttempts({ keyring, browsers, usedProofs, issuer }: Dependencies): Attempts {
-  const isSecure = issuer.startsWith('https://');
-  const name = `${isSecure ? '__Host-' : ''}gatehouse_provider`;
-  const options = {
-    httpOnly: true,
-    overwrite: true,
-    path: '/',
-    // The callback comes from another site.
-    sameSite: 'lax',
-    secure: isSecure,
-    signed: false,
-  } as const;
+  const cookies = createSealedCookie({ keyring, issuer, suffix: 'provider' });
 
-  const open = (cookie: string, browser: string): Attempt | undefined => {
-    const [keyId = '', text = ''] = cookie.split('.');
-    try {
-      const ciphertext = Buffer.from(text, 'base64url');
-      const plain = keyring.open({ ciphertext, keyId }, contextOf(browser));
-      return attempt.parse(JSON.parse(plain.toString()));
-    } catch {
-      // It is another browser's, was altered, or its key is not configured any more.
-      return undefined;
-    }
+  const open = (sealed: string, browser: string): readonly Attempt[] => {
+    // It may be another browser's, or of a release with another form.
+    const plain = cookies.open(sealed, contextOf(browser));
+    const read = plain && attempt.safeParse(JSON.parse(plain.toString()));
+    return read?.success === true ? [read.data] : [];
   };
 
   return {
@@ -108,21 +92,17 @@ export function createAttempts({ keyring, browsers, usedProofs, issuer }: Depend
         startedAt: Math.floor(Date.now() / 1000),
       };
       const plain = Buffer.from(JSON.stringify(begun));
-      const { ciphertext, keyId } = keyring.seal(plain, contextOf(browsers.current(ctx)));
-      const cookie = `${keyId}.${ciphertext.toString('base64url')}`;
-      ctx.cookies.set(name, cookie, { ...options, maxAge: ATTEMPT_SECONDS * 1000 });
+      cookies.set(ctx, plain, contextOf(browsers.current(ctx)), ATTEMPT_SECONDS * 1000);
       return begun;
     },
     async take(ctx, provider, state) {
-      const cookie = ctx.cookies.get(name, { signed: false }) ?? '';
-      const [found] =
-        cookie.length > MAX_COOKIE
-          ? []
-          : browsers.received(ctx).flatMap((browser) => open(cookie, browser) ?? []);
+      const sealed = cookies.read(ctx);
+      const received = sealed === undefined ? [] : browsers.received(ctx);
+      const [found] = received.flatMap((browser) => open(sealed ?? '', browser));
       if (found === undefined || found.state !== state || found.provider !== provider) {
         return { fault: 'other_browser' };
       }
-      ctx.cookies.set(name, null, options);
+      cookies.delete(ctx);
       const left = found.startedAt + ATTEMPT_SECONDS - Date.now() / 1000;
       if (left <= 0) return { fault: 'expired', attempt: found };
       // A copy of the cookie must not work again, nor another replica take it at the same time.
