@@ -15,6 +15,43 @@ afterAll(() => site.close());
 
 const NEW_PASSWORD = 'a river runs through 12 valleys';
 
+describe('the settings', () => {
+  it.each([
+    ['api-keys', 'New key', 'Contract'],
+    ['machine-credentials', 'New credential', 'Service'],
+    ['tokens', 'New token', 'Read'],
+  ])(
+    'show the secret of %s once, and neither a reload nor Back makes another',
+    async (path, button, name) => {
+      const page = await walks.open(walks.admin, `/settings/${path}`);
+      page.on('dialog', (dialog) => void dialog.accept());
+      await page.getByRole('link', { name: button }).first().click();
+      await page.getByRole('textbox', { name: 'Name' }).fill(`Once ${name}`);
+      if (path === 'tokens') await page.getByRole('radio', { name: /^Read\./ }).check();
+      else await page.locator('input[name=scope][value="contacts:read"]').check();
+      await page.getByRole('button', { name: 'Create', exact: true }).last().click();
+      const secret = await page.locator('#secret').innerText();
+      const made = async () => {
+        const rows = await walks.gatehouse.database.query<{ id: string }>(
+          'SELECT id FROM credentials WHERE name = $1',
+          [`Once ${name}`],
+        );
+        return rows.length;
+      };
+      for (const again of [() => page.reload(), () => page.goto(page.url())]) {
+        await again();
+        await page.getByRole('heading', { name: 'Already shown' }).waitFor();
+        expect(await page.content()).not.toContain(secret);
+      }
+      await page.goBack();
+      expect(await page.content()).not.toContain(secret);
+      await page.goForward();
+      expect(await page.content()).not.toContain(secret);
+      expect(await made()).toBe(1);
+    },
+  );
+});
+
 describe('an app', () => {
   it.each([true, false])(
     'is connected, seen, ended, and refused on its next call; scripts of our pages: %s',

@@ -25,12 +25,14 @@ export interface Walks {
   statusOf(path: string, headers: Readonly<Record<string, string>>): Promise<number>;
 }
 
+type Env = Readonly<Record<string, string>>;
+
 /**
  * Registers the hooks that start and end the server and the browser.
  *
- * @param env configuration beyond the defaults
+ * @param env configuration beyond the defaults; a function is called when the server starts
  */
-export function useWalks(env: Readonly<Record<string, string>> = {}): Walks {
+export function useWalks(env: Env | (() => Env) = {}): Walks {
   let mails: MailServer;
   let gatehouse: TestApp;
   let acme: Tenant;
@@ -42,7 +44,11 @@ export function useWalks(env: Readonly<Record<string, string>> = {}): Walks {
   beforeAll(async () => {
     mails = await createMailServer();
     started.push(mails);
-    gatehouse = await createTestApp({ ISSUER: ITSELF, SMTP_URL: mails.url, ...env });
+    gatehouse = await createTestApp({
+      ISSUER: ITSELF,
+      SMTP_URL: mails.url,
+      ...(typeof env === 'function' ? env() : env),
+    });
     started.push(gatehouse);
     acme = await gatehouse.createTenant('acme');
     admin = await createUser(gatehouse, [[acme, 'company_admin']], 'ann@example.com');
