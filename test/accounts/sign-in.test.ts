@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { hash, parseOptions } from '@node-rs/argon2';
 import { randomUUID } from 'node:crypto';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createSignIn, type SignInOutcome } from '../../src/accounts/sign-in.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PASSWORD = 'correct horse battery staple';
 /** Limit for one address at one account, and for all addresses at one account. */
@@ -15,7 +15,7 @@ const RIGHT_PER_ACCOUNT = 60;
 const RIGHT_PER_ADDRESS = 100;
 
 describe('a sign-in', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   /** Two replicas. */
   let signIns: readonly ReturnType<typeof createSignIn>[];
   let email: string;
@@ -23,11 +23,9 @@ describe('a sign-in', () => {
   let accountId: string;
   let addresses = 0;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     const refusedSignIns = { note: () => undefined };
     signIns = [0, 1].map(() => createSignIn({ ...gatehouse, refusedSignIns }));
   });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     await gatehouse.database.shiftClock('0');
     email = `${randomUUID()}@example.com`;

@@ -1,15 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { ENVIRONMENTS, KEY_KINDS } from '../../src/credentials/kinds.js';
 import { listStatement } from '../../src/credentials/store/credential-list.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
 import { openStream } from '../support/app/change-stream.js';
 import { createCli } from '../support/app/cli.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Annotated {
   readonly id: string;
@@ -17,13 +18,12 @@ interface Annotated {
   readonly metadata: object;
 }
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let other: Tenant;
 let admin: TestKey;
 let stranger: TestKey;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
   other = await gatehouse.createTenant('other');
   admin = await gatehouse.createKey(tenant);
@@ -32,7 +32,6 @@ beforeAll(async () => {
 afterEach(() =>
   gatehouse.database.query('UPDATE credentials SET external_id = NULL, metadata = NULL'),
 );
-afterAll(() => gatehouse.close());
 
 const KEY = { name: 'A key', scopes: ['contacts:read'] };
 const create = (body: object, by = admin, path = 'api-keys') =>

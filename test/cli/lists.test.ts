@@ -1,14 +1,15 @@
 import { once } from 'node:events';
 import { PassThrough, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCommandLine } from '../../src/cli/run.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
+import { TEST_SECRET_KEY, type TestApp } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { defaultSpaceOf } from '../support/app/spaces.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** More than one page of the database, and more than a pipe holds. */
 const MANY = 2203;
@@ -23,16 +24,14 @@ const LISTS: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 describe('the lists of the command line', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let cli: ReturnType<typeof createCli>;
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     tenant = await gatehouse.createTenant('acme');
     await fill(gatehouse, tenant);
   }, 60_000);
-  afterAll(() => gatehouse.close());
 
   const ids = async (...words: string[]) => {
     const { code, stdout, stderr } = await cli([...words, '--json']);

@@ -1,13 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { cookieOf, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
-import {
-  createPeople,
-  visit,
-  type People,
-  type Sent,
-  type Visit,
-} from '../support/browser/people.js';
+import { usePeople, visit, type Sent, type Visit } from '../support/browser/people.js';
 import { createUser, mainOf, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
 
 const KEY = '/settings/api-keys/new?tenant=acme&env=live';
@@ -21,11 +15,7 @@ const NEW = {
 };
 const COOKIE = 'gatehouse_form';
 
-let people: People;
-beforeAll(async () => {
-  people = await createPeople();
-});
-afterAll(() => people.close());
+const people = usePeople();
 beforeEach(() => people.gatehouse.database.query('DELETE FROM attempts'));
 
 /** A browser whose session was ended in another one, after it had opened a page. */

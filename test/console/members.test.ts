@@ -1,12 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
-import {
-  createPeople,
-  makeToken,
-  visit,
-  type People,
-  type Visit,
-} from '../support/browser/people.js';
+import { usePeople, makeToken, visit, type Visit } from '../support/browser/people.js';
 import { csrfOfForm, newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import { createTestApp } from '../support/app/app.js';
 import { createUser, mainOf, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
@@ -15,13 +9,11 @@ const MEMBERS = '/settings/members?tenant=acme';
 const INVITE = '/settings/members/invite?tenant=acme';
 const of = ({ id }: TestUser, more = '') => `/settings/members/of/${id}${more}?tenant=acme`;
 
-let people: People;
+const people = usePeople();
 let admin: Visit;
 beforeAll(async () => {
-  people = await createPeople();
   admin = await people.signedIn(people.ann);
 });
-afterAll(() => people.close());
 beforeEach(async () => {
   people.server.mails.length = 0;
   await people.gatehouse.database.query('DELETE FROM attempts; DELETE FROM invitations');

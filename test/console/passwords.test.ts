@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createPeople, sentOf, visit, type People } from '../support/browser/people.js';
+import { usePeople, sentOf, visit } from '../support/browser/people.js';
 import {
   copyOf,
   csrfOfForm,
@@ -14,12 +14,8 @@ import { createUser, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
 const NEW = 'another horse staple battery';
 const SECRET = /bwp_lpw_\w{49}/;
 
-let people: People;
+const people = usePeople();
 let ada: TestUser;
-beforeAll(async () => {
-  people = await createPeople();
-});
-afterAll(() => people.close());
 beforeEach(async () => {
   const { gatehouse, acme, server } = people;
   server.mails.length = 0;

@@ -1,19 +1,15 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
-import { createPeople, type People, type Visit } from '../support/browser/people.js';
+import { usePeople, type Visit } from '../support/browser/people.js';
 import { newBrowser, signIn, whoIs } from '../support/browser/console.js';
 import { createUser, mainOf, type TestUser } from '../support/oauth/oauth.js';
 
 const PROFILE = '/settings/profile';
 const SESSIONS = '/settings/sessions?tenant=acme';
 
-let people: People;
+const people = usePeople();
 let ada: TestUser;
 let here: Visit;
-beforeAll(async () => {
-  people = await createPeople();
-});
-afterAll(() => people.close());
 beforeEach(async () => {
   await people.gatehouse.database.query('DELETE FROM attempts; DELETE FROM account_links');
   ada = await createUser(people.gatehouse, [[people.acme, 'viewer']]);

@@ -1,7 +1,6 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import {
   cookieOf,
   copyOf,
@@ -20,18 +19,17 @@ import {
   type Browser,
   type TestUser,
 } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const SESSION = 'gatehouse_session';
 const DAY_MS = 86_400_000;
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let user: TestUser;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   user = await createUser(gatehouse, [[tenant, 'member']]);
 });

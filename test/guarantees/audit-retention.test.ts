@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { Registry } from 'prom-client';
 
 import { runCleanup } from '../../src/server/cleanup.js';
@@ -7,19 +7,17 @@ import { createBackgroundWork } from '../../src/db/background-work.js';
 import { migrate } from '../../src/db/migrate.js';
 import { createLog } from '../../src/server/log.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
 import { downTo, openForMigrating, QUIET } from '../support/process/releases.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const DAY_MINUTES = 24 * 60;
 
 describe('the audit log', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
   afterEach(() => {
     jest.restoreAllMocks();
   });

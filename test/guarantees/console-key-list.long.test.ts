@@ -1,17 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { readBoard, type BoardFilter } from '../../src/console/keys/key-board.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const KEYS = 200_000;
 const ROUNDS = 15;
 
 describe('the list of API keys of a tenant with 200,000 keys', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     await gatehouse.database.query(
       `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
@@ -24,7 +23,6 @@ describe('the list of API keys of a tenant with 200,000 keys', () => {
     );
     await gatehouse.database.query('ANALYZE credentials');
   }, 120_000);
-  afterAll(() => gatehouse.close());
 
   it('opens by one statement in under 20 ms', async () => {
     const filter: BoardFilter = {

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { listStatement, MAX_EXAMINED } from '../../src/credentials/store/credential-list.js';
 import type { CredentialFilter } from '../../src/credentials/store/credential-list.js';
 import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Plan {
   readonly 'Node Type': string;
@@ -20,11 +21,10 @@ interface Plan {
 const CROWD = 60_000;
 
 describe('a page of keys in a tenant with many keys of another kind', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let test: TestKey;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     test = await gatehouse.createKey(tenant, { name: 'Test', environment: 'test' });
     await gatehouse.database.query(
@@ -38,7 +38,6 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
     );
     await gatehouse.database.query('ANALYZE credentials');
   }, 60_000);
-  afterAll(() => gatehouse.close());
 
   async function planOf(filter: Partial<CredentialFilter>, limit = 25): Promise<Plan> {
     const all = { kinds: TENANT_KINDS, environments: ENVIRONMENTS, ...filter };

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { EntityManager } from 'typeorm';
 
@@ -10,8 +10,9 @@ import { listMembers } from '../../src/console/members/member-list.js';
 import { createResourceServerStore } from '../../src/resource-servers/resource-server-store.js';
 import { createSessionStore } from '../../src/sessions/session-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
 import { recordStatements, scansOf } from '../support/database/plans.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 /** More than a page of 25 and the one row that tells of more, in each of two plans. */
 const PAGE = 26;
@@ -155,11 +156,10 @@ const PAGES: Readonly<
 };
 
 describe('a page of a list in a hostile table', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   const keys = new Map<string, TestKey>();
   const tenants = new Map<string, string>();
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     await gatehouse.database.query(WITHOUT_AUTOVACUUM);
     for (const [slug, rows] of SHARES) {
       const tenant = await gatehouse.createTenant(slug);
@@ -173,7 +173,6 @@ describe('a page of a list in a hostile table', () => {
     // All rows are sampled, so that the plans are the same in every run.
     await gatehouse.database.query('SET default_statistics_target = 10000; ANALYZE');
   });
-  afterAll(() => gatehouse.close());
 
   const read = (slug: string, query: string) =>
     gatehouse.http.get(`/api/v1/${query}`).set(keys.get(slug)?.bearer ?? {});

@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import type { Response } from 'supertest';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import { TEST_SECRET_KEY, type TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createCredential } from '../support/app/credentials.js';
 import { sendRaw } from '../support/app/raw-http.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PASSWORD = 'correct horse battery staple';
 
@@ -20,7 +21,7 @@ function traces(secret: string): readonly string[] {
 
 /** Exercises every flow, every refusal included, and collects what could have leaked. */
 describe('no secret', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ LOG_LEVEL: 'trace' });
   let dump: string;
   let log: string;
   const secrets: string[] = [];
@@ -30,13 +31,11 @@ describe('no secret', () => {
   /** Digests by which imported keys were handed over. */
   const digests: string[] = [];
   beforeAll(async () => {
-    gatehouse = await createTestApp({ LOG_LEVEL: 'trace' });
     await exercise();
     await gatehouse.app.activity.flush();
     dump = await gatehouse.database.dump();
     log = gatehouse.logged.join('\n');
   }, 120_000);
-  afterAll(() => gatehouse.close());
 
   const allTraces = () => [...digests, ...secrets.flatMap(traces)];
 

@@ -1,20 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { callApi } from '../support/browser/console.js';
-import { createPeople, type People, type Visit } from '../support/browser/people.js';
+import { usePeople, type Visit } from '../support/browser/people.js';
 import { createKeyDesk } from '../support/app/key-desk.js';
 import { getTokens, registerClient } from '../support/oauth/oauth.js';
 
 const KEY = { name: 'Nightly <b>export</b>', scopes: ['contacts:read'] };
 
-let people: People;
+const people = usePeople({ RATE_LIMIT_KEY_PER_MINUTE: '0' });
 let ann: Visit;
 let bob: Visit;
 beforeAll(async () => {
-  people = await createPeople({ RATE_LIMIT_KEY_PER_MINUTE: '0' });
   [ann, bob] = [await people.signedIn(people.ann), await people.signedIn(people.bob)];
 });
-afterAll(() => people.close());
 beforeEach(async () => {
   people.server.mails.length = 0;
   await people.gatehouse.database.query('DELETE FROM attempts; DELETE FROM outgoing_mail');

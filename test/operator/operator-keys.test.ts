@@ -1,29 +1,28 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { KEY_KINDS, KINDS } from '../../src/credentials/kinds.js';
 import type { OperatorRoute } from '../../src/operator/index.js';
 import { OPERATOR_SCOPES } from '../../src/operator-keys/scopes.js';
 import { KEY_SCOPES } from '../../src/scopes/catalog.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCli } from '../support/app/cli.js';
 import { createCredential } from '../support/app/credentials.js';
 import { createOperatorKey, METHODS, operatorSender } from '../support/app/operator.js';
 import { expectProblem } from '../support/app/problems.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let all: TestKey;
 let send: ReturnType<typeof operatorSender>;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
   all = await createOperatorKey(gatehouse);
   send = operatorSender(gatehouse, all);
 });
-afterAll(() => gatehouse.close());
 
 describe('the matrix of operator routes, scopes and principals', () => {
   const routesOf = () =>

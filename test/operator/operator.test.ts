@@ -1,24 +1,23 @@
 import { createHash } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createAccountLinks } from '../../src/accounts/links/account-links.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
 import { createOperatorKey, type Method, operatorSender } from '../support/app/operator.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse();
 let tenant: Tenant;
 let all: TestKey;
 let send: ReturnType<typeof operatorSender>;
 beforeAll(async () => {
-  gatehouse = await createTestApp();
   tenant = await gatehouse.createTenant('acme');
   all = await createOperatorKey(gatehouse);
   send = operatorSender(gatehouse, all);
 });
-afterAll(() => gatehouse.close());
 
 /** The data of a successful answer. */
 const data = async (method: Method, path: string, body?: object) => {

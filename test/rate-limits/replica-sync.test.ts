@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { Registry } from 'prom-client';
 
@@ -7,19 +7,15 @@ import { createRateBuckets } from '../../src/rate-limits/buckets.js';
 import { createReplicaSync } from '../../src/rate-limits/replica-sync.js';
 import { createRateWindowStore, type RateWindowStore } from '../../src/rate-limits/window-store.js';
 import { createLog } from '../../src/server/log.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const MINUTE = 60;
 const HOUR = 3600;
 
 describe('the sync between replicas', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let id: string;
   let logged: string[];
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(() => {
     [id, logged] = [randomUUID(), []];
   });

@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createRevocationStore } from '../../src/credentials/revocation/revocation-store.js';
 import { createTenantStore } from '../../src/tenants/tenant-store.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import type { TestKey } from '../support/app/app.js';
 import { openStream, type OpenStream } from '../support/app/change-stream.js';
 import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
@@ -12,23 +12,22 @@ import { until } from '../support/app/until.js';
 import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
 import { deleteOldChanges } from '../../src/verification/index.js';
 import { addResourceServer, type TestResourceServer } from '../support/oauth/resource-servers.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 describe('GET /api/v1/verify/changes', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let other: Tenant;
   let files: TestResourceServer;
   let service: TestKey;
   const open: OpenStream[] = [];
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     tenant = await gatehouse.createTenant('acme');
     other = await gatehouse.createTenant('other');
     files = await addResourceServer(gatehouse, 'https://files.example.com');
     service = await createCredential(gatehouse, tenant, 'service', ['introspect']);
   });
   afterEach(() => open.splice(0).forEach((stream) => stream.close()));
-  afterAll(() => gatehouse.close());
 
   async function follow(bearer: Readonly<Record<string, string>>): Promise<OpenStream> {
     const stream = await openStream(gatehouse.origin, bearer);

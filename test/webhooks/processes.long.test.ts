@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 
-import { createTestApp, TEST_SECRET_KEY, type TestApp, type TestKey } from '../support/app/app.js';
+import { TEST_SECRET_KEY, type TestKey } from '../support/app/app.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
 import { until } from '../support/app/until.js';
 import { createReceiver, type Received, type Receiver } from '../support/app/webhook-receiver.js';
 import { createServerProcesses, type ServerProcess } from '../support/process/server-process.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 
 const SUBJECTS = 20;
@@ -12,13 +13,12 @@ const SUBJECTS = 20;
 const TAKEN_OVER_WITHIN_MS = 40_000;
 
 const processes = createServerProcesses();
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
 let tenant: Tenant;
 let receiver: Receiver;
 let operator: TestKey;
 let env: Record<string, string>;
 beforeAll(async () => {
-  gatehouse = await createTestApp({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
   tenant = await gatehouse.createTenant('acme');
   operator = await createOperatorKey(gatehouse);
   env = {
@@ -35,7 +35,6 @@ afterEach(async () => {
   await processes.killAll();
   receiver.close();
 });
-afterAll(() => gatehouse.close());
 
 async function createWebhook(path: string): Promise<string> {
   const send = operatorSender(gatehouse, operator);

@@ -1,17 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 
 import { createUsageCounts } from '../../../src/credentials/store/usage-counts.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
 const HOUR = 3_600_000;
 
 describe('counts of answers', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenants = 0;
-  beforeAll(async () => {
-    gatehouse = await createTestApp();
-  });
-  afterAll(() => gatehouse.close());
   afterEach(() => {
     jest.restoreAllMocks();
   });

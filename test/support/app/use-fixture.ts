@@ -25,10 +25,17 @@ export function useFixture<Fixture extends Closeable>(
     current = await open();
   }, withinMs);
   afterAll(() => current?.close());
+  const opened = (): Fixture => {
+    if (current === undefined) throw new Error('a fixture was read before the tests');
+    return current;
+  };
   return new Proxy({} as Fixture, {
-    get(_target, member) {
-      if (current === undefined) throw new Error(`${String(member)} was read before the tests`);
-      return Reflect.get(current, member) as unknown;
+    get: (_target, member) => Reflect.get(opened(), member) as unknown,
+    // For spreads.
+    ownKeys: () => Reflect.ownKeys(opened()),
+    getOwnPropertyDescriptor(_target, member) {
+      const descriptor = Reflect.getOwnPropertyDescriptor(opened(), member);
+      return descriptor && { ...descriptor, configurable: true };
     },
   });
 }

@@ -1,6 +1,7 @@
 import type { Role } from '../../../src/scopes/roles.js';
 import type { Tenant } from '../../../src/tenants/index.js';
 import { createTestApp, type TestApp } from '../app/app.js';
+import { useFixture } from '../app/use-fixture.js';
 import { createMailServer, type MailServer, type ReceivedMail } from '../app/mail-server.js';
 import { createUser, type Browser, type BrowserStop, type TestUser } from '../oauth/oauth.js';
 import { csrfOf, newBrowser, postForm, signIn } from './console.js';
@@ -34,6 +35,11 @@ export interface Sent {
   readonly location: string | null;
   readonly html: string;
   readonly headers: Headers;
+}
+
+/** People for the tests of a file, or of a `describe`, as `useFixture` opens and closes them. */
+export function usePeople(env?: Readonly<Record<string, string>>): People {
+  return useFixture(() => createPeople(env));
 }
 
 export async function createPeople(env: Readonly<Record<string, string>> = {}): Promise<People> {
