@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 
 import { errorCode, errorMessage } from '../../db/errors.js';
 import { createLookupMetrics } from './lookup-metrics.js';
+import { LookupStatement, type StatementText } from './lookup-statement.js';
 
 /** One credential to find: its family, and the digests of its secret, one for each secret key. */
 export interface LookupQuestion<Family> {
@@ -231,21 +232,21 @@ function createWaitingList<Family extends string>() {
   };
 }
 
-/** Runs a query. Its rows are found by their digests. */
-async function ask(
-  pool: pg.Pool,
-  statement: pg.QueryConfig,
-): Promise<ReadonlyMap<string, LookupRow>> {
-  const run = () => pool.query<[...LookupRow]>({ ...statement, rowMode: 'array' });
+type Rows = ReadonlyMap<string, LookupRow>;
+
+/** Runs a statement. Its rows are found by their digests. */
+function ask(pool: pg.Pool, statement: StatementText): Promise<Rows> {
+  // The pool promises the rows. Its types describe statements of a client only.
+  const query = pool.query.bind(pool) as unknown as (
+    statement: LookupStatement<LookupRow>,
+  ) => Promise<Rows>;
+  const run = () => query(new LookupStatement<LookupRow>(statement));
   // Retried once, because a pooled connection may have died. A timeout is not retried, since it would likely
   // time out again.
-  const { rows } = await run().catch((error: unknown) => {
+  return run().catch((error: unknown) => {
     if (isTimeout(error)) throw error;
     return run();
   });
-  const byDigest = new Map<string, LookupRow>();
-  for (const row of rows) byDigest.set(row[0], row);
-  return byDigest;
 }
 
 /**
@@ -255,7 +256,7 @@ function createStatements<Family extends string>(queries: LookupQueries<Family>)
   const families = Object.keys(queries) as Family[];
   const texts = new Map<string, string>();
 
-  return (batch: readonly LookupQuestion<Family>[]) => {
+  return (batch: readonly LookupQuestion<Family>[]): StatementText => {
     const occurring = families.filter((family) => batch.some((waiter) => waiter.family === family));
     const name = `verify-${occurring.join('-')}`;
     let text = texts.get(name);
@@ -277,10 +278,7 @@ function isTimeout(error: unknown): boolean {
   return ['57014', '55P03'].includes(code) || errorMessage(error).includes('timeout');
 }
 
-function firstOf(
-  rows: ReadonlyMap<string, LookupRow>,
-  digests: readonly string[],
-): LookupRow | undefined {
+function firstOf(rows: Rows, digests: readonly string[]): LookupRow | undefined {
   for (const digest of digests) {
     const row = rows.get(digest);
     if (row !== undefined) return row;
