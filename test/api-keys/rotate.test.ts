@@ -173,7 +173,7 @@ describe('POST /api/v1/api-keys/:id/rotate', () => {
   });
 
   describe('409', () => {
-    it('is for a key that has a successor already', async () => {
+    it('answers a key that has a successor already', async () => {
       await rotate({ graceSeconds: 3600 });
 
       expectProblem(await rotate({ graceSeconds: 60 }), 409, 'conflict');

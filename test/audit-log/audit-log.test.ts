@@ -173,7 +173,7 @@ describe('GET /api/v1/audit-log', () => {
     }
   });
 
-  it('is for audit:read only, and not for credentials that are restricted to spaces', async () => {
+  it('admits audit:read only, and no credential that is restricted to spaces', async () => {
     const other = await gatehouse.createKey(tenant, { scopes: ['api_keys:manage'] });
     expect((await read('', other)).body.code).toBe('scope_insufficient');
     const space = await createSpace(gatehouse, tenant, 'Fenced');

@@ -68,7 +68,7 @@ describe('completion in bash', () => {
     }
   }, 60_000);
 
-  it('is for the name that is given, and for no text that a shell would run', async () => {
+  it('completes the name that is given, and refuses text that a shell would run', async () => {
     expect(await scriptFor('bash', '--name', 'gh-cli')).toContain(
       'complete -F _gh_cli_completion gh-cli',
     );
@@ -84,7 +84,7 @@ describe('completion in bash', () => {
 });
 
 describe('completion in zsh and fish', () => {
-  it.each(['zsh', 'fish'])('of %s names every command and option', async (shell) => {
+  it.each(['zsh', 'fish'])('names every command and option: %s', async (shell) => {
     const script = await scriptFor(shell);
     for (const { name, options = {} } of COMMANDS) {
       expect(script).toContain(name);

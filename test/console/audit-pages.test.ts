@@ -159,7 +159,7 @@ describe('the page of the audit log', () => {
     expect(await jsonl.text()).not.toContain('Foreign');
   });
 
-  it('is for administrators, who may read it by the API of their session too', async () => {
+  it('admits administrators only, who may also read it by the API of their session', async () => {
     for (const role of ['manager', 'member', 'field_crew', 'viewer'] as const satisfies Role[]) {
       const browser = await signedIn(await createUser(gatehouse, [[acme, role]]));
       const page = await browser.open(`${PAGE}?tenant=acme`);

@@ -110,7 +110,7 @@ describe('401', () => {
 });
 
 describe('403', () => {
-  it('is for calls without the CSRF proof of this browser', async () => {
+  it('answers calls without the CSRF proof of this browser', async () => {
     const { browser, csrf } = await signedIn();
     const other = await signedIn();
     const altered = csrf.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
@@ -162,7 +162,7 @@ describe('403', () => {
     expect((await ask('GET', '/api/v1/session', headers)).status).toBe(200);
   });
 
-  it('is for credentials of all kinds, alone and beside a session', async () => {
+  it('answers credentials of all kinds, alone and beside a session', async () => {
     const { browser, call: ask } = await signedIn();
     const key = await gatehouse.createKey(acme);
     const client = await registerClient(gatehouse);

@@ -188,7 +188,7 @@ describe('the cookie of a known browser', () => {
     expect(cookieOf(browser, DEVICE)).toBeUndefined();
   });
 
-  it('is for this host and https only over https', async () => {
+  it('is limited to this host and https if the issuer is https', async () => {
     const secure = await createTestApp({ ISSUER: 'https://auth.example.com' });
     const user = await createUser(secure, [[await secure.createTenant('acme'), 'member']]);
     const browser = newBrowser(secure);

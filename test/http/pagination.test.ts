@@ -144,7 +144,7 @@ describe('the pages of a list', () => {
       expectProblem(await get(`?cursor=${alter(await cursorOf())}`), 400, 'bad_request');
     });
 
-    it('is for a cursor of another tenant, list or environment', async () => {
+    it('answers a cursor of another tenant, list or environment', async () => {
       const cursor = await cursorOf();
       const stranger = await gatehouse.createKey(await gatehouse.createTenant('other'));
       const test = await gatehouse.createKey(tenant, { environment: 'test' });
@@ -157,13 +157,13 @@ describe('the pages of a list', () => {
 
   describe('422', () => {
     it.each(['0', '101', '-1', '1.5', 'abc', '', 'NaN', 'Infinity', '1e1', '0x10', '%2025', '+25'])(
-      'is for the limit %j',
+      'answers the limit %j',
       async (limit) => {
         expectInvalid(await get(`?limit=${limit}`), ['limit']);
       },
     );
 
-    it.each(['limit', 'cursor'])('is for %s given twice', async (name) => {
+    it.each(['limit', 'cursor'])('answers %s given twice', async (name) => {
       const answer = await get(`?${name}=1&${name}=1`);
 
       expectInvalid(answer, [name]);

@@ -55,13 +55,13 @@ describe('paths and methods', () => {
       expect(await send('GET', path)).toMatchObject({ status: 404, code: 'not_found' });
     });
 
-    it('is for unknown paths whatever the method', async () => {
+    it('answers unknown paths whatever the method', async () => {
       for (const method of ['HEAD', 'POST', 'DELETE', 'OPTIONS', 'PROPFIND']) {
         expect((await send(method, '/api/v1/unknown')).status).toBe(404);
       }
     });
 
-    it('is for a path parameter that cannot be decoded', async () => {
+    it('answers a path parameter that cannot be decoded', async () => {
       expect((await send('GET', '/api/v1/contacts/%zz')).status).toBe(404);
       expect((await send('GET', '/api/v1/api-keys/%ff')).status).toBe(404);
     });

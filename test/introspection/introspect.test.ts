@@ -225,7 +225,7 @@ describe('POST /api/v1/oauth/introspect', () => {
   });
 
   describe('401', () => {
-    it('is for public, unknown and unauthenticated clients', async () => {
+    it('answers public, unknown and unauthenticated clients', async () => {
       const { access_token: token } = await issue(open);
       for (const who of [
         authenticationOf(open),
@@ -239,7 +239,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       }
     });
 
-    it('is for an invalid credential', async () => {
+    it('answers an invalid credential', async () => {
       const headers = { Authorization: `Bearer ${gatehouse.format.mint('svc')}` };
       const answer = await ask({ token: 'x' }, headers);
       expect(answer.headers.get('WWW-Authenticate')).toContain('Bearer');
@@ -248,7 +248,7 @@ describe('POST /api/v1/oauth/introspect', () => {
   });
 
   describe('403', () => {
-    it('is for credentials without the scope, and for other kinds', async () => {
+    it('answers credentials without the scope, and other kinds', async () => {
       const without = await createCredential(gatehouse, tenant, 'service', ['contacts:read']);
       const agent = await createCredential(gatehouse, tenant, 'agent', ['introspect']);
       const { access_token: token } = await issue();
@@ -259,7 +259,7 @@ describe('POST /api/v1/oauth/introspect', () => {
     });
   });
 
-  it('is for a revoked, expired or suspended key from the next request on', async () => {
+  it('answers a revoked, expired or suspended key from the next request on', async () => {
     const key = await gatehouse.createKey(tenant, {});
     expect(await serve(key.secret)).toMatchObject({ active: true });
     await post(gatehouse, 'revoke', { token: key.secret });

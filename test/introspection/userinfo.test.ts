@@ -80,7 +80,7 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
       }
     });
 
-    it('is for keys of every kind', async () => {
+    it('answers keys of every kind', async () => {
       for (const kind of ['publishable', 'personal', 'service', 'agent', 'organization'] as const) {
         const { id, secret } = await createCredential(gatehouse, tenant, kind, ['products:read']);
         expect(await (await ask({ 'X-API-Key': secret })).json()).toMatchObject({ sub: id });
@@ -89,14 +89,14 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
   });
 
   describe('401', () => {
-    it('is for requests without a credential', async () => {
+    it('answers requests without a credential', async () => {
       const answer = await ask({});
       expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Bearer realm=/);
       expect(answer.headers.get('WWW-Authenticate')).not.toContain('error=');
       expect(answer.status).toBe(401);
     });
 
-    it('is for invalid credentials, with resource_metadata', async () => {
+    it('answers invalid credentials, with resource_metadata', async () => {
       const { format } = gatehouse;
       for (const raw of ['garbage', format.mint('at'), format.mint('rt'), format.mint('live')]) {
         const answer = await ask(bearer(raw));
@@ -107,14 +107,14 @@ describe('GET and POST /api/v1/oauth/userinfo', () => {
       }
     });
 
-    it('is for an expired token', async () => {
+    it('answers an expired token', async () => {
       await gatehouse.database.shiftClock('3601 seconds');
       const answer = await ask(bearer(token));
       await gatehouse.database.shiftClock('0 seconds');
       await expectOAuthError(answer, 401, 'invalid_token');
     });
 
-    it('is for a token in the URL', async () => {
+    it('answers a token in the URL', async () => {
       const url = `${gatehouse.origin}/api/v1/oauth/userinfo`;
       for (const name of ['access_token', 'auth_token']) {
         expect((await fetch(`${url}?${name}=${token}`)).status).toBe(401);

@@ -151,7 +151,7 @@ describe('consent', () => {
   describe('of a user with several tenants', () => {
     beforeEach(() => accounts().join(other.id, user.id, 'viewer'));
 
-    it('is for the tenant that the user chooses each time', async () => {
+    it('grants in the tenant that the user chooses each time', async () => {
       const grantIn = async (tenant: Tenant) => {
         const scope = 'contacts:read contacts:write';
         const flow = { client, user, parameters: { scope }, tenantId: tenant.id };

@@ -55,7 +55,7 @@ describe('POST /api/v1/oauth/token', () => {
       });
     });
 
-    it('is for clients that use their registered authentication method', async () => {
+    it('answers clients that use their registered authentication method', async () => {
       const form = await getCodeForm(gatehouse, { client: byPost, user: gatehouse.user });
       expect((await token(form)).status).toBe(200);
       const headers = basic(byBasic.client_id, byBasic.client_secret ?? '');

@@ -138,7 +138,7 @@ describe('POST /api/v1/oauth/revoke', () => {
   });
 
   describe('401', () => {
-    it('is for clients that fail to authenticate, and revokes nothing', async () => {
+    it('answers clients that fail to authenticate, and revokes nothing', async () => {
       const { access_token: token } = await issue(confidential);
       const { client_id } = confidential;
       for (const who of [
@@ -156,7 +156,7 @@ describe('POST /api/v1/oauth/revoke', () => {
       expect(await status(token)).toBe(200);
     });
 
-    it('is for text that only looks like a key', async () => {
+    it('answers text that only looks like a key', async () => {
       const { secret } = await gatehouse.createKey(tenant);
       const mistyped = secret.slice(0, -1) + (secret.endsWith('a') ? 'b' : 'a');
       await expectOAuthError(await revoke({ token: mistyped }), 401, 'invalid_client');

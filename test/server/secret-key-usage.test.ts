@@ -53,7 +53,7 @@ const ROWS = `
     ('k3', 'ES256', '{}', 'x', 'dead', ${OVER}, ${OVER});
 `;
 
-describe('what depends on a secret key', () => {
+describe('the rows that depend on a secret key', () => {
   const gatehouse = useGatehouse();
   beforeAll(async () => {
     await gatehouse.createTenant('acme');

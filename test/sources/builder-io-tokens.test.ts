@@ -160,7 +160,7 @@ describe('Builder.io: personal access tokens', () => {
       expect((await ada.call('POST', TOKENS, { name: 'x' })).status).toBe(422);
     });
 
-    it('is for who has signed in, and for no credential', async () => {
+    it('needs a session, and is refused to every credential', async () => {
       const token = await ada.create({ access: 'write' });
       const key = await gatehouse.createKey(tenant);
       for (const { bearer } of [token, key]) {

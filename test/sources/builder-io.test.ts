@@ -103,7 +103,7 @@ describe('Builder.io: public and private keys', () => {
       expect(simple?.body.data).toEqual(answer?.body.data);
     });
 
-    it('is for its own space', async () => {
+    it('reads its own space only', async () => {
       const other = await desk.issue({ ...PUBLIC, spaces: [second] });
 
       const answer = await page().fetch('/api/v1/products', { headers: withKey(other) });

@@ -103,7 +103,7 @@ describe('BuildWorkPro: API keys', () => {
 
   describe('creating one', () => {
     // Step 1: no app gets to do so, not even an administrator's; and no key that was not allowed to.
-    it('is for who may manage keys', async () => {
+    it('is refused to tokens of apps, and to keys that do not manage keys', async () => {
       const body = { name: 'Mine', scopes: ['contacts:read'] };
       const admin = await tokenOf(tenant, 'company_admin', 'contacts:read api_keys:manage');
       expect(admin.granted).toBe('contacts:read');

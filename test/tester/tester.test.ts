@@ -137,7 +137,7 @@ describe('POST /api/v1/credentials/test', () => {
     expect(await test({ credential: unknown })).toMatchObject({ reason: 'unknown' });
   });
 
-  it('is for administrators and keys that manage keys, within their environment', async () => {
+  it('admits administrators and keys that manage keys, within their environment', async () => {
     const body = { credential: service.secret };
     const post = (bearer: Record<string, string>) =>
       gatehouse.http.post('/api/v1/credentials/test').set(bearer).send(body);
@@ -244,7 +244,7 @@ describe('/settings/tester', () => {
     expect(mainOf(await submit({ credential: token }))).not.toContain('Revoke it');
   });
 
-  it('is for administrators', async () => {
+  it('admits administrators only', async () => {
     expect((await bob.browser.open(PAGE)).status).toBe(403);
     const answer = await postForm(bob.browser, PAGE, { csrf: bob.csrf, credential: 'x' });
     expect(answer.status).toBe(403);

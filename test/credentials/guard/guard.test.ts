@@ -148,7 +148,7 @@ describe('the guard', () => {
       await get('/me', key).expect(200);
     });
 
-    it('is forbidden for a kind of principal that is not admitted, before its scopes', async () => {
+    it('answers forbidden to a kind of principal that is not admitted, before it looks at scopes', async () => {
       const service = await createCredential(gatehouse, tenant, 'service', ['contacts:read']);
 
       expectProblem(await get('/api-keys', service), 403, 'forbidden');

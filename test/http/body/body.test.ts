@@ -154,7 +154,7 @@ describe('the body of a request', () => {
     });
 
     it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty'])(
-      'is for the member %s, which pollutes nothing',
+      'answers the member %s, which pollutes nothing',
       async (member) => {
         const body = `{"type":"customer","${member}":{"polluted":true}}`;
 

@@ -119,7 +119,7 @@ describe('Idempotency-Key', () => {
       expectProblem(await post(body), 409, 'idempotency_key_reused');
     });
 
-    it('is for another path or method', async () => {
+    it('answers another path or method', async () => {
       await post();
       const headers = { ...key.bearer, 'Idempotency-Key': once };
       const { http } = gatehouse;
@@ -132,7 +132,7 @@ describe('Idempotency-Key', () => {
       }
     });
 
-    it('is for another space, named or the default one', async () => {
+    it('answers another space, named or the default one', async () => {
       const before = await countContacts(gatehouse);
       const [one, two] = [
         await createSpace(gatehouse, tenant, randomUUID()),
@@ -152,7 +152,7 @@ describe('Idempotency-Key', () => {
       expect(await countContacts(gatehouse)).toBe(before + 1);
     });
 
-    it('is for another key of the tenant, of either environment', async () => {
+    it('answers another key of the tenant, of either environment', async () => {
       const before = await countContacts(gatehouse);
       await post();
       const test = await gatehouse.createKey(tenant, { environment: 'test' });

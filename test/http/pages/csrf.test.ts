@@ -73,7 +73,7 @@ describe('the cookie', () => {
     expect(tokens[0]).toBe(tokens[1]);
   });
 
-  it('is for this host and https only where the issuer is https', async () => {
+  it('is limited to this host and https if the issuer is https', async () => {
     const { ours } = await open(createServer('https://auth.example.com'));
     expect(ours).toEqual([
       expect.stringMatching(
