@@ -1,8 +1,10 @@
-import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 
+import { createDueStore } from '../../src/webhooks/due-store.js';
 import { cleanDeliveries } from '../../src/webhooks/index.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
+import { scansOf } from '../support/database/plans.js';
 import { expectProblem } from '../support/app/problems.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 import {
@@ -90,3 +92,56 @@ it('is disabled although many deliveries wait, and enabled when they are cancele
   await replica.deliver();
   expect(receiver.received.map(({ event }) => event.subject)).toEqual(['later']);
 });
+
+/** The statements of a round, which are not executed. */
+async function statementsOfARound(seq: string) {
+  const { manager } = gatehouse.dataSource;
+  const query = jest.spyOn(manager, 'query').mockResolvedValue([[], 0]);
+  try {
+    const store = createDueStore(manager);
+    const claim = {
+      id,
+      url: '',
+      tenantId: null,
+      failures: 0,
+      lease: '',
+      ciphertext: Buffer.of(),
+      keyId: '',
+    };
+    await store.putOffFollowers(claim);
+    await store.due(claim);
+    await store.noteSuccess(claim, seq, { status: 204, fault: undefined, durationMs: 1 });
+    await store.cancelGone(claim, seq);
+    return query.mock.calls.map(([text, values]) => ({
+      name: '',
+      text,
+      values: Array.isArray(values) ? values : [],
+    }));
+  } finally {
+    query.mockRestore();
+  }
+}
+
+it('is looked at by a bounded number of rows, with statistics of one subject and many of others', async () => {
+  const add = (count: number, subject: string, dueAt: string) =>
+    gatehouse.database.query(
+      `INSERT INTO webhook_deliveries (webhook_id, event_id, event_at, type, subject, due_at)
+       SELECT '${id}', n, '2020-01-01', 'test.noted', ${subject}, ${dueAt} FROM generate_series(1, ${count}) n`,
+    );
+  await add(100_000, `'same'`, `gatehouse_now() + interval '1 hour'`);
+  await gatehouse.database.query('ANALYZE webhook_deliveries');
+  await add(500, `'other-' || n`, 'gatehouse_now()');
+  const [last] = await gatehouse.database.query<{ seq: string }>(
+    'SELECT max(seq) AS seq FROM webhook_deliveries',
+  );
+  const statements = await statementsOfARound(last?.seq ?? '');
+  expect(statements).toHaveLength(4);
+  for (const statement of statements) {
+    const scans = await scansOf(gatehouse.database, statement);
+    const rows = scans
+      .filter(({ of }) => of.startsWith('webhook_deliveries'))
+      .map((scan) => scan.rows);
+    // 100 subjects with up to 100 deliveries each, and 1,000 that are examined.
+    expect(Math.max(...rows)).toBeLessThanOrEqual(10_000);
+  }
+}, 60_000);
