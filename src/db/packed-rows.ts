@@ -17,8 +17,8 @@ export interface Packed {
   readonly page: string | null;
 }
 
-/** Marks before a value and for NULL. Texts may contain them as well, so `unpack` counts them. */
-const [VALUE, NULL] = ['\u001F', '\u001E'];
+/** Marks before a value and for NULL. Texts may contain them as well, so the reader of a page counts them. */
+export const [VALUE_MARK, NULL_MARK] = ['\u001F', '\u001E'];
 
 /**
  * Lets the database send a page as one text. For the driver a value of its own costs more than for the database to join
@@ -38,37 +38,6 @@ export function pack(columns: readonly Column[], from: string): string {
 
 function isNullable(type: ColumnType): boolean {
   return type === 'text' || type === 'integer';
-}
-
-/**
- * Takes a packed page apart.
- * @returns `undefined` if a text of the page holds one of the two control characters: read the rows one by one then
- */
-export function unpack<Row>(columns: readonly Column[], { rows, page }: Packed): Row[] | undefined {
-  const values = page === null ? [] : valuesIn(page);
-  // Each value and each NULL has one mark, so that any mark within a value makes more of them.
-  if (values.length !== rows * columns.length) return undefined;
-  let at = 0;
-  return Array.from({ length: rows }, () => {
-    const row: Record<string, unknown> = {};
-    for (const { member, type } of columns) {
-      row[member] = read(values[at] ?? null, type);
-      at += 1;
-    }
-    return row as Row;
-  });
-}
-
-function valuesIn(page: string): (string | null)[] {
-  const values: (string | null)[] = [];
-  const [start = '', ...parts] = page.split(VALUE);
-  for (let nulls = start.length; nulls > 0; nulls -= 1) values.push(null);
-  for (const part of parts) {
-    const end = part.indexOf(NULL);
-    values.push(end === -1 ? part : part.slice(0, end));
-    for (let nulls = end === -1 ? 0 : part.length - end; nulls > 0; nulls -= 1) values.push(null);
-  }
-  return values;
 }
 
 /** The columns as they stand after SELECT or RETURNING, for rows that are read one by one. */
@@ -100,7 +69,7 @@ const USUAL = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?\+00$/;
 const parseTime: (text: string) => unknown = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
 
 /** A time as JSON has it, of a time as PostgreSQL writes it. A `Date` in between would be dearer than all else. */
-function timeOf(text: string): string {
+export function timeOf(text: string): string {
   if (!USUAL.test(text)) {
     const time = parseTime(text);
     return time instanceof Date ? time.toISOString() : text;

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import { pack, readRow, selection, unpack, type Column, type Packed } from './packed-rows.js';
+import { pack, readRow, selection, type Column, type Packed } from './packed-rows.js';
 import { prepared, type PreparedStatement } from './prepared.js';
 import { readJoined, type JoinableRead } from './joined-reads.js';
+import { createRowWriter, type RowWriter, type WrittenRow } from './written-rows.js';
 
 /** The tenant, environment and space that rows belong to. */
 interface RowContext {
@@ -39,7 +40,7 @@ export interface SpaceQuery {
 }
 
 /** The rows of one page. */
-export interface Found<Row> {
+export interface Found<Row = WrittenRow> {
   /** Newest first, up to one more than asked for. */
   readonly rows: readonly Row[];
   /** The id to continue after, if the search stopped before the end of the list; otherwise `undefined`. */
@@ -72,12 +73,12 @@ export function rowsToFetch(limit: number): number {
  *
  * @throws RangeError for a limit above 1,000
  */
-export async function listInSpace<Row extends { readonly id: string }>(
+export async function listInSpace(
   manager: EntityManager,
   table: SpaceTable,
   context: RowContext,
   { limit, after, indexed = [], scanned }: SpaceQuery,
-): Promise<Found<Row>> {
+): Promise<Found> {
   const values: unknown[] = [context.tenantId, context.environment, context.spaceId];
   const names = [table.name];
   const conditions: Pick<Condition, 'sql' | 'type'>[] = [];
@@ -94,7 +95,7 @@ export async function listInSpace<Row extends { readonly id: string }>(
   const fetched = rowsToFetch(limit);
   if (scanned === undefined) {
     const name = ['list', ...names, fetched].join('-');
-    const rows = await readPage<Row>(manager, table, { name, conditions, fetched, values });
+    const rows = await readPage(manager, table, { name, conditions, fetched, values });
     return { rows: rows.slice(0, limit + 1) };
   }
   const range = rangeOf(table, conditions, placeholder);
@@ -104,7 +105,7 @@ export async function listInSpace<Row extends { readonly id: string }>(
       WHERE ${scanned.sql(placeholder(values.length + 1))} ${ORDER} LIMIT ${fetched}`,
     values: [...values, scanned.value],
   };
-  const rows = await search<Row>(manager, table, page);
+  const rows = await search(manager, table, page);
   if (rows.length > limit) return { rows: rows.slice(0, limit + 1) };
   const [last] = await prepared(manager)<{ id: string }>(
     {
@@ -182,12 +183,24 @@ interface Page {
 /** The reads of pages by their names: one for each combination of filters and limit that was asked for. */
 const READS = new Map<string, JoinableRead>();
 
+/** The writers of the tables whose pages were asked for. */
+const WRITERS = new Map<SpaceTable, RowWriter>();
+
+function writerOf(table: SpaceTable): RowWriter {
+  let writer = WRITERS.get(table);
+  if (writer === undefined) {
+    writer = createRowWriter(table.columns);
+    WRITERS.set(table, writer);
+  }
+  return writer;
+}
+
 /** Reads a page together with others, as one text. */
-async function readPage<Row>(
+async function readPage(
   manager: EntityManager,
   table: SpaceTable,
   { name, conditions, fetched, values }: Page,
-): Promise<readonly Row[]> {
+): Promise<readonly WrittenRow[]> {
   let read = READS.get(name);
   if (read === undefined) {
     const range = rangeOf(table, conditions, askedFor);
@@ -195,10 +208,10 @@ async function readPage<Row>(
     read = { name, text: pack(table.columns, `${range} LIMIT ${fetched}`), types };
     READS.set(name, read);
   }
-  const rows = unpack<Row>(table.columns, await readJoined<Packed>(manager, read, values));
+  const rows = writerOf(table).writePage(await readJoined<Packed>(manager, read, values));
   if (rows !== undefined) return rows;
   const from = `${rangeOf(table, conditions, placeholder)} LIMIT ${fetched}`;
-  return readPlain<Row>(manager, table, { name, from, values });
+  return readPlain(manager, table, { name, from, values });
 }
 
 interface RangeStatement {
@@ -208,23 +221,24 @@ interface RangeStatement {
 }
 
 /** Reads a page of a search as one text. */
-async function search<Row>(
+async function search(
   manager: EntityManager,
   table: SpaceTable,
   { name, from, values }: RangeStatement,
-): Promise<readonly Row[]> {
+): Promise<readonly WrittenRow[]> {
   const statement = { name, text: pack(table.columns, from) };
   const [packed] = await prepared(manager)<Packed>(statement, values);
-  const rows = packed && unpack<Row>(table.columns, packed);
-  return rows ?? readPlain<Row>(manager, table, { name, from, values });
+  const rows = packed && writerOf(table).writePage(packed);
+  return rows ?? readPlain(manager, table, { name, from, values });
 }
 
 /** Reads row by row, for texts that hold a character that would separate them. */
-async function readPlain<Row>(
+async function readPlain(
   manager: EntityManager,
   table: SpaceTable,
   { name, from, values }: RangeStatement,
-): Promise<readonly Row[]> {
+): Promise<readonly WrittenRow[]> {
   const plain = { name: `${name}-plain`, text: `SELECT ${selection(table.columns)} ${from}` };
-  return runReturning<Row>(manager, table, plain, values);
+  const rows = await prepared(manager)<Record<string, string | null>>(plain, values);
+  return rows.map((row) => writerOf(table).writeRow(row));
 }

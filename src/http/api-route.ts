@@ -5,7 +5,7 @@ import type { RequestState, RouteContext } from './context.js';
 import { Problem } from './errors/problem.js';
 import type { RouteDeclaration } from './route-declaration.js';
 import type { Route } from './routes.js';
-import { readParameters } from './query.js';
+import { LIMIT_ALONE, readParameters } from './query.js';
 import { parseWith } from './validation.js';
 
 /** The members that every route of the API declares. */
@@ -91,11 +91,19 @@ function parsedBody(ctx: RouteContext<RequestState>, body: z.ZodType) {
   }
 }
 
-/** perf: the output for an empty query is computed once, since most requests have none. */
+/**
+ * perf: the output for an empty query is computed once, since most requests have none. So is that for each `limit` alone,
+ * as first pages are asked for. There are few of them, since others are refused.
+ */
 function createQueryReader(schema: z.ZodObject): (querystring: string) => unknown {
   const empty = schema.safeParse({});
-  return (querystring) =>
-    querystring === '' && empty.success
-      ? empty.data
-      : parseWith(schema, readParameters(querystring));
+  const limits = new Map<string, unknown>();
+  return (querystring) => {
+    if (querystring === '' && empty.success) return empty.data;
+    const known = limits.get(querystring);
+    if (known !== undefined) return known;
+    const output = parseWith(schema, readParameters(querystring));
+    if (LIMIT_ALONE.test(querystring)) limits.set(querystring, output);
+    return output;
+  };
 }

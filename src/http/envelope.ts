@@ -27,17 +27,20 @@ export function sendPage<Item>(
   page: Page<Item>,
   present: (item: Item) => unknown,
 ): void {
-  send(ctx, 200, {
-    data: page.items.map(present),
-    meta: {
-      request_id: ctx.state.requestId,
-      pagination: {
-        cursor: page.cursor,
-        has_more: page.hasMore ?? page.cursor !== null,
-        count: page.items.length,
-      },
-    },
-  });
+  send(ctx, 200, { data: page.items.map(present), meta: metaOf(ctx, page) });
+}
+
+/** As `sendPage`, for items that are written as JSON already. */
+export function sendPageText(ctx: JsonAnswer, page: Page<{ readonly json: string }>): void {
+  const items = page.items.map(({ json }) => json).join(',');
+  sendText(ctx, 200, `{"data":[${items}],"meta":${JSON.stringify(metaOf(ctx, page))}}`);
+}
+
+function metaOf({ state }: JsonAnswer, { items, cursor, hasMore }: Page<unknown>) {
+  return {
+    request_id: state.requestId,
+    pagination: { cursor, has_more: hasMore ?? cursor !== null, count: items.length },
+  };
 }
 
 function send(ctx: JsonAnswer, status: number, body: unknown): void {

@@ -14,7 +14,7 @@ import { isId } from '../db/id.js';
 import { ownText } from '../db/own-text.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
-import { sendData, sendPage } from '../http/envelope.js';
+import { sendData, sendPageText } from '../http/envelope.js';
 import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
 import { Problem, serviceUnavailable } from '../http/errors/problem.js';
 import { readRowId } from '../http/row-id.js';
@@ -41,7 +41,8 @@ export interface SpaceResource<Row extends { readonly id: string }, Filters exte
   readonly nouns: readonly [one: string, several: string];
   readonly access: Access;
   readonly storeOf: (manager: EntityManager) => {
-    list(context: SpaceContext, page: PageRequest, filters: z.output<Filters>): Promise<Found<Row>>;
+    /** The rows as they are presented, but written as JSON. */
+    list(context: SpaceContext, page: PageRequest, filters: z.output<Filters>): Promise<Found>;
     find(context: SpaceContext, id: number): Promise<Row | undefined>;
   };
   /** The schema of the list's filters. */
@@ -133,16 +134,20 @@ function createReadRoutes<Row extends { readonly id: string }, Filters extends z
         const context = await resolve(ctx);
         const list = [path, context.tenantId, context.environment, context.spaceId];
         // As they were sent, as in the first release, so that its cursors remain valid.
-        const sent = new URLSearchParams(ctx.querystring);
-        for (const name of names) if (sent.has(name)) list.push(`${name}=${sent.get(name)}`);
+        if (names.some((name) => Object.hasOwn(query, name))) {
+          const sent = new URLSearchParams(ctx.querystring);
+          for (const name of names) if (sent.has(name)) list.push(`${name}=${sent.get(name)}`);
+        }
         // Without the slash, likewise.
         const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
         const request = pagination.read(query, list, [former]);
         const filter = query as unknown as z.output<Filters>;
         const found = await storeOf(ctx.state.manager).list(context, request, filter);
         const { rows, resumeAfter } = found;
-        const positionOf = ({ id }: Row) => Number(id);
-        sendPage(ctx, pagination.page(rows, request, list, positionOf, resumeAfter), present);
+        sendPageText(
+          ctx,
+          pagination.page(rows, request, list, ({ id }) => id, resumeAfter),
+        );
       },
     }),
     guardedRoute({

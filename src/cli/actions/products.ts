@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import type { Environment } from '../../credentials/kinds.js';
 import { readLines } from '../../http/body/input-lines.js';
-import { createProductStore, importProducts, presentProduct } from '../../resources/index.js';
+import { createProductStore, importProducts } from '../../resources/index.js';
 import { createSpaceStore, type SpaceContext } from '../../spaces/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
@@ -39,9 +39,9 @@ export async function listProducts({ manager }: CommandContext, values: SpaceVal
   return {
     async read(page: { readonly limit: number; readonly after: number | undefined }) {
       const { rows } = await store.list(context, page);
-      return pageOf(rows, page.limit, ({ id }) => Number(id));
+      return pageOf(rows, page.limit, ({ id }) => id);
     },
-    present: presentProduct,
+    present: ({ json }: { readonly json: string }) => JSON.parse(json) as object,
   };
 }
 

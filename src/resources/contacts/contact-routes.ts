@@ -149,6 +149,7 @@ function given(change: z.output<typeof contactChange>): Partial<ContactFields> {
   return Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
 }
 
+/** Presents a contact. Lists are written with the same members (`CONTACTS` of the store). */
 function present(contact: Contact) {
   return {
     id: Number(contact.id),

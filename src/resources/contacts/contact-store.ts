@@ -17,7 +17,7 @@ import type { ContactFilters } from './contact-filters.js';
 import type { Contact, ContactFields } from './contact.js';
 
 export interface ContactStore {
-  list(context: SpaceContext, page: PageRequest, filters?: ContactFilters): Promise<Found<Contact>>;
+  list(context: SpaceContext, page: PageRequest, filters?: ContactFilters): Promise<Found>;
   find(context: SpaceContext, id: number): Promise<Contact | undefined>;
   create(context: SpaceContext, fields: ContactFields): Promise<Contact>;
   /** @returns `undefined` if it does not exist */
@@ -86,7 +86,7 @@ export function createContactStore(manager: EntityManager): ContactStore {
   return {
     find: (context, id) => findInSpace<Contact>(manager, CONTACTS, context, id),
     list: (context, page, filters = {}) =>
-      listInSpace<Contact>(manager, CONTACTS, context, { ...page, ...conditionsOf(filters) }),
+      listInSpace(manager, CONTACTS, context, { ...page, ...conditionsOf(filters) }),
     async create({ tenantId, environment, spaceId }, fields) {
       const { firstName, lastName, companyName, email, phone, type } = fields;
       const owner = [tenantId, environment, spaceId];

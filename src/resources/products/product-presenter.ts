@@ -15,7 +15,7 @@ export const productAnswer = z.strictObject({
   updatedAt: time,
 });
 
-/** Presents a product to clients and operators. */
+/** Presents a product. Lists are written with the same members (`PRODUCTS` of the store). */
 export function presentProduct(product: Product) {
   return {
     id: Number(product.id),

@@ -7,7 +7,7 @@ import type { ProductFields } from './product-schema.js';
 import type { Product } from './product.js';
 
 export interface ProductStore {
-  list(context: SpaceContext, page: PageRequest): Promise<Found<Product>>;
+  list(context: SpaceContext, page: PageRequest): Promise<Found>;
   find(context: SpaceContext, id: number): Promise<Product | undefined>;
   /**
    * Inserts products, and updates those with the same `sku`.
@@ -57,7 +57,7 @@ const PRODUCTS: SpaceTable = {
 
 export function createProductStore(manager: EntityManager): ProductStore {
   return {
-    list: (context, page) => listInSpace<Product>(manager, PRODUCTS, context, page),
+    list: (context, page) => listInSpace(manager, PRODUCTS, context, page),
     find: (context, id) => findInSpace<Product>(manager, PRODUCTS, context, id),
     async upsert({ tenantId, environment, spaceId }, given) {
       const [counts] = await manager.query<[UpsertCounts]>(UPSERT, [
