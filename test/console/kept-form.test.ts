@@ -187,7 +187,7 @@ describe('a person without an organization', () => {
     for (const page of ['api-keys', 'tokens', 'members', 'general', 'profile/leave', 'search']) {
       const answer = await here.open(`/settings/${page}`);
       expect({ page, status: answer.status }).toEqual({ page, status: 403 });
-      expect(mainOf(answer)).toContain('You belong to no organization.');
+      expect(mainOf(answer)).toContain('no organization. Ask an administrator to invite you.');
       expect(answer.html).toContain('href="/settings/profile"');
     }
     expect((await here.post('/settings/profile/leave')).status).toBe(403);

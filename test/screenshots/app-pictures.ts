@@ -103,6 +103,7 @@ export const APP_PICTURES: readonly Picture[] = [
       const key = await gatehouse.createKey(acme, {
         name: 'Nightly sync',
         scopes: ['contacts:read'],
+        expiresAt: '2999-12-31T23:59:00.000Z',
       });
       await page.getByLabel('Paste a credential').fill(key.secret);
       await page.getByRole('checkbox', { name: 'GET /products', exact: true }).check();

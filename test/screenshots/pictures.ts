@@ -5,6 +5,7 @@ import { APP_PICTURES } from './app-pictures.js';
 import { CONFLICT_PICTURES } from './conflict-pictures.js';
 import { CROWD_PICTURES } from './crowd-pictures.js';
 import { MAIL_PICTURES } from './mail-pictures.js';
+import { SESSION_PICTURES } from './session-pictures.js';
 import { SIGN_IN_PICTURES } from './sign-in-pictures.js';
 import { STATE_PICTURES } from './state-pictures.js';
 import { WEBHOOK_PICTURES } from './webhook-pictures.js';
@@ -185,6 +186,7 @@ export const PICTURES: readonly Picture[] = [
   ...STATE_PICTURES,
   ...CONFLICT_PICTURES,
   ...SUSPENDED_PICTURES,
+  ...SESSION_PICTURES,
   ...CROWD_PICTURES,
   ...MAIL_PICTURES,
   ...SIGN_IN_PICTURES,

@@ -25,7 +25,9 @@ export interface World {
   readonly deviceCode: string;
   /** The user code of a device that is refused. */
   readonly deniedDeviceCode: string;
-  readonly people: Readonly<Record<'admin' | 'manager' | 'viewer' | 'contractor', TestUser>>;
+  readonly people: Readonly<
+    Record<'admin' | 'manager' | 'viewer' | 'contractor' | 'loner', TestUser>
+  >;
 }
 
 const BRAND = {
@@ -63,6 +65,8 @@ async function fill(gatehouse: TestApp): Promise<World> {
     viewer: await createUser(gatehouse, [[acme, 'viewer']]),
     /** A member of many organizations. */
     contractor: await createUser(gatehouse, await employers(gatehouse)),
+    /** A member of none. */
+    loner: await createUser(gatehouse, []),
   };
   const large = await gatehouse.createTenant('large');
   await createAccountStore(gatehouse.dataSource.manager).join(

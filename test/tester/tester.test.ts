@@ -26,7 +26,8 @@ beforeAll(async () => {
   const allowedIps = ['203.0.113.0/24', '127.0.0.1'];
   service = await gatehouse.createKey(acme, { kind: 'service', scopes, allowedIps, name: 'Sync' });
   const bindings = [{ type: 'contacts', id: '7' }];
-  agent = await gatehouse.createKey(acme, { kind: 'agent', scopes, bindings });
+  const expiresAt = '2999-12-31T23:59:00.000Z';
+  agent = await gatehouse.createKey(acme, { kind: 'agent', scopes, bindings, expiresAt });
   manager = await gatehouse.createKey(acme, { scopes: ['api_keys:manage'] });
   theirs = await gatehouse.createKey(bolt, { name: 'Their secret plan' });
   ada = await signedInBrowser(gatehouse, await createUser(gatehouse, [[acme, 'company_admin']]));
@@ -188,6 +189,9 @@ describe('/settings/tester', () => {
   it('tests a chosen key, and shows faults beside what was typed', async () => {
     const chosen = await submit({ keyId: service.id, address: '198.51.100.7' });
     expect(mainOf(chosen)).toContain('It may not be used from this address.');
+    const { html } = await submit({ keyId: agent.id });
+    const expiry = '<time datetime="2999-12-31T23:59:00.000Z">31 Dec 2999, 23:59 UTC</time>';
+    expect(html).toContain(expiry);
     const empty = await submit({ address: '198.51.100.7' });
     expect(empty.status).toBe(422);
     expect(mainOf(empty)).toContain('Paste a credential, or choose a key.');

@@ -1,4 +1,5 @@
 import type { KnownResult, TestResult } from '../../tester/index.js';
+import { minute, type Moment } from '../moments.js';
 import { numberText } from '../usage/usage-chart.js';
 import { secondsInWords } from '../usage/usage-view.js';
 
@@ -36,7 +37,7 @@ export interface ShownResult {
   readonly isAccepted: boolean;
   readonly heading: string;
   readonly explanation: string | undefined;
-  readonly facts: readonly { readonly term: string; readonly text: string }[];
+  readonly facts: readonly { readonly term: string; readonly text: string | Moment }[];
   readonly budgets: readonly { readonly name: string; readonly text: string }[];
   readonly routes: readonly {
     readonly route: string;
@@ -100,7 +101,8 @@ export function showResult(result: TestResult, revoke: ShownResult['revoke']): S
 function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
   const { spaces, bindings, principal } = facts;
   const { allowedIps } = result;
-  const rows: (readonly [string, string | undefined])[] = [
+  const { expiresAt } = result;
+  const rows: (readonly [string, string | Moment | undefined])[] = [
     ['Name', facts.keyName ?? facts.clientName],
     ['Id', facts.keyId ?? facts.tokenId],
     ['Credential', result.maskedKey],
@@ -110,7 +112,7 @@ function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
     ['Scopes', facts.scopes.join(' ') || 'None'],
     ['Spaces', spaces === null ? 'All' : spaces.join(', ')],
     ['Bound to', bindings?.map(({ type, id }) => `${type} ${id}`).join(', ')],
-    ['Expires', result.expiresAt ?? 'Never'],
+    ['Expires', expiresAt === null ? 'Never' : minute(new Date(expiresAt))],
     ['Allowed addresses', allowedIps === null ? 'Any' : allowedIps.join(', ')],
     ['Tested from', result.address],
   ];

@@ -112,7 +112,11 @@ export function chooseTenant<Of extends TenantMembership>(
   how: string,
 ): Of {
   const [first, ...others] = memberships;
-  if (first === undefined) throw new Problem('forbidden', 'You belong to no organization.');
+  if (first === undefined)
+    throw new Problem(
+      'forbidden',
+      'You belong to no organization. Ask an administrator to invite you.',
+    );
   if (named === '' && others.length > 0) {
     throw new Problem('bad_request', `You belong to several organizations. ${how}`);
   }
