@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { createSpace } from '../support/app/spaces.js';
+import { createSpace, defaultSpaceOf } from '../support/app/spaces.js';
 import {
   asBearer,
   copiedIn,
@@ -92,7 +92,8 @@ describe('private keys', () => {
 
 describe('personal access tokens', () => {
   it('are made with a name, an access and spaces, copied once, and act as their owner', async () => {
-    await createSpace(walks.gatehouse, walks.acme, 'Docks');
+    const { gatehouse, acme } = walks;
+    const docks = await createSpace(gatehouse, acme, 'Docks');
     const page = await walks.open(walks.member, '/settings/profile', WITH_CLIPBOARD);
     await follow(page, 'Personal access tokens');
     await page.getByRole('link', { name: 'New token' }).first().click();
@@ -112,6 +113,10 @@ describe('personal access tokens', () => {
     const me = await fetch(`${walks.issuer}/api/v1/me`, { headers: asBearer(token) });
     const { data } = (await me.json()) as { data: { principal?: unknown; spaces?: unknown } };
     expect(JSON.stringify(data)).toContain(walks.member.id);
+    const inSpace = (space: string) =>
+      walks.statusOf('/contacts', { ...asBearer(token), 'X-Bwp-Space': space });
+    expect(await inSpace(docks)).toBe(200);
+    expect(await inSpace(await defaultSpaceOf(gatehouse, acme))).toBe(403);
     const write = await fetch(`${walks.issuer}/api/v1/contacts`, {
       method: 'POST',
       headers: { ...asBearer(token), 'Content-Type': 'application/json' },
