@@ -9,7 +9,7 @@ const PAGE_MS = 60_000;
 
 /** Routes outside of the pages, and addresses of forms that lead back to their page. */
 const NO_PAGE =
-  /^\/(?:api\/v1\/(?!oauth\/end-session$)|(?:assets|\.well-known|app-logos|operator|verify)\/|login\/providers\/|favicon|healthz|readyz|$)|^\/settings\/profile\/(?:name|email)$|\/exports?\b/;
+  /^\/(?:api\/v1\/(?!oauth\/end-session$)|(?:assets|\.well-known|app-logos|operator|verify)\/|login\/providers\/|favicon|healthz|readyz|$)|^\/settings\/profile\/(?:name|email|password|(?:un)?link-provider)$|\/exports?\b/;
 
 describe('every page in every state', () => {
   const gallery = useGallery({ script: AXE_SCRIPT });

@@ -2,6 +2,10 @@ import type { Page } from 'playwright-core';
 
 import { createTestApp, ITSELF } from '../support/app/app.js';
 import { entryOf, writeProviders } from '../support/oauth/sign-in-provider.js';
+import {
+  createProvidersInBrowser,
+  type ProvidersInBrowser,
+} from '../support/oauth/provider-in-browser.js';
 import type { Picture } from './pictures.js';
 
 const NAMES = [
@@ -27,7 +31,22 @@ async function showProviders(page: Page, count: number, document: object = {}): 
   }
 }
 
-/** The login page with sign-in providers. */
+/** Shows a page of a user who signed in at a provider. */
+async function showSignedIn(
+  page: Page,
+  show: (world: ProvidersInBrowser) => Promise<unknown>,
+): Promise<void> {
+  const world = await createProvidersInBrowser();
+  try {
+    await world.signIn(page);
+    await show(world);
+    await page.waitForLoadState('networkidle');
+  } finally {
+    await world.close();
+  }
+}
+
+/** The pages with sign-in providers. */
 export const SIGN_IN_PICTURES: readonly Picture[] = [
   { name: 'login-one-provider', path: '', prepare: (page) => showProviders(page, 1) },
   { name: 'login-three-providers', path: '', prepare: (page) => showProviders(page, 3) },
@@ -35,5 +54,39 @@ export const SIGN_IN_PICTURES: readonly Picture[] = [
     name: 'login-without-passwords',
     path: '',
     prepare: (page) => showProviders(page, 3, { passwordSignIn: false }),
+  },
+  {
+    name: 'profile-providers',
+    path: '',
+    prepare: (page) => showSignedIn(page, ({ issuer }) => page.goto(`${issuer}/settings/profile`)),
+  },
+  {
+    name: 'confirm-at-provider',
+    path: '',
+    prepare: (page) => showSignedIn(page, (world) => world.submitOldForm(page)),
+  },
+  {
+    name: 'to-provider',
+    path: '',
+    prepare: (page) =>
+      showSignedIn(page, async (world) => {
+        await world.submitOldForm(page);
+        // The browser stays on the page.
+        await page.route('**/authorize?*', (route) => route.fulfill({ status: 204 }));
+        await page.getByRole('button', { name: 'Continue with Acme SSO' }).click();
+        await page.getByRole('link', { name: 'Continue at Acme SSO' }).waitFor();
+      }),
+  },
+  {
+    name: 'confirmed',
+    path: '',
+    prepare: (page) =>
+      showSignedIn(page, async (world) => {
+        await world.submitOldForm(page);
+        // Without the script nothing is submitted.
+        await page.route('**/assets/*.js', (route) => route.fulfill({ body: '' }));
+        await page.getByRole('button', { name: 'Continue with Acme SSO' }).click();
+        await page.getByRole('heading', { name: 'You have confirmed that it is you' }).waitFor();
+      }),
   },
 ];

@@ -30,7 +30,7 @@ export async function createWebServer(certificate?: Certificate): Promise<WebSer
   const handle: Respond = (request, response) => {
     const path = request.url ?? '/';
     requested.push(path);
-    const respond = pages.get(path);
+    const respond = pages.get(path) ?? pages.get(path.replace(/\?.*$/, ''));
     if (respond === undefined) response.writeHead(404).end();
     else respond(request, response);
   };
