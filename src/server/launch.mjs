@@ -111,7 +111,9 @@ async function compile(project, hash) {
 
 function runCompiler(args) {
   const folder = join(root, 'node_modules/typescript');
-  if (!existsSync(folder)) throw new LaunchError(NOT_INSTALLED);
+  for (const tool of [folder, join(root, 'node_modules/rolldown')]) {
+    if (!existsSync(tool)) throw new LaunchError(NOT_INSTALLED);
+  }
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   return new Promise((resolve, reject) => {
     // The compiler reports on stdout, which is not ours to write to: its output goes to stderr (file descriptor 2).
