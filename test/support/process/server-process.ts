@@ -44,13 +44,17 @@ export interface ServerProcesses {
 const READY_WITHIN_MS = 20_000;
 const REFUSES_WITHIN_MS = 15_000;
 
-/** @param main the file that starts another release, instead of the one under test */
+/**
+ * @param main the file that starts another release, instead of the one under test
+ * @param options options of Node.js
+ */
 export function createServerProcesses(
   main = join(testServer().build, 'bundle/main.js'),
+  options: readonly string[] = [],
 ): ServerProcesses {
   const running = new Set<ServerProcess>();
   const launch = (env: Record<string, string>) => {
-    const server = launchServer(main, env);
+    const server = launchServer([...options, main], env);
     running.add(server);
     void server.exited.then(() => running.delete(server));
     return server;
@@ -88,9 +92,9 @@ export function keyInGreeting({ stdout }: ServerProcess): string {
   return key;
 }
 
-function launchServer(main: string, env: Record<string, string>): ServerProcess {
+function launchServer(args: readonly string[], env: Record<string, string>): ServerProcess {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [main], {
+  const child = spawn(process.execPath, args, {
     // Nothing of the test's own environment: what the program reads is what the test gives it.
     env: { PATH, HOME, PORT: '0', ...NO_LIMITS, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
