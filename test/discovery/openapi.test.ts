@@ -136,7 +136,7 @@ describe('the OpenAPI document', () => {
       expect(page.text).toContain(`id="${operation.operationId}"`);
     }
     expect(page.text).toContain(
-      '<pre class="example"><code>{\n  &quot;name&quot;: &quot;Acme&quot;,',
+      '<pre class="example" tabindex="0"><code>{\n  &quot;name&quot;: &quot;Acme&quot;,',
     );
     expect(page.text).not.toMatch(/undefined|\[object/);
   });
