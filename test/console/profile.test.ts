@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { usePeople, type Visit } from '../support/browser/people.js';
 import { newBrowser, signIn, whoIs } from '../support/browser/console.js';
-import { createUser, mainOf, type TestUser } from '../support/oauth/oauth.js';
+import { createUser, mainOf, PASSWORD, type TestUser } from '../support/oauth/oauth.js';
 
 const PROFILE = '/settings/profile';
 const SESSIONS = '/settings/sessions?tenant=acme';
@@ -11,6 +11,7 @@ const people = usePeople();
 let ada: TestUser;
 let here: Visit;
 beforeEach(async () => {
+  await people.gatehouse.database.shiftClock('0 minutes');
   await people.gatehouse.database.query('DELETE FROM attempts; DELETE FROM account_links');
   ada = await createUser(people.gatehouse, [[people.acme, 'viewer']]);
   here = await people.signedIn(ada);
@@ -55,6 +56,18 @@ describe('the profile', () => {
     expect((await here.open(PROFILE)).html).toContain('Confirmed');
     expect((await here.post('/confirm-email')).status).toBe(410);
     expect((await people.mailTo(ada.email))?.subject).toContain('your email address was changed');
+  });
+
+  it('asks for the password before another address, if the sign-in is older than 15 minutes', async () => {
+    const email = `late-${ada.email}`;
+    await people.gatehouse.database.shiftClock('16 minutes');
+    const path = `${PROFILE}/email?tenant=acme`;
+    expect((await here.post(path, { email: ada.email })).status).toBe(303);
+    expect((await here.post(path, { email })).html).toContain('Confirm that it is you');
+    expect(await people.mailTo(email)).toBeUndefined();
+    expect((await here.post(path, { email, confirm_password: 'wrong' })).status).toBe(422);
+    expect((await here.post(path, { email, confirm_password: PASSWORD })).status).toBe(303);
+    expect((await people.mailTo(email))?.link).toBeDefined();
   });
 
   it('does not reveal or take over an address of another account', async () => {

@@ -205,6 +205,7 @@ describe('a route that declares nothing', () => {
     const principal = {
       credentialId: 'key_1',
       tenantId: 'tnt_1',
+      environment: 'live',
       principalKind: 'tenant',
       scopes: KEY_SCOPES,
       kind: 'secret',

@@ -89,7 +89,10 @@ function createRename({ accounts }: AccountPageDependencies, view: ProfileView) 
 }
 
 /** Sends a link to the new address. The address changes when the link is followed. */
-function createEmailRequest({ accounts, mail }: AccountPageDependencies, view: ProfileView) {
+function createEmailRequest(
+  { accounts, mail, confirmationGate }: AccountPageDependencies,
+  view: ProfileView,
+) {
   return async (ctx: SettingsContext, at: PersonalContext): Promise<void> => {
     const value = ctx.state.form.get('email') ?? '';
     const refuse = (status: number, error: string) =>
@@ -98,6 +101,8 @@ function createEmailRequest({ accounts, mail }: AccountPageDependencies, view: P
     if (email === undefined) return refuse(422, 'Enter an email address.');
     if (!mail.isSent) return refuse(409, 'This server sends no mail.');
     const account = { id: at.accountId, email: ctx.state.visitor.email };
+    // Who reads the mail of an account can set its password.
+    if (email !== account.email && !(await confirmationGate.pass(ctx))) return undefined;
     const verdict = await accounts.profile.requestConfirmation(account, email);
     if (!verdict.isAllowed) {
       ctx.set('Retry-After', String(verdict.retryAfterSeconds));
