@@ -10,8 +10,8 @@ import { CONFIRM } from './paths.js';
 
 /**
  * Asks the user to confirm their presence before a secret is made or a way to sign in changes, if the sign-in is older than
- * 15 minutes: a browser that was left alone must not give away credentials that outlive the session. The user confirms with the password, or at a
- * provider that the account signs in with.
+ * 15 minutes: a browser that was left alone must not give away credentials that outlive the session. The user confirms with
+ * the password, or at a provider that the account signs in with.
  */
 export interface ConfirmationGate {
   /**
