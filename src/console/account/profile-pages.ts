@@ -101,7 +101,7 @@ function createEmailRequest(
     if (email === undefined) return refuse(422, 'Enter an email address.');
     if (!mail.isSent) return refuse(409, 'This server sends no mail.');
     const account = { id: at.accountId, email: ctx.state.visitor.email };
-    // Who reads the mail of an account can set its password.
+    // A reader of the account's mail can set its password.
     if (email !== account.email && !(await confirmationGate.pass(ctx))) return undefined;
     const verdict = await accounts.profile.requestConfirmation(account, email);
     if (!verdict.isAllowed) {

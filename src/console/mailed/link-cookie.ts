@@ -1,5 +1,6 @@
 import type { RequestState, RouteContext } from '../../http/context.js';
 import { singleValue } from '../../http/body/form.js';
+import { hostCookie } from '../../http/pages/host-cookie.js';
 import { seeOther } from '../visitor.js';
 
 export type PublicContext = RouteContext<RequestState>;
@@ -26,19 +27,10 @@ const MAX_LENGTH = 200;
 
 /**
  * @param page the page that the link leads to
- * @param issuer with https the cookie has the `__Host-` prefix, so that no other host of the domain can plant a link
+ * @param issuer the server's origin
  */
 export function createLinkCookie(page: `/${string}`, issuer: string): LinkCookie {
-  const isSecure = issuer.startsWith('https://');
-  const name = `${isSecure ? '__Host-' : ''}gatehouse_link_${page.slice(1).replaceAll('-', '_')}`;
-  const options = {
-    httpOnly: true,
-    overwrite: true,
-    path: '/',
-    sameSite: 'lax',
-    secure: isSecure,
-    signed: false,
-  } as const;
+  const { name, options } = hostCookie(issuer, `link_${page.slice(1).replaceAll('-', '_')}`);
   return {
     take(ctx) {
       const secret = singleValue(new URLSearchParams(ctx.querystring), 'token');

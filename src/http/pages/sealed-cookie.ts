@@ -1,5 +1,7 @@
 import type { Context } from 'koa';
 
+import { hostCookie } from './host-cookie.js';
+
 /** Encrypts and decrypts a value that belongs to a context. */
 export interface Sealer {
   seal(plain: Buffer, context: string): { readonly ciphertext: Buffer; readonly keyId: string };
@@ -23,24 +25,13 @@ const MAX_LENGTH = 3800;
 
 interface Settings {
   readonly keyring: Sealer;
-  /** With https the cookie has the `__Host-` prefix, so that no other host of the domain can plant one. */
   readonly issuer: string;
   /** The end of the cookie's name. */
   readonly suffix: string;
 }
 
 export function createSealedCookie({ keyring, issuer, suffix }: Settings): SealedCookie {
-  const isSecure = issuer.startsWith('https://');
-  const name = `${isSecure ? '__Host-' : ''}gatehouse_${suffix}`;
-  const options = {
-    httpOnly: true,
-    overwrite: true,
-    path: '/',
-    // Sent also when another site leads here, as a provider does after a sign-in.
-    sameSite: 'lax',
-    secure: isSecure,
-    signed: false,
-  } as const;
+  const { name, options } = hostCookie(issuer, suffix);
 
   return {
     set(ctx, plain, context, forMs) {
