@@ -46,6 +46,8 @@ async function showSignedIn(
   }
 }
 
+const isNewToken = (url: URL) => url.pathname === '/settings/tokens/new';
+
 /** The pages with sign-in providers. */
 export const SIGN_IN_PICTURES: readonly Picture[] = [
   { name: 'login-one-provider', path: '', prepare: (page) => showProviders(page, 1) },
@@ -83,8 +85,12 @@ export const SIGN_IN_PICTURES: readonly Picture[] = [
     prepare: (page) =>
       showSignedIn(page, async (world) => {
         await world.submitOldForm(page);
-        // Without the script nothing is submitted.
-        await page.route('**/assets/*.js', (route) => route.fulfill({ body: '' }));
+        // The browser stays on the page, which submits its form at once.
+        await page.route(isNewToken, (route) =>
+          route.request().postData()?.includes('confirm_provider') === true
+            ? route.continue()
+            : route.fulfill({ status: 204 }),
+        );
         await page.getByRole('button', { name: 'Continue with Acme SSO' }).click();
         await page.getByRole('heading', { name: 'You have confirmed that it is you' }).waitFor();
       }),
