@@ -158,7 +158,7 @@ describe('the authority over keys', () => {
     }
   });
 
-  it('of an organization key revokes the keys that it can create, and itself, but no other of its kind', async () => {
+  it('lets an organization key revoke the keys that it can create, and itself, but no other of its kind', async () => {
     const fields = { kind: 'organization', scopes: ['api_keys:manage'] };
     const [organization, other] = [
       await gatehouse.createKey(tenant, fields),
@@ -177,7 +177,7 @@ describe('the authority over keys', () => {
     ]).toEqual([403, 403, 204, 204]);
   });
 
-  it('of a personal token is that of any key, and it can revoke itself', async () => {
+  it('gives a personal token that of any key, and lets it revoke itself', async () => {
     const personal = await createCredential(gatehouse, tenant, 'personal', [
       'api_keys:manage',
       'leads:read',

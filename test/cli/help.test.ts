@@ -52,7 +52,7 @@ describe('help', () => {
     },
   );
 
-  it('of the program and of a noun lists the commands', async () => {
+  it('lists the commands of the program and of a noun', async () => {
     const program = await run(['--help']);
     const noun = await run(['api-keys', '--help']);
 
@@ -179,7 +179,7 @@ describe('tables', () => {
     expect(stderr).toBe('');
   });
 
-  it.each([1, 10, 25, 40])('of a terminal with %i columns exceed none of them', async (columns) => {
+  it.each([1, 10, 25, 40])('fit a terminal with %i columns', async (columns) => {
     const { stdout } = await run(['roles', 'list'], {
       isTTY: true,
       columns,

@@ -199,7 +199,7 @@ describe('imports', () => {
     for (const good of [first, last]) await me(good).expect(200);
   });
 
-  it('of products read bytes in the same way', async () => {
+  it('read bytes of products in the same way', async () => {
     const product = (sku: string, name: string) => JSON.stringify({ name, sku });
     const { code, report } = await run(
       ['products', 'import'],
@@ -215,7 +215,7 @@ describe('imports', () => {
     ]);
   });
 
-  it('of passwords refuse bytes that are not UTF-8', async () => {
+  it('refuse passwords whose bytes are not UTF-8', async () => {
     const words = ['accounts', 'create', '--email', 'ann@example.com', '--role', 'viewer'];
     const { code, stderr } = await run(
       [...words, '--password-stdin'],

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createCli } from '../support/app/cli.js';
 import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
 
-describe('what revoke and recover refuse', () => {
+describe('refusals of revoke and recover', () => {
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();

@@ -46,7 +46,7 @@ describe('signing-keys', () => {
     ]);
   });
 
-  it('of all algorithms are rotated unless one is named', async () => {
+  it('rotates all algorithms unless one is named', async () => {
     const cli = createCli(gatehouse.database);
     await gatehouse.database.query('DELETE FROM signing_keys');
     const { stdout } = await cli(['signing-keys', 'rotate', '--json']);
@@ -57,7 +57,7 @@ describe('signing-keys', () => {
     ]);
   });
 
-  it('of an algorithm that does not exist are refused as misuse', async () => {
+  it('refuses an algorithm that does not exist as misuse', async () => {
     const answer = await createCli(gatehouse.database)([
       'signing-keys',
       'rotate',

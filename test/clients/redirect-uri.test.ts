@@ -10,7 +10,7 @@ import {
 import { HOSTILE, REAL } from './redirects.js';
 
 describe('a redirect URI', () => {
-  it.each(REAL)('of a real client is accepted: %s', (uri) => {
+  it.each(REAL)('is accepted from a real client: %s', (uri) => {
     expect(redirectUriFault(uri)).toBeUndefined();
     expect(isRegisteredRedirect(uri, uri)).toBe(true);
   });

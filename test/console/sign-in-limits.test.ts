@@ -258,7 +258,7 @@ describe('refused sign-ins', () => {
     expect(await gatehouse.database.dump()).not.toContain(WRONG.password);
   });
 
-  it('of unknown email addresses share one entry', async () => {
+  it('share one entry for all unknown email addresses', async () => {
     const attempt = await atLogin();
     const before = Number((await entries('unknown'))[0]?.['occurrences'] ?? 0);
     for (let n = 0; n < 5; n += 1) await attempt({ ...WRONG, email: `nobody-${n}@example.com` });

@@ -51,7 +51,7 @@ describe('a page of the audit log in a hostile table', () => {
     return { count: sent.length, scans: scans.flat().filter(({ rows }) => rows > 0) };
   }
 
-  describe.each(['half', 'fifth', 'small'])('of the tenant %s', (slug) => {
+  describe.each(['half', 'fifth', 'small'])('in the tenant %s', (slug) => {
     it.each([
       '',
       'from=2000-01-01',

@@ -261,7 +261,7 @@ describe('a page of a list in a hostile table', () => {
     },
   );
 
-  describe.each(['fifth', 'half', 'small', 'newer'])('of the tenant %s', (slug) => {
+  describe.each(['fifth', 'half', 'small', 'newer'])('in the tenant %s', (slug) => {
     it.each([
       'contacts',
       'contacts?type=vendor',

@@ -128,7 +128,7 @@ describe('every store of a resource keeps tenants, environments and spaces apart
       expect(await store.find(ownContext, id)).toBeUndefined();
     });
 
-    it('of one context leave those of another untouched', async () => {
+    it('keep rows of another context untouched', async () => {
       const store = createContactStore(manager);
       const own = await store.create(ownContext, FIELDS);
       const [, context] = elsewhere[0] ?? ['', ownContext];

@@ -66,7 +66,7 @@ describe('names', () => {
     space = await createSpace(gatehouse, tenant, 'Yard');
   });
 
-  describe.each(places)('of %s', (_what, member, give) => {
+  describe.each(places)('the name of %s', (_what, member, give) => {
     it.each(REFUSED)('are refused with %s in them', async (_character, name) => {
       const answer = await give(name);
 
@@ -84,7 +84,7 @@ describe('names', () => {
     });
   });
 
-  it('of products may not hold them either, but descriptions may have lines', () => {
+  it('refuses them in names of products, and keeps lines in descriptions', () => {
     const product = { name: 'Nail', sku: 'N', description: 'One\nTwo' };
     expect(newProduct.safeParse(product).success).toBe(true);
     expect(newProduct.safeParse({ ...product, name: 'N\nail' }).success).toBe(false);

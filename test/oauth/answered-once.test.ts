@@ -252,7 +252,7 @@ describe('a login', () => {
     expect(await counts()).toEqual(ONCE);
   });
 
-  it('of another account does not get the response of the first one', async () => {
+  it('another account does not get the response of the first one', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await begin();
     await browser.request(locationOf(await send(page, credentials())));

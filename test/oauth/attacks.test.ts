@@ -145,7 +145,7 @@ describe('an attacker', () => {
     });
   });
 
-  describe('who frames pages', () => {
+  describe('a site that frames pages', () => {
     it('is refused by every page', async () => {
       const login = await browser.open(urlFor());
       const refused = await browser.submit(login, { ...credentials(), password: 'wrong' });
@@ -176,7 +176,7 @@ describe('an attacker', () => {
     });
   });
 
-  describe('who forges a form', () => {
+  describe('a site that forges a form', () => {
     const forgeries: [string, object, object][] = [
       ['without a token', { csrf: '' }, {}],
       ['with a forged token', { csrf: 'x'.repeat(43) }, {}],
@@ -239,7 +239,7 @@ describe('an attacker', () => {
     });
   });
 
-  describe('who plants cookies', () => {
+  describe('a host that plants cookies', () => {
     const session = () =>
       [...browser.cookies].find(([name]) => /^(__Host-)?gatehouse_session /.test(name));
 

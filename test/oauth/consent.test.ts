@@ -148,7 +148,7 @@ describe('consent', () => {
     });
   });
 
-  describe('of a user with several tenants', () => {
+  describe('a user with several tenants', () => {
     beforeEach(() => accounts().join(other.id, user.id, 'viewer'));
 
     it('grants in the tenant that the user chooses each time', async () => {

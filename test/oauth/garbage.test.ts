@@ -146,7 +146,7 @@ describe('arbitrary input', () => {
     expectCalm({}, answer);
   });
 
-  it('of any size gets an error response', async () => {
+  it('a request of any size gets an error response', async () => {
     for (const bytes of [70_000, 2_000_000]) {
       for (const endpoint of ['token', 'revoke', 'introspect', 'authorize']) {
         const answer = await post(gatehouse, endpoint, { state: 'a'.repeat(bytes) });

@@ -177,7 +177,7 @@ describe('the logged reason of a refused OAuth request', () => {
     (await getTokens(gatehouse, { client: gatehouse.client, user: gatehouse.user }))
       .refresh_token ?? '';
 
-  it('of a client', async () => {
+  it('names the fault of a client', async () => {
     const basic = (text: string) => ({ Authorization: `Basic ${btoa(text)}` });
     const { client_id: id, client_secret: secret = '' } = confidential;
     const form = { grant_type: 'refresh_token', refresh_token: 'x' };
@@ -207,7 +207,7 @@ describe('the logged reason of a refused OAuth request', () => {
     expect(await logged(wrong)).toBe('invalid_client: invalid secret provided');
   });
 
-  it('of scopes, resources and requests', async () => {
+  it('names the faults of scopes, resources and requests', async () => {
     const cases: readonly [RegExp, Fields][] = [
       [/^invalid_scope: .*not granted/, { scope: 'leads:read' }],
       [/^invalid_target: resource/, { resource: 'https://elsewhere.example' }],
@@ -225,7 +225,7 @@ describe('the logged reason of a refused OAuth request', () => {
     expect(await logged(json)).toBe('invalid_request: Send the body as a URL-encoded form.');
   });
 
-  it('of an authorization request', async () => {
+  it('names the fault of an authorization request', async () => {
     const url = new URL(
       authorizeUrl(gatehouse.config.ISSUER, {
         client_id: gatehouse.client.client_id,

@@ -55,7 +55,7 @@ describe('a sign-in or sign-out in another tab, between form and resume', () => 
     expect(mainOf({ html })).toContain('Go back to the app and start again.');
   }
 
-  it('of another account, after the login form, keeps that session', async () => {
+  it('another account, after the login form, keeps its session', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await begin();
     const resume = locationOf(await send(page, credentials()));
@@ -65,7 +65,7 @@ describe('a sign-in or sign-out in another tab, between form and resume', () => 
     expect(await whoIs(browser)).toBe(ben.email);
   });
 
-  it('of another account, after the consent form, gets no code', async () => {
+  it('another account, after the consent form, gets no code', async () => {
     const ben = await createUser(gatehouse, [[acme, 'member']]);
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
@@ -84,7 +84,7 @@ describe('a sign-in or sign-out in another tab, between form and resume', () => 
     expect(await codes()).toEqual([]);
   });
 
-  it('of the same account continues', async () => {
+  it('the same account continues', async () => {
     const page = await openConsent();
     const resume = locationOf(await send(page, approval()));
     await signIn(browser, user);

@@ -36,7 +36,7 @@ describe('rate limits', () => {
     now = START + seconds * 1000;
   };
 
-  describe('of a key', () => {
+  describe('the limit of a key', () => {
     it('are 60 requests a minute, and every answer says what is left', async () => {
       const key = await limited(null);
       for (let left = 59; left >= 0; left -= 1) {
@@ -113,7 +113,7 @@ describe('rate limits', () => {
     });
   });
 
-  describe('of a tenant', () => {
+  describe('the limit of a tenant', () => {
     it('are 10,000 units an hour, of which reading costs 1 and changing 5', async () => {
       const key = await limited(0);
       expect(told(await me(key), 'tenant')).toEqual([10_000, 9999, 3600]);
@@ -191,7 +191,7 @@ describe('rate limits', () => {
       });
     });
 
-    it('what is public, and OAuth', async () => {
+    it('public documents and OAuth', async () => {
       const key = await limited(1);
       await meTimes(1, key);
       expect((await get('/scopes', key)).status).toBe(200);

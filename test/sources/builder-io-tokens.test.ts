@@ -105,7 +105,7 @@ describe('Builder.io: personal access tokens', () => {
   const remove = (id: number, { bearer }: Bearer) =>
     gatehouse.http.delete(`/api/v1/contacts/${id}`).set(bearer).send();
 
-  describe('what they are', () => {
+  describe('their nature', () => {
     // Sentence 1 and its list: in scripts, servers and tools, as the user who made it and no wider.
     it('they speak for the user who made them', async () => {
       const token = await ada.create();

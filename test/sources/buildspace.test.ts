@@ -84,7 +84,7 @@ describe('Buildspace: machine credentials', () => {
     return String(answer.body.data.id);
   };
 
-  describe('what they are', () => {
+  describe('their nature', () => {
     // Sentence 1.
     it('the operator issues them', () => {
       expect(service.shown).toMatchObject({ kind: 'service', createdBy: 'operator' });

@@ -54,7 +54,7 @@ describe('BuildWorkPro: API keys', () => {
     return { user, granted: tokens.scope, bearer };
   };
 
-  describe('what they are for', () => {
+  describe('their purpose', () => {
     // Sentences 1 and 2.
     it('a key calls the API for its tenant, and ends by itself only if that was asked for', async () => {
       const { expiresAt } = await desk.show(key.id);
@@ -85,7 +85,7 @@ describe('BuildWorkPro: API keys', () => {
     });
 
     // The paragraph about test keys: nothing but the key is changed, though here what they reach is apart.
-    it('what was written with one works with the other', async () => {
+    it('a program written for one works with the other', async () => {
       const program = async (by: TestKey) => {
         const body = { firstName: 'Jane', type: 'customer' };
         const created = await send('post', '/contacts', by, { body });
@@ -211,7 +211,7 @@ describe('BuildWorkPro: API keys', () => {
         return first;
       };
 
-      it('what is repeated after a hiccup is answered as before, and not done again', async () => {
+      it('a request that is repeated after a hiccup is answered as before, and not done again', async () => {
         const full = await issue({ scopes: [...SCOPES, 'contacts:delete'] });
         const created = await twice('post', '/contacts', full, jane);
         expect(created.status).toBe(201);

@@ -235,7 +235,7 @@ describe('ButterCMS: read and write tokens', () => {
 
   describe('best practices', () => {
     // Do's 2 and 3.
-    it('what is public is what the read token opens, and nothing else', async () => {
+    it('the read token opens what is public, and nothing else', async () => {
       const open = gatehouse.app.apiRoutes.map(async ({ method, path, access }) => {
         const name = method.toLowerCase() as 'get';
         const answer = await gatehouse.http[name](`/api/v1${path.replace(':id', '1')}`).set(

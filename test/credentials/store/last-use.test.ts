@@ -41,7 +41,7 @@ describe('last use', () => {
     expect(row).toEqual({ all: String(MANY), last: '1' });
   });
 
-  it('of a grant that was deleted meanwhile is dropped', async () => {
+  it('drops the use of a grant that was deleted meanwhile', async () => {
     const lastUse = createLastUse(gatehouse.dataSource, GRANT_USES);
     lastUse.note('grt_deleted', '192.0.2.1');
 
