@@ -91,7 +91,8 @@ describe('the guide to an MCP server', () => {
   /** Signs in and consents as the browser of the user does, which gives the client its answer. @returns the URL, parsed */
   async function signIn(url: string): Promise<URL> {
     const callback = await approve(gatehouse, url, { user });
-    await fetch(callback);
+    // mcp-remote tells the address shortly before it listens.
+    await until(() => fetch(callback), { what: 'the client takes the answer' });
     return new URL(url);
   }
 
