@@ -28,7 +28,7 @@ const SOURCES = ['.ci', 'bench', 'migrations', 'src', 'test', 'views'].flatMap((
 const COMMENTED = SOURCES.filter((file) => /^(?!migrations).*[.](ts|mjs|mts)$/.test(file));
 
 /** The files that a reader of docs/contributing.md creates. */
-const EXAMPLES = /(^|\/)(permits?(-[a-z]+)?|account(-page)?)\b/;
+const EXAMPLES = /(^|\/)(permits?(-[a-z]+)?|billing(-pages)?)\b/;
 
 /** Paths and file names between backticks; `src/` and `.ts` may be left out of a path. */
 function pathsNamedIn(text: string): string[] {
