@@ -22,6 +22,6 @@ describe('a server that is killed with -9 under load while its database keeps ru
       crash: (server) => server.end('SIGKILL'),
     });
     expect(broken).toEqual([]);
-    expect(ledger.acknowledged).toBeGreaterThan(50 * CRASHES);
+    expect(ledger.acknowledged).toBeGreaterThanOrEqual(50 * CRASHES);
   }, 60_000);
 });
