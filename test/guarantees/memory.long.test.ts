@@ -11,7 +11,7 @@ const WARM_UP = 10_000;
 /** Requests between two looks. */
 const STRETCH = 2000;
 const STRETCHES = 15;
-/** It needs 160 to 180 as a rule. */
+/** It needs 150 to 180 as a rule. */
 const MAX_MEGABYTES = 240;
 
 /** The options of Node.js with which `npm start` starts the server. */
