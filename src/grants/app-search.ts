@@ -88,8 +88,8 @@ const OF_ACCOUNT = {
 };
 
 /**
- * Finds connected apps by their names. What one search reads is bounded, whatever the size of the tenant. The apps of
- * an account are those of its newest `MAX_OWN_GRANTS` grants.
+ * Finds connected apps by their names. One search reads a bounded number of rows, whatever the size of the tenant. The
+ * apps of an account are those of its newest `MAX_OWN_GRANTS` grants.
  */
 export async function searchApps(
   manager: EntityManager,

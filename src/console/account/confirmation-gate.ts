@@ -156,5 +156,5 @@ function fieldsOf(form: Form): readonly { readonly name: string; readonly value:
 }
 
 function cannotKeep(provider: string): string {
-  return `What you entered cannot be kept while you are at ${provider}. Sign out and in again, then enter it: for 15 minutes you are not asked to confirm.`;
+  return `Your form cannot be kept while you are at ${provider}. Sign out and in again, then fill it in again: for 15 minutes you are not asked to confirm.`;
 }

@@ -13,7 +13,7 @@ export interface Sealer {
 export interface SealedCookie {
   /** @returns false, and sets nothing, if browsers would not keep it */
   set(ctx: Context, plain: Buffer, context: string, forMs: number): boolean;
-  /** The sealed text that the browser sent; `undefined` if there is none, or one that was never set. */
+  /** The sealed text that the browser sent; `undefined` without one, or for one longer than any that is set. */
   read(ctx: Context): string | undefined;
   /** @returns `undefined` if the text was altered, is of another context, or its key is not configured any more */
   open(text: string, context: string): Buffer | undefined;

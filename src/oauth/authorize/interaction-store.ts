@@ -34,8 +34,8 @@ export interface InteractionAnswer {
 }
 
 /**
- * A stored interaction, pending or answered. `answer` is absent once it is too old to be repeated. Of an answered request
- * the members remain that a link back to the app needs.
+ * A stored interaction, pending or answered. `answer` is absent once it is too old to be repeated. An answered request
+ * keeps the members that a link back to the app needs.
  */
 export type StoredInteraction =
   | {
