@@ -13,7 +13,7 @@ import {
 } from '../../src/db/embedded/embedded-postgres.js';
 import type { Mode } from '../../src/db/embedded/lease.js';
 import { StartupError } from '../../src/db/startup-error.js';
-import { build } from '../../src/server/launch.mjs';
+import { testServer } from '../support/database/database.js';
 import { removeDataDir } from '../support/database/temporary-postgres.js';
 
 const DEADLINE_MS = 15_000;
@@ -82,7 +82,7 @@ async function postmasterPid(): Promise<number> {
 
 /** A process of its own that serves the data directory and then waits to be killed. */
 async function startServer(): Promise<ChildProcess> {
-  const entry = join(await build(), 'src/db/embedded/embedded-postgres.js');
+  const entry = join(testServer().build, 'src/db/embedded/embedded-postgres.js');
   const script = `
     import { startEmbeddedPostgres } from ${JSON.stringify(pathToFileURL(entry).href)};
     const log = { info() {}, warn() {} };
