@@ -35,7 +35,7 @@ import { createOAuth, type OAuth } from './oauth/index.js';
 import { createOperatorApi, type OperatorApi } from './operator/index.js';
 import type { RateLimits } from './rate-limits/index.js';
 import { createContactRoutes, createProductRoutes } from './resources/index.js';
-import { createExposedCredentialRoutes } from './revocation/index.js';
+import { createExposedCredentialRoutes } from './revoke-endpoints/index.js';
 import type { AppDependencies } from './server/app-dependencies.js';
 import { type Kernel, createKernel } from './server/kernel.js';
 import { createKoaApp } from './server/koa-app.js';
@@ -49,7 +49,7 @@ import {
 } from './spaces/index.js';
 import { type CredentialTester, createTester, createTesterRoutes } from './tester/index.js';
 import { createUsageHistoryRoutes } from './usage/index.js';
-import { createVerification } from './verification/index.js';
+import { createVerification } from './verify-endpoints/index.js';
 
 export interface App {
   readonly koa: Koa;

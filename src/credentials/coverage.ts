@@ -1,5 +1,5 @@
 import type { RouteDeclaration } from '../http/route-declaration.js';
-import { type Access, denialReason } from './guard/admission.js';
+import { type Access, denialReason } from './route-guard/admission.js';
 import type { Principal, TokenFacts } from './principal.js';
 import type { Verdict } from './verification/verifier.js';
 

@@ -4,11 +4,11 @@ import { Registry } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
 import type { BackgroundWork } from '../db/background-work.js';
-import { brandHeaders } from './guard/brand-headers.js';
-import { corsRulesFor } from './guard/cross-origin.js';
-import { createGuard } from './guard/guard.js';
-import { createConclusion, createJudge, createJudgeAll } from './guard/judge.js';
-import { createProofCheck } from './guard/proof-check.js';
+import { brandHeaders } from './route-guard/brand-headers.js';
+import { corsRulesFor } from './route-guard/cross-origin.js';
+import { createGuard } from './route-guard/guard.js';
+import { createConclusion, createJudge, createJudgeAll } from './route-guard/judge.js';
+import { createProofCheck } from './route-guard/proof-check.js';
 import { createProofs } from './proofs/proofs.js';
 import { createSecretFormat } from './secrets/format.js';
 import type { Keyring } from './secrets/keyring.js';
@@ -109,25 +109,25 @@ export { PROOF_ALGORITHMS, type Proof } from './proofs/proof-reader.js';
 export { proofSubjects } from './proofs/proof-subject.js';
 export type { Proofs } from './proofs/proofs.js';
 export { createUsedProofs, deleteExpiredProofs, type UsedProofs } from './proofs/used-proofs.js';
-export { corsOf } from './guard/cross-origin.js';
-export { type Access, ANY_PRINCIPAL } from './guard/admission.js';
+export { corsOf } from './route-guard/cross-origin.js';
+export { type Access, ANY_PRINCIPAL } from './route-guard/admission.js';
 export {
   type Challenge,
   type ChallengeError,
   createChallenge,
   schemeOf,
   withChallenge,
-} from './guard/challenge.js';
-export { type GuardedState, guardLateBody, isHidden } from './guard/guard.js';
-export type { Judge, JudgeAll, Judgement, ProofOf, Target } from './guard/judge.js';
-export { readProof } from './guard/proof-check.js';
-export { type Reason, refusalOf } from './guard/refusals.js';
+} from './route-guard/challenge.js';
+export { type GuardedState, guardLateBody, isHidden } from './route-guard/guard.js';
+export type { Judge, JudgeAll, Judgement, ProofOf, Target } from './route-guard/judge.js';
+export { readProof } from './route-guard/proof-check.js';
+export { type Reason, refusalOf } from './route-guard/refusals.js';
 export {
   guardedRoute,
   type GuardedRoute,
   sessionRoute,
   type SessionRoute,
-} from './guard/declare-routes.js';
+} from './route-guard/declare-routes.js';
 export {
   chooseTenant,
   createSessionGuard,
@@ -135,9 +135,9 @@ export {
   type SessionAccess,
   type SessionState,
   type SignedIn,
-} from './guard/session-guard.js';
-export { MAX_SESSIONS, SESSION_LIFETIMES } from './guard/session-lifetimes.js';
-export { sessionPrincipal } from './guard/session-principal.js';
+} from './route-guard/session-guard.js';
+export { MAX_SESSIONS, SESSION_LIFETIMES } from './route-guard/session-lifetimes.js';
+export { sessionPrincipal } from './route-guard/session-principal.js';
 export {
   presentedExchange,
   presentedKey,

@@ -12,7 +12,7 @@ import type { RequestState } from '../http/context.js';
 import { OAUTH_ERRORS } from '../http/errors/oauth-error-schema.js';
 import type { Route } from '../http/routes.js';
 import { createIntrospectRoutes, createUserinfoRoutes } from '../introspection/index.js';
-import { createRevokeRoutes } from '../revocation/index.js';
+import { createRevokeRoutes } from '../revoke-endpoints/index.js';
 import type { PrepareClient } from './client-preparation.js';
 import type { OAuthDependencies } from './dependencies.js';
 import type { DeviceStore } from './device/device-store.js';

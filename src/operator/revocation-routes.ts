@@ -5,7 +5,7 @@ import { dataOf } from '../http/answers.js';
 import { sendData } from '../http/envelope.js';
 import { COST } from '../http/route-declaration.js';
 import { text } from '../http/validation.js';
-import { revokeSubject } from '../revocation/index.js';
+import { revokeSubject } from '../revoke-endpoints/index.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
 import { reason } from './reason.js';
 

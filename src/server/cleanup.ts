@@ -22,7 +22,7 @@ import { deleteExpiredMail } from '../mail/index.js';
 import { deleteExpiredResponses } from '../http/idempotency/idempotency.js';
 import { deleteExpiredInteractions, deleteExpiredPushedRequests } from '../oauth/index.js';
 import { deleteExpiredSessions } from '../sessions/index.js';
-import { deleteOldChanges } from '../verification/index.js';
+import { deleteOldChanges } from '../verify-endpoints/index.js';
 import { cleanDeliveries } from '../webhooks/index.js';
 import { deleteEndedKeys } from '../signing-keys/index.js';
 

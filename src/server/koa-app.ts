@@ -17,7 +17,7 @@ import type { Route } from '../http/routes.js';
 import { securityHeadersFor } from '../http/security-headers.js';
 import { type OAuth, renderPageError } from '../oauth/index.js';
 import type { OperatorApi } from '../operator/index.js';
-import { FORWARD_AUTH_PATH, type Verification } from '../verification/index.js';
+import { FORWARD_AUTH_PATH, type Verification } from '../verify-endpoints/index.js';
 import { createApiPipeline } from './api.js';
 import type { AppDependencies } from './app-dependencies.js';
 import type { Kernel } from './kernel.js';

@@ -201,7 +201,7 @@ describe('every route', () => {
 describe('a route that declares nothing', () => {
   it('admits nobody, whatever they hold', async () => {
     const gatehouse = await createTestApp();
-    const { createGuard } = await import('../../src/credentials/guard/guard.js');
+    const { createGuard } = await import('../../src/credentials/route-guard/guard.js');
     const principal = {
       credentialId: 'key_1',
       tenantId: 'tnt_1',
@@ -211,7 +211,7 @@ describe('a route that declares nothing', () => {
       kind: 'secret',
       proofKey: null,
     };
-    const { createJudge } = await import('../../src/credentials/guard/judge.js');
+    const { createJudge } = await import('../../src/credentials/route-guard/judge.js');
     const { activity } = gatehouse.app;
     const judge = createJudge({
       activity,

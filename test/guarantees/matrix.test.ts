@@ -27,7 +27,7 @@ import { createTargets, OWNERS, type Targets } from './matrix/targets.js';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** Every combination of them at every route that is declared, compared with what the API promises. */
-/** Without the path that judges no caller, and admits by address: `test/revocation/exposed.test.ts` is about it. */
+/** Without the path that judges no caller, and admits by address: `test/revoke-endpoints/exposed.test.ts` is about it. */
 const judgingRoutes = ({ app }: TestApp) =>
   app.apiRoutes.filter(({ path }) => path !== '/credentials/revoke');
 

@@ -4,7 +4,7 @@ import { createAuditLog, OPERATOR } from '../../audit/index.js';
 import { IS_EXPIRED, IS_REVOKED } from '../../credentials/tables.js';
 import { skipSequences } from '../../db/sequences.js';
 import { timestamp } from '../../http/validation.js';
-import { type EndedCounts, endIssuedBefore } from '../../revocation/index.js';
+import { type EndedCounts, endIssuedBefore } from '../../revoke-endpoints/index.js';
 import type { CommandContext } from '../command.js';
 import { Refused } from '../errors.js';
 import { parseOption } from '../parse-option.js';

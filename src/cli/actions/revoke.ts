@@ -1,5 +1,5 @@
 import { OPERATOR } from '../../audit/index.js';
-import { revokeSubject as revoke } from '../../revocation/index.js';
+import { revokeSubject as revoke } from '../../revoke-endpoints/index.js';
 import type { CommandContext } from '../command.js';
 import { revokeIssuedBefore } from './recover.js';
 

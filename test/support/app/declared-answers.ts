@@ -4,7 +4,7 @@ import { bodyOf } from '../../../src/http/answer-headers.js';
 import type { RequestState } from '../../../src/http/context.js';
 import { problemSchema } from '../../../src/http/errors/problem-schema.js';
 import { API_PREFIX, type RouteDeclaration } from '../../../src/http/route-declaration.js';
-import { FORWARD_AUTH_PATH } from '../../../src/verification/index.js';
+import { FORWARD_AUTH_PATH } from '../../../src/verify-endpoints/index.js';
 import { reportAnswer } from './answer-faults.js';
 
 const SHOWN = 1000;

@@ -10,7 +10,7 @@ import { createCredential } from '../support/app/credentials.js';
 import { expectProblem } from '../support/app/problems.js';
 import { until } from '../support/app/until.js';
 import { createUser, getTokens, post, registerClient } from '../support/oauth/oauth.js';
-import { deleteOldChanges } from '../../src/verification/index.js';
+import { deleteOldChanges } from '../../src/verify-endpoints/index.js';
 import { addResourceServer, type TestResourceServer } from '../support/oauth/resource-servers.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
