@@ -21,14 +21,14 @@ const pool = createVerifierPool(target, console.error);
 pool.options.max = 10;
 
 const lookup: ProbedLookup<keyof typeof LOOKUP_QUERIES> = {
-  async find(family, digests) {
-    const text = LOOKUP_QUERIES[family]('$1');
+  async find(name, digests) {
+    const text = LOOKUP_QUERIES[name]('$1');
     const values = [`{${digests.join(',')}}`];
-    const query = { name: family, text, values, rowMode: 'array' as const };
+    const query = { name, text, values, rowMode: 'array' as const };
     return (await pool.query<[...LookupRow]>(query)).rows[0];
   },
   findAll: (questions) =>
-    Promise.all(questions.map(({ family, digests }) => lookup.find(family, digests))),
+    Promise.all(questions.map(({ query, digests }) => lookup.find(query, digests))),
   probe: async () => void (await pool.query('SELECT')),
 };
 const keyring = createKeyring(config.SECRET_KEYS ?? []);

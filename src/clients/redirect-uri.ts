@@ -25,8 +25,8 @@ const REFUSED_SCHEMES: ReadonlySet<string> = new Set(
    message vnd`.split(/\s+/),
 );
 
-/** Families of schemes: `ms-word:`, `chrome-extension:`, `web+…` (any site can claim it), `http+unix:`. */
-const REFUSED_FAMILY =
+/** Groups of schemes: `ms-word:`, `chrome-extension:`, `web+…` (any site can claim it), `http+unix:`. */
+const REFUSED_SCHEME =
   /^(ms|microsoft|windows|chrome|moz|edge|safari|x-apple|web|https?|wss?|jar)([-+]|$)|script$|-(extension|untrusted)$/;
 
 /**
@@ -136,7 +136,7 @@ function loopbackFault(uri: string): string | undefined {
 function privateUseFault(uri: string, scheme: string): string | undefined {
   const isRefused =
     scheme.length < 2 ||
-    REFUSED_FAMILY.test(scheme) ||
+    REFUSED_SCHEME.test(scheme) ||
     scheme.split('+').some((part) => REFUSED_SCHEMES.has(part));
   if (isRefused) return 'uses a scheme that is not allowed';
   return uri.slice(scheme.length + 1).startsWith('/')

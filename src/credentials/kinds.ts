@@ -24,17 +24,18 @@ export function reachableFrom(environment: Environment): readonly Environment[] 
 export type Presentation = 'bearer' | 'dpop' | 'token' | 'x-api-key' | 'brand-header' | 'query';
 
 /**
- * Families of credentials, each with a lookup query. Personal tokens are stored like keys, but limited by the role of
- * their account. Imported keys are found by a digest of their SHA-256.
+ * The queries that look credentials up. Personal tokens are stored like keys, but limited by the role of their account.
+ * Imported keys are found by a digest of their SHA-256.
  */
-export type Family = 'keys' | 'personal' | 'imported' | 'tokens';
+export type CredentialQuery = 'keys' | 'personal' | 'imported' | 'tokens';
 
 /** The budgets that requests can count on, see `budgets.ts`. */
 export type BudgetKind =
   'tenant' | 'publishable_tenant' | 'key' | 'key_and_address' | 'client_share' | 'account_share';
 
 interface KindFacts {
-  readonly family: Family;
+  /** The query that looks its credentials up. */
+  readonly lookupQuery: CredentialQuery;
   /** The part between brand and secret, which may depend on the environment. */
   readonly prefix: Readonly<Record<Environment, string>>;
   readonly principal: PrincipalKind;
@@ -62,7 +63,7 @@ const IN_A_HEADER = ['bearer', 'token', 'x-api-key', 'brand-header'] as const;
 
 export const KINDS = {
   secret: {
-    family: 'keys',
+    lookupQuery: 'keys',
     prefix: { live: 'live', test: 'test' },
     principal: 'tenant',
     speaksAs: 'tenant',
@@ -74,7 +75,7 @@ export const KINDS = {
     limits: ['tenant', 'key'],
   },
   publishable: {
-    family: 'keys',
+    lookupQuery: 'keys',
     prefix: { live: 'pk_live', test: 'pk_test' },
     principal: 'publishable',
     speaksAs: 'tenant',
@@ -86,7 +87,7 @@ export const KINDS = {
     limits: ['publishable_tenant', 'key_and_address'],
   },
   personal: {
-    family: 'personal',
+    lookupQuery: 'personal',
     prefix: inEither('pat'),
     principal: 'user',
     speaksAs: 'account',
@@ -98,7 +99,7 @@ export const KINDS = {
     limits: ['tenant', 'account_share'],
   },
   service: {
-    family: 'keys',
+    lookupQuery: 'keys',
     prefix: inEither('svc'),
     principal: 'service',
     speaksAs: 'itself',
@@ -110,7 +111,7 @@ export const KINDS = {
     limits: ['tenant', 'key'],
   },
   agent: {
-    family: 'keys',
+    lookupQuery: 'keys',
     prefix: inEither('agt'),
     principal: 'agent',
     speaksAs: 'itself',
@@ -122,7 +123,7 @@ export const KINDS = {
     limits: ['tenant', 'key'],
   },
   organization: {
-    family: 'keys',
+    lookupQuery: 'keys',
     prefix: inEither('org'),
     principal: 'tenant',
     speaksAs: 'tenant',
@@ -135,7 +136,7 @@ export const KINDS = {
     limits: ['tenant', 'key'],
   },
   access_token: {
-    family: 'tokens',
+    lookupQuery: 'tokens',
     prefix: inEither('at'),
     principal: 'user',
     speaksAs: 'account',
@@ -157,11 +158,11 @@ export function factsOf(kind: Kind): KindFacts {
 
 /** The kinds that do not belong to a grant: keys and personal tokens. */
 export type KeyKind = {
-  [K in Kind]: (typeof KINDS)[K]['family'] extends 'tokens' ? never : K;
+  [K in Kind]: (typeof KINDS)[K]['lookupQuery'] extends 'tokens' ? never : K;
 }[Kind];
 
 export const KEY_KINDS = (Object.keys(KINDS) as Kind[]).filter(
-  (kind): kind is KeyKind => KINDS[kind].family !== 'tokens',
+  (kind): kind is KeyKind => KINDS[kind].lookupQuery !== 'tokens',
 );
 
 /** The kinds that a tenant manages. Personal tokens are managed by their account. */

@@ -154,7 +154,7 @@ function createRegistration(dependencies: OAuthDependencies): Route<'public'>[] 
   });
 }
 
-/** Revocation (RFC 7009) and introspection (RFC 7662), of credentials of both families. */
+/** Revocation (RFC 7009) and introspection (RFC 7662), of access tokens, refresh tokens and keys. */
 function createTokenInspection(
   dependencies: OAuthDependencies,
   { stores, clients, findRefreshRow }: EndpointParts,

@@ -83,9 +83,9 @@ export function createServerAuthentication({
   observer,
 }: Dependencies): ServerAuthentication {
   const isWritten = (text: string) => format.read(SERVER_PREFIX, text) !== undefined;
-  const look = async (family: keyof typeof SERVER_QUERIES, keys: readonly string[]) => {
+  const look = async (query: keyof typeof SERVER_QUERIES, keys: readonly string[]) => {
     try {
-      return await lookup.find(family, keys);
+      return await lookup.find(query, keys);
     } catch (error) {
       throw serviceUnavailable(error);
     }

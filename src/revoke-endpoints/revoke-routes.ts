@@ -108,7 +108,7 @@ function createRevocations({
   /** @returns whether it has the form of a key, or is a known imported key */
   async function revokeKey(ctx: Context, key: string): Promise<boolean> {
     const kind = format.parse(key)?.kind;
-    const isOurs = kind !== undefined && KINDS[kind].family !== 'tokens';
+    const isOurs = kind !== undefined && KINDS[kind].lookupQuery !== 'tokens';
     if (!isOurs && !prefixes.covers(key)) return false;
     const verdict = await verifier.verify(key, undefined);
     const { principal } = verdict;

@@ -6,7 +6,7 @@ import { OPERATOR_QUERIES } from '../operator-keys/index.js';
 import { SERVER_QUERIES } from '../resource-servers/index.js';
 import { SPACE_QUERIES } from '../spaces/index.js';
 
-/** The queries of batched lookups, one per family. */
+/** The queries of batched lookups, by their names. */
 export const LOOKUP_QUERIES = {
   ...VERIFICATION_QUERIES,
   ...CLIENT_QUERIES,

@@ -22,10 +22,10 @@ import { COST } from '../http/route-declaration.js';
 import type { SpaceContext } from './space-context.js';
 import type { Found } from '../db/space-rows.js';
 
-type Family = 'spaces' | 'default_spaces';
+type SpaceQuery = 'spaces' | 'default_spaces';
 
 /** Batched lookups of spaces. Ids need no quoting in an array literal. */
-export const SPACE_QUERIES: LookupQueries<Family> = {
+export const SPACE_QUERIES: LookupQueries<SpaceQuery> = {
   spaces: (ids) => `SELECT id, NULL, tenant_id FROM spaces WHERE id = ANY (${ids}::text[])`,
   default_spaces: (ids) =>
     `SELECT tenant_id, NULL, id FROM spaces WHERE tenant_id = ANY (${ids}::text[]) AND is_default`,
@@ -74,7 +74,7 @@ export interface SpaceContextResolver {
 
 interface Dependencies {
   readonly pagination: Pagination;
-  readonly lookup: Lookup<Family>;
+  readonly lookup: Lookup<SpaceQuery>;
   /** The header that names a space. */
   readonly header: string;
 }
@@ -191,10 +191,10 @@ interface SpaceLookup {
 /** Some 100 bytes each. */
 const MAX_REMEMBERED = 10_000;
 
-function createSpaceLookup(lookup: Lookup<Family>): SpaceLookup {
-  const find = async (family: Family, id: string) => {
+function createSpaceLookup(lookup: Lookup<SpaceQuery>): SpaceLookup {
+  const find = async (query: SpaceQuery, id: string) => {
     try {
-      return (await lookup.find(family, [id]))?.[2];
+      return (await lookup.find(query, [id]))?.[2];
     } catch (error) {
       throw serviceUnavailable(error);
     }

@@ -39,7 +39,7 @@ export function createTester(dependencies: Dependencies): CredentialTester {
       const key = isId('key', id) ? await store.find(tenantId, id) : undefined;
       // Personal tokens belong to their account.
       if (key === undefined || !TENANT_KINDS.includes(key.kind)) return undefined;
-      return { family: KINDS[key.kind].family, digest: key.digest };
+      return { lookupQuery: KINDS[key.kind].lookupQuery, digest: key.digest };
     },
     observe: createObserver({
       quietGuard,

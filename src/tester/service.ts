@@ -10,7 +10,7 @@ import {
   type Verdict,
   type Verifier,
 } from '../credentials/index.js';
-import { type Environment, type Family, reachableFrom } from '../credentials/kinds.js';
+import { type Environment, type CredentialQuery, reachableFrom } from '../credentials/kinds.js';
 import { Problem } from '../http/errors/problem.js';
 import { invalid } from '../http/validation.js';
 import type { RateLimits } from '../rate-limits/index.js';
@@ -61,7 +61,7 @@ export interface CredentialTester {
 
 /** A stored key, as far as a test needs it. */
 interface StoredKey {
-  readonly family: Family;
+  readonly lookupQuery: CredentialQuery;
   readonly digest: string;
 }
 
@@ -88,7 +88,7 @@ export function createCredentialTester(dependencies: Dependencies): CredentialTe
     const { credential, keyId = '' } = input;
     if (credential !== undefined) return quietVerifier.verify(credential, address);
     const key = await findKey(by.tenantId, keyId);
-    const verdict = key && (await quietVerifier.verifyStored(key.family, key.digest, address));
+    const verdict = key && (await quietVerifier.verifyStored(key.lookupQuery, key.digest, address));
     if (verdict?.principal !== undefined && isVisible(by, verdict.principal)) return verdict;
     throw new Problem('not_found', 'Key not found.');
   }

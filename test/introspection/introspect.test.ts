@@ -89,7 +89,7 @@ describe('POST /api/v1/oauth/introspect', () => {
       }
     });
 
-    it('describes credentials of both families to a service of the same tenant', async () => {
+    it('describes tokens and keys to a service of the same tenant', async () => {
       const { access_token: token } = await issue(open);
       expect(await serve(token)).toMatchObject({ active: true, client_id: open.client_id });
       const fields = { scopes: ['contacts:read'], environment: 'test' };

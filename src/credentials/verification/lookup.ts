@@ -5,13 +5,13 @@ import { errorCode, errorMessage } from '../../db/errors.js';
 import { createLookupMetrics } from './lookup-metrics.js';
 import { LookupStatement, type StatementText } from './lookup-statement.js';
 
-/** One credential to find: its family, and the digests of its secret, one for each secret key. */
-export interface LookupQuestion<Family> {
-  readonly family: Family;
+/** One credential to find: the query that finds it, and the digests of its secret, one for each secret key. */
+export interface LookupQuestion<Query> {
+  readonly query: Query;
   readonly digests: readonly string[];
 }
 
-interface Waiter<Family> extends LookupQuestion<Family> {
+interface Waiter<Query> extends LookupQuestion<Query> {
   /** When it began to wait, in milliseconds. */
   readonly since: number;
   readonly call: Call;
@@ -27,18 +27,18 @@ interface Call {
 }
 
 /**
- * The row of one credential: its digest and two texts. All families have the same columns, so that one query can
- * cover several.
+ * The row of one credential: its digest and two texts. All queries have the same columns, so that one statement can
+ * unite several.
  */
 export type LookupRow = readonly [digest: string, first: string | null, second: string];
 
-/** The query of each family of credentials, whose columns are those of a `LookupRow`. */
-export type LookupQueries<Family extends string> = Readonly<
-  Record<Family, (digests: string) => string>
+/** Queries by their names. Their columns are those of a `LookupRow`. */
+export type LookupQueries<Query extends string> = Readonly<
+  Record<Query, (digests: string) => string>
 >;
 
 /** Finds credentials by their digests. */
-export interface Lookup<Family extends string> {
+export interface Lookup<Query extends string> {
   /**
    * Finds the row under one of these digests, read after this call.
    *
@@ -47,7 +47,7 @@ export interface Lookup<Family extends string> {
    * @throws the database's error after a second attempt; LookupOverload if too many lookups wait
    */
   find(
-    family: Family,
+    query: Query,
     digests: readonly string[],
     onAsked?: (at: number) => void,
   ): Promise<LookupRow | undefined>;
@@ -56,13 +56,11 @@ export interface Lookup<Family extends string> {
    *
    * @throws as `find`, if one of them fails
    */
-  findAll(
-    questions: readonly LookupQuestion<Family>[],
-  ): Promise<readonly (LookupRow | undefined)[]>;
+  findAll(questions: readonly LookupQuestion<Query>[]): Promise<readonly (LookupRow | undefined)[]>;
 }
 
 /** A lookup whose database can be probed. */
-export interface ProbedLookup<Family extends string> extends Lookup<Family> {
+export interface ProbedLookup<Query extends string> extends Lookup<Query> {
   /**
    * Sends the query of a verification, for a digest that no credential has, over a connection of the verifier's pool.
    * Not counted in the metrics.
@@ -75,9 +73,9 @@ export interface ProbedLookup<Family extends string> extends Lookup<Family> {
 /** Too many lookups wait, or one has waited too long. */
 class LookupOverload extends Error {}
 
-interface Options<Family extends string> {
+interface Options<Query extends string> {
   readonly pool: pg.Pool;
-  readonly queries: LookupQueries<Family>;
+  readonly queries: LookupQueries<Query>;
   readonly register: Registry;
 }
 
@@ -98,14 +96,14 @@ const UNUSED_DIGEST = '0'.repeat(64);
  * each. While all connections are busy, lookups wait. A lookup never joins a query that was already sent, so it sees
  * everything committed before it was requested.
  */
-export function createBatchedLookup<Family extends string>({
+export function createBatchedLookup<Query extends string>({
   pool,
   queries,
   register,
-}: Options<Family>): ProbedLookup<Family> {
+}: Options<Query>): ProbedLookup<Query> {
   const metrics = createLookupMetrics(pool, register, () => waiting.size());
   const statements = createStatements(queries);
-  const waiting = createWaitingList<Family>();
+  const waiting = createWaitingList<Query>();
   let inFlight = 0;
   let isScheduled = false;
 
@@ -132,7 +130,7 @@ export function createBatchedLookup<Family extends string>({
     setImmediate(dispatch);
   }
 
-  async function send(batch: readonly Waiter<Family>[]): Promise<void> {
+  async function send(batch: readonly Waiter<Query>[]): Promise<void> {
     const started = performance.now();
     for (const { call } of batch) call.onAsked?.(started);
     try {
@@ -147,9 +145,9 @@ export function createBatchedLookup<Family extends string>({
 
   return {
     // perf: one promise (decision 22).
-    find: (family, digests, onAsked) =>
+    find: (query, digests, onAsked) =>
       new Promise((settle, reject) => {
-        waiting.add([{ family, digests }], { onAsked, settle, reject });
+        waiting.add([{ query, digests }], { onAsked, settle, reject });
         schedule();
       }),
     findAll: (questions) =>
@@ -159,8 +157,8 @@ export function createBatchedLookup<Family extends string>({
         schedule();
       }),
     async probe() {
-      const [family] = Object.keys(queries) as Family[];
-      if (family !== undefined) await ask(pool, statements([{ family, digests: [UNUSED_DIGEST] }]));
+      const [query] = Object.keys(queries) as Query[];
+      if (query !== undefined) await ask(pool, statements([{ query, digests: [UNUSED_DIGEST] }]));
     },
   };
 }
@@ -184,8 +182,8 @@ function joined(
 }
 
 /** Lookups that wait for a connection, oldest first. Those that wait for too long are rejected. */
-function createWaitingList<Family extends string>() {
-  let waiting: Waiter<Family>[] = [];
+function createWaitingList<Query extends string>() {
+  let waiting: Waiter<Query>[] = [];
   let timer: NodeJS.Timeout | undefined;
 
   /** Rejects lookups that waited too long, for example while the database hung. */
@@ -212,17 +210,17 @@ function createWaitingList<Family extends string>() {
   return {
     size: () => waiting.length,
     /** Adds the lookups of a call, or rejects them if too many wait already. */
-    add(questions: readonly LookupQuestion<Family>[], call: Call): void {
+    add(questions: readonly LookupQuestion<Query>[], call: Call): void {
       if (waiting.length + questions.length > MAX_WAITING) {
         call.reject(new LookupOverload('too many credentials are waiting to be looked up'));
         return;
       }
       const since = performance.now();
-      for (const [index, { family, digests }] of questions.entries()) {
-        waiting.push({ family, digests, since, call, index });
+      for (const [index, { query, digests }] of questions.entries()) {
+        waiting.push({ query, digests, since, call, index });
       }
     },
-    take(count: number): readonly Waiter<Family>[] {
+    take(count: number): readonly Waiter<Query>[] {
       const taken = waiting.slice(0, count);
       waiting = waiting.slice(count);
       return taken;
@@ -250,23 +248,23 @@ function ask(pool: pg.Pool, statement: StatementText): Promise<Rows> {
 }
 
 /**
- * Makes the prepared statement for a batch, from the queries of the families that occur in it only.
+ * Makes the prepared statement for a batch, from the queries that occur in it only.
  */
-function createStatements<Family extends string>(queries: LookupQueries<Family>) {
-  const families = Object.keys(queries) as Family[];
+function createStatements<Query extends string>(queries: LookupQueries<Query>) {
+  const names = Object.keys(queries) as Query[];
   const texts = new Map<string, string>();
 
-  return (batch: readonly LookupQuestion<Family>[]): StatementText => {
-    const occurring = families.filter((family) => batch.some((waiter) => waiter.family === family));
+  return (batch: readonly LookupQuestion<Query>[]): StatementText => {
+    const occurring = names.filter((query) => batch.some((waiter) => waiter.query === query));
     const name = `verify-${occurring.join('-')}`;
     let text = texts.get(name);
     if (text === undefined) {
-      text = occurring.map((family, index) => queries[family](`$${index + 1}`)).join(' UNION ALL ');
+      text = occurring.map((query, index) => queries[query](`$${index + 1}`)).join(' UNION ALL ');
       texts.set(name, text);
     }
     // Digests are hexadecimal, so the array needs no quoting.
-    const values = occurring.map((family) => {
-      const own = batch.filter((waiter) => waiter.family === family);
+    const values = occurring.map((query) => {
+      const own = batch.filter((waiter) => waiter.query === query);
       return `{${own.flatMap(({ digests }) => digests).join(',')}}`;
     });
     return { name, text, values };

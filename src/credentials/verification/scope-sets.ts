@@ -2,16 +2,16 @@ import { ownText } from '../../db/own-text.js';
 import { KEY_SCOPES, PUBLIC_SCOPES, scopeFacts, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
-import type { Family } from '../kinds.js';
+import type { CredentialQuery } from '../kinds.js';
 
 /** The fact for "no restriction". An empty list would admit nothing. */
 export const UNRESTRICTED = '*';
 
 const MAX_SCOPE_SETS = 1000;
 
-type Bounded = Family | 'publishable';
+type Bounded = CredentialQuery | 'publishable';
 
-/** The scopes that credentials can have today, by family. The catalogue may have changed since they were issued. */
+/** The scopes that credentials can have today, by the query that looks them up. The catalogue may have changed since they were issued. */
 const BOUNDS: Readonly<Record<Bounded, (role: Role) => readonly Scope[]>> = {
   tokens: delegableThroughOauth,
   personal: delegableBy,
@@ -26,13 +26,13 @@ const BOUNDS: Readonly<Record<Bounded, (role: Role) => readonly Scope[]>> = {
  */
 export function createScopeSets() {
   const known = new Map<string, readonly Scope[]>();
-  return (stored: string, family: Bounded, role: string, taken: string): readonly Scope[] => {
+  return (stored: string, bound: Bounded, role: string, taken: string): readonly Scope[] => {
     // No name of a scope or role contains `|`.
-    const id = `${family}|${role}|${stored}|${taken}`;
+    const id = `${bound}|${role}|${stored}|${taken}`;
     let scopes = known.get(id);
     if (scopes === undefined) {
       // Without a membership the role is empty, and nothing is delegated.
-      scopes = commonTo(inCatalogOrder(stored.split(' ')), BOUNDS[family](role));
+      scopes = commonTo(inCatalogOrder(stored.split(' ')), BOUNDS[bound](role));
       if (taken !== UNRESTRICTED)
         scopes = scopes.filter(isTakenBy(inCatalogOrder(taken.split(' '))));
       if (known.size >= MAX_SCOPE_SETS) known.clear();

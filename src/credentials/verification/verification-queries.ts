@@ -1,5 +1,5 @@
 import { expiresAroundNow } from '../../db/partitions.js';
-import type { Family } from '../kinds.js';
+import type { CredentialQuery } from '../kinds.js';
 import type { LookupQueries } from './lookup.js';
 import { IS_EXPIRED, IS_REVOKED } from './verdict-sql.js';
 
@@ -47,7 +47,7 @@ const IS_TOKEN_GONE = `((c.server_id IS NOT NULL AND server.id IS NULL)
         OR CASE WHEN c.parent_id IS NULL THEN client.id IS NULL OR m.role IS NULL
                 ELSE parent.id IS NULL END)`;
 
-/** The facts of every key. Some families append more. */
+/** The facts of every key. Some queries append more. */
 const keyFacts = (isGone?: string) => `
       c.id, c.kind, c.tenant_id, c.environment, c.principal_id, c.digest_key_id,
       ${stateOf(isGone)},
@@ -61,10 +61,10 @@ const KEYS = `${ABSENT} CROSS JOIN ${annotatedRows('credentials')} AS c
       JOIN ${annotatedRows('tenants')} AS t ON t.id = c.tenant_id`;
 
 /**
- * The lookup's query of each family. A row is the digest, the name, and all other facts joined in one text.
+ * The queries of the lookup. A row is the digest, the name, and all other facts joined in one text.
  * perf: one text is cheaper to read than many columns.
  */
-export const VERIFICATION_QUERIES: LookupQueries<Family> = {
+export const VERIFICATION_QUERIES: LookupQueries<CredentialQuery> = {
   keys: (digests) => `
     SELECT c.digest, c.name, concat_ws('${SEPARATOR}', ${keyFacts()}, ${annotations('c')})
     FROM ${KEYS}
@@ -106,11 +106,11 @@ export const VERIFICATION_QUERIES: LookupQueries<Family> = {
     WHERE c.digest = ANY (${digests}::text[]) AND ${expiresAroundNow('access_tokens', 'c')}`,
 };
 
-/** The position of the first fact that only some families have. */
+/** The position of the first fact that only some queries read. */
 export const FURTHER = 17;
 
-/** The number of facts of each family. Annotations follow. */
-export const FACTS: Readonly<Record<Family, number>> = {
+/** The number of facts that each query reads. Annotations follow. */
+export const FACTS: Readonly<Record<CredentialQuery, number>> = {
   keys: FURTHER,
   personal: FURTHER + 1,
   imported: FURTHER + 2,

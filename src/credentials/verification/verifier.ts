@@ -5,7 +5,13 @@ import { serviceUnavailable } from '../../http/errors/problem.js';
 import { nameToday } from '../../scopes/catalog.js';
 import { isWrittenAs, type ImportedPrefixes } from './prefixes.js';
 import type { Keyring } from '../secrets/keyring.js';
-import { KINDS, type Environment, type Family, type KeyKind, type Kind } from '../kinds.js';
+import {
+  KINDS,
+  type Environment,
+  type CredentialQuery,
+  type KeyKind,
+  type Kind,
+} from '../kinds.js';
 import type { Lookup, LookupQuestion, LookupRow } from './lookup.js';
 import { UNANNOTATED, type Annotated, type Binding, type Principal } from '../principal.js';
 import type { SecretFormat } from '../secrets/format.js';
@@ -40,7 +46,11 @@ export interface Verifier {
   /** As `verify`, for several credentials at once, in their order. perf: decision 23. */
   verifyAll(all: readonly PresentedSecret[]): Promise<readonly Verdict[]>;
   /** As `verify`, for a stored credential by its digest. Nobody has presented it. */
-  verifyStored(family: Family, digest: string, address: string | undefined): Promise<Verdict>;
+  verifyStored(
+    query: CredentialQuery,
+    digest: string,
+    address: string | undefined,
+  ): Promise<Verdict>;
 }
 
 /** Receives observations of the verifier, for the background recorder. */
@@ -53,26 +63,26 @@ export interface DigestObserver {
 }
 
 interface Dependencies {
-  readonly lookup: Lookup<Family>;
+  readonly lookup: Lookup<CredentialQuery>;
   readonly format: SecretFormat;
   readonly prefixes: Pick<ImportedPrefixes, 'covers'>;
   readonly keyring: Keyring;
   readonly observer: DigestObserver;
 }
 
-/** One verifier for every family of credentials. */
+/** One verifier for every kind of credential. */
 export function createVerifier({ lookup, ...dependencies }: Dependencies): Verifier {
   const { wantedBy, conclude, judgeStored } = createConclusion(dependencies);
 
   return {
-    verifyStored: (family, digest, address) =>
-      lookup.find(family, [digest]).then((row) => judgeStored(row, family, address), refuse),
+    verifyStored: (query, digest, address) =>
+      lookup.find(query, [digest]).then((row) => judgeStored(row, query, address), refuse),
     verify(raw, address) {
       const wanted = wantedBy(raw);
       if (wanted === undefined) return Promise.resolve(MALFORMED);
       // perf: no further promise (decision 22).
       return lookup
-        .find(wanted.family, wanted.digests)
+        .find(wanted.query, wanted.digests)
         .then((row) => conclude({ raw, address }, wanted, row), refuse);
     },
     async verifyAll(all) {
@@ -110,7 +120,7 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
     const digested = isForeign ? digestedOfImported(sha256(raw)) : raw;
     return {
       kind,
-      family: kind === undefined ? 'imported' : KINDS[kind].family,
+      query: kind === undefined ? 'imported' : KINDS[kind].lookupQuery,
       digested,
       digests: keyring.digests(digested),
     };
@@ -118,11 +128,11 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
 
   function conclude(
     { raw, address }: PresentedSecret,
-    { kind, family, digested }: Wanted,
+    { kind, query, digested }: Wanted,
     row: LookupRow | undefined,
   ): Verdict {
     if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-    const { principal, digestKeyId, state, importedAs } = readRow(row, family);
+    const { principal, digestKeyId, state, importedAs } = readRow(row, query);
     const isWhatItSays =
       kind === undefined
         ? isWrittenAs(raw, importedAs.prefix, importedAs.pattern)
@@ -132,7 +142,7 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
     const reason = reasonAgainst(state, principal, address);
     if (reason !== undefined) return { outcome: 'refused', reason, principal };
     // Access tokens are not moved, since they expire soon.
-    if (digestKeyId !== keyring.currentId && family !== 'tokens') {
+    if (digestKeyId !== keyring.currentId && query !== 'tokens') {
       observer.noteOldDigest(principal.credentialId, digested);
     }
     return { outcome: 'accepted', principal };
@@ -140,11 +150,11 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
 
   function judgeStored(
     row: LookupRow | undefined,
-    family: Family,
+    query: CredentialQuery,
     address: string | undefined,
   ): Verdict {
     if (row === undefined) return { outcome: 'refused', reason: 'unknown' };
-    const { principal, state } = readRow(row, family);
+    const { principal, state } = readRow(row, query);
     const reason = reasonAgainst(state, principal, address);
     return reason === undefined
       ? { outcome: 'accepted', principal }
@@ -155,10 +165,10 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
 }
 
 /** A well-formed credential, and where to find its row. */
-interface Wanted extends LookupQuestion<Family> {
+interface Wanted extends LookupQuestion<CredentialQuery> {
   /** `undefined` for a key that was imported. */
   readonly kind: Kind | undefined;
-  readonly family: Family;
+  readonly query: CredentialQuery;
   /** The text from which the digests are made. */
   readonly digested: string;
 }
@@ -187,12 +197,12 @@ function judge(state: string, isAddressAllowed: boolean): Refusal | undefined {
 
 function createRowReader() {
   const scopeSets = createScopeSets();
-  return (row: LookupRow, family: Family) => {
+  return (row: LookupRow, query: CredentialQuery) => {
     const facts = row[2].split(SEPARATOR);
     const fact = (index: number) => facts[index] ?? '';
     const kind = fact(1) as Kind;
     const name = row[1] ?? '';
-    const { token, exchanged } = family === 'tokens' ? readToken(facts, name) : NO_TOKEN;
+    const { token, exchanged } = query === 'tokens' ? readToken(facts, name) : NO_TOKEN;
     const bindings = fact(12);
     const principal: Principal = {
       credentialId: fact(0),
@@ -203,9 +213,9 @@ function createRowReader() {
       scopes: scopeSets(
         fact(7),
         // The role of a user limits tokens. A key has none.
-        exchanged === undefined ? boundedAs(kind, family) : 'keys',
-        HAS_ROLE.includes(family) ? fact(FURTHER) : '',
-        family === 'tokens' ? fact(FURTHER + 5) : UNRESTRICTED,
+        exchanged === undefined ? boundedAs(kind, query) : 'keys',
+        HAS_ROLE.includes(query) ? fact(FURTHER) : '',
+        query === 'tokens' ? fact(FURTHER + 5) : UNRESTRICTED,
       ),
       spaces: fact(8) === UNRESTRICTED ? null : fact(8).split(' '),
       allowedIps: fact(9) === UNRESTRICTED ? null : fact(9).split(' '),
@@ -217,7 +227,7 @@ function createRowReader() {
       rateLimitPerMinute: fact(13) === UNRESTRICTED ? null : Number(fact(13)),
       proofKey: proofKeyOf(fact(14)),
       origin: { subjects: fact(15), position: fact(16) },
-      annotations: readAnnotations(facts, family),
+      annotations: readAnnotations(facts, query),
       token,
       exchanged,
     };
@@ -232,15 +242,18 @@ function createRowReader() {
 
 const NO_ANNOTATIONS: Principal['annotations'] = { tenant: UNANNOTATED, key: UNANNOTATED };
 
-/** The families of credentials that speak for a user. Their first further fact is the user's role. */
-const HAS_ROLE: readonly Family[] = ['tokens', 'personal'];
+/** The queries for credentials that speak for a user. Their first further fact is the user's role. */
+const HAS_ROLE: readonly CredentialQuery[] = ['tokens', 'personal'];
 
-const boundedAs = (kind: Kind, family: Family) => (kind === 'publishable' ? kind : family);
+const boundedAs = (kind: Kind, query: CredentialQuery) => (kind === 'publishable' ? kind : query);
 
 /** perf: most credentials have none. */
-function readAnnotations(facts: readonly string[], family: Family): Principal['annotations'] {
-  if (facts.length === FACTS[family]) return NO_ANNOTATIONS;
-  const given = facts.slice(FACTS[family]);
+function readAnnotations(
+  facts: readonly string[],
+  query: CredentialQuery,
+): Principal['annotations'] {
+  if (facts.length === FACTS[query]) return NO_ANNOTATIONS;
+  const given = facts.slice(FACTS[query]);
   const find = (mark: string) => given.find((fact) => fact.startsWith(mark))?.slice(1);
   const read = (id: string, metadata: string): Annotated => ({
     externalId: find(id) ?? null,

@@ -9,7 +9,7 @@ import { useGatehouse } from '../../support/app/use-gatehouse.js';
 describe('a batch of lookups', () => {
   const gatehouse = useGatehouse();
 
-  it('may ask of all families at once', async () => {
+  it('may combine all queries', async () => {
     const { keyring, verifierPool: pool } = gatehouse;
     const key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
     const { client_secret: secret = '' } = await registerClient(gatehouse, {
