@@ -25,7 +25,7 @@ type ApiDeclaration<Access> = RouteDeclaration<Access> & {
 /** The validated input of a request. */
 export interface Input<Query extends z.ZodType, Body extends z.ZodType> {
   readonly query: z.output<Query>;
-  /** `undefined` without a schema: the body is ignored. */
+  /** `undefined` without a schema. A body may then be `{}` only. */
   readonly body: z.output<Body>;
 }
 
@@ -51,6 +51,8 @@ export type DeclareRoute<Access, State extends RequestState> = <
 ) => ApiRoute<Access, State>;
 
 const NO_QUERY = z.object({});
+/** The body of a change that takes no members, which most clients do not send. */
+const NO_BODY = z.strictObject({});
 
 /**
  * Makes the function that declares routes behind one kind of guard. Before the handler, the query is validated, then the
@@ -62,7 +64,8 @@ export function declareRoutesFor<Access, State extends RequestState>(): DeclareR
 > {
   return ({ handle, prepareBody, ...declared }) => {
     const readQuery = createQueryReader(declared.query ?? NO_QUERY);
-    const { body } = declared;
+    const { body, ownBody, method } = declared;
+    const isWithout = body === undefined && ownBody === undefined && method !== 'GET';
     return {
       ...declared,
       ...(prepareBody !== undefined &&
@@ -72,11 +75,12 @@ export function declareRoutesFor<Access, State extends RequestState>(): DeclareR
             if (parsed !== undefined) await prepareBody(ctx, parsed.value as never);
           },
         }),
-      handle: (ctx) =>
-        handle(ctx, {
-          query: readQuery(ctx.querystring) as never,
-          body: (body === undefined ? undefined : readJson(ctx, body)) as never,
-        }),
+      handle: (ctx) => {
+        const query = readQuery(ctx.querystring) as never;
+        if (isWithout) readJson(ctx, NO_BODY);
+        const given = body === undefined ? undefined : readJson(ctx, body);
+        return handle(ctx, { query, body: given as never });
+      },
     };
   };
 }

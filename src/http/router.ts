@@ -141,15 +141,14 @@ function createTable() {
   };
 }
 
-/**
- * Leaves a parameter as it is if it cannot be decoded, or holds NUL, which PostgreSQL cannot read. No id looks like that.
- */
+/** Stands for text that no parameter can hold: what cannot be decoded, and NUL, which PostgreSQL refuses. */
+const UNREADABLE = '\uFFFD';
+
 function decode(text: string): string {
   try {
-    const decoded = decodeURIComponent(text);
-    return decoded.includes('\0') ? text : decoded;
+    return decodeURIComponent(text).replaceAll('\0', UNREADABLE);
   } catch {
-    return text;
+    return UNREADABLE;
   }
 }
 

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 
+import { isId } from '../db/id.js';
 import { namesOfFilter } from '../http/annotations.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import { sendData, sendPage } from '../http/envelope.js';
+import { Problem } from '../http/errors/problem.js';
 import { COST } from '../http/route-declaration.js';
 import {
   createSpaceService,
+  findTenantOfSpace,
   presentSpace,
   SPACE_QUERY,
   spaceAnswer,
@@ -22,10 +25,12 @@ const PATH = '/operator/spaces';
 const access = { operator: 'tenants:manage' } as const;
 
 const ofTenant = z.object({ tenantId: z.string() });
+/** A tenant, if given, must be the space's. */
+const ofItem = ofTenant.partial();
 
 const serviceOf = ({ state }: OperatorContext) => createSpaceService(state.manager);
 
-/** `/operator/spaces`: those of the tenant that the request names. */
+/** `/operator/spaces` */
 export function createSpaceRoutes({ pagination }: RouteDependencies): OperatorRoute[] {
   return [
     operatorRoute({
@@ -67,26 +72,26 @@ function createItemRoutes(): OperatorRoute[] {
     operatorRoute({
       method: 'GET',
       path: `${PATH}/:id`,
-      summary: 'Show a space of a tenant',
+      summary: 'Show a space of any tenant',
       access,
       cost: COST.read,
-      query: ofTenant,
+      query: ofItem,
       answers: { 200: dataOf(spaceAnswer) },
       async handle(ctx, { query: { tenantId } }) {
-        const by = await managerOf(ctx, tenantId);
+        const by = await managerOfItem(ctx, tenantId);
         sendData(ctx, presentSpace(await serviceOf(ctx).find(by, idOf(ctx))));
       },
     }),
     operatorRoute({
       method: 'PATCH',
       path: `${PATH}/:id`,
-      summary: 'Change members of a space of a tenant',
+      summary: 'Change members of a space of any tenant',
       access,
       cost: COST.change,
-      body: spaceChange.extend(ofTenant.shape),
+      body: spaceChange.extend(ofItem.shape),
       answers: { 200: dataOf(spaceAnswer) },
       async handle(ctx, { body: { tenantId, ...change } }) {
-        const by = await managerOf(ctx, tenantId);
+        const by = await managerOfItem(ctx, tenantId);
         sendData(ctx, presentSpace(await serviceOf(ctx).change(by, idOf(ctx), change)));
       },
     }),
@@ -94,6 +99,21 @@ function createItemRoutes(): OperatorRoute[] {
 }
 
 async function managerOf(ctx: OperatorContext, tenant: string): Promise<SpaceManager> {
-  const tenantId = await tenantIdOf(ctx, tenant);
-  return { actor: ctx.state.actor, tenantId, spaces: null, environment: 'live' };
+  return managerIn(ctx, await tenantIdOf(ctx, tenant));
+}
+
+/** @throws Problem `not_found` */
+async function managerOfItem(
+  ctx: OperatorContext,
+  tenant: string | undefined,
+): Promise<SpaceManager> {
+  if (tenant !== undefined) return managerOf(ctx, tenant);
+  const id = idOf(ctx);
+  const tenantId = isId('spc', id) ? await findTenantOfSpace(ctx.state.manager, id) : undefined;
+  if (tenantId === undefined) throw new Problem('not_found', 'Space not found.');
+  return managerIn(ctx, tenantId);
+}
+
+function managerIn({ state: { actor } }: OperatorContext, tenantId: string): SpaceManager {
+  return { actor, tenantId, spaces: null, environment: 'live' };
 }

@@ -16,6 +16,7 @@ import {
   tenantChange,
 } from '../tenants/index.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
+import { reason } from './reason.js';
 import type { RouteDependencies } from './route-dependencies.js';
 
 const PATH = '/operator/tenants';
@@ -99,10 +100,13 @@ function createItemRoutes(
       summary,
       access,
       cost: COST.change,
+      body: z.strictObject({ reason }),
       answers: { 200: answer },
-      async handle(ctx) {
+      async handle(ctx, { body }) {
+        const isSuspended = verb === 'suspend';
+        const service = serviceOf(ctx);
         const { actor } = ctx.state;
-        const tenant = await serviceOf(ctx).setSuspended(actor, idOf(ctx), verb === 'suspend');
+        const tenant = await service.setSuspended(actor, idOf(ctx), isSuspended, body.reason);
         sendData(ctx, presentTenant(tenant));
       },
     });

@@ -8,5 +8,5 @@ export { presentSpace, spaceAnswer } from './space-presenter.js';
 export { createSpaceRoutes } from './space-routes.js';
 export { SPACE_QUERY, spaceChange, spaceFields } from './space-schema.js';
 export { createSpaceService, type SpaceManager, type SpaceService } from './space-service.js';
-export { createSpaceStore } from './space-store.js';
+export { createSpaceStore, findTenantOfSpace } from './space-store.js';
 export type { Space } from './space.entity.js';

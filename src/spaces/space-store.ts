@@ -102,6 +102,14 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
   };
 }
 
+/** @returns `undefined` for an unknown space */
+export async function findTenantOfSpace(
+  manager: EntityManager,
+  id: string,
+): Promise<string | undefined> {
+  return (await manager.getRepository(Space).findOneBy({ id }))?.tenantId;
+}
+
 /** The columns that a change sets. */
 function columnsOf({ externalId, metadata }: AnnotationChange) {
   return {

@@ -44,9 +44,15 @@ export interface TenantService {
   ): Promise<StoredTenant | 'changed'>;
   /**
    * Suspends a tenant, or ends its suspension.
+   * @param reason for the audit log
    * @throws Problem `not_found`
    */
-  setSuspended(actor: Actor, idOrSlug: string, isSuspended: boolean): Promise<StoredTenant>;
+  setSuspended(
+    actor: Actor,
+    idOrSlug: string,
+    isSuspended: boolean,
+    reason?: string | null,
+  ): Promise<StoredTenant>;
 }
 
 /** The members of a mirrored tenant. A new one needs a name. */
@@ -144,12 +150,13 @@ function createChanges({
       await audit.record(actor, { tenantId: id, action: 'tenant.update', subject: id, details });
       return find(id);
     },
-    async setSuspended(actor, idOrSlug, isSuspended) {
+    async setSuspended(actor, idOrSlug, isSuspended, reason = null) {
       const { id, suspendedAt } = await find(idOrSlug);
       await store.setSuspended(id, isSuspended);
       if ((suspendedAt !== null) !== isSuspended) {
         const action = isSuspended ? 'tenant.suspend' : 'tenant.resume';
-        await audit.record(actor, { tenantId: id, action, subject: id });
+        const details = reason === null ? {} : { reason };
+        await audit.record(actor, { tenantId: id, action, subject: id, details });
       }
       return find(id);
     },

@@ -57,6 +57,8 @@ interface Forwarded {
   readonly address: string;
 }
 
+/** A type of resources that no binding can have: a gateway cannot say which resource a request is for. */
+const UNNAMED = '';
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
@@ -124,7 +126,7 @@ async function admit(
     method,
     address,
     notedAddress: address,
-    access,
+    access: { ...access, resource: UNNAMED },
     parameters: undefined,
     proof() {
       const url = rule.origin + pathIn(ctx, dependencies);

@@ -143,14 +143,15 @@ describe('a refusal', () => {
   });
 
   it.each([
-    ['rt', 'refresh token'],
-    ['ac', 'authorization code'],
-    ['cs', 'client secret'],
-    ['rat', 'registration token'],
-  ])('names what it was taken for: bwp_%s_ is a %s', async (prefix, name) => {
+    ['rt', 'a refresh token'],
+    ['ac', 'an authorization code'],
+    ['cs', 'a client secret'],
+    ['rat', 'a registration token'],
+    ['op', 'an operator key'],
+  ])('names what it was taken for: bwp_%s_ is %s', async (prefix, name) => {
     const answer = await me({ Authorization: `Bearer ${gatehouse.format.mint(prefix)}` });
 
-    expect(answer.body.detail).toContain(`is written like a ${name}`);
+    expect(answer.body.detail).toContain(`is written like ${name}`);
   });
 
   it('is the same for keys that were never issued, revoked or used elsewhere', async () => {

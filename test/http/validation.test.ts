@@ -163,6 +163,15 @@ describe('the errors of a 422', () => {
     expect(padded.body.data.name).toBe('A key');
   });
 
+  it('name the members that a route without a body gets', async () => {
+    const send = (body: object) =>
+      gatehouse.http.delete('/api/v1/contacts/1').set(admin.bearer).send(body);
+    const answer = await send({ confirm: 'x' });
+    expect(answer.status).toBe(422);
+    expect(answer.body.errors).toMatchObject([{ field: 'confirm', code: 'unknown_member' }]);
+    expect((await send({})).status).toBe(404);
+  });
+
   it('suggest the nearest value for the first three only', async () => {
     const answer = await post('/api-keys', { ...KEY, scopes: Array(40).fill('contacts:raed') });
     expect(answer.status).toBe(422);

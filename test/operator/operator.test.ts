@@ -57,6 +57,10 @@ describe('tenants and accounts by their external ids', () => {
     const found = await data('get', 'tenants?externalId=4711&metadata[plan]=pro');
     expect(found).toMatchObject([{ id }]);
     expect(await data('get', 'tenants?metadata[plan]=free')).toEqual([]);
+    for (const id of ['%00', '%ff', 'a%00', '%E4']) {
+      const answer = await mirror(`tenants/by-external-id/${id}`, { name: 'Unreadable' });
+      expectInvalid(answer, ['externalId']);
+    }
 
     const person = { email: 'Ann@Acme.example', name: 'Ann', metadata: { vip: true } };
     const people = await Promise.all(
@@ -129,7 +133,13 @@ describe("the operator's API", () => {
       expectInvalid(await send('post', path, body), ['name']);
     }
     const key = await gatehouse.createKey(made);
-    expect(await data('post', `tenants/${made.id}/suspend`)).toMatchObject({ status: 'suspended' });
+    expectInvalid(await send('post', `tenants/${made.id}/suspend`, { more: 1 }), ['more']);
+    const why = { reason: 'unpaid' };
+    expect(await data('post', `tenants/${made.id}/suspend`, why)).toMatchObject({
+      status: 'suspended',
+    });
+    const [entry] = await data('get', `audit-log?tenantId=${made.id}`);
+    expect(entry).toMatchObject({ action: 'tenant.suspend', details: why });
     const me = () => gatehouse.http.get('/api/v1/me').set(key.bearer);
     expectProblem(await me(), 403, 'tenant_suspended');
     await data('post', `tenants/suspended/resume`);
@@ -213,6 +223,9 @@ describe("the operator's API", () => {
     const at = `spaces/${space.id}`;
     await data('patch', at, { tenantId: tenant.id, metadata: { a: 1 } });
     expect(await data('get', `${at}?tenantId=${tenant.id}`)).toMatchObject({ metadata: { a: 1 } });
+    expect(await data('get', at)).toMatchObject({ id: space.id });
+    expect(await data('patch', at, { name: 'Back yard' })).toMatchObject({ name: 'Back yard' });
+    expectProblem(await send('get', 'spaces/spc_x'), 404, 'not_found');
     expect(await data('get', `spaces?tenantId=acme&metadata[a]=1`)).toHaveLength(1);
     const other = await gatehouse.createTenant('elsewhere');
     expectProblem(await send('get', `${at}?tenantId=${other.id}`), 404, 'not_found');

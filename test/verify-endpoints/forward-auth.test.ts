@@ -154,6 +154,16 @@ describe('/api/v1/forward-auth/*', () => {
       expectProblem(await ask(`?space=${yard}`, named), 403, 'forbidden');
     });
 
+    it('cannot say which resource a request is for, so bound agents are refused', async () => {
+      const bindings = [{ type: 'contacts', id: '1' }];
+      const agent = await gatehouse.createKey(tenant, { kind: 'agent', bindings });
+      const refused = await ask('?scope=contacts:read', agent.bearer);
+      expectProblem(refused, 403, 'forbidden');
+      expect(refused.headers['www-authenticate']).toContain('error="insufficient_scope"');
+      const unbound = await gatehouse.createKey(tenant, { kind: 'agent' });
+      expect((await ask('?scope=contacts:read', unbound.bearer)).status).toBe(200);
+    });
+
     it('can name a resource server as the audience', async () => {
       const options = ['--scopes', 'contacts:read', '--accepts-keys', 'false'];
       const server = await addResourceServer(

@@ -58,13 +58,13 @@ export type FormFault =
 
 /** Secrets with the format of credentials that the API does not accept. */
 const OTHER_SECRETS: ReadonlyMap<string, string> = new Map([
-  ['rt', 'refresh token'],
-  ['ac', 'authorization code'],
-  ['cs', 'client secret'],
-  ['rat', 'registration token'],
-  ['dc', 'device code'],
-  ['rs', 'credential of a resource server'],
-  ['op', 'operator key'],
+  ['rt', 'a refresh token'],
+  ['ac', 'an authorization code'],
+  ['cs', 'a client secret'],
+  ['rat', 'a registration token'],
+  ['dc', 'a device code'],
+  ['rs', 'a credential of a resource server'],
+  ['op', 'an operator key'],
 ]);
 
 /** Whether a text contains a credential, such as a key in the wrong form field. */

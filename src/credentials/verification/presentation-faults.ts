@@ -62,7 +62,7 @@ export function explainForm(raw: string, header: string, format: SecretFormat): 
     case 'length':
       return `${subject} is cut off or mistyped: its length or alphabet is wrong.`;
     case 'kind':
-      return `${subject} is written like a ${fault.other}, which is not accepted here.`;
+      return `${subject} is written like ${fault.other}, which is not accepted here.`;
     case 'prefix':
       return `${subject} is cut off or mistyped: it is of no kind that is known here.`;
     case 'brand':
