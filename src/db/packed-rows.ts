@@ -11,33 +11,45 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-/** A page of rows in one text. */
+/** A page of rows in two values, each `null` for no rows. */
 export interface Packed {
-  readonly rows: number;
-  readonly page: string | null;
+  /** The texts, in the order of the columns. */
+  readonly texts: string | null;
+  /** The other values, 8 bytes each, in the order of the columns. */
+  readonly numbers: Buffer | null;
 }
 
-/** Marks before a value and for NULL. Texts may contain them as well, so the reader of a page counts them. */
+/** Marks before a text and for NULL. Texts may contain them as well, so the reader of a page counts them. */
 export const [VALUE_MARK, NULL_MARK] = ['\u001F', '\u001E'];
 
+/** NULL among the numbers. No time has this value, nor has an integer of 4 bytes. */
+const NULL_NUMBER = String.raw`'\x8000000000000001'::bytea`;
+
 /**
- * Lets the database send a page as one text. For the driver a value of its own costs more than for the database to join
- * it to the others (perf: decision 15).
+ * Lets the database send a page as one text and one `bytea`. For the driver a value of its own costs more than for the
+ * database to join it to the others. A time as text costs the database four times as much as its bytes (perf: decision 21).
  *
  * @param from the rest of a SELECT after its columns, from FROM on, with its order and limit
  */
 export function pack(columns: readonly Column[], from: string): string {
   const names = columns.map(({ name }) => name).join(', ');
-  // Faster than `concat`: that calls the output function of each value.
-  const values = columns.map(({ name, type }) =>
-    isNullable(type) ? `coalesce(E'\\x1f' || ${name}, E'\\x1e')` : `E'\\x1f' || ${name}`,
-  );
-  return `SELECT count(*)::int AS rows, string_agg(${values.join(' || ')}, '') AS page
+  const texts = columns.filter(({ type }) => type === 'text').map(({ name }) => packedText(name));
+  const numbers = columns.filter(({ type }) => type !== 'text').map(packedNumber);
+  return `SELECT string_agg(${texts.join(' || ')}, '') AS texts,
+      string_agg(${numbers.join(' || ')}, '') AS numbers
     FROM (SELECT ${names} ${from}) AS packed`;
 }
 
-function isNullable(type: ColumnType): boolean {
-  return type === 'text' || type === 'integer';
+/** Faster than `concat`: that calls the output function of each value. */
+function packedText(name: string): string {
+  return `coalesce(E'\\x1f' || ${name}, E'\\x1e')`;
+}
+
+/** Microseconds since 2000 for a time. */
+function packedNumber({ name, type }: Column): string {
+  if (type === 'id') return `int8send(${name})`;
+  const bytes = type === 'time' ? `timestamptz_send(${name})` : `int8send(${name}::bigint)`;
+  return `coalesce(${bytes}, ${NULL_NUMBER})`;
 }
 
 /** The columns as they stand after SELECT or RETURNING, for rows that are read one by one. */

@@ -17,10 +17,40 @@ type Row = Readonly<Record<string, string | null>>;
 
 /** A page as PostgreSQL sends it. */
 function packed(rows: readonly Row[]) {
-  const valueOf = (value: string | null | undefined) =>
+  if (rows.length === 0) return { texts: null, numbers: null };
+  const markedText = (value: string | null | undefined) =>
     value === null || value === undefined ? '\u001E' : `\u001F${value}`;
-  const page = rows.flatMap((row) => COLUMNS.map(({ member }) => valueOf(row[member]))).join('');
-  return { rows: rows.length, page: rows.length === 0 ? null : page };
+  const values = (isWanted: (column: Column) => boolean) =>
+    rows.flatMap((row) =>
+      COLUMNS.filter(isWanted).map(({ member, type }) => ({ value: row[member] ?? null, type })),
+    );
+  const numbers = Buffer.alloc(values(({ type }) => type !== 'text').length * 8);
+  for (const [index, { value, type }] of values((column) => column.type !== 'text').entries()) {
+    numbers.writeBigInt64BE(numberOf(value, type), index * 8);
+  }
+  const texts = values(({ type }) => type === 'text').map(({ value }) => markedText(value));
+  return { texts: texts.join(''), numbers };
+}
+
+function numberOf(value: string | null, type: Column['type']): bigint {
+  if (value === null) return -(2n ** 63n) + 1n;
+  return type === 'time' ? microsOf(value) : BigInt(value);
+}
+
+/** Microseconds since 2000. */
+function microsOf(time: string): bigint {
+  if (time === 'infinity') return 2n ** 63n - 1n;
+  if (time === '-infinity') return -(2n ** 63n);
+  if (time.endsWith(' BC'))
+    return microsOf(`-0000${Number(time.slice(0, 4)) - 1}${time.slice(4, -3)}`);
+  const fraction = /\.(\d+)/.exec(time)?.[1] ?? '';
+  const seconds = Date.parse(
+    time
+      .replace(/\.\d+/, '')
+      .replace(' ', 'T')
+      .replace(/([+-]\d\d)$/, '$1:00'),
+  );
+  return BigInt(seconds - Date.UTC(2000, 0, 1)) * 1000n + BigInt(fraction.padEnd(6, '0'));
 }
 
 /** Any text that PostgreSQL stores. */
@@ -38,10 +68,13 @@ const TIME = fc
   )
   .map(([date, fraction]) => `${date.toISOString().slice(0, 19).replace('T', ' ')}${fraction}+00`);
 const ROW: fc.Arbitrary<Row> = fc.record({
-  id: fc.maxSafeNat().map(String),
+  id: fc.oneof(fc.maxSafeNat(), fc.nat(), fc.nat(1000)).map(String),
   firstName: fc.option(TEXT),
   price: fc.option(fc.integer().map(String)),
-  createdAt: fc.oneof(TIME, fc.constantFrom('infinity', '0044-03-15 12:00:00+00 BC')),
+  createdAt: fc.oneof(
+    TIME,
+    fc.constantFrom('infinity', '-infinity', '0044-03-15 12:00:00.5+00 BC'),
+  ),
   note: fc.option(TEXT),
 });
 
