@@ -39,7 +39,7 @@ describe('/api/v1/oauth/register/:clientId', () => {
         expect(answer.status).toBe(401);
         expect(answer.body.error).toBe('invalid_token');
         expect(answer.headers['www-authenticate']).toBe(
-          token === undefined ? 'Bearer' : 'Bearer error="invalid_token"',
+          `Bearer realm="oauth"${token === undefined ? '' : ', error="invalid_token"'}`,
         );
         expect(answer.headers['cache-control']).toBe('no-store');
       }
@@ -155,7 +155,9 @@ describe('/api/v1/oauth/register/:clientId', () => {
       for (const answer of [await of(open).put(CHANGED), await of(open).delete()]) {
         expect(answer.status).toBe(403);
         expect(answer.body.error).toBe('insufficient_scope');
-        expect(answer.headers['www-authenticate']).toBe('Bearer error="insufficient_scope"');
+        expect(answer.headers['www-authenticate']).toBe(
+          'Bearer realm="oauth", error="insufficient_scope"',
+        );
       }
       expect(await rowOf(open)).toEqual(before);
     });

@@ -142,6 +142,14 @@ describe('the device grant (RFC 8628)', () => {
     await expectOAuthError(await poll(asked), 400, 'authorization_pending');
   });
 
+  it('answers a decision to a poll that comes too early (§3.5)', async () => {
+    const asked = await codes();
+    await expectOAuthError(await poll(asked), 400, 'authorization_pending');
+    await person.decide(asked.user_code, 'approve');
+    expect((await poll(asked)).status).toBe(200);
+    await expectOAuthError(await poll(asked), 400, 'invalid_grant');
+  });
+
   it('ends after ten minutes, for the device and the user (§3.2, §3.5)', async () => {
     const asked = await codes();
     await later(601);

@@ -11,6 +11,7 @@ import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const CLIENTS_OWN = 'https://app.example.com';
 const FOREIGN = 'https://elsewhere.example';
+const ACCESS = 'urn:ietf:params:oauth:token-type:access_token';
 
 /** Origins that may read answers of the token endpoint. The library's own decision is overridden. */
 describe('the token endpoint across origins', () => {
@@ -45,6 +46,29 @@ describe('the token endpoint across origins', () => {
     expect(await refreshFrom(CLIENTS_OWN, metadata)).toEqual([CLIENTS_OWN, CLIENTS_OWN]);
     expect(await refreshFrom(FOREIGN, metadata)).toEqual([null, null]);
     expect(await refreshFrom('null', metadata)).toEqual([null, null]);
+  });
+
+  it('lets only its origins read the error for a grant that a confidential client may not use', async () => {
+    const client = await registerClient(gatehouse, {
+      client_name: 'Server',
+      token_endpoint_auth_method: 'client_secret_post',
+    });
+    const { client_id, client_secret = '' } = client;
+    const exchange = 'urn:ietf:params:oauth:grant-type:token-exchange';
+    for (const [fields, error] of [
+      [{ grant_type: 'client_credentials' }, 'unauthorized_client'],
+      [{ grant_type: exchange, subject_token: 'x', subject_token_type: ACCESS }, 'invalid_request'],
+    ] as const) {
+      for (const [origin, reader] of [
+        [CLIENTS_OWN, CLIENTS_OWN],
+        [FOREIGN, null],
+      ] as const) {
+        const form = { ...fields, client_id, client_secret };
+        const answer = await post(gatehouse, 'token', form, { Origin: origin });
+        expect(await answer.json()).toMatchObject({ error });
+        expect(answer.headers.get('Access-Control-Allow-Origin')).toBe(reader);
+      }
+    }
   });
 
   it('lets any origin read the error for an unknown client', async () => {

@@ -11,7 +11,7 @@ export function assertMayChange({ id }: Client): void {
   const description =
     'A public client cannot be changed or deleted. Register the new metadata instead.';
   throw new OAuthError(403, 'insufficient_scope', description, {
-    'WWW-Authenticate': 'Bearer error="insufficient_scope"',
+    'WWW-Authenticate': 'Bearer realm="oauth", error="insufficient_scope"',
   });
 }
 

@@ -167,8 +167,9 @@ function createAdmission({ dataSource, keyring, tokens }: Parts) {
   /** @throws OAuthError 401 unless the token is the client's */
   function admit(client: Client | undefined, token: string | undefined): Client {
     if (client !== undefined && token !== undefined && tokens.admits(client, token)) return client;
-    // RFC 6750 §3.1: no error code without a presented token.
-    const challenge = token === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
+    // RFC 6750 §3: one parameter at least, but no error code without a presented token.
+    const error = token === undefined ? '' : ', error="invalid_token"';
+    const challenge = `Bearer realm="oauth"${error}`;
     throw new OAuthError(
       401,
       'invalid_token',

@@ -67,9 +67,10 @@ function requireApproval(row: PolledDevice | undefined, client: AuthenticatedCli
   if (row.is_consumed) throw invalidGrant('already consumed');
   if (row.payload.isDenied) throw refusal('access_denied', 'The user denied the request.');
   if (row.remaining <= 0) throw refusal('expired_token', 'The device code has expired.');
-  if (row.is_early) throw refusal('slow_down', `Poll every ${POLL_INTERVAL} seconds.`);
   const { grant_id: grantId, role } = row;
   if (grantId === null) {
+    // RFC 8628 §3.5: `slow_down` is a variant of `authorization_pending`. A decision is answered at once.
+    if (row.is_early) throw refusal('slow_down', `Poll every ${POLL_INTERVAL} seconds.`);
     throw refusal('authorization_pending', 'The user has not decided yet.');
   }
   if (row.is_dead) throw invalidGrant('grant ended');

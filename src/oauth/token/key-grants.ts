@@ -92,7 +92,7 @@ function createIssue(dependencies: KeyGrantDependencies & { readonly store: Exch
   const { resources, format, store, activity, clientAddress, admitExchange } = dependencies;
   return async (ctx: Context, { form, proof }: KeyRequest, parent: Principal) => {
     noteFacts(ctx, { tenantId: parent.tenantId, credentialId: parent.credentialId });
-    (ctx.state as { readers?: Readers }).readers = [];
+    readableBy(ctx, []);
     singleValue(form, 'grant_type');
     const target = await chooseTarget(form, resources);
     const scopes = exchangeableScopes(parent, singleValue(form, 'scope'), target);
@@ -159,7 +159,7 @@ async function authenticateSubject(
   }
   const credentials = readClientCredentials(ctx, form);
   const isKey = credentials.id !== undefined && isId('key', credentials.id);
-  if (!isKey && credentials.by !== 'nothing') await dependencies.clients.authenticate(ctx, form);
+  if (!isKey && credentials.by !== 'nothing') await authenticateClient(ctx, form, dependencies);
   const parent = await verifyKey(ctx, subject, dependencies);
   const isParent = typeof parent !== 'string' && PARENTS.includes(parent.kind);
   if (!isParent) {
@@ -179,9 +179,26 @@ async function authenticateKey(
   dependencies: KeyGrantDependencies,
 ): Promise<Principal> {
   const key = await authenticateKeyAsClient(ctx, form, dependencies);
-  if (key === undefined) await dependencies.clients.authenticate(ctx, form);
-  if (key === undefined || !PARENTS.includes(key.kind)) throw unauthorizedClient();
+  if (key === undefined) {
+    await authenticateClient(ctx, form, dependencies);
+    throw unauthorizedClient();
+  }
+  readableBy(ctx, []);
+  if (!PARENTS.includes(key.kind)) throw unauthorizedClient();
   return key;
+}
+
+/** Authenticates an OAuth client, and lets its origins read the answer. */
+async function authenticateClient(
+  ctx: Context,
+  form: Form,
+  { clients }: KeyGrantDependencies,
+): Promise<void> {
+  readableBy(ctx, (await clients.authenticate(ctx, form)).readers());
+}
+
+function readableBy(ctx: Context, readers: Readers): void {
+  (ctx.state as { readers?: Readers }).readers = readers;
 }
 
 function unauthorizedClient(): OAuthError {
