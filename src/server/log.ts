@@ -7,6 +7,8 @@ const STANDARD_ERROR = 2;
 const COLLECT_MS = 5;
 /** Characters that are written without waiting for more. */
 const COLLECT_LENGTH = 16_384;
+/** Characters that wait while standard error is not read. */
+const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
 
 /**
  * Structured logs: one JSON object per line, on standard error. Callers log no secrets. As a second line of defence, text
@@ -38,17 +40,35 @@ export function createLog({
   );
 }
 
-/** Standard error. Collected lines are written at the latest when the process exits; a kill loses them. */
+/**
+ * Standard error. Collected lines are written at the latest when the process exits; a kill loses them. While nobody reads
+ * standard error, a bounded number waits. Further ones are dropped, and a line tells how many.
+ */
 function createDestination(): DestinationStream & { flushSync(): void } {
-  const stream = pino.destination({ dest: STANDARD_ERROR, sync: false });
+  const stream = pino.destination({
+    dest: STANDARD_ERROR,
+    sync: false,
+    maxLength: MAX_WAITING_LENGTH,
+  });
   let collected = '';
   let timer: NodeJS.Timeout | undefined;
+  let dropped = 0;
+  let isDropped = false;
+  stream.on('drop', () => {
+    isDropped = true;
+  });
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (collected !== '') stream.write(collected);
+    if (collected === '' && dropped === 0) return;
+    isDropped = false;
+    stream.write(`${dropped > 0 ? describeDropped(dropped) : ''}${collected}`);
+    dropped = isDropped ? dropped + countLines(collected) : 0;
     collected = '';
   };
+  stream.on('drain', () => {
+    if (dropped > 0) flush();
+  });
   const flushSync = () => {
     flush();
     stream.flushSync();
@@ -62,6 +82,15 @@ function createDestination(): DestinationStream & { flushSync(): void } {
     },
     flushSync,
   };
+}
+
+function describeDropped(lines: number): string {
+  const time = new Date().toISOString();
+  return `${JSON.stringify({ level: 'warn', time, lines, msg: 'log lines were dropped' })}\n`;
+}
+
+function countLines(text: string): number {
+  return text.split('\n').length - 1;
 }
 
 const heldWarnings: string[] = [];

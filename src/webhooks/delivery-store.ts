@@ -140,7 +140,8 @@ export async function addDeliveries(
 }
 
 /**
- * Cancels what waits for disabled webhooks, and deletes deliveries that ended a week ago, a bounded number at a time.
+ * Cancels what waits for disabled webhooks, and deletes deliveries of removed webhooks and those that ended a week ago, a
+ * bounded number at a time.
  * @returns the number of deleted rows
  */
 export async function cleanDeliveries(
@@ -151,7 +152,8 @@ export async function cleanDeliveries(
     const [, rows] = await manager.query<[unknown, number]>(CANCEL_OF_DISABLED, [limit]);
     return rows;
   }, signal);
-  return inBatches(async (limit) => {
+  const removed = await deleteOfRemoved(manager, signal);
+  const ended = await inBatches(async (limit) => {
     const [, rows] = await manager.query<[unknown, number]>(
       `DELETE FROM webhook_deliveries WHERE (webhook_id, seq) IN (
          SELECT webhook_id, seq FROM webhook_deliveries
@@ -161,7 +163,36 @@ export async function cleanDeliveries(
     );
     return rows;
   }, signal);
+  return removed + ended;
 }
+
+/** Deletes the deliveries of removed webhooks. Ids are not used twice, so that they stay removed. */
+async function deleteOfRemoved(manager: EntityManager, signal?: AbortSignal): Promise<number> {
+  const webhooks = await manager.query<{ id: string }[]>(REMOVED);
+  let total = 0;
+  for (const { id } of webhooks) {
+    total += await inBatches(async (limit) => {
+      const [, rows] = await manager.query<[unknown, number]>(
+        `DELETE FROM webhook_deliveries WHERE webhook_id = $1 AND seq IN (
+           SELECT seq FROM webhook_deliveries WHERE webhook_id = $1
+           ORDER BY seq LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+        [id, limit],
+      );
+      return rows;
+    }, signal);
+  }
+  return total;
+}
+
+/** The webhooks of deliveries, one step through the index each, that do not exist. */
+const REMOVED = `
+  WITH RECURSIVE owners AS (
+    (SELECT webhook_id AS id FROM webhook_deliveries ORDER BY webhook_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT d.webhook_id FROM webhook_deliveries d WHERE d.webhook_id > owners.id ORDER BY d.webhook_id LIMIT 1)
+    FROM owners WHERE owners.id IS NOT NULL)
+  SELECT id FROM owners
+  WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM webhooks w WHERE w.id = owners.id)`;
 
 const CANCEL_OF_DISABLED = `
   UPDATE webhook_deliveries SET state = 'canceled' WHERE (webhook_id, seq) IN (

@@ -73,6 +73,7 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
       );
     },
 
+    /** Its deliveries are left to cleanup: they can be very many. */
     async delete(id: string): Promise<void> {
       await manager.query('DELETE FROM webhooks WHERE id = $1', [id]);
     },
@@ -142,14 +143,15 @@ export async function lockSecrets(manager: EntityManager, id: string): Promise<S
   return row;
 }
 
+/** Sets the sealed secrets. Without its lease, a round that signs with the former ones ends. */
 export async function setSecrets(
   manager: EntityManager,
   id: string,
   { ciphertext, keyId }: SealedSecrets,
 ): Promise<void> {
-  await manager.query('UPDATE webhooks SET ciphertext = $2, ciphertext_key_id = $3 WHERE id = $1', [
-    id,
-    ciphertext,
-    keyId,
-  ]);
+  await manager.query(
+    `UPDATE webhooks SET ciphertext = $2, ciphertext_key_id = $3, lease = NULL, lease_until = NULL
+     WHERE id = $1`,
+    [id, ciphertext, keyId],
+  );
 }

@@ -51,7 +51,7 @@ beforeEach(async () => {
   receiver.received.length = 0;
   receiver.answer = undefined;
   await gatehouse.database.query(
-    'DELETE FROM attempts; DELETE FROM secret_handovers; DELETE FROM webhooks',
+    'DELETE FROM attempts; DELETE FROM secret_handovers; DELETE FROM webhooks; DELETE FROM webhook_deliveries',
   );
 });
 afterAll(() => receiver.close());

@@ -28,7 +28,7 @@ beforeAll(async () => {
   replica = createTestDelivery(gatehouse);
 });
 beforeEach(async () => {
-  await gatehouse.database.query('DELETE FROM webhooks');
+  await gatehouse.database.query('DELETE FROM webhooks; DELETE FROM webhook_deliveries');
   const { body } = await send('post', 'webhooks', { url: receiver.url(), types: ['test.*'] });
   id = body.data.id as string;
 });

@@ -29,7 +29,7 @@ beforeAll(async () => {
 }, 60_000);
 beforeEach(async () => {
   receiver = await createReceiver();
-  await gatehouse.database.query('DELETE FROM webhooks');
+  await gatehouse.database.query('DELETE FROM webhooks; DELETE FROM webhook_deliveries');
 });
 afterEach(async () => {
   await processes.killAll();
