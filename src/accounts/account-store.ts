@@ -6,7 +6,7 @@ import { rowsToFetch } from '../db/space-rows.js';
 import { ADMINISTRATOR_NAMES, type Role } from '../scopes/roles.js';
 import { Account } from './account.entity.js';
 import { Membership } from './membership.entity.js';
-import { type AccountMembership, findMembership, listMemberships } from './membership-list.js';
+import { type AccountMembership, findMembership, listMemberships } from './account-memberships.js';
 import { hashPassword, markOf, NO_PASSWORD } from './password.js';
 
 /** The account's members that a sign-in needs. */

@@ -99,7 +99,7 @@ export {
   type MembershipService,
 } from './members/membership-service.js';
 export { Membership } from './membership.entity.js';
-export type { AccountMembership } from './membership-list.js';
+export type { AccountMembership } from './account-memberships.js';
 export { hashPassword, markOf, NO_PASSWORD } from './password.js';
 export { type EndSessions, replacePassword } from './passwords/replace-password.js';
 export { createResetLinks } from './passwords/reset-link.js';

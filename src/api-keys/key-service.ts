@@ -13,7 +13,7 @@ import { storedMetadata, withFreeExternalId } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
 import type { KeyManager } from './authority.js';
 import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
-import type { KeyNotices } from './key-notices.js';
+import type { KeyNotices } from './new-key-mail.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 import { createConfirmation, createKeyChecks, createKeyFinder } from './key-checks.js';
 

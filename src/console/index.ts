@@ -46,7 +46,7 @@ import type { ConsoleViews } from './page-data.js';
 import { createSessionEntrance, createSessionPipeline, type ApiPipeline } from './session-api.js';
 import { createSessionRoutes } from './session-routes.js';
 import { createProviderRoutes } from './providers/callback-route.js';
-import { createSettings } from './settings.js';
+import { createSettings } from './settings-middleware.js';
 import { createShowPage } from './settings-views.js';
 import { createSignInRoutes } from './sign-in-routes.js';
 import { createSpacePages } from './spaces/spaces-pages.js';

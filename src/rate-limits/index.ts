@@ -9,7 +9,7 @@ import { BUDGET_WINDOWS, createBudgets } from './budgets.js';
 import { createRateLimit, createSpending } from './middleware.js';
 import { createReplicaSync, createSteadyClock } from './replica-sync.js';
 import { createSessionLimit } from './session-limit.js';
-import { createUsageRoutes } from './usage-routes.js';
+import { createUsageRoutes } from './budget-routes.js';
 import { createRateWindowStore } from './window-store.js';
 
 /** The configuration of rate limits, by the names of its environment variables. */
@@ -82,6 +82,6 @@ export {
 } from './attempts.js';
 export { BUDGET_WINDOWS } from './budgets.js';
 export { writeHeaders } from './middleware.js';
-export { usageAnswer } from './usage-routes.js';
+export { usageAnswer } from './budget-routes.js';
 export type { SessionLimit } from './session-limit.js';
 export { deleteExpiredRateWindows } from './window-store.js';

@@ -1,6 +1,6 @@
 export { createResourceServerService, type IssuedServer } from './resource-server-service.js';
 export { createResourceServerStore, type ResourceServer } from './resource-server-store.js';
-export { createResources, type Resources, type TargetServer } from './resources.js';
+export { createResources, type Resources, type TargetServer } from './target-resources.js';
 export {
   createServerAuthentication,
   SERVER_QUERIES,

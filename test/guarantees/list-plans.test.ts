@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
 import { createInvitationStore } from '../../src/accounts/members/invitation-store.js';
-import { MAX_LISTED_MEMBERSHIPS } from '../../src/accounts/membership-list.js';
+import { MAX_LISTED_MEMBERSHIPS } from '../../src/accounts/account-memberships.js';
 import { createClientStore } from '../../src/clients/client-store.js';
 import { listMembers } from '../../src/console/members/member-list.js';
 import { createResourceServerStore } from '../../src/resource-servers/resource-server-store.js';

@@ -12,7 +12,7 @@ import { prepareDataDir } from './data-dir.js';
 import { errorMessage } from '../errors.js';
 import { leaseCluster, releaseCluster, watchCluster, type Log, type Mode } from './lease.js';
 import { completeRecord, homeOf, readOrCreateRecord, type ClusterRecord } from './record.js';
-import { APPLICATION_NAME, setUpDatabase } from './session.js';
+import { APPLICATION_NAME, setUpDatabase } from './superuser-session.js';
 import { prepareSystemFolder } from './system-folder.js';
 
 /** A running embedded PostgreSQL. */

@@ -4,7 +4,7 @@ import { StartupError } from '../startup-error.js';
 import type { Cluster } from './cluster.js';
 import type { Endpoint } from './endpoint.js';
 import { boundLog, ensureRunning, stopPostmaster } from './postmaster.js';
-import { close, connectAsSuperuser, enter, leave } from './session.js';
+import { close, connectAsSuperuser, enter, leave } from './superuser-session.js';
 
 /** `serve`: the only server of the data directory. `share`: a command that runs beside a server or other commands. */
 export type Mode = 'serve' | 'share';
