@@ -243,8 +243,8 @@ function createApiRoutes(
   return [
     ...createMeRoutes(),
     ...createScopeRoutes(),
-    ...createContactRoutes({ spaceContext }),
-    ...createProductRoutes({ spaceContext }),
+    ...createContactRoutes({ ...platform, spaceContext }),
+    ...createProductRoutes({ ...platform, spaceContext }),
     ...createSpaceRoutes(platform),
     ...rateLimits.routes,
     ...createUsageHistoryRoutes(),

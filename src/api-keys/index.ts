@@ -1,7 +1,7 @@
 import type { ActivityRecorder, Keyring, SecretFormat } from '../credentials/index.js';
 import type { Pagination } from '../http/pagination.js';
 import type { Mail } from '../mail/index.js';
-import { createKeyNotices } from './new-key-mail.js';
+import { createNewKeyMail } from './new-key-mail.js';
 import { createKeyPresenter } from './key-presenter.js';
 import type { KeyRouteDependencies } from './key-routes.js';
 import { createKeyService } from './key-service.js';
@@ -23,7 +23,7 @@ export type ApiKeys = KeyRouteDependencies;
 
 export function createApiKeys(dependencies: Dependencies): ApiKeys {
   const { keyring, format, activity, pagination, clientAddress, defaultRateLimit } = dependencies;
-  const notify = createKeyNotices(dependencies);
+  const notify = createNewKeyMail(dependencies);
   return {
     pagination,
     clientAddress,

@@ -13,7 +13,7 @@ import { storedMetadata, withFreeExternalId } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
 import type { KeyManager } from './authority.js';
 import { createIssueKey, resolveNewKey, type MintedKey } from './issue-key.js';
-import type { KeyNotices } from './new-key-mail.js';
+import type { NewKeyMail } from './new-key-mail.js';
 import type { KeyChange, NewKey } from './key-schema.js';
 import { createConfirmation, createKeyChecks, createKeyFinder } from './key-checks.js';
 
@@ -46,7 +46,7 @@ interface Dependencies {
   /** Seconds since the last use that is not stored yet, if known. */
   readonly secondsSinceUse?: (credentialId: string) => number | undefined;
   /** Tells people of a new key; nobody is told if it is absent. */
-  readonly notify?: KeyNotices;
+  readonly notify?: NewKeyMail;
 }
 
 export function createKeyService(dependencies: Dependencies): KeyService {

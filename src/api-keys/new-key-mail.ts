@@ -8,7 +8,7 @@ import { ROLES } from '../scopes/roles.js';
 import { managesKeys, type KeyManager } from './authority.js';
 
 /** Queues the mails about a new key, in the transaction that creates it. */
-export type KeyNotices = (
+export type NewKeyMail = (
   manager: EntityManager,
   by: KeyManager,
   key: StoredCredential,
@@ -20,9 +20,9 @@ interface Dependencies {
 }
 
 const NOTICE_SECONDS = 86_400;
-/** Notices to a person. More of them would not be read, and keys can be made by programs. */
+/** Mails to a person. More of them would not be read, and keys can be made by programs. */
 const LIMIT = { count: 20, seconds: 3600 };
-/** Administrators who are told of a key that another key has made. */
+/** Administrators who get mail about a key that another key has made. */
 const MAX_ADMINISTRATORS = 5;
 
 /** Each kind in words, and its page in the console. */
@@ -41,10 +41,10 @@ interface Recipient {
 }
 
 /**
- * Tells people of a new key: a personal token's owner, the person who made another key, and the administrators if a key
- * made it. The operator's keys and readable keys, which are public, cause no mail.
+ * Queues mail about a new key: to a personal token's owner, to the person who made another key, and to the administrators if a
+ * key made it. The operator's keys and readable keys, which are public, cause no mail.
  */
-export function createKeyNotices({ mail, issuer }: Dependencies): KeyNotices {
+export function createNewKeyMail({ mail, issuer }: Dependencies): NewKeyMail {
   return async (manager, { accountId, credentialId, tenantId }, key) => {
     if (factsOf(key.kind).isReadable) return;
     const isMadeByKey = accountId === undefined && credentialId !== undefined;

@@ -161,7 +161,7 @@ export { createRevocationStore, type RevocationStore } from './revocation/revoca
 export { createSecretFormat, holdsCredential, type SecretFormat } from './secrets/format.js';
 export { createKeyring, type Digest, type Keyring, type Sealed } from './secrets/keyring.js';
 export type { ActivityRecorder } from './store/activity.js';
-export { tellOfKeys } from './store/key-sweep.js';
+export { noteKeyDeadlines } from './store/key-sweep.js';
 export { deleteEndedPersonalTokens, deleteOldUses } from './store/credential-cleanup.js';
 export type { CredentialFilter, ListedCredential } from './store/credential-list.js';
 export {

@@ -13,7 +13,7 @@ import {
   deleteExpiredRevocations,
   deleteNeedlessRevocations,
   deleteOldUses,
-  tellOfKeys,
+  noteKeyDeadlines,
 } from '../credentials/index.js';
 import { deleteExpiredHandovers } from '../console/index.js';
 import { DEFAULT_RETENTION, maintainPartitions, type Retention } from '../db/partitions.js';
@@ -87,6 +87,6 @@ export async function runCleanup(
     if (signal.aborted) break;
     await step(dataSource, signal).then((rows) => onDeleted(table, rows), note);
   }
-  if (isHourly && !signal.aborted) await tellOfKeys(dataSource.manager, signal).catch(note);
+  if (isHourly && !signal.aborted) await noteKeyDeadlines(dataSource.manager, signal).catch(note);
   if (errors.length > 0) throw new AggregateError(errors, 'some cleanup steps failed');
 }

@@ -5,6 +5,7 @@ export {
 } from './space-context-resolver.js';
 export type { SpaceContext } from './space-context.js';
 export { presentSpace, spaceAnswer } from './space-presenter.js';
+export { createSpaceReadRoutes, type SpaceReadDependencies } from './space-read-routes.js';
 export { createSpaceRoutes } from './space-routes.js';
 export { SPACE_QUERY, spaceChange, spaceFields } from './space-schema.js';
 export { createSpaceService, type SpaceManager, type SpaceService } from './space-service.js';

@@ -1,26 +1,9 @@
-import type { EntityManager } from 'typeorm';
-import { z } from 'zod';
-
-import {
-  type Access,
-  guardedRoute,
-  type GuardedRoute,
-  type GuardedState,
-  type Lookup,
-  type LookupQueries,
-  type Principal,
-} from '../credentials/index.js';
+import type { GuardedState, Lookup, LookupQueries, Principal } from '../credentials/index.js';
 import { isId } from '../db/id.js';
 import { ownText } from '../db/own-text.js';
-import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
-import { sendData, sendPageText } from '../http/envelope.js';
-import { PAGE_QUERY, type PageRequest, type Pagination } from '../http/pagination.js';
 import { Problem, serviceUnavailable } from '../http/errors/problem.js';
-import { readRowId } from '../http/row-id.js';
-import { COST } from '../http/route-declaration.js';
 import type { SpaceContext } from './space-context.js';
-import type { Found } from '../db/space-rows.js';
 
 type SpaceQuery = 'spaces' | 'default_spaces';
 
@@ -32,27 +15,6 @@ export const SPACE_QUERIES: LookupQueries<SpaceQuery> = {
 };
 
 type SpaceRouteContext = RouteContext<GuardedState>;
-
-/** The readable part of a resource whose rows belong to spaces. */
-export interface SpaceResource<Row extends { readonly id: string }, Filters extends z.ZodObject> {
-  /** The path of the list, such as `/contacts`. A single row is below it. */
-  readonly path: string;
-  /** The names of a row and of several, for the summaries. */
-  readonly nouns: readonly [one: string, several: string];
-  readonly access: Access;
-  readonly storeOf: (manager: EntityManager) => {
-    /** The rows as they are presented, but written as JSON. */
-    list(context: SpaceContext, page: PageRequest, filters: z.output<Filters>): Promise<Found>;
-    find(context: SpaceContext, id: number): Promise<Row | undefined>;
-  };
-  /** The schema of the list's filters. */
-  readonly filters: Filters;
-  /** The schema of a presented row. */
-  readonly answer: z.ZodType;
-  readonly present: (row: Row) => unknown;
-  /** Throws the Problem for a row that does not exist. */
-  readonly notFound: () => never;
-}
 
 /** Resolves the context of requests to resources whose rows belong to spaces. */
 export interface SpaceContextResolver {
@@ -66,24 +28,15 @@ export interface SpaceContextResolver {
   resolve(ctx: SpaceRouteContext): Promise<SpaceContext>;
   /** As `resolve`, for a space that is named otherwise. @param named its id, as sent */
   enter(principal: Principal, named: string): Promise<SpaceContext>;
-  /** The routes that list the rows of the space, newest first, and show one of them. */
-  readRoutes<Row extends { readonly id: string }, Filters extends z.ZodObject>(
-    resource: SpaceResource<Row, Filters>,
-  ): GuardedRoute[];
 }
 
 interface Dependencies {
-  readonly pagination: Pagination;
   readonly lookup: Lookup<SpaceQuery>;
   /** The header that names a space. */
   readonly header: string;
 }
 
-export function createSpaceContextResolver({
-  pagination,
-  lookup,
-  header,
-}: Dependencies): SpaceContextResolver {
+export function createSpaceContextResolver({ lookup, header }: Dependencies): SpaceContextResolver {
   const spaceIds = createSpaceLookup(lookup);
   async function contextOf(
     { tenantId, environment, spaces }: Principal,
@@ -111,59 +64,7 @@ export function createSpaceContextResolver({
   return {
     resolve,
     enter: async (principal, named) => contextOf(principal, namedSpace([named], header)),
-    readRoutes: (resource) => createReadRoutes(resource, { pagination, resolve }),
   };
-}
-
-function createReadRoutes<Row extends { readonly id: string }, Filters extends z.ZodObject>(
-  resource: SpaceResource<Row, Filters>,
-  { pagination, resolve }: Pick<Dependencies, 'pagination'> & Pick<SpaceContextResolver, 'resolve'>,
-): GuardedRoute[] {
-  const { path, nouns, access, storeOf, filters, answer, present, notFound } = resource;
-  const names = Object.keys(filters.shape);
-  return [
-    guardedRoute({
-      method: 'GET',
-      path,
-      summary: `List ${nouns[1]}, newest first`,
-      access,
-      cost: COST.read,
-      query: z.object({ ...PAGE_QUERY.shape, ...filters.shape }),
-      answers: { 200: pageOf(answer) },
-      async handle(ctx, { query }) {
-        const context = await resolve(ctx);
-        const list = [path, context.tenantId, context.environment, context.spaceId];
-        // As they were sent, as in the first release, so that its cursors remain valid.
-        if (names.some((name) => Object.hasOwn(query, name))) {
-          const sent = new URLSearchParams(ctx.querystring);
-          for (const name of names) if (sent.has(name)) list.push(`${name}=${sent.get(name)}`);
-        }
-        // Without the slash, likewise.
-        const former = [path.slice(1), context.tenantId, context.environment, context.spaceId];
-        const request = pagination.read(query, list, [former]);
-        const filter = query as unknown as z.output<Filters>;
-        const found = await storeOf(ctx.state.manager).list(context, request, filter);
-        const { rows, resumeAfter } = found;
-        sendPageText(
-          ctx,
-          pagination.page(rows, request, list, ({ id }) => id, resumeAfter),
-        );
-      },
-    }),
-    guardedRoute({
-      method: 'GET',
-      path: `${path}/:id`,
-      summary: `Show a ${nouns[0]}`,
-      access,
-      cost: COST.read,
-      answers: { 200: dataOf(answer) },
-      async handle(ctx) {
-        const context = await resolve(ctx);
-        const id = readRowId(ctx.params['id']) ?? notFound();
-        sendData(ctx, present((await storeOf(ctx.state.manager).find(context, id)) ?? notFound()));
-      },
-    }),
-  ];
 }
 
 /**

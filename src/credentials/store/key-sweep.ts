@@ -3,11 +3,11 @@ import type { EntityManager } from 'typeorm';
 import { inRanges, type Range } from '../../db/batches.js';
 import { IS_VALID } from '../verification/verdict-sql.js';
 
-/** Days before the expiry of a key at which `key.expiring` is told. */
+/** Days before the expiry of a key at which `key.expiring` is written. */
 const EXPIRING_DAYS = [1, 7, 30];
-/** Days without a use after which `key.unused` is told. */
+/** Days without a use after which `key.unused` is written. */
 const UNUSED_DAYS = 90;
-/** A key that has not been used for longer than that is not told of, for example after an upgrade. */
+/** After more days without a use nothing is written, for example at the first sweep after an upgrade. */
 const UNUSED_NO_LONGER_DAYS = 120;
 /** Replicas sweep once an hour together. */
 const SWEEP_EVERY_MINUTES = 55;
@@ -40,18 +40,21 @@ const SWEEP = `
     INSERT INTO key_notices (credential_id, notice, since)
     SELECT id, notice, since FROM due ON CONFLICT DO NOTHING
     RETURNING credential_id, notice, since),
-  told AS (
+  written AS (
     INSERT INTO audit_log (tenant_id, action, subject, details, actor)
     SELECT d.tenant_id, d.action, d.id, d.details, 'system'
     FROM noted n JOIN due d ON d.id = n.credential_id AND d.notice = n.notice AND d.since = n.since
     RETURNING 1)
-  SELECT max(id) AS last, (SELECT count(*)::int FROM told) AS deleted FROM range`;
+  SELECT max(id) AS last, (SELECT count(*)::int FROM written) AS deleted FROM range`;
 
 /**
- * Tells in the audit log, once each, of keys and personal tokens that expire in 30, 7 and 1 days, and of those that have
- * not been used for 90 days. Looks at every key: to be called every hour. One replica does it.
+ * Writes an audit entry about each key and personal token that expires in 30, 7 and 1 days, and about each that was not
+ * used for 90 days. Reads every key, so call it once an hour. One replica does it.
  */
-export async function tellOfKeys(manager: EntityManager, signal?: AbortSignal): Promise<void> {
+export async function noteKeyDeadlines(
+  manager: EntityManager,
+  signal?: AbortSignal,
+): Promise<void> {
   const [, isTurn] = await manager.query<[unknown, number]>(
     `UPDATE key_sweep SET swept_at = gatehouse_now()
      WHERE swept_at <= gatehouse_now() - make_interval(mins => $1)`,

@@ -15,7 +15,11 @@ import { readRowId } from '../../http/row-id.js';
 import { COST } from '../../http/route-declaration.js';
 import { optional, text } from '../../http/validation.js';
 import { type Action, resourceScope } from '../../scopes/catalog.js';
-import type { SpaceContextResolver } from '../../spaces/index.js';
+import {
+  createSpaceReadRoutes,
+  type SpaceContextResolver,
+  type SpaceReadDependencies,
+} from '../../spaces/index.js';
 import { contactFilters } from './contact-filters.js';
 import { createContactStore } from './contact-store.js';
 import { CONTACT_TYPES, type Contact, type ContactFields } from './contact.js';
@@ -63,14 +67,11 @@ function routesOf(action: Action, create: (access: Access) => GuardedRoute[]): G
 }
 
 /** `/contacts`, the reference resource of the API. */
-export function createContactRoutes({
-  spaceContext,
-}: {
-  readonly spaceContext: SpaceContextResolver;
-}): GuardedRoute[] {
+export function createContactRoutes(dependencies: SpaceReadDependencies): GuardedRoute[] {
+  const { spaceContext } = dependencies;
   return [
     ...routesOf('read', (access) =>
-      spaceContext.readRoutes({
+      createSpaceReadRoutes(dependencies, {
         path: '/contacts',
         nouns: ['contact', 'contacts'],
         access,
