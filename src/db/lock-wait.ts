@@ -18,6 +18,8 @@ interface Holder {
   readonly since: Date | null;
   /** The id of its transaction. A later transaction of the same connection has another id. */
   readonly transaction: string | null;
+  /** Whether other connections queue behind the waiting one, for a lock that it holds or waits for. */
+  readonly holdsUpOthers: boolean;
 }
 
 /** Work on one connection that may wait for locks of other connections. */
@@ -27,11 +29,6 @@ export interface WaitingWork {
   readonly runner: QueryRunner;
   /** Its name in the log. */
   readonly name: string;
-  /**
-   * Whether other connections queue behind its wait for a lock. Such a wait ends after `MAX_WAIT_MS` and is
-   * retried. Any other wait is unlimited.
-   */
-  readonly holdsUpOthers: boolean;
   readonly log: MigrationLog;
   readonly signal: AbortSignal | undefined;
   run(): Promise<void>;
@@ -40,6 +37,8 @@ export interface WaitingWork {
 /** Below the verifier's statement timeout (`session.ts`), so that queries queued behind the wait are still answered. */
 export const MAX_WAIT_MS = 2000;
 const POLL_EVERY_MS = 200;
+/** A wait begins up to a poll before it is noticed, and ends up to a poll after its time. */
+const NOTICED_WAIT_MS = MAX_WAIT_MS - 2 * POLL_EVERY_MS;
 const LOG_EVERY_MS = 60_000;
 /** The shortest pause between two attempts. Queued queries run meanwhile. */
 const PAUSE_MS = 1000;
@@ -50,7 +49,8 @@ const MAX_PAUSE_MS = 30_000;
 const RETRIED = ['55P03', '57014', '40P01'];
 
 /**
- * Repeats `work.run` until locks of other connections do not block it. Logs the holders of the locks.
+ * Repeats `work.run` until locks of other connections do not block it. Logs the holders of the locks. A wait behind
+ * which other connections queue ends after `MAX_WAIT_MS`. Any other wait is unlimited.
  *
  * @throws the signal's reason if it is aborted while waiting, and the errors of `work.run`
  */
@@ -90,9 +90,9 @@ function watchWait(
     if (found.length === 0) return;
     holders = found;
     logHolders(found);
-    waitingSince ??= performance.now();
+    if (found.some(({ holdsUpOthers }) => holdsUpOthers)) waitingSince ??= performance.now();
     // Several waits of one transaction add up, since its earlier locks are held meanwhile.
-    const isOver = work.holdsUpOthers && performance.now() - waitingSince > MAX_WAIT_MS;
+    const isOver = waitingSince !== undefined && performance.now() - waitingSince > NOTICED_WAIT_MS;
     if (isOver || work.signal?.aborted) {
       await work.dataSource.query('SELECT pg_cancel_backend($1)', [pid]).catch(() => undefined);
     }
@@ -110,12 +110,17 @@ function watchWait(
   };
 }
 
+/** Modes of locks on tables that readers or writers queue behind. */
+const STRONG = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
+
 async function findHolders(dataSource: DataSource, pid: number): Promise<readonly Holder[]> {
   return dataSource.query<Holder[]>(
     `SELECT holder.pid, a.application_name AS application, a.usename AS "user", a.xact_start AS since,
-       (SELECT l.virtualtransaction FROM pg_locks l WHERE l.pid = holder.pid LIMIT 1) AS transaction
+       (SELECT l.virtualtransaction FROM pg_locks l WHERE l.pid = holder.pid LIMIT 1) AS transaction,
+       EXISTS (SELECT FROM pg_locks l WHERE l.pid = $1 AND l.locktype = 'relation' AND l.mode = ANY ($2))
+         AS "holdsUpOthers"
      FROM unnest(pg_blocking_pids($1)) AS holder (pid) LEFT JOIN pg_stat_activity a USING (pid)`,
-    [pid],
+    [pid, STRONG],
   );
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Migration, MigrationExecutor, type DataSource, type QueryRunner } from 'typeorm';
 
 import { MIGRATIONS } from '../../migrations/index.js';
+import { suspendAutovacuum } from './autovacuum.js';
 import { MAX_WAIT_MS, runDespiteLocks, type MigrationLog } from './lock-wait.js';
 import { StartupError } from './startup-error.js';
 
@@ -167,18 +168,26 @@ async function alter(
   change: () => Promise<void>,
 ): Promise<void> {
   const inTransaction = migration.instance?.transaction !== false;
-  // Outside a transaction there are only statements behind whose wait nobody queues.
-  await runner.query(`SET lock_timeout = ${inTransaction ? MAX_WAIT_MS : 0}`);
+  await runner.query('SET lock_timeout = 0');
   await runner.query('SET statement_timeout = 0');
   await runDespiteLocks({
     dataSource,
     runner,
     name: migration.name,
-    holdsUpOthers: inTransaction,
     log: options.log,
     signal: options.signal,
-    run: () => (inTransaction ? transact(runner, change) : change()),
+    async run() {
+      if (inTransaction) return transact(runner, () => changeAtOnce(runner, change));
+      await transact(runner, () => suspendAutovacuum(runner));
+      return change();
+    },
   });
+}
+
+async function changeAtOnce(runner: QueryRunner, change: () => Promise<void>): Promise<void> {
+  await suspendAutovacuum(runner);
+  await runner.query(`SET LOCAL lock_timeout = ${MAX_WAIT_MS}`);
+  await change();
 }
 
 async function transact(runner: QueryRunner, work: () => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@ import type { Migration } from '../../migrations/migration.js';
 import { migrate } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
 import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { asAdmin } from '../support/database/database.js';
 import { until } from '../support/app/until.js';
 import {
   createMigrationLog,
@@ -38,6 +39,21 @@ class AfterEachOther9999000000000 implements Migration {
     await runner.query('LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE');
     await runner.query('ALTER TABLE one ADD COLUMN more int');
     await runner.query('ALTER TABLE two ADD COLUMN more int');
+  }
+
+  async down(): Promise<void> {
+    // Never undone.
+  }
+}
+
+/** Alters a table that every verification reads. */
+class OfTenants9999000000001 implements Migration {
+  readonly olderPrograms = 'compatible';
+
+  constructor(readonly transaction = true) {}
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE tenants ADD COLUMN IF NOT EXISTS more int');
   }
 
   async down(): Promise<void> {
@@ -99,5 +115,61 @@ describe('a migration beside a reader that holds locks as pg_dump does', () => {
     expect(await verified).toBeLessThan(ANSWERED_WITHIN_MS);
     await endSecond();
     expect(await migrating).toEqual(['AfterEachOther9999000000000']);
+  }, 60_000);
+
+  it('outside of a transaction waits no longer than others can either', async () => {
+    const endReading = await readLikeDump(gatehouse.database, ['tenants']);
+    dataSource.migrations.push(new OfTenants9999000000001(false));
+    const { lines, log } = createMigrationLog();
+    const migrating = migrate(dataSource, { log });
+    await until(() => lines.some(({ message }) => message.includes('waits for locks')));
+
+    expect(await verifyOnce()).toBeLessThan(ANSWERED_WITHIN_MS);
+
+    await endReading();
+    expect(await migrating).toEqual(['OfTenants9999000000001']);
+  }, 60_000);
+});
+
+/** PostgreSQL's autovacuum gives way to a statement that has waited a second for it. */
+const LONGEST_WAIT_FOR_AUTOVACUUM_MS = 500;
+
+describe('a migration of a table that autovacuum works on', () => {
+  afterEach(async () => {
+    await asAdmin('ALTER SYSTEM RESET autovacuum_naptime');
+    await asAdmin('SELECT pg_reload_conf()');
+  });
+
+  /** Autovacuum that takes minutes for a table of a thousand pages. */
+  async function beginAutovacuum(): Promise<void> {
+    await asAdmin('ALTER SYSTEM SET autovacuum_naptime = 1');
+    await asAdmin('SELECT pg_reload_conf()');
+    await dataSource.query(`
+      ALTER TABLE tenants SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0,
+        autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+      INSERT INTO tenants (id, slug, name) SELECT 'tnt_' || n, 'tenant-' || n, repeat('n', 100) FROM generate_series(1, 50000) n;
+      UPDATE tenants SET name = 'Renamed' WHERE id LIKE 'tnt\\_%' AND length(id) < 10`);
+    const isAtWork = `SELECT FROM pg_locks
+      WHERE relation = 'tenants'::regclass AND mode = 'ShareUpdateExclusiveLock' AND granted`;
+    await until(async () => (await dataSource.query<unknown[]>(isAtWork)).length > 0, {
+      withinMs: 30_000,
+      what: 'autovacuum has begun',
+    });
+  }
+
+  it('holds up no verification', async () => {
+    await beginAutovacuum();
+    dataSource.migrations.push(new OfTenants9999000000001());
+    let isDone = false;
+    const migrating = migrate(dataSource, { log: createMigrationLog().log }).then((names) => {
+      isDone = true;
+      return names;
+    });
+
+    const times: number[] = [];
+    while (!isDone) times.push(await verifyOnce());
+
+    expect(await migrating).toEqual(['OfTenants9999000000001']);
+    expect(Math.max(...times)).toBeLessThan(LONGEST_WAIT_FOR_AUTOVACUUM_MS);
   }, 60_000);
 });
