@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 
 import { createDatabase, urlOf, type Target } from './database.js';
@@ -13,12 +14,25 @@ import { SERVERS, type Bench } from './suite.js';
 const GRANTS = 5000;
 const MINUTE = 60_000;
 const EVERY_MS = 10_000;
+/** Time without a request after the load: two rounds of the cleanup. */
+const QUIET_MS = 2 * MINUTE;
+const METRICS_PORT = '9465';
+
+/** Figures of PostgreSQL on the rows of a table: present, dead, inserted, updated, updated without index entries. */
+const COUNTED = ['live', 'dead', 'inserted', 'updated', 'hot'] as const;
+
+interface Table {
+  readonly megabytes: number;
+  readonly counts: readonly string[];
+}
 
 /** One look at the server and its database. */
 interface Sample {
   /** Resident memory in megabytes. */
   readonly memory: number;
-  readonly tables: ReadonlyMap<string, { readonly megabytes: number; readonly dead: number }>;
+  /** Megabytes of the JavaScript heap in use, of the heap's pages, and of buffers outside of it. */
+  readonly parts: readonly [used: number, pages: number, external: number];
+  readonly tables: ReadonlyMap<string, Table>;
 }
 
 /** Whether a server under a mixed load keeps its memory, and which tables grow. */
@@ -33,19 +47,26 @@ export async function measureEndurance(
     ...NEVER_REACHED,
     DATABASE_URL: urlOf(target),
     ISSUER: fixture.ISSUER,
+    METRICS_PORT,
   });
   const client = new pg.Client(target);
   await client.connect();
   try {
     printHeading(`${minutes} minutes of mixed load, ${keys.toLocaleString('en')} keys`);
     const samples: Sample[] = [];
-    const look = async () => samples.push(await sample(client, server.memory()));
-    await look();
-    const timer = setInterval(() => void look(), EVERY_MS);
-    const counts = await sendMixedLoad(server.port, credentials, minutes * MINUTE);
-    clearInterval(timer);
-    await look();
-    print(samples, counts);
+    const look = async (into: Sample[]) => into.push(await sample(client, server.memory()));
+    const lookDuring = async <T>(into: Sample[], run: Promise<T>): Promise<T> => {
+      await look(into);
+      const timer = setInterval(() => void look(into), EVERY_MS);
+      const result = await run.finally(() => clearInterval(timer));
+      await look(into);
+      return result;
+    };
+    const length = minutes * MINUTE;
+    const counts = await lookDuring(samples, sendMixedLoad(server.port, credentials, length));
+    const quiet: Sample[] = [];
+    await lookDuring(quiet, setTimeout(QUIET_MS));
+    print({ samples, quiet }, counts);
   } finally {
     await client.end();
     await server.stop();
@@ -74,7 +95,8 @@ async function seed(target: Target, bench: Bench, count: number): Promise<Creden
 const SIZES = `
   SELECT coalesce(parent.relname, c.relname) AS name,
     sum(pg_total_relation_size(c.oid)) / 1048576.0 AS megabytes,
-    sum(coalesce(s.n_dead_tup, 0)) AS dead
+    ARRAY[sum(s.n_live_tup), sum(s.n_dead_tup), sum(s.n_tup_ins), sum(s.n_tup_upd), sum(s.n_tup_hot_upd)]::text[]
+      AS counts
   FROM pg_class c
     LEFT JOIN pg_stat_user_tables s ON s.relid = c.oid
     LEFT JOIN pg_inherits i ON i.inhrelid = c.oid
@@ -83,47 +105,70 @@ const SIZES = `
   GROUP BY 1`;
 
 async function sample(client: pg.Client, memory: number): Promise<Sample> {
-  const { rows } = await client.query<{ name: string; megabytes: string; dead: string }>(SIZES);
+  const { rows } = await client.query<{ name: string; megabytes: string; counts: string[] }>(SIZES);
   const tables = rows.map(
-    ({ name, megabytes, dead }) =>
-      [name, { megabytes: Number(megabytes), dead: Number(dead) }] as const,
+    ({ name, megabytes, counts }) => [name, { megabytes: Number(megabytes), counts }] as const,
   );
-  return { memory, tables: new Map(tables) };
+  return { memory, parts: await heapParts(), tables: new Map(tables) };
 }
 
-function print(samples: readonly Sample[], counts: Counts): void {
+async function heapParts(): Promise<Sample['parts']> {
+  const answer = await fetch(`http://127.0.0.1:${METRICS_PORT}/metrics`);
+  const text = await answer.text();
+  const read = (name: string) =>
+    Number(new RegExp(`^nodejs_${name}_bytes (\\S+)$`, 'm').exec(text)?.[1] ?? 0) / 1048576;
+  return [read('heap_size_used'), read('heap_size_total'), read('external_memory')];
+}
+
+/** The load with the time after it. */
+interface Seen {
+  readonly samples: readonly Sample[];
+  readonly quiet: readonly Sample[];
+}
+
+function print(seen: Seen, counts: Counts): void {
   const total = [...counts.values()].reduce((a, b) => a + b, 0);
   console.log(`  ${total.toLocaleString('en')} requests:`);
   for (const [kind, count] of [...counts].toSorted()) {
-    console.log(`    ${kind.padEnd(36)} ${String(count).padStart(9)}`);
+    console.log(`    ${kind.padEnd(56)} ${String(count).padStart(9)}`);
   }
+  printMemory(seen);
+  printTables(seen);
+}
+
+function printMemory({ samples, quiet }: Seen): void {
+  const row = (of: readonly Sample[], pick: (sample: Sample) => number) =>
+    of.map((one) => pick(one).toFixed(0)).join(' ');
+  for (const [phase, of] of [
+    ['under load', samples],
+    ['without requests', quiet],
+  ] as const) {
+    console.log(`  memory in MB ${phase}, every 10 s: ${row(of, ({ memory }) => memory)}`);
+    console.log(`    heap in use: ${row(of, ({ parts }) => parts[0])}`);
+    console.log(`    pages of the heap: ${row(of, ({ parts }) => parts[1])}`);
+    console.log(`    outside the heap: ${row(of, ({ parts }) => parts[2])}`);
+  }
+  const most = Math.max(...samples.map(({ memory }) => memory));
+  const lasting = quiet.at(-1);
+  console.log(`  resident memory at most: ${most.toFixed(0)} MB`);
+  // Garbage that is not collected yet grows with the load; facts that are kept remain after it.
   console.log(
-    `  memory in MB, every 10 s: ${samples.map(({ memory }) => memory.toFixed(0)).join(' ')}`,
+    `  in the end: ${lasting?.memory.toFixed(0)} MB, ${lasting?.parts[0].toFixed(0)} of them heap in use`,
   );
-  // The first third warms up.
-  const third = Math.ceil(samples.length / 3);
-  const most = (of: readonly Sample[]) => Math.max(...of.map(({ memory }) => memory));
-  console.log(`  resident memory at most: ${most(samples).toFixed(0)} MB (target: at most 160)`);
-  const growth = most(samples.slice(-third)) / most(samples.slice(third, -third));
-  console.log(`  last third against the one before: ${growth.toFixed(2)}`);
-  // A table that reached its bound grows less in the second half.
-  const [first, middle, last] = [
-    samples[0],
-    samples[Math.floor(samples.length / 2)],
-    samples.at(-1),
-  ];
+}
+
+/** A table that reached its bound grows less in the second half. */
+function printTables({ samples, quiet }: Seen): void {
+  const [first, middle] = [samples[0], samples[Math.floor(samples.length / 2)]];
+  const last = quiet.at(-1);
   const sizeOf = (name: string, of?: Sample) => of?.tables.get(name)?.megabytes ?? 0;
-  console.log(
-    '  tables that grew, in MB:'.padEnd(40),
-    '  at first   at half    at last  dead rows',
-  );
-  for (const [name, { megabytes, dead }] of last?.tables ?? []) {
+  const print = (name: string, figures: readonly (string | number)[]) =>
+    console.log(name.padEnd(40), ...figures.map((figure) => String(figure).padStart(10)));
+  print('  tables that grew, in MB', ['at first', 'at half', 'at end', ...COUNTED]);
+  for (const [name, { megabytes, counts }] of last?.tables ?? []) {
     const before = sizeOf(name, first);
     if (megabytes - before < 0.5) continue;
-    const figures = [before, sizeOf(name, middle), megabytes].map((figure) => figure.toFixed(1));
-    console.log(
-      `    ${name}`.padEnd(40),
-      ...[...figures, dead].map((text) => String(text).padStart(10)),
-    );
+    const sizes = [before, sizeOf(name, middle), megabytes].map((figure) => figure.toFixed(1));
+    print(`    ${name}`, [...sizes, ...counts]);
   }
 }

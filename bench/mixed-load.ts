@@ -11,7 +11,7 @@ export interface Credentials {
   readonly refreshTokens: readonly string[];
 }
 
-/** How often each answer was seen, by kind of request and status. */
+/** How often each answer was seen, by kind of request, status and error code. */
 export type Counts = Map<string, number>;
 
 const CONNECTIONS = 50;
@@ -48,8 +48,9 @@ export async function sendMixedLoad(
   const work = async () => {
     while (Date.now() < end) {
       const { name, run } = pick(mixture);
-      const { status } = await run();
-      const kind = `${name} ${status}`;
+      const { status, body } = await run();
+      const [, code = ''] = status < 400 ? [] : (/"(?:code|error)":"(\w+)"/.exec(body) ?? []);
+      const kind = `${name} ${status} ${code}`.trimEnd();
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
   };
