@@ -2,24 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource, QueryRunner } from 'typeorm';
 
 import { errorCode } from './errors.js';
+import { findHolders, findStrongLocks, type Holder, type TableLock } from './lock-holders.js';
 
 /** The log of migrations. A pino logger fits. */
 export interface MigrationLog {
   info(at: object, message: string): void;
   warn(at: object, message: string): void;
-}
-
-/** A connection that holds a lock for which a migration waits. */
-interface Holder {
-  readonly pid: number;
-  readonly application: string | null;
-  readonly user: string | null;
-  /** Start of its transaction. Known for connections of the same role only. */
-  readonly since: Date | null;
-  /** The id of its transaction. A later transaction of the same connection has another id. */
-  readonly transaction: string | null;
-  /** Whether other connections queue behind the waiting one, for a lock that it holds or waits for. */
-  readonly holdsUpOthers: boolean;
 }
 
 /** Work on one connection that may wait for locks of other connections. */
@@ -31,26 +19,40 @@ export interface WaitingWork {
   readonly name: string;
   readonly log: MigrationLog;
   readonly signal: AbortSignal | undefined;
-  run(): Promise<void>;
+  run(attempt: Attempt): Promise<void>;
 }
 
+interface Attempt {
+  /** The time that it may wait for a lock that others queue behind. */
+  readonly maxWaitMs: number;
+  /**
+   * The locks of failed attempts, in an order in which others take them. An attempt that takes them first causes no
+   * deadlock.
+   */
+  readonly locks: readonly TableLock[];
+}
+
+/** The first attempt, which requests queued behind it hardly notice. Each further attempt may wait twice as long. */
+const FIRST_WAIT_MS = 500;
 /** Below the verifier's statement timeout (`session.ts`), so that queries queued behind the wait are still answered. */
-export const MAX_WAIT_MS = 2000;
-const POLL_EVERY_MS = 200;
-/** A wait begins up to a poll before it is noticed, and ends up to a poll after its time. */
-const NOTICED_WAIT_MS = MAX_WAIT_MS - 2 * POLL_EVERY_MS;
+const MAX_WAIT_MS = 2000;
+/** Requests queue in a deadlock until it is noticed. PostgreSQL itself notices it after a second, and may fail them. */
+const POLL_EVERY_MS = 50;
+/** Transactions of servers usually end earlier. */
+const LOG_AFTER_MS = 200;
 const LOG_EVERY_MS = 60_000;
 /** The shortest pause between two attempts. Queued queries run meanwhile. */
 const PAUSE_MS = 1000;
-/** The longest pause between two attempts, if the end of a holder is not noticed. */
-const MAX_PAUSE_MS = 30_000;
+/** The longest pause between two attempts, should the end of a holder not be noticed. */
+const MAX_PAUSE_MS = 600_000;
 
 /** SQLSTATEs after which an attempt is repeated: lock_not_available, query_canceled, deadlock_detected. */
 const RETRIED = ['55P03', '57014', '40P01'];
 
 /**
  * Repeats `work.run` until locks of other connections do not block it. Logs the holders of the locks. A wait behind
- * which other connections queue ends after `MAX_WAIT_MS`. Any other wait is unlimited.
+ * which other connections queue ends after half a second, or after up to two if attempts fail. Any other wait is
+ * unlimited.
  *
  * @throws the signal's reason if it is aborted while waiting, and the errors of `work.run`
  */
@@ -59,50 +61,76 @@ export async function runDespiteLocks(work: WaitingWork): Promise<void> {
     { pid: number },
   ];
   const logHolders = createHolderLog(work);
-  for (;;) {
+  let locks: readonly TableLock[] = [];
+  for (let maxWaitMs = FIRST_WAIT_MS; ; maxWaitMs = Math.min(2 * maxWaitMs, MAX_WAIT_MS)) {
     work.signal?.throwIfAborted();
-    const watch = watchWait(work, pid, logHolders);
+    const watch = watchWait(work, { pid, maxWaitMs, logHolders });
     try {
-      await work.run();
+      await work.run({ maxWaitMs, locks });
       return;
     } catch (error) {
       if (!RETRIED.includes(errorCode(error) ?? '')) throw error;
     } finally {
       await watch.stop();
     }
+    locks = merge(watch.locks(), locks);
     work.signal?.throwIfAborted();
-    await waitForRelease(work, watch.holders());
+    await waitForRelease(work, watch.holders(), logHolders);
   }
 }
 
-/** Polls the holders of locks for which the connection `pid` waits, and cancels a wait that lasts too long. */
-function watchWait(
-  work: WaitingWork,
-  pid: number,
-  logHolders: (holders: readonly Holder[]) => void,
-) {
+/** Each table once, with its first lock. */
+function merge(...lists: readonly (readonly TableLock[])[]): readonly TableLock[] {
+  const merged = new Map<string, TableLock>();
+  for (const lock of lists.flat()) {
+    if (!merged.has(lock.table)) merged.set(lock.table, lock);
+  }
+  return [...merged.values()];
+}
+
+type LogHolders = (holders: readonly Holder[]) => void;
+
+interface Watched {
+  readonly pid: number;
+  readonly maxWaitMs: number;
+  readonly logHolders: LogHolders;
+}
+
+/**
+ * Polls the holders of locks for which the connection `pid` waits. Cancels a wait that lasts too long, and one that is
+ * part of a deadlock.
+ */
+function watchWait(work: WaitingWork, { pid, maxWaitMs, logHolders }: Watched) {
   const stopped = new AbortController();
   let holders: readonly Holder[] = [];
-  let waitingSince: number | undefined;
+  let locks: readonly TableLock[] = [];
+  let noticedAt: number | undefined;
+  let heldUpSince: number | undefined;
+  // A wait begins up to a poll before it is noticed, and ends up to a poll after its time.
+  const maxNoticedMs = maxWaitMs - 2 * POLL_EVERY_MS;
 
   async function poll(): Promise<void> {
-    const found = await findHolders(work.dataSource, pid).catch(() => []);
+    const found = await findHolders(work.dataSource, pid);
     if (found.length === 0) return;
     holders = found;
-    logHolders(found);
-    if (found.some(({ holdsUpOthers }) => holdsUpOthers)) waitingSince ??= performance.now();
+    locks = await findStrongLocks(work.dataSource, pid);
+    const now = performance.now();
+    noticedAt ??= now;
+    if (now - noticedAt > LOG_AFTER_MS) logHolders(holders);
+    if (locks.length > 0) heldUpSince ??= now;
     // Several waits of one transaction add up, since its earlier locks are held meanwhile.
-    const isOver = waitingSince !== undefined && performance.now() - waitingSince > NOTICED_WAIT_MS;
-    if (isOver || work.signal?.aborted) {
-      await work.dataSource.query('SELECT pg_cancel_backend($1)', [pid]).catch(() => undefined);
+    const isOver = heldUpSince !== undefined && now - heldUpSince > maxNoticedMs;
+    if (isOver || work.signal?.aborted || holders.some(({ waitsToo }) => waitsToo)) {
+      await work.dataSource.query('SELECT pg_cancel_backend($1)', [pid]);
     }
   }
 
   const watching = (async () => {
-    while (await pause(POLL_EVERY_MS, stopped.signal)) await poll();
+    while (await pause(POLL_EVERY_MS, stopped.signal)) await poll().catch(() => undefined);
   })();
   return {
     holders: () => holders,
+    locks: () => locks,
     async stop() {
       stopped.abort();
       await watching;
@@ -110,22 +138,12 @@ function watchWait(
   };
 }
 
-/** Modes of locks on tables that readers or writers queue behind. */
-const STRONG = ['ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'];
-
-async function findHolders(dataSource: DataSource, pid: number): Promise<readonly Holder[]> {
-  return dataSource.query<Holder[]>(
-    `SELECT holder.pid, a.application_name AS application, a.usename AS "user", a.xact_start AS since,
-       (SELECT l.virtualtransaction FROM pg_locks l WHERE l.pid = holder.pid LIMIT 1) AS transaction,
-       EXISTS (SELECT FROM pg_locks l WHERE l.pid = $1 AND l.locktype = 'relation' AND l.mode = ANY ($2))
-         AS "holdsUpOthers"
-     FROM unnest(pg_blocking_pids($1)) AS holder (pid) LEFT JOIN pg_stat_activity a USING (pid)`,
-    [pid, STRONG],
-  );
-}
-
 /** Waits until the holders' transactions have ended. An earlier attempt would only make others queue. */
-async function waitForRelease(work: WaitingWork, holders: readonly Holder[]): Promise<void> {
+async function waitForRelease(
+  work: WaitingWork,
+  holders: readonly Holder[],
+  logHolders: LogHolders,
+): Promise<void> {
   const transactions = holders.flatMap(({ transaction }) => transaction ?? []);
   const until = performance.now() + MAX_PAUSE_MS;
   do {
@@ -136,14 +154,15 @@ async function waitForRelease(work: WaitingWork, holders: readonly Holder[]): Pr
       [transactions],
     );
     if (rows.length === 0) return;
+    logHolders(holders);
   } while (performance.now() < until);
 }
 
 /** Logs each set of holders once, and again every minute. */
-function createHolderLog({ log, name }: WaitingWork) {
+function createHolderLog({ log, name }: WaitingWork): LogHolders {
   let loggedPids = '';
   let loggedAt = 0;
-  return (holders: readonly Holder[]) => {
+  return (holders) => {
     const pids = holders.map(({ pid }) => pid).join(' ');
     if (pids === loggedPids && performance.now() - loggedAt < LOG_EVERY_MS) return;
     loggedPids = pids;

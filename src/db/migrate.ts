@@ -3,7 +3,8 @@ import { Migration, MigrationExecutor, type DataSource, type QueryRunner } from 
 
 import { MIGRATIONS } from '../../migrations/index.js';
 import { suspendAutovacuum } from './autovacuum.js';
-import { MAX_WAIT_MS, runDespiteLocks, type MigrationLog } from './lock-wait.js';
+import { takeLocks } from './lock-holders.js';
+import { runDespiteLocks, type MigrationLog } from './lock-wait.js';
 import { StartupError } from './startup-error.js';
 
 /** The key of an advisory lock, used for nothing else. */
@@ -63,7 +64,7 @@ async function lock(runner: QueryRunner, { log, signal }: Options): Promise<void
 
 /**
  * Runs the migrations that the database lacks, oldest first. While one waits for a lock, other queries queue behind
- * it for two seconds at most, so that replicas of an older release keep serving.
+ * it for half a second, or up to two if attempts fail, so that replicas of an older release keep serving.
  *
  * The caller must hold the migration lock.
  *
@@ -176,18 +177,17 @@ async function alter(
     name: migration.name,
     log: options.log,
     signal: options.signal,
-    async run() {
-      if (inTransaction) return transact(runner, () => changeAtOnce(runner, change));
-      await transact(runner, () => suspendAutovacuum(runner));
-      return change();
+    async run({ maxWaitMs, locks }) {
+      await transact(runner, async () => {
+        await suspendAutovacuum(runner);
+        if (!inTransaction) return;
+        await runner.query(`SET LOCAL lock_timeout = ${maxWaitMs}`);
+        await takeLocks(runner, locks);
+        await change();
+      });
+      if (!inTransaction) await change();
     },
   });
-}
-
-async function changeAtOnce(runner: QueryRunner, change: () => Promise<void>): Promise<void> {
-  await suspendAutovacuum(runner);
-  await runner.query(`SET LOCAL lock_timeout = ${MAX_WAIT_MS}`);
-  await change();
 }
 
 async function transact(runner: QueryRunner, work: () => Promise<void>): Promise<void> {
