@@ -11,7 +11,7 @@ const MAPPED = '::ffff:';
 
 /** Whether a text is an address without prefix length, port, brackets or zone. */
 export function isAddress(text: string): boolean {
-  return parseAddress(text) !== undefined;
+  return isPlainNotation(text);
 }
 
 /** Whether a text is an address or a network (CIDR), as in an allow-list. */
@@ -117,10 +117,15 @@ export function canonicalAddress(text: string): string | undefined {
 }
 
 function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
-  // ipaddr.js also accepts octal, hexadecimal and shortened forms, which implementations read differently. It also
-  // reads the deprecated `::a.b.c.d` (RFC 4291 §2.5.5.1) as a mapped address. Only plain notation is accepted.
-  if (isIP(text) === 0 || text.includes('%') || /^::\d+\./.test(text)) return undefined;
-  return ipaddr.process(text);
+  return isPlainNotation(text) ? ipaddr.process(text) : undefined;
+}
+
+/**
+ * Whether an address is in plain notation. ipaddr.js also accepts octal, hexadecimal and shortened forms, which
+ * implementations read differently. It also reads the deprecated `::a.b.c.d` (RFC 4291 §2.5.5.1) as a mapped address.
+ */
+function isPlainNotation(text: string): boolean {
+  return isIP(text) !== 0 && !text.includes('%') && !/^::\d+\./.test(text);
 }
 
 function parseNetwork(text: string): Network | undefined {

@@ -141,14 +141,19 @@ export function createBudgets(limits: Limits): Budgets {
   };
 
   const usageIn: Budgets['usageIn'] = (principal, shares, now) => {
-    const usage: Partial<Record<BudgetName, UsageOrNoLimit>> = {};
+    let tenant: UsageOrNoLimit | undefined;
+    let apiKey: UsageOrNoLimit | null = null;
+    let ofShare: UsageOrNoLimit | undefined;
     for (const kind of limitsOf(principal)) {
       const budget = budgets[kind];
       const counted = shares.find((share) => share.budget === budget);
-      usage[budget.of] = counted ? usageOf(counted, now) : withoutLimit(windows[budget.of]);
+      const usage = counted ? usageOf(counted, now) : withoutLimit(windows[budget.of]);
+      if (budget.of === 'tenant') tenant = usage;
+      else if (budget.of === 'key') apiKey = usage;
+      else ofShare = usage;
     }
-    const { tenant = withoutLimit(hour), key = null, share: ofShare } = usage;
-    return { tenant, apiKey: key, ...(ofShare !== undefined && { share: ofShare }) };
+    tenant ??= withoutLimit(hour);
+    return ofShare === undefined ? { tenant, apiKey } : { tenant, apiKey, share: ofShare };
   };
 
   const hourOf = (id: string, budget: Budget, now: number) => {

@@ -7,7 +7,7 @@ import { guardLateBody, type Access, type GuardedState } from '../credentials/in
 import { dataOf } from '../http/answers.js';
 import { readBody, readJson } from '../http/body/body.js';
 import type { RequestState } from '../http/context.js';
-import { sendDataText } from '../http/envelope.js';
+import { sendItemTexts } from '../http/envelope.js';
 import { createQueryCheck } from '../http/query.js';
 import type { Route } from '../http/routes.js';
 import { CALLERS, createCallerGuard, type CallerState } from './callers.js';
@@ -72,7 +72,7 @@ export function createVerification(dependencies: Dependencies): Verification {
           const { credentials } = readJson(ctx, verifyRequest);
           const caller = { target: ctx.state.target, address: clientAddress(ctx.req) };
           const verdicts = await verdictsOn(credentials, caller);
-          sendDataText(ctx, `{"verdicts":[${verdicts.join(',')}]}`);
+          sendItemTexts(ctx, 'verdicts', verdicts);
         },
       },
       {

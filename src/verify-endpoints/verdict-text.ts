@@ -3,6 +3,7 @@ import {
   type Principal,
   principalMembers,
   timeText,
+  UNANNOTATED,
 } from '../credentials/index.js';
 import type { UsageOfBudgets, UsageOrNoLimit } from '../rate-limits/index.js';
 
@@ -18,36 +19,64 @@ interface Circumstances {
 
 /**
  * Writes the verdict on an accepted credential as JSON. `verify-schema.ts` declares its members.
- * perf: written as text, like `principalMembers` (decision 23).
+ * perf: written as text, like `principalMembers`. Parts that most verdicts share are one text (decision 23).
  */
 export function verdictText(
   principal: Principal,
   { account, limits, hasAddress, dpopNonce }: Circumstances,
 ): string {
-  const { spaces, bindings, expiresAt, allowedIps, origin, token } = principal;
-  const { tenant } = principal.annotations;
-  const key = token === undefined ? principal.annotations.key : undefined;
-  const isToken = token !== undefined;
-  // A member that `principalMembers` has too is written once.
-  const speaker = isToken
-    ? `,"principal":{"kind":"${principal.principalKind}","id":"${principal.principalId}"}`
-    : '';
-  const expiry =
-    isToken || principal.exchanged !== undefined
+  const { allowedIps, origin, token } = principal;
+  const speaker =
+    token === undefined
       ? ''
-      : `,"expiresAt":${expiresAt === null ? 'null' : timeText(expiresAt)}`;
+      : `,"principal":{"kind":"${principal.principalKind}","id":"${principal.principalId}"}`;
+  const allowed = hasAddress ? '' : `"allowedIps":${textOf(allowedIps)},`;
+  const nonce = dpopNonce === undefined ? '' : `,"dpopNonce":${JSON.stringify(dpopNonce)}`;
   return (
-    `{"active":true,${principalMembers(principal)}${speaker}${expiry},` +
-    `"spaces":${textOf(spaces)},"bindings":${textOf(bindings)},` +
-    `"subjects":[${JSON.stringify(origin.subjects).replaceAll(' ', '","')}],` +
-    `"position":"${origin.position}",` +
+    `{"active":true,${principalMembers(principal)}${speaker}${boundsText(principal)}` +
+    `,"subjects":[${subjectsText(principal)}],"position":"${origin.position}",` +
+    `${annotationsText(principal, account)}${allowed}"limits":${limitsText(limits)}${nonce}}`
+  );
+}
+
+const UNBOUND = ',"expiresAt":null,"spaces":null,"bindings":null';
+
+/** A member that `principalMembers` has too is written once. */
+function boundsText({ spaces, bindings, expiresAt, token, exchanged }: Principal): string {
+  const isKey = token === undefined && exchanged === undefined;
+  if (isKey && expiresAt === null && spaces === null && bindings === null) return UNBOUND;
+  const expiry = isKey ? `,"expiresAt":${expiresAt === null ? 'null' : timeText(expiresAt)}` : '';
+  return `${expiry},"spaces":${textOf(spaces)},"bindings":${textOf(bindings)}`;
+}
+
+/** Ids of rows need no escapes. Among the subjects of a token is the id of its client, which may be a URL. */
+function subjectsText({ origin: { subjects }, token }: Principal): string {
+  if (token !== undefined) return JSON.stringify(subjects).replaceAll(' ', '","');
+  // perf: a third of the time of `replaceAll`.
+  let text = '"';
+  let start = 0;
+  for (let end; (end = subjects.indexOf(' ', start)) >= 0; start = end + 1) {
+    text += `${subjects.slice(start, end)}","`;
+  }
+  return `${text}${subjects.slice(start)}"`;
+}
+
+const UNANNOTATED_KEY =
+  '"externalIds":{"tenant":null,"account":null,"key":null},' +
+  '"metadata":{"tenant":{},"account":null,"key":{}},';
+
+function annotationsText(
+  { annotations: { tenant, key: ofKey }, token }: Principal,
+  account: Annotated | undefined,
+): string {
+  const key = token === undefined ? ofKey : undefined;
+  if (tenant === UNANNOTATED && key === UNANNOTATED && account === undefined)
+    return UNANNOTATED_KEY;
+  return (
     `"externalIds":{"tenant":${textOf(tenant.externalId)},` +
     `"account":${textOf(account?.externalId ?? null)},"key":${textOf(key?.externalId ?? null)}},` +
     `"metadata":{"tenant":${metadataText(tenant)},` +
-    `"account":${metadataText(account)},"key":${metadataText(key)}},` +
-    `${hasAddress ? '' : `"allowedIps":${textOf(allowedIps)},`}` +
-    `"limits":${limitsText(limits)}` +
-    `${dpopNonce === undefined ? '' : `,"dpopNonce":${JSON.stringify(dpopNonce)}`}}`
+    `"account":${metadataText(account)},"key":${metadataText(key)}},`
   );
 }
 

@@ -113,11 +113,11 @@ function createConclusion(dependencies: Omit<VerdictDependencies, 'judgeAll'>) {
   function writeAccepted(
     { question, presented }: Asked,
     { principal }: Accepted,
-    shares: readonly Share[],
+    { shares, time }: { readonly shares: readonly Share[]; readonly time: number },
     denial: Problem | undefined,
     account: Annotated | undefined,
   ): string {
-    const limits = budgets.usageIn(principal, shares, now());
+    const limits = budgets.usageIn(principal, shares, time);
     const dpopNonce = nonceFor(presented);
     if (denial !== undefined) {
       return JSON.stringify({ ...presentRefusal(denial), limits, dpopNonce });
@@ -137,19 +137,20 @@ function createConclusion(dependencies: Omit<VerdictDependencies, 'judgeAll'>) {
     activity.noteAnswer(principal, denial?.status ?? 200);
     const needsAccount = principal.principalKind === 'user' && denial === undefined;
     const account = needsAccount ? await annotationsOf(principal.principalId) : undefined;
-    return writeAccepted(asked, accepted, shares, denial, account);
+    return writeAccepted(asked, accepted, { shares, time: now() }, denial, account);
   }
 
   return (asked: Asked, judgement: Judgement): string | Promise<string> => {
     if (judgement.reason !== undefined) return refusedText(asked, judgement);
     const { principal } = judgement;
     const { cost, requests, space } = asked.question;
-    const shares = budgets.sharesOf(principal, () => asked.notedAddress, now());
-    const spent = cost > 0 ? spend(shares, cost, now(), requests) : undefined;
+    const time = now();
+    const shares = budgets.sharesOf(principal, () => asked.notedAddress, time);
+    const spent = cost > 0 ? spend(shares, cost, time, requests) : undefined;
     const needsMore = space !== undefined || principal.principalKind === 'user';
     if (spent === undefined && needsMore) return writeLater(asked, judgement, shares);
     activity.noteAnswer(principal, spent?.problem.status ?? 200);
-    return writeAccepted(asked, judgement, shares, spent?.problem, undefined);
+    return writeAccepted(asked, judgement, { shares, time }, spent?.problem, undefined);
   };
 }
 

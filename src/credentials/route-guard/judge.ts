@@ -185,9 +185,7 @@ export function createJudgeAll({
     // Rejected while the others are looked up, they are still awaited by the caller.
     for (const pair of pairs.values()) pair.catch(() => undefined);
     const alone = pairs.size === 0 ? questions : questions.filter((question) => !isPair(question));
-    const verdicts = await verifier.verifyAll(
-      alone.map(({ presented, address }) => ({ raw: presented.raw, address })),
-    );
+    const verdicts = await verifier.verifyAll(alone);
     let next = 0;
     return questions.map((question) => {
       const pair = pairs.get(question);

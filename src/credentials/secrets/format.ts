@@ -102,9 +102,9 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
         kind !== undefined &&
         text.startsWith(`${brand}_`) &&
         text[end - 1] === '_' &&
-        SECRET_AND_CHECKSUM.test(text.slice(end));
-      if (!isWritten || !text.endsWith(checksum(text.slice(0, -CHECKSUM_LENGTH)))) return undefined;
-      return { kind };
+        isInAlphabet(text, end) &&
+        endsWithChecksum(text);
+      return isWritten ? { kind } : undefined;
     },
     faultOf(text) {
       if (!text.startsWith(`${brand}_`)) return { fault: 'brand' };
@@ -119,6 +119,29 @@ export function createSecretFormat({ brand }: { brand: string }): SecretFormat {
     },
     mask: (raw) => `${raw.slice(0, raw.lastIndexOf('_') + 1)}…${raw.slice(-4)}`,
   };
+}
+
+const IN_ALPHABET = Uint8Array.from({ length: 128 }, (_, code) =>
+  ALPHABET.includes(String.fromCharCode(code)) ? 1 : 0,
+);
+
+/** perf: a third of the time of a pattern (decision 23). */
+function isInAlphabet(text: string, start: number): boolean {
+  for (let at = start; at < text.length; at += 1) {
+    if (IN_ALPHABET[text.charCodeAt(at)] !== 1) return false;
+  }
+  return true;
+}
+
+/** Whether the last characters are the checksum of all before them. perf: without writing it. */
+function endsWithChecksum(text: string): boolean {
+  const end = text.length - CHECKSUM_LENGTH;
+  let rest = crc32(text.slice(0, end));
+  for (let at = text.length - 1; at >= end; at -= 1) {
+    if (text.charCodeAt(at) !== ALPHABET.charCodeAt(rest % ALPHABET.length)) return false;
+    rest = Math.floor(rest / ALPHABET.length);
+  }
+  return true;
 }
 
 function checksum(body: string): string {

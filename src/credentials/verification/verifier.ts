@@ -29,8 +29,8 @@ export type Verdict =
   | { readonly outcome: 'refused'; readonly reason: Refusal; readonly principal?: Principal };
 
 /** A text that was presented as a credential, and the address that it came from, as for `Verifier.verify`. */
-export interface PresentedSecret {
-  readonly raw: string;
+interface PresentedSecret {
+  readonly presented: { readonly raw: string };
   readonly address: string | undefined;
 }
 
@@ -83,15 +83,17 @@ export function createVerifier({ lookup, ...dependencies }: Dependencies): Verif
       // perf: no further promise (decision 22).
       return lookup
         .find(wanted.query, wanted.digests)
-        .then((row) => conclude({ raw, address }, wanted, row), refuse);
+        .then((row) => conclude(raw, address, wanted, row), refuse);
     },
     async verifyAll(all) {
-      const wanted = all.map(({ raw }) => wantedBy(raw));
+      const wanted = all.map(({ presented }) => wantedBy(presented.raw));
       const rows = await lookup.findAll(wanted.filter((one) => one !== undefined)).catch(refuse);
       let next = 0;
-      return all.map((one, index) => {
+      return all.map(({ presented, address }, index) => {
         const found = wanted[index];
-        return found === undefined ? MALFORMED : conclude(one, found, rows[next++]);
+        return found === undefined
+          ? MALFORMED
+          : conclude(presented.raw, address, found, rows[next++]);
       });
     },
   };
@@ -127,7 +129,8 @@ function createConclusion({ format, prefixes, keyring, observer }: Omit<Dependen
   }
 
   function conclude(
-    { raw, address }: PresentedSecret,
+    raw: string,
+    address: string | undefined,
     { kind, query, digested }: Wanted,
     row: LookupRow | undefined,
   ): Verdict {
