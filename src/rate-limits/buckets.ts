@@ -16,8 +16,8 @@ export interface RateBuckets {
   /** Counts on a bucket that was just opened. */
   add(bucket: Bucket, units: number): void;
 
-  /** Removes and returns the buckets with units to publish, each with the first slot to publish. */
-  takePending(): Pending[];
+  /** Removes and returns buckets with units to publish, oldest first, each with the first slot to publish. */
+  takePending(max?: number): Pending[];
   /** Puts a bucket back that could not be published. */
   giveBack(pending: Pending): void;
   /** Removes and returns the names of new buckets. Other replicas may have counted on them before. */
@@ -79,7 +79,7 @@ export function createRateBuckets(
       add(bucket, units);
       if (bucket.pendingFrom === NONE) pending.mark(bucket, bucket.newest);
     },
-    takePending: () => pending.take(),
+    takePending: (max = Infinity) => pending.take(max),
     giveBack: ({ bucket, from }) => pending.mark(bucket, from),
     takeNew() {
       const taken = fresh;
@@ -150,10 +150,8 @@ function createPendingList(maxBuckets: number) {
         pending.push(bucket);
       }
     },
-    take(): Pending[] {
-      const taken = pending;
-      pending = [];
-      return taken.map((bucket) => {
+    take(max: number): Pending[] {
+      return pending.splice(0, max).map((bucket) => {
         const from = bucket.pendingFrom;
         bucket.pendingFrom = NONE;
         return { bucket, from };

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 
 import type { BackgroundWork } from '../db/background-work.js';
 import type { RateBuckets, Pending } from './buckets.js';
-import type { RateWindowStore, SlotUnits } from './window-store.js';
+import type { CountedUnits, RateWindowStore, SlotUnits } from './window-store.js';
 import { advance, endOf, merge, ownSince, slotAt, slotEndingAt } from './sliding-window.js';
 
 /** Shares the counts of rate limits between replicas. */
@@ -103,21 +103,39 @@ export function createReplicaSync({ store, buckets, clock, log, work }: Dependen
   };
 }
 
-/** Publishes the units that this replica counted. */
+/** Publishes the units that this replica counted until now. */
 async function publish(own: RateBuckets, store: RateWindowStore, now: () => number): Promise<void> {
-  const pending = own.takePending();
-  for (let start = 0; start < pending.length; start += PUBLISH_BATCH) {
-    const counted = pending.slice(start, start + PUBLISH_BATCH).flatMap((item) => {
-      advance(item.bucket, slotAt(now(), own.windowSeconds));
-      return slotsOf(item, own.windowSeconds);
-    });
+  const { windowSeconds } = own;
+  for (let left = own.pending(); left > 0; left -= PUBLISH_BATCH) {
+    const pending = own.takePending(PUBLISH_BATCH);
+    const counted = countedIn(pending, windowSeconds, slotAt(now(), windowSeconds));
     try {
-      if (counted.length > 0) await store.publish(counted);
+      if (counted.buckets.length > 0) await store.publish(counted);
     } catch (error) {
-      for (const item of pending.slice(start)) own.giveBack(item);
+      for (const item of pending) own.giveBack(item);
       throw error;
     }
   }
+}
+
+/** perf: columns, as they are sent. A busy replica has a row for most requests of a second. */
+function countedIn(
+  pending: readonly Pending[],
+  windowSeconds: number,
+  slotNow: number,
+): CountedUnits {
+  const buckets: string[] = [];
+  const endsAt: number[] = [];
+  const units: number[] = [];
+  for (const { bucket, from } of pending) {
+    advance(bucket, slotNow);
+    for (const { slot, units: counted } of ownSince(bucket, from)) {
+      buckets.push(bucket.id);
+      endsAt.push(endOf(slot, windowSeconds));
+      units.push(counted);
+    }
+  }
+  return { windowSeconds, buckets, endsAt, units };
 }
 
 /** Fetches what the other replicas counted on buckets that are new here. */
@@ -141,13 +159,4 @@ async function fetchNew(
 export function createSteadyClock(): () => number {
   const { timeOrigin } = performance;
   return () => timeOrigin + performance.now();
-}
-
-function slotsOf({ bucket, from }: Pending, windowSeconds: number): SlotUnits[] {
-  return ownSince(bucket, from).map(({ slot, units }) => ({
-    bucket: bucket.id,
-    windowSeconds,
-    units,
-    endsAt: endOf(slot, windowSeconds),
-  }));
 }

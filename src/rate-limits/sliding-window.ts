@@ -11,15 +11,23 @@ export interface SlidingCount {
   /** The units within the window. */
   used: number;
   newest: number;
-  /** The slots with units, oldest first (see `packed`): counted by this replica, and by others (`undefined` if none). */
+  /**
+   * The slots with units, oldest first and behind the free places (see `packed`): counted by this replica, and by
+   * others (`undefined` if none).
+   */
   own: number[];
   others: number[] | undefined;
 }
 
 const SLOTS = 20;
 
+/** A place for an entry. */
+const FREE = 0;
+/** The lengths of arrays of entries. Most need one place, and those that need many get all. */
+const PLACES = [1, 2, 4, 8, SLOTS] as const;
+
 /**
- * The units of a slot within the window as one number.
+ * The units of a slot within the window as one number, which is not 0.
  * perf: most counts have units in one or two slots, and a process holds up to 100,000 counts. An array of all slots
  * would take 160 bytes.
  */
@@ -55,30 +63,51 @@ export function createCount(id: string, slot: number): SlidingCount {
 /** Moves the window to this slot and drops the units that left it. An earlier slot changes nothing. */
 export function advance(count: SlidingCount, slot: number): void {
   if (slot <= count.newest) return;
-  count.own = withoutOver(count, count.own, slot);
-  if (count.others !== undefined) count.others = withoutOver(count, count.others, slot);
+  dropOver(count, count.own, slot);
+  if (count.others !== undefined) dropOver(count, count.others, slot);
   count.newest = slot;
 }
 
-function withoutOver(count: SlidingCount, entries: number[], slot: number): number[] {
-  let over = 0;
-  for (const entry of entries) {
-    if (!isOver(slotOf(entry, count.newest), slot)) break;
+function dropOver(count: SlidingCount, entries: number[], slot: number): void {
+  for (let index = 0; index < entries.length; index += 1) {
+    const entry = entries[index] ?? FREE;
+    if (entry === FREE) continue;
+    if (!isOver(slotOf(entry, count.newest), slot)) return;
     count.used -= unitsOf(entry);
-    over += 1;
+    entries[index] = FREE;
   }
-  return over === 0 ? entries : entries.slice(over);
 }
 
 /** Counts in the newest slot. */
 export function add(count: SlidingCount, units: number): void {
   const { own, newest } = count;
   const last = own.length - 1;
-  const entry = own[last];
-  if (entry !== undefined && entry % SLOTS === newest % SLOTS) own[last] = entry + units * SLOTS;
-  // perf: `concat` makes an array of the exact length. `push` and a spread reserve room for 17 more entries.
-  else count.own = own.concat(packed(newest, units));
+  const entry = own[last] ?? FREE;
+  if (entry !== FREE && entry % SLOTS === newest % SLOTS) own[last] = entry + units * SLOTS;
+  else if (units > 0) append(count, packed(newest, units));
   count.used += units;
+}
+
+/**
+ * Adds an entry behind the others.
+ * perf: in place. A new array for each slot would outlive its request, and burden the garbage collector.
+ */
+function append(count: SlidingCount, entry: number): void {
+  const { own } = count;
+  if (own.length === 0 || (own[0] ?? FREE) !== FREE) count.own = withEntry(own, entry);
+  else {
+    // perf: faster than `copyWithin`.
+    for (let index = 1; index < own.length; index += 1) own[index - 1] = own[index] ?? FREE;
+    own[own.length - 1] = entry;
+  }
+}
+
+/** Makes more places. perf: `concat` makes an array of the exact length. `push` and a spread reserve room for 17 more. */
+function withEntry(own: readonly number[], entry: number): number[] {
+  const places = PLACES.find((count) => count > own.length) ?? SLOTS;
+  return Array.from<number>({ length: places - own.length - 1 })
+    .fill(FREE)
+    .concat(own, entry);
 }
 
 /** Sets the units that other replicas counted in a slot. A smaller number than known is ignored. */
@@ -86,7 +115,7 @@ export function merge(count: SlidingCount, slot: number, units: number): void {
   // The clock of another replica may be slightly ahead.
   if (slot === count.newest + 1) advance(count, slot);
   if (slot > count.newest || isOver(slot, count.newest)) return;
-  const others = count.others ?? [];
+  const others = (count.others ?? []).filter((entry) => entry !== FREE);
   const older = others.filter((entry) => slotOf(entry, count.newest) < slot);
   const newer = others.filter((entry) => slotOf(entry, count.newest) > slot);
   const known = others.find((entry) => slotOf(entry, count.newest) === slot) ?? 0;
@@ -101,9 +130,12 @@ export function ownSince(
   { own, newest }: SlidingCount,
   first: number,
 ): { slot: number; units: number }[] {
-  return own
-    .map((entry) => ({ slot: slotOf(entry, newest), units: unitsOf(entry) }))
-    .filter(({ slot, units }) => slot >= first && units > 0);
+  const counted: { slot: number; units: number }[] = [];
+  for (const entry of own) {
+    const slot = slotOf(entry, newest);
+    if (entry !== FREE && slot >= first) counted.push({ slot, units: unitsOf(entry) });
+  }
+  return counted;
 }
 
 /** Whether a slot has left the window whose newest slot is `current`. */
@@ -121,7 +153,8 @@ export function secondsUntilMore(
   const { own, others = NO_ENTRIES, newest } = count;
   const goal = Math.min(limit, count.used);
   let used = count.used;
-  let [nextOwn, nextOther] = [0, 0];
+  let nextOwn = firstOf(own);
+  let nextOther = firstOf(others);
   for (;;) {
     const ownSlot = slotAtIndex(own, nextOwn, newest);
     const otherSlot = slotAtIndex(others, nextOther, newest);
@@ -131,6 +164,13 @@ export function secondsUntilMore(
     if (otherSlot === slot) used -= unitsOf(others[nextOther++] ?? 0);
     if (used < goal) return Math.max(1, Math.ceil((endOf(slot, windowSeconds) - now) / 1000));
   }
+}
+
+/** The index of the oldest entry, which is behind the free places. */
+function firstOf(entries: readonly number[]): number {
+  let index = 0;
+  while (entries[index] === FREE) index += 1;
+  return index;
 }
 
 /** Infinity behind the last entry. */

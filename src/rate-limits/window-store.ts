@@ -12,11 +12,18 @@ export interface SlotUnits {
   readonly units: number;
 }
 
+/** The units counted on buckets of one window, as columns: the bucket, the end of the slot and the units of each row. */
+export interface CountedUnits extends Pick<SlotUnits, 'windowSeconds'> {
+  readonly buckets: readonly string[];
+  readonly endsAt: readonly number[];
+  readonly units: readonly number[];
+}
+
 /** The counts that replicas publish. Each replica writes rows of its own. */
 export interface RateWindowStore {
   now(): Promise<number>;
   /** Writes the total that this replica counted in each slot. Idempotent. */
-  publish(counted: readonly SlotUnits[]): Promise<void>;
+  publish(counted: CountedUnits): Promise<void>;
   /** Sums the counts of the other replicas, for slots that any of them published since then. */
   fetchSince(time: number): Promise<readonly SlotUnits[]>;
   /** Sums the counts of the other replicas on these buckets. */
@@ -53,24 +60,17 @@ export function createRateWindowStore(
       );
       return now;
     },
-    async publish(counted) {
+    async publish({ windowSeconds, buckets, endsAt, units }) {
       await manager.query(
         // An evicted bucket that was created again may occur twice, and a statement cannot change a row twice.
         `INSERT INTO rate_windows AS known (bucket, ends_at, replica, window_seconds, units, changed_at)
-         SELECT bucket, to_timestamp(ends_at / 1000), $1, seconds, max(units), gatehouse_now()
-         FROM unnest(string_to_array($2, E'\\n'), string_to_array($3, E'\\n')::float8[],
-           string_to_array($4, E'\\n')::int[], string_to_array($5, E'\\n')::bigint[])
-           AS published (bucket, ends_at, seconds, units)
-         GROUP BY bucket, ends_at, seconds
+         SELECT bucket, to_timestamp(ends_at / 1000), $1, $2, max(units), gatehouse_now()
+         FROM unnest(string_to_array($3, E'\\n'), string_to_array($4, E'\\n')::float8[],
+           string_to_array($5, E'\\n')::bigint[]) AS published (bucket, ends_at, units)
+         GROUP BY bucket, ends_at
          ON CONFLICT (bucket, ends_at, replica) DO UPDATE
            SET units = greatest(known.units, excluded.units), changed_at = excluded.changed_at`,
-        [
-          replica,
-          lines(counted.map(({ bucket }) => bucket)),
-          lines(counted.map(({ endsAt }) => endsAt)),
-          lines(counted.map(({ windowSeconds }) => windowSeconds)),
-          lines(counted.map(({ units }) => units)),
-        ],
+        [replica, windowSeconds, lines(buckets), lines(endsAt), lines(units)],
       );
     },
     fetchSince: (time) =>

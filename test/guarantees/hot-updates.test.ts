@@ -32,6 +32,7 @@ afterAll(async () => {
 
 it('updates counts in place that are published every second', async () => {
   const store = createRateWindowStore(dataSource.manager, [HOUR]);
+  const buckets = Array.from({ length: BUCKETS }, (_, bucket) => bucket);
   const endsAt = endOf(slotAt(Date.now(), HOUR), HOUR);
   for (let units = 1; units <= ROUNDS; units++) {
     // A second each by the database's clock: the indexed time changes too.
@@ -39,14 +40,12 @@ it('updates counts in place that are published every second', async () => {
       `CREATE OR REPLACE FUNCTION gatehouse_now() RETURNS timestamptz LANGUAGE sql STABLE
          AS $$ SELECT statement_timestamp() + interval '${units} seconds' $$`,
     );
-    await store.publish(
-      Array.from({ length: BUCKETS }, (_, bucket) => ({
-        bucket: `bucket ${bucket}`,
-        windowSeconds: HOUR,
-        endsAt,
-        units,
-      })),
-    );
+    await store.publish({
+      windowSeconds: HOUR,
+      buckets: buckets.map((bucket) => `bucket ${bucket}`),
+      endsAt: buckets.map(() => endsAt),
+      units: buckets.map(() => units),
+    });
   }
   const updates = BUCKETS * (ROUNDS - 1);
   let seen = { updates: 0, hot: 0, pages: 0 };

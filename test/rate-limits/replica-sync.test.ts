@@ -215,13 +215,13 @@ describe('the sync between replicas', () => {
   it('ignores slots of a replica whose clock is far ahead', async () => {
     const replica = createReplica();
     replica.count(5, id, HOUR);
-    const slots = Array.from({ length: 40 }, (_, ahead) => ({
-      bucket: id,
+    const ahead = Array.from({ length: 40 }, (_, n) => n);
+    await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).publish({
       windowSeconds: HOUR,
-      units: 1,
-      endsAt: (Math.floor(Date.now() / 18e4) + 20 + ahead) * 18e4,
-    }));
-    await createRateWindowStore(gatehouse.dataSource.manager, [HOUR, MINUTE]).publish(slots);
+      buckets: ahead.map(() => id),
+      units: ahead.map(() => 1),
+      endsAt: ahead.map((slots) => (Math.floor(Date.now() / 18e4) + 20 + slots) * 18e4),
+    });
     await replica.sync();
     expect(replica.used(id, HOUR)).toBe(5 + 2);
   });
