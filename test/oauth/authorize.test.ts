@@ -208,6 +208,8 @@ describe('GET /api/v1/oauth/authorize', () => {
           scope,
           error: 'access_denied',
         });
+        // RFC 6749 §4.1.2.1
+        expect(searchParams.get('error_description')).toMatch(/^[ !#-[\]-~]+$/);
         expect(searchParams.get('state')).toBe('some-state');
       }
       const unticked = await authorize(gatehouse, { client, user, scope: [] });

@@ -106,6 +106,18 @@ describe('POST /api/v1/oauth/token', () => {
   });
 
   describe('400', () => {
+    it('quotes a scope in the characters that error_description may have (RFC 6749 §5.2)', async () => {
+      const { refresh_token: token = '' } = await getTokens(gatehouse, {
+        client: gatehouse.client,
+        user: gatehouse.user,
+      });
+      const answer = await refresh(gatehouse, gatehouse.client, token, { scope: 'a"b\\c\td\0é☃' });
+      expect([answer.status, await answer.json()]).toEqual([
+        400,
+        { error: 'invalid_scope', error_description: "not granted: a'b?c?d???" },
+      ]);
+    });
+
     it('answers an error to a grant type that only some parsers read as a refresh', async () => {
       const { refresh_token: token = '' } = await getTokens(gatehouse, {
         client: gatehouse.client,

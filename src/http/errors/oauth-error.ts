@@ -25,12 +25,20 @@ export class OAuthError extends Error {
     headers: Readonly<Record<string, string>> = {},
     internal: { readonly cause?: unknown; readonly reason?: string } = {},
   ) {
-    super(description, { cause: internal.cause });
+    super(inDescriptionCharset(description), { cause: internal.cause });
     this.status = status;
     this.error = error;
     this.headers = headers;
     this.reason = internal.reason ?? description;
   }
+}
+
+/**
+ * Replaces the characters that `error_description` may not have (RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E), such as
+ * those of a scope that it quotes from the request.
+ */
+function inDescriptionCharset(text: string): string {
+  return text.replace(/["’]/g, "'").replace(/[^ !#-[\]-~]/gu, '?');
 }
 
 /** Error codes for problems that are thrown by code shared with the resource API, by status. */

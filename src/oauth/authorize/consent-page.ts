@@ -39,7 +39,12 @@ export async function showConsent(
   if (canChooseAnother && (await isRemembered(ctx, pending, request, dependencies))) return;
   const offered = offeredScopes(request);
   if (offered.length === 0) {
-    return deny(ctx, pending, dependencies, 'The user’s role allows none of the requested scopes.');
+    return deny(
+      ctx,
+      pending,
+      dependencies,
+      'The role of the user allows none of the requested scopes.',
+    );
   }
   const shown = shownClient(client);
   const ticks = offered.filter((scope) => !isIdentity(scope));
