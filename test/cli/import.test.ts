@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { createCli } from '../support/app/cli.js';
 import { expectProblem } from '../support/app/problems.js';
 import { createSpace } from '../support/app/spaces.js';
@@ -30,18 +30,16 @@ const lineOf = (key: string, fields: object = {}) => ({
 });
 
 describe('api-keys import', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse();
   let tenant: Tenant;
   let cli: ReturnType<typeof createCli>;
   let folder: string;
   beforeAll(async () => {
-    gatehouse = await createTestApp();
     cli = createCli(gatehouse.database);
     tenant = await gatehouse.createTenant('acme');
     folder = await mkdtemp(join(tmpdir(), 'import-'));
   });
   afterAll(async () => {
-    await gatehouse.close();
     await rm(folder, { recursive: true });
   });
 

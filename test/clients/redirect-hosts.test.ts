@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, register } from '../support/app/clients.js';
+import { register } from '../support/app/clients.js';
 import { authorizeUrl, createBrowser, createPkce } from '../support/oauth/oauth.js';
 
 const ALLOWED = 'N8N.lan,.internal,intranet';
 
 describe('redirect URIs on private hosts', () => {
-  let closed: TestApp;
-  let open: TestApp;
-  beforeAll(async () => {
-    closed = await createTestAppBehindProxy();
-    open = await createTestAppBehindProxy({ REDIRECT_HOSTS_ALLOWED: ALLOWED });
-  });
-  afterAll(async () => {
-    await closed.close();
-    await open.close();
-  });
+  const closed = useGatehouseBehindProxy();
+  const open = useGatehouseBehindProxy({ REDIRECT_HOSTS_ALLOWED: ALLOWED });
 
   const post = (app: TestApp, ...redirect_uris: string[]) =>
     register(app, { client_name: 'App', redirect_uris });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
 import { createUser, mainOf, type TestUser } from '../support/oauth/oauth.js';
 
@@ -9,17 +9,15 @@ const TOKENS = '/api/v1/personal-access-tokens';
 const NEW = { name: 'Laptop', access: 'read' };
 const MINUTE = 60_000;
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({}, () => time);
 let acme: Tenant;
 let bolt: Tenant;
 let user: TestUser;
 let time = Date.now();
 beforeAll(async () => {
-  gatehouse = await createTestApp({}, () => time);
   acme = await gatehouse.createTenant('acme');
   bolt = await gatehouse.createTenant('bolt');
 });
-afterAll(() => gatehouse.close());
 beforeEach(async () => {
   await gatehouse.database.shiftClock('0');
   await gatehouse.database.query('DELETE FROM attempts');

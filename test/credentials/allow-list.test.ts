@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { expectProblem } from '../support/app/problems.js';
 import { sendRaw } from '../support/app/raw-http.js';
@@ -17,17 +18,14 @@ function withoutRequestId({ status, headers, text }: Response) {
 }
 
 describe('the allow-list of a key', () => {
-  let direct: TestApp;
-  let proxied: TestApp;
+  const direct = useGatehouse();
+  const proxied = useGatehouse({ TRUST_PROXY: '127.0.0.0/8, 10.0.0.0/8, 2001:db8:f::/48' });
   const tenants = new Map<TestApp, Tenant>();
   beforeAll(async () => {
-    direct = await createTestApp();
-    proxied = await createTestApp({ TRUST_PROXY: '127.0.0.0/8, 10.0.0.0/8, 2001:db8:f::/48' });
     for (const gatehouse of [direct, proxied]) {
       tenants.set(gatehouse, await gatehouse.createTenant('acme'));
     }
   });
-  afterAll(() => Promise.all([direct.close(), proxied.close()]));
 
   /** Uses a fresh key with this list; `forwardedFor` is sent as it is. */
   const use = async (gatehouse: TestApp, allowedIps: string[] | null, forwardedFor?: string) => {

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import { createTestApp, type TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS, START, told } from '../support/app/limits.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
@@ -13,14 +14,10 @@ type Holder = Pick<TestKey, 'bearer'>;
 const LIMITS = { ...DEFAULT_LIMITS, RATE_LIMIT_TENANT_PER_HOUR: '20' };
 
 describe('the hourly budget of a tenant', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse(LIMITS, () => now);
   let tenant: Tenant;
   let now = START;
   let tenants = 0;
-  beforeAll(async () => {
-    gatehouse = await createTestApp(LIMITS, () => now);
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     now = START;
     tenants += 1;

@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import {
   authorizeUrl,
   createBrowser,
@@ -25,14 +24,13 @@ function traces(secret: string): readonly string[] {
 
 /** Goes through every flow of OAuth, refusals and half-finished ones included. */
 describe('no secret of OAuth', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouseBehindProxy({ LOG_LEVEL: 'trace', REFRESH_GRACE_SECONDS: '30' });
   let user: TestUser;
   let dump: string;
   let log: string;
   const secrets: string[] = [];
   const places: string[] = [];
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ LOG_LEVEL: 'trace', REFRESH_GRACE_SECONDS: '30' });
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     const open = await registerClient(gatehouse);
     const confidential = await registerClient(gatehouse, {
@@ -44,7 +42,6 @@ describe('no secret of OAuth', () => {
     dump = await gatehouse.database.dump();
     log = gatehouse.logged.join('\n');
   }, 60_000);
-  afterAll(() => gatehouse.close());
 
   const keep = (...found: (string | undefined)[]) =>
     secrets.push(...found.flatMap((secret) => secret || []));

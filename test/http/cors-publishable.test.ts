@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { KEY_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { createProducts } from '../support/app/products.js';
 import { expectProblem } from '../support/app/problems.js';
@@ -28,20 +29,16 @@ const corsOf = ({ headers }: { headers: object }): Record<string, string> =>
   );
 
 describe('CORS for publishable keys', () => {
-  let closed: TestApp;
-  let listing: TestApp;
-  let acme: TestApp;
+  const closed = useGatehouse();
+  const listing = useGatehouse({ CORS_ALLOWED_ORIGINS: LISTED });
+  const acme = useGatehouse({ TOKEN_BRAND: 'acme' });
   let tenant: Tenant;
   let key: TestKey;
   beforeAll(async () => {
-    closed = await createTestApp();
-    listing = await createTestApp({ CORS_ALLOWED_ORIGINS: LISTED });
-    acme = await createTestApp({ TOKEN_BRAND: 'acme' });
     tenant = await closed.createTenant('acme');
     key = await createCredential(closed, tenant, 'publishable', ['products:read']);
     await createProducts(closed, tenant, [{ name: 'Gravel', sku: 'GRA-1' }]);
   });
-  afterAll(() => Promise.all([closed, listing, acme].map((app) => app.close())));
 
   const preflight = (path: string, method: string, app = closed, origin = STRANGER) =>
     app.http.options(path).set({

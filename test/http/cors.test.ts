@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { Response } from 'supertest';
 
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestApp, TestKey } from '../support/app/app.js';
 
 const LISTED = 'https://app.example.com';
 const STRANGER = 'https://evil.example';
@@ -33,17 +34,14 @@ const corsOf = ({ headers }: Response) =>
 const itemsOf = (list: string | undefined) => list?.split(', ').toSorted();
 
 describe('CORS', () => {
-  let closed: TestApp;
-  let gatehouse: TestApp;
+  const closed = useGatehouse();
+  const gatehouse = useGatehouse({
+    CORS_ALLOWED_ORIGINS: `${LISTED}, https://other.example:8443`,
+  });
   let key: TestKey;
   beforeAll(async () => {
-    closed = await createTestApp();
-    gatehouse = await createTestApp({
-      CORS_ALLOWED_ORIGINS: `${LISTED}, https://other.example:8443`,
-    });
     key = await gatehouse.createKey(await gatehouse.createTenant('acme'));
   });
-  afterAll(() => Promise.all([closed.close(), gatehouse.close()]));
 
   const preflight = (app: TestApp, path: string, origin: string, headers = 'authorization') =>
     app.http.options(path).set({

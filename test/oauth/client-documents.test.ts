@@ -1,11 +1,12 @@
 // OAuth Client ID Metadata Document, by the sections of draft-ietf-oauth-client-id-metadata-document-02.
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { useFixture } from '../support/app/use-fixture.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
 import { until } from '../support/app/until.js';
 import { createCli } from '../support/app/cli.js';
-import type { TestApp } from '../support/app/app.js';
-import { createWebServer, type WebServer } from '../support/app/web-server.js';
+import { createWebServer } from '../support/app/web-server.js';
 import { deleteNeedlessRevocations } from '../../src/credentials/revocation/revocation-cleanup.js';
 import { runCleanup } from '../../src/server/cleanup.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
@@ -30,20 +31,14 @@ const REDIRECT = 'https://app.example.com/callback';
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const PLAIN = { client_name: 'A documented app', redirect_uris: [REDIRECT] };
 
-let gatehouse: TestApp;
-let host: WebServer;
+const gatehouse = useGatehouseBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
+const host = useFixture(() => createWebServer());
 let tenant: Tenant;
 let user: TestUser;
 let paths = 0;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
-  host = await createWebServer();
   tenant = await gatehouse.createTenant('acme');
   user = await createUser(gatehouse, [[tenant, 'company_admin']]);
-});
-afterAll(async () => {
-  await gatehouse.close();
-  await host.close();
 });
 beforeEach(() => {
   host.requested.length = 0;

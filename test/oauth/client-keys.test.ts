@@ -1,10 +1,11 @@
 // Keys of clients: RFC 7591 §2 and RFC 7523.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair } from 'jose';
 
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useFixture } from '../support/app/use-fixture.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { managing, register } from '../support/app/clients.js';
-import { createWebServer, type WebServer } from '../support/app/web-server.js';
+import { createWebServer } from '../support/app/web-server.js';
 import { publish } from '../support/oauth/client-documents.js';
 import {
   asserting,
@@ -25,23 +26,19 @@ import {
 
 /** Added to the clock of the process, not to the database's. */
 let passedMs = 0;
-let gatehouse: TestApp;
-let host: WebServer;
+const gatehouse = useGatehouse(
+  { TRUST_PROXY: '127.0.0.1', OUTBOUND_ALLOW_LOOPBACK: 'true' },
+  () => Date.now() + passedMs,
+);
+const host = useFixture(() => createWebServer());
 let user: TestUser;
 let keyed: KeyClient;
 let key: Pair;
 let client: TestClient;
 beforeAll(async () => {
-  const env = { TRUST_PROXY: '127.0.0.1', OUTBOUND_ALLOW_LOOPBACK: 'true' };
-  gatehouse = await createTestApp(env, () => Date.now() + passedMs);
-  host = await createWebServer();
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   keyed = await registerKeyClient(gatehouse);
   ({ key, client } = keyed);
-});
-afterAll(async () => {
-  await gatehouse.close();
-  await host.close();
 });
 
 describe('a client with a key', () => {

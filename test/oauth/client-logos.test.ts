@@ -1,11 +1,11 @@
 // Logos of clients: RFC 7591 §2 (logo_uri) and §5.
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { useFixture } from '../support/app/use-fixture.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import { until } from '../support/app/until.js';
-import { createWebServer, type WebServer } from '../support/app/web-server.js';
+import { createWebServer } from '../support/app/web-server.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createDeviceUser } from '../support/oauth/device.js';
@@ -23,19 +23,13 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 
-let gatehouse: TestApp;
-let host: WebServer;
+const gatehouse = useGatehouseBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
+const host = useFixture(() => createWebServer());
 let user: TestUser;
 let person: SignedInBrowser;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
-  host = await createWebServer();
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   person = await signedInBrowser(gatehouse, user);
-});
-afterAll(async () => {
-  await gatehouse.close();
-  await host.close();
 });
 beforeEach(() => {
   host.requested.length = 0;

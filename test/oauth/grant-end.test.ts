@@ -1,8 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import {
   createUser,
   getTokens,
@@ -17,15 +16,13 @@ const DAYS = 20;
 const HOUR = 3600;
 
 describe('GRANT_MAX_DAYS', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouseBehindProxy({ GRANT_MAX_DAYS: String(DAYS) });
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ GRANT_MAX_DAYS: String(DAYS) });
     user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
 
   async function shiftClock(by: string): Promise<void> {
     await gatehouse.database.shiftClock(by);

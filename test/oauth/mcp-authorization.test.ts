@@ -1,9 +1,9 @@
 // MCP authorization, revision 2026-07-28: its demands of authorization servers and of protected resources, by its headings.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy } from '../support/app/clients.js';
-import { createWebServer, type WebServer } from '../support/app/web-server.js';
+import { useFixture } from '../support/app/use-fixture.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
+import { createWebServer } from '../support/app/web-server.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
 import {
@@ -22,17 +22,15 @@ import { refresh, statusOfToken } from '../support/oauth/oauth-requests.js';
 
 const LOOPBACK = 'http://localhost:3118/callback';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouseBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
+const host = useFixture(() => createWebServer());
 let issuer: string;
 let api: string;
-let host: WebServer;
 let user: TestUser;
 let client: TestClient;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
   issuer = gatehouse.config.ISSUER;
   api = `${issuer}/api/v1`;
-  host = await createWebServer();
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   const client_id = publish(host, '/mcp-client.json', {
     client_name: 'An MCP client',
@@ -42,10 +40,6 @@ beforeAll(async () => {
     token_endpoint_auth_method: 'none',
   });
   client = { client_id } as TestClient;
-});
-afterAll(async () => {
-  await gatehouse.close();
-  await host.close();
 });
 
 const metadata = async (name = 'oauth-authorization-server') =>

@@ -1,11 +1,12 @@
 // Pushed authorization requests: RFC 9126, by its sections.
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { runCleanup } from '../../src/server/cleanup.js';
-import type { TestApp } from '../support/app/app.js';
+import { useFixture } from '../support/app/use-fixture.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import { createCli } from '../support/app/cli.js';
 import { createTestAppBehindProxy } from '../support/app/clients.js';
-import { createWebServer, type WebServer } from '../support/app/web-server.js';
+import { createWebServer } from '../support/app/web-server.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createProver, type Prover } from '../support/oauth/dpop.js';
@@ -24,21 +25,15 @@ import {
   type TestUser,
 } from '../support/oauth/oauth.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouseBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
+const host = useFixture(() => createWebServer());
 let issuer: string;
 let user: TestUser;
 let client: TestClient;
-let host: WebServer;
 beforeAll(async () => {
-  gatehouse = await createTestAppBehindProxy({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
   issuer = gatehouse.config.ISSUER;
   user = await createUser(gatehouse, [[await gatehouse.createTenant('acme'), 'company_admin']]);
   client = await registerClient(gatehouse);
-  host = await createWebServer();
-});
-afterAll(async () => {
-  await gatehouse.close();
-  await host.close();
 });
 
 const PKCE = createPkce();

@@ -1,8 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import type { TestApp } from '../support/app/app.js';
-import { createTestAppBehindProxy, freshAddress } from '../support/app/clients.js';
+import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
+import { freshAddress } from '../support/app/clients.js';
 import {
   authorize,
   authorizeUrl,
@@ -19,19 +19,17 @@ const LIMIT = 6;
 
 /** Requests that store rows before the user has signed in. */
 describe('an authorization request of an anonymous browser', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouseBehindProxy({ RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(LIMIT) });
   let issuer: string;
   let tenant: Tenant;
   let user: TestUser;
   let client: TestClient;
   beforeAll(async () => {
-    gatehouse = await createTestAppBehindProxy({ RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(LIMIT) });
     issuer = gatehouse.config.ISSUER;
     tenant = await gatehouse.createTenant('acme');
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
     client = await registerClient(gatehouse);
   });
-  afterAll(() => gatehouse.close());
   beforeEach(() => gatehouse.database.query('DELETE FROM oauth_artifacts'));
 
   const urlFor = (parameters: Record<string, string> = {}) =>

@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import { KINDS, type KeyKind } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestKey } from '../support/app/app.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS, START, told } from '../support/app/limits.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 
 describe('requests count by the kind of their credential:', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ ...DEFAULT_LIMITS, TRUST_PROXY: '127.0.0.1' }, () => START);
   let tenant: Tenant;
   let tenants = 0;
-  beforeAll(async () => {
-    gatehouse = await createTestApp({ ...DEFAULT_LIMITS, TRUST_PROXY: '127.0.0.1' }, () => START);
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     tenants += 1;
     tenant = await gatehouse.createTenant(`tenant-${tenants}`);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestKey } from '../support/app/app.js';
 import { postContact } from '../support/app/contacts.js';
 import { DEFAULT_LIMITS, START, told } from '../support/app/limits.js';
 import { expectProblem } from '../support/app/problems.js';
@@ -12,12 +13,8 @@ let tenants = 0;
 
 describe('rate limits', () => {
   let now = START;
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse(DEFAULT_LIMITS, () => now);
   let tenant: Tenant;
-  beforeAll(async () => {
-    gatehouse = await createTestApp(DEFAULT_LIMITS, () => now);
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     now = START;
     tenants += 1;

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestKey } from '../support/app/app.js';
 import { postContact } from '../support/app/contacts.js';
 import { START, told } from '../support/app/limits.js';
 import { expectProblem } from '../support/app/problems.js';
@@ -10,13 +11,11 @@ let tenants = 0;
 
 describe('rate limits that the operator set', () => {
   let now = START;
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse(
+    { RATE_LIMIT_TENANT_PER_HOUR: '12', RATE_LIMIT_KEY_PER_MINUTE: '0' },
+    () => now,
+  );
   let tenant: Tenant;
-  beforeAll(async () => {
-    const env = { RATE_LIMIT_TENANT_PER_HOUR: '12', RATE_LIMIT_KEY_PER_MINUTE: '0' };
-    gatehouse = await createTestApp(env, () => now);
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     now = START;
     tenants += 1;

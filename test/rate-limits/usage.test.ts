@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { beforeEach, describe, expect, it } from '@jest/globals';
 
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp, type TestKey } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
+import type { TestKey } from '../support/app/app.js';
 import { postContact } from '../support/app/contacts.js';
 import { createCredential } from '../support/app/credentials.js';
 import { DEFAULT_LIMITS, START } from '../support/app/limits.js';
@@ -10,13 +11,9 @@ import { expectProblem } from '../support/app/problems.js';
 
 describe('GET /api/v1/usage', () => {
   let now = START;
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse(DEFAULT_LIMITS, () => now);
   let tenant: Tenant;
   let tenants = 0;
-  beforeAll(async () => {
-    gatehouse = await createTestApp(DEFAULT_LIMITS, () => now);
-  });
-  afterAll(() => gatehouse.close());
   beforeEach(async () => {
     now = START;
     tenants += 1;

@@ -4,7 +4,7 @@ import { Webhook } from 'standardwebhooks';
 
 import { createOutbound } from '../../src/outbound/index.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../support/app/app.js';
+import { useGatehouse } from '../support/app/use-gatehouse.js';
 import { createOperatorKey, operatorSender } from '../support/app/operator.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { whenSettled } from '../support/app/settled.js';
@@ -15,7 +15,7 @@ import {
   type Receiver,
 } from '../support/app/webhook-receiver.js';
 
-let gatehouse: TestApp;
+const gatehouse = useGatehouse({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
 let tenant: Tenant;
 let other: Tenant;
 let receiver: Receiver;
@@ -24,7 +24,6 @@ let replica: ReturnType<typeof createTestDelivery>;
 let second: ReturnType<typeof createTestDelivery>;
 
 beforeAll(async () => {
-  gatehouse = await createTestApp({ OUTBOUND_ALLOW_LOOPBACK: 'true' });
   tenant = await gatehouse.createTenant('acme');
   other = await gatehouse.createTenant('other');
   receiver = await createReceiver();
@@ -39,7 +38,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   receiver.close();
-  await gatehouse.close();
 });
 afterEach(async () => {
   receiver.received.length = 0;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { createKeyService } from '../../../src/api-keys/key-service.js';
 import { newKey } from '../../../src/api-keys/key-schema.js';
@@ -6,21 +6,19 @@ import { OPERATOR } from '../../../src/audit/audit-log.js';
 import { createKeyring } from '../../../src/credentials/secrets/keyring.js';
 import { assertSecretKeysPresent } from '../../../src/server/secret-key-usage.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
-import { createTestApp, type TestApp } from '../../support/app/app.js';
+import { useGatehouse } from '../../support/app/use-gatehouse.js';
 import { until } from '../../support/app/until.js';
 
 const OLD = 'the old secret key that is to be retired';
 const NEW = 'the new secret key that is to take over';
 
 describe('pending writes of verification', () => {
-  let gatehouse: TestApp;
+  const gatehouse = useGatehouse({ SECRET_KEYS: `${NEW},${OLD}` });
   let tenant: Tenant;
   const retiring = createKeyring([OLD]);
   beforeAll(async () => {
-    gatehouse = await createTestApp({ SECRET_KEYS: `${NEW},${OLD}` });
     tenant = await gatehouse.createTenant('acme');
   });
-  afterAll(() => gatehouse.close());
 
   /** A key from the time when the old secret key was the only one. */
   const createOldKey = () =>
