@@ -158,6 +158,16 @@ describe('GET /api/v1/verify/changes', () => {
     expect(stream.events[0]?.name).toBe('reset');
   });
 
+  it('answers HEAD with the headers alone', async () => {
+    const head = () => gatehouse.http.head('/api/v1/verify/changes');
+    const answer = await head().set(service.bearer);
+    expect([answer.status, answer.headers['content-type']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
+    expect((await head()).status).toBe(401);
+  });
+
   it('admits no others', async () => {
     const get = (bearer: Readonly<Record<string, string>>) =>
       gatehouse.http.get('/api/v1/verify/changes').set(bearer);

@@ -19,6 +19,7 @@ interface Answer {
   get(header: string): string;
   set(headers: Record<string, string>): unknown;
   type: string;
+  status: number;
   body?: unknown;
 }
 
@@ -88,6 +89,7 @@ export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean)
   return (ctx, follower) => {
     ctx.set({ 'Cache-Control': 'no-store', 'X-Accel-Buffering': 'no' });
     ctx.type = 'text/event-stream';
+    ctx.status = 200;
     if (ctx.method === 'HEAD') return;
     const end = begin(follower.id);
     const stream = new PassThrough();
