@@ -1,6 +1,11 @@
 import { z } from 'zod';
 
-import { type Keyring, type ListedCredential, sealingContextOf } from '../credentials/index.js';
+import {
+  type Keyring,
+  type ListedCredential,
+  type SealedKey,
+  sealingContextOf,
+} from '../credentials/index.js';
 import { CREDENTIAL_STATUSES, ENVIRONMENTS, factsOf, KEY_KINDS } from '../credentials/kinds.js';
 import { annotationAnswer, presentAnnotations } from '../http/annotations.js';
 import { time } from '../http/answers.js';
@@ -36,19 +41,24 @@ export type KeyPresenter = ReturnType<typeof createKeyPresenter>;
 
 /** @param keyring decrypts publishable keys, which every response shows */
 export function createKeyPresenter(keyring: Keyring) {
+  const reveal = ({ id, ciphertext, ciphertextKeyId: keyId }: SealedKey): string =>
+    keyring.open({ ciphertext, keyId }, sealingContextOf(id)).toString();
+
+  const shownOf = ({ id, kind, ciphertext, ciphertextKeyId }: ListedCredential) => {
+    if (!factsOf(kind).isReadable || ciphertext === null || ciphertextKeyId === null)
+      return undefined;
+    return reveal({ id, ciphertext, ciphertextKeyId });
+  };
+
   /** @param secret the key itself, shown once, in the response that created it */
-  return (key: ListedCredential, secret?: string) => {
-    const shown = secret ?? reveal(keyring, key);
+  const present = (key: ListedCredential, secret?: string) => {
+    const shown = secret ?? shownOf(key);
     return { ...presentKey(key), ...(shown !== undefined && { key: shown }) };
   };
+  return Object.assign(present, { reveal });
 }
 
-function reveal(keyring: Keyring, key: ListedCredential): string | undefined {
-  const { ciphertext, ciphertextKeyId: keyId } = key;
-  if (!factsOf(key.kind).isReadable || ciphertext === null || keyId === null) return undefined;
-  return keyring.open({ ciphertext, keyId }, sealingContextOf(key.id)).toString();
-}
-
+/** Lists are written with the same members (`KEYS` of `src/credentials/store/credential-page.ts`). */
 function presentKey(key: ListedCredential) {
   return {
     id: key.id,

@@ -5,18 +5,18 @@ import {
   createCredentialStore,
   guardedRoute,
   type GuardedRoute,
-  type ListedCredential,
 } from '../credentials/index.js';
 import { reachableFrom, type Environment } from '../credentials/kinds.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import { namesOfFilter } from '../http/annotations.js';
 import type { ApiRoute, DeclareRoute } from '../http/api-route.js';
 import type { RequestState, RouteContext } from '../http/context.js';
-import { sendData, sendPage } from '../http/envelope.js';
+import { sendData, sendPageText } from '../http/envelope.js';
 import { PAGE_QUERY, type Pagination } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
 import { MANAGE_KEYS, ownerOf, type KeyManager } from './authority.js';
 import { credentialFilterOf, keyFilter } from './key-filter.js';
+import { readKeyPage } from './key-page.js';
 import { keyAnswer, type KeyPresenter } from './key-presenter.js';
 import {
   keyChange,
@@ -219,8 +219,9 @@ async function sendList(
   ];
   const request = pagination.read({ limit, cursor }, list, former);
   const store = createCredentialStore(ctx.state.manager);
-  const { found, resumeAfter } = await store.list(tenantId, wanted, request);
-  const positionOf = ({ issueSeq }: ListedCredential) => Number(issueSeq);
-  const page = pagination.page(found, request, list, positionOf, resumeAfter);
-  sendPage(ctx, page, (key) => present(key));
+  const { rows, resumeAfter } = await readKeyPage(store, tenantId, wanted, request, present);
+  sendPageText(
+    ctx,
+    pagination.page(rows, request, list, ({ id }) => id, resumeAfter),
+  );
 }

@@ -164,6 +164,7 @@ export type { ActivityRecorder } from './store/activity.js';
 export { noteKeyDeadlines } from './store/key-sweep.js';
 export { deleteEndedPersonalTokens, deleteOldUses } from './store/credential-cleanup.js';
 export type { CredentialFilter, ListedCredential } from './store/credential-list.js';
+export type { SealedKey, WrittenKey } from './store/credential-page.js';
 export {
   createCredentialStore,
   findTenantOfKey,

@@ -1,7 +1,10 @@
 import pg from 'pg';
 
-/** How a column is told to clients. `time`: RFC 3339 in UTC, to the millisecond. `id` stays text, `integer` is a number. */
-type ColumnType = 'id' | 'text' | 'integer' | 'time';
+/**
+ * How a column is told to clients. `time`: RFC 3339 in UTC, to the millisecond. `id` stays text, `integer` is a number.
+ * `position`: a number for the server only. `list`: `text[]`. `json`: `jsonb`; `object`: the same, `{}` for NULL.
+ */
+type ColumnType = 'position' | 'id' | 'text' | 'integer' | 'time' | 'list' | 'json' | 'object';
 
 /** A column of a table. */
 export interface Column {
@@ -9,6 +12,15 @@ export interface Column {
   readonly member: string;
   readonly name: string;
   readonly type: ColumnType;
+  /** NULL in most rows. perf: the database tests neighbours of this kind together. */
+  readonly isRare?: boolean;
+}
+
+const NUMBERS: ReadonlySet<ColumnType> = new Set(['position', 'id', 'integer', 'time']);
+
+/** Whether its values are sent as bytes, rather than as texts. */
+export function isNumber({ type }: Column): boolean {
+  return NUMBERS.has(type);
 }
 
 /** A page of rows in two values, each `null` for no rows. */
@@ -30,24 +42,50 @@ const NULL_NUMBER = String.raw`'\x8000000000000001'::bytea`;
  * database to join it to the others. A time as text costs the database four times as much as its bytes (perf: decision 21).
  *
  * @param from the rest of a SELECT after its columns, from FROM on, with its order and limit
+ * @param more further aggregates of the page, and the columns that they need
  */
-export function pack(columns: readonly Column[], from: string): string {
-  const names = columns.map(({ name }) => name).join(', ');
-  const texts = columns.filter(({ type }) => type === 'text').map(({ name }) => packedText(name));
-  const numbers = columns.filter(({ type }) => type !== 'text').map(packedNumber);
+export function pack(
+  columns: readonly Column[],
+  from: string,
+  more?: { readonly names: readonly string[]; readonly select: string },
+): string {
+  const names = new Set([...columns.map(({ name }) => name), ...(more?.names ?? [])]);
+  const texts = packedTexts(columns.filter((column) => !isNumber(column)));
+  const numbers = columns.filter(isNumber).map(packedNumber);
   return `SELECT string_agg(${texts.join(' || ')}, '') AS texts,
-      string_agg(${numbers.join(' || ')}, '') AS numbers
-    FROM (SELECT ${names} ${from}) AS packed`;
+      string_agg(${numbers.join(' || ')}, '') AS numbers${more === undefined ? '' : `, ${more.select}`}
+    FROM (SELECT ${[...names].join(', ')} ${from}) AS packed`;
+}
+
+function packedTexts(columns: readonly Column[]): readonly string[] {
+  const parts: string[] = [];
+  let rare: Column[] = [];
+  for (const [index, column] of columns.entries()) {
+    if (column.isRare !== true) {
+      parts.push(packedText(column));
+      continue;
+    }
+    rare.push(column);
+    if (columns[index + 1]?.isRare === true) continue;
+    const areNull = rare.map(({ name }) => `${name} IS NULL`).join(' AND ');
+    const marks = String.raw`\x1e`.repeat(rare.length);
+    parts.push(
+      `CASE WHEN ${areNull} THEN E'${marks}' ELSE ${rare.map(packedText).join(' || ')} END`,
+    );
+    rare = [];
+  }
+  return parts;
 }
 
 /** Faster than `concat`: that calls the output function of each value. */
-function packedText(name: string): string {
-  return `coalesce(E'\\x1f' || ${name}, E'\\x1e')`;
+function packedText({ name, type }: Column): string {
+  const text = type === 'list' ? `array_to_json(${name})` : name;
+  return `coalesce(E'\\x1f' || ${text}::text, E'\\x1e')`;
 }
 
 /** Microseconds since 2000 for a time. */
 function packedNumber({ name, type }: Column): string {
-  if (type === 'id') return `int8send(${name})`;
+  if (type === 'id' || type === 'position') return `int8send(${name})`;
   const bytes = type === 'time' ? `timestamptz_send(${name})` : `int8send(${name}::bigint)`;
   return `coalesce(${bytes}, ${NULL_NUMBER})`;
 }

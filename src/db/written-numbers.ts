@@ -29,6 +29,12 @@ export function idAt({ numbers, numberAt }: Pick<Writing, 'numbers' | 'numberAt'
   return numbers.readInt32BE(numberAt) * TWO_TO_32 + numbers.readUInt32BE(numberAt + 4);
 }
 
+/** Passes over a number that clients do not see. */
+export function skipNumber(writing: Writing): true {
+  writing.numberAt += NUMBER_BYTES;
+  return true;
+}
+
 /** Writes the next number. */
 export function writeInteger(writing: Writing): true {
   const value = idAt(writing);

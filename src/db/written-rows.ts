@@ -1,14 +1,24 @@
-import { NULL_MARK, timeOf, VALUE_MARK, type Column, type Packed } from './packed-rows.js';
+import {
+  isNumber,
+  NULL_MARK,
+  timeOf,
+  VALUE_MARK,
+  type Column,
+  type Packed,
+} from './packed-rows.js';
 import {
   idAt,
   MAX_NUMBER_BYTES,
   NUMBER_BYTES,
+  skipNumber,
   writeInteger,
   writeTime,
 } from './written-numbers.js';
+import { writeJson, writeList, writeText } from './written-texts.js';
 
 /** A row as clients see it. */
 export interface WrittenRow {
+  /** The id or position. */
   readonly id: number;
   /** An object of the members of the row's columns, in their order. An id is a number. */
   readonly json: string;
@@ -35,7 +45,6 @@ const SHARED = Buffer.allocUnsafeSlow(128 * 1024);
 
 const codeOf = (character: string) => character.charCodeAt(0);
 const [VALUE, NULL] = [codeOf(VALUE_MARK), codeOf(NULL_MARK)];
-const [QUOTE, BACKSLASH, SPACE, DELETE] = [codeOf('"'), codeOf('\\'), codeOf(' '), 0x7f];
 const CLOSING = codeOf('}');
 
 /** A page that is being read, and the JSON of its rows. */
@@ -49,7 +58,8 @@ interface Writing {
   readonly out: Buffer;
   /** The next byte of the JSON. */
   end: number;
-  isAscii: boolean;
+  /** By how much the bytes of the JSON are more than its UTF-16 units: 0 for ASCII. */
+  added: number;
 }
 
 /**
@@ -58,27 +68,26 @@ interface Writing {
  * perf: bytes are copied from the page to the JSON. Objects of the rows and `JSON.stringify` took three times as long,
  * and 60 KB of memory for a page of 25 contacts (decision 15).
  *
- * @param columns the first one is the id
+ * @param columns the first one is the id or the position
  */
 export function createRowWriter(columns: readonly Column[]): RowWriter {
-  const members = columns.map(({ member, type }, index) => ({
-    member,
-    type,
-    prefix: Buffer.from(`${index === 0 ? '{' : ','}${JSON.stringify(member)}:`),
-    write: WRITERS[type],
+  const members = columns.map((column, index) => ({
+    column,
+    prefix: prefixOf(column, columns[index - 1]),
+    write: WRITERS[column.type],
   }));
   const perRow = members.reduce(
-    (sum, { prefix, type }) =>
-      sum + prefix.length + (type === 'text' ? MAX_ADDED_BYTES : MAX_NUMBER_BYTES),
+    (sum, { prefix, column }) =>
+      sum + prefix.length + (isNumber(column) ? MAX_NUMBER_BYTES : MAX_ADDED_BYTES),
     1,
   );
-  const bytesPerRow = members.filter(({ type }) => type !== 'text').length * NUMBER_BYTES;
+  const bytesPerRow = columns.filter(isNumber).length * NUMBER_BYTES;
   return {
     writePage({ texts, numbers }) {
       if (texts === null || numbers === null) return [];
       const size = texts.length * MAX_UNIT_BYTES + (numbers.length / bytesPerRow) * perRow;
       const out = size <= SHARED.length ? SHARED : Buffer.allocUnsafe(size);
-      const writing: Writing = { texts, at: 0, numbers, numberAt: 0, out, end: 0, isAscii: true };
+      const writing: Writing = { texts, at: 0, numbers, numberAt: 0, out, end: 0, added: 0 };
       const ids: number[] = [];
       const ends: number[] = [];
       while (writing.numberAt < numbers.length) {
@@ -88,57 +97,65 @@ export function createRowWriter(columns: readonly Column[]): RowWriter {
           if (!write(writing)) return undefined;
         }
         out[writing.end++] = CLOSING;
-        ends.push(writing.end);
+        ends.push(writing.end - writing.added);
       }
       // Each text and each NULL has one mark. Any mark within a text makes more of them.
       if (writing.at < texts.length) return undefined;
-      const textBetween = readerOf(writing);
-      return ids.map((id, row) => ({ id, json: textBetween(ends[row - 1] ?? 0, ends[row]) }));
+      // perf: parts of one text are cut without a copy.
+      const json = out.toString(writing.added === 0 ? 'latin1' : 'utf8', 0, writing.end);
+      return ids.map((id, row) => ({ id, json: json.slice(ends[row - 1] ?? 0, ends[row]) }));
     },
     writeRow(row) {
-      const values = members.map(({ member, type }) => [
-        member,
-        jsonValue(row[member] ?? null, type),
-      ]);
+      const values = columns
+        .filter(({ type }) => type !== 'position')
+        .map(({ member, type }) => [member, jsonValue(row[member] ?? null, type)]);
       return {
-        id: Number(row[members[0]?.member ?? '']),
+        id: Number(row[columns[0]?.member ?? '']),
         json: JSON.stringify(Object.fromEntries(values)),
       };
     },
   };
 }
 
-/** perf: bytes of ASCII become one text, of which parts are cut without a copy. */
-function readerOf({ out, end, isAscii }: Writing): (from: number, to?: number) => string {
-  if (!isAscii) return (from, to) => out.toString('utf8', from, to);
-  const json = out.toString('latin1', 0, end);
-  return (from, to) => json.slice(from, to);
+/** The text before a value. */
+function prefixOf({ member, type }: Column, before: Column | undefined): Buffer {
+  if (type === 'position') return Buffer.alloc(0);
+  const isFirst = before === undefined || before.type === 'position';
+  return Buffer.from(`${isFirst ? '{' : ','}${JSON.stringify(member)}:`);
 }
 
-function jsonValue(value: string | null, type: Column['type']): string | number | null {
-  if (value === null || type === 'text') return value;
-  return type === 'time' ? timeOf(value) : Number(value);
+function jsonValue(value: string | null, type: Column['type']): unknown {
+  if (value === null) return type === 'object' ? {} : null;
+  if (type === 'text') return value;
+  if (type === 'time') return timeOf(value);
+  return type === 'id' || type === 'integer' ? Number(value) : JSON.parse(value);
 }
 
 /** Each reads a value. @returns false where the page has none */
 type WriteValue = (writing: Writing) => boolean;
 
 const WRITERS: Readonly<Record<Column['type'], WriteValue>> = {
+  position: skipNumber,
   id: writeInteger,
   integer: writeInteger,
   time: writeTime,
-  text: writeTextOrNull,
+  text: marked(writeText),
+  list: marked(writeList),
+  json: marked(writeJson),
+  object: marked(writeJson, '{}'),
 };
 
-const NULL_TEXT = Buffer.from('null');
-
-function writeTextOrNull(writing: Writing): boolean {
-  const mark = writing.texts.charCodeAt(writing.at);
-  writing.at += 1;
-  if (mark === NULL) copyBytes(writing, NULL_TEXT);
-  else if (mark === VALUE) writeText(writing);
-  else return false;
-  return true;
+/** A writer of values that a mark precedes. */
+function marked(write: (writing: Writing) => void, forNull = 'null'): WriteValue {
+  const nullText = Buffer.from(forNull);
+  return (writing) => {
+    const mark = writing.texts.charCodeAt(writing.at);
+    writing.at += 1;
+    if (mark === NULL) copyBytes(writing, nullText);
+    else if (mark === VALUE) write(writing);
+    else return false;
+    return true;
+  };
 }
 
 function copyBytes(writing: Writing, bytes: Uint8Array): void {
@@ -147,37 +164,4 @@ function copyBytes(writing: Writing, bytes: Uint8Array): void {
   // perf: an iterator takes a fifth of the whole page longer.
   for (let index = 0; index < bytes.length; index += 1) out[end++] = bytes[index] ?? 0;
   writing.end = end;
-}
-
-/** Whether a character ends the value. `charCodeAt` is NaN at the end of the texts. */
-function isEnd(code: number): boolean {
-  return code === VALUE || code === NULL || Number.isNaN(code);
-}
-
-function endOfValue({ texts, at }: Writing): number {
-  let end = at;
-  while (!isEnd(texts.charCodeAt(end))) end += 1;
-  return end;
-}
-
-function writeText(writing: Writing): void {
-  const { texts, out, at: start, end: begin } = writing;
-  let [at, end] = [start, begin];
-  out[end++] = QUOTE;
-  for (;;) {
-    const code = texts.charCodeAt(at);
-    if (!(code >= SPACE && code <= DELETE) || code === QUOTE || code === BACKSLASH) break;
-    out[end++] = code;
-    at += 1;
-  }
-  if (isEnd(texts.charCodeAt(at))) {
-    out[end++] = QUOTE;
-    writing.at = at;
-    writing.end = end;
-    return;
-  }
-  const value = texts.slice(start, endOfValue(writing));
-  writing.at = start + value.length;
-  writing.end = begin + out.write(JSON.stringify(value), begin);
-  writing.isAscii = false;
 }

@@ -136,3 +136,83 @@ describe('filters of GET /api/v1/api-keys', () => {
     expect(await names('search=export', confined)).toEqual([]);
   });
 });
+
+describe('a page of GET /api/v1/api-keys', () => {
+  const gatehouse = useGatehouse();
+
+  it('shows each key with the bytes of the answer for one key, whatever its members hold', async () => {
+    const tenant = await gatehouse.createTenant('acme');
+    const admin = await gatehouse.createKey(tenant, { name: 'Admin' });
+    const space = await createSpace(gatehouse, tenant, 'North');
+    const full = {
+      allowedIps: ['192.0.2.0/24', '2001:db8::1'],
+      expiresAt: new Date(Date.now() + 3_600_000).toISOString(),
+      rateLimitPerMinute: 7,
+      spaces: [space],
+      externalId: 'crm "7" \\ x',
+      metadata: { plan: 'pro "x" \\ …', nested: { list: [1, 1e21, -0.5, null, '\n\u001f🙂'] } },
+    };
+    const scopes = ['leads:read', 'contacts:read'];
+    const used = await gatehouse.createKey(tenant, { name: 'Straße "7" \\ 🙂 …', scopes });
+    const made = [
+      admin,
+      used,
+      await gatehouse.createKey(tenant, { name: 'Full', scopes, ...full }),
+      await gatehouse.createKey(tenant, {
+        name: 'Agent',
+        kind: 'agent',
+        scopes,
+        bindings: [{ type: 'contacts', id: '7' }],
+      }),
+      await gatehouse.createKey(tenant, {
+        name: 'Site',
+        kind: 'publishable',
+        environment: 'test',
+        scopes: ['products:read'],
+      }),
+      await gatehouse.createKey(tenant, { name: 'Over', scopes, expiresAt: full.expiresAt }),
+      await gatehouse.createKey(tenant, { name: 'Gone', scopes }),
+    ];
+    const send = (path: string) => gatehouse.http.get(`/api/v1/${path}`).set(admin.bearer);
+    await gatehouse.http.get('/api/v1/me').set(used.bearer).expect(200);
+    await gatehouse.http
+      .post(`/api/v1/api-keys/${used.id}/rotate`)
+      .set(admin.bearer)
+      .send({ graceSeconds: 60 })
+      .expect(201);
+    await gatehouse.http
+      .delete(`/api/v1/api-keys/${made.at(-1)?.id}`)
+      .set(admin.bearer)
+      .expect(204);
+    await gatehouse.app.activity.flush();
+    await gatehouse.database.query(
+      `UPDATE credentials SET expires_at = '1999-12-31 23:59:59.999999+00', created_at = '1970-01-01 00:00:00.0005+00' WHERE name = 'Over'`,
+    );
+    const expectSame = async (limit: number) => {
+      const { text, body } = await send(`api-keys?limit=${limit}`).expect(200);
+      expect(body.data).toHaveLength(8);
+      for (const { id } of body.data) {
+        const one = await send(`api-keys/${id}`).expect(200);
+        expect(text).toContain(JSON.stringify(one.body.data));
+      }
+      return (body.data as { status: string }[]).map(({ status }) => status);
+    };
+    const statuses = [
+      'active',
+      'revoked',
+      'expired',
+      'active',
+      'active',
+      'active',
+      'active',
+      'active',
+    ];
+    expect(await expectSame(25)).toEqual(statuses);
+
+    // Such a text could be taken for the end of a value.
+    await gatehouse.database.query(
+      `UPDATE credentials SET name = E'a\\x1fb\\x1e' WHERE name = 'Full'`,
+    );
+    expect(await expectSame(26)).toEqual(statuses);
+  });
+});

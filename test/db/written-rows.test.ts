@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import type { Column } from '../../src/db/packed-rows.js';
+import { isNumber, type Column } from '../../src/db/packed-rows.js';
 import { createRowWriter } from '../../src/db/written-rows.js';
 
 const COLUMNS: readonly Column[] = [
@@ -9,6 +9,8 @@ const COLUMNS: readonly Column[] = [
   { member: 'firstName', name: 'first_name', type: 'text' },
   { member: 'price', name: 'price', type: 'integer' },
   { member: 'createdAt', name: 'created_at', type: 'time' },
+  { member: 'tags', name: 'tags', type: 'list' },
+  { member: 'facts', name: 'facts', type: 'object' },
   { member: 'note', name: 'note', type: 'text' },
 ];
 const writer = createRowWriter(COLUMNS);
@@ -24,11 +26,11 @@ function packed(rows: readonly Row[]) {
     rows.flatMap((row) =>
       COLUMNS.filter(isWanted).map(({ member, type }) => ({ value: row[member] ?? null, type })),
     );
-  const numbers = Buffer.alloc(values(({ type }) => type !== 'text').length * 8);
-  for (const [index, { value, type }] of values((column) => column.type !== 'text').entries()) {
+  const numbers = Buffer.alloc(values(isNumber).length * 8);
+  for (const [index, { value, type }] of values(isNumber).entries()) {
     numbers.writeBigInt64BE(numberOf(value, type), index * 8);
   }
-  const texts = values(({ type }) => type === 'text').map(({ value }) => markedText(value));
+  const texts = values((column) => !isNumber(column)).map(({ value }) => markedText(value));
   return { texts: texts.join(''), numbers };
 }
 
@@ -75,6 +77,8 @@ const ROW: fc.Arbitrary<Row> = fc.record({
     TIME,
     fc.constantFrom('infinity', '-infinity', '0044-03-15 12:00:00.5+00 BC'),
   ),
+  tags: fc.option(fc.array(TEXT, { maxLength: 3 }).map((tags) => JSON.stringify(tags))),
+  facts: fc.option(fc.dictionary(TEXT, TEXT, { maxKeys: 3 }).map((facts) => JSON.stringify(facts))),
   note: fc.option(TEXT),
 });
 
@@ -87,7 +91,8 @@ describe('rows that are written as JSON', () => {
         const expected = rows.map((row) => writer.writeRow(row));
         expect(writer.writePage(packed(rows))).toEqual(hasMark ? undefined : expected);
         for (const [index, { id, json }] of expected.entries()) {
-          const { firstName, note, price } = rows[index] ?? {};
+          const { firstName, note, price, tags, facts } = rows[index] ?? {};
+          expect(json).toContain(`"tags":${tags ?? 'null'},"facts":${facts ?? '{}'},"note":`);
           expect(JSON.parse(json)).toMatchObject({ id, firstName, note });
           expect(JSON.parse(json)).toHaveProperty('price', price == null ? null : Number(price));
         }

@@ -158,7 +158,8 @@ const pageOf = (candidates: string, condition: string, limit: number) => `
       WHERE ${condition}
       ORDER BY candidates.issue_seq DESC LIMIT ${limit}) AS listed) AS page`;
 
-const LATEST = '9223372036854775807';
+/** Behind every position. */
+export const LATEST = '9223372036854775807';
 
 /**
  * Builds the statement of a page. Its limits are literals, so that the generic plan knows them. Exported for tests,
@@ -274,7 +275,7 @@ export function currentScopes(scopes: Credential['scopes'], role: Role | null) {
 }
 
 /** Whether a filter has a condition that the index does not cover. */
-function isNarrowed({ spaces, status, search, unusedDays }: CredentialFilter): boolean {
+export function isNarrowed({ spaces, status, search, unusedDays }: CredentialFilter): boolean {
   return (
     (spaces ?? null) !== null ||
     status !== undefined ||

@@ -12,6 +12,7 @@ import {
   type CredentialFilter,
   type FoundCredentials,
 } from './credential-list.js';
+import { findWritten, type WrittenKey } from './credential-page.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
 import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';
 
@@ -50,6 +51,12 @@ export interface CredentialStore {
   /** As `find`, with a lock on the row until the transaction ends. */
   findForUpdate(tenantId: string, id: string): Promise<StoredCredential | undefined>;
   list(tenantId: string, filter: CredentialFilter, page: PageRequest): Promise<FoundCredentials>;
+  /** As `list`, as JSON of the API. @returns `undefined` for lists that only `list` reads */
+  listWritten(
+    tenantId: string,
+    filter: CredentialFilter,
+    page: PageRequest,
+  ): Promise<readonly WrittenKey[] | undefined>;
   update(tenantId: string, id: string, change: CredentialChange): Promise<void>;
   /** Lets another key take the external id of a credential. */
   releaseExternalId(tenantId: string, id: string): Promise<void>;
@@ -102,6 +109,7 @@ export function createCredentialStore(manager: EntityManager): CredentialStore {
       return find(tenantId, id);
     },
     list: (tenantId, filter, page) => findListed(manager, tenantId, filter, page),
+    listWritten: (tenantId, filter, page) => findWritten(manager, tenantId, filter, page),
     async update(tenantId, id, change) {
       if (Object.keys(change).length > 0) await credentials.update({ tenantId, id }, change);
     },
