@@ -94,6 +94,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         'isReplaced',
         'isSignedIn',
         'list',
+        'listWritten',
         'now',
         'releaseExternalId',
         'releaseFromEnded',
@@ -164,6 +165,28 @@ describe('every store keeps tenants apart, and live from test', () => {
 
       expect(await idsOf(LIVE)).toEqual([live.id]);
       expect(await idsOf(TEST)).toEqual([test.id]);
+    });
+
+    it('are listed by tenant and environment in one statement for several pages', async () => {
+      const live = await gatehouse.createKey(ours);
+      const test = await gatehouse.createKey(ours, { environment: 'test' });
+      const foreign = await gatehouse.createKey(theirs, { kind: 'agent' });
+      const store = createCredentialStore(manager);
+      const both = { kinds: ['agent', 'secret'], environments: ['test', 'live'] } as const;
+      const pages = await Promise.all(
+        [
+          store.listWritten(ours.id, LIVE, ALL),
+          store.listWritten(theirs.id, both, ALL),
+          store.listWritten('tnt_none', both, ALL),
+          store.listWritten(ours.id, both, ALL),
+          store.listWritten(ours.id, TEST, ALL),
+          store.listWritten(ours.id, { kinds: [], environments: ['live'] }, ALL),
+        ].map(async (page) =>
+          (await page)?.map(({ json }) => (JSON.parse(json) as { id: string }).id),
+        ),
+      );
+
+      expect(pages).toEqual([[live.id], [foreign.id], [], [test.id, live.id], [test.id], []]);
     });
   });
 
