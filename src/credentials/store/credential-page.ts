@@ -11,7 +11,7 @@ import { isNarrowed, LATEST, type CredentialFilter } from './credential-list.js'
 
 /** A key as lists show it, with its position. */
 export interface WrittenKey extends WrittenRow {
-  /** Of publishable keys: the key itself, encrypted. */
+  /** The key itself, encrypted; of publishable keys only. */
   readonly sealed?: SealedKey | undefined;
 }
 
