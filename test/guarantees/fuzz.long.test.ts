@@ -8,7 +8,7 @@ import type { ServerProcess } from '../support/process/server-process.js';
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 200_000);
 /** Another one finds other things. */
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20_261_126);
-/** What limits by address, counts and last uses may add. */
+/** Room for limits by address, counts and last uses. */
 const GROWTH_MB = 12;
 const HALF = Math.floor(REQUESTS / 2);
 

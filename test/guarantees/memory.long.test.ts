@@ -13,7 +13,7 @@ const WARM_UP = 10_000;
 /** Requests between two looks at the resident memory, which includes garbage. */
 const STRETCH = 2000;
 const STRETCHES = 15;
-/** What the 1,500 keys that are created and revoked may add. */
+/** Room for the 1,500 keys that are created and revoked. */
 const GROWTH_MB = 4;
 /** It needs 150 to 180 as a rule. */
 const MAX_MEGABYTES = 240;
