@@ -54,6 +54,7 @@ import { InvitationsByEmail1764183100000 } from './1764183100000-invitations-by-
 import { ImportedPasswords1764184000000 } from './1764184000000-imported-passwords.js';
 import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.js';
 import { ClientsOfTenant1764187100000 } from './1764187100000-clients-of-tenant.js';
+import { RoomForUpdates1764189100000 } from './1764189100000-room-for-updates.js';
 import { WebhookRemoval1764189800000 } from './1764189800000-webhook-removal.js';
 import type { Migration } from './migration.js';
 
@@ -119,6 +120,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ImportedPasswords1764184000000,
   OperatorKeyUses1764184100000,
   ClientsOfTenant1764187100000,
+  RoomForUpdates1764189100000,
   WebhookRemoval1764189800000,
 ];
 
