@@ -58,6 +58,7 @@ describe('a forgotten password', () => {
     expect(page.url).toBe('http://localhost:3000/reset-password');
     expect(page.html).toContain(ada.email);
     expect(page.html).not.toMatch(SECRET);
+    expect(page.html.match(/ autofocus/g)).toHaveLength(1);
     const copy = copyOf(browser, people.gatehouse);
     const weak = await post('/reset-password', twice('12345678'));
     expect([weak.status, weak.html]).toEqual([422, expect.stringContaining('common password')]);

@@ -118,10 +118,12 @@ describe('a new webhook', () => {
     expect(await (await me.browser.request(location, { method: 'HEAD' })).text()).toBe('');
     const shown = await open(location);
     const secret = secretOf(shown) ?? '';
+    expect(shown.text).toContain(`webhook to <bdi dir="auto">${new URL(receiver.url('')).host}<`);
     expect(secret).toMatch(/^whsec_[\w+/=]{44}$/);
     expect(shown.headers.get('Cache-Control')).toBe('no-store');
     const again = await open(location);
     expect(again.text).toContain('Already shown');
+    expect(again.html).toContain(`/settings/webhooks/${id}?tenant=acme&amp;env=live#rotate"`);
     expect(again.html).not.toContain(secret);
     expect(await gatehouse.database.dump()).not.toContain(secret.slice(6));
 

@@ -67,6 +67,8 @@ export function createNewWebhookRoutes(dependencies: WebhookPageDependencies): S
         back: isNew
           ? at.href(WEBHOOKS, { done: 'made', fresh: id })
           : at.href(WEBHOOK.replace(':id', id), { done: 'rotated' }),
+        list: at.href(WEBHOOKS),
+        rotate: `${at.href(WEBHOOK.replace(':id', id))}#rotate`,
       });
     }),
   ];

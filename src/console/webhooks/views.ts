@@ -59,6 +59,9 @@ export interface WebhookSecretPage {
   /** Absent if it was shown before. */
   readonly secret: string | undefined;
   readonly back: string;
+  readonly list: string;
+  /** The form that replaces the secret. */
+  readonly rotate: string;
 }
 
 /** A delivery of the log. */

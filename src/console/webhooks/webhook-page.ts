@@ -33,16 +33,16 @@ const DISABLED = {
   gone: 'It was disabled because it answered 410 (Gone). It misses events until it is enabled.',
 };
 
-/** Choices of how long the former secret signs beside the present one, in seconds. */
+/** Choices of how long the old secret signs beside the new one, in seconds. */
 const OVERLAPS = [
-  { value: '0', text: 'Now: the former one ends at once' },
-  { value: '3600', text: 'For 1 hour' },
-  { value: '86400', text: 'For 24 hours' },
-  { value: '604800', text: 'For 7 days' },
+  { value: '0', text: 'Now: the old one ends at once' },
+  { value: '3600', text: 'In 1 hour' },
+  { value: '86400', text: 'In 24 hours' },
+  { value: '604800', text: 'In 7 days' },
 ];
 const USUAL_OVERLAP = '86400';
 
-/** The seconds for which a former secret signs, if they are one of the choices. */
+/** The seconds for which an old secret signs, if they are one of the choices. */
 export function overlapOf(text: string | null): number | undefined {
   const choice = OVERLAPS.find(({ value }) => value === text);
   return choice && Number(choice.value);

@@ -78,7 +78,7 @@ function createRotation({ desk, confirmationGate }: WebhookPageDependencies): Ha
   return async (ctx, at, { id }) => {
     const handle = handleOf(ctx.state.form);
     const overlap = overlapOf(ctx.state.form.get('overlap'));
-    if (overlap === undefined) throw new Problem('bad_request', 'Choose when the former one ends.');
+    if (overlap === undefined) throw new Problem('bad_request', 'Choose when the old one ends.');
     if (!(await confirmationGate.pass(ctx))) return;
     await desk.issue(at, handle, (service) => service.rotate(at.actor, id, overlap));
     seeOther(ctx, secretAddress(at, id, handle, 'rotation'));

@@ -61,7 +61,7 @@ interface Dependencies {
  * @throws Error if a template is missing or malformed
  */
 export function createPages<Views>({ brand, issuer, assets }: Dependencies): Pages<Views> {
-  const eta = new Eta({ autoEscape: true });
+  const eta = new Eta({ autoEscape: true, plugins: [{ processFnString: keepDataApart }] });
   for (const file of readdirSync(VIEWS).filter((name) => name.endsWith('.eta'))) {
     eta.loadTemplate(`@${file.slice(0, -'.eta'.length)}`, readView(file));
   }
@@ -75,8 +75,9 @@ export function createPages<Views>({ brand, issuer, assets }: Dependencies): Pag
 
   return {
     send(ctx, view, page, { status = 200, endsAtClient = false, signedIn } = {}) {
-      const csrf = signedIn && { csrf: signedIn.csrf };
-      const body = eta.render(`@${view}`, { ...csrf, ...page, ...site });
+      // Members of the page come last: what the layout needs must not replace them.
+      const given = { brandName: site.brandName, ...(signedIn && { csrf: signedIn.csrf }) };
+      const body = eta.render(`@${view}`, { ...given, ...page });
       const layout = signedIn === undefined ? '@layout' : '@layout-settings';
       const html = eta.render(layout, { ...site, title: page.title, view, body, frame: signedIn });
       ctx.set({
@@ -92,6 +93,17 @@ export function createPages<Views>({ brand, issuer, assets }: Dependencies): Pag
       ctx.body = html;
     },
   };
+}
+
+const INHERITED = '{...it, ...(__eta_d ?? {})}';
+
+/**
+ * Gives a part of a page only the data that the page hands to it. Eta adds all data of the page: each field would show
+ * the page's `error` as its own.
+ */
+function keepDataApart(source: string): string {
+  if (!source.includes(INHERITED)) throw new Error('The template library includes in another way.');
+  return source.replaceAll(INHERITED, '__eta_d ?? {}');
 }
 
 function linksOf({ helpUrl, termsUrl, privacyUrl }: Brand) {
