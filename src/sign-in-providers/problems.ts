@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<ProviderProblem, (name: string) => string>> = {
   other_account: (name) => `That user of ${name} does not belong to this account.`,
   taken: (name) => `That user of ${name} is connected to another account.`,
   no_role: (name) => `${name} gives you no role here. Ask your administrator.`,
-  suspended: () => 'The organization is suspended. Its administrators know why.',
+  suspended: () => 'The organization is suspended. The operator of this server knows why.',
 };
 
 const STATUSES: Readonly<Partial<Record<ProviderProblem, number>>> = {

@@ -164,6 +164,16 @@ describe('an invitation', () => {
     expect(mainOf(await right.open('/settings/profile?tenant=acme'))).toContain('acme');
   });
 
+  it('waits while the organization is suspended, for a reason that the operator knows', async () => {
+    const link = await linkFor('late@example.com');
+    const suspend = 'UPDATE tenants SET suspended_at = ';
+    await people.gatehouse.database.query(`${suspend} gatehouse_now() WHERE slug = 'acme'`);
+    const { page } = await follow(link);
+    expect(mainOf(page)).toContain('is suspended. The operator of this server knows why.');
+    await people.gatehouse.database.query(`${suspend} NULL`);
+    expect(mainOf((await follow(link)).page)).toContain('Create account and join');
+  });
+
   it('is accepted once by two at once', async () => {
     const link = await linkFor('race@example.com');
     const visits = await Promise.all([follow(link), follow(link), follow(link)]);

@@ -5,6 +5,7 @@ import { createTestApp } from '../support/app/app.js';
 import {
   cookieOf,
   csrfOf,
+  csrfOfForm,
   newBrowser,
   postForm,
   signIn,
@@ -42,6 +43,23 @@ const signedIn = async (user = ada) => {
   const page = await signIn(browser, user);
   return { browser, csrf: csrfOf(page) };
 };
+
+describe('a forgotten password on a server that sends no mail', () => {
+  it('is said to need help, without a form, whether an account has the address or not', async () => {
+    const browser = open();
+    const page = mainOf(await browser.open('/forgot-password'));
+    expect(page).toContain('This server sends no mail');
+    expect(page).toMatch(/administrator of your organization.*accounts set-password/s);
+    expect(page).not.toMatch(/<form|<input/);
+    const csrf = csrfOfForm(await browser.open('/login'));
+    for (const email of [ada.email, 'nobody@example.com', 'no address']) {
+      const answer = await postForm(browser, '/forgot-password', { csrf, email });
+      expect(await answer.text()).toContain(page);
+    }
+    const kept = 'SELECT 1 FROM outgoing_mail UNION ALL SELECT 1 FROM attempts';
+    expect(await gatehouse.database.query(kept)).toEqual([]);
+  });
+});
 
 describe('an anonymous visitor of the settings area', () => {
   it.each(['/settings/tokens', '/settings/tokens?tenant=acme', '/settings/api-keys'])(

@@ -22,6 +22,7 @@ describe('GET /docs/errors', () => {
   it('explains every code', async () => {
     const { text } = await gatehouse.http.get('/docs/errors');
     for (const code of Object.keys(PROBLEMS)) expect(text).toContain(`<section id="${code}">`);
+    expect(text).toContain('The organization is suspended. The operator of this server knows why.');
   });
 
   it('runs no scripts, cannot be framed, and shows the brand as text', async () => {

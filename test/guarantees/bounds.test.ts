@@ -52,6 +52,8 @@ describe('the rows that a request leaves', () => {
     gatehouse = await createTestApp(
       {
         SIGN_IN_PROVIDERS: provider.file,
+        // Nothing listens there: mail waits.
+        SMTP_URL: 'smtp://127.0.0.1:1',
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
         RATE_LIMIT_TENANT_PER_HOUR: String(TENANT_UNITS),

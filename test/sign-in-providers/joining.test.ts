@@ -41,7 +41,7 @@ describe('the first sign-in at a provider', () => {
     const page = await signInWith(browser, claims);
     expect([page.status, problemOf(page)]).toEqual([
       403,
-      expect.stringMatching('organization is suspended'),
+      expect.stringMatching('is suspended. The operator of this server knows why.'),
     ]);
     expect(await whoIs(browser)).toBeUndefined();
     expect(await accountsOf(claims.email)).toHaveLength(0);

@@ -123,6 +123,16 @@ describe('while passwords are switched off', () => {
     expect(await hashes()).toEqual(before);
   });
 
+  it('the page that confirms an address says how the person signs in', async () => {
+    const here = await visitAs(people.bob.email);
+    const email = 'bob.new@example.com';
+    await here.post('/settings/profile/email?tenant=acme', { email });
+    const page = mainOf(await here.open((await people.mailTo(email))?.link ?? ''));
+    expect(page).toContain('It becomes the address of your account');
+    expect(page).toContain('You sign in with your organization’s provider as before.');
+    expect(page).not.toContain('password');
+  });
+
   it('confirmations and invitations work at the provider', async () => {
     const here = await visitAs(people.bob.email);
     await people.gatehouse.database.query(

@@ -20,6 +20,7 @@ export function createConfirmEmailPages({
   accounts,
   people,
   sessions,
+  providers,
   clientAddress,
   issuer,
 }: MailedDependencies): Route<'public'>[] {
@@ -51,8 +52,13 @@ export function createConfirmEmailPages({
       const found = await accounts.profile.findLink(cookie.read(ctx) ?? '');
       if (found === undefined) return showDead(ctx, 'gone');
       if (found.accountId !== account.id) return showDead(ctx, 'other_account');
-      const shown = { email: found.email, account: account.email, csrf: csrf.token(ctx) };
-      return pages.send(ctx, 'confirm-email', { title: 'Confirm your address', ...shown });
+      return pages.send(ctx, 'confirm-email', {
+        title: 'Confirm your address',
+        csrf: csrf.token(ctx),
+        email: found.email,
+        account: account.email,
+        hasPasswords: providers.passwordSignIn,
+      });
     }),
     page('POST', CONFIRM_PATH, async (ctx) => {
       const account = await findVisitor(ctx);

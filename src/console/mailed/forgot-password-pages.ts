@@ -6,11 +6,21 @@ import type { PublicContext } from './link-cookie.js';
 import { createPasswordsOff } from './passwords-off.js';
 import type { ForgotPasswordPage } from './views.js';
 
-/** `/forgot-password`: asks for a link. The answer is the same whether an account has the address or not. */
+const TITLE = 'Forgot your password?';
+
+/**
+ * `/forgot-password`: asks for a link. The answer is the same whether an account has the address or not. A server that
+ * sends no mail shows who can help instead, and keeps nothing.
+ */
 export function createForgotPasswordPages(dependencies: MailedDependencies): Route<'public'>[] {
   const { page, pages, csrf, accounts, mail, clientAddress, providers } = dependencies;
   if (!providers.passwordSignIn) {
     const show = createPasswordsOff(dependencies);
+    return [page('GET', FORGOTTEN_PATH, show), page('POST', FORGOTTEN_PATH, show)];
+  }
+  if (!mail.isSent) {
+    const show = (ctx: PublicContext) =>
+      pages.send(ctx, 'forgot-password-unsent', { title: TITLE });
     return [page('GET', FORGOTTEN_PATH, show), page('POST', FORGOTTEN_PATH, show)];
   }
   const show = (
@@ -19,8 +29,8 @@ export function createForgotPasswordPages(dependencies: MailedDependencies): Rou
     status = 200,
   ) => {
     const { email = '', error, isSent = false } = view;
-    const shown = { email, error, isSent, csrf: csrf.token(ctx), isMailSent: mail.isSent };
-    pages.send(ctx, 'forgot-password', { title: 'Forgot your password?', ...shown }, { status });
+    const shown = { email, error, isSent, csrf: csrf.token(ctx) };
+    pages.send(ctx, 'forgot-password', { title: TITLE, ...shown }, { status });
   };
   return [
     page('GET', FORGOTTEN_PATH, (ctx) => show(ctx)),

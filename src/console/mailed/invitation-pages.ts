@@ -14,7 +14,7 @@ const personName = text(100);
 
 const DEAD: Readonly<Record<'gone' | 'suspended', string>> = {
   gone: 'An invitation works once, within 7 days, and may be withdrawn. Ask for a new one.',
-  suspended: 'The organization is suspended. Its administrators know why.',
+  suspended: 'The organization is suspended. The operator of this server knows why.',
 };
 
 /** `/invitation`: joins an organization by a link from a mail. */

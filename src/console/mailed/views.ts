@@ -5,8 +5,6 @@ export interface ForgotPasswordPage {
   readonly error: string | undefined;
   /** Whether a mail may be on its way. The page is the same for an unknown address. */
   readonly isSent: boolean;
-  /** Otherwise the page says that the server sends no mail. */
-  readonly isMailSent: boolean;
 }
 
 /** Submits `password` and `repeated`. */
@@ -41,6 +39,8 @@ export interface ConfirmEmailPage {
   readonly email: string;
   /** The address of the signed-in account. */
   readonly account: string;
+  /** Whether passwords are switched on. */
+  readonly hasPasswords: boolean;
 }
 
 /** A link that cannot be used. */
@@ -53,6 +53,8 @@ export interface DeadLinkPage {
 /** The pages that links in mails lead to, by the names of their templates. */
 export interface MailedViews {
   readonly 'forgot-password': ForgotPasswordPage;
+  /** In its place on a server that sends no mail. */
+  readonly 'forgot-password-unsent': object;
   readonly 'reset-password': ResetPasswordPage;
   readonly invitation: InvitationPage;
   readonly 'confirm-email': ConfirmEmailPage;

@@ -34,8 +34,7 @@ export const PROBLEMS = {
   tenant_suspended: {
     status: 403,
     title: 'Tenant suspended',
-    advice:
-      'The organization that the credential belongs to is suspended. Its administrators know why.',
+    advice: 'The organization is suspended. The operator of this server knows why.',
   },
   not_found: {
     status: 404,

@@ -31,7 +31,7 @@ const WORDS: Readonly<Record<string, readonly [heading: string, next?: string]>>
   ],
   tenant_suspended: [
     'The organization is suspended',
-    'Ask the administrators of the organization.',
+    'The operator of this server knows why.',
   ],
   unauthorized: ['You are not signed in', 'Sign in, then open the page again.'],
   validation_failed: ['Something is not valid', 'Go back, and check what you entered.'],
