@@ -82,6 +82,35 @@ describe('an administrator with a keyboard', () => {
     expect(refused).toEqual([]);
   });
 
+  it('copies by a click on the text, with the confirmation of the button', async () => {
+    const { page } = await signIn({ permissions: ['clipboard-read', 'clipboard-write'] });
+    const copied = () => page.evaluate('navigator.clipboard.readText()');
+    await page.getByRole('link', { name: 'New key' }).first().click();
+    await nameField(page).fill('Nightly export');
+    await page.getByRole('button', { name: 'Read only' }).click();
+    await nameField(page).press('Enter');
+    const text = page.locator('#secret');
+    const button = page.locator('[data-copy-from=secret]');
+    await text.click();
+    await page.getByRole('button', { name: 'Copied', exact: true }).waitFor();
+    expect(await copied()).toBe(await text.innerText());
+    await button.click();
+    await page.getByRole('button', { name: 'Copied' }).waitFor({ state: 'detached' });
+    expect(await button.innerText()).toBe('Copy');
+    await page.locator('#env').click();
+    await page.getByRole('button', { name: 'Copied', exact: true }).waitFor();
+    expect(await copied()).toMatch(/^[A-Z_]+_API_KEY=/);
+
+    // It was copied: leaving does not ask, which would hold the navigation up.
+    await page.getByRole('link', { name: 'Done' }).click();
+    await page.getByRole('link', { name: 'Nightly export' }).click();
+    const id = page.locator('dl .copy > code').first();
+    await page.getByRole('button', { name: 'Copy the id' }).waitFor();
+    await id.click();
+    await page.getByRole('button', { name: 'Copied', exact: true }).waitFor();
+    expect(await copied()).toBe(await id.innerText());
+  });
+
   it('opens and closes the menus, and the drawer of a narrow screen', async () => {
     await gatehouse.createKey(tenant, { name: 'Export' });
     const { page } = await signIn({ viewport: { width: 360, height: 700 } });

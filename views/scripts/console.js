@@ -11,5 +11,9 @@ import './toggles.js';
 // After a confirmation elsewhere.
 for (const form of document.forms) if ('submit' in form.dataset) form.requestSubmit();
 
+// A refused form may be far down on its page.
+const faulty = document.querySelector('[aria-invalid=true]');
+if (faulty instanceof HTMLElement && !document.querySelector('[autofocus]')) faulty.focus();
+
 // Styles show what needs the script.
 document.documentElement.classList.add('js');

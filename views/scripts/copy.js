@@ -1,4 +1,5 @@
-// Buttons that copy: data-copy holds the text, or data-copy-from the id of the element that holds it.
+// Buttons that copy: data-copy holds the text, or data-copy-from the id of the element that holds it. A click on the
+// shown text does the same as its button.
 
 /** @param {HTMLElement} button */
 function textOf(button) {
@@ -8,7 +9,8 @@ function textOf(button) {
 
 /** @param {HTMLElement} button */
 async function copy(button) {
-  const before = button.innerHTML;
+  // A second click must not take the confirmation for the label.
+  button.dataset['label'] ??= button.innerHTML;
   try {
     await navigator.clipboard.writeText(textOf(button));
     button.textContent = 'Copied';
@@ -19,7 +21,7 @@ async function copy(button) {
   const line = button.closest('dialog')?.querySelector('[role=status]') ?? status();
   line.textContent = button.textContent;
   setTimeout(() => {
-    button.innerHTML = before;
+    button.innerHTML = button.dataset['label'] ?? '';
   }, 2000);
 }
 
@@ -35,8 +37,14 @@ function status() {
   return line;
 }
 
-document.addEventListener('click', (event) => {
-  const button =
-    event.target instanceof Element && event.target.closest('[data-copy], [data-copy-from]');
+/** @param {Element} clicked @returns {Element | null | undefined} the button for what was clicked */
+function buttonFor(clicked) {
+  const text = clicked.closest('.secret-box, .copy > code');
+  if (text?.id) return document.querySelector(`[data-copy-from="${text.id}"]`);
+  return text ? text.nextElementSibling : clicked.closest('[data-copy], [data-copy-from]');
+}
+
+document.addEventListener('click', ({ target }) => {
+  const button = target instanceof Element && buttonFor(target);
   if (button instanceof HTMLElement) void copy(button);
 });
