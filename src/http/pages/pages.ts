@@ -75,9 +75,9 @@ export function createPages<Views>({ brand, issuer, assets }: Dependencies): Pag
 
   return {
     send(ctx, view, page, { status = 200, endsAtClient = false, signedIn } = {}) {
-      // Members of the page come last: what the layout needs must not replace them.
-      const given = { brandName: site.brandName, ...(signedIn && { csrf: signedIn.csrf }) };
-      const body = eta.render(`@${view}`, { ...given, ...page });
+      const csrf = signedIn && { csrf: signedIn.csrf };
+      // Other members of `site` are for the layout. They could replace those of the page.
+      const body = eta.render(`@${view}`, { ...csrf, ...page, brandName: site.brandName });
       const layout = signedIn === undefined ? '@layout' : '@layout-settings';
       const html = eta.render(layout, { ...site, title: page.title, view, body, frame: signedIn });
       ctx.set({
