@@ -29,10 +29,7 @@ const WORDS: Readonly<Record<string, readonly [heading: string, next?: string]>>
     'The service is not available right now',
     'Nothing was changed. Try again in a moment.',
   ],
-  tenant_suspended: [
-    'The organization is suspended',
-    'The operator of this server knows why.',
-  ],
+  tenant_suspended: ['The organization is suspended', 'The operator of this server knows why.'],
   unauthorized: ['You are not signed in', 'Sign in, then open the page again.'],
   validation_failed: ['Something is not valid', 'Go back, and check what you entered.'],
 };
