@@ -5,7 +5,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
-import { accountExercises, type Exercise, MANY, times } from './account-exercises.js';
+import { accountExercises, type Exercise, MAIL_THAT_WAITS, MANY, times } from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createFakeProvider, type FakeProvider } from '../support/oauth/sign-in-provider.js';
@@ -51,9 +51,8 @@ describe('the rows that a request leaves', () => {
     provider = await createFakeProvider();
     gatehouse = await createTestApp(
       {
+        ...MAIL_THAT_WAITS,
         SIGN_IN_PROVIDERS: provider.file,
-        // Nothing listens there: mail waits.
-        SMTP_URL: 'smtp://127.0.0.1:1',
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
         RATE_LIMIT_TENANT_PER_HOUR: String(TENANT_UNITS),
