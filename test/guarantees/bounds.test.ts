@@ -5,7 +5,13 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
-import { accountExercises, type Exercise, MAIL_THAT_WAITS, MANY, times } from './account-exercises.js';
+import {
+  accountExercises,
+  type Exercise,
+  MAIL_THAT_WAITS,
+  MANY,
+  times,
+} from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createFakeProvider, type FakeProvider } from '../support/oauth/sign-in-provider.js';
@@ -68,13 +74,11 @@ describe('the rows that a request leaves', () => {
     await documents.close();
     await provider.close();
   });
-  let names = 0;
   /** Moves the clock of the limits in memory, so that no exercise pays for another. */
   let shifted = 0;
   beforeEach(async () => {
     shifted += 3_600_000;
-    names += 1;
-    tenant = await gatehouse.createTenant(`tenant-${names}`);
+    tenant = await gatehouse.createTenant(`tenant-${shifted}`);
     user = await createUser(gatehouse, [[tenant, 'company_admin']]);
   });
 
