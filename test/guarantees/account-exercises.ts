@@ -19,7 +19,7 @@ export interface Exercise {
 }
 
 /** Settings of a server that keeps its mail: nothing listens there. */
-export const MAIL_THAT_WAITS = { SMTP_URL: 'smtp://127.0.0.1:1' } as const;
+export const MAIL = { SMTP_URL: 'smtp://127.0.0.1:1' } as const;
 
 /** Requests that one exercise sends: more than any bound of the rows that it may leave. */
 export const MANY = 15;

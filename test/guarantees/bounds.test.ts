@@ -5,13 +5,7 @@ import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
 import { createWebServer, type WebServer } from '../support/app/web-server.js';
 import { callApi, csrfOf, newBrowser, postForm, signIn } from '../support/browser/console.js';
-import {
-  accountExercises,
-  type Exercise,
-  MAIL_THAT_WAITS,
-  MANY,
-  times,
-} from './account-exercises.js';
+import { accountExercises, type Exercise, MAIL, MANY, times } from './account-exercises.js';
 import { asserting, createPair, signAssertion } from '../support/oauth/assertions.js';
 import { publish } from '../support/oauth/client-documents.js';
 import { createFakeProvider, type FakeProvider } from '../support/oauth/sign-in-provider.js';
@@ -57,7 +51,7 @@ describe('the rows that a request leaves', () => {
     provider = await createFakeProvider();
     gatehouse = await createTestApp(
       {
-        ...MAIL_THAT_WAITS,
+        ...MAIL,
         SIGN_IN_PROVIDERS: provider.file,
         RATE_LIMIT_AUTHORIZE_PER_MINUTE: String(AUTHORIZATIONS),
         RATE_LIMIT_REGISTRATION_PER_MINUTE: String(REGISTRATIONS),
@@ -354,7 +348,7 @@ describe('the rows that a request leaves', () => {
     '`POST /settings/api-keys/new`, `…/rotate`, and for machine credentials': {
       async repeat() {
         const browser = newBrowser(gatehouse);
-        const path = `/settings/api-keys/new?tenant=tenant-${names}`;
+        const path = `/settings/api-keys/new?tenant=tenant-${shifted}`;
         const page = await signIn(browser, user, { returnTo: path });
         const fields = Object.fromEntries(readForm(page.html).hidden);
         // The same form again and again makes one key.
