@@ -10,7 +10,7 @@ import {
   type Verifier,
 } from '../credentials/index.js';
 import type { ClientAuthentication } from '../clients/index.js';
-import type { ServerAuthentication } from '../resource-servers/index.js';
+import { explainEndedServer, type ServerAuthentication } from '../resource-servers/index.js';
 import { ENVIRONMENTS, PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/index.js';
@@ -212,11 +212,16 @@ async function answerTo(
     if (form.has('client_secret')) {
       throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
     }
-    const { raw, by } = presented;
-    const isServer = by === 'bearer' && servers.isWritten(raw);
+    const { raw, by, publishableKey } = presented;
+    if (by !== 'bearer' || !servers.isWritten(raw)) {
+      return introspectAsService(dependencies, ctx, form);
+    }
+    if (publishableKey !== undefined) {
+      throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
+    }
+    const answer = await introspectAsServer(dependencies, form, raw);
     // The guard refuses the invalid credential of a server, with its challenge.
-    const answer = isServer ? await introspectAsServer(dependencies, form, raw) : undefined;
-    return answer ?? introspectAsService(dependencies, ctx, form);
+    return answer ?? introspectAsService(dependencies, ctx, form).catch(explainEndedServer);
   }
   const { id, secret, by } = readClientCredentials(ctx, form);
   if (by === 'header' && id !== undefined && isId('rsv', id)) {

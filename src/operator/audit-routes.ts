@@ -11,7 +11,7 @@ import { dataOf, pageOf } from '../http/answers.js';
 import { sendData, sendPage } from '../http/envelope.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
-import { historyAnswer, readHistory, usageParameters } from '../usage/index.js';
+import { environmentOf, historyAnswer, readHistory, usageParameters } from '../usage/index.js';
 import { tenantIdOf } from './named-tenant.js';
 import { operatorRoute, type OperatorRoute } from './operator-guard.js';
 import type { RouteDependencies } from './route-dependencies.js';
@@ -57,9 +57,13 @@ export function createAuditRoutes({ pagination }: RouteDependencies): OperatorRo
         environment: z.enum(ENVIRONMENTS).default('live'),
       }),
       answers: { 200: dataOf(historyAnswer) },
-      async handle(ctx, { query: { tenantId, environment, key, ...given } }) {
-        const of = { tenantId: await tenantIdOf(ctx, tenantId), environment };
-        sendData(ctx, await readHistory(ctx.state.manager, of, key, given));
+      async handle(ctx, { query: { key, ...query } }) {
+        const { manager } = ctx.state;
+        const { tenantId: named, environment: asked, ...given } = query;
+        const tenantId = await tenantIdOf(ctx, named);
+        const visible = { tenantId, environment: asked, spaces: null };
+        const environment = await environmentOf(manager, visible, key);
+        sendData(ctx, await readHistory(manager, { tenantId, environment }, key, given));
       },
     }),
   ];

@@ -8,6 +8,7 @@ import type {
   Target,
 } from '../credentials/index.js';
 import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
+import { Problem } from '../http/errors/problem.js';
 import { serviceUnavailable } from '../http/errors/problem.js';
 import { canonicalResource } from '../http/resource-uri.js';
 import type { Scope } from '../scopes/catalog.js';
@@ -131,4 +132,14 @@ function seenBy({ id, scopes, acceptsKeys }: Facts, principal: Principal): Princ
   if (token !== undefined) return token.serverId === id ? principal : undefined;
   if (!acceptsKeys) return undefined;
   return scopes === null ? principal : { ...principal, scopes: commonTo(principal.scopes, scopes) };
+}
+
+/**
+ * Throws the guard's refusal of a server's credential that is not valid. The guard for keys and tokens would say that the
+ * kind is not accepted.
+ */
+export function explainEndedServer(refusal: unknown): never {
+  if (!(refusal instanceof Problem) || refusal.code !== 'unauthorized') throw refusal;
+  const { headers } = refusal;
+  throw new Problem('unauthorized', 'The credential is not valid.', { headers, cause: refusal });
 }

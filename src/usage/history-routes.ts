@@ -92,7 +92,7 @@ function presentPoint({ start, answers }: UsagePoint) {
  * The environment of a key, or the caller's own. Apps act in the caller's.
  * @throws Problem `not_found` for a key of another tenant, or one outside of the caller's environment and spaces
  */
-async function environmentOf(
+export async function environmentOf(
   manager: EntityManager,
   { tenantId, environment, spaces }: Visible,
   id: string | undefined,

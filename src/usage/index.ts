@@ -7,4 +7,9 @@ export {
   type UsagePoint,
 } from './usage-history.js';
 export { SPAN_NAMES, usageParameters, usageRangeOf, type Span } from './usage-range.js';
-export { createUsageHistoryRoutes, historyAnswer, readHistory } from './history-routes.js';
+export {
+  createUsageHistoryRoutes,
+  environmentOf,
+  historyAnswer,
+  readHistory,
+} from './history-routes.js';

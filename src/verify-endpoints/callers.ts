@@ -1,8 +1,9 @@
 import type { Middleware } from 'koa';
 
 import type { Access, GuardedState, Presentations, Target } from '../credentials/index.js';
+import { Problem } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
-import type { ServerAuthentication } from '../resource-servers/index.js';
+import { explainEndedServer, type ServerAuthentication } from '../resource-servers/index.js';
 import type { Follower } from './changes/change-stream.js';
 
 /** The state of a request behind the guard of services that verify. */
@@ -41,6 +42,9 @@ export function createCallerGuard({
   return async (ctx, next) => {
     const presented = presentations.find(ctx.req, ctx.querystring);
     if (presented?.by === 'bearer' && servers.isWritten(presented.raw)) {
+      if (presented.publishableKey !== undefined) {
+        throw new Problem('bad_request', 'Present one credential, in one way.');
+      }
       const server = await servers.authenticate(presented.raw);
       if (server !== undefined) {
         noteFacts(ctx, { credentialId: server.id, kind: 'resource_server' });
@@ -48,6 +52,8 @@ export function createCallerGuard({
         ctx.state.caller = { id: server.id, tenantId: undefined, subjects: server.subjects };
         return next();
       }
+      // The guard refuses it, with its challenge.
+      return asService(ctx, next).catch(explainEndedServer);
     }
     return asService(ctx, () => {
       const { tenantId, credentialId, origin } = ctx.state.principal;

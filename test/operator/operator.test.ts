@@ -316,5 +316,13 @@ describe("the operator's API", () => {
       details: { reason: 'contract ended' },
     });
     expect(await data('get', `usage?tenantId=${tenant.id}&per=day`)).toMatchObject({ per: 'day' });
+    const tested = await gatehouse.createKey(tenant, { environment: 'test' });
+    expect(await data('get', `usage?tenantId=acme&key=${tested.id}`)).toMatchObject({
+      key: tested.id,
+      environment: 'test',
+    });
+    for (const query of ['acme&key=key_x', `elsewhere&key=${tested.id}`]) {
+      expectProblem(await send('get', `usage?tenantId=${query}`), 404, 'not_found');
+    }
   });
 });

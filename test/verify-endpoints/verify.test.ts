@@ -376,8 +376,11 @@ describe('POST /api/v1/verify', () => {
 
     expect((await createCli(gatehouse.database)(['revoke', former, '--yes'])).code).toBe(0);
 
-    expect(await status(server.bearer)).toBe(401);
+    const refused = await send({ credentials: [{ credential: 'x' }] }, server.bearer);
+    expect(refused.body).toMatchObject({ status: 401, detail: 'The credential is not valid.' });
     expect(await status(next)).toBe(200);
+    const open = await createCredential(gatehouse, tenant, 'publishable', ['products:read']);
+    expect(await status({ ...next, 'X-API-Key': open.secret })).toBe(400);
     expect(await listed()).toHaveLength(1);
   });
 
