@@ -27,6 +27,8 @@ export interface RouteDeclaration<Access = unknown> {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Relative to the prefix at which the routes are mounted, such as `/contacts/:id`. */
   readonly path: string;
+  /** `false` for a GET route whose effects a HEAD request must not have. HEAD is then 405. */
+  readonly head?: false;
   /** The access rule. A route without one admits nobody. */
   readonly access: Access | undefined;
   /** Other origins read nothing by default. The routes of a path share `anyOrigin` and `perResponse`. */
@@ -47,7 +49,7 @@ export interface RouteDeclaration<Access = unknown> {
 export interface PathRoutes {
   /** The whole path, with the names of its parameters. */
   readonly pattern: string;
-  /** The routes by method. HEAD leads to the route of GET. */
+  /** The routes by method. HEAD leads to the route of GET, unless that refuses it. */
   readonly byMethod: ReadonlyMap<string, RouteDeclaration>;
   /** The rule that all of its routes share. */
   readonly cors: 'anyOrigin' | 'perResponse' | undefined;

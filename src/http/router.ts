@@ -126,7 +126,7 @@ function createTable() {
       const byMethod = routes.byMethod as Map<string, RouteDeclaration>;
       if (byMethod.has(route.method)) throw new Error(`${route.method} ${pattern} exists twice`);
       byMethod.set(route.method, route);
-      if (route.method === 'GET') byMethod.set('HEAD', route);
+      if (route.method === 'GET' && route.head !== false) byMethod.set('HEAD', route);
       return routes;
     },
     find(path: string): Found | undefined {

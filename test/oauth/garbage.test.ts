@@ -184,5 +184,9 @@ describe('arbitrary input', () => {
       expect(head.status).toBe(405);
       expect(head.headers.get('Allow')).toBe('GET, POST, OPTIONS');
     }
+    for (const method of ['OPTIONS', 'PUT']) {
+      const other = await signedIn.request(urlFor(), { method });
+      expect(other.headers.get('Allow')).toBe('GET, POST, OPTIONS');
+    }
   });
 });

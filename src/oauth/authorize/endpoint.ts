@@ -9,7 +9,6 @@ import type { SignedInFrame } from '../../http/pages/frame.js';
 import type { Pages } from '../../http/pages/pages.js';
 import { Problem, serviceUnavailable } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
-import { answerOtherMethod } from '../../http/router.js';
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
 import type { Resources } from '../../resource-servers/index.js';
 import { isPushedUri, type PushedRequests } from '../par/pushed-requests.js';
@@ -49,8 +48,6 @@ export function createAuthorizationEndpoint({
   pushed: PushedRequests;
 }): Middleware {
   return async (ctx, next) => {
-    // HEAD would have the effects of GET, such as a code from remembered consent.
-    if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET', 'POST']);
     if (ctx.querystring.length > MAX_REQUEST) return renderTooLong(pages, ctx);
     const uid = (ctx as { params?: Record<string, string> }).params?.['uid'];
     const sent = uid === undefined ? await readSent(ctx, pushed) : ctx.query;

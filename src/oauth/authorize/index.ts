@@ -171,8 +171,9 @@ function createEndpointRoutes(
   const handled = (handle: Middleware) => handle as Route<'public'>['handle'];
   const path = OAUTH_PATHS.authorize;
   return [
-    { method: 'GET', path, access: 'public', handle: handled(authorize) },
-    { method: 'GET', path: `${path}/:uid`, access: 'public', handle: handled(resume) },
+    // HEAD would have the effects of GET, such as a code from remembered consent.
+    { method: 'GET', head: false, path, access: 'public', handle: handled(authorize) },
+    { method: 'GET', head: false, path: `${path}/:uid`, access: 'public', handle: handled(resume) },
     {
       method: 'POST',
       path,

@@ -4,7 +4,6 @@ import type Provider from 'oidc-provider';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { RouteContext } from '../../http/context.js';
 import { Problem } from '../../http/errors/problem.js';
-import { answerOtherMethod } from '../../http/router.js';
 import { wordsFor } from './authorization-error-words.js';
 import { oidcOf } from '../library/library-internals.js';
 import { pageOf } from '../paths.js';
@@ -34,7 +33,6 @@ interface Dependencies extends InteractionAccess {
 export function createResume(dependencies: Dependencies): Middleware {
   return async (context, next) => {
     const ctx = context as RouteContext;
-    if (ctx.method === 'HEAD') return answerOtherMethod(ctx, ['GET']);
     assertAdmitted(dependencies.admit(ctx.req));
     try {
       await dependencies.transaction(() => resume(ctx, next, dependencies));
