@@ -231,6 +231,12 @@ describe('POST /api/v1/oauth/token', () => {
       const unsupported = await raw(json, 'application/json');
       expect([400, 415]).toContain(unsupported.status);
       await expectOAuthError(unsupported, unsupported.status, 'invalid_request');
+      const form = `grant_type=refresh_token&client_id=${gatehouse.client.client_id}`;
+      const type = 'application/x-www-form-urlencoded';
+      for (const encoding of ['gzip', 'zstd', 'identity, br']) {
+        const compressed = await raw(form, type, { 'Content-Encoding': encoding });
+        await expectOAuthError(compressed, 415, 'invalid_request');
+      }
       const large = await raw(
         `client_id=${gatehouse.client.client_id}&code=${'a'.repeat(300_000)}`,
       );

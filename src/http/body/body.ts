@@ -4,6 +4,7 @@ import type { z } from 'zod';
 
 import type { RequestMiddleware, RequestState } from '../context.js';
 import { Problem } from '../errors/problem.js';
+import { isUncompressed } from './encoding.js';
 import { parseWith } from '../validation.js';
 
 const MAX_BODY = 256 * 1024;
@@ -32,7 +33,7 @@ export const readBody: RequestMiddleware = async (ctx, next) => {
  */
 export async function readRawJson(ctx: Context, limit: number): Promise<Buffer> {
   if (!hasBody(ctx)) return Buffer.alloc(0);
-  if (!isPlainJson(ctx.get('Content-Type'), ctx.get('Content-Encoding'))) {
+  if (!isPlainJson(ctx.get('Content-Type')) || !isUncompressed(ctx)) {
     throw new Problem('unsupported_media_type', 'Send the body as application/json, uncompressed.');
   }
   const length = ctx.get('Content-Length') || null;
@@ -70,7 +71,7 @@ export function parseJson(raw: Buffer): unknown {
   }
 }
 
-function isPlainJson(type: string, encoding: string): boolean {
+function isPlainJson(type: string): boolean {
   const [essence = '', ...parameters] = type
     .toLowerCase()
     .split(';')
@@ -78,8 +79,7 @@ function isPlainJson(type: string, encoding: string): boolean {
   const charset = parameters.find((parameter) => parameter.startsWith('charset='));
   return (
     (essence === 'application/json' || /^application\/[\w.-]+\+json$/.test(essence)) &&
-    (charset === undefined || /^charset="?utf-8"?$/.test(charset)) &&
-    (encoding === '' || encoding.toLowerCase() === 'identity')
+    (charset === undefined || /^charset="?utf-8"?$/.test(charset))
   );
 }
 

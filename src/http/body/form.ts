@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import getRawBody from 'raw-body';
 
 import { Problem } from '../errors/problem.js';
+import { isUncompressed } from './encoding.js';
 
 const MAX_FORM = 64 * 1024;
 
@@ -9,7 +10,7 @@ const MAX_FORM = 64 * 1024;
 export type Form = URLSearchParams;
 
 /**
- * Reads an `application/x-www-form-urlencoded` body, up to 64 KiB.
+ * Reads an uncompressed `application/x-www-form-urlencoded` body, up to 64 KiB.
  *
  * @throws Problem `unsupported_media_type`, `payload_too_large`, `bad_request`
  */
@@ -30,6 +31,9 @@ export function parseForm(raw: Buffer): Form {
 export async function readRawForm(ctx: Context): Promise<Buffer> {
   if (!ctx.is('application/x-www-form-urlencoded')) {
     throw new Problem('unsupported_media_type', 'Send the body as a URL-encoded form.');
+  }
+  if (!isUncompressed(ctx)) {
+    throw new Problem('unsupported_media_type', 'Send the form uncompressed.');
   }
   try {
     return await getRawBody(ctx.req, { limit: MAX_FORM });
