@@ -156,7 +156,7 @@ function decode(text: string): string {
  * Answers a method that a path does not support, with its methods in `Allow` (RFC 9110 §15.5.6).
  * @throws Problem `method_not_allowed`, except for OPTIONS
  */
-export function answerOtherMethod(ctx: Context, methods: readonly string[]): void {
+function answerOtherMethod(ctx: Context, methods: readonly string[]): void {
   ctx.set('Allow', [...new Set(methods), 'OPTIONS'].join(', '));
   if (ctx.method !== 'OPTIONS') {
     throw new Problem('method_not_allowed', `This path does not answer ${ctx.method}.`);
