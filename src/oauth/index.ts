@@ -22,7 +22,7 @@ import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
 import { createDeviceStore } from './device/device-store.js';
 import { createDevice } from './device/index.js';
-import { createTokenStore } from './token/token-store.js';
+import { createTokenStore } from './token/code-store.js';
 
 /** OAuth's routes, as `app.ts` mounts them. */
 export interface OAuth {

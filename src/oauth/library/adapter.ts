@@ -7,7 +7,7 @@ import type { Exchange } from '../token/code-grant.js';
 import type { BrowserRequest } from '../../http/pages/browser-secret.js';
 import type { InteractionStore } from '../authorize/interaction-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
-import type { CodeRow, TokenStore } from '../token/token-store.js';
+import type { CodeRow, TokenStore } from '../token/code-store.js';
 
 /** Client metadata that oidc-provider does not define. Its own `scope` member has other rules: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope', 'requires_pushed_requests'];

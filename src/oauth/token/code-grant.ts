@@ -15,7 +15,7 @@ import { giveBody, oidcOf } from '../library/library-internals.js';
 import { secondsLeft, type Lifetimes } from '../lifetimes.js';
 import { textOf } from '../parameters.js';
 import type { TokenProof } from './token-proof.js';
-import type { CodeRow, TokenStore } from './token-store.js';
+import type { CodeRow, TokenStore } from './code-store.js';
 
 interface Dependencies {
   readonly store: TokenStore;

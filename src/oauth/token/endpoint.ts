@@ -22,7 +22,7 @@ import { createLifetimes } from '../lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
 import type { ReadTokenProof } from './token-proof.js';
-import { createTokenStore, type CodeRow } from './token-store.js';
+import { createTokenStore, type CodeRow } from './code-store.js';
 
 interface Dependencies extends KeyGrantDependencies {
   readonly issuer: string;

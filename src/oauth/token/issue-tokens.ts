@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-import type { Redemption, RedemptionOutcome, TokenStore } from './token-store.js';
+import type { Redemption, RedemptionOutcome, TokenStore } from './code-store.js';
 
 /** Counts the requests of this process that redeem the same code or refresh token at the same time. */
 export interface InFlightRedemptions {
