@@ -150,7 +150,7 @@ const TABLES: Readonly<Record<fixture.TokenKind, { prefix: string; insert: strin
   'access-openid': { prefix: 'at', insert: ACCESS_TOKENS },
 };
 
-/** As `src/oauth/token/code-store.ts` leaves it, without what is the grant's. */
+/** As `src/oauth/token/issue-tokens.ts` leaves it, without what is the grant's. */
 function payloadOf(kind: fixture.TokenKind): object {
   const { scope } = fixture.TOKENS[kind];
   const now = Math.floor(Date.now() / 1000);

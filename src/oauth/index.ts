@@ -22,7 +22,7 @@ import { OAUTH_PATHS } from './paths.js';
 import { createOAuthStores, type OAuthStores } from './stores.js';
 import { createDeviceStore } from './device/device-store.js';
 import { createDevice } from './device/index.js';
-import { createTokenStore } from './token/code-store.js';
+import { createCodeStore } from './token/code-store.js';
 
 /** OAuth's routes, as `app.ts` mounts them. */
 export interface OAuth {
@@ -110,7 +110,7 @@ function createLibraryFor(
     ...dependencies,
     issuer: dependencies.settings.ISSUER,
     stores,
-    codes: createTokenStore(stores.run, dependencies.keyring),
+    codes: createCodeStore(stores.run, dependencies.keyring),
     interactions: authorize.interactions,
     authorization: authorize.authorization,
     isRegisteredRedirect: isAnyRedirect,

@@ -7,13 +7,13 @@ import type { Exchange } from '../token/code-grant.js';
 import type { BrowserRequest } from '../../http/pages/browser-secret.js';
 import type { InteractionStore } from '../authorize/interaction-store.js';
 import type { ProtocolSessions } from './protocol-sessions.js';
-import type { CodeRow, TokenStore } from '../token/code-store.js';
+import type { CodeRow, CodeStore } from '../token/code-store.js';
 
 /** Client metadata that oidc-provider does not define. Its own `scope` member has other rules: see `authorization.ts`. */
 export const EXTRA_CLIENT_METADATA = ['registered_scope', 'requires_pushed_requests'];
 
 interface Dependencies {
-  readonly codes: Pick<TokenStore, 'insertCode'>;
+  readonly codes: Pick<CodeStore, 'insertCode'>;
   readonly interactions: InteractionStore;
   readonly sessions: ProtocolSessions;
   /** Finds a client that is not blocked. */

@@ -15,10 +15,10 @@ import { giveBody, oidcOf } from '../library/library-internals.js';
 import { secondsLeft, type Lifetimes } from '../lifetimes.js';
 import { textOf } from '../parameters.js';
 import type { TokenProof } from './token-proof.js';
-import type { CodeRow, TokenStore } from './code-store.js';
+import type { CodeRow, CodeStore } from './code-store.js';
 
 interface Dependencies {
-  readonly store: TokenStore;
+  readonly codes: CodeStore;
   readonly inFlight: InFlightRedemptions;
   readonly issueTokens: IssueTokens;
   readonly lifetimes: Lifetimes;
@@ -78,7 +78,7 @@ const CLIENT_ID = /^[\x21-\x7e]{1,1000}$/;
  * @param authenticatedId the client that has authenticated by an assertion
  */
 function createExchange(
-  { store, inFlight }: Dependencies,
+  { codes, inFlight }: Dependencies,
   code: string | null,
   since: number,
   authenticatedId: string | undefined,
@@ -92,7 +92,7 @@ function createExchange(
     async load(clientId) {
       if (!CLIENT_ID.test(clientId)) return undefined;
       if (code !== null) exchange.attempt = inFlight.begin(code);
-      const row = await store.loadCode(clientId, code, since);
+      const row = await codes.loadCode(clientId, code, since);
       // The library takes a client with a key for a public one.
       const hasKey = row?.metadata.token_endpoint_auth_method === 'private_key_jwt';
       if (hasKey && authenticatedId !== clientId) return undefined;

@@ -1,4 +1,4 @@
-import { proofSubjects, type Keyring, type Sealed } from '../../credentials/index.js';
+import type { Keyring } from '../../credentials/index.js';
 import { IS_REVOKED } from '../../credentials/tables.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
@@ -37,43 +37,8 @@ export interface CodeRow {
   readonly grant_age: number;
 }
 
-/** The tokens that replace a code or refresh token. */
-export interface Redemption {
-  readonly source: 'code' | 'device' | 'refresh';
-  readonly row: {
-    readonly digest: string | null;
-    readonly expires_at: string;
-    readonly grant_id: string;
-  };
-  readonly access: {
-    readonly id: string;
-    readonly secret: string;
-    readonly scopes: readonly string[];
-    readonly audience: string;
-    readonly seconds: number;
-    /** The thumbprint of the key that it is bound to (RFC 9449). */
-    readonly proofKey: string | undefined;
-  };
-  readonly refresh:
-    | {
-        readonly id: string;
-        readonly secret: string;
-        readonly payload: object;
-        readonly seconds: number;
-      }
-    | undefined;
-  /** Seconds after the commit from which another use counts as reuse: the delay of the response. */
-  readonly reuseAfterSeconds: number;
-  /** The response, encrypted under the current key and kept for the grace window; `undefined` without one. */
-  readonly answer:
-    { readonly sealed: Sealed; readonly requestHash: string; readonly seconds: number } | undefined;
-}
-
-/** `lost`: a concurrent request won. `dead`: the grant has ended or was deleted. */
-export type RedemptionOutcome = 'issued' | 'lost' | 'dead';
-
-/** Authorization codes and the tokens issued for them. Only digests of secrets are stored. */
-export interface TokenStore {
+/** Authorization codes. Only digests of them are stored. */
+export interface CodeStore {
   insertCode(
     code: string,
     payload: object,
@@ -85,8 +50,6 @@ export interface TokenStore {
    * @returns `undefined` if the client is unknown or blocked
    */
   loadCode(clientId: string, code: string | null, since: number): Promise<CodeRow | undefined>;
-  /** Consumes and issues, or does neither, in one statement. */
-  redeem(redemption: Redemption): Promise<RedemptionOutcome>;
 }
 
 const INSERT_CODE = {
@@ -134,17 +97,7 @@ function placeholders(count: number): string {
   return Array.from({ length: count }, (_, index) => `$${index + 3}`).join(', ') || 'NULL';
 }
 
-/**
- * Consumes and issues in one transaction. `migrations/1764166000000-proof-keys.ts` creates the function. Under the
- * grant's lock it checks that the grant is not revoked, sets `consumed_at` of the code or refresh token if it is not set
- * (else `lost`), and inserts the new tokens.
- */
-const REDEEM = {
-  name: 'exchange-redeem-json',
-  text: 'SELECT redeem_and_issue($1::jsonb) AS outcome',
-};
-
-export function createTokenStore(run: RunPrepared, keyring: Keyring): TokenStore {
+export function createCodeStore(run: RunPrepared, keyring: Keyring): CodeStore {
   return {
     async insertCode(code, payload, { grantId, seconds }) {
       const { digest, keyId } = keyring.digest(code);
@@ -158,33 +111,6 @@ export function createTokenStore(run: RunPrepared, keyring: Keyring): TokenStore
         ...digests,
       ]);
       return row;
-    },
-    async redeem({ source, row, access, refresh, answer, reuseAfterSeconds }) {
-      const { digest, keyId } = keyring.digest(access.secret);
-      const [result] = await run<{ outcome: RedemptionOutcome }>(REDEEM, [
-        JSON.stringify({
-          source,
-          source_digest: row.digest,
-          source_expires_at: row.expires_at,
-          grant_id: row.grant_id,
-          digest_key: keyId,
-          access_id: access.id,
-          access_digest: digest,
-          access_scopes: access.scopes,
-          access_audience: access.audience,
-          access_seconds: access.seconds,
-          proof_subject: proofSubjects(access.proofKey)[0],
-          refresh_id: refresh?.id,
-          refresh_digest: refresh && keyring.digest(refresh.secret).digest,
-          refresh_payload: refresh?.payload,
-          refresh_seconds: refresh?.seconds,
-          answer: answer?.sealed.ciphertext.toString('base64'),
-          request_hash: answer?.requestHash,
-          grace_seconds: answer?.seconds,
-          reuse_after_seconds: reuseAfterSeconds,
-        }),
-      ]);
-      return result?.outcome ?? 'dead';
     },
   };
 }

@@ -22,7 +22,7 @@ import { createLifetimes } from '../lifetimes.js';
 import { createRefreshGrant } from './refresh-grant.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
 import type { ReadTokenProof } from './token-proof.js';
-import { createTokenStore, type CodeRow } from './code-store.js';
+import { createCodeStore, type CodeRow } from './code-store.js';
 
 interface Dependencies extends KeyGrantDependencies {
   readonly issuer: string;
@@ -59,9 +59,8 @@ interface Dependencies extends KeyGrantDependencies {
 export function createTokenEndpoint(dependencies: Dependencies): Middleware {
   const { issuer, signingKeys, run, keyring, graceSeconds, metrics, endReusedGrant, readProof } =
     dependencies;
-  const store = createTokenStore(run, keyring);
   const inFlight = createInFlightRedemptions();
-  const issueTokens = createIssueTokens(store, metrics.countIssued);
+  const issueTokens = createIssueTokens(run, keyring, metrics.countIssued);
   const lifetimes = createLifetimes(dependencies.grantMaxDays);
   const exchangeCode = createCodeGrant({
     ...dependencies,
@@ -69,7 +68,7 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
       metrics.countReuse('authorization_code');
       return endReusedGrant(ctx, row);
     },
-    store,
+    codes: createCodeStore(run, keyring),
     inFlight,
     issueTokens,
     lifetimes,
@@ -85,7 +84,6 @@ export function createTokenEndpoint(dependencies: Dependencies): Middleware {
     inFlight,
     issueTokens,
     lifetimes,
-    findRow: dependencies.findRefreshRow,
     mintIdToken,
     graceWindow: graceSeconds === 0 ? undefined : createGraceWindow(run, keyring, graceSeconds),
   });

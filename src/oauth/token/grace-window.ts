@@ -5,7 +5,7 @@ import type { RunPrepared } from '../../db/prepared.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RefreshRow } from '../../grants/index.js';
 import type { RefreshMeaning } from './refresh-request.js';
-import type { Redemption } from './code-store.js';
+import type { Redemption } from './issue-tokens.js';
 
 /**
  * Repeats the response of a refresh to the same request for `REFRESH_GRACE_SECONDS`, while the successor is unconsumed.

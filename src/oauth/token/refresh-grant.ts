@@ -27,7 +27,7 @@ import {
 
 interface Dependencies {
   readonly clients: ClientAuthentication;
-  readonly findRow: FindRefreshRow;
+  readonly findRefreshRow: FindRefreshRow;
   readonly inFlight: InFlightRedemptions;
   readonly issueTokens: IssueTokens;
   readonly mintIdToken: MintIdToken;
@@ -51,7 +51,7 @@ interface Dependencies {
 export type RefreshGrant = (ctx: Context, request: Omit<TokenRequest, 'body'>) => Promise<void>;
 
 export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
-  const { clients, findRow, inFlight, graceWindow, format } = dependencies;
+  const { clients, findRefreshRow, inFlight, graceWindow, format } = dependencies;
   return async (ctx, { form, since, proof }) => {
     const secret = form.get('refresh_token') ?? '';
     const attempt = graceWindow === undefined ? inFlight.begin(secret) : undefined;
@@ -60,7 +60,7 @@ export function createRefreshGrant(dependencies: Dependencies): RefreshGrant {
       const [client, row] = await Promise.all([
         clients.authenticate(ctx, form),
         // A malformed token costs no query.
-        isWellFormed ? findRow(secret, since) : undefined,
+        isWellFormed ? findRefreshRow(secret, since) : undefined,
       ]);
       (ctx.state as { readers?: Readers }).readers = client.readers();
       const request = readRequest(form, client);
