@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 
 import type { ClientDocuments } from '../clients/index.js';
 import type { RequestState } from '../http/context.js';
-import { OAuthError } from '../http/errors/oauth-error.js';
+import { tooManyRequests } from '../http/errors/oauth-error.js';
 
 /**
  * Fetches the metadata document that a client id names, before the client is authenticated. Without a usable document the
@@ -20,11 +20,6 @@ export function createClientPreparation(
     const { requestId } = ctx.state as RequestState;
     const fault = await prepare(clientId, { address: clientAddress(ctx.req), requestId });
     if (fault?.fault !== 'throttled') return;
-    throw new OAuthError(
-      429,
-      'temporarily_unavailable',
-      'Too many clients from your address. Try again later.',
-      { 'Retry-After': String(fault.retryAfterSeconds) },
-    );
+    throw tooManyRequests('Too many clients from your address', fault.retryAfterSeconds);
   };
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import type { UsedProofs } from '../../credentials/index.js';
 import type { RunPrepared } from '../../db/prepared.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed } from '../../http/errors/oauth-error.js';
 import type { AddressLimit } from '../../rate-limits/index.js';
 import type { RemoteKeys } from './remote-keys.js';
 import { createSignatureCheck, readHeader } from './signatures.js';
@@ -80,10 +80,7 @@ export function createClientAssertions({
   function assertAdmitted(clientId: string, address: string): void {
     const own = limit.takeFor('assertion', clientId, MAX_PER_MINUTE);
     const verdict = own.isAllowed ? limit.take('assertion', address, MAX_PER_MINUTE) : own;
-    if (verdict.isAllowed) return;
-    throw new OAuthError(429, 'temporarily_unavailable', 'Too many assertions. Try again later.', {
-      'Retry-After': String(verdict.retryAfterSeconds),
-    });
+    assertAllowed(verdict, 'Too many assertions');
   }
 
   return {

@@ -1,13 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import {
-  type AttemptLimit,
-  type AttemptVerdict,
-  createAttemptStore,
-} from '../../rate-limits/index.js';
+import { type AttemptLimit, createAttemptStore } from '../../rate-limits/index.js';
 import { createFloodGate } from '../../http/connections/flood-gate.js';
 import { subscriberOf } from '../../http/networks.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed, type OAuthError, tooManyRequests } from '../../http/errors/oauth-error.js';
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -68,7 +64,8 @@ export function createRegistrationLimits(
   return {
     admit(address) {
       const seconds = gate(subscriberOf(address));
-      if (seconds !== undefined) throw tooMany('Too many registrations from your address', seconds);
+      if (seconds !== undefined)
+        throw tooManyRequests('Too many registrations from your address', seconds);
     },
     async countFailures(address, read) {
       try {
@@ -86,11 +83,11 @@ export function createRegistrationLimits(
       const store = createAttemptStore(transaction);
       const minute = await store.take(minuteOf(address), attempts);
       if (!minute.isAllowed)
-        return tooMany('Too many new clients from your address', minute.retryAfterSeconds);
+        return tooManyRequests('Too many new clients from your address', minute.retryAfterSeconds);
       const day = await store.take(dayOf(address), creations);
       if (day.isAllowed) return undefined;
       await store.giveBack(minuteOf(address));
-      return tooMany('Too many new clients from your address', day.retryAfterSeconds);
+      return tooManyRequests('Too many new clients from your address', day.retryAfterSeconds);
     },
     async giveBackCreation(transaction, address) {
       if (perMinute === 0) return;
@@ -112,14 +109,4 @@ export function createRegistrationLimits(
       );
     },
   };
-}
-
-function assertAllowed(verdict: AttemptVerdict, what: string): void {
-  if (!verdict.isAllowed) throw tooMany(what, verdict.retryAfterSeconds);
-}
-
-function tooMany(what: string, seconds: number): OAuthError {
-  return new OAuthError(429, 'temporarily_unavailable', `${what}. Try again later.`, {
-    'Retry-After': String(seconds),
-  });
 }

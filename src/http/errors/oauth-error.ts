@@ -34,6 +34,27 @@ export class OAuthError extends Error {
 }
 
 /**
+ * The error of a limit that is used up.
+ *
+ * @param what the subject of the sentence, such as "Too many assertions"
+ */
+export function tooManyRequests(what: string, retryAfterSeconds: number): OAuthError {
+  return new OAuthError(429, 'temporarily_unavailable', `${what}. Try again later.`, {
+    'Retry-After': String(retryAfterSeconds),
+  });
+}
+
+/** @throws OAuthError 429 if an attempt is not allowed, see `tooManyRequests` */
+export function assertAllowed(
+  verdict:
+    | { readonly isAllowed: true }
+    | { readonly isAllowed: false; readonly retryAfterSeconds: number },
+  what: string,
+): void {
+  if (!verdict.isAllowed) throw tooManyRequests(what, verdict.retryAfterSeconds);
+}
+
+/**
  * Replaces the characters that `error_description` may not have (RFC 6749 §5.2: %x20-21 / %x23-5B / %x5D-7E), such as
  * those of a scope that it quotes from the request.
  */

@@ -6,7 +6,7 @@ import type { SecretFormat } from '../../credentials/index.js';
 import { readForm, singleValue, type Form } from '../../http/body/form.js';
 import type { Readers } from '../../http/cors.js';
 import { OAUTH_ERRORS } from '../../http/errors/oauth-error-schema.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed, OAuthError } from '../../http/errors/oauth-error.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
 import type { Route } from '../../http/routes.js';
@@ -74,7 +74,7 @@ export function createDeviceEndpoint(dependencies: Dependencies): Route<'public'
         const description = 'The client did not register for the device grant.';
         throw new OAuthError(400, 'unauthorized_client', description);
       }
-      assertAdmitted(dependencies.admit(ctx.req));
+      assertAllowed(dependencies.admit(ctx.req), 'Too many requests');
       const request = {
         clientId: client.id,
         scopes: await scopesOf(form, client, dependencies),
@@ -95,12 +95,6 @@ export function createDeviceEndpoint(dependencies: Dependencies): Route<'public'
       });
     },
   };
-}
-
-function assertAdmitted(verdict: AttemptVerdict): void {
-  if (verdict.isAllowed) return;
-  const headers = { 'Retry-After': String(verdict.retryAfterSeconds) };
-  throw new OAuthError(429, 'temporarily_unavailable', 'Too many requests.', headers);
 }
 
 async function scopesOf(

@@ -5,7 +5,7 @@ import type { AuthenticatedClient, Client, ClientAuthentication } from '../../cl
 import { readForm } from '../../http/body/form.js';
 import type { Readers } from '../../http/cors.js';
 import { OAUTH_ERRORS } from '../../http/errors/oauth-error-schema.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed, OAuthError } from '../../http/errors/oauth-error.js';
 import type { Route } from '../../http/routes.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import type { Resources } from '../../resource-servers/index.js';
@@ -59,10 +59,7 @@ export function createPushedRequestRoutes(dependencies: Dependencies): Route<'pu
         const served = await resources.servedAmong(form.getAll('resource'));
         const asked = readPushedRequest(form, client, { served, isRedirectOf });
         const parameters = bindTo(proof.key, asked);
-        const verdict = admit(ctx.req, authenticated);
-        if (!verdict.isAllowed) {
-          throw tooMany('Too many authorization requests', verdict.retryAfterSeconds);
-        }
+        assertAllowed(admit(ctx.req, authenticated), 'Too many authorization requests');
         await proof.claim(undefined);
         const requestUri = await pushed.insert(client.id, parameters);
         // RFC 9126 §2.2
@@ -90,10 +87,4 @@ function bindTo(key: string | undefined, parameters: PushedParameters): PushedPa
     throw new OAuthError(400, 'invalid_request', 'dpop_jkt is not the key of the proof');
   }
   return { ...parameters, dpop_jkt: key };
-}
-
-function tooMany(what: string, seconds: number): OAuthError {
-  return new OAuthError(429, 'temporarily_unavailable', `${what}. Try again later.`, {
-    'Retry-After': String(seconds),
-  });
 }

@@ -16,7 +16,7 @@ import { answerJson } from '../../http/answer-headers.js';
 import { singleValue, type Form } from '../../http/body/form.js';
 import { clientRefused, readClientCredentials } from '../../http/client-credentials.js';
 import type { Readers } from '../../http/cors.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed, OAuthError } from '../../http/errors/oauth-error.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
@@ -26,7 +26,6 @@ import { LIFETIMES } from '../lifetimes.js';
 import { chooseTarget, exchangeableScopes } from './exchange-request.js';
 import type { OAuthMetrics } from '../oauth-metrics.js';
 import type { ExchangeStore } from './exchange-store.js';
-import { assertAdmitted } from './refresh-grant.js';
 import type { TokenProof } from './token-proof.js';
 
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -97,7 +96,7 @@ function createIssue(dependencies: KeyGrantDependencies & { readonly store: Exch
     const target = await chooseTarget(form, resources);
     const scopes = exchangeableScopes(parent, singleValue(form, 'scope'), target);
     const spaces = await spacesNamedIn(ctx, parent, dependencies);
-    assertAdmitted(admitExchange(parent.credentialId));
+    assertAllowed(admitExchange(parent.credentialId), 'Tokens are requested too often');
     await proof.claim(parent.proofKey ?? undefined);
     const secret = format.mint('at');
     const seconds = await store.insert({

@@ -8,7 +8,7 @@ import type { Resources } from '../../resource-servers/index.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
 import { answerJson } from '../../http/answer-headers.js';
 import type { Readers } from '../../http/cors.js';
-import { OAuthError } from '../../http/errors/oauth-error.js';
+import { assertAllowed, OAuthError } from '../../http/errors/oauth-error.js';
 import { noteFacts, type RequestFacts } from '../../http/request-facts.js';
 import type { GraceWindow } from './grace-window.js';
 import { invalidGrant, type GrantRefusal } from './grant-refusal.js';
@@ -105,7 +105,8 @@ async function answerTo(
   await asked.proof.claim(row.payload.jkt);
   if (!row.is_used) {
     if (meaning instanceof OAuthError) throw meaning;
-    assertAdmitted(dependencies.admitRefresh(row.grant_id));
+    // Nothing is consumed.
+    assertAllowed(dependencies.admitRefresh(row.grant_id), 'Tokens are requested too often');
     const answer = await rotate(row, meaning, asked, dependencies);
     if (answer !== undefined) return answer;
   }
@@ -130,17 +131,6 @@ function refusalOf(
   if (secondsLeft(lifetimes, row) < 1) return 'grant older than GRANT_MAX_DAYS';
   // Checked before reuse: how long an expired row is kept depends on cleanup.
   return row.remaining <= 0 ? 'expired' : undefined;
-}
-
-/** @throws OAuthError 429; nothing is consumed */
-export function assertAdmitted(verdict: AttemptVerdict): void {
-  if (verdict.isAllowed) return;
-  throw new OAuthError(
-    429,
-    'temporarily_unavailable',
-    'Tokens are requested too often. Try again later.',
-    { 'Retry-After': String(verdict.retryAfterSeconds) },
-  );
 }
 
 /** @returns `undefined` if a concurrent request won */
