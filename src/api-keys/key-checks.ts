@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import type { CredentialChange, CredentialStore, StoredCredential } from '../credentials/index.js';
+import { IS_EXPIRED, IS_REVOKED } from '../credentials/tables.js';
 import { isId } from '../db/id.js';
 import { Problem } from '../http/errors/problem.js';
 import { invalid } from '../http/validation.js';
@@ -13,7 +14,14 @@ import {
   type Authority,
   type KeyManager,
 } from './authority.js';
-import { assertRoomForToken } from './token-limit.js';
+
+/** Maximum active personal tokens of an account in a tenant. */
+const MAX_ACTIVE = 100;
+/** Maximum personal tokens created within a day, rotations included: rows of ended tokens are kept. */
+const MAX_A_DAY = 300;
+const DAY_SECONDS = 86_400;
+
+const OF_OWNER = `c.principal_kind = 'user' AND c.principal_id = $1 AND c.tenant_id = $2`;
 
 interface Dependencies {
   readonly manager: EntityManager;
@@ -37,13 +45,6 @@ export function createKeyChecks({ manager, store, defaultRateLimit }: Dependenci
     throw invalid([{ field: 'expiresAt', code: 'invalid_value', message }]);
   }
 
-  async function assertRoom(by: KeyManager, isReplacement: boolean): Promise<void> {
-    const accountId = ownerOf(by);
-    const { tenantId } = by;
-    if (accountId === undefined) return;
-    await assertRoomForToken(manager, { accountId, tenantId }, isReplacement);
-  }
-
   /** The expiry of a rotated key cannot be extended beyond its grace time. */
   async function assertEndStays(
     { tenantId }: KeyManager,
@@ -58,7 +59,47 @@ export function createKeyChecks({ manager, store, defaultRateLimit }: Dependenci
     );
   }
 
-  return { assertWithin, assertFuture, assertRoom, assertEndStays };
+  return { assertWithin, assertFuture, assertEndStays, assertRoom: createRoomCheck(manager) };
+}
+
+/**
+ * Makes the check of the number of an account's personal tokens. It serializes their creation until the transaction ends.
+ * `isReplacement`: whether another token ends in the same transaction. Managers of a tenant's keys have no such limit.
+ *
+ * @throws Problem `conflict` for too many active tokens; `rate_limited` for too many created within a day
+ */
+function createRoomCheck(manager: EntityManager) {
+  return async (by: KeyManager, isReplacement: boolean): Promise<void> => {
+    const accountId = ownerOf(by);
+    const { tenantId } = by;
+    if (accountId === undefined) return;
+    await manager.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [
+      `personal tokens of ${accountId}@${tenantId}`,
+    ]);
+    const [recent] = await manager.query<{ wait: number }[]>(
+      `SELECT ceil(extract(epoch FROM c.created_at + make_interval(secs => $4) - gatehouse_now()))::int AS wait
+       FROM credentials c WHERE ${OF_OWNER} ORDER BY c.issue_seq DESC OFFSET $3 LIMIT 1`,
+      [accountId, tenantId, MAX_A_DAY - 1, DAY_SECONDS],
+    );
+    if (recent !== undefined && recent.wait > 0) {
+      throw new Problem(
+        'rate_limited',
+        `You have created ${MAX_A_DAY} personal tokens within a day. Try again later.`,
+        { headers: { 'Retry-After': String(recent.wait) } },
+      );
+    }
+    if (isReplacement) return;
+    const [living] = await manager.query<[{ count: number }]>(
+      `SELECT count(*)::int FROM credentials c
+       WHERE ${OF_OWNER} AND NOT ${IS_EXPIRED} AND NOT ${IS_REVOKED}`,
+      [accountId, tenantId],
+    );
+    if (living.count < MAX_ACTIVE) return;
+    throw new Problem(
+      'conflict',
+      `You have ${MAX_ACTIVE} personal tokens in this organization, which is the maximum. Revoke one first.`,
+    );
+  };
 }
 
 /** Finds the keys that a manager may change. */

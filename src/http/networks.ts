@@ -39,11 +39,6 @@ export function compileNetworks(networks: readonly string[]): NetworkMatcher {
   };
 }
 
-/** Matches an address against a list that is used once. */
-export function isInNetworks(address: string, networks: readonly string[]): boolean {
-  return compileNetworks(networks)(address);
-}
-
 /** The maximum number of cached lists. */
 const MAX_LISTS = 1000;
 
