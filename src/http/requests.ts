@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context, Middleware, ParameterizedContext } from 'koa';
 import type { Logger } from 'pino';
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 
 import { errorMessage } from '../db/errors.js';
 import { createId } from '../db/id.js';
@@ -9,6 +9,7 @@ import { isDatabaseUnavailable } from '../db/unavailable.js';
 import { bodyOf, sendAnswer } from './answer-headers.js';
 import type { RequestState } from './context.js';
 import { Problem, serviceUnavailable } from './errors/problem.js';
+import { createHistogram, type HistogramSeries } from './histogram.js';
 import { referenceOf } from './request-facts.js';
 
 interface Dependencies {
@@ -160,26 +161,25 @@ function levelOf(
   return isPlainRead ? 'debug' : 'info';
 }
 
-type Observer = { observe: (seconds: number) => void };
 type CountRequest = (method: string, route: string, status: number, seconds: number) => void;
 
 function createRequestMetrics(register: Registry): CountRequest {
-  const duration = new Histogram({
+  const durationsOf = createHistogram({
     name: 'gatehouse_http_request_duration_seconds',
     help: 'Requests answered, and the time from their arrival to the answer.',
-    labelNames: ['method', 'route', 'status'] as const,
     buckets: SECONDS,
-    registers: [register],
+    register,
   });
   // perf: resolving labels costs more than observing, and there are few combinations.
-  const series = new Map<string, Map<string, Observer[]>>();
+  const series = new Map<string, Map<string, HistogramSeries[]>>();
   return (method, route, status, seconds) => {
     const known = METHODS.has(method) ? method : 'other';
-    const ofMethod = series.get(known) ?? new Map<string, Observer[]>();
+    const ofMethod = series.get(known) ?? new Map<string, HistogramSeries[]>();
     series.set(known, ofMethod);
     const ofRoute = ofMethod.get(route) ?? [];
     ofMethod.set(route, ofRoute);
-    const observer = ofRoute[status] ?? duration.labels(known, route, String(status));
+    const observer =
+      ofRoute[status] ?? durationsOf({ method: known, route, status: String(status) });
     ofRoute[status] = observer;
     observer.observe(seconds);
   };

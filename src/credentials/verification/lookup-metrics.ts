@@ -1,5 +1,7 @@
 import type pg from 'pg';
-import { Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
+
+import { createHistogram } from '../../http/histogram.js';
 
 /** The metrics of batched lookups and of their pool. @param waiting how many lookups wait for a connection */
 export function createLookupMetrics(pool: pg.Pool, register: Registry, waiting: () => number) {
@@ -20,17 +22,17 @@ export function createLookupMetrics(pool: pg.Pool, register: Registry, waiting: 
     registers: [register],
   }).set(pool.options.max);
   return {
-    size: new Histogram({
+    size: createHistogram({
       name: 'gatehouse_lookup_batch_size',
       help: 'Credentials looked up by one query.',
       buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
-      registers: [register],
-    }),
-    seconds: new Histogram({
+      register,
+    })({}),
+    seconds: createHistogram({
       name: 'gatehouse_lookup_batch_duration_seconds',
       help: 'Time that one lookup query took.',
       buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
-      registers: [register],
-    }),
+      register,
+    })({}),
   };
 }
