@@ -8,7 +8,7 @@ import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { findAccount } from '../../src/db/embedded/account.js';
 import { createAuthority } from '../support/browser/certificates.js';
 import { createOwnDatabase } from '../support/database/postgres-processes.js';
-import { findPort } from '../support/process/ports.js';
+import { findFreePort } from '../support/process/free-port.js';
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
@@ -34,7 +34,7 @@ describe('a database with a certificate of a private authority', () => {
     };
     root = await write('root.pem', authority.certificate);
     other = await write('other.pem', createAuthority().certificate);
-    port = await findPort();
+    port = await findFreePort();
     if (account) await chown(folder, account.uid, account.gid);
     postgres = await startTemporaryPostgres({
       ssl: 'on',

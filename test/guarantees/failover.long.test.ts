@@ -4,7 +4,7 @@ import pg from 'pg';
 import { createVerifierPool } from '../../src/credentials/verification/pool.js';
 import { createDataSource } from '../../src/db/data-source.js';
 import { TEST_SECRET_KEY } from '../support/app/app.js';
-import { findPort } from '../support/process/ports.js';
+import { findFreePort } from '../support/process/free-port.js';
 import { createOwnDatabase } from '../support/database/postgres-processes.js';
 import {
   createServerProcesses,
@@ -39,7 +39,7 @@ describe('a server whose primary has a standby', () => {
     const servers = [standby.connection, primary.connection];
     const hosts = servers.map(({ host }) => host).join(',');
     const ports = servers.map(({ port }) => port).join(',');
-    metricsPort = await findPort();
+    metricsPort = await findFreePort();
     env = {
       SECRET_KEYS: TEST_SECRET_KEY,
       DATABASE_URL: `postgres://gatehouse:${url.password}@/gatehouse?host=${hosts}&port=${ports}&target_session_attrs=read-write`,

@@ -8,7 +8,7 @@ import pg from 'pg';
 
 import { findAccount } from '../../../src/db/embedded/account.js';
 import type { TemporaryPostgres } from './temporary-postgres.js';
-import { findPort } from '../process/ports.js';
+import { findFreePort } from '../process/free-port.js';
 import { until } from '../app/until.js';
 
 /** A PgBouncer before a database. */
@@ -35,7 +35,7 @@ export async function startPgBouncer(
   if (program === undefined) throw new Error('install PgBouncer: apt-get install pgbouncer');
   const directory = await mkdtemp(join(tmpdir(), 'gatehouse-pgbouncer-'));
   const account = await findAccount(join(directory, 'data'));
-  const port = await findPort();
+  const port = await findFreePort();
   const { host, port: serverPort } = postgres.connection;
   const { username, password, pathname } = new URL(url.replace('@/', '@localhost/'));
   const database = pathname.slice(1);
