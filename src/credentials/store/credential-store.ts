@@ -1,34 +1,25 @@
-import type { EntityManager, SelectQueryBuilder } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 
+import { prepared } from '../../db/prepared.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { nameToday } from '../../scopes/catalog.js';
 import type { Role } from '../../scopes/roles.js';
-import type { CredentialStatus } from '../kinds.js';
-import { CredentialUse } from './credential-use.entity.js';
 import { Credential } from './credential.entity.js';
-import {
-  currentScopes,
-  findListed,
-  type CredentialFilter,
-  type FoundCredentials,
-} from './credential-list.js';
+import { findListed, type CredentialFilter, type FoundCredentials } from './credential-list.js';
 import { findWritten, type WrittenKey } from './credential-page.js';
-import { proofKeyOf } from '../proofs/proof-subject.js';
-import { IS_EXPIRED, IS_REVOKED, ROLE, STATUS } from '../verification/verdict-sql.js';
+import {
+  FIND,
+  INSERT,
+  LOCK,
+  read,
+  valuesOf,
+  type FoundRow,
+  type NewCredential,
+  type StoredCredential,
+} from './credential-rows.js';
+import { IS_EXPIRED, IS_REVOKED, STATUS } from '../verification/verdict-sql.js';
 
-/**
- * A stored credential with its current state. The scopes of a personal token are limited to those that its account's
- * current role delegates.
- */
-export interface StoredCredential extends Readonly<
-  Omit<Credential, 'tenant' | 'isExternalIdReleased'>
-> {
-  readonly status: CredentialStatus;
-  readonly lastUsedAt: Date | null;
-  readonly lastUsedAddress: string | null;
-  /** The thumbprint of the key that it is bound to (RFC 9449). */
-  readonly proofKey: string | null;
-}
+export type { StoredCredential } from './credential-rows.js';
 
 /** The changeable members of a credential. */
 export type CredentialChange = Partial<
@@ -37,13 +28,6 @@ export type CredentialChange = Partial<
     'name' | 'allowedIps' | 'expiresAt' | 'rateLimitPerMinute' | 'externalId' | 'metadata'
   >
 >;
-
-/** The columns that the database does not set. */
-type NewCredential = Omit<
-  Credential,
-  'createdAt' | 'tenant' | 'externalId' | 'metadata' | 'isExternalIdReleased'
-> &
-  Partial<Pick<Credential, 'externalId' | 'metadata'>>;
 
 export interface CredentialStore {
   insert(fields: NewCredential): Promise<void>;
@@ -78,34 +62,19 @@ export interface CredentialStore {
 
 export function createCredentialStore(manager: EntityManager): CredentialStore {
   const credentials = manager.getRepository(Credential);
-  const select = (tenantId: string) =>
-    credentials
-      .createQueryBuilder('c')
-      .leftJoin(CredentialUse, 'use', 'use.credentialId = c.id')
-      .addSelect('use.usedAt', 'last_used_at')
-      .addSelect('use.address', 'last_used_address')
-      .addSelect(STATUS, 'status')
-      .addSelect(ROLE, 'role')
-      // By way of JSON, so that keys can be found and revoked on a schema without the columns.
-      .addSelect(`to_jsonb(c) ->> 'external_id'`, 'external_id')
-      .addSelect(`nullif(to_jsonb(c) -> 'metadata', 'null')`, 'metadata')
-      .where('c.tenantId = :tenantId', { tenantId });
-
-  const find = async (tenantId: string, id: string) =>
-    (await read(select(tenantId).andWhere('c.id = :id', { id })))[0];
+  const run = prepared(manager);
+  const find = async (tenantId: string, id: string) => {
+    const [row] = await run<FoundRow>(FIND, [tenantId, id]);
+    return row && read(row);
+  };
 
   return {
     async insert(fields) {
-      await credentials.insert(fields);
+      await run(INSERT, valuesOf(fields));
     },
     find,
     async findForUpdate(tenantId, id) {
-      await credentials
-        .createQueryBuilder('c')
-        .select('c.id')
-        .where({ tenantId, id })
-        .setLock('pessimistic_write')
-        .getOne();
+      await run(LOCK, [tenantId, id]);
       return find(tenantId, id);
     },
     list: (tenantId, filter, page) => findListed(manager, tenantId, filter, page),
@@ -197,33 +166,4 @@ function createFacts(manager: EntityManager): Facts {
       return row.now;
     },
   };
-}
-
-interface RawState {
-  readonly status: StoredCredential['status'];
-  readonly role: Role | null;
-  readonly last_used_at: Date | null;
-  readonly last_used_address: string | null;
-  readonly external_id: string | null;
-  readonly metadata: Credential['metadata'];
-}
-
-async function read(query: SelectQueryBuilder<Credential>): Promise<readonly StoredCredential[]> {
-  const { entities, raw } = await query.getRawAndEntities<RawState>();
-  return entities.flatMap((credential, index) => {
-    const state = raw[index];
-    if (state === undefined) return [];
-    const scopes = currentScopes(credential.scopes, state.role);
-    return [
-      Object.assign({}, credential, {
-        scopes,
-        status: state.status,
-        proofKey: proofKeyOf(credential.subjects.at(-1)),
-        lastUsedAt: state.last_used_at,
-        lastUsedAddress: state.last_used_address,
-        externalId: state.external_id,
-        metadata: state.metadata,
-      }),
-    ];
-  });
 }
