@@ -1,7 +1,7 @@
 import type PgBoss from 'pg-boss';
 import type { EntityManager } from 'typeorm';
 
-import { rawQuery } from '../db/raw-query.js';
+import { rawQuery } from './raw-query.js';
 import type { DueWebhook } from './due-store.js';
 
 /** A job: deliver what is due to a webhook. */

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { type AttemptLimit, createAttemptStore } from '../../rate-limits/index.js';
-import { createFloodGate } from '../../http/connections/flood-gate.js';
+import { createFloodGate } from './flood-gate.js';
 import { subscriberOf } from '../../http/networks.js';
 import { assertAllowed, type OAuthError, tooManyRequests } from '../../http/errors/oauth-error.js';
 

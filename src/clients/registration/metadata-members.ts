@@ -8,7 +8,7 @@ import { boundedList, boundedText } from '../../http/body/bounded.js';
 import type { IsHostAllowed } from '../../http/public-host.js';
 import { OAUTH_SCOPES } from '../../scopes/catalog.js';
 import { readPublicKeys, type PublicKeySet } from '../assertions/public-keys.js';
-import { displayText } from '../display-text.js';
+import { displayText } from './display-text.js';
 import { publicHttpsFault, redirectUriFault } from '../redirect-uri.js';
 
 export type AuthMethod = 'none' | 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt';

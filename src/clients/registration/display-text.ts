@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { boundedText } from '../http/body/bounded.js';
+import { boundedText } from '../../http/body/bounded.js';
 
 /** Input may be longer than the limit by this factor, because invisible characters are removed. */
 const SENT_PER_KEPT = 2;
