@@ -15,13 +15,12 @@ import { createRequests } from '../http/requests.js';
 import { API_PREFIX } from '../http/route-declaration.js';
 import type { Route } from '../http/routes.js';
 import { securityHeadersFor } from '../http/security-headers.js';
-import { type OAuth, renderPageError } from '../oauth/index.js';
+import { type OAuth, OAUTH_PATHS, renderPageError } from '../oauth/index.js';
 import type { OperatorApi } from '../operator/index.js';
 import { FORWARD_AUTH_PATH, type Verification } from '../verify-endpoints/index.js';
 import { createApiPipeline } from './api.js';
 import type { AppDependencies } from './app-dependencies.js';
 import type { Kernel } from './kernel.js';
-import { PAGE_PATHS } from './page-paths.js';
 import type { Platform } from './platform.js';
 
 /** The routes of features, by the way in which they are mounted. */
@@ -33,6 +32,21 @@ export interface Features {
   readonly apiRoutes: readonly GuardedRoute[];
   readonly openRoutes: readonly Route<'public'>[];
 }
+
+/** Path prefixes of pages. */
+const PAGE_PATHS = [
+  OAUTH_PATHS.authorize,
+  OAUTH_PATHS.endSession,
+  '/login',
+  '/logout',
+  '/consent',
+  '/device',
+  '/forgot-password',
+  '/reset-password',
+  '/invitation',
+  '/confirm-email',
+  '/settings',
+];
 
 type PageRenderer = Parameters<typeof answerPageErrors>[0];
 

@@ -36,16 +36,17 @@ export interface UsageRange {
  *
  * @throws Problem `validation_failed` if it ends before it begins, or is longer than 31 days of hours or 400 days
  */
-export function usageRangeOf(
-  {
-    from,
-    to,
-    per,
-  }: { readonly from?: string | undefined; readonly to?: string | undefined; readonly per: Span },
-  now = Date.now(),
-): UsageRange {
+export function usageRangeOf({
+  from,
+  to,
+  per,
+}: {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly per: Span;
+}): UsageRange {
   const { ms, most, usual } = SPANS[per];
-  const present = (Math.floor(now / ms) + 1) * ms;
+  const present = (Math.floor(Date.now() / ms) + 1) * ms;
   const wanted = to === undefined ? present : Math.ceil(endOf(to).getTime() / ms) * ms;
   const end = Math.min(wanted, present);
   const start =

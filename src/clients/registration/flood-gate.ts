@@ -6,25 +6,21 @@ const MINUTE_MS = 60_000;
  * Counts a request of a source.
  * @returns the seconds after which it may retry; `undefined` if this request may pass
  */
-export type FloodGate = (source: string) => number | undefined;
+type FloodGate = (source: string) => number | undefined;
 
 /**
  * A coarse limit for anonymous requests that cost more to read than to send. It is counted in the memory of this
  * process, before the body is read. The strict limit behind it uses the database.
  *
  * @param perMinute requests of one source; 0 is unlimited
- * @param now milliseconds of a monotonic clock
  */
-export function createFloodGate(
-  perMinute: number,
-  now: () => number = () => performance.now(),
-): FloodGate {
+export function createFloodGate(perMinute: number): FloodGate {
   let counts = new Map<string, number>();
-  let endsAt = now() + MINUTE_MS;
+  let endsAt = performance.now() + MINUTE_MS;
 
   return (source) => {
     if (perMinute === 0) return undefined;
-    const time = now();
+    const time = performance.now();
     if (time >= endsAt) {
       counts = new Map();
       endsAt = time + MINUTE_MS;

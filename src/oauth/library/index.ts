@@ -1,9 +1,11 @@
-import type { Context } from 'koa';
+import type { Context, Middleware } from 'koa';
+import compose from 'koa-compose';
+import type Provider from 'oidc-provider';
 
-import type { SigningKeys } from '../../signing-keys/index.js';
+import type { RequestState } from '../../http/context.js';
+import type { SigningKeySnapshot, SigningKeys } from '../../signing-keys/index.js';
 import type { OAuthStores } from '../stores.js';
 import { createConsoleSessions, type ConsoleSessions } from './browser-sessions.js';
-import { createProtocol } from './protocol.js';
 import { createProtocolSessions } from './protocol-sessions.js';
 import { cookiesOf, createProvider, type ProviderDependencies } from './provider.js';
 
@@ -49,5 +51,28 @@ export function createLibrary(dependencies: Dependencies): Library {
       findFormerAccount,
       clientAddress,
     }),
+  };
+}
+
+/**
+ * The instance of oidc-provider, recreated when the signing keys change. Requests in flight keep their instance.
+ */
+function createProtocol(
+  signingKeys: SigningKeys,
+  make: (signing: SigningKeySnapshot['signing']) => Provider,
+) {
+  let made: { readonly id: string; readonly provider: Provider; readonly middleware: Middleware };
+  const current = () => {
+    const { id, signing } = signingKeys.current();
+    if (made === undefined || made.id !== id) {
+      const provider = make(signing);
+      made = { id, provider, middleware: compose(provider.middleware) as unknown as Middleware };
+    }
+    return made;
+  };
+  return {
+    provider: () => current().provider,
+    middleware: ((ctx, next) =>
+      current().middleware(ctx, next)) as Middleware<RequestState> as Middleware,
   };
 }
