@@ -16,11 +16,11 @@ export function boundedText<Schema extends z.ZodType<unknown, string>>(
 }
 
 /**
- * A list whose length is checked before its items.
+ * A list whose length is checked before its items: zod runs neither items nor later checks of a list that is too long.
  *
  * @param item parses each item if there are few enough
  * @param message replaces the default messages for a value that is not a list or is too long
  */
 export function boundedList<Item extends z.ZodType>(max: number, item: Item, message?: string) {
-  return z.array(z.unknown(), message).max(max, message).pipe(z.array(item));
+  return z.array(item, message).max(max, message);
 }
