@@ -84,6 +84,8 @@ const MAX_IN_FLIGHT = 4;
 const MAX_BATCH = 256;
 /** Smaller batches would cost more than they save in waiting. */
 const MIN_BATCH = 8;
+/** The same for lookups of one call, which all wait for the last of them (decision 23). */
+const MIN_BATCH_OF_CALL = 64;
 const MAX_WAITING = 10_000;
 /** A lookup that waits longer is rejected. */
 const MAX_WAIT_MS = 3000;
@@ -113,7 +115,8 @@ export function createBatchedLookup<Query extends string>({
     while (waiting.size() > 0 && inFlight < MAX_IN_FLIGHT) {
       // Divided among the free connections, so that batches are processed in parallel.
       const share = Math.ceil(waiting.size() / (MAX_IN_FLIGHT - inFlight));
-      const size = Math.min(MAX_BATCH, Math.max(MIN_BATCH, share));
+      const least = waiting.isCall() ? MIN_BATCH_OF_CALL : MIN_BATCH;
+      const size = Math.min(MAX_BATCH, Math.max(least, share));
       const batch = waiting.take(size);
       inFlight += 1;
       void send(batch).finally(() => {
@@ -209,6 +212,8 @@ function createWaitingList<Query extends string>() {
 
   return {
     size: () => waiting.length,
+    /** Whether the next lookups are of one call. */
+    isCall: () => waiting.length > 1 && waiting[0]?.call === waiting[1]?.call,
     /** Adds the lookups of a call, or rejects them if too many wait already. */
     add(questions: readonly LookupQuestion<Query>[], call: Call): void {
       if (waiting.length + questions.length > MAX_WAITING) {
@@ -255,7 +260,13 @@ function createStatements<Query extends string>(queries: LookupQueries<Query>) {
   const texts = new Map<string, string>();
 
   return (batch: readonly LookupQuestion<Query>[]): StatementText => {
-    const occurring = names.filter((query) => batch.some((waiter) => waiter.query === query));
+    const asked = new Map<Query, string[]>();
+    for (const { query, digests } of batch) {
+      const own = asked.get(query);
+      if (own === undefined) asked.set(query, [...digests]);
+      else own.push(...digests);
+    }
+    const occurring = names.filter((query) => asked.has(query));
     const name = `verify-${occurring.join('-')}`;
     let text = texts.get(name);
     if (text === undefined) {
@@ -263,10 +274,7 @@ function createStatements<Query extends string>(queries: LookupQueries<Query>) {
       texts.set(name, text);
     }
     // Digests are hexadecimal, so the array needs no quoting.
-    const values = occurring.map((query) => {
-      const own = batch.filter((waiter) => waiter.query === query);
-      return `{${own.flatMap(({ digests }) => digests).join(',')}}`;
-    });
+    const values = occurring.map((query) => `{${(asked.get(query) ?? []).join(',')}}`);
     return { name, text, values };
   };
 }
