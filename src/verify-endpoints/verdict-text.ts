@@ -30,16 +30,19 @@ export function verdictText(
     token === undefined
       ? ''
       : `,"principal":{"kind":"${principal.principalKind}","id":"${principal.principalId}"}`;
-  const allowed = hasAddress ? '' : `"allowedIps":${textOf(allowedIps)},`;
+  const allowed = hasAddress ? '' : allowedText(allowedIps);
   const nonce = dpopNonce === undefined ? '' : `,"dpopNonce":${JSON.stringify(dpopNonce)}`;
   return (
     `{"active":true,${principalMembers(principal)}${speaker}${boundsText(principal)}` +
-    `,"subjects":[${subjectsText(principal)}],"position":"${origin.position}",` +
-    `${annotationsText(principal, account)}${allowed}"limits":${limitsText(limits)}${nonce}}`
+    `,"subjects":[${subjectsText(principal)}],"position":"${origin.position}` +
+    `${annotationsText(principal, account)}${allowed}${limitsText(limits)}${nonce}}`
   );
 }
 
 const UNBOUND = ',"expiresAt":null,"spaces":null,"bindings":null';
+
+const allowedText = (allowedIps: Principal['allowedIps']) =>
+  allowedIps === null ? ',"allowedIps":null' : `,"allowedIps":${textOf(allowedIps)}`;
 
 /** A member that `principalMembers` has too is written once. */
 function boundsText({ spaces, bindings, expiresAt, token, exchanged }: Principal): string {
@@ -61,9 +64,10 @@ function subjectsText({ origin: { subjects }, token }: Principal): string {
   return `${text}${subjects.slice(start)}"`;
 }
 
+/** Begins with the end of the position. */
 const UNANNOTATED_KEY =
-  '"externalIds":{"tenant":null,"account":null,"key":null},' +
-  '"metadata":{"tenant":{},"account":null,"key":{}},';
+  '","externalIds":{"tenant":null,"account":null,"key":null},' +
+  '"metadata":{"tenant":{},"account":null,"key":{}}';
 
 function annotationsText(
   { annotations: { tenant, key: ofKey }, token }: Principal,
@@ -73,10 +77,10 @@ function annotationsText(
   if (tenant === UNANNOTATED && key === UNANNOTATED && account === undefined)
     return UNANNOTATED_KEY;
   return (
-    `"externalIds":{"tenant":${textOf(tenant.externalId)},` +
+    `","externalIds":{"tenant":${textOf(tenant.externalId)},` +
     `"account":${textOf(account?.externalId ?? null)},"key":${textOf(key?.externalId ?? null)}},` +
     `"metadata":{"tenant":${metadataText(tenant)},` +
-    `"account":${metadataText(account)},"key":${metadataText(key)}},`
+    `"account":${metadataText(account)},"key":${metadataText(key)}}`
   );
 }
 
@@ -91,14 +95,15 @@ function metadataText(annotated: Annotated | undefined): string {
 }
 
 function limitsText({ tenant, apiKey, share }: UsageOfBudgets): string {
-  const ofKey = apiKey === null ? 'null' : usageText(apiKey);
-  const ofShare = share === undefined ? '' : `,"share":${usageText(share)}`;
-  return `{"tenant":${usageText(tenant)},"apiKey":${ofKey}${ofShare}}`;
+  const ofKey = apiKey === null ? ',"apiKey":null' : `,"apiKey":{"limit":${usageText(apiKey)}`;
+  const ofShare = share === undefined ? '}' : `,"share":{"limit":${usageText(share)}}`;
+  return `,"limits":{"tenant":{"limit":${usageText(tenant)}${ofKey}${ofShare}`;
 }
 
+/** From the value of `limit` on. */
 function usageText({ limit, used, remaining, resetSeconds, windowSeconds }: UsageOrNoLimit) {
   return (
-    `{"limit":${limit},"used":${used},"remaining":${remaining},` +
+    `${limit},"used":${used},"remaining":${remaining},` +
     `"resetSeconds":${resetSeconds},"windowSeconds":${windowSeconds}}`
   );
 }

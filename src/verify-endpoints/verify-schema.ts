@@ -15,27 +15,33 @@ import { coded } from '../http/validation.js';
 import { usageAnswer } from '../rate-limits/index.js';
 import { SCOPES } from '../scopes/catalog.js';
 
-const MAX_CREDENTIALS = 256;
-const MAX_COST = 10_000;
-const MAX_CREDENTIAL = 4096;
+/** The bounds of a body. */
+export const LIMITS = { credentials: 256, credential: 4096, cost: 10_000 } as const;
+/** A method in capitals. */
+export const METHOD = /^[A-Z-]{1,32}$/;
+
 const MAX_PROOF = 8192;
 const MAX_URL = 2048;
 
 /** The ways in which a service received a credential. A key in a URL is `query`. */
-const PRESENTATIONS = ['bearer', 'dpop', 'token', 'x-api-key', 'brand-header', 'query'] as const;
+export const PRESENTATIONS = [
+  'bearer',
+  'dpop',
+  'token',
+  'x-api-key',
+  'brand-header',
+  'query',
+] as const;
 
 const name = z.string().min(1).max(128);
 
 /** One credential, and the request that presented it. */
 const question = z.strictObject({
-  credential: z.string().min(1).max(MAX_CREDENTIAL),
+  credential: z.string().min(1).max(LIMITS.credential),
   presentation: z.enum(PRESENTATIONS).default('bearer'),
   /** The publishable key that came beside a user's token, in `X-API-Key`. */
-  publishableKey: z.string().min(1).max(MAX_CREDENTIAL).optional(),
-  method: z
-    .string()
-    .regex(/^[A-Z-]{1,32}$/, 'must be a method in capitals, such as GET')
-    .default('GET'),
+  publishableKey: z.string().min(1).max(LIMITS.credential).optional(),
+  method: z.string().regex(METHOD, 'must be a method in capitals, such as GET').default('GET'),
   /** Without it, allow-lists are not judged. */
   address: z
     .string()
@@ -58,14 +64,14 @@ const question = z.strictObject({
       claimed: z.literal(true).optional(),
     })
     .optional(),
-  cost: z.number().int().min(0).max(MAX_COST).default(1),
+  cost: z.number().int().min(0).max(LIMITS.cost).default(1),
   /** How many requests `cost` stands for, from a service that keeps verdicts. */
-  requests: z.number().int().min(1).max(MAX_COST).default(1),
+  requests: z.number().int().min(1).max(LIMITS.cost).default(1),
 });
 export type VerifyQuestion = z.output<typeof question>;
 
 export const verifyRequest = z.strictObject({
-  credentials: boundedList(MAX_CREDENTIALS, question).refine(
+  credentials: boundedList(LIMITS.credentials, question).refine(
     (list) => list.length > 0,
     coded('too_short', 'must hold at least one credential'),
   ),
