@@ -9,7 +9,6 @@ import { parseJson, readBody } from '../http/body/body.js';
 import type { RequestState } from '../http/context.js';
 import { sendItemTexts } from '../http/envelope.js';
 import { createQueryCheck } from '../http/query.js';
-import { parseWith } from '../http/validation.js';
 import type { Route } from '../http/routes.js';
 import { CALLERS, createCallerGuard, type CallerState } from './callers.js';
 import {
@@ -20,7 +19,7 @@ import {
 import { createChangeFeed } from './changes/change-feed.js';
 import { createChangeReader } from './changes/change-reader.js';
 import { createChangeStreams } from './changes/change-stream.js';
-import { readPlainQuestions } from './plain-questions.js';
+import { readQuestions } from './questions.js';
 import { verdictsAnswer, verifyRequest } from './verify-schema.js';
 import { createVerdicts, type VerdictDependencies } from './verdicts.js';
 
@@ -71,11 +70,9 @@ export function createVerification(dependencies: Dependencies): Verification {
         answers: { 200: dataOf(verdictsAnswer) },
         async handle(ctx) {
           ctx.state.isRead = true;
-          const body = parseJson(ctx.state.rawBody);
-          const credentials =
-            readPlainQuestions(body) ?? parseWith(verifyRequest, body).credentials;
+          const questions = readQuestions(parseJson(ctx.state.rawBody));
           const caller = { target: ctx.state.target, address: clientAddress(ctx.req) };
-          const verdicts = await verdictsOn(credentials, caller);
+          const verdicts = await verdictsOn(questions, caller);
           sendItemTexts(ctx, 'verdicts', verdicts);
         },
       },

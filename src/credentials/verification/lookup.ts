@@ -115,8 +115,7 @@ export function createBatchedLookup<Query extends string>({
     while (waiting.size() > 0 && inFlight < MAX_IN_FLIGHT) {
       // Divided among the free connections, so that batches are processed in parallel.
       const share = Math.ceil(waiting.size() / (MAX_IN_FLIGHT - inFlight));
-      const least = waiting.isCall() ? MIN_BATCH_OF_CALL : MIN_BATCH;
-      const size = Math.min(MAX_BATCH, Math.max(least, share));
+      const size = Math.min(MAX_BATCH, Math.max(waiting.leastBatch(), share));
       const batch = waiting.take(size);
       inFlight += 1;
       void send(batch).finally(() => {
@@ -212,8 +211,9 @@ function createWaitingList<Query extends string>() {
 
   return {
     size: () => waiting.length,
-    /** Whether the next lookups are of one call. */
-    isCall: () => waiting.length > 1 && waiting[0]?.call === waiting[1]?.call,
+    /** Fewer are not sent together, unless fewer wait. */
+    leastBatch: () =>
+      waiting.length > 1 && waiting[0]?.call === waiting[1]?.call ? MIN_BATCH_OF_CALL : MIN_BATCH,
     /** Adds the lookups of a call, or rejects them if too many wait already. */
     add(questions: readonly LookupQuestion<Query>[], call: Call): void {
       if (waiting.length + questions.length > MAX_WAITING) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { SCOPES } from '../../src/scopes/catalog.js';
-import { readPlainQuestions } from '../../src/verify-endpoints/plain-questions.js';
+import { readPlainQuestions } from '../../src/verify-endpoints/questions.js';
 import { LIMITS, verifyRequest } from '../../src/verify-endpoints/verify-schema.js';
 
 const text = (length: number) => 'a'.repeat(length);

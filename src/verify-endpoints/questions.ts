@@ -1,7 +1,14 @@
 import { ANY_PRINCIPAL } from '../credentials/index.js';
 import { isAddress } from '../http/networks.js';
+import { parseWith } from '../http/validation.js';
 import { isScope, SCOPES, type Scope } from '../scopes/catalog.js';
-import { LIMITS, METHOD, PRESENTATIONS, type VerifyQuestion } from './verify-schema.js';
+import {
+  LIMITS,
+  METHOD,
+  PRESENTATIONS,
+  verifyRequest,
+  type VerifyQuestion,
+} from './verify-schema.js';
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -14,6 +21,16 @@ const PLAIN: ReadonlySet<string> = new Set([
   'scopes',
   'cost',
 ]);
+
+/**
+ * Reads the questions of a body of `POST /verify`.
+ *
+ * @param body parsed JSON, untrusted
+ * @throws Problem `validation_failed`
+ */
+export function readQuestions(body: unknown): readonly VerifyQuestion[] {
+  return readPlainQuestions(body) ?? parseWith(verifyRequest, body).credentials;
+}
 
 /**
  * Reads a body of `POST /verify` whose questions have the most usual members only. The result is that of the schema.
