@@ -107,6 +107,11 @@ const document = z.strictObject({
 
 type ProvidersDocument = z.output<typeof document>;
 
+/** JSON Schema (2020-12) of the file. `docs/sign-in-providers.schema.json` is a copy of it. */
+export function providersSchema(): object {
+  return { ...z.toJSONSchema(document, { io: 'input' }), title: 'Sign-in providers' };
+}
+
 /** A provider, with its client secret wherever that came from. */
 export type ProviderEntry = Omit<
   ProvidersDocument['providers'][number],

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 
 import { readConfig } from '../../src/config.js';
+import { providersSchema } from '../../src/sign-in-providers/providers-document.js';
 import { writeProviders } from '../support/oauth/sign-in-provider.js';
 
 const entry = {
@@ -25,6 +27,11 @@ function faultsOf(document: unknown): string {
 }
 
 describe('SIGN_IN_PROVIDERS', () => {
+  it('has the JSON Schema that the guide names', () => {
+    const file = 'docs/sign-in-providers.schema.json';
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(providersSchema());
+  });
+
   it('reads providers with their defaults, and secrets from the variables that it names', () => {
     const { clientSecret: _, ...others } = entry;
     const document = { providers: [{ ...others, clientSecretVariable: 'ACME_SECRET' }] };
