@@ -1,4 +1,19 @@
+import type { Page } from 'playwright-core';
+
+import { createTestApp, ITSELF } from '../support/app/app.js';
 import type { Picture } from './pictures.js';
+
+/** Shows the page for a forgotten password of a server that sends mail. */
+async function showForgotten(page: Page, act?: () => Promise<void>): Promise<void> {
+  const gatehouse = await createTestApp({ ISSUER: ITSELF, SMTP_URL: 'smtp://127.0.0.1:1' });
+  try {
+    await page.goto(`${gatehouse.config.ISSUER}/forgot-password`);
+    await act?.();
+    await page.waitForLoadState('networkidle');
+  } finally {
+    await gatehouse.close();
+  }
+}
 
 /** The pages of members, the account, and the links in mails. */
 export const ACCOUNT_PICTURES: readonly Picture[] = [
@@ -48,14 +63,16 @@ export const ACCOUNT_PICTURES: readonly Picture[] = [
       await page.getByRole('heading', { name: 'Audit trail' }).waitFor();
     },
   },
-  { name: 'forgot-password', path: '/forgot-password' },
+  { name: 'forgot-password-unsent', path: '/forgot-password' },
+  { name: 'forgot-password', path: '', prepare: (page) => showForgotten(page) },
   {
     name: 'forgot-password-sent',
-    path: '/forgot-password',
-    async prepare(page) {
-      await page.getByLabel('Email').fill('ann@example.com');
-      await page.locator('main button.primary').click();
-      await page.waitForLoadState();
-    },
+    path: '',
+    prepare: (page) =>
+      showForgotten(page, async () => {
+        await page.getByLabel('Email').fill('ann@example.com');
+        await page.locator('main button.primary').click();
+        await page.getByRole('status').waitFor();
+      }),
   },
 ];
