@@ -135,14 +135,18 @@ async function begin(manager: EntityManager): Promise<Date | undefined> {
   return row.locked ? row.now : undefined;
 }
 
-/** Lists the partitions, oldest first. Their bounds are read, since their names do not contain the span. */
+/**
+ * Lists the partitions, oldest first. Their bounds are read, since their names do not contain the span. One that another
+ * replica drops meanwhile has no bounds any more.
+ */
 async function list(manager: EntityManager, table: PartitionedTable): Promise<Partition[]> {
   return manager.query<Partition[]>(
     `SELECT name,
        coalesce(extract(epoch FROM substring(bound FROM $2)::timestamptz) * 1000, 0)::float8 AS from,
        (extract(epoch FROM substring(bound FROM $3)::timestamptz) * 1000)::float8 AS to
-     FROM (SELECT inhrelid::regclass::text AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
+     FROM (SELECT quote_ident(c.relname) AS name, pg_get_expr(c.relpartbound, c.oid) AS bound
        FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = $1::regclass) AS partition
+     WHERE bound IS NOT NULL
      ORDER BY 2`,
     [table.name, `FROM \\('([^']+)'\\)`, `TO \\('([^']+)'\\)`],
   );

@@ -103,7 +103,8 @@ describe('the short way to read questions', () => {
       }),
       { numRuns: 3000 },
     );
-    expect(read).toBeGreaterThan(300);
+    // About a tenth of them is read in the short way.
+    expect(read).toBeGreaterThan(100);
   });
 
   it('leaves a body to the schema that is faulty or has unusual members', () => {
