@@ -172,7 +172,7 @@ describe('a page of a list in a hostile table', () => {
     for (const fill of FILL_CROWD) await gatehouse.database.query(fill);
     // All rows are sampled, so that the plans are the same in every run.
     await gatehouse.database.query('SET default_statistics_target = 10000; ANALYZE');
-  });
+  }, 120_000);
 
   const read = (slug: string, query: string) =>
     gatehouse.http.get(`/api/v1/${query}`).set(keys.get(slug)?.bearer ?? {});
