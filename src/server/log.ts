@@ -9,6 +9,8 @@ const COLLECT_MS = 5;
 const COLLECT_LENGTH = 16_384;
 /** Characters that wait while standard error is not read. */
 const MAX_WAITING_LENGTH = 4 * 1024 * 1024;
+/** The time that a write in progress has when the process exits. Its end cannot be seen any more. */
+const LAST_WRITE_MS = 50;
 
 /**
  * Structured logs: one JSON object per line, on standard error. Callers log no secrets. As a second line of defence, text
@@ -54,6 +56,10 @@ function createDestination(): DestinationStream & { flushSync(): void } {
   let timer: NodeJS.Timeout | undefined;
   let dropped = 0;
   let isDropped = false;
+  let unwrittenBytes = 0;
+  stream.on('write', (bytes) => {
+    unwrittenBytes -= bytes;
+  });
   stream.on('drop', () => {
     isDropped = true;
   });
@@ -62,7 +68,9 @@ function createDestination(): DestinationStream & { flushSync(): void } {
     timer = undefined;
     if (collected === '' && dropped === 0) return;
     isDropped = false;
-    stream.write(`${dropped > 0 ? describeDropped(dropped) : ''}${collected}`);
+    const text = `${dropped > 0 ? describeDropped(dropped) : ''}${collected}`;
+    stream.write(text);
+    if (!isDropped) unwrittenBytes += Buffer.byteLength(text);
     dropped = isDropped ? dropped + countLines(collected) : 0;
     collected = '';
   };
@@ -71,9 +79,11 @@ function createDestination(): DestinationStream & { flushSync(): void } {
   });
   const flushSync = () => {
     flush();
+    if (unwrittenBytes > 0) waitFor(LAST_WRITE_MS);
     stream.flushSync();
   };
-  process.once('exit', flushSync);
+  // Before the listener of pino, which fills the pipe while the write in progress may still need room.
+  process.prependOnceListener('exit', flushSync);
   return {
     write(line) {
       collected += line;
@@ -82,6 +92,11 @@ function createDestination(): DestinationStream & { flushSync(): void } {
     },
     flushSync,
   };
+}
+
+/** Blocks this thread. Other threads write meanwhile. */
+function waitFor(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
 function describeDropped(lines: number): string {
