@@ -150,7 +150,9 @@ function printMemory({ samples, quiet }: Seen): void {
   }
   const most = Math.max(...samples.map(({ memory }) => memory));
   const lasting = quiet.at(-1);
-  console.log(`  resident memory at most: ${most.toFixed(0)} MB`);
+  console.log(
+    `  resident memory at most: ${most.toFixed(0)} MB (target: at most 160) ${most <= 160 ? 'met' : 'MISSED'}`,
+  );
   // Garbage that is not collected yet grows with the load; facts that are kept remain after it.
   console.log(
     `  in the end: ${lasting?.memory.toFixed(0)} MB, ${lasting?.parts[0].toFixed(0)} of them heap in use`,
