@@ -56,6 +56,7 @@ import { OperatorKeyUses1764184100000 } from './1764184100000-operator-key-uses.
 import { ClientsOfTenant1764187100000 } from './1764187100000-clients-of-tenant.js';
 import { RoomForUpdates1764189100000 } from './1764189100000-room-for-updates.js';
 import { WebhookRemoval1764189800000 } from './1764189800000-webhook-removal.js';
+import { KeysInOrder1764190000000 } from './1764190000000-keys-in-order.js';
 import type { Migration } from './migration.js';
 
 /** Migrations of releases before they declared anything. They are never changed. */
@@ -122,6 +123,7 @@ const DECLARED: readonly (new () => Migration)[] = [
   ClientsOfTenant1764187100000,
   RoomForUpdates1764189100000,
   WebhookRemoval1764189800000,
+  KeysInOrder1764190000000,
 ];
 
 /** Every migration, oldest first. A released one is never changed. */

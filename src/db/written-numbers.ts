@@ -17,7 +17,8 @@ const TWO_TO_32 = 2 ** 32;
 /** Upper halves of the numbers below 2^52, with which floating point computes exactly. */
 const MAX_HIGH = 2 ** 20;
 const INT_MAX = 2 ** 31 - 1;
-const NULL_NUMBER = -(2n ** 63n) + 1n;
+/** The upper and the lower half of the number that stands for NULL. */
+const [NULL_HIGH, NULL_LOW] = [-(2 ** 31), 1];
 /** 2000, from which PostgreSQL counts the microseconds of a time, in milliseconds since 1970. */
 const EPOCH = Date.UTC(2000, 0, 1);
 /** PostgreSQL's `infinity` and `-infinity`. */
@@ -43,9 +44,10 @@ export function writeInteger(writing: Writing): true {
     let digits = 1;
     for (let limit = 10; value >= limit; limit *= 10) digits += 1;
     writeDigits(writing, value, digits);
+  } else if (isNull(writing)) {
+    writeNull(writing);
   } else {
-    const exact = readExactly(writing);
-    writeAscii(writing, exact === NULL_NUMBER ? 'null' : String(exact));
+    writeAscii(writing, String(readExactly(writing)));
   }
   return true;
 }
@@ -57,6 +59,8 @@ export function writeTime(writing: Writing): true {
     const ms = Math.floor(idAt(writing) / 1000);
     writing.numberAt += NUMBER_BYTES;
     writeUsualTime(writing, ms);
+  } else if (isNull(writing)) {
+    writeNull(writing);
   } else {
     writeAscii(writing, timeFarAway(readExactly(writing)));
   }
@@ -100,11 +104,21 @@ function writeUsualTime(writing: Writing, ms: number): void {
 
 /** A time before 2000 or after 2142. */
 function timeFarAway(micros: bigint): string {
-  if (micros === NULL_NUMBER) return 'null';
   if (micros === INFINITY) return '"infinity"';
   if (micros === MINUS_INFINITY) return '"-infinity"';
   const ms = Number((micros - (((micros % 1000n) + 1000n) % 1000n)) / 1000n);
   return JSON.stringify(new Date(EPOCH + ms));
+}
+
+function isNull({ numbers, numberAt }: Writing): boolean {
+  return (
+    numbers.readInt32BE(numberAt) === NULL_HIGH && numbers.readUInt32BE(numberAt + 4) === NULL_LOW
+  );
+}
+
+function writeNull(writing: Writing): void {
+  writing.numberAt += NUMBER_BYTES;
+  writeAscii(writing, 'null');
 }
 
 function readExactly(writing: Writing): bigint {

@@ -14,7 +14,7 @@ import {
   writeInteger,
   writeTime,
 } from './written-numbers.js';
-import { writeJson, writeList, writeText } from './written-texts.js';
+import { writeJson, writeList, writeMasked, writeText } from './written-texts.js';
 
 /** A row as clients see it. */
 export interface WrittenRow {
@@ -126,7 +126,7 @@ function prefixOf({ member, type }: Column, before: Column | undefined): Buffer 
 
 function jsonValue(value: string | null, type: Column['type']): unknown {
   if (value === null) return type === 'object' ? {} : null;
-  if (type === 'text') return value;
+  if (type === 'text' || type === 'masked') return value;
   if (type === 'time') return timeOf(value);
   return type === 'id' || type === 'integer' ? Number(value) : JSON.parse(value);
 }
@@ -140,6 +140,7 @@ const WRITERS: Readonly<Record<Column['type'], WriteValue>> = {
   integer: writeInteger,
   time: writeTime,
   text: marked(writeText),
+  masked: marked(writeMasked),
   list: marked(writeList),
   json: marked(writeJson),
   object: marked(writeJson, '{}'),

@@ -1,4 +1,4 @@
-import { NULL_MARK, VALUE_MARK } from './packed-rows.js';
+import { ELLIPSIS_MARK, NULL_MARK, VALUE_MARK } from './packed-rows.js';
 
 /** Texts that are being read, and their JSON. */
 interface Writing {
@@ -13,14 +13,25 @@ interface Writing {
 }
 
 const codeOf = (character: string) => character.charCodeAt(0);
-const [VALUE, NULL] = [codeOf(VALUE_MARK), codeOf(NULL_MARK)];
+const [VALUE, NULL, ELLIPSIS] = [codeOf(VALUE_MARK), codeOf(NULL_MARK), codeOf(ELLIPSIS_MARK)];
 const [QUOTE, BACKSLASH, SPACE, DELETE] = [codeOf('"'), codeOf('\\'), codeOf(' '), 0x7f];
+/** The ellipsis as an escape of JSON. */
+const ESCAPE = Buffer.from(String.raw`\u2026`);
 const [FIRST_SURROGATE, LAST_SURROGATE] = [0xd800, 0xdfff];
 
 /** Writes a text as a JSON string. */
 export function writeText(writing: Writing): void {
+  writeString(writing, false);
+}
+
+/** As `writeText`, of a text in which a mark stands for the ellipsis. */
+export function writeMasked(writing: Writing): void {
+  writeString(writing, true);
+}
+
+function writeString(writing: Writing, isMasked: boolean): void {
   const { texts, out, at: start, end: begin } = writing;
-  let [at, end] = [start, begin];
+  let [at, end, escaped] = [start, begin, 0];
   out[end++] = QUOTE;
   for (;;) {
     const code = texts.charCodeAt(at);
@@ -28,15 +39,19 @@ export function writeText(writing: Writing): void {
       if (code === QUOTE || code === BACKSLASH) break;
       out[end++] = code;
     } else if (isBeyondAscii(code)) end = writeUnit(out, end, code);
-    else break;
+    else if (code === ELLIPSIS && isMasked) {
+      for (let index = 0; index < ESCAPE.length; index += 1) out[end++] = ESCAPE[index] ?? 0;
+      escaped += ESCAPE.length - 1;
+    } else break;
     at += 1;
   }
   if (!isEnd(texts.charCodeAt(at))) {
     const value = valueOf(writing);
-    writeWhole(writing, value, JSON.stringify(value));
+    const text = isMasked ? value.replaceAll(ELLIPSIS_MARK, '…') : value;
+    writeWhole(writing, value, JSON.stringify(text));
     return;
   }
-  writing.added += end - begin - (at - start) - 1;
+  writing.added += end - begin - (at - start) - 1 - escaped;
   out[end++] = QUOTE;
   writing.at = at;
   writing.end = end;

@@ -100,6 +100,32 @@ describe('rows that are written as JSON', () => {
     );
   });
 
+  it('hold the ellipsis of masked texts, between whatever other characters', () => {
+    const masks = createRowWriter([
+      { member: 'id', name: 'id', type: 'id' },
+      { member: 'mask', name: 'mask', type: 'masked' },
+      { member: 'next', name: 'next', type: 'masked' },
+    ]);
+    const page = (rows: readonly (readonly string[])[]) => {
+      const numbers = Buffer.alloc(rows.length * 8);
+      const texts = rows.flat().map((text) => `\u001F${text.replaceAll('…', '\u001D')}`);
+      return { numbers, texts: texts.join('') };
+    };
+    const visible = TEXT.filter((text) => !/[\u001D-\u001F]/.test(text));
+    const mask = fc.tuple(visible, visible).map((parts) => parts.join('…'));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(mask, mask), { maxLength: 5 }), (rows) => {
+        const written = masks.writePage(page(rows)) ?? [];
+        expect(written.map(({ json }) => JSON.parse(json) as unknown)).toEqual(
+          rows.map(([first, next]) => ({ id: 0, mask: first, next })),
+        );
+      }),
+    );
+    expect(masks.writePage(page([['bwp_live_…1234', '…']]))).toEqual([
+      { id: 0, json: String.raw`{"id":0,"mask":"bwp_live_\u20261234","next":"\u2026"}` },
+    ]);
+  });
+
   it('hold times to the millisecond, in UTC', () => {
     const timeOf = (createdAt: string) => {
       const row = { id: '1', firstName: null, price: null, createdAt, note: null };

@@ -6,7 +6,13 @@ import { type AnnotationFilter, conditionsOf } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import { commonTo } from '../../scopes/scope-set.js';
-import type { CredentialStatus, Environment, KeyKind } from '../kinds.js';
+import {
+  ENVIRONMENTS,
+  TENANT_KINDS,
+  type CredentialStatus,
+  type Environment,
+  type KeyKind,
+} from '../kinds.js';
 import { ROLE, STATUS } from '../verification/verdict-sql.js';
 import type { Credential } from './credential.entity.js';
 
@@ -85,6 +91,19 @@ function ofTenant(limit: number): string {
       ORDER BY c.issue_seq DESC LIMIT ${limit}) AS found
   ORDER BY found.issue_seq DESC LIMIT ${limit}`;
 }
+
+/** The condition for all keys that a tenant manages, of any kind. */
+export const OF_TENANT = `c.principal_kind <> 'user'`;
+
+/**
+ * All keys that a tenant manages: one range of an index of their own. PostgreSQL refuses parameters that no condition
+ * names.
+ */
+const ofWholeTenant = (limit: number) => `
+  SELECT c.id, c.issue_seq FROM credentials c
+  WHERE c.tenant_id = $1 AND ${OF_TENANT} AND c.issue_seq < $4::bigint
+    AND $2::text[] IS NOT NULL AND $3::text[] IS NOT NULL
+  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
 
 /** @param account the placeholder that stands for the account */
 const ofAccount = (limit: number, account: string) => `
@@ -187,10 +206,13 @@ export function listStatement(
   const candidates =
     conditions.length > 0
       ? annotated(examined, conditions, account)
-      : account === undefined
-        ? ofTenant(examined)
-        : ofAccount(examined, account);
-  const owner = accountId === undefined ? 'tenant' : 'account';
+      : account !== undefined
+        ? ofAccount(examined, account)
+        : isOfTenant(filter)
+          ? ofWholeTenant(examined)
+          : ofTenant(examined);
+  const owner =
+    accountId !== undefined ? 'account' : isOfTenant(filter) ? 'whole-tenant' : 'tenant';
   const by = filter.externalId === undefined ? conditions.length : `id-${conditions.length}`;
   return {
     name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${by}-${fetched}`,
@@ -272,6 +294,16 @@ function dateOf(time: number | null): Date | null {
 /** @param role the current role of a personal token's account, which limits its scopes; `null` for other kinds */
 export function currentScopes(scopes: Credential['scopes'], role: Role | null) {
   return role === null ? scopes : [...commonTo(scopes, delegableBy(role))];
+}
+
+/** Whether a filter has all kinds that a tenant manages, in both environments. */
+export function isOfTenant({ kinds, environments, accountId }: CredentialFilter): boolean {
+  return (
+    accountId === undefined &&
+    ENVIRONMENTS.every((environment) => environments.includes(environment)) &&
+    kinds.length === TENANT_KINDS.length &&
+    TENANT_KINDS.every((kind) => kinds.includes(kind))
+  );
 }
 
 /** Whether a filter has a condition that the index does not cover. */

@@ -7,7 +7,13 @@ import { createRowWriter, type WrittenRow } from '../../db/written-rows.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { factsOf, KEY_KINDS } from '../kinds.js';
 import { STATUS } from '../verification/verdict-sql.js';
-import { isNarrowed, LATEST, type CredentialFilter } from './credential-list.js';
+import {
+  isNarrowed,
+  isOfTenant,
+  LATEST,
+  OF_TENANT,
+  type CredentialFilter,
+} from './credential-list.js';
 
 /** A key as lists show it, with its position. */
 export interface WrittenKey extends WrittenRow {
@@ -36,7 +42,7 @@ const KEYS: readonly Column[] = [
   { member: 'spaces', name: 'spaces', type: 'list', isRare: true },
   { member: 'bindings', name: 'bindings', type: 'json', isRare: true },
   { member: 'status', name: 'status', type: 'text' },
-  { member: 'maskedKey', name: 'masked_key', type: 'text' },
+  { member: 'maskedKey', name: 'masked_key', type: 'masked' },
   { member: 'createdAt', name: 'created_at', type: 'time' },
   { member: 'createdBy', name: 'created_by', type: 'text' },
   { member: 'lastUsedAt', name: 'used_at', type: 'time' },
@@ -48,21 +54,30 @@ const KEYS: readonly Column[] = [
 
 const writer = createRowWriter(KEYS);
 
+/** One index range for all keys that a tenant manages. */
+const allOf = (fetched: number) => `
+  SELECT c.* FROM credentials c
+  WHERE c.tenant_id = asked.p1 AND ${OF_TENANT} AND c.issue_seq < asked.p2
+  ORDER BY c.issue_seq DESC LIMIT ${fetched}`;
+
+/** One short index range for each environment and kind, as in `credential-list.ts`. */
+const someOf = (fetched: number) => `
+  SELECT found.*
+  FROM unnest(string_to_array(asked.p3, ' '), string_to_array(asked.p4, ' ')) AS e (environment, kind)
+    CROSS JOIN LATERAL (
+      SELECT c.* FROM credentials c
+      WHERE c.tenant_id = asked.p1 AND c.environment = e.environment AND c.kind = e.kind
+        AND c.issue_seq < asked.p2
+      ORDER BY c.issue_seq DESC LIMIT ${fetched}) AS found
+  ORDER BY found.issue_seq DESC LIMIT ${fetched}`;
+
 /**
- * perf: one short index range for each environment and kind, as in `credential-list.ts`. The last use is looked up row by
- * row: a join could change the order of the rows, which become one text.
+ * perf: the last use is looked up row by row. A join could change the order of the rows, which become one text.
+ * @param range selects the keys in their order
  */
-const pageOf = (fetched: number) => `FROM (
+const pageOf = (range: string) => `FROM (
   SELECT c.*, u.used_at, u.address, ${STATUS} AS status
-  FROM (
-    SELECT found.*
-    FROM unnest(string_to_array(asked.p2, ' '), string_to_array(asked.p3, ' ')) AS e (environment, kind)
-      CROSS JOIN LATERAL (
-        SELECT c.* FROM credentials c
-        WHERE c.tenant_id = asked.p1 AND c.environment = e.environment AND c.kind = e.kind
-          AND c.issue_seq < asked.p4
-        ORDER BY c.issue_seq DESC LIMIT ${fetched}) AS found
-    ORDER BY found.issue_seq DESC LIMIT ${fetched}) AS c
+  FROM (${range}) AS c
   LEFT JOIN LATERAL (
     SELECT u.used_at, u.address FROM credential_uses u WHERE u.credential_id = c.id LIMIT 1) AS u ON true
   ) AS listed`;
@@ -81,15 +96,16 @@ interface PackedKeys extends Packed {
   readonly sealed: Readonly<Record<string, readonly [string, string, string]>> | null;
 }
 
-/** The reads of pages by the number of rows that they fetch. */
-const READS = new Map<number, JoinableRead>();
+/** The reads of pages by their names. */
+const READS = new Map<string, JoinableRead>();
 
-function readOf(fetched: number): JoinableRead {
-  let read = READS.get(fetched);
+function readOf(fetched: number, all: boolean): JoinableRead {
+  const name = `list-${all ? 'all' : 'some'}-keys-${fetched}`;
+  let read = READS.get(name);
   if (read === undefined) {
-    const text = pack(KEYS, pageOf(fetched), SEALED);
-    read = { name: `list-keys-${fetched}`, text, types: ['text', 'text', 'text', 'bigint'] };
-    READS.set(fetched, read);
+    const text = pack(KEYS, pageOf(all ? allOf(fetched) : someOf(fetched)), SEALED);
+    read = { name, text, types: all ? ['text', 'bigint'] : ['text', 'bigint', 'text', 'text'] };
+    READS.set(name, read);
   }
   return read;
 }
@@ -108,19 +124,27 @@ export async function findWritten(
   { limit, after }: PageRequest,
 ): Promise<readonly WrittenKey[] | undefined> {
   if (!isRange(filter)) return undefined;
-  const ranges = filter.environments.flatMap((environment) =>
-    filter.kinds.map((kind) => ({ environment, kind })),
-  );
-  const packed = await readJoined<PackedKeys>(manager, readOf(rowsToFetch(limit)), [
+  const all = isOfTenant(filter);
+  const packed = await readJoined<PackedKeys>(manager, readOf(rowsToFetch(limit), all), [
     tenantId,
-    ranges.map(({ environment }) => environment).join(' '),
-    ranges.map(({ kind }) => kind).join(' '),
     after === undefined ? LATEST : String(after),
+    ...(all ? [] : rangesOf(filter)),
   ]);
   const rows = writer.writePage(packed)?.slice(0, limit + 1);
   const { sealed } = packed;
   if (sealed === null) return rows;
   return rows?.map((row) => ({ ...row, sealed: sealedOf(sealed[row.id]) }));
+}
+
+/** The environments and kinds of the ranges, each as words. */
+function rangesOf({ environments, kinds }: CredentialFilter): readonly string[] {
+  const ranges = environments.flatMap((environment) =>
+    kinds.map((kind) => ({ environment, kind })),
+  );
+  return [
+    ranges.map(({ environment }) => environment).join(' '),
+    ranges.map(({ kind }) => kind).join(' '),
+  ];
 }
 
 function sealedOf(sealed: readonly [string, string, string] | undefined): SealedKey | undefined {

@@ -18,6 +18,7 @@ import type { Binding } from '../principal.js';
 @Entity('credentials')
 @Unique('credentials_digest_key', ['digest'])
 @Index('credentials_listed', ['tenantId', 'environment', 'kind', 'issueSeq'])
+@Index('credentials_in_order', ['tenantId', 'issueSeq'], { where: `principal_kind <> 'user'` })
 @Index('credentials_external_id_key', { synchronize: false })
 @Index('credentials_by_metadata', { synchronize: false })
 @Index('credentials_by_external_id', ['tenantId', 'externalId'], {
