@@ -34,7 +34,8 @@ interface Call {
 }
 
 const PATH = '/api/v1/verify';
-const MAX_CALLS = 256;
+/** Gatehouse takes 256. A verdict costs it a fifth less in requests of this size, whose answers fit into its caches. */
+const MAX_CALLS = 64;
 /** Gatehouse reads bodies of up to 256 KiB. A single question stays far below. */
 const MAX_BYTES = 200_000;
 /** Calls that wait. More are refused at once. */

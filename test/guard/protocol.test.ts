@@ -240,8 +240,8 @@ describe('the guard package, with a server that', () => {
     };
     const judge = (length: number) => guard.judge({ credential: 'x'.repeat(length) });
     await Promise.all(Array.from({ length: 600 }, () => judge(10)));
-    expect(Math.max(...sizes)).toBe(256);
+    expect(Math.max(...sizes.splice(0))).toBe(64);
     await Promise.all(Array.from({ length: 256 }, () => judge(4096)));
-    expect(Math.max(...sizes.slice(3)) * 4096).toBeLessThan(256 * 1024);
+    expect(Math.max(...sizes) * 4096).toBeLessThan(256 * 1024);
   });
 });
