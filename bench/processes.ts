@@ -16,6 +16,7 @@ export const SERVER_LOG = path.join(tmpdir(), `gatehouse-bench-${process.pid}.lo
 /** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
 const NODE_FLAGS = [
   '--max-semi-space-size=16',
+  '--max-old-space-size=1024',
   ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
 ];
 
