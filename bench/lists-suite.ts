@@ -13,9 +13,11 @@ import { FLOOR, SERVERS, type Bench } from './suite.js';
 const KEYS = 1000;
 const CONTACTS = 1_000_000;
 const MANY_KEYS = 1_000_000;
+const SPACES = 1000;
+const ENTRIES = 1_000_000;
 const GATEHOUSE = 'Gatehouse, counting';
 
-/** Pages of a tenant with a fifth of a large table of contacts, and of a tenant with many keys. */
+/** Pages of a tenant with a fifth of a large table of contacts, and of a tenant with many keys and a long audit log. */
 export async function measureLists(bench: Bench): Promise<void> {
   await measureContacts(bench);
   await measureKeys(bench);
@@ -55,6 +57,18 @@ async function measureKeys(bench: Bench): Promise<void> {
     list: '/api/v1/api-keys?limit=25&environment=test',
     expected: '"environment":"test"',
   });
+  await measurePage(bench, target, {
+    ...common,
+    list: '/api/v1/spaces?limit=25',
+    expected: '"name":"Space',
+    rows: `${SPACES.toLocaleString('en')} spaces, the most of a tenant`,
+  });
+  await measurePage(bench, target, {
+    ...common,
+    list: '/api/v1/audit-log?limit=25',
+    expected: '"action":"key.create"',
+    rows: `${ENTRIES.toLocaleString('en')} entries`,
+  });
 }
 
 interface Page {
@@ -88,14 +102,21 @@ async function measurePage(
   printBound('Database', database, 60);
 }
 
-/** Lets all keys manage keys, and makes an old one, which makes no load, a test key. */
+/**
+ * Lets all keys manage keys and spaces and read the audit log, and makes an old one, which makes no load, a test key. Adds
+ * spaces, and an entry of the log for each key.
+ */
 async function makeManagers(target: Target): Promise<void> {
   const client = new pg.Client(target);
   await client.connect();
   await client.query(`
-    UPDATE credentials SET scopes = scopes || '{api_keys:manage}'::text[],
+    UPDATE credentials SET scopes = scopes || '{api_keys:manage,spaces:manage,audit:read}'::text[],
       environment = CASE WHEN issue_seq = (SELECT issue_seq FROM credentials ORDER BY issue_seq
         OFFSET 1 LIMIT 1) THEN 'test' ELSE environment END;
+    INSERT INTO spaces (id, tenant_id, name, is_default)
+      SELECT 'spc_' || n || id, id, 'Space ' || n, n = 1 FROM tenants, generate_series(1, ${SPACES}) n;
+    INSERT INTO audit_log (tenant_id, actor, action, subject, details, address)
+      SELECT tenant_id, 'operator', 'key.create', id, '{}', '192.0.2.1' FROM credentials LIMIT ${ENTRIES};
   `);
   await client.query('VACUUM ANALYZE');
   await client.query('CHECKPOINT');

@@ -99,12 +99,12 @@ interface PackedKeys extends Packed {
 /** The reads of pages by their names. */
 const READS = new Map<string, JoinableRead>();
 
-function readOf(fetched: number, all: boolean): JoinableRead {
-  const name = `list-${all ? 'all' : 'some'}-keys-${fetched}`;
+function readOf(fetched: number, isWhole: boolean): JoinableRead {
+  const name = `list-${isWhole ? 'all' : 'some'}-keys-${fetched}`;
   let read = READS.get(name);
   if (read === undefined) {
-    const text = pack(KEYS, pageOf(all ? allOf(fetched) : someOf(fetched)), SEALED);
-    read = { name, text, types: all ? ['text', 'bigint'] : ['text', 'bigint', 'text', 'text'] };
+    const text = pack(KEYS, pageOf(isWhole ? allOf(fetched) : someOf(fetched)), SEALED);
+    read = { name, text, types: isWhole ? ['text', 'bigint'] : ['text', 'bigint', 'text', 'text'] };
     READS.set(name, read);
   }
   return read;
@@ -124,11 +124,11 @@ export async function findWritten(
   { limit, after }: PageRequest,
 ): Promise<readonly WrittenKey[] | undefined> {
   if (!isRange(filter)) return undefined;
-  const all = isOfTenant(filter);
-  const packed = await readJoined<PackedKeys>(manager, readOf(rowsToFetch(limit), all), [
+  const isWhole = isOfTenant(filter);
+  const packed = await readJoined<PackedKeys>(manager, readOf(rowsToFetch(limit), isWhole), [
     tenantId,
     after === undefined ? LATEST : String(after),
-    ...(all ? [] : rangesOf(filter)),
+    ...(isWhole ? [] : rangesOf(filter)),
   ]);
   const rows = writer.writePage(packed)?.slice(0, limit + 1);
   const { sealed } = packed;
