@@ -142,6 +142,12 @@ describe.each(Object.entries(GATEWAYS))('the guide behind %s', (name, start) => 
     const { received } = await ask(headers);
     expect(JSON.stringify(received)).not.toContain('forged');
     expect(received[0]?.headers['x-auth-user'] ?? '').toBe('');
+    // CGI and WSGI do not distinguish these names.
+    for (const prefix of ['x_auth_', 'x_auth-', 'x-auth_', 'X_AUTH_']) {
+      const alike = names.map((name) => [prefix + name.slice('x-auth-'.length), 'forged'] as const);
+      const answer = await ask({ ...Object.fromEntries(alike), ...key.bearer });
+      expect(JSON.stringify(answer.received)).not.toContain('forged');
+    }
     // Proxies remove the headers that `Connection` lists.
     const hidden = { ...key.bearer, Connection: 'close, x-auth-tenant, x-forwarded-for' };
     for (const { headers: seen } of (await ask(hidden)).received) {

@@ -31,7 +31,7 @@ interface TraefikFile {
       readonly gatehouse: {
         readonly forwardAuth: {
           readonly address: string;
-          readonly authResponseHeaders: readonly string[];
+          readonly authResponseHeadersRegex: string;
         };
       };
     };
@@ -43,11 +43,13 @@ interface TraefikFile {
 
 /**
  * Sends the requests that Traefik sends: a GET without a body, with the headers of the client, whose `X-Forwarded-*` it
- * replaces. A 2xx is a permission; the listed headers of the answer replace those of the client.
+ * replaces. A 2xx is a permission; the matching headers of the answer replace those of the client.
  */
 export function startTraefik(configuration: string, port: number): Promise<Program> {
   const { middlewares, services } = (parse(configuration) as TraefikFile).http;
-  const { address, authResponseHeaders } = middlewares.gatehouse.forwardAuth;
+  const { address, authResponseHeadersRegex } = middlewares.gatehouse.forwardAuth;
+  // A pattern of Go, which writes flags in front.
+  const pattern = new RegExp(authResponseHeadersRegex.replace(/^\(\?i\)/, ''), 'i');
   const check: Check = async (request) => {
     const headers: Sent = {
       ...without(request.headers, [...HOP_BY_HOP, 'content-length', 'host']),
@@ -59,11 +61,10 @@ export function startTraefik(configuration: string, port: number): Promise<Progr
     };
     const answer = await exchange(address, 'GET', headers);
     if (answer.status < 200 || answer.status > 299) return answer;
-    const names = authResponseHeaders.map((name) => name.toLowerCase());
     return {
       admitted: {
-        ...without(request.headers, names),
-        ...only(answer.headers, (name) => names.includes(name)),
+        ...only(request.headers, (name) => !pattern.test(name)),
+        ...only(answer.headers, (name) => pattern.test(name)),
       },
     };
   };
@@ -94,7 +95,8 @@ interface EnvoyFile {
 
 /**
  * Sends the requests that Envoy's `ext_authz` sends over HTTP: the method of the client, no body, the allowed headers,
- * and its own address at the end of `X-Forwarded-For`. Only 200 is a permission.
+ * and its own address at the end of `X-Forwarded-For`. Only 200 is a permission. Its connection manager refuses headers
+ * with `_`, as the guide tells it to.
  */
 export function startEnvoy(configuration: string, service: string, port: number): Promise<Program> {
   const [filter] = (parse(configuration) as EnvoyFile).http_filters;
@@ -103,6 +105,9 @@ export function startEnvoy(configuration: string, service: string, port: number)
   const { allowed_upstream_headers: toService, allowed_client_headers: toClient } =
     http.authorization_response;
   const check: Check = async (request) => {
+    if (Object.keys(request.headers).some((name) => name.includes('_'))) {
+      return { status: 400, headers: {}, body: Buffer.from('') };
+    }
     const chain = [request.headers['x-forwarded-for'], request.socket.remoteAddress];
     const forwardedFor = chain.filter((hop) => hop !== undefined).join(',');
     const forwarded = { ...request.headers, 'x-forwarded-for': forwardedFor };
