@@ -10,7 +10,7 @@ import {
   type Verifier,
 } from '../credentials/index.js';
 import type { ClientAuthentication } from '../clients/index.js';
-import { explainEndedServer, type ServerAuthentication } from '../resource-servers/index.js';
+import type { ServerAuthentication } from '../resource-servers/index.js';
 import { ENVIRONMENTS, PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/index.js';
@@ -213,7 +213,7 @@ async function answerTo(
       throw new OAuthError(400, 'invalid_request', 'Use one authentication method.');
     }
     const { raw, by, publishableKey } = presented;
-    if (by !== 'bearer' || !servers.isWritten(raw)) {
+    if (by !== 'bearer' || !servers.hasPrefix(raw)) {
       return introspectAsService(dependencies, ctx, form);
     }
     if (publishableKey !== undefined) {
@@ -221,7 +221,12 @@ async function answerTo(
     }
     const answer = await introspectAsServer(dependencies, form, raw);
     // The guard refuses the invalid credential of a server, with its challenge.
-    return answer ?? introspectAsService(dependencies, ctx, form).catch(explainEndedServer);
+    return (
+      answer ??
+      introspectAsService(dependencies, ctx, form).catch((refusal: unknown) =>
+        servers.explain(raw, refusal),
+      )
+    );
   }
   const { id, secret, by } = readClientCredentials(ctx, form);
   if (by === 'header' && id !== undefined && isId('rsv', id)) {

@@ -3,7 +3,6 @@ export { createResourceServerStore, type ResourceServer } from './resource-serve
 export { createResources, type Resources, type TargetServer } from './target-resources.js';
 export {
   createServerAuthentication,
-  explainEndedServer,
   SERVER_QUERIES,
   type ServerAuthentication,
 } from './server-authentication.js';

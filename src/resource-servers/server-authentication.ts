@@ -44,10 +44,10 @@ export interface CallingServer extends Target {
 
 /** Authenticates resource servers. */
 export interface ServerAuthentication {
-  /** Whether a text is written like the credential of a resource server. */
-  isWritten(text: string): boolean;
+  /** Whether a text begins like the credential of a resource server. */
+  hasPrefix(text: string): boolean;
   /**
-   * @returns `undefined` for an unknown, expired or revoked credential
+   * @returns `undefined` for a malformed, unknown, expired or revoked credential
    * @throws Problem `service_unavailable`
    */
   authenticate(secret: string): Promise<CallingServer | undefined>;
@@ -56,6 +56,11 @@ export interface ServerAuthentication {
    * @throws Problem `service_unavailable`
    */
   find(identifier: string): Promise<CallingServer | undefined>;
+  /**
+   * Throws the guard's refusal of a credential that `authenticate` did not find. The guard for keys and tokens would say
+   * that the kind is not accepted.
+   */
+  explain(secret: string, refusal: unknown): never;
 }
 
 interface Dependencies {
@@ -83,7 +88,7 @@ export function createServerAuthentication({
   format,
   observer,
 }: Dependencies): ServerAuthentication {
-  const isWritten = (text: string) => format.read(SERVER_PREFIX, text) !== undefined;
+  const isWellFormed = (text: string) => format.read(SERVER_PREFIX, text) !== undefined;
   const look = async (query: keyof typeof SERVER_QUERIES, keys: readonly string[]) => {
     try {
       return await lookup.find(query, keys);
@@ -92,9 +97,9 @@ export function createServerAuthentication({
     }
   };
   return {
-    isWritten,
+    hasPrefix: (text) => text.startsWith(`${format.start}${SERVER_PREFIX}_`),
     async authenticate(secret) {
-      const digests = isWritten(secret) ? keyring.digests(secret) : [];
+      const digests = isWellFormed(secret) ? keyring.digests(secret) : [];
       const found = digests.length > 0 ? await look('resource_servers', digests) : undefined;
       if (found === undefined) return undefined;
       const row = JSON.parse(found[2]) as Row;
@@ -107,6 +112,13 @@ export function createServerAuthentication({
       if (canonical === undefined) return undefined;
       const found = await look('servers_by_identifier', [`"${canonical}"`]);
       return found && callerOf(JSON.parse(found[2]) as Facts);
+    },
+    explain(secret, refusal) {
+      if (!(refusal instanceof Problem) || refusal.code !== 'unauthorized') throw refusal;
+      const detail = isWellFormed(secret)
+        ? 'The credential is not valid.'
+        : 'The credential of the resource server is cut off or mistyped.';
+      throw new Problem('unauthorized', detail, { headers: refusal.headers, cause: refusal });
     },
   };
 }
@@ -132,14 +144,4 @@ function seenBy({ id, scopes, acceptsKeys }: Facts, principal: Principal): Princ
   if (token !== undefined) return token.serverId === id ? principal : undefined;
   if (!acceptsKeys) return undefined;
   return scopes === null ? principal : { ...principal, scopes: commonTo(principal.scopes, scopes) };
-}
-
-/**
- * Throws the guard's refusal of a server's credential that is not valid. The guard for keys and tokens would say that the
- * kind is not accepted.
- */
-export function explainEndedServer(refusal: unknown): never {
-  if (!(refusal instanceof Problem) || refusal.code !== 'unauthorized') throw refusal;
-  const { headers } = refusal;
-  throw new Problem('unauthorized', 'The credential is not valid.', { headers, cause: refusal });
 }

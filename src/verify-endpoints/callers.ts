@@ -3,7 +3,7 @@ import type { Middleware } from 'koa';
 import type { Access, GuardedState, Presentations, Target } from '../credentials/index.js';
 import { Problem } from '../http/errors/problem.js';
 import { noteFacts } from '../http/request-facts.js';
-import { explainEndedServer, type ServerAuthentication } from '../resource-servers/index.js';
+import type { ServerAuthentication } from '../resource-servers/index.js';
 import type { Follower } from './changes/change-stream.js';
 
 /** The state of a request behind the guard of services that verify. */
@@ -41,7 +41,7 @@ export function createCallerGuard({
   const asService = guard(CALLERS);
   return async (ctx, next) => {
     const presented = presentations.find(ctx.req, ctx.querystring);
-    if (presented?.by === 'bearer' && servers.isWritten(presented.raw)) {
+    if (presented?.by === 'bearer' && servers.hasPrefix(presented.raw)) {
       if (presented.publishableKey !== undefined) {
         throw new Problem('bad_request', 'Present one credential, in one way.');
       }
@@ -53,7 +53,9 @@ export function createCallerGuard({
         return next();
       }
       // The guard refuses it, with its challenge.
-      return asService(ctx, next).catch(explainEndedServer);
+      return asService(ctx, next).catch((refusal: unknown) =>
+        servers.explain(presented.raw, refusal),
+      );
     }
     return asService(ctx, () => {
       const { tenantId, credentialId, origin } = ctx.state.principal;

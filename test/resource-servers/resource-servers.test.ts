@@ -324,6 +324,9 @@ describe('resource servers', () => {
         expect({ headers, status: answer.status }).toEqual({ headers, status: 401 });
         expect(answer.headers.get('WWW-Authenticate')).toMatch(/^(Basic|Bearer) /);
       }
+      const explained = { Authorization: `Bearer ${mistyped}` };
+      const answer = await post(gatehouse, 'introspect', { token: key.secret }, explained);
+      expect(await answer.text()).toContain('is cut off or mistyped');
     });
   });
 
