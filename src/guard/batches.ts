@@ -1,7 +1,7 @@
 import { MAX_IN_FLIGHT, type Connection } from './connection.js';
 import { now, type Moment } from './moments.js';
 import { QuestionError, UnavailableError, type Question, type Verdict } from './types.js';
-import { invalidQuestions, readVerdicts } from './verify-answer.js';
+import { detailOf, invalidQuestions, readVerdicts } from './verify-answer.js';
 
 /** A verdict, with the time at which the request that asked for it was sent. It was read later than that. */
 export interface Asked {
@@ -138,7 +138,9 @@ function createExchange(connection: Connection) {
     const canRepeat = batch.every(({ isRepeatable }) => isRepeatable);
     const { status, date, body: text } = await connection.post(PATH, body, timeoutMs, canRepeat);
     if (status === 422) return refuse(batch, invalidQuestions(text));
-    if (status !== 200) throw new UnavailableError(`Gatehouse answered ${status} at ${PATH}`);
+    if (status !== 200) {
+      throw new UnavailableError(`Gatehouse answered ${status} at ${PATH}${detailOf(text)}`);
+    }
     const verdicts = readVerdicts(text, batch.length);
     const answered = date === undefined ? Number.NaN : Date.parse(date);
     // `Date` is cut off to the second.

@@ -7,6 +7,13 @@ import { createVerdictSource, type Judged } from './verdict-source.js';
 /** Judges the credentials that a service receives, by Gatehouse. */
 export interface Guard {
   /**
+   * Asks whether Gatehouse can be reached, and accepts the credential of this service. A service that awaits it when it
+   * starts learns of a wrong configuration before its first request.
+   *
+   * @throws UnavailableError with the reason
+   */
+  check(): Promise<void>;
+  /**
    * Judges a credential that did not come in an HTTP request, such as one of a message. Without an `address`, allow-lists
    * are not judged: the verdict has `allowedIps`.
    *
@@ -23,6 +30,9 @@ export interface Guard {
   close(): void;
 }
 
+/** Is refused without being looked up. */
+const NO_CREDENTIAL = '-';
+
 /**
  * Makes the guard of a service.
  * @throws TypeError for invalid options
@@ -31,6 +41,9 @@ export function createGuard(options: GuardOptions): Guard {
   const settings = readOptions(options);
   const source = createVerdictSource(settings);
   return {
+    async check() {
+      await source.judge({ credential: NO_CREDENTIAL, cost: 0 });
+    },
     judge: (question) => source.judge(question),
     gate: (access) => createGate(settings, (question) => source.judge(question), access),
     close: () => source.close(),

@@ -12,6 +12,12 @@ export function invalidQuestions(text: string): ReadonlyMap<number, string> {
   return faults;
 }
 
+/** The detail of a problem, as the end of a message. Empty for any other answer. */
+export function detailOf(text: string): string {
+  const { detail } = parseObject(text);
+  return typeof detail === 'string' ? `: ${detail}` : '';
+}
+
 /** @throws UnavailableError for any answer that is not one verdict for each question */
 export function readVerdicts(text: string, count: number): readonly Verdict[] {
   const { verdicts } = asObject(parseObject(text)['data']);

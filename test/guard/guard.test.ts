@@ -6,6 +6,7 @@ import { createRevocationStore } from '../../src/credentials/revocation/revocati
 import {
   createGuard,
   QuestionError,
+  UnavailableError,
   type Guard,
   type GuardOptions,
 } from '../../src/guard/index.js';
@@ -261,6 +262,22 @@ describe('the guard package', () => {
       expect(judged.verdict).toMatchObject({ status: 429 });
       expect(asked() - before).toBeLessThan(40);
     });
+  });
+
+  it('checks that Gatehouse can be asked, and says why not', async () => {
+    const rejected = (credential: string) => expect(create({ credential }).check()).rejects;
+    const cutOff = (secret: string) => rejected(secret.slice(0, -1));
+    const { secret } = await createKey();
+
+    await expect(create().check()).resolves.toBeUndefined();
+    await expect(create({ freshness: { maxStaleMs: 1000 } }).check()).resolves.toBeUndefined();
+
+    const unreachable = create({ url: 'http://127.0.0.1:1' });
+    await expect(unreachable.check()).rejects.toThrow(UnavailableError);
+    await cutOff(options.credential).toThrow('401 at /api/v1/verify: The credential');
+    await cutOff(gatehouse.format.mint('rs')).toThrow('resource server is cut off or mistyped');
+    await rejected(gatehouse.format.mint('rs')).toThrow('The credential is not valid.');
+    await rejected(secret).toThrow('403 at /api/v1/verify: Credentials of this kind');
   });
 
   it('admits no other kind by a rule that names one several times', async () => {
