@@ -153,6 +153,29 @@ describe('GET /api/v1/verify/changes', () => {
     expect((await openStream(gatehouse.origin, own.bearer)).status).toBe(401);
   });
 
+  it('resets and ends after more changes than are read at once: the service may be among them', async () => {
+    const streams = [await follow(service.bearer), await follow(files.bearer)];
+    await gatehouse.database.query(
+      `INSERT INTO verdict_changes (subject, tenant_id)
+       SELECT 'key_' || number, $1 FROM generate_series(1, 20001) AS number`,
+      [other.id],
+    );
+    for (const stream of streams) {
+      expect([await stream.ended, stream.subjects()]).toEqual([true, []]);
+      expect(stream.events.at(-1)?.name).toBe('reset');
+    }
+    expect((await follow(service.bearer)).status).toBe(200);
+  });
+
+  it('resets for a service of a tenant if the tenant of a change is unknown', async () => {
+    const [byTenant, byServer] = [await follow(service.bearer), await follow(files.bearer)];
+    await revoke('key_UNKNOWN');
+    await Promise.all([byTenant.caughtUp(), byServer.caughtUp()]);
+    expect([byTenant.subjects(), byServer.subjects()]).toEqual([[], ['key_UNKNOWN']]);
+    expect(byTenant.events.some(({ name }) => name === 'reset')).toBe(true);
+    expect(byServer.events.some(({ name }) => name === 'reset')).toBe(false);
+  });
+
   it('begins with a reset for a client that comes back', async () => {
     const stream = await follow({ ...service.bearer, 'Last-Event-ID': '4711' });
     expect(stream.events[0]?.name).toBe('reset');

@@ -246,4 +246,20 @@ describe('/api/v1/forward-auth/*', () => {
       /^Bearer realm="api", error="insufficient_scope", scope="contacts:read", resource_metadata="/,
     );
   });
+
+  it('answers 503 if the database cannot be asked', async () => {
+    const lost = await createTestApp();
+    const server = await addResourceServer(lost, 'https://a.example');
+    const { bearer: known } = await lost.createKey(await lost.createTenant('acme'));
+    const send = (query: string) => lost.http.get(`/api/v1/forward-auth/${query}`).set(known);
+    expect((await send(`?resource=${server.identifier}`)).status).toBe(200);
+    await lost.verifierPool.end();
+    for (const query of ['', `?resource=${server.identifier}`]) {
+      const answer = await send(query);
+      expectProblem(answer, 503, 'service_unavailable');
+      expect(answer.headers['retry-after']).toMatch(/^\d+$/);
+    }
+    lost.verifierPool.end = async () => undefined;
+    await lost.close();
+  });
 });

@@ -67,7 +67,11 @@ export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean)
       else stream.write(text);
     };
     return feed.subscribe({
-      onGap: () => send(RESET),
+      onGap() {
+        send(RESET);
+        // The service itself may be among the changes that are missing. It authenticates again.
+        stream.end();
+      },
       onRead(changes, readAt) {
         const isLost = tenantId !== undefined && changes.some((change) => change.tenantId === '');
         if (isLost) send(RESET);
