@@ -1,7 +1,9 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
+import { createRevocationStore } from '../../../src/credentials/revocation/revocation-store.js';
 import type { Tenant } from '../../../src/tenants/tenant.entity.js';
 import { type TestKey } from '../../support/app/app.js';
+import { createCredential } from '../../support/app/credentials.js';
 import { finishRequest, openRequest } from '../../support/app/late-body.js';
 import { useGatehouse } from '../../support/app/use-gatehouse.js';
 
@@ -62,5 +64,17 @@ describe('a request whose body arrives late', () => {
       other.id,
     ]);
     expect(await finishRequest(sent)).toBe(403);
+  });
+
+  it('gets no verdict if the service that asks was revoked meanwhile', async () => {
+    const service = await createCredential(gatehouse, tenant, 'service', ['introspect']);
+    const body = JSON.stringify({ credentials: [{ credential: admin.secret, cost: 0 }] });
+    const open = () => openRequest(gatehouse, service, { path: '/api/v1/verify', body });
+    expect(await finishRequest(await open(), body)).toBe(200);
+    const sent = await open();
+    await gatehouse.dataSource.transaction((manager) =>
+      createRevocationStore(manager).revoke(service.id, 'operator', null),
+    );
+    expect(await finishRequest(sent, body)).toBe(401);
   });
 });

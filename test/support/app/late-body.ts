@@ -6,24 +6,25 @@ import { until } from './until.js';
 
 const BODY = JSON.stringify({ lastName: 'Late', type: 'other' });
 
-/** Sends the head of a request for a new contact and its first byte, and waits until the guard has admitted it. */
+/** Sends the head of a request, by default for a new contact, and its first byte. Waits until the guard has admitted it. */
 export async function openRequest(
   gatehouse: TestApp,
   { bearer }: Pick<TestKey, 'bearer'>,
+  { path = '/api/v1/contacts', body = BODY } = {},
 ): Promise<ClientRequest> {
   const before = await acceptedBy(gatehouse);
-  const sent = request(`${gatehouse.origin}/api/v1/contacts`, {
+  const sent = request(gatehouse.origin + path, {
     method: 'POST',
-    headers: { ...bearer, 'Content-Type': 'application/json', 'Content-Length': BODY.length },
+    headers: { ...bearer, 'Content-Type': 'application/json', 'Content-Length': body.length },
   });
-  sent.write(BODY.slice(0, 1));
+  sent.write(body.slice(0, 1));
   await until(async () => (await acceptedBy(gatehouse)) > before);
   return sent;
 }
 
 /** Sends the rest. @returns the status of the answer */
-export async function finishRequest(sent: ClientRequest): Promise<number | undefined> {
-  sent.end(BODY.slice(1));
+export async function finishRequest(sent: ClientRequest, body = BODY): Promise<number | undefined> {
+  sent.end(body.slice(1));
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   answer.resume();
   return answer.statusCode;
