@@ -65,7 +65,7 @@ export function readOptions(options: GuardOptions): Settings {
   const { credential, brand = 'bwp', resourceMetadataUrl, timeoutMs = 2000 } = options;
   const issuer = originOf('issuer', options.issuer);
   if (typeof credential !== 'string' || !/^[\x21-\x7e]+$/.test(credential)) {
-    throw new TypeError('createGuard: credential must be the credential of this service');
+    throw new TypeError('createGuard: credential must be a text without spaces and line breaks');
   }
   if (!/^[a-z][a-z0-9]{1,15}$/.test(brand)) throw new TypeError('createGuard: brand is invalid');
   if (

@@ -304,6 +304,8 @@ describe('the guard package', () => {
         TypeError,
       );
     }
+    const fromFile = `${options.credential}\n`;
+    expect(() => create({ credential: fromFile })).toThrow('without spaces and line breaks');
     const guard = create();
     for (const wrong of [
       {},
