@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, it } from '@jest/globals';
 
 import { TEST_SECRET_KEY } from '../support/app/app.js';
@@ -54,5 +55,16 @@ describe('a command that reads standard input', () => {
     expect(await exited).toEqual([1, null]);
     expect(connections).toBeGreaterThan(0);
     database.close();
+  });
+});
+
+describe('a command whose output nobody reads to its end', () => {
+  it('ends without a message', async () => {
+    const child = spawn(process.execPath, [`${testServer().build}/bundle/cli.js`, '--help'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child.stdout.destroy();
+    const [messages, exit] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect({ messages, exit }).toEqual({ messages: '', exit: [0, null] });
   });
 });
