@@ -22,13 +22,14 @@ export interface ChangeFeed {
 /** A beat is due every 250 ms. */
 const READ_EVERY_MS = 100;
 
-/** @param onError called for a reading that failed; the next one follows */
+/** @param onError called for a reading that failed, the first of several in a row; the next one follows */
 export function createChangeFeed(read: ReadChanges, onError: (error: unknown) => void): ChangeFeed {
   const subscribers = new Set<Subscriber>();
   let isReading = false;
 
   async function readWhileSubscribed(): Promise<void> {
     let last: { readonly snapshot: string; readonly at: number } | undefined;
+    let isFailing = false;
     while (subscribers.size > 0) {
       const at = performance.now();
       if (last !== undefined && at - last.at > READ_WITHIN_SECONDS * 1000) {
@@ -38,12 +39,14 @@ export function createChangeFeed(read: ReadChanges, onError: (error: unknown) =>
       try {
         const { snapshot, changes } = await read(last?.snapshot);
         last = { snapshot, at };
+        isFailing = false;
         for (const subscriber of subscribers) {
           if (changes === undefined) subscriber.onGap();
           subscriber.onRead(changes ?? [], at);
         }
       } catch (error) {
-        onError(error);
+        if (!isFailing) onError(error);
+        isFailing = true;
       }
       // Unreferenced: a stopping process does not wait for it.
       await pause(Math.max(0, READ_EVERY_MS - (performance.now() - at)), undefined, { ref: false });
