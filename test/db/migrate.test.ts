@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { DataSource } from 'typeorm';
+import type { DataSource, MigrationInterface } from 'typeorm';
 
 import { MIGRATIONS } from '../../migrations/index.js';
 import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
 import { createTestApp, type TestApp } from '../support/app/app.js';
+import { schemaOf } from '../support/database/schema.js';
 import {
   createMigrationLog,
   downTo,
@@ -87,6 +88,58 @@ describe('a migration that is not released yet', () => {
     }
     expect([...indexes.values()]).toEqual(expect.arrayContaining(['clients_unused']));
   }, 60_000);
+
+  it('can be interrupted behind each of its statements, outside of a transaction', async () => {
+    const tenant = await gatehouse.createTenant('acme');
+    const key = await gatehouse.createKey(tenant);
+    await downTo(gatehouse.database, EARLIER_RELEASE);
+    await migrate(dataSource, { log: QUIET });
+    const complete = await schemaOf(gatehouse.database);
+    await downTo(gatehouse.database, EARLIER_RELEASE);
+    const { pending } = await readSchemaState(dataSource);
+    let interruptions = 0;
+    for (const migration of dataSource.migrations) {
+      const { name } = migration.constructor;
+      if (!pending.includes(name)) continue;
+      if (migration.transaction === false) {
+        for (let done = 0; await isInterrupted(migration, done); done += 1) interruptions += 1;
+      }
+      // The last interruption is before the migration is recorded.
+      await migrateOne(name);
+    }
+
+    expect(interruptions).toBeGreaterThan(20);
+    expect(await schemaOf(gatehouse.database)).toEqual(complete);
+    expect(
+      await gatehouse.database.query('SELECT FROM pg_index WHERE NOT indisvalid OR NOT indisready'),
+    ).toEqual([]);
+    await gatehouse.http.get('/api/v1/me').set(key.bearer).expect(200);
+  }, 60_000);
+
+  /** Runs a migration up to one of its statements. @returns false if it has no further one */
+  async function isInterrupted(migration: MigrationInterface, statements: number) {
+    const runner = dataSource.createQueryRunner();
+    const interruption = new Error('interrupted');
+    const send = runner.query.bind(runner);
+    let done = 0;
+    Object.assign(runner, {
+      async query(...[text, values]: [string, unknown[]?]) {
+        if (done === statements) throw interruption;
+        done += 1;
+        return send(text, values);
+      },
+    });
+    try {
+      await migration.up(runner);
+      return false;
+    } catch (error) {
+      if (error !== interruption) throw error;
+      return true;
+    } finally {
+      await send('ROLLBACK');
+      await runner.release();
+    }
+  }
 
   /** Runs one that is the next. */
   async function migrateOne(name: string): Promise<void> {

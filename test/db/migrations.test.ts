@@ -6,26 +6,7 @@ import { migrate, migrateDownTo } from '../../src/db/migrate.js';
 import { readSchemaState } from '../../src/db/schema-state.js';
 import { ENTITIES } from '../../src/server/entities.js';
 import { createTestDatabase, type TestDatabase } from '../support/database/database.js';
-
-/** Everything that a migration makes, as PostgreSQL describes it. */
-const SCHEMA = `
-  SELECT 'column' AS kind, table_name || '.' || column_name AS name,
-    concat_ws(' ', data_type, collation_name, is_nullable, column_default, identity_generation) AS is
-  FROM information_schema.columns WHERE table_schema = 'public'
-  UNION ALL
-  SELECT 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
-  FROM pg_constraint WHERE connamespace = 'public'::regnamespace
-  UNION ALL
-  SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
-  UNION ALL
-  SELECT 'function', proname, pg_get_functiondef(oid)
-  FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-  UNION ALL
-  SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-  UNION ALL
-  SELECT 'relation', relname, relkind::text FROM pg_class
-  WHERE relnamespace = 'public'::regnamespace
-  ORDER BY 1, 2, 3`;
+import { schemaOf } from '../support/database/schema.js';
 
 const log = { info: () => undefined, warn: () => undefined };
 
@@ -42,11 +23,7 @@ describe('migrations', () => {
     await database.drop();
   });
 
-  const schema = async () =>
-    (await database.query<{ name: string }>(SCHEMA)).filter(
-      // TypeORM's own table of what has been run, which no migration makes.
-      ({ name }) => !name.startsWith('migrations') && !name.startsWith('PK_'),
-    );
+  const schema = () => schemaOf(database);
   const undoAll = async () => {
     await migrateDownTo(dataSource, 'Kernel1763600000000', { log });
     await dataSource.undoLastMigration();
