@@ -216,3 +216,78 @@ describe('a page of GET /api/v1/api-keys', () => {
     expect(await expectSame(26)).toEqual(statuses);
   });
 });
+
+describe('the pages of GET /api/v1/api-keys', () => {
+  const gatehouse = useGatehouse();
+  let tenant: Tenant;
+  let admin: TestKey;
+  let test: TestKey;
+  beforeAll(async () => {
+    tenant = await gatehouse.createTenant('acme');
+    for (const { id } of [tenant, await gatehouse.createTenant('others')]) {
+      await gatehouse.database.query(FILL, [id]);
+    }
+    admin = await gatehouse.createKey(tenant, { name: 'Admin' });
+    test = await gatehouse.createKey(tenant, { name: 'Test', environment: 'test' });
+  });
+
+  const KINDS = `{secret,publishable,service,agent,organization,personal}`;
+  const PRINCIPALS = `{tenant,publishable,service,agent,tenant,user}`;
+  /** 198 keys of a tenant and personal tokens between them, of both environments. */
+  const FILL = `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind, principal_id,
+      digest, digest_key_id, masked_key, subjects, issue_seq, created_by)
+    SELECT 'key_' || $1 || n, $1, ('${KINDS}'::text[])[n % 6 + 1],
+      CASE WHEN n / 6 % 3 = 0 THEN 'test' ELSE 'live' END, 'Key ' || n, '{}', ('${PRINCIPALS}'::text[])[n % 6 + 1], $1,
+      $1 || n, 'none', 'x', ARRAY[$1], nextval('issue_order'), 'test'
+    FROM generate_series(0, 236) n`;
+
+  const expected = async (condition: string) => {
+    const rows = await gatehouse.database.query<{ id: string }>(
+      `SELECT id FROM credentials WHERE tenant_id = $1 AND kind <> 'personal' AND ${condition}
+       ORDER BY issue_seq DESC`,
+      [tenant.id],
+    );
+    return rows.map(({ id }) => id);
+  };
+  const walk = async (by: TestKey, query: string, limit: number) => {
+    const found: string[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const onward: string = cursor === '' ? '' : `&cursor=${cursor}`;
+      const path = `/api/v1/api-keys?${query}limit=${limit}${onward}`;
+      const { body } = await gatehouse.http.get(path).set(by.bearer).expect(200);
+      const { pagination } = body.meta;
+      found.push(...(body.data as { id: string }[]).map(({ id }) => id));
+      expect(pagination.count).toBe(body.data.length);
+      expect(pagination.has_more).toBe(pagination.cursor !== null);
+      if (pagination.has_more) expect(body.data).toHaveLength(limit);
+      cursor = pagination.cursor;
+    }
+    return found;
+  };
+
+  it.each([
+    ['all of them', () => admin, '', 'true', 200],
+    ['the test ones to a test key', () => test, '', `environment = 'test'`, 69],
+    ['the test ones', () => admin, 'environment=test&', `environment = 'test'`, 69],
+    ['one kind', () => admin, 'kind=service&', `kind = 'service'`, 40],
+    ['active ones', () => admin, 'status=active&', 'true', 200],
+  ] as const)('have %s once, newest first', async (_what, by, query, condition, count) => {
+    const all = await expected(condition);
+    expect(all).toHaveLength(count);
+    // Pages that end with the list, and others.
+    for (const limit of [1, 7, 25, 99, 100]) {
+      expect(await walk(by(), query, limit)).toEqual(all);
+    }
+  });
+
+  it('are one page without a cursor if there is nothing', async () => {
+    for (const query of ['kind=personal', 'environment=live']) {
+      const { body } = await gatehouse.http
+        .get(`/api/v1/api-keys?${query}`)
+        .set(test.bearer)
+        .expect(200);
+      expect(body.data).toEqual([]);
+      expect(body.meta.pagination).toEqual({ cursor: null, has_more: false, count: 0 });
+    }
+  });
+});
