@@ -166,14 +166,18 @@ type ListedRow = readonly [
   metadata: Credential['metadata'],
 ];
 
-/** The page as one JSON text, which costs the driver less than values of their own (perf: decision 15). */
+/**
+ * The page as one JSON text, which costs the driver less than values of their own (perf: decision 15). Each key is looked up
+ * by itself: for a rare condition the planner would read the whole table instead.
+ */
 const pageOf = (candidates: string, condition: string, limit: number) => `
   WITH candidates AS MATERIALIZED (${candidates})
   SELECT (SELECT count(*)::int FROM candidates) AS examined,
     (SELECT min(issue_seq)::text FROM candidates) AS last,
     (SELECT coalesce(json_agg(listed.item), '[]') FROM (
-      SELECT ${ROW} AS item FROM candidates JOIN credentials c ON c.id = candidates.id
-        LEFT JOIN credential_uses u ON u.credential_id = c.id
+      SELECT ${ROW} AS item FROM candidates
+        CROSS JOIN LATERAL (SELECT * FROM credentials WHERE id = candidates.id LIMIT 1) AS c
+        LEFT JOIN LATERAL (SELECT * FROM credential_uses WHERE credential_id = candidates.id LIMIT 1) AS u ON true
       WHERE ${condition}
       ORDER BY candidates.issue_seq DESC LIMIT ${limit}) AS listed) AS page`;
 
