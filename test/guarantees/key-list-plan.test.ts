@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
+import { readBoard, type BoardFilter } from '../../src/console/keys/key-board.js';
 import { listStatement, MAX_EXAMINED } from '../../src/credentials/store/credential-list.js';
 import type { CredentialFilter } from '../../src/credentials/store/credential-list.js';
 import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import type { TestKey } from '../support/app/app.js';
-import { scansOf } from '../support/database/plans.js';
+import { recordStatements, scansOf } from '../support/database/plans.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Plan {
@@ -17,6 +18,17 @@ interface Plan {
   readonly 'Shared Read Blocks': number;
   readonly Plans?: readonly Plan[];
 }
+
+const NO_FILTER = {
+  environment: 'live',
+  accountId: undefined,
+  status: undefined,
+  search: undefined,
+  scope: undefined,
+  space: undefined,
+  creator: undefined,
+  unusedDays: undefined,
+} as const;
 
 /** As many keys lie before those that are asked for. */
 const CROWD = 60_000;
@@ -98,6 +110,32 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
       expect(scan.rows).toBeLessThanOrEqual(MAX_EXAMINED);
     }
   });
+
+  it.each<[string, Partial<BoardFilter>, number]>([
+    ['without a filter', {}, 501],
+    ['by status', { status: 'revoked' }, 501],
+    ['by a search', { search: 'nothing is called so' }, MAX_EXAMINED],
+    ['by scope', { scope: 'contacts:delete' }, MAX_EXAMINED],
+    ['by space', { space: 'spc_01ARZ3NDEKTSV4RRFFQ69G5FAV' }, MAX_EXAMINED],
+    ['by creator', { creator: 'usr_nobody' }, MAX_EXAMINED],
+    ['by unused days', { unusedDays: 30_000 }, MAX_EXAMINED],
+  ])(
+    'in the console, %s, examines a bounded number of keys, one by one',
+    async (_how, by, most) => {
+      const filter = { ...NO_FILTER, tenantId: tenant.id, ...by };
+      const statements = await recordStatements('console-keys', () =>
+        readBoard(gatehouse.dataSource.manager, filter, TENANT_KINDS, {}),
+      );
+      expect(statements).toHaveLength(1);
+      for (const statement of statements) {
+        for (const scan of await scansOf(gatehouse.database, statement)) {
+          if (!['credentials', 'credential_uses'].includes(scan.of)) continue;
+          expect(scan).toMatchObject({ by: expect.stringMatching(/_listed$|_pkey$|_replaced$/) });
+          expect(scan.rows).toBeLessThanOrEqual(most);
+        }
+      }
+    },
+  );
 
   it('continues after its last key until every key was listed', async () => {
     const admin = await gatehouse.createKey(tenant, { name: 'Admin' });

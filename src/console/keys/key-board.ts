@@ -84,21 +84,25 @@ const CREATOR = `coalesce(
   (SELECT coalesce(a.name, a.email) FROM accounts a WHERE a.id = c.created_by),
   (SELECT maker.name FROM credentials maker WHERE maker.id = c.created_by AND maker.tenant_id = $1))`;
 
+/** Looks a key up by itself: for a rare condition the planner would read the whole table instead. */
+const keyAndUseOf = (id: string) => `
+  CROSS JOIN LATERAL (SELECT * FROM credentials WHERE id = ${id} LIMIT 1) AS c
+  LEFT JOIN LATERAL (SELECT * FROM credential_uses WHERE credential_id = ${id} LIMIT 1) AS u ON true`;
+
 /**
  * perf: one statement for a page. It reads a short range of the index for each kind, whatever the size of the tenant, and
  * the names only for the rows that it returns.
  */
 const statementOf = (examined: number, reach: keyof typeof REACH) => `
   WITH candidates AS MATERIALIZED (
-    SELECT k.kind, found.id, found.issue_seq
+    SELECT k.kind, found.id, found.issue_seq, found.created_by
     FROM unnest($3::text[], $4::bigint[]) AS k (kind, after) CROSS JOIN LATERAL (
-      SELECT c.id, c.issue_seq FROM credentials c
+      SELECT c.id, c.issue_seq, c.created_by FROM credentials c
       WHERE c.tenant_id = $1 AND ${REACH[reach]} AND c.kind = k.kind AND c.issue_seq < k.after
       ORDER BY c.issue_seq DESC LIMIT ${examined}) AS found),
   matching AS MATERIALIZED (
     SELECT candidates.*, row_number() OVER (PARTITION BY candidates.kind ORDER BY candidates.issue_seq DESC) AS place
-    FROM candidates JOIN credentials c ON c.id = candidates.id
-      LEFT JOIN credential_uses u ON u.credential_id = c.id
+    FROM candidates ${keyAndUseOf('candidates.id')}
     WHERE ($6::text IS NULL OR c.id = $6 OR strpos(lower(c.name), lower($6)) > 0
         OR (length($6) = 4 AND right(c.masked_key, 5) = '…' || $6))
       AND ($7::text IS NULL OR $7 = ANY (c.scopes))
@@ -119,14 +123,12 @@ const statementOf = (examined: number, reach: keyof typeof REACH) => `
         'usedAt', ${MILLIS('u.used_at')}, 'usedFrom', u.address, 'status', ${STATUS},
         'isReplaced', EXISTS (SELECT FROM credentials next WHERE next.replaces = c.id),
         'position', c.issue_seq::text) ORDER BY m.place), '[]')
-      FROM matching m JOIN credentials c ON c.id = m.id
-        LEFT JOIN credential_uses u ON u.credential_id = c.id
+      FROM matching m ${keyAndUseOf('m.id')}
       WHERE m.kind = k.kind AND m.place <= ${PAGE_SIZE + 1}) AS keys,
     (SELECT coalesce(json_agg(s), '[]') FROM (
       SELECT id, name FROM spaces WHERE tenant_id = $1 ORDER BY lower(name) LIMIT 1000) AS s) AS spaces,
     (SELECT coalesce(json_agg(json_build_object('id', c.created_by, 'name', coalesce(${CREATOR}, c.created_by))), '[]')
-      FROM (SELECT DISTINCT made.created_by FROM candidates JOIN credentials made ON made.id = candidates.id
-        LIMIT 50) AS c) AS creators
+      FROM (SELECT DISTINCT candidates.created_by FROM candidates LIMIT 50) AS c) AS creators
   FROM unnest($3::text[]) AS k (kind)`;
 
 interface Row {
