@@ -62,7 +62,7 @@ describe('a page of grants in a hostile table', () => {
     }
     for (const fill of FILL_CROWD) await gatehouse.database.query(fill);
     await gatehouse.database.query('ANALYZE');
-  });
+  }, 120_000);
 
   const LISTS: Readonly<Record<string, (tenant: string) => GrantFilter>> = {
     'of the tenant': (tenantId) => ({ tenantId }),

@@ -37,10 +37,10 @@ export async function downTo(database: TestDatabase, migration: string): Promise
  * @returns what ends it
  */
 export async function readLikeDump(
-  { target }: TestDatabase,
+  { client: options }: TestDatabase,
   tables?: readonly string[],
 ): Promise<() => Promise<void>> {
-  const client = new pg.Client({ ...target, application_name: 'pg_dump' });
+  const client = new pg.Client({ ...options, application_name: 'pg_dump' });
   await client.connect();
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
   const { rows } = await client.query<{ name: string }>(
