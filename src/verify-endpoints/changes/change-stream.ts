@@ -39,24 +39,7 @@ const MAX_BUFFERED = 1_000_000;
 const MAX_MS = 10 * 60_000;
 
 export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean): SendChanges {
-  const running = new Map<string, number>();
-  let all = 0;
-
-  function begin(id: string): () => void {
-    const own = running.get(id) ?? 0;
-    if (own >= MAX_STREAMS.perFollower || all >= MAX_STREAMS.all) {
-      const headers = { 'Retry-After': '10' };
-      throw new Problem('rate_limited', 'Too many streams are open.', { headers });
-    }
-    running.set(id, own + 1);
-    all += 1;
-    return () => {
-      all -= 1;
-      const left = (running.get(id) ?? 1) - 1;
-      if (left === 0) running.delete(id);
-      else running.set(id, left);
-    };
-  }
+  const begin = createStreamCount();
 
   function follow(stream: PassThrough, { tenantId, subjects }: Follower): () => void {
     const startedAt = performance.now();
@@ -105,6 +88,32 @@ export function createChangeStreams(feed: ChangeFeed, isStopping: () => boolean)
       end();
     });
     ctx.body = stream;
+  };
+}
+
+/**
+ * Counts the streams that are open.
+ *
+ * @returns a function that begins one, and returns a function that ends it; it throws a Problem `rate_limited`
+ */
+function createStreamCount(): (id: string) => () => void {
+  const running = new Map<string, number>();
+  let all = 0;
+
+  return (id) => {
+    const own = running.get(id) ?? 0;
+    if (own >= MAX_STREAMS.perFollower || all >= MAX_STREAMS.all) {
+      const headers = { 'Retry-After': '10' };
+      throw new Problem('rate_limited', 'Too many streams are open.', { headers });
+    }
+    running.set(id, own + 1);
+    all += 1;
+    return () => {
+      all -= 1;
+      const left = (running.get(id) ?? 1) - 1;
+      if (left === 0) running.delete(id);
+      else running.set(id, left);
+    };
   };
 }
 
