@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { BEHIND_ALL_IDS } from '../db/id.js';
 import { prepared } from '../db/prepared.js';
+import { compareNames } from '../http/pages/natural-order.js';
 import { nameToday } from '../scopes/catalog.js';
 import type { Role } from '../scopes/roles.js';
 
@@ -35,7 +36,7 @@ const LIST = {
       UNION (${OF_ACCOUNT} = $1 AND tenant_id = coalesce(
         (SELECT id FROM tenants WHERE slug = $2), (SELECT id FROM tenants WHERE id = $2)))) AS m
       CROSS JOIN LATERAL (SELECT * FROM tenants WHERE id = m.tenant_id LIMIT 1) AS t
-    ORDER BY t.name, t.id`,
+    ORDER BY t.id`,
 };
 
 const FIND = {
@@ -53,7 +54,9 @@ export async function listMemberships(
   // PostgreSQL text cannot contain NUL.
   const tenant = named.includes('\0') ? '' : named;
   const rows = await prepared(manager)<AccountMembership>(LIST, [accountId, tenant]);
-  return rows.map(withRoleToday);
+  return rows
+    .map(withRoleToday)
+    .sort((one, other) => compareNames(one.tenantName, other.tenantName));
 }
 
 export async function findMembership(

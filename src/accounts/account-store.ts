@@ -67,7 +67,7 @@ export interface AccountStore {
   leave(tenantId: string, accountId: string): Promise<boolean>;
   findMembership(tenantId: string, accountId: string): Promise<AccountMembership | undefined>;
   /**
-   * The memberships of an account, by the tenant's name, including suspended tenants. Of more than
+   * The memberships of an account, by the tenant's name in natural order, including suspended tenants. Of more than
    * `MAX_LISTED_MEMBERSHIPS` those in the newest tenants.
    *
    * @param named the id or the slug of a tenant, untrusted. A membership there is always listed

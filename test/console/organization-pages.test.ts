@@ -75,6 +75,18 @@ describe('the frame', () => {
       }
     }
   });
+
+  it('lists organizations as people count', async () => {
+    const tenants = [];
+    for (const number of [10, 2, 1]) tenants.push(await gatehouse.createTenant(`north-${number}`));
+    const memberships = tenants.map((tenant): [Tenant, Role] => [tenant, 'viewer']);
+    const browser = newBrowser(gatehouse);
+    await signIn(browser, await createUser(gatehouse, memberships));
+    const { html } = await browser.open(GENERAL);
+    const list = /<ul id="organizations">[^]*?<\/ul>/.exec(html)?.[0] ?? '';
+    const names = [...list.matchAll(/<bdi[^>]*>([^<]+)/g)].map(([, name]) => name);
+    expect(names).toEqual(['north-1', 'north-2', 'north-10']);
+  });
 });
 
 describe('the page of spaces', () => {

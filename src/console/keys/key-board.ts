@@ -126,7 +126,7 @@ const statementOf = (examined: number, reach: keyof typeof REACH) => `
       FROM matching m ${keyAndUseOf('m.id')}
       WHERE m.kind = k.kind AND m.place <= ${PAGE_SIZE + 1}) AS keys,
     (SELECT coalesce(json_agg(s), '[]') FROM (
-      SELECT id, name FROM spaces WHERE tenant_id = $1 ORDER BY lower(name) LIMIT 1000) AS s) AS spaces,
+      SELECT id, name FROM spaces WHERE tenant_id = $1 LIMIT 1000) AS s) AS spaces,
     (SELECT coalesce(json_agg(json_build_object('id', c.created_by, 'name', coalesce(${CREATOR}, c.created_by))), '[]')
       FROM (SELECT DISTINCT candidates.created_by FROM candidates LIMIT 50) AS c) AS creators
   FROM unnest($3::text[]) AS k (kind)`;

@@ -1,4 +1,5 @@
 import { CREDENTIAL_STATUSES, type KeyKind } from '../../credentials/kinds.js';
+import { compareNames } from '../../http/pages/natural-order.js';
 import { KEY_SCOPES } from '../../scopes/catalog.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { Board } from './key-board.js';
@@ -102,14 +103,18 @@ function kindSelect(seen: readonly KeyKind[], { kind }: Asked) {
   return [select('kind', 'Kind', kind, [any('All kinds'), ...kinds])];
 }
 
+function optionsOf(named: Board['spaces']): readonly Option[] {
+  return named
+    .map(({ id, name }) => ({ value: id, text: name }))
+    .sort((one, other) => compareNames(one.text, other.text));
+}
+
 function spaceSelect({ spaces }: Board, { space }: Asked) {
   if (spaces.length < 2) return [];
-  const options = spaces.map(({ id, name }) => ({ value: id, text: name }));
-  return [select('space', 'Space', space, [any('Any space'), ...options])];
+  return [select('space', 'Space', space, [any('Any space'), ...optionsOf(spaces)])];
 }
 
 function creatorSelect({ creators }: Board, { creator }: Asked) {
   if (creators.length < 2) return [];
-  const options = creators.map(({ id, name }) => ({ value: id, text: name }));
-  return [select('creator', 'Created by', creator, [any('Anybody'), ...options])];
+  return [select('creator', 'Created by', creator, [any('Anybody'), ...optionsOf(creators)])];
 }

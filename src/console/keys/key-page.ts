@@ -5,6 +5,7 @@ import type { DataSource } from 'typeorm';
 import type { StoredCredential } from '../../credentials/index.js';
 import { factsOf } from '../../credentials/kinds.js';
 import type { Keyring } from '../../credentials/index.js';
+import { compareNames } from '../../http/pages/natural-order.js';
 import { createUsageHistory } from '../../usage/index.js';
 import { usageRangeOf } from '../../usage/index.js';
 import { ago, minute } from '../moments.js';
@@ -183,10 +184,13 @@ async function spacesOf(
 ): Promise<string> {
   if (spaces === null) return 'All spaces';
   const rows = await dataSource.manager.query<{ name: string }[]>(
-    'SELECT name FROM spaces WHERE tenant_id = $1 AND id = ANY ($2::text[]) ORDER BY lower(name)',
+    'SELECT name FROM spaces WHERE tenant_id = $1 AND id = ANY ($2::text[])',
     [tenantId, spaces],
   );
-  return rows.map(({ name }) => name).join(', ');
+  return rows
+    .map(({ name }) => name)
+    .sort(compareNames)
+    .join(', ');
 }
 
 /** Personal tokens have no limit of their own. */

@@ -2,6 +2,7 @@ import { factsOf, type KeyKind } from '../../credentials/kinds.js';
 import type { CredentialStatus } from '../../credentials/kinds.js';
 import { sealingContextOf } from '../../credentials/index.js';
 import type { Keyring } from '../../credentials/index.js';
+import { compareNames } from '../../http/pages/natural-order.js';
 import { ago, day } from '../moments.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { Board, BoardKey } from './key-board.js';
@@ -62,7 +63,7 @@ export function rowOf(
     maskedKey: key.maskedKey,
     key: revealed(keyring, kind, key),
     scopes: summarizeInRow(key.scopes),
-    spaces: key.spaces?.map(nameOf),
+    spaces: key.spaces?.map(nameOf).sort(compareNames),
     created: day(new Date(key.createdAt)),
     environment: section.isOwn && key.environment === 'test' ? 'test' : undefined,
     creator: key.creator ?? (key.createdBy === 'operator' ? 'the operator' : key.createdBy),

@@ -2,6 +2,7 @@ import type { DataSource, EntityManager } from 'typeorm';
 
 import { ACCESS, expandAccess } from '../../api-keys/index.js';
 import { factsOf, TENANT_KINDS } from '../../credentials/kinds.js';
+import { compareNames } from '../../http/pages/natural-order.js';
 import { KEY_SCOPES, RESOURCE_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
 import type { OrganizationContext } from '../organization-context.js';
@@ -49,7 +50,9 @@ export async function showNewKey(
     })),
     ...scopesToChoose(values, at.role),
     summary: summaryOf(scopesOf(values, at.role)),
-    spaces: spaces.map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
+    spaces: spaces
+      .sort((one, other) => compareNames(one.name, other.name))
+      .map((space) => ({ ...space, isTicked: values.spaces.includes(space.id) })),
     address: at.actor.address ?? '',
     lifetimes: LIFETIMES.map((option) => ({
       ...option,
@@ -81,7 +84,7 @@ async function bindingsOf(
   };
 }
 
-const SPACES = 'SELECT id, name FROM spaces WHERE tenant_id = $1 ORDER BY lower(name) LIMIT 1000';
+const SPACES = 'SELECT id, name FROM spaces WHERE tenant_id = $1 LIMIT 1000';
 
 const ACCESS_WORDS = {
   read: { title: 'Read', text: 'See everything that your role lets you see, and change nothing.' },
