@@ -202,6 +202,8 @@ describe('a new key', () => {
   it('gets the scopes of a preset without being made', async () => {
     const page = await (await send('/new', { ...NEW, preset: 'full' })).text();
     expect(page).toMatch(/value="documents:delete"[^>]* checked/);
+    expect(page).not.toContain('offline_access');
+    expect(page).toContain('and has 12 other scopes.');
     expect(page).toContain('value="Nightly export"');
     const publishable = await (
       await send('/new', { ...NEW, kind: 'publishable', preset: 'kind' })

@@ -51,6 +51,8 @@ describe('a new token', () => {
     const admin = await form(setting.ada);
     expect(admin).toContain('That includes managing the keys of the organization.');
     expect(admin).toMatch(/data-access="[^"]*contacts:delete[^"]*api_keys:manage/);
+    // It means nothing on a token.
+    expect(admin).not.toContain('value="offline_access"');
     const viewer = await form(setting.both);
     expect(viewer).not.toMatch(/managing the keys|data-access="[^"]*contacts:write/);
     expect(viewer).toMatch(/value="contacts:write"[^>]* disabled/);
@@ -62,6 +64,12 @@ describe('a new token', () => {
     const scope = ['contacts:read', 'leads:write'];
     await setting.create(me, { access: 'some', scope });
     expect((await setting.stored()).map(({ scopes }) => scopes)).toEqual([scope]);
+    // The script ticks what the chosen access stands for.
+    const { html } = await me.browser.open(`${PAGE}/new?tenant=acme`);
+    const offered = [...html.matchAll(/name="scope" value="([^"]+)"(?![^>]* disabled)/g)];
+    const ticked = offered.map(([, name = '']) => name);
+    expect(ticked).toContain('contacts:write');
+    expect((await setting.create(me, { access: 'write', scope: ticked })).status).toBe(200);
     // Without scripts, ticks beside another access must not be ignored.
     const wider = await setting.create(me, { access: 'write', scope });
     expect([wider.status, wider.text]).toEqual([
@@ -75,7 +83,7 @@ describe('a new token', () => {
     ]);
     const viewer = await setting.signedIn(setting.both);
     expect((await setting.create(viewer, { access: 'some', scope })).status).toBe(422);
-    expect(await setting.stored()).toHaveLength(1);
+    expect(await setting.stored()).toHaveLength(2);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 
 import { ACCESS, expandAccess } from '../../api-keys/index.js';
-import { factsOf, TENANT_KINDS } from '../../credentials/kinds.js';
+import { factsOf, TENANT_KINDS, type KeyKind } from '../../credentials/kinds.js';
 import { compareNames } from '../../http/pages/natural-order.js';
 import { KEY_SCOPES, RESOURCE_SCOPES, type Scope } from '../../scopes/catalog.js';
 import { delegableBy, type Role } from '../../scopes/roles.js';
@@ -108,10 +108,17 @@ function accessChoices({ kind, access }: KeyFormValues, role: Role): NewKeyPage[
   }));
 }
 
-/** The scopes that the form asks for. */
+/** The scopes that the form offers. `offline_access` means nothing on a key: it lets apps refresh their tokens. */
+const OFFERED = KEY_SCOPES.filter((scope) => scope !== 'offline_access');
+
+/** The scopes that the form asks for, among those that it offers. */
 function scopesOf({ kind, access, scopes }: KeyFormValues, role: Role): readonly Scope[] {
   if (kind !== 'personal' || access === 'some') return scopes;
-  return expandAccess(access, kind, delegableBy(role));
+  return offeredFor(access, kind, role);
+}
+
+function offeredFor(access: (typeof ACCESS)[number], kind: KeyKind, role: Role): readonly Scope[] {
+  return expandAccess(access, kind, delegableBy(role)).filter((scope) => OFFERED.includes(scope));
 }
 
 /**
@@ -152,11 +159,11 @@ function scopesToChoose(
   role: Role,
 ): Pick<NewKeyPage, 'rows' | 'others' | 'reasons'> {
   const cell = cellsFor(values, role);
-  const rows = matrixOf(KEY_SCOPES).map(({ title, cells }) => ({
+  const rows = matrixOf(OFFERED).map(({ title, cells }) => ({
     title,
     cells: cells.map((one) => one && cell(one)),
   }));
-  const others = othersOf(KEY_SCOPES).map(({ title, cells }) => ({
+  const others = othersOf(OFFERED).map(({ title, cells }) => ({
     title,
     cells: cells.map(cell),
   }));
@@ -206,8 +213,8 @@ export function presetOf(
   { kind, scopes }: Pick<KeyFormValues, 'kind' | 'scopes'>,
   role: Role,
 ): readonly Scope[] {
-  const possible = expandAccess('write', kind, delegableBy(role));
-  if (preset === 'read') return expandAccess('read', kind, delegableBy(role));
+  const possible = offeredFor('write', kind, role);
+  if (preset === 'read') return offeredFor('read', kind, role);
   if (preset === 'full') return possible;
   if (preset === 'none') return [];
   return scopes.filter((scope) => possible.includes(scope));
