@@ -50,6 +50,8 @@ export interface BoardPart {
   readonly keys: readonly BoardKey[];
   /** The number of keys among those that were examined. */
   readonly count: number;
+  /** Whether there is any key to examine, whatever the filter. */
+  readonly hasKeys: boolean;
   /** Whether there may be keys that were not examined. */
   readonly isCountCut: boolean;
   /** The position after which the next page begins, if there is one. */
@@ -177,7 +179,9 @@ export async function readBoard(
   );
   const partOf = (kind: KeyKind): BoardPart => {
     const row = rows.find((candidate) => candidate.kind === kind);
-    if (row === undefined) return { kind, keys: [], count: 0, isCountCut: false, next: undefined };
+    if (row === undefined) {
+      return { kind, keys: [], count: 0, hasKeys: false, isCountCut: false, next: undefined };
+    }
     const keys = row.keys.slice(0, PAGE_SIZE);
     const isCountCut = row.examined >= examined;
     const next = row.keys.length > PAGE_SIZE ? keys.at(-1)?.position : undefined;
@@ -185,6 +189,7 @@ export async function readBoard(
       kind,
       keys,
       count: row.count,
+      hasKeys: row.examined > 0,
       isCountCut,
       next: next ?? (isCountCut ? (row.last ?? undefined) : undefined),
     };

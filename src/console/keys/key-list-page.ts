@@ -6,7 +6,7 @@ import type { Signer } from '../../http/pagination.js';
 import type { RouteContext } from '../../http/context.js';
 import type { OrganizationContext } from '../organization-context.js';
 import { readBoard, type BoardFilter, type BoardPart } from './key-board.js';
-import { filtersOf, namesOf, readAsked, UNUSED_DAYS, type Asked } from './key-filters.js';
+import { filtersOf, namesOf, readAsked, UNUSED_DAYS } from './key-filters.js';
 import { rowOf } from './key-rows.js';
 import { KIND_WORDS, kindsSeen, mayManage, type KeySection } from './key-section.js';
 import type { KeyPart, KeysPage } from './key-views.js';
@@ -67,13 +67,15 @@ export async function showKeys(
   const create = { text: section.create, href: at.href(`${section.path}/new`) };
   const primary = isManager && !at.isSuspended ? create : undefined;
   const isEmpty = parts.every(({ rows }) => rows.length === 0);
+  const isFiltered = Object.keys(namesOf(asked)).length > 0;
+  const hasKeys = board.parts.some((part) => part.hasKeys);
   return {
     title: section.title,
     header: { title: section.title, lead: section.lead, primary },
     notice: DONE.get(query.get('done') ?? '')?.(section.noun),
-    filters: filtersOf(section, at, seen, asked, board),
+    filters: isFiltered || hasKeys ? filtersOf(section, at, seen, asked, board) : undefined,
     parts: isEmpty ? [] : parts.filter(({ rows, kind }) => rows.length > 0 || kind === asked.kind),
-    empty: isEmpty ? emptyState(section, at, asked, primary) : undefined,
+    empty: isEmpty ? emptyState(section, at, { isFiltered, hasKeys }, primary) : undefined,
     isOwn: section.isOwn,
     isForMachines: section.kinds.includes('service'),
     origins,
@@ -110,13 +112,18 @@ function countOf({ count, isCountCut, keys }: BoardPart, one: KeySection['noun']
 function emptyState(
   section: KeySection,
   at: OrganizationContext,
-  asked: Asked,
+  { isFiltered, hasKeys }: { readonly isFiltered: boolean; readonly hasKeys: boolean },
   primary: KeysPage['header']['primary'],
 ): KeysPage['empty'] {
-  if (Object.keys(namesOf(asked)).length > 0) {
+  if (isFiltered) {
     const links = [{ text: 'Clear the filters', href: at.href(section.path) }];
     const text = `No ${section.noun} matches these filters.`;
     return { title: 'Nothing matches', text, primary: undefined, links };
+  }
+  if (hasKeys) {
+    const links = [{ text: 'Show all', href: at.href(section.path, { status: 'all' }) }];
+    const text = `Every ${section.noun} has expired or was revoked.`;
+    return { title: `No active ${section.noun}s`, text, primary, links };
   }
   const suspended = 'The organization is suspended: nothing can be created or changed now.';
   const text = at.isSuspended ? suspended : section.empty.text;

@@ -72,18 +72,21 @@ export interface KeysPage {
     readonly primary: Link | undefined;
   };
   readonly notice: string | undefined;
-  readonly filters: {
-    readonly action: string;
-    readonly hidden: readonly { readonly name: string; readonly value: string }[];
-    readonly search: string;
-    readonly selects: readonly {
-      readonly name: string;
-      readonly label: string;
-      readonly options: readonly Option[];
-    }[];
-    readonly isUnused: boolean;
-    readonly clear: string | undefined;
-  };
+  /** Absent if there is nothing to filter. */
+  readonly filters:
+    | {
+        readonly action: string;
+        readonly hidden: readonly { readonly name: string; readonly value: string }[];
+        readonly search: string;
+        readonly selects: readonly {
+          readonly name: string;
+          readonly label: string;
+          readonly options: readonly Option[];
+        }[];
+        readonly isUnused: boolean;
+        readonly clear: string | undefined;
+      }
+    | undefined;
   readonly parts: readonly KeyPart[];
   /** Whether the keys of a part are named by the page itself. */
   readonly isOwn: boolean;
