@@ -225,6 +225,9 @@ describe('a form that makes a secret', () => {
     expect([wrong.status, wrong.html]).toEqual([422, expect.stringContaining('incorrect')]);
     expect(wrong.html).toContain('value="Kept &lt;name&gt;"');
     expect(wrong.html).not.toContain('"wrong"');
+    expect(wrong.html).toMatch(
+      /id="confirm_password"[^>]* aria-describedby="confirm_password-error" aria-invalid="true"/,
+    );
 
     const made = await here.post(page, { ...token(2), confirm_password: PASSWORD });
     expect((await here.open(made.location ?? '')).html).toMatch(/bwp_pat_\w{49}/);

@@ -63,7 +63,8 @@ export function createConfirmationGate(dependencies: Dependencies): Confirmation
           await sessions.begin(ctx, checked.account);
           return true;
         }
-        await ask(ctx, pending, { status: checked.status, text: checked.reason });
+        const { status, reason } = checked;
+        await ask(ctx, pending, { status, text: reason, isAboutPassword: status === 422 });
       }
       return false;
     },
@@ -77,13 +78,19 @@ type Pending = NonNullable<ReturnType<KeptForms['take']>>;
 type Ask = (
   ctx: SettingsContext,
   pending: Pending,
-  problem?: { readonly status: number; readonly text: string },
+  problem?: {
+    readonly status: number;
+    readonly text: string;
+    /** Whether it is shown beside the field of the password. */
+    readonly isAboutPassword?: boolean;
+  },
 ) => Promise<void>;
 
 /** Shows the page with the ways to confirm that the account has. */
 function createAsk({ providers, showPage }: Dependencies): Ask {
   return async (ctx, { form, address }, problem) => {
     const { visitor } = ctx.state;
+    const isAboutPassword = problem?.isAboutPassword === true;
     const ways = await providers.waysOf(visitor.accountId);
     showPage(
       ctx,
@@ -95,7 +102,8 @@ function createAsk({ providers, showPage }: Dependencies): Ask {
         fields: fieldsOf(form),
         hasPassword: ways.hasPassword,
         providers: ways.links.flatMap(({ id, name }) => (id === undefined ? [] : [{ id, name }])),
-        error: problem?.text,
+        error: isAboutPassword ? undefined : problem?.text,
+        passwordError: isAboutPassword ? problem.text : undefined,
       },
       { status: problem?.status ?? 200 },
     );

@@ -13,6 +13,8 @@ export interface ConfirmPresencePage {
   /** The providers that the account signs in with. */
   readonly providers: readonly { readonly id: string; readonly name: string }[];
   readonly error: string | undefined;
+  /** Beside the field of the password. */
+  readonly passwordError: string | undefined;
 }
 
 /** Submits a form after the user has confirmed at a provider. */
