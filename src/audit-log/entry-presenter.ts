@@ -11,7 +11,7 @@ export interface Named {
   /** Such as `account`, `api_key` or `space`; `null` for a subject of no known type. */
   readonly type: string | null;
   readonly id: string;
-  /** Its present name; for something deleted, the name that the entry recorded. */
+  /** Its present name; for something deleted, and for an invitation, the name or address that the entry recorded. */
   readonly name: string | null;
 }
 
@@ -76,7 +76,7 @@ export function namedIn({ actor, subject }: Entry): readonly string[] {
 
 export function presentEntry(entry: Entry, names: Names): ShownEntry {
   const { micros, actor, action, subject, details, address, requestId, occurrences } = entry;
-  const recorded = typeof details['name'] === 'string' ? details['name'] : null;
+  const recorded = [details['name'], details['email']].find((one) => typeof one === 'string');
   const thing = thingOf(subject);
   return {
     id: eventIdOf(entry),
@@ -87,7 +87,7 @@ export function presentEntry(entry: Entry, names: Names): ShownEntry {
       name: names.get(actor) ?? null,
     },
     action,
-    object: { type: typeOf(thing), id: subject, name: names.get(thing) ?? recorded },
+    object: { type: typeOf(thing), id: subject, name: names.get(thing) ?? recorded ?? null },
     result: action.endsWith(REFUSED_SUFFIX) ? 'refused' : 'success',
     address,
     requestId,

@@ -122,6 +122,8 @@ describe('an invitation', () => {
     const pending = mainOf(await admin.open(MEMBERS));
     expect(pending).toContain(email);
     expect(pending).toContain('dora@example.com');
+    const log = mainOf(await admin.open('/settings/audit-log?tenant=acme'));
+    expect(log).toMatch(/<\/bdi> invited <bdi[^>]*><strong>dora@example\.com</);
 
     const { page, id, post, browser } = await follow(mail?.link ?? '');
     expect(page.url).toBe('http://localhost:3000/invitation');

@@ -27,6 +27,9 @@ const OF_NO_TENANT = /^account\./;
 /** Words of types whose words in the audit log need the object behind them. */
 const WORDS: Readonly<Record<string, string>> = {
   'credential.refused': 'refused a credential',
+  'invitation.create': 'invited somebody',
+  'invitation.delete': 'withdrew an invitation',
+  'invitation.resend': 'sent an invitation again',
   'key.expiring': 'warned that a key expires',
   'key.exposed': 'found a key in public',
   'membership.update': 'changed the role of a member',
