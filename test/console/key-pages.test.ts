@@ -321,6 +321,10 @@ describe('the page of a key', () => {
     const page = await open(at(`/${old.id}`));
     expect(page.text).toContain('End now');
     expect(page.text).toContain('Replaced by');
+    const [, next] = await keys();
+    const trail = (await open(at(`/${next?.id}`))).text;
+    expect(trail).toContain(`It was made by rotating <a href="${PAGE}/${old.id}`);
+    expect(trail).not.toContain('No entry in the time');
     expect((await send(`/${old.id}/rotate`, { ...rotation, handle: 'B'.repeat(22) })).status).toBe(
       409,
     );
