@@ -39,6 +39,9 @@ describe('/settings/search', () => {
     const found = await search(bob, 'API');
     expect(found).toContain(`data-copy="${publishable.secret}"`);
     expect(found).not.toContain(theirs.secret);
+    const [ids = ''] = (await search(bob, 'organization id')).split('<template');
+    expect(ids).toContain(`data-copy="${acme.id}"`);
+    expect(ids).not.toMatch(/<small[^>]*><bdi>tnt_/);
     expect(await search(bob, 'API', 'test')).not.toContain(publishable.secret);
   });
 
