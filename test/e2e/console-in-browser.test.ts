@@ -62,6 +62,32 @@ describe('a person with a keyboard', () => {
     await page.waitForURL('**/login?return_to=*');
   });
 
+  it('is led to the first fault of a refused form', async () => {
+    const page = await signIn();
+    await page.goto(`${setting.issuer}/settings/tokens/new`);
+    await page.getByLabel('Name', { exact: true }).fill('Laptop');
+    await page.getByLabel('Chosen scopes.').check();
+    const ticked = page.locator('input[name=scope]:checked');
+    while ((await ticked.count()) > 0) await ticked.first().uncheck();
+    await page.getByLabel('Expires after').selectOption('date');
+    await page.getByRole('button', { name: 'Create', exact: true }).press('Enter');
+    await page.getByText('Choose at least one scope').waitFor();
+    await page.locator('input[name=scope]:focus').waitFor();
+  });
+
+  it('reads that a token which was just rotated ends in 24 hours', async () => {
+    const page = await signIn();
+    await makeToken(page, 'Laptop');
+    await page.getByRole('button', { name: 'Copy', exact: true }).press('Enter');
+    await page.getByRole('link', { name: 'Done' }).press('Enter');
+    await page.getByRole('link', { name: 'Laptop', exact: true }).press('Enter');
+    const old = page.url();
+    await page.getByRole('button', { name: 'Rotate' }).press('Enter');
+    await page.getByRole('button', { name: 'Copy', exact: true }).press('Enter');
+    await page.goto(old);
+    await page.getByText('replaces this one, which ends in 24 hours.').waitFor();
+  });
+
   it('does not see a token again with the Back button', async () => {
     const page = await signIn();
     const token = await makeToken(page, 'Laptop');

@@ -12,8 +12,9 @@ import './toggles.js';
 for (const form of document.forms) if ('submit' in form.dataset) form.requestSubmit();
 
 // A refused form may be far down on its page.
-const faulty = document.querySelector('[aria-invalid=true]');
-if (faulty instanceof HTMLElement && !document.querySelector('[autofocus]')) faulty.focus();
+const faulty = document.querySelector('[aria-invalid=true], fieldset[aria-describedby$="-error"]');
+const field = faulty?.matches('fieldset') ? faulty.querySelector('input:not(:disabled)') : faulty;
+if (field instanceof HTMLElement && !document.querySelector('[autofocus]')) field.focus();
 
 // Styles show what needs the script.
 document.documentElement.classList.add('js');

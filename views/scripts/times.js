@@ -17,7 +17,9 @@ const UNITS = [
 function relative(seconds) {
   const [unit, length] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1];
   if (unit === 'second') return seconds < 0 ? 'just now' : 'in a moment';
-  return RELATIVE.format(Math.trunc(seconds / length), unit);
+  const count = seconds / length;
+  // An end in 23 hours and 59 minutes is in 24 hours. A use 59 minutes ago was not an hour ago.
+  return RELATIVE.format(count > 0 ? Math.round(count) : Math.trunc(count), unit);
 }
 
 function show() {
