@@ -104,7 +104,7 @@ async function make(fields: Fields = {}) {
 
 describe('a new webhook', () => {
   it('is made by a form for the organization, and its secret is shown once, to this session', async () => {
-    expect((await open('')).text).toContain('No webhook');
+    expect((await open('')).text).toContain('No webhooks yet');
     const { id, location } = await make({ handle: HANDLE });
     expect(await webhooks()).toEqual([
       { id, tenant_id: acme.id, url: receiver.url('/hook'), types: ['test.*'] },

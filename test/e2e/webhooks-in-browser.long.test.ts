@@ -34,7 +34,7 @@ it.each([
       ...WITH_CLIPBOARD,
       javaScriptEnabled,
     });
-    expect(await text(page)).toContain('No webhook');
+    expect(await text(page)).toContain('No webhooks yet');
     await page.getByRole('link', { name: 'New webhook' }).first().click();
 
     await page.getByLabel('URL').fill('https://printer.local/hooks');
@@ -94,7 +94,7 @@ it.each([
     await page.getByRole('link', { name: 'Remove' }).click();
     await press(page, 'Remove webhook');
     expect(await notice(page)).toContain('removed');
-    expect(await text(page)).toContain('No webhook');
+    expect(await text(page)).toContain('No webhooks yet');
   },
   60_000,
 );
