@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
+import { CONSOLE_PAGES } from '../../src/console/navigation.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { type TestKey } from '../support/app/app.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
@@ -84,6 +85,8 @@ describe('/settings/search', () => {
     expect(await search(ada, 'audit')).toContain('/settings/audit-log');
     expect(await search(bob, 'audit')).not.toContain('/settings/audit-log');
     expect(await search(bob, 'new api')).not.toContain('/settings/api-keys/new');
+    const everything = await search(ada, '');
+    for (const { path } of CONSOLE_PAGES) expect(everything).toContain(`"${path}?tenant=acme`);
     expect(await search(bob, 'planner')).not.toContain('Planner');
     expect(await search(ada, '"><script>alert(1)</script>')).toContain('Nothing matches');
     expect(await search(ada, '"><script>')).not.toContain('<script>');

@@ -27,8 +27,8 @@ export interface SearchPage {
   readonly all: string;
 }
 
-/** Items of a group at most. The items of the group *Find* are limited where they are searched for. */
-const MAX_ITEMS = 8;
+/** Items of a group at most, so many that all pages are shown. The items of the group *Find* are limited where they are searched for. */
+const MAX_ITEMS = 15;
 
 /** A publishable key, which may be copied. */
 export interface CopyableKey {
