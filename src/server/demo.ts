@@ -61,6 +61,12 @@ export async function createDemo(
     if ((await tenants.list({ limit: 1 })).length > 0) return undefined;
     const tenant = await tenants.create({ slug: 'demo', name: 'Demo' });
     if (tenant === undefined) return undefined;
+    await createAuditLog(manager).record(OPERATOR, {
+      tenantId: tenant.id,
+      action: 'tenant.create',
+      subject: tenant.id,
+      details: { slug: tenant.slug, name: tenant.name },
+    });
 
     const accounts = createAccountStore(manager);
     const email = config.ADMIN_EMAIL;
@@ -84,12 +90,6 @@ export async function createDemo(
       newKey.parse({ name: 'First key', scopes: KEY_SCOPES }),
     );
     await createProducts(manager, tenant.id);
-    await createAuditLog(manager).record(OPERATOR, {
-      tenantId: tenant.id,
-      action: 'tenant.create',
-      subject: tenant.id,
-      details: { slug: tenant.slug, name: tenant.name },
-    });
     const password = config.ADMIN_PASSWORD === undefined ? generated : undefined;
     await manager.query(
       `INSERT INTO first_start (tenant_id, email, key_id, has_unknown_password) VALUES ($1, $2, $3, $4)`,

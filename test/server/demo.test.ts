@@ -16,5 +16,9 @@ it('the first start creates three products that its key reads, and does not ment
   expect(answer.status).toBe(200);
   const priced = { name: expect.any(String), priceCents: expect.any(Number), currency: 'USD' };
   expect(answer.body.data).toMatchObject([priced, priced, priced]);
+  const entries = await dataSource.query<{ action: string }[]>(
+    'SELECT action FROM audit_log ORDER BY at, id',
+  );
+  expect(entries[0]).toEqual({ action: 'tenant.create' });
   expect(greeting(demo, gatehouse.origin)).not.toMatch(/product/i);
 });
