@@ -184,6 +184,8 @@ describe('/settings/tester', () => {
     expect(html).not.toContain(service.secret);
     for (const text of ['Accepted', 'Sync', 'GET /contacts', 'Lacks a scope', '200', 'req_'])
       expect(mainOf({ html })).toContain(text);
+    const ofTenant = await submit({ credential: manager.secret });
+    expect(mainOf({ html: ofTenant.html })).toContain(`organization ${acme.id}`);
   });
 
   it('tests a chosen key, and shows faults beside what was typed', async () => {

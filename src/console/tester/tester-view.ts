@@ -62,6 +62,12 @@ const VERDICTS: Readonly<Record<string, string>> = {
   not_bound: 'Bound to other resources',
 };
 
+/** Kinds of principals that the console calls by another word. */
+const PRINCIPALS: Readonly<Record<string, string>> = {
+  tenant: 'organization',
+  user: 'person',
+};
+
 export function showResult(result: TestResult, revoke: ShownResult['revoke']): ShownResult {
   const isAccepted = result.outcome === 'accepted';
   if (result.facts === undefined) {
@@ -107,7 +113,7 @@ function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
     ['Id', facts.keyId ?? facts.tokenId],
     ['Credential', result.maskedKey],
     ['Kind', inWords(facts.kind)],
-    ['Speaks for', `${principal.kind} ${principal.id}`],
+    ['Speaks for', `${PRINCIPALS[principal.kind] ?? principal.kind} ${principal.id}`],
     ['Environment', inWords(facts.environment)],
     ['Scopes', facts.scopes.join(' ') || 'None'],
     ['Spaces', spaces === null ? 'All' : spaces.join(', ')],
