@@ -10,7 +10,7 @@ const tenant = 'Acme Construction';
 const MAILS: readonly ComposableMail[] = [
   {
     kind: 'invitation',
-    data: { link, tenant, inviter: 'شركة البناء الحديثة 🏗️', role: 'company admin' },
+    data: { link, tenant, inviter: 'شركة البناء الحديثة 🏗️', role: 'Administrator' },
   },
   { kind: 'reset-password', data: { link } },
   { kind: 'confirm-email', data: { link, account: `ann.${'x'.repeat(80)}@example.com` } },
@@ -34,9 +34,21 @@ const MAILS: readonly ComposableMail[] = [
   { kind: 'app-connected', data: { link, app: 'Acme <b>Mobile</b>', tenant } },
 ];
 
-/** The mails, as a program for mail shows their HTML. */
-export const MAIL_PICTURES: readonly Picture[] = MAILS.map((mail) => ({
-  name: `mail-${mail.kind}`,
-  path: '',
-  prepare: (page) => page.setContent(compose(mail).html),
-}));
+/** The mails, as a program for mail shows their HTML, or else their text. */
+export const MAIL_PICTURES: readonly Picture[] = MAILS.flatMap((mail) => [
+  {
+    name: `mail-${mail.kind}`,
+    path: '',
+    prepare: (page) => page.setContent(compose(mail).html),
+  },
+  {
+    name: `mail-${mail.kind}-text`,
+    path: '',
+    async prepare(page) {
+      await page.setContent('<pre style="white-space: pre-wrap; overflow-wrap: anywhere"></pre>');
+      await page.locator('pre').evaluate((pre, text) => {
+        pre.textContent = text;
+      }, compose(mail).text);
+    },
+  },
+]);
