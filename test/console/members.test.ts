@@ -222,9 +222,9 @@ describe('an invitation', () => {
   it('is refused with the fault of each address, and within limits', async () => {
     const faults = await invite('bob@example.com nonsense, "x y"@example.com');
     expect(faults.status).toBe(422);
-    expect(faults.html).toContain('nonsense is not an email address.');
+    expect(faults.html).toContain('“nonsense” is not an email address.');
     const member = await invite('bob@example.com');
-    expect(member.html).toContain('bob@example.com is a member already.');
+    expect(member.html).toContain('“bob@example.com” is a member already.');
     const many = Array.from({ length: 21 }, (_, index) => `p${index}@example.com`).join('\n');
     expect((await invite(many)).html).toContain('Invite at most 20 people at once.');
     expect((await invite('p@example.com', 'owner')).status).toBe(422);

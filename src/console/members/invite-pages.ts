@@ -143,5 +143,5 @@ function createShowForm({ mail, showPage }: MemberPageDependencies) {
 }
 
 function describeFault({ email, fault }: InvitationFault): string {
-  return email === '' ? fault : `${email} ${fault}.`;
+  return email === '' ? fault : `“${email}” ${fault}.`;
 }
