@@ -89,7 +89,9 @@ describe('a command on a schema that lacks migrations', () => {
 });
 
 it('a command does not wait for the lock of a process that starts or migrates', async () => {
-  const holder = new pg.Client(gatehouse.database.target);
+  // Sessions of hostile defaults end when they are idle.
+  const options = '-c idle_session_timeout=0';
+  const holder = new pg.Client({ ...gatehouse.database.target, options });
   await holder.connect();
   await holder.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
 
