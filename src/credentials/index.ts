@@ -163,7 +163,8 @@ export { createKeyring, type Digest, type Keyring, type Sealed } from './secrets
 export type { ActivityRecorder } from './store/activity.js';
 export { noteKeyDeadlines } from './store/key-sweep.js';
 export { deleteEndedPersonalTokens, deleteOldUses } from './store/credential-cleanup.js';
-export type { CredentialFilter, ListedCredential } from './store/credential-list.js';
+export type { CredentialFilter } from './store/credential-list.js';
+export type { ListedCredential } from './store/listed-row.js';
 export type { SealedKey, WrittenKey } from './store/credential-page.js';
 export {
   createCredentialStore,

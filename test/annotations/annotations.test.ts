@@ -10,6 +10,7 @@ import { createCredential } from '../support/app/credentials.js';
 import { expectInvalid, expectProblem } from '../support/app/problems.js';
 import { createUser, getTokens, registerClient } from '../support/oauth/oauth.js';
 import { addResourceServer } from '../support/oauth/resource-servers.js';
+import { scansOf } from '../support/database/plans.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 interface Annotated {
@@ -175,22 +176,47 @@ describe('externalId and metadata of keys', () => {
     expectProblem(await list(query), 422, 'validation_failed');
   });
 
+  /** Reads all pages. @returns the positions of the keys */
+  async function walk(query: string): Promise<readonly number[]> {
+    const positions: number[] = [];
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const path: string = `${query}&limit=100${cursor === '' ? '' : `&cursor=${cursor}`}`;
+      const { body } = await list(path).expect(200);
+      positions.push(...(body.data as { id: string }[]).map(({ id }) => Number(id.slice(5))));
+      cursor = body.meta.pagination.cursor;
+    }
+    return positions;
+  }
+
   it('are found through indexes', async () => {
     await gatehouse.database.query(`
       INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind, principal_id, digest,
           digest_key_id, masked_key, subjects, issue_seq, created_by, external_id, metadata)
         SELECT 'key_F' || n, '${tenant.id}', 'secret', 'live', 'x', '{}', 'tenant', '', md5(n::text), 'x', 'x', '{}', n,
-          'test', 'f' || n, jsonb_build_object('n', n, 'same', 1) FROM generate_series(1, 20000) n`);
+          'test', 'f' || n, jsonb_build_object('n', n, 'same', 1, 'half',
+            CASE WHEN n > 10000 THEN 'new' ELSE 'old' END) FROM generate_series(1, 20000) n`);
     await gatehouse.database.query('ANALYZE credentials');
-    for (const [query, filter, index] of [
-      ['externalId=f777', { externalId: 'f777' }, 'credentials_by_external_id'],
-      ['metadata[n]=777', { metadata: { n: '777' } }, 'credentials_by_metadata'],
+    for (const [query, filter, way, index] of [
+      ['externalId=f777', { externalId: 'f777' }, 'range', 'credentials_by_external_id'],
+      ['metadata[n]=777', { metadata: { n: '777' } }, 'index', 'credentials_by_metadata'],
     ] as const) {
       const wanted = { ...filter, kinds: KEY_KINDS, environments: ENVIRONMENTS };
-      const { text, values } = listStatement(tenant.id, wanted, { limit: 25, after: undefined });
+      const page = { limit: 25, after: undefined };
+      const { text, values } = listStatement(tenant.id, wanted, page, way);
       const plan = await gatehouse.database.query(`EXPLAIN ${text}`, [...values]);
       expect(JSON.stringify(plan)).toContain(index);
       expect((await list(query)).body.data).toMatchObject([{ id: 'key_F777' }]);
+    }
+    const downFrom = (most: number) => Array.from({ length: most }, (_, index) => most - index);
+    expect(await walk('metadata[same]=1')).toEqual(downFrom(20_000));
+    // More of them than a page examines, behind as many others.
+    expect(await walk('metadata[half]=old')).toEqual(downFrom(10_000));
+    expect(await walk('metadata[half]=old&metadata[n]=7')).toEqual([7]);
+    expect(await walk('metadata[half]=old&search=none')).toEqual([]);
+    const half = { kinds: KEY_KINDS, environments: ENVIRONMENTS, metadata: { half: 'old' } };
+    const byIndex = listStatement(tenant.id, half, { limit: 25, after: undefined }, 'index');
+    for (const { of, rows } of await scansOf(gatehouse.database, byIndex)) {
+      if (of === 'credentials') expect(rows).toBeLessThan(7500);
     }
     await gatehouse.database.query(`DELETE FROM credentials WHERE id LIKE 'key_F%'`);
   });

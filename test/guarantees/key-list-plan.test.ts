@@ -31,7 +31,7 @@ const NO_FILTER = {
 } as const;
 
 /** As many keys lie before those that are asked for. */
-const CROWD = 60_000;
+const CROWD = 90_000;
 
 describe('a page of keys in a tenant with many keys of another kind', () => {
   const gatehouse = useGatehouse();
@@ -42,10 +42,11 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
     test = await gatehouse.createKey(tenant, { name: 'Test', environment: 'test' });
     await gatehouse.database.query(
       `INSERT INTO credentials (id, tenant_id, kind, environment, name, scopes, principal_kind,
-         principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by)
+         principal_id, digest, digest_key_id, masked_key, subjects, issue_seq, created_by, metadata)
        SELECT 'key_' || n, $1, CASE WHEN n % 3 = 0 THEN 'personal' ELSE 'secret' END, 'live', 'Crowd',
          '{leads:read}', CASE WHEN n % 3 = 0 THEN 'user' ELSE 'tenant' END, 'usr_' || n % 100,
-         'digest ' || n, 'none', 'x', ARRAY['key_' || n, $1], nextval('issue_order'), 'test'
+         'digest ' || n, 'none', 'x', ARRAY['key_' || n, $1], nextval('issue_order'), 'test',
+         CASE WHEN n % 5 = 0 THEN '{"plan": "pro"}'::jsonb END
        FROM generate_series(1, $2::int) AS n`,
       [tenant.id, CROWD],
     );
@@ -98,6 +99,8 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
     ['a status', { status: 'revoked' }],
     ['spaces', { spaces: ['spc_01ARZ3NDEKTSV4RRFFQ69G5FAV'] }],
     ['unused days', { unusedDays: 30_000 }],
+    ['metadata of many', { metadata: { plan: 'pro' } }],
+    ['metadata of none', { metadata: { plan: 'none' } }],
   ])('narrowed by %s examines a bounded number of keys, one by one', async (_what, filter) => {
     const all = { kinds: TENANT_KINDS, environments: ENVIRONMENTS, ...filter };
     const statement = listStatement(tenant.id, all, { limit: 25, after: undefined });

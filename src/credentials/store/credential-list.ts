@@ -4,8 +4,6 @@ import { prepared, type PreparedStatement } from '../../db/prepared.js';
 import { rowsToFetch } from '../../db/space-rows.js';
 import { type AnnotationFilter, conditionsOf } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
-import { delegableBy, type Role } from '../../scopes/roles.js';
-import { commonTo } from '../../scopes/scope-set.js';
 import {
   ENVIRONMENTS,
   TENANT_KINDS,
@@ -13,8 +11,8 @@ import {
   type Environment,
   type KeyKind,
 } from '../kinds.js';
-import { ROLE, STATUS } from '../verification/verdict-sql.js';
-import type { Credential } from './credential.entity.js';
+import { STATUS } from '../verification/verdict-sql.js';
+import { readListed, ROW, type ListedCredential, type ListedRow } from './listed-row.js';
 
 /** The filters of a list of a tenant's credentials. */
 export interface CredentialFilter extends AnnotationFilter {
@@ -29,38 +27,6 @@ export interface CredentialFilter extends AnnotationFilter {
   readonly search?: string | undefined;
   /** Neither used nor created within this number of days. */
   readonly unusedDays?: number | undefined;
-}
-
-/** A credential as lists show it, with its current state. */
-export interface ListedCredential extends Readonly<
-  Pick<
-    Credential,
-    | 'id'
-    | 'name'
-    | 'kind'
-    | 'environment'
-    | 'scopes'
-    | 'spaces'
-    | 'bindings'
-    | 'allowedIps'
-    | 'expiresAt'
-    | 'rateLimitPerMinute'
-    | 'ciphertext'
-    | 'ciphertextKeyId'
-    | 'maskedKey'
-    | 'issueSeq'
-    | 'createdAt'
-    | 'createdBy'
-    | 'replaces'
-    | 'externalId'
-    | 'metadata'
-  >
-> {
-  readonly status: CredentialStatus;
-  readonly lastUsedAt: Date | null;
-  readonly lastUsedAddress: string | null;
-  /** The thumbprint of the key that it is bound to; absent in lists. */
-  readonly proofKey?: string | null;
 }
 
 /** A page of a list, newest first, up to one more than asked for. */
@@ -112,13 +78,17 @@ const ofAccount = (limit: number, account: string) => `
     AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
   ORDER BY c.issue_seq DESC LIMIT ${limit}`;
 
-/** The same for external ids and metadata, which have indexes of their own. */
+/** The same for external ids, of which a few keys have the same one. */
 const annotated = (limit: number, conditions: readonly string[], account: string | undefined) => `
+  ${matching(conditions, account)}
+  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
+
+/** Keys by an index that has another order. Without an order, the limit bounds what is read. */
+const matching = (conditions: readonly string[], account: string | undefined) => `
   SELECT c.id, c.issue_seq FROM credentials c
   WHERE c.tenant_id = $1 AND ${conditions.join(' AND ')}
     AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
-    ${account === undefined ? '' : `AND c.principal_kind = 'user' AND c.principal_id = ${account}`}
-  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
+    ${account === undefined ? '' : `AND c.principal_kind = 'user' AND c.principal_id = ${account}`}`;
 
 /** As the index has it: the metadata below the tenant's id. */
 const METADATA_OF_TENANT = `(('{"' || c.tenant_id || '":' || c.metadata::text || '}')::jsonb)`;
@@ -130,41 +100,6 @@ const NARROWED = `($5::text[] IS NULL OR c.spaces <@ $5)
     OR (length($7) = 4 AND right(c.masked_key, 5) = '…' || $7))
   AND ($8::int IS NULL
     OR coalesce(u.used_at, c.created_at) <= gatehouse_now() - make_interval(days => $8))`;
-
-/** Milliseconds since 1970, as `Date` takes them. */
-const millis = (time: string) => `floor(extract(epoch FROM ${time}) * 1000)`;
-
-/** The order of the members in `ListedRow`. Arrays, since the names would be most of the text. */
-const ROW = `json_build_array(c.id, c.name, c.kind, c.environment, c.scopes, c.spaces, c.bindings, c.allowed_ips,
-  ${millis('c.expires_at')}, c.rate_limit_per_minute, encode(c.ciphertext, 'hex'), c.ciphertext_key_id, c.masked_key,
-  c.issue_seq::text, ${millis('c.created_at')}, c.created_by, c.replaces, ${STATUS}, ${ROLE}, ${millis('u.used_at')},
-  u.address, c.external_id, c.metadata)`;
-
-type ListedRow = readonly [
-  id: string,
-  name: string,
-  kind: KeyKind,
-  environment: Environment,
-  scopes: Credential['scopes'],
-  spaces: string[] | null,
-  bindings: Credential['bindings'],
-  allowedIps: string[] | null,
-  expiresAt: number | null,
-  rateLimitPerMinute: number | null,
-  ciphertext: string | null,
-  ciphertextKeyId: string | null,
-  maskedKey: string,
-  issueSeq: string,
-  createdAt: number,
-  createdBy: string,
-  replaces: string | null,
-  status: CredentialStatus,
-  role: Role | null,
-  lastUsedAt: number | null,
-  lastUsedAddress: string | null,
-  externalId: string | null,
-  metadata: Credential['metadata'],
-];
 
 /**
  * The page as one JSON text, which costs the driver less than values of their own (perf: decision 15). Each key is looked up
@@ -185,6 +120,12 @@ const pageOf = (candidates: string, condition: string, limit: number) => `
 export const LATEST = '9223372036854775807';
 
 /**
+ * How the keys with some metadata are found. `range`: among the newest keys. `index`: by the index of metadata, up to one
+ * more than a page examines, in any order.
+ */
+type Way = 'range' | 'index';
+
+/**
  * Builds the statement of a page. Its limits are literals, so that the generic plan knows them. Exported for tests,
  * which check its plan.
  * @throws RangeError for a limit above 1,000
@@ -193,6 +134,7 @@ export function listStatement(
   tenantId: string,
   filter: CredentialFilter,
   { limit, after }: PageRequest,
+  way: Way = 'range',
 ): PreparedStatement & { readonly values: readonly unknown[] } {
   const { kinds, environments, accountId, spaces, status, search, unusedDays } = filter;
   const fetched = rowsToFetch(limit);
@@ -204,23 +146,31 @@ export function listStatement(
     after === undefined ? LATEST : String(after),
   ];
   if (narrowed) values.push(spaces ?? null, status ?? null, search ?? null, unusedDays ?? null);
-  const examined = narrowed ? MAX_EXAMINED : fetched;
   const account = accountId === undefined ? undefined : `$${values.push(accountId)}`;
-  const conditions = annotationConditions(tenantId, filter, (value) => `$${values.push(value)}`);
-  const candidates =
-    conditions.length > 0
-      ? annotated(examined, conditions, account)
-      : account !== undefined
-        ? ofAccount(examined, account)
-        : isOfTenant(filter)
-          ? ofWholeTenant(examined)
-          : ofTenant(examined);
+  const parameter = (value: string) => `$${values.push(value)}`;
+  const isSearch = searchesMetadata(filter) && way === 'range';
+  const annotations = isSearch
+    ? conditionsOf(filter, parameter, { externalId: 'c.external_id', metadata: 'c.metadata' })
+    : annotationConditions(tenantId, filter, parameter);
+  const conditions = [...(narrowed ? [NARROWED] : []), ...(isSearch ? annotations : [])];
+  const examined = conditions.length > 0 ? MAX_EXAMINED : fetched;
   const owner =
     accountId !== undefined ? 'account' : isOfTenant(filter) ? 'whole-tenant' : 'tenant';
-  const by = filter.externalId === undefined ? conditions.length : `id-${conditions.length}`;
+  const ranges = {
+    account: () => ofAccount(examined, account ?? ''),
+    'whole-tenant': () => ofWholeTenant(examined),
+    tenant: () => ofTenant(examined),
+  };
+  const candidates =
+    way === 'index'
+      ? `${matching(annotations, account)} LIMIT ${MAX_EXAMINED + 1}`
+      : annotations.length > 0 && !isSearch
+        ? annotated(examined, annotations, account)
+        : ranges[owner]();
+  const by = `${way}-${filter.externalId === undefined ? '' : 'id-'}${annotations.length}`;
   return {
     name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${by}-${fetched}`,
-    text: pageOf(candidates, narrowed ? NARROWED : 'true', fetched),
+    text: pageOf(candidates, conditions.join(' AND ') || 'true', fetched),
     values,
   };
 }
@@ -238,7 +188,10 @@ function annotationConditions(
   return filter.metadata === undefined ? conditions : [...conditions, 'c.metadata IS NOT NULL'];
 }
 
-/** Finds a page of a tenant's credentials. */
+/**
+ * Finds a page of a tenant's credentials. Keys with some metadata are looked for among the newest ones first, then by their
+ * index: the one is dear if few keys have it, the other if many have.
+ */
 export async function findListed(
   manager: EntityManager,
   tenantId: string,
@@ -246,58 +199,31 @@ export async function findListed(
   page: PageRequest,
 ): Promise<FoundCredentials> {
   const { values, ...statement } = listStatement(tenantId, filter, page);
-  const [row] = await prepared(manager)<{
-    page: readonly ListedRow[];
-    examined: number;
-    last: string | null;
-  }>(statement, values);
-  if (row === undefined) return { found: [], resumeAfter: undefined };
-  const found = row.page.slice(0, page.limit + 1).map(read);
+  const newest = pageIn(await prepared(manager)<PageRow>(statement, values), page);
+  const isSearch = searchesMetadata(filter);
   const isCutShort =
-    isNarrowed(filter) && found.length <= page.limit && row.examined >= MAX_EXAMINED;
-  return { found, resumeAfter: isCutShort && row.last !== null ? Number(row.last) : undefined };
+    (isNarrowed(filter) || isSearch) &&
+    newest.found.length <= page.limit &&
+    newest.examined >= MAX_EXAMINED;
+  if (isCutShort && isSearch) {
+    // Not prepared: a plan for unknown values would not know how many keys match.
+    const byIndex = listStatement(tenantId, filter, page, 'index');
+    const all = pageIn(await manager.query<PageRow[]>(byIndex.text, [...byIndex.values]), page);
+    if (all.examined <= MAX_EXAMINED) return { found: all.found, resumeAfter: undefined };
+  }
+  const { found, last } = newest;
+  return { found, resumeAfter: isCutShort && last !== null ? Number(last) : undefined };
 }
 
-function read(row: ListedRow): ListedCredential {
-  const [id, name, kind, environment, scopes, spaces, bindings, allowedIps, expiresAt, ...more] =
-    row;
-  const [rateLimitPerMinute, ciphertext, ciphertextKeyId, maskedKey, issueSeq, ...rest] = more;
-  const [createdAt, createdBy, replaces, status, role, lastUsedAt, lastUsedAddress, ...given] =
-    rest;
-  const [externalId, metadata] = given;
-  return {
-    id,
-    name,
-    kind,
-    environment,
-    scopes: currentScopes(scopes, role),
-    spaces,
-    bindings,
-    allowedIps,
-    expiresAt: dateOf(expiresAt),
-    rateLimitPerMinute,
-    ciphertext: ciphertext === null ? null : Buffer.from(ciphertext, 'hex'),
-    ciphertextKeyId,
-    maskedKey,
-    issueSeq,
-    createdAt: new Date(createdAt),
-    createdBy,
-    replaces,
-    status,
-    lastUsedAt: dateOf(lastUsedAt),
-    lastUsedAddress,
-    externalId,
-    metadata,
-  };
+interface PageRow {
+  readonly page: readonly ListedRow[];
+  readonly examined: number;
+  readonly last: string | null;
 }
 
-function dateOf(time: number | null): Date | null {
-  return time === null ? null : new Date(time);
-}
-
-/** @param role the current role of a personal token's account, which limits its scopes; `null` for other kinds */
-export function currentScopes(scopes: Credential['scopes'], role: Role | null) {
-  return role === null ? scopes : [...commonTo(scopes, delegableBy(role))];
+function pageIn([row]: readonly PageRow[], { limit }: PageRequest) {
+  const { page = [], examined = 0, last = null } = row ?? {};
+  return { found: page.slice(0, limit + 1).map(readListed), examined, last };
 }
 
 /** Whether a filter has all kinds that a tenant manages, in both environments. */
@@ -318,4 +244,9 @@ export function isNarrowed({ spaces, status, search, unusedDays }: CredentialFil
     search !== undefined ||
     unusedDays !== undefined
   );
+}
+
+/** Whether a filter has metadata, and no external id by which there are a few keys at most. */
+function searchesMetadata({ externalId, metadata }: CredentialFilter): boolean {
+  return externalId === undefined && metadata !== undefined;
 }

@@ -2,7 +2,7 @@ import type { Role } from '../../scopes/roles.js';
 import type { CredentialStatus } from '../kinds.js';
 import { proofKeyOf } from '../proofs/proof-subject.js';
 import { ROLE, STATUS } from '../verification/verdict-sql.js';
-import { currentScopes } from './credential-list.js';
+import { currentScopes } from './listed-row.js';
 import type { Credential } from './credential.entity.js';
 
 /**
