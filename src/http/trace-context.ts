@@ -18,7 +18,8 @@ const ZEROS = /^0+$/;
 
 /**
  * Reads `traceparent`. A header that is absent, repeated or not valid is ignored, and no trace is started then: the
- * request id already names the request. `tracestate` is not read: nothing is sent on that could carry it.
+ * request id already names the request. `tracestate` is not read. Neither is sent on: the server sends requests to hosts of
+ * others only.
  *
  * A caller may make up the ids. They are hexadecimal digits of a fixed number, so that they are safe to log.
  *
