@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import type { EntityManager } from 'typeorm';
 
 import { createAccountStore } from '../../src/accounts/account-store.js';
+import { listMembershipsOf } from '../../src/accounts/directory/membership-list.js';
 import { createInvitationStore } from '../../src/accounts/members/invitation-store.js';
 import { MAX_LISTED_MEMBERSHIPS } from '../../src/accounts/account-memberships.js';
 import { createClientStore } from '../../src/clients/client-store.js';
@@ -106,6 +107,8 @@ const FILL_CROWD = [
    SELECT 'rsk_' || n, 'rsv_' || n, n, 'none', 'x', '{}', n FROM generate_series(1, 3000) n`,
 ];
 
+const FIRST = { limit: 25, after: undefined };
+
 /** Lists that no route for keys answers: their names, and how each is read. */
 const STORES: Readonly<
   Record<string, (of: { manager: EntityManager; tenant: string; app: TestApp }) => Promise<unknown>>
@@ -116,6 +119,14 @@ const STORES: Readonly<
     listMembers(manager, tenant, { search: '', after: `usr_${tenant}5` }),
   members: ({ manager, tenant }) =>
     createAccountStore(manager).listMembers(tenant, { limit: PAGE, after: `usr_${tenant}5` }),
+  'members for the operator': ({ manager, tenant }) =>
+    listMembershipsOf(manager, { tenantId: tenant }, FIRST),
+  'members for the operator, further': ({ manager, tenant }) =>
+    listMembershipsOf(manager, { tenantId: tenant }, { ...FIRST, after: `usr_${tenant}3` }),
+  'memberships for the operator': ({ manager }) =>
+    listMembershipsOf(manager, { accountId: 'usr_crowd' }, FIRST),
+  'memberships for the operator, further': ({ manager }) =>
+    listMembershipsOf(manager, { accountId: 'usr_crowd' }, { ...FIRST, after: 'tnt_crowd2000' }),
   administrators: ({ manager, tenant }) =>
     createAccountStore(manager).listAdministrators(tenant, 3),
   memberships: ({ manager, tenant }) =>
@@ -214,6 +225,29 @@ describe('a page of a list in a hostile table', () => {
         }
       }
     }
+  });
+
+  it.each([
+    ['tenantId', 'account_id', (): string => tenants.get('half') ?? ''],
+    ['accountId', 'tenant_id', (): string => 'usr_crowd'],
+  ] as const)('memberships for the operator by %s continue within it', async (by, other, id) => {
+    const { manager } = gatehouse.dataSource;
+    const [own, owner] = [by === 'tenantId' ? 'tenant_id' : 'account_id', id()];
+    const read = async (after: string | undefined) => {
+      const which = by === 'tenantId' ? { tenantId: owner } : { accountId: owner };
+      const found = await listMembershipsOf(manager, which, { limit: 25, after });
+      expect(found.every((one) => one[by] === owner)).toBe(true);
+      return found.map(({ accountId, tenantId }) => (by === 'tenantId' ? accountId : tenantId));
+    };
+    const rows = await gatehouse.database.query<{ id: string }>(
+      `SELECT ${other} AS id FROM memberships WHERE ${own} = $1 ORDER BY ${other} DESC`,
+      [owner],
+    );
+    const all = rows.map((row) => row.id);
+    expect(await read(undefined)).toEqual(all.slice(0, PAGE));
+    expect(await read(all[24])).toEqual(all.slice(25, 25 + PAGE));
+    expect(await read(all.at(-3))).toEqual(all.slice(-2));
+    expect(await read(all.at(-1))).toEqual([]);
   });
 
   it('reads a bounded number of memberships, and always the one in the named tenant', async () => {
