@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { prepared } from '../db/prepared.js';
-import { rowsToFetch } from '../db/space-rows.js';
+import { LATEST, rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { Client } from './client.entity.js';
 
@@ -71,9 +71,6 @@ export async function listBlockingTenants(
   );
   return rows.slice(0, limit).map(({ id }) => id);
 }
-
-/** The largest bigint. The first page begins before it. */
-const LATEST = '9223372036854775807';
 
 /** Finds the clients that a tenant blocks: see `ClientStore.listBlockedBy`. */
 export async function listBlockedBy(

@@ -2,11 +2,20 @@ import pg from 'pg';
 
 /**
  * How a column is told to clients. `time`: RFC 3339 in UTC, to the millisecond. `id` stays text, `integer` is a number.
- * `position`: a number for the server only. `masked`: a text with an ellipsis. `list`: `text[]`. `json`: `jsonb`; `object`:
+ * `position`: a number for the server only. `masked`: a text with an ellipsis. `boolean`: `true` or `false`. `list`: `text[]`. `json`: `jsonb`; `object`:
  * the same, `{}` for NULL.
  */
 type ColumnType =
-  'position' | 'id' | 'text' | 'masked' | 'integer' | 'time' | 'list' | 'json' | 'object';
+  | 'position'
+  | 'id'
+  | 'text'
+  | 'masked'
+  | 'boolean'
+  | 'integer'
+  | 'time'
+  | 'list'
+  | 'json'
+  | 'object';
 
 /** A column of a table. */
 export interface Column {

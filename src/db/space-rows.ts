@@ -55,6 +55,9 @@ const SEARCHED_ROWS = 10_000;
  */
 const FETCHED = [26, 51, 101, 1001] as const;
 
+/** The largest bigint, behind every position. The first page begins before it. */
+export const LATEST = '9223372036854775807';
+
 /**
  * The LIMIT of the statement that reads a page of `limit` rows and at least one more.
  * @throws RangeError for a limit above 1,000

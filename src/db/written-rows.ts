@@ -14,7 +14,7 @@ import {
   writeInteger,
   writeTime,
 } from './written-numbers.js';
-import { writeJson, writeList, writeMasked, writeText } from './written-texts.js';
+import { writeJson, writeVerbatim, writeMasked, writeText } from './written-texts.js';
 
 /** A row as clients see it. */
 export interface WrittenRow {
@@ -141,7 +141,8 @@ const WRITERS: Readonly<Record<Column['type'], WriteValue>> = {
   time: writeTime,
   text: marked(writeText),
   masked: marked(writeMasked),
-  list: marked(writeList),
+  boolean: marked(writeVerbatim),
+  list: marked(writeVerbatim),
   json: marked(writeJson),
   object: marked(writeJson, '{}'),
 };

@@ -57,8 +57,8 @@ function writeString(writing: Writing, isMasked: boolean): void {
   writing.end = end;
 }
 
-/** Writes a list as the database wrote it, which is JSON without blanks. */
-export function writeList(writing: Writing): void {
+/** Writes a list or a boolean as the database wrote it, which is JSON without blanks. */
+export function writeVerbatim(writing: Writing): void {
   const { texts, out, at: start, end: begin } = writing;
   let [at, end] = [start, begin];
   for (;;) {

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { IS_REVOKED } from '../credentials/tables.js';
 import { prepared } from '../db/prepared.js';
+import { LATEST } from '../db/space-rows.js';
 
 /** The apps to search: those that an account uses in a tenant, or those of the whole tenant. */
 export interface AppSearch {
@@ -31,8 +32,6 @@ const MAX_OWN_GRANTS = 1000;
 const MAX_MATCHING = 20;
 /** Bounds the grants that are examined for one client. A client with more of them counts as connected. */
 const MAX_GRANTS = 500;
-
-const LATEST = '9223372036854775807';
 
 const IS_ACTIVE = `NOT ${IS_REVOKED} AND c.keep_until > gatehouse_now()`;
 

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { IS_REVOKED } from '../credentials/tables.js';
 import { prepared, type PreparedStatement } from '../db/prepared.js';
-import { rowsToFetch } from '../db/space-rows.js';
+import { LATEST, rowsToFetch } from '../db/space-rows.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { Scope } from '../scopes/catalog.js';
 import { delegableThroughOauth, type Role } from '../scopes/roles.js';
@@ -49,8 +49,6 @@ export interface FoundGrants {
 
 /** Bounds the grants that one page examines for conditions that the index does not cover. */
 const MAX_EXAMINED = 1000;
-
-const LATEST = '9223372036854775807';
 
 const STATUS = `CASE WHEN ${IS_REVOKED} THEN 'revoked'
   WHEN c.keep_until <= gatehouse_now() THEN 'expired' ELSE 'active' END`;

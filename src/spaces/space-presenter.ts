@@ -12,7 +12,7 @@ export const spaceAnswer = z.strictObject({
   ...annotationAnswer,
 });
 
-/** Presents a space to clients and operators. */
+/** Presents a space to clients and operators. Lists are written with the same members (`SPACES` of `space-page.ts`). */
 export function presentSpace(space: Space) {
   const { id, name, isDefault, createdAt } = space;
   return { id, name, isDefault, createdAt, ...presentAnnotations(space) };

@@ -6,7 +6,7 @@ import {
 } from '../credentials/index.js';
 import { dataOf, pageOf } from '../http/answers.js';
 import type { RouteContext } from '../http/context.js';
-import { sendData, sendPage } from '../http/envelope.js';
+import { sendData, sendPage, sendPageText } from '../http/envelope.js';
 import { namesOfFilter } from '../http/annotations.js';
 import type { Pagination } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
@@ -43,6 +43,14 @@ export function createSpaceRoutes({ pagination, clientAddress }: Dependencies): 
         const { limit, cursor, ...filter } = query;
         const list = ['spaces', by.tenantId, ...(by.spaces ?? ['*']), ...namesOfFilter(filter)];
         const request = pagination.read({ limit, cursor }, list);
+        const written = await serviceOf(ctx).listWritten(by, request, filter);
+        if (written !== undefined) {
+          sendPageText(
+            ctx,
+            pagination.page(written, request, list, ({ id }) => id),
+          );
+          return;
+        }
         const found = await serviceOf(ctx).list(by, request, filter);
         sendPage(
           ctx,

@@ -3,6 +3,7 @@ import type { EntityManager } from 'typeorm';
 import { type Actor, createAuditLog } from '../audit/index.js';
 import type { Environment } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
+import type { WrittenRow } from '../db/written-rows.js';
 import type { PageRequest } from '../http/pagination.js';
 import { changesOf, type AnnotationFilter } from '../http/annotations.js';
 import { Problem } from '../http/errors/problem.js';
@@ -28,6 +29,12 @@ export interface SpaceManager {
 export interface SpaceService {
   /** The spaces that the caller may enter, newest first, up to one more than requested. */
   list(by: SpaceManager, page: PageRequest, filter?: AnnotationFilter): Promise<readonly Space[]>;
+  /** The same as JSON; `undefined` if only `list` can read the page. */
+  listWritten(
+    by: SpaceManager,
+    page: PageRequest,
+    filter: AnnotationFilter,
+  ): Promise<readonly WrittenRow[] | undefined>;
   find(by: SpaceManager, id: string): Promise<Space>;
   create(by: SpaceManager, fields: Pick<NewSpace, 'name'> & Partial<NewSpace>): Promise<Space>;
   /** @param seen the name that the manager has seen. It is a `conflict` if the space has another one by now */
@@ -47,6 +54,10 @@ export function createSpaceService(manager: EntityManager): SpaceService {
   return {
     find,
     list: ({ tenantId, spaces }, page, filter) => store.list(tenantId, spaces, page, filter),
+    async listWritten({ tenantId, spaces }, page, { externalId, metadata }) {
+      const isWhole = spaces === null && externalId === undefined && metadata === undefined;
+      return isWhole ? store.listWritten(tenantId, page) : undefined;
+    },
 
     async create(by, { name, ...annotations }) {
       assertLive(by);

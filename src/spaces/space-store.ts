@@ -2,7 +2,8 @@ import type { EntityManager } from 'typeorm';
 
 import { createId } from '../db/id.js';
 import { prepared } from '../db/prepared.js';
-import { rowsToFetch } from '../db/space-rows.js';
+import { LATEST, rowsToFetch } from '../db/space-rows.js';
+import type { WrittenRow } from '../db/written-rows.js';
 import {
   type AnnotationChange,
   type AnnotationFilter,
@@ -11,6 +12,7 @@ import {
   withFreeExternalId,
 } from '../http/annotations.js';
 import type { PageRequest } from '../http/pagination.js';
+import { findWritten } from './space-page.js';
 import { Space } from './space.entity.js';
 
 /** Maximum spaces of a tenant. Limits the lists of spaces of credentials too. */
@@ -27,6 +29,11 @@ export interface SpaceStore {
     page: PageRequest,
     filter?: AnnotationFilter,
   ): Promise<readonly Space[]>;
+  /**
+   * As `list`, for all spaces of the tenant as the API shows them.
+   * @returns `undefined` for names with control characters: read the rows one by one then
+   */
+  listWritten(tenantId: string, page: PageRequest): Promise<readonly WrittenRow[] | undefined>;
   find(tenantId: string, id: string): Promise<Space | undefined>;
   findDefault(tenantId: string): Promise<Space | undefined>;
   /**
@@ -75,6 +82,7 @@ export function createSpaceStore(manager: EntityManager): SpaceStore {
     find,
     list: (tenantId, spaceIds, page, filter = {}) =>
       list(manager, tenantId, spaceIds, { ...page, filter }),
+    listWritten: (tenantId, page) => findWritten(manager, tenantId, page),
     async findDefault(tenantId) {
       return (await spaces.findOneBy({ tenantId, isDefault: true })) ?? undefined;
     },
@@ -117,9 +125,6 @@ function columnsOf({ externalId, metadata }: AnnotationChange) {
     ...(metadata !== undefined && { metadata: storedMetadata(metadata) }),
   };
 }
-
-/** The largest bigint. The first page begins before it. */
-const LATEST = '9223372036854775807';
 
 async function list(
   manager: EntityManager,

@@ -38,6 +38,7 @@ describe('every store keeps tenants apart, and live from test', () => {
         'find',
         'findDefault',
         'list',
+        'listWritten',
         'rename',
       ]);
     });
@@ -53,6 +54,8 @@ describe('every store keeps tenants apart, and live from test', () => {
         const listed = await store.list(theirs.id, null, ALL);
         expect(listed.map(({ name }) => name)).toEqual(['Default']);
         expect(await store.list(theirs.id, [own], ALL)).toEqual([]);
+        const written = await store.listWritten(theirs.id, ALL);
+        expect(written?.map(({ json }) => JSON.parse(json))).toMatchObject([{ name: 'Default' }]);
       });
       expect(await snapshot('spaces')).toEqual(before);
 

@@ -146,6 +146,26 @@ describe('/api/v1/spaces', () => {
       expect(second.body.data.at(-1)).toMatchObject({ isDefault: true });
     });
 
+    it('shows each space with the members of the answer for one, in their order, whatever they hold', async () => {
+      await post({ name: 'Straße "7" \\ 🙂', externalId: 'crm "7"', metadata: { plan: 'pro …' } });
+      await post({ name: 'Plain' });
+      const expectSame = async () => {
+        const { body } = await list().expect(200);
+        expect(body.data).toHaveLength(3);
+        for (const space of body.data as { id: string }[]) {
+          const one = await show(space.id).expect(200);
+          expect(JSON.stringify(space)).toBe(JSON.stringify(one.body.data));
+        }
+      };
+      await expectSame();
+
+      // Such a text could be taken for the end of a value.
+      await gatehouse.database.query(
+        `UPDATE spaces SET name = E'a\\x1fb\\x1e' WHERE name = 'Plain'`,
+      );
+      await expectSame();
+    });
+
     it("refuses another tenant's cursor", async () => {
       await createSpace(gatehouse, tenant, 'Two');
       const { cursor } = (await list('?limit=1')).body.meta.pagination;

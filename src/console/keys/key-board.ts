@@ -4,6 +4,7 @@ import type { Environment, KeyKind } from '../../credentials/kinds.js';
 import type { CredentialStatus } from '../../credentials/kinds.js';
 import { STATUS } from '../../credentials/tables.js';
 import { prepared } from '../../db/prepared.js';
+import { LATEST } from '../../db/space-rows.js';
 import type { Scope } from '../../scopes/catalog.js';
 
 /** A key in a list of the console. Times are milliseconds since the epoch. */
@@ -142,8 +143,6 @@ interface Row {
   readonly spaces: readonly Named[];
   readonly creators: readonly Named[];
 }
-
-const LATEST = '9223372036854775807';
 
 /**
  * Reads a page of keys of several kinds, by one statement.

@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 
 import { prepared, type PreparedStatement } from '../../db/prepared.js';
-import { rowsToFetch } from '../../db/space-rows.js';
+import { LATEST, rowsToFetch } from '../../db/space-rows.js';
 import { type AnnotationFilter, conditionsOf } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
 import {
@@ -115,9 +115,6 @@ const pageOf = (candidates: string, condition: string, limit: number) => `
         LEFT JOIN LATERAL (SELECT * FROM credential_uses WHERE credential_id = candidates.id LIMIT 1) AS u ON true
       WHERE ${condition}
       ORDER BY candidates.issue_seq DESC LIMIT ${limit}) AS listed) AS page`;
-
-/** Behind every position. */
-export const LATEST = '9223372036854775807';
 
 /**
  * How the keys with some metadata are found. `range`: among the newest keys. `index`: by the index of metadata, up to one

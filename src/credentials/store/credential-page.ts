@@ -2,18 +2,12 @@ import type { EntityManager } from 'typeorm';
 
 import { readJoined, type JoinableRead } from '../../db/joined-reads.js';
 import { pack, type Column, type Packed } from '../../db/packed-rows.js';
-import { rowsToFetch } from '../../db/space-rows.js';
+import { LATEST, rowsToFetch } from '../../db/space-rows.js';
 import { createRowWriter, type WrittenRow } from '../../db/written-rows.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { factsOf, KEY_KINDS } from '../kinds.js';
 import { STATUS } from '../verification/verdict-sql.js';
-import {
-  isNarrowed,
-  isOfTenant,
-  LATEST,
-  OF_TENANT,
-  type CredentialFilter,
-} from './credential-list.js';
+import { isNarrowed, isOfTenant, OF_TENANT, type CredentialFilter } from './credential-list.js';
 
 /** A key as lists show it, with its position. */
 export interface WrittenKey extends WrittenRow {
