@@ -34,6 +34,9 @@ const MAILS: readonly ComposableMail[] = [
   { kind: 'app-connected', data: { link, app: 'Acme <b>Mobile</b>', tenant } },
 ];
 
+const TEXT_PAGE = `<!doctype html><html lang="en"><title>Text of a mail</title>
+  <main><h1>Text of a mail</h1><pre style="white-space: pre-wrap; overflow-wrap: anywhere"></pre></main></html>`;
+
 /** The mails, as a program for mail shows their HTML, or else their text. */
 export const MAIL_PICTURES: readonly Picture[] = MAILS.flatMap((mail) => [
   {
@@ -45,7 +48,7 @@ export const MAIL_PICTURES: readonly Picture[] = MAILS.flatMap((mail) => [
     name: `mail-${mail.kind}-text`,
     path: '',
     async prepare(page) {
-      await page.setContent('<pre style="white-space: pre-wrap; overflow-wrap: anywhere"></pre>');
+      await page.setContent(TEXT_PAGE);
       await page.locator('pre').evaluate((pre, text) => {
         pre.textContent = text;
       }, compose(mail).text);
