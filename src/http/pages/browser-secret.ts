@@ -50,7 +50,7 @@ export function createBrowserSecrets(issuer: string): BrowserSecrets {
       const value = randomBytes(32).toString('base64url');
       fresh.set(ctx.req, value);
       // A random suffix of the name, so that two tabs that open at once do not replace each other's secret.
-      const name = prefix + randomBytes(1).toString('hex');
+      const name = prefix + randomBytes(4).toString('hex');
       ctx.append('Set-Cookie', `${name}=${value}; ${attributes}`);
       return value;
     },

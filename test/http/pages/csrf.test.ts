@@ -67,7 +67,7 @@ describe('the cookie', () => {
     expect(set).toEqual([
       'other=1',
       expect.stringMatching(
-        /^gatehouse_browser_[0-9a-f]{2}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/,
+        /^gatehouse_browser_[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax$/,
       ),
     ]);
     expect(tokens[0]).toBe(tokens[1]);
@@ -77,7 +77,7 @@ describe('the cookie', () => {
     const { ours } = await open(createServer('https://auth.example.com'));
     expect(ours).toEqual([
       expect.stringMatching(
-        /^__Host-gatehouse_browser_[0-9a-f]{2}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
+        /^__Host-gatehouse_browser_[0-9a-f]{8}=[\w-]{43}; Path=\/; HttpOnly; SameSite=Lax; Secure$/,
       ),
     ]);
   });
