@@ -12,6 +12,22 @@ export interface JoinableRead {
   readonly types: readonly string[];
 }
 
+/** Reads that were made, by their names. */
+const KEPT = new Map<string, JoinableRead>();
+
+/**
+ * Makes a read once. perf: its text is long, and the same for many calls.
+ * @param name determines everything else
+ */
+export function keptRead(name: string, make: () => Omit<JoinableRead, 'name'>): JoinableRead {
+  let read = KEPT.get(name);
+  if (read === undefined) {
+    read = { name, ...make() };
+    KEPT.set(name, read);
+  }
+  return read;
+}
+
 interface Call {
   readonly values: readonly unknown[];
   readonly resolve: (row: never) => void;

@@ -2,7 +2,7 @@ import type { EntityManager } from 'typeorm';
 
 import { pack, readRow, selection, type Column, type Packed } from './packed-rows.js';
 import { prepared, type PreparedStatement } from './prepared.js';
-import { readJoined, type JoinableRead } from './joined-reads.js';
+import { keptRead, readJoined } from './joined-reads.js';
 import { createRowWriter, type RowWriter, type WrittenRow } from './written-rows.js';
 
 /** The tenant, environment and space that rows belong to. */
@@ -183,9 +183,6 @@ interface Page {
   readonly values: readonly unknown[];
 }
 
-/** The reads of pages by their names: one for each combination of filters and limit that was asked for. */
-const READS = new Map<string, JoinableRead>();
-
 /** The writers of the tables whose pages were asked for. */
 const WRITERS = new Map<SpaceTable, RowWriter>();
 
@@ -204,13 +201,10 @@ async function readPage(
   table: SpaceTable,
   { name, conditions, fetched, values }: Page,
 ): Promise<readonly WrittenRow[]> {
-  let read = READS.get(name);
-  if (read === undefined) {
-    const range = rangeOf(table, conditions, askedFor);
-    const types = ['text', 'text', 'text', ...conditions.map(({ type }) => type)];
-    read = { name, text: pack(table.columns, `${range} LIMIT ${fetched}`), types };
-    READS.set(name, read);
-  }
+  const read = keptRead(name, () => ({
+    text: pack(table.columns, `${rangeOf(table, conditions, askedFor)} LIMIT ${fetched}`),
+    types: ['text', 'text', 'text', ...conditions.map(({ type }) => type)],
+  }));
   const rows = writerOf(table).writePage(await readJoined<Packed>(manager, read, values));
   if (rows !== undefined) return rows;
   const from = `${rangeOf(table, conditions, placeholder)} LIMIT ${fetched}`;

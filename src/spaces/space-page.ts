@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import { readJoined, type JoinableRead } from '../db/joined-reads.js';
+import { keptRead, readJoined, type JoinableRead } from '../db/joined-reads.js';
 import { pack, type Column, type Packed } from '../db/packed-rows.js';
 import { LATEST, rowsToFetch } from '../db/space-rows.js';
 import { createRowWriter, type WrittenRow } from '../db/written-rows.js';
@@ -19,17 +19,12 @@ const SPACES: readonly Column[] = [
 
 const writer = createRowWriter(SPACES);
 
-/** The reads of pages by the number of rows that they fetch. */
-const READS = new Map<number, JoinableRead>();
-
 function readOf(fetched: number): JoinableRead {
-  let read = READS.get(fetched);
-  if (read === undefined) {
-    const range = `FROM spaces WHERE tenant_id = asked.p1 AND seq < asked.p2 ORDER BY seq DESC LIMIT ${fetched}`;
-    read = { name: `list-spaces-${fetched}`, text: pack(SPACES, range), types: ['text', 'bigint'] };
-    READS.set(fetched, read);
-  }
-  return read;
+  const range = `FROM spaces WHERE tenant_id = asked.p1 AND seq < asked.p2 ORDER BY seq DESC LIMIT ${fetched}`;
+  return keptRead(`list-spaces-${fetched}`, () => ({
+    text: pack(SPACES, range),
+    types: ['text', 'bigint'],
+  }));
 }
 
 /**

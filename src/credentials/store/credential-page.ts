@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 
-import { readJoined, type JoinableRead } from '../../db/joined-reads.js';
+import { keptRead, readJoined, type JoinableRead } from '../../db/joined-reads.js';
 import { pack, type Column, type Packed } from '../../db/packed-rows.js';
 import { LATEST, rowsToFetch } from '../../db/space-rows.js';
 import { createRowWriter, type WrittenRow } from '../../db/written-rows.js';
@@ -90,18 +90,11 @@ interface PackedKeys extends Packed {
   readonly sealed: Readonly<Record<string, readonly [string, string, string]>> | null;
 }
 
-/** The reads of pages by their names. */
-const READS = new Map<string, JoinableRead>();
-
 function readOf(fetched: number, isWhole: boolean): JoinableRead {
-  const name = `list-${isWhole ? 'all' : 'some'}-keys-${fetched}`;
-  let read = READS.get(name);
-  if (read === undefined) {
-    const text = pack(KEYS, pageOf(isWhole ? allOf(fetched) : someOf(fetched)), SEALED);
-    read = { name, text, types: isWhole ? ['text', 'bigint'] : ['text', 'bigint', 'text', 'text'] };
-    READS.set(name, read);
-  }
-  return read;
+  return keptRead(`list-${isWhole ? 'all' : 'some'}-keys-${fetched}`, () => ({
+    text: pack(KEYS, pageOf(isWhole ? allOf(fetched) : someOf(fetched)), SEALED),
+    types: isWhole ? ['text', 'bigint'] : ['text', 'bigint', 'text', 'text'],
+  }));
 }
 
 /**
