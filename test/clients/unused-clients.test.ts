@@ -39,7 +39,8 @@ describe('an unused client', () => {
     const blockedByTenant = await make('Blocked by a tenant');
     await store().setBlocked(blockedByTenant.client_id, tenant.id, true);
 
-    await cleanUpAfter(400);
+    // Less than the audit log keeps: the partition of today is still there when the clock is set back.
+    await cleanUpAfter(300);
     for (const client of [used, verified, blocked, blockedByTenant]) {
       expect(await statusOf(client)).toBe(200);
     }
