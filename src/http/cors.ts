@@ -19,9 +19,10 @@ export interface CorsRules {
     /** Whether a request presents a publishable key and nothing else. */
     readonly presentsPublishableKey: (ctx: Context) => boolean;
   };
-  /** Paths below a prefix that the origins in `CORS_ALLOWED_ORIGINS` may read, whether they exist or not. */
   readonly allowedOrigins: {
+    /** Below it, they may also read that a path does not exist. */
     readonly prefix: string;
+    /** `CORS_ALLOWED_ORIGINS` */
     readonly origins: ReadonlySet<string>;
     /** Request headers allowed there in addition to the common ones. */
     readonly headers: readonly string[];
@@ -45,8 +46,8 @@ const EXPOSED = [
 const MAX_AGE_SECONDS = '600';
 
 /**
- * Makes the CORS middleware, behind `Router.find`. A path whose routes declare nothing gets no `Access-Control-*` header,
- * except from the allowed origins. Cookies are never allowed (`Access-Control-Allow-Credentials`).
+ * Makes the CORS middleware, behind `Router.find`. A path whose routes declare nothing gets no `Access-Control-*` header.
+ * Cookies are never allowed (`Access-Control-Allow-Credentials`).
  *
  * A preflight carries neither client nor credential, so preflights of `perResponse` paths are open to every
  * origin.
@@ -60,7 +61,7 @@ export function createCors({
   return (context, next) => {
     const ctx = context as Context;
     const { matched } = context.state;
-    if (matched?.cors !== undefined) {
+    if (matched?.cors === 'anyOrigin' || matched?.cors === 'perResponse') {
       if (isPreflight(ctx)) {
         const methods = [...matched.byMethod.keys()].join(', ');
         return answerPreflight(ctx, '*', methods, REQUEST_HEADERS);
@@ -69,7 +70,12 @@ export function createCors({
       admit(ctx, '*');
       return next();
     }
-    if (allowedOrigins.origins.size > 0 && ctx.path.startsWith(allowedOrigins.prefix)) {
+    const isReadable =
+      matched === undefined
+        ? ctx.path.startsWith(allowedOrigins.prefix)
+        : matched.cors !== undefined;
+    if (!isReadable) return next();
+    if (allowedOrigins.origins.size > 0) {
       ctx.vary('Origin');
       const origin = ctx.get('Origin');
       if (allowedOrigins.origins.has(origin)) {

@@ -4,12 +4,13 @@ import type { z } from 'zod';
 export const API_PREFIX = '/api/v1';
 
 /**
- * The origins that may read a route's answers, in addition to `CORS_ALLOWED_ORIGINS` below the API's prefix:
+ * The origins that may read a route's answers:
  * - `anyOrigin`: all of them;
- * - `perResponse`: each answer sets them in `ctx.state.readers`, and `CORS_ALLOWED_ORIGINS` does not apply;
- * - `publishableOnly`: all of them, with a publishable key and no other credential. Derived from the scopes.
+ * - `perResponse`: those that each answer sets in `ctx.state.readers`;
+ * - `allowedOrigins`: those in `CORS_ALLOWED_ORIGINS`;
+ * - `publishableOnly`: those too, and all others with a publishable key and no other credential. Derived from the scopes.
  */
-export type Cors = 'anyOrigin' | 'perResponse' | 'publishableOnly';
+export type Cors = 'anyOrigin' | 'perResponse' | 'allowedOrigins' | 'publishableOnly';
 
 /** The units of a tenant's budget that a request can cost. */
 export const COST = { read: 1, change: 5, export: 20, pdf: 50, bulk: 100, import: 200 } as const;
@@ -31,7 +32,7 @@ export interface RouteDeclaration<Access = unknown> {
   readonly head?: false;
   /** The access rule. A route without one admits nobody. */
   readonly access: Access | undefined;
-  /** Other origins read nothing by default. The routes of a path share `anyOrigin` and `perResponse`. */
+  /** Other origins read nothing by default. The routes of a path share the rule; `publishableOnly` counts as `allowedOrigins`. */
   readonly cors?: Cors | undefined;
   /** One sentence for developers of clients, in the imperative and without a full stop. */
   readonly summary?: string;
@@ -52,5 +53,5 @@ export interface PathRoutes {
   /** The routes by method. HEAD leads to the route of GET, unless that refuses it. */
   readonly byMethod: ReadonlyMap<string, RouteDeclaration>;
   /** The rule that all of its routes share. */
-  readonly cors: 'anyOrigin' | 'perResponse' | undefined;
+  readonly cors: Exclude<Cors, 'publishableOnly'> | undefined;
 }

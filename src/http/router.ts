@@ -4,7 +4,7 @@ import { match, type MatchFunction } from 'path-to-regexp';
 
 import type { RequestState, RouteContext } from './context.js';
 import { Problem } from './errors/problem.js';
-import type { PathRoutes, RouteDeclaration } from './route-declaration.js';
+import type { Cors, PathRoutes, RouteDeclaration } from './route-declaration.js';
 import type { Route } from './routes.js';
 
 type Parameters = Record<string, string>;
@@ -103,8 +103,7 @@ function createTable() {
     // The names of parameters do not distinguish paths.
     const known = exact.get(pattern) ?? patterns.get(pattern.replace(/:\w+/g, ':'));
     if (known !== undefined) return known.routes;
-    const shared = cors === 'publishableOnly' ? undefined : cors;
-    const routes: PathRoutes = { pattern, byMethod: new Map(), cors: shared };
+    const routes: PathRoutes = { pattern, byMethod: new Map(), cors: sharedRule(cors) };
     if (!pattern.includes(':')) exact.set(pattern, { routes });
     else {
       patterns.set(pattern.replace(/:\w+/g, ':'), {
@@ -119,8 +118,7 @@ function createTable() {
   return {
     add(pattern: string, route: RouteDeclaration): PathRoutes {
       const routes = open(pattern, route);
-      const shared = route.cors === 'publishableOnly' ? undefined : route.cors;
-      if (routes.pattern !== pattern || routes.cors !== shared) {
+      if (routes.pattern !== pattern || routes.cors !== sharedRule(route.cors)) {
         throw new Error(`the routes of ${pattern} name other parameters or CORS rules`);
       }
       const byMethod = routes.byMethod as Map<string, RouteDeclaration>;
@@ -140,6 +138,9 @@ function createTable() {
     },
   };
 }
+
+const sharedRule = (cors: Cors | undefined): PathRoutes['cors'] =>
+  cors === 'publishableOnly' ? 'allowedOrigins' : cors;
 
 /** Stands for text that no parameter can hold: what cannot be decoded, and NUL, which PostgreSQL refuses. */
 const UNREADABLE = '\uFFFD';

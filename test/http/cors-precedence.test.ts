@@ -44,7 +44,7 @@ describe('CORS rules that could apply to the same request', () => {
       expect(corsOf(answer)['access-control-allow-origin']).toBe(LISTED);
     });
 
-    it.each(['/api/v1/me', '/api/v1/contacts/1', '/api/v1/unknown', '/api/v1/oauth/introspect'])(
+    it.each(['/api/v1/me', '/api/v1/contacts/1', '/api/v1/unknown', '/api/v1/scopes'])(
       'are allowed every method by a preflight, whatever %s answers',
       async (path) => {
         const answer = await preflight(path, LISTED, 'DELETE');

@@ -128,6 +128,19 @@ describe('CORS', () => {
         expect(corsOf(await preflight(gatehouse, path, LISTED))).toEqual({});
       }
     });
+
+    it.each([
+      '/api/v1/verify',
+      '/api/v1/verify/changes',
+      '/api/v1/forward-auth/contacts',
+      '/api/v1/operator/tenants',
+      '/api/v1/operator/tenants/tnt_x',
+      '/api/v1/oauth/introspect',
+      '/api/v1/oauth/authorize',
+    ])('opens nothing to a listed origin on the endpoints of servers, such as %s', async (path) => {
+      expect(corsOf(await preflight(gatehouse, path, LISTED))).toEqual({});
+      expect(corsOf(await get(gatehouse, path, LISTED))).toEqual({});
+    });
   });
 
   describe('for CORS_ALLOWED_ORIGINS', () => {

@@ -7,16 +7,19 @@ import { KINDS, type Presentation } from '../kinds.js';
 import type { Presentations, Presented } from '../verification/presentation.js';
 import type { Access } from './admission.js';
 
-/** Pages of any origin may use publishable keys on reads whose scopes are all public, and nothing else of the API. */
+/**
+ * The rule for a route of the resource API. Pages of any origin may use publishable keys on reads whose scopes are all
+ * public, and nothing else.
+ */
 export function corsOf({
   method,
   access,
-}: Pick<RouteDeclaration<Access>, 'method' | 'access'>): Cors | undefined {
+}: Pick<RouteDeclaration<Access>, 'method' | 'access'>): Cors {
   if (method !== 'GET' || typeof access !== 'object' || access.scopes.length === 0) {
-    return undefined;
+    return 'allowedOrigins';
   }
   const isPublic = access.scopes.every((scope) => scopeFacts(scope).public);
-  return isPublic ? 'publishableOnly' : undefined;
+  return isPublic ? 'publishableOnly' : 'allowedOrigins';
 }
 
 /** The CORS rules that concern credentials. */
