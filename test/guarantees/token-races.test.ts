@@ -35,6 +35,7 @@ describe('tokens on two server processes without a grace window', () => {
     secret: string | undefined,
     start: (server: ServerProcess) => Sent,
   ): Promise<readonly TokenAnswer[]> {
+    const earlier = (await both.installer.install()).access_token;
     // The connections first: one that is still being made would come late.
     await Promise.all(
       Array.from({ length: AT_ONCE }, (_, index) => statusOf(index % 2 === 0 ? a : b, 'x')),
@@ -43,13 +44,16 @@ describe('tokens on two server processes without a grace window', () => {
     const sent = Array.from({ length: AT_ONCE }, (_, index) => start(index % 2 === 0 ? a : b));
     await Promise.all(sent.map(({ flushed }) => flushed));
     // The first answer may precede other requests of its turn. Those have been read once the second one is answered.
-    for (let turn = 0; turn < 2; turn++) {
-      await Promise.all([a, b].map((server) => server.send('GET', '/healthz')));
-    }
+    for (let turn = 0; turn < 2; turn++) await bothServers('/healthz');
     await lock.awaited(2);
+    // Lookups are sent in their order: those of the requests have been answered once a later one is.
+    for (let turn = 0; turn < 2; turn++) expect(await statuses(earlier)).toEqual([200, 200]);
     await lock.release();
     return Promise.all(sent.map(({ answer }) => answer));
   }
+
+  const bothServers = (path: string) =>
+    Promise.all([a, b].map((server) => server.send('GET', path)));
 
   const winnerOf = (answers: readonly TokenAnswer[]) =>
     answers.find(({ status }) => status === 200)?.tokens ?? { access_token: '', refresh_token: '' };
