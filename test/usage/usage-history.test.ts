@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
+import { makePartitions } from '../../src/db/partitions.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';
 import { type TestKey } from '../support/app/app.js';
 import { finishRequest, openRequest } from '../support/app/late-body.js';
@@ -95,6 +96,10 @@ describe('GET /api/v1/usage/history', () => {
     const key = await gatehouse.createKey(tenant, READER);
     const now = Math.floor(Date.now() / HOUR);
     const row = { tenant: tenant.id, environment: 'live', subject: key.id };
+    // The partition of yesterday, if that is not the one of today.
+    await gatehouse.database.shiftClock('-1 day');
+    await makePartitions(gatehouse.dataSource);
+    await gatehouse.database.shiftClock('0');
     await enter([
       { ...row, hour: now - 1, process: 1, n: 5 },
       { ...row, hour: now - 1, process: 2, n: 7 },

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const outbound = createOutbound({
     register: new Registry(),
     isLoopbackAllowed: true,
-    timeoutMs: 200,
+    timeoutMs: 1000,
   });
   replica = createTestDelivery(gatehouse, { outbound });
   second = createTestDelivery(gatehouse, { outbound });
