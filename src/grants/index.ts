@@ -26,6 +26,7 @@ export {
   createRefreshRows,
   createRefreshTokens,
   type FindRefreshRow,
+  GRANTED_SERVERS,
   REFRESH_QUERIES,
   type RefreshPayload,
   type RefreshRow,

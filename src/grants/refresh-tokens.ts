@@ -70,7 +70,7 @@ interface StoredRow extends Omit<RefreshRow, 'is_used' | 'was_consumed_before'> 
  * The registered resource servers that the grant `c` was made for and that admit its client. A server that was registered
  * after the grant is another one, even under the same identifier.
  */
-const SERVERS = `(
+export const GRANTED_SERVERS = `(
         SELECT json_agg(json_build_object('identifier', r.identifier, 'scopes', r.scopes))
         FROM resource_servers r WHERE r.identifier = ANY (c.resources) AND r.issue_seq < c.issue_seq
           AND (r.dynamic_clients
@@ -87,7 +87,7 @@ export const REFRESH_QUERIES: LookupQueries<'refresh_tokens'> = {
       'grant_id', c.id, 'client_id', c.client_id, 'tenant_id', c.tenant_id,
       'account_id', c.account_id, 'scopes', c.scopes, 'is_dead', ${IS_REVOKED}, 'role', m.role,
       'email', a.email, 'account_name', a.name,
-      'servers', ${SERVERS},
+      'servers', ${GRANTED_SERVERS},
       'is_email_verified', a.email_verified_at IS NOT NULL, 'is_suspended', t.suspended_at IS NOT NULL,
       'grant_age', extract(epoch FROM gatehouse_now() - c.created_at)::float8)::text
     FROM refresh_tokens s JOIN grants c ON c.id = s.grant_id

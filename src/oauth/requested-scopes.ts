@@ -6,7 +6,7 @@ import {
   OAUTH_SCOPES,
   type Scope,
 } from '../scopes/catalog.js';
-import { commonTo, inCatalogOrder } from '../scopes/scope-set.js';
+import { commonTo, inCatalogOrder, missingFrom } from '../scopes/scope-set.js';
 
 /** The scopes that OpenID Connect defines. */
 export const OIDC_SCOPES = [
@@ -76,6 +76,23 @@ export function scopesTakenBy({
   return OAUTH_SCOPES.filter(
     (scope) => scopes === null || scopes.includes(scope) || isAboutTheGrant(scope),
   );
+}
+
+/**
+ * The scopes that one of the requested resources takes. A narrower grant is not an error, but a token that is of no use
+ * is one.
+ *
+ * @param takenBy the scopes that each resource takes
+ * @returns `untaken`: the scopes to refuse, which is all that no resource takes, if none is left that concerns a resource
+ */
+export function takenScopes(
+  scopes: readonly Scope[],
+  takenBy: readonly (readonly string[])[],
+): { readonly taken: readonly Scope[]; readonly untaken: readonly Scope[] } {
+  const all = new Set(takenBy.flat());
+  const taken = scopes.filter((scope) => all.has(scope));
+  const isUseless = taken.every(isAboutTheGrant);
+  return { taken, untaken: isUseless ? missingFrom(taken, scopes) : [] };
 }
 
 /** Whether a scope is about the user and the grant, and not about a resource. */

@@ -3,12 +3,11 @@ import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { findResource } from '../../http/resource-uri.js';
 import { textOf, type Parameters } from '../parameters.js';
 import type { Scope } from '../../scopes/catalog.js';
-import { missingFrom } from '../../scopes/scope-set.js';
 import {
-  isAboutTheGrant,
   nameScopes,
   parseScope,
   requestedScopes,
+  takenScopes,
   unknownScopes,
 } from '../requested-scopes.js';
 
@@ -95,21 +94,15 @@ export function settleRequest(ctx: KoaContextWithOIDC): void {
   assertStorable(params);
 }
 
-/**
- * The scopes that one of the requested resources takes. A narrower grant is not an error, but a token that is of no use
- * is one.
- *
- * @throws UntakenScope if none is left that concerns a resource
- */
+/** @throws UntakenScope */
 function takenOf(
   scopes: readonly Scope[],
   servers: KoaContextWithOIDC['oidc']['resourceServers'] = {},
 ): readonly Scope[] {
-  const taken = new Set(Object.values(servers).flatMap((server) => [...server.scopes]));
-  const left = scopes.filter((scope) => taken.has(scope));
-  const isUseless = left.every(isAboutTheGrant);
-  if (isUseless && left.length < scopes.length) throw new UntakenScope(missingFrom(left, scopes));
-  return left;
+  const takenBy = Object.values(servers).map((server) => [...server.scopes]);
+  const { taken, untaken } = takenScopes(scopes, takenBy);
+  if (untaken.length > 0) throw new UntakenScope(untaken);
+  return taken;
 }
 
 function assertStorable(params: Parameters): void {

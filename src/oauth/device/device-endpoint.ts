@@ -11,10 +11,17 @@ import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
 import type { Route } from '../../http/routes.js';
 import type { AttemptVerdict } from '../../rate-limits/index.js';
-import type { Resources } from '../../resource-servers/index.js';
+import type { Resources, TargetServer } from '../../resource-servers/index.js';
 import type { Scope } from '../../scopes/catalog.js';
 import type { PrepareClient } from '../client-preparation.js';
-import { nameScopes, parseScope, requestedScopes, unknownScopes } from '../requested-scopes.js';
+import {
+  nameScopes,
+  parseScope,
+  requestedScopes,
+  scopesTakenBy,
+  takenScopes,
+  unknownScopes,
+} from '../requested-scopes.js';
 import type { DeviceStore } from './device-store.js';
 import { createUserCode, showUserCode } from './user-code.js';
 
@@ -75,10 +82,11 @@ export function createDeviceEndpoint(dependencies: Dependencies): Route<'public'
         throw new OAuthError(400, 'unauthorized_client', description);
       }
       assertAllowed(dependencies.admit(ctx.req), 'Too many requests');
+      const targets = await targetsOf(form, client.id, dependencies.resources);
       const request = {
         clientId: client.id,
-        scopes: await scopesOf(form, client, dependencies),
-        resources: await resourcesOf(form, client.id, dependencies.resources),
+        scopes: takenOf(await scopesOf(form, client, dependencies), targets),
+        resources: targets.map(({ identifier }) => identifier),
       };
       const codes = { deviceCode: format.mint('dc'), userCode: createUserCode() };
       await store.insert(codes, request, LIFETIME);
@@ -113,20 +121,30 @@ async function scopesOf(
   return mayRefresh ? scopes : scopes.filter((scope) => scope !== 'offline_access');
 }
 
-/** The requested resources in their registered spelling (RFC 8707 §2), or this server's API. */
-async function resourcesOf(
+/** @throws OAuthError `invalid_scope` if none is left that concerns a resource */
+function takenOf(scopes: readonly Scope[], targets: readonly Target[]): readonly Scope[] {
+  const { taken, untaken } = takenScopes(scopes, targets.map(scopesTakenBy));
+  if (untaken.length === 0) return taken;
+  const description = `not taken by the resource: ${nameScopes(untaken)}`;
+  throw new OAuthError(400, 'invalid_scope', description);
+}
+
+/** A resource that tokens are requested for. `scopes`: those that it takes, `null` for all. */
+type Target = Pick<TargetServer, 'identifier' | 'scopes'>;
+
+/** The requested resources (RFC 8707 §2), or this server's API. @throws OAuthError `invalid_target` */
+async function targetsOf(
   form: Form,
   clientId: string,
   resources: Resources,
-): Promise<readonly string[]> {
-  const named = [...new Set(form.getAll('resource').filter((text) => text !== ''))];
-  if (named.length === 0) return [resources.own[0]];
+): Promise<readonly Target[]> {
+  const own = resources.own.map((identifier) => ({ identifier, scopes: null }));
+  const named = form.getAll('resource').filter((text) => text !== '');
   const servers = await resources.serversAmong(named, clientId);
-  const admitted = servers.filter(({ admitsClient }) => admitsClient);
-  const served = [...resources.own, ...admitted.map(({ identifier }) => identifier)];
-  return named.map((resource) => {
-    const found = findResource(served, resource);
-    if (found !== undefined) return found;
-    throw new OAuthError(400, 'invalid_target', 'resource is unknown');
-  });
+  const served: Target[] = [...own, ...servers.filter(({ admitsClient }) => admitsClient)];
+  const identifiers = served.map(({ identifier }) => identifier);
+  const found = new Set(named.map((resource) => findResource(identifiers, resource)));
+  if (found.has(undefined)) throw new OAuthError(400, 'invalid_target', 'resource is unknown');
+  if (found.size === 0) return own.slice(0, 1);
+  return [...found].flatMap((name) => served.filter(({ identifier }) => identifier === name));
 }

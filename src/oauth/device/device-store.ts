@@ -2,7 +2,7 @@ import { IS_REVOKED } from '../../credentials/tables.js';
 import type { Keyring } from '../../credentials/index.js';
 import { expiresAroundNow } from '../../db/partitions.js';
 import type { RunPrepared } from '../../db/prepared.js';
-import type { RefreshRow } from '../../grants/index.js';
+import { GRANTED_SERVERS, type RefreshRow } from '../../grants/index.js';
 
 /** Authorization request of a device (RFC 8628 §3.1). */
 export interface DeviceRequest {
@@ -96,6 +96,7 @@ const POLL = {
       s.expires_at::text AS expires_at,
       extract(epoch FROM s.expires_at - gatehouse_now())::float8 AS remaining, s.grant_id,
       c.client_id, c.tenant_id, c.account_id, c.scopes, coalesce(${IS_REVOKED}, false) AS is_dead, m.role,
+      ${GRANTED_SERVERS} AS servers,
       a.email, a.name AS account_name, a.email_verified_at IS NOT NULL AS is_email_verified,
       t.suspended_at IS NOT NULL AS is_suspended,
       extract(epoch FROM gatehouse_now() - c.created_at)::float8 AS grant_age

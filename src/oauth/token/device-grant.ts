@@ -12,6 +12,7 @@ import { singleValue } from '../../http/body/form.js';
 import type { Readers } from '../../http/cors.js';
 import { OAuthError } from '../../http/errors/oauth-error.js';
 import { noteFacts } from '../../http/request-facts.js';
+import type { Resources } from '../../resource-servers/index.js';
 import { delegableThroughOauth, type Role } from '../../scopes/roles.js';
 import { commonTo, inCatalogOrder } from '../../scopes/scope-set.js';
 import { POLL_INTERVAL } from '../device/device-endpoint.js';
@@ -21,10 +22,13 @@ import type { TokenRequest } from './code-grant.js';
 import { invalidGrant } from './grant-refusal.js';
 import type { MintIdToken } from './id-token.js';
 import type { IssueTokens } from './issue-tokens.js';
+import { interpret, issuableScopes, type RefreshMeaning } from './refresh-request.js';
 
 interface Dependencies {
   readonly clients: ClientAuthentication;
   readonly devices: DeviceStore;
+  /** The resources that tokens can be for (RFC 8707). */
+  readonly resources: Resources;
   readonly format: SecretFormat;
   readonly issueTokens: IssueTokens;
   readonly lifetimes: Lifetimes;
@@ -37,7 +41,8 @@ type Approved = PolledDevice & { readonly grant_id: string; readonly role: Role 
 /**
  * Answers the polls of a device (RFC 8628 §3.4, §3.5). Its code is consumed, and the tokens are issued, in one statement.
  *
- * @throws OAuthError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `invalid_grant`
+ * @throws OAuthError `authorization_pending`, `slow_down`, `expired_token`, `access_denied`, `invalid_grant`,
+ *   `invalid_target`, `unauthorized_client`
  */
 export type DeviceGrant = (ctx: Context, request: Omit<TokenRequest, 'body'>) => Promise<void>;
 
@@ -47,6 +52,10 @@ export function createDeviceGrant(dependencies: Dependencies): DeviceGrant {
     const client = await clients.authenticate(ctx, form);
     (ctx.state as { readers?: Readers }).readers = client.readers();
     noteFacts(ctx, { clientId: client.id });
+    if (!client.mayUseDevices) {
+      const description = 'The client did not register for the device grant.';
+      throw new OAuthError(400, 'unauthorized_client', description);
+    }
     const code = singleValue(form, 'device_code');
     if (code === undefined) {
       throw new OAuthError(400, 'invalid_request', 'device_code is missing');
@@ -56,8 +65,10 @@ export function createDeviceGrant(dependencies: Dependencies): DeviceGrant {
     const approved = requireApproval(row, client);
     const { tenant_id: tenantId, account_id: accountId, grant_id: grantId } = approved;
     noteFacts(ctx, { tenantId, accountId, grantId });
+    const named = form.getAll('resource').filter((resource) => resource !== '');
+    const target = targetOf(approved, named, proof.key, dependencies.resources);
     await proof.claim(undefined);
-    answerJson(ctx, await issue(approved, client, proof.key, dependencies));
+    answerJson(ctx, await issue(approved, client, target, dependencies));
   };
 }
 
@@ -85,22 +96,40 @@ function refusal(error: string, description: string): OAuthError {
   return new OAuthError(400, error, description);
 }
 
+/**
+ * Chooses the resource of the access token, as a refresh does: the first that the poll names, or the first granted one.
+ *
+ * @throws OAuthError `invalid_target`, or `invalid_grant` if the granted resources are no longer registered
+ */
+function targetOf(
+  { scopes, servers, payload }: Approved,
+  resources: readonly string[],
+  proofKey: string | undefined,
+  { own }: Resources,
+): RefreshMeaning {
+  const granted = { payload: { scope: scopes.join(' '), resource: payload.resources }, servers };
+  const meaning = interpret(granted, { scope: undefined, resources, proofKey }, own);
+  if (meaning instanceof OAuthError) throw meaning;
+  return meaning;
+}
+
 /** @returns JSON (RFC 6749 §5.1) */
 async function issue(
   row: Approved,
   client: AuthenticatedClient,
-  proofKey: string | undefined,
+  target: RefreshMeaning,
   { format, lifetimes, mintIdToken, issueTokens }: Dependencies,
 ): Promise<string> {
-  const scopes = commonTo(inCatalogOrder(row.scopes), delegableThroughOauth(row.role));
-  const [audience = ''] = row.payload.resources;
+  const { audience, proofKey } = target;
+  const delegated = commonTo(inCatalogOrder(row.scopes), delegableThroughOauth(row.role));
+  const scopes = issuableScopes(row, target);
   const left = secondsLeft(lifetimes, row);
   const access = { secret: format.mint('at'), seconds: Math.min(lifetimes.accessToken, left) };
   const isRefreshable = client.mayRefresh && scopes.includes('offline_access');
   const refresh = isRefreshable
     ? { secret: format.mint('rt'), seconds: Math.min(lifetimes.refreshToken, left) }
     : undefined;
-  const payload = payloadOf(row, scopes, refresh?.seconds ?? 0);
+  const payload = payloadOf(row, delegated, refresh?.seconds ?? 0);
   const idToken = scopes.includes('openid')
     ? await mintIdToken(
         { ...row, payload, is_used: false, was_consumed_before: false },

@@ -47,7 +47,7 @@ export function readRequest(form: Form, { mayRefresh }: AuthenticatedClient): Re
  * @returns the error `invalid_scope`, `invalid_target` or `invalid_grant` for an impossible request
  */
 export function interpret(
-  { payload, servers }: RefreshRow,
+  { payload, servers }: Pick<RefreshRow, 'payload' | 'servers'>,
   { scope, resources, proofKey }: RefreshRequest,
   own: readonly string[],
 ): RefreshMeaning | OAuthError {
@@ -86,7 +86,7 @@ function chooseAudience(
 
 /** The scopes of the new access token: the requested ones that the user's role still delegates and the resource takes. */
 export function issuableScopes(
-  { scopes, role, servers }: RefreshRow,
+  { scopes, role, servers }: Pick<RefreshRow, 'scopes' | 'role' | 'servers'>,
   { wanted, audience }: RefreshMeaning,
 ): readonly Scope[] {
   const delegable = role === null ? [] : delegableThroughOauth(role);
