@@ -10,6 +10,7 @@ import {
   createUser,
   mainOf,
   post,
+  REDIRECT,
   registerClient,
   type TestClient,
   type TestUser,
@@ -190,6 +191,30 @@ describe('the device grant (RFC 8628)', () => {
     await expectOAuthError(await begin(client, { resource }), 400, 'invalid_target');
   });
 
+  it('polls only for a client that is still registered for it (§3.4)', async () => {
+    const metadata = { client_name: 'Former', redirect_uris: [REDIRECT] };
+    const former = await registerClient(gatehouse, {
+      ...metadata,
+      grant_types: [DEVICE_GRANT],
+      token_endpoint_auth_method: 'client_secret_post',
+    });
+    const asked = await codes(former);
+    await person.decide(asked.user_code, 'approve');
+    const changed = await fetch(
+      `${gatehouse.origin}${new URL(former.registration_client_uri).pathname}`,
+      {
+        method: 'PUT',
+        headers: {
+          Authorization: `Bearer ${former.registration_access_token}`,
+          'Content-Type': 'application/json',
+        },
+        body: JSON.stringify({ ...metadata, grant_types: ['authorization_code'] }),
+      },
+    );
+    expect(changed.status).toBe(200);
+    await expectOAuthError(await poll(asked, former), 400, 'unauthorized_client');
+  });
+
   it('gives no other grant: a device code is not an authorization code, and its client gets none', async () => {
     const asked = await codes();
     await person.decide(asked.user_code, 'approve');
@@ -243,6 +268,14 @@ describe('the device grant (RFC 8628)', () => {
       await own.submit(consent, { decision: 'approve', scope: ['contacts:read'] });
       const { scope } = (await (await poll(asked)).json()) as TokenResponse;
       expect(scope).toBe('contacts:read openid');
+    });
+
+    it('refuses the device if the role allows nothing of the request (§3.5)', async () => {
+      const member = await createUser(gatehouse, [[tenant, 'viewer']]);
+      const asked = await codes(client, { scope: 'contacts:write' });
+      const stop = await createDeviceUser(gatehouse, member).type(asked.user_code);
+      expect(mainOf(stop)).toContain('Your role allows nothing of what it asked for');
+      await expectOAuthError(await poll(asked), 400, 'access_denied');
     });
 
     it('lets nobody try more than twenty wrong codes an hour from an address (§5.1)', async () => {

@@ -94,6 +94,8 @@ export interface DevicePage extends FormData {
 export interface DeviceDonePage {
   readonly client: ShownClient;
   readonly isApproved: boolean;
+  /** Why nothing could be allowed; absent if the user refused. */
+  readonly reason: string | undefined;
 }
 
 /** Asks to confirm a logout. Submits its hidden fields. */

@@ -11,7 +11,7 @@ import type { Route } from '../../http/routes.js';
 import type { Resources } from '../../resource-servers/index.js';
 import { titleOf } from '../../scopes/roles.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
-import type { ConsentRequest, Consents } from '../authorize/consents.js';
+import { offeredScopes, type ConsentRequest, type Consents } from '../authorize/consents.js';
 import { shownClient, type OAuthViews } from '../authorize/views.js';
 import type { ConsoleSessions } from '../library/browser-sessions.js';
 import type { DeviceLimits } from './device-limits.js';
@@ -138,15 +138,28 @@ async function answer(
     return;
   }
   if (decision === 'deny') {
-    await dependencies.store.decide(asked.pending.digest, null);
-    return showOutcome(ctx, asked, dependencies, false);
+    return deny(ctx, asked, dependencies);
   }
   const tenantId = decision === 'choose_tenant' ? undefined : singleValue(form, 'tenant_id');
   const request = await requestFor(ctx, asked, tenantId, dependencies);
   if (request === undefined) return;
+  if (offeredScopes(request).length === 0) {
+    return deny(ctx, asked, dependencies, 'Your role allows nothing of what it asked for.');
+  }
   if (decision !== 'approve') return showConsent(ctx, asked, request, dependencies);
   const isApproved = await approve(ctx, asked, request, form.getAll('scope'), dependencies);
-  showOutcome(ctx, asked, dependencies, isApproved);
+  showOutcome(ctx, asked, dependencies, { isApproved, reason: undefined });
+}
+
+/** @param reason why nothing can be allowed; `undefined` if the user refused */
+async function deny(
+  ctx: PageContext,
+  asked: Asked,
+  dependencies: Dependencies,
+  reason?: string,
+): Promise<void> {
+  await dependencies.store.decide(asked.pending.digest, null);
+  showOutcome(ctx, asked, dependencies, { isApproved: false, reason });
 }
 
 /** The consent request in the chosen tenant. Shows the choice, and returns `undefined`, if one has to be chosen. */

@@ -1,11 +1,15 @@
 import { type Client, type ClientLogos, documentHostOf } from '../../clients/index.js';
 import type { RequestState, RouteContext } from '../../http/context.js';
-import { Problem } from '../../http/errors/problem.js';
 import type { Csrf } from '../../http/pages/csrf.js';
 import type { Pages } from '../../http/pages/pages.js';
 import { consentGroups, summarizeScopes } from '../authorize/consent-scopes.js';
 import { isIdentity, offeredScopes, type ConsentRequest } from '../authorize/consents.js';
-import { DISCLOSED_BY_USERINFO, shownClient, type OAuthViews } from '../authorize/views.js';
+import {
+  type DeviceDonePage,
+  DISCLOSED_BY_USERINFO,
+  type OAuthViews,
+  shownClient,
+} from '../authorize/views.js';
 import type { PendingDevice } from './device-store.js';
 import { showUserCode } from './user-code.js';
 
@@ -55,19 +59,14 @@ export function showForm(
   );
 }
 
-/** @throws Problem `forbidden` if the user's role allows nothing of the request */
 export async function showConsent(
   ctx: PageContext,
   { userCode, client, account }: Asked,
   request: ConsentRequest & { readonly canChooseAnother: boolean },
   { pages, csrf, logos }: Dependencies,
 ): Promise<void> {
-  const offered = offeredScopes(request);
-  if (offered.length === 0) {
-    throw new Problem('forbidden', 'Your role allows none of the requested permissions.');
-  }
   const shown = shownClient(client);
-  const ticks = offered.filter((scope) => !isIdentity(scope));
+  const ticks = offeredScopes(request).filter((scope) => !isIdentity(scope));
   pages.send(
     ctx,
     'consent',
@@ -105,7 +104,7 @@ export function showOutcome(
   ctx: PageContext,
   { client }: Asked,
   { pages }: Dependencies,
-  isApproved: boolean,
+  { isApproved, reason }: Pick<DeviceDonePage, 'isApproved' | 'reason'>,
 ): void {
   pages.send(
     ctx,
@@ -114,6 +113,7 @@ export function showOutcome(
       title: isApproved ? 'Device connected' : 'Request refused',
       client: shownClient(client),
       isApproved,
+      reason,
     },
     { endsAtClient: true },
   );
