@@ -153,6 +153,7 @@ export interface RefreshTokenFacts {
   readonly role: string | undefined;
   /** Seconds since the epoch. */
   readonly exp: number;
+  readonly iat: number | undefined;
 }
 
 /** Introspection and revocation of refresh tokens. */
@@ -212,5 +213,6 @@ function describe(row: RefreshRow): RefreshTokenFacts {
     principal: { kind: 'user', id: row.account_id },
     role: role ?? undefined,
     exp: Math.floor(Date.now() / 1000 + row.remaining),
+    iat: row.payload.iat,
   };
 }

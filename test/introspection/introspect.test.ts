@@ -84,6 +84,8 @@ describe('POST /api/v1/oauth/introspect', () => {
           client_id: client.client_id,
           sub: user.id,
           tenant_id: tenant.id,
+          exp: expect.any(Number),
+          iat: expect.any(Number),
           iss: gatehouse.config.ISSUER,
         });
       }
