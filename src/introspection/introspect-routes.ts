@@ -15,7 +15,11 @@ import { ENVIRONMENTS, PRINCIPAL_KINDS } from '../credentials/kinds.js';
 import { isId } from '../db/id.js';
 import type { RefreshTokens } from '../grants/index.js';
 import { answerJson } from '../http/answer-headers.js';
-import { clientRefused, readClientCredentials } from '../http/client-credentials.js';
+import {
+  clientRefused,
+  readClientCredentials,
+  type ClientCredentials,
+} from '../http/client-credentials.js';
 import type { RequestState, RouteContext } from '../http/context.js';
 import { readForm, refuseRepeated, singleValue, type Form } from '../http/body/form.js';
 import { isAddress } from '../http/networks.js';
@@ -143,20 +147,20 @@ async function introspectAsClient(
   return isActive ? withoutEmpty({ active: true, ...facts, iss: issuer }) : INACTIVE;
 }
 
-/** @param keyId the key that the caller claims to be; `undefined` if it only presents one */
+/** @param claimed the key that the caller claims to be; `undefined` if it only presents one */
 async function introspectAsService(
   dependencies: Dependencies,
   ctx: IntrospectContext,
   form: Form,
-  keyId?: string,
+  claimed?: Pick<ClientCredentials, 'id' | 'by'>,
 ): Promise<object> {
   const { guard } = dependencies;
   const looked = beginLookup(dependencies, form);
   let answer: object = INACTIVE;
   await guard(ctx as unknown as Parameters<typeof guard>[0], async () => {
     const { tenantId, credentialId } = (ctx.state as GuardedState).principal;
-    if (keyId !== undefined && keyId !== credentialId) {
-      throw clientRefused('header', 'client_id is not the id of the key');
+    if (claimed !== undefined && claimed.id !== credentialId) {
+      throw clientRefused(claimed.by, 'client_id is not the id of the key');
     }
     const question = readQuestion(form);
     answer = await introspect(dependencies, looked, question, (principal) =>
@@ -184,19 +188,19 @@ async function introspectAsServer(
   return introspect(dependencies, looked, question, (principal) => server.see(principal));
 }
 
-/** Basic authentication: the key's id as `client_id`, and the key as its secret. */
-async function introspectByBasic(
+/** The key as a client: its id is the `client_id`, and the key the secret. */
+async function introspectByKey(
   dependencies: Dependencies,
   ctx: IntrospectContext,
   form: Form,
-  { id, secret }: { readonly id: string; readonly secret: string },
+  { id, secret, by }: ClientCredentials & { readonly id: string },
 ): Promise<object> {
-  (ctx.state as GuardedState).presented = { raw: secret, by: 'bearer' };
+  (ctx.state as GuardedState).presented = { raw: secret ?? '', by: 'bearer' };
   try {
-    return await introspectAsService(dependencies, ctx, form, id);
+    return await introspectAsService(dependencies, ctx, form, { id, by });
   } catch (error) {
     throw error instanceof Problem && error.status === 401
-      ? clientRefused('header', 'the key is not valid')
+      ? clientRefused(by, 'the key is not valid')
       : error;
   }
 }
@@ -228,14 +232,15 @@ async function answerTo(
       )
     );
   }
-  const { id, secret, by } = readClientCredentials(ctx, form);
-  if (by === 'header' && id !== undefined && isId('rsv', id)) {
+  const credentials = readClientCredentials(ctx, form);
+  const { id, secret, by } = credentials;
+  if (id !== undefined && isId('rsv', id)) {
     const answer = await introspectAsServer(dependencies, form, secret ?? '', id);
-    if (answer === undefined) throw clientRefused('header', 'the credential is not valid');
+    if (answer === undefined) throw clientRefused(by, 'the credential is not valid');
     return answer;
   }
-  return by === 'header' && id !== undefined && isId('key', id)
-    ? introspectByBasic(dependencies, ctx, form, { id, secret: secret ?? '' })
+  return id !== undefined && isId('key', id)
+    ? introspectByKey(dependencies, ctx, form, Object.assign(credentials, { id }))
     : introspectAsClient(dependencies, ctx, form);
 }
 

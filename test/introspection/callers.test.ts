@@ -47,8 +47,8 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
   };
   const issue = (of = client) => getTokens(gatehouse, { client: of, user });
 
-  describe('by Basic, with the id of a key', () => {
-    it('accepts a service credential as by Bearer, and a client by its secret', async () => {
+  describe('as a client, with the id of a key', () => {
+    it('accepts a service credential as by Bearer, by Basic and in the form, and a client by its secret', async () => {
       const key = await gatehouse.createKey(tenant, { scopes: ['contacts:read'] });
       const { access_token: token } = await issue();
       for (const asked of [key.secret, token, 'garbage']) {
@@ -59,6 +59,9 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
       const id = { client_id: service.id };
       const named = await ask({ token: key.secret, ...id }, basicOf(service.id, service.secret));
       expect(await named.json()).toMatchObject({ active: true });
+      const secret = { ...id, client_secret: service.secret };
+      const posted = await ask({ token: key.secret, ...secret });
+      expect(await posted.json()).toMatchObject({ active: true });
       const asClient = basicOf(client.client_id, client.client_secret ?? '');
       expect(await (await ask({ token }, asClient)).json()).toEqual(await see(token));
     });
@@ -79,6 +82,11 @@ describe('the callers of POST /api/v1/oauth/introspect', () => {
       ]) {
         const answer = await ask({ token: service.secret }, headers);
         expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
+        await expectOAuthError(answer, 401, 'invalid_client');
+      }
+      for (const secret of [another.secret, '', 'garbage']) {
+        const posted = { client_id: service.id, client_secret: secret };
+        const answer = await ask({ token: service.secret, ...posted });
         await expectOAuthError(answer, 401, 'invalid_client');
       }
     });

@@ -305,8 +305,10 @@ describe('resource servers', () => {
       expect(await introspect(files.credential, files.bearer)).toEqual(INACTIVE);
     });
 
-    it('takes the credential as Bearer or by Basic, and refuses every other', async () => {
+    it('takes the credential as Bearer, by Basic and in the form, and refuses every other', async () => {
       const { credential, id } = files;
+      const form = { token: key.secret, client_id: id, client_secret: credential };
+      expect((await (await post(gatehouse, 'introspect', form)).json()).active).toBe(true);
       expect(await introspect(key.secret, basic(id, credential))).toMatchObject({ active: true });
       const mistyped = credential.slice(0, -1) + (credential.endsWith('a') ? 'b' : 'a');
       const unknown = gatehouse.format.mint('rs');
