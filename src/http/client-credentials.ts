@@ -26,6 +26,20 @@ export function readClientCredentials(ctx: Context, form: Form): ClientCredentia
   return { id: basic?.id, secret: basic?.secret ?? '', by: 'header' };
 }
 
+/** The characters of ids and secrets (RFC 6749 appendix A.1, A.2). */
+const VSCHARS = /^[\x20-\x7e]+$/;
+
+/**
+ * Refuses an Authorization header that cannot be one of a client, for oidc-provider, which answers 400 without a challenge.
+ *
+ * @throws OAuthError 401 `invalid_client` (RFC 6749 §5.2), 400 `invalid_request` for two authentication methods at once
+ */
+export function refuseUnusableHeader(ctx: Context, form: Form): void {
+  const { id = '', secret = '', by } = readClientCredentials(ctx, form);
+  if (by !== 'header' || (VSCHARS.test(id) && VSCHARS.test(secret))) return;
+  throw clientRefused(by, 'unreadable Authorization header');
+}
+
 /**
  * Reads the assertion of a client (RFC 7521 §4.2).
  *

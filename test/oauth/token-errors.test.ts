@@ -1,6 +1,12 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
-import { getTokens, post, registerClient, type TestClient } from '../support/oauth/oauth.js';
+import {
+  getTokens,
+  post,
+  REDIRECT,
+  registerClient,
+  type TestClient,
+} from '../support/oauth/oauth.js';
 import {
   authenticationOf,
   expectOAuthError,
@@ -82,6 +88,25 @@ describe('POST /api/v1/oauth/token', () => {
 
       expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
       await expectOAuthError(answer, 401, 'invalid_client');
+    });
+
+    it('answers invalid_client to a header that is not of a client', async () => {
+      const code = { grant_type: 'authorization_code', code: 'x', redirect_uri: REDIRECT };
+      const headers = [
+        basic('cli_ü:%', 'a+b c'),
+        basic(byBasic.client_id, 'ü'),
+        basic(gatehouse.client.client_id, ''),
+        { Authorization: 'Basic !' },
+        { Authorization: `Basic ${Buffer.from('a%ZZ:b%').toString('base64')}` },
+        { Authorization: 'Bearer x' },
+      ];
+      for (const fields of [form, { ...code, code_verifier: 'a'.repeat(43) }]) {
+        for (const header of headers) {
+          const answer = await token(fields, header);
+          expect(answer.headers.get('WWW-Authenticate')).toMatch(/^Basic realm=/);
+          await expectOAuthError(answer, 401, 'invalid_client');
+        }
+      }
     });
 
     it('answers invalid_client to a wrong secret', async () => {

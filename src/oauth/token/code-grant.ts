@@ -4,6 +4,7 @@ import type { ClientAuthentication } from '../../clients/index.js';
 import { createId } from '../../db/id.js';
 import { originsOf, type Readers } from '../../http/cors.js';
 import type { Form } from '../../http/body/form.js';
+import { refuseUnusableHeader } from '../../http/client-credentials.js';
 import { noteRefusal } from '../../http/errors/oauth-error.js';
 import { noteFacts } from '../../http/request-facts.js';
 import { findResource } from '../../http/resource-uri.js';
@@ -115,6 +116,7 @@ export function createCodeGrant(dependencies: Dependencies): CodeGrant {
   const { protocol, resources, clients } = dependencies;
   return async (ctx, next, { body: sentBody, form: sentForm, since, proof }) => {
     const isAsserted = sentForm.has('client_assertion') || sentForm.has('client_assertion_type');
+    if (!isAsserted) refuseUnusableHeader(ctx, sentForm);
     const client = isAsserted ? await clients.authenticate(ctx, sentForm) : undefined;
     const form = client === undefined ? sentForm : withoutAssertion(sentForm, client.id);
     const body = client === undefined ? sentBody : Buffer.from(form.toString());
