@@ -270,12 +270,17 @@ describe('the device grant (RFC 8628)', () => {
       expect(scope).toBe('contacts:read openid');
     });
 
-    it('refuses the device if the role allows nothing of the request (§3.5)', async () => {
-      const member = await createUser(gatehouse, [[tenant, 'viewer']]);
-      const asked = await codes(client, { scope: 'contacts:write' });
-      const stop = await createDeviceUser(gatehouse, member).type(asked.user_code);
-      expect(mainOf(stop)).toContain('Your role allows nothing of what it asked for');
-      await expectOAuthError(await poll(asked), 400, 'access_denied');
+    it('refuses the device if the user can allow nothing of the request (§3.5)', async () => {
+      for (const [memberships, reason] of [
+        [[[tenant, 'viewer']], 'Your role allows nothing of what it asked for'],
+        [[], 'Your account belongs to no organization'],
+      ] as const) {
+        const member = await createUser(gatehouse, memberships);
+        const asked = await codes(client, { scope: 'contacts:write' });
+        const stop = await createDeviceUser(gatehouse, member).type(asked.user_code);
+        expect(mainOf(stop)).toContain(reason);
+        await expectOAuthError(await poll(asked), 400, 'access_denied');
+      }
     });
 
     it('lets nobody try more than twenty wrong codes an hour from an address (§5.1)', async () => {

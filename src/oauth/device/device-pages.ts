@@ -11,7 +11,12 @@ import type { Route } from '../../http/routes.js';
 import type { Resources } from '../../resource-servers/index.js';
 import { titleOf } from '../../scopes/roles.js';
 import { inCatalogOrder } from '../../scopes/scope-set.js';
-import { offeredScopes, type ConsentRequest, type Consents } from '../authorize/consents.js';
+import {
+  type ConsentRequest,
+  type Consents,
+  offeredScopes,
+  type TenantChoice,
+} from '../authorize/consents.js';
 import { shownClient, type OAuthViews } from '../authorize/views.js';
 import type { ConsoleSessions } from '../library/browser-sessions.js';
 import type { DeviceLimits } from './device-limits.js';
@@ -162,18 +167,26 @@ async function deny(
   showOutcome(ctx, asked, dependencies, { isApproved: false, reason });
 }
 
-/** The consent request in the chosen tenant. Shows the choice, and returns `undefined`, if one has to be chosen. */
+/**
+ * The consent request in the chosen tenant. Shows the choice, and returns `undefined`, if one has to be chosen. Refuses the
+ * device, and returns `undefined`, if there is none.
+ */
 async function requestFor(
   ctx: PageContext,
-  { userCode, pending, client, account }: Asked,
+  asked: Asked,
   tenantId: string | undefined,
-  { consents, resources, pages, csrf }: Dependencies,
+  dependencies: Dependencies,
 ): Promise<(ConsentRequest & { readonly canChooseAnother: boolean }) | undefined> {
+  const { pending, client, account } = asked;
+  const { consents, resources } = dependencies;
   const who = { accountId: account.id, clientId: client.id };
-  const { usable } = await consents.tenantsFor(who);
+  const { usable, suspended } = await consents.tenantsFor(who);
   const [first] = usable;
   if (first === undefined) {
-    throw new Problem('forbidden', 'Your account belongs to no organization that allows this app.');
+    if (suspended > 0) throw new Problem('forbidden', 'Your organization is suspended.');
+    const reason = 'Your account belongs to no organization that allows it.';
+    await deny(ctx, asked, dependencies, reason);
+    return undefined;
   }
   const isOnly = usable.length === 1;
   const tenant =
@@ -191,6 +204,16 @@ async function requestFor(
       canChooseAnother: !isOnly,
     };
   }
+  showTenants(ctx, asked, usable, dependencies);
+  return undefined;
+}
+
+function showTenants(
+  ctx: PageContext,
+  { userCode, client, account }: Asked,
+  tenants: readonly TenantChoice[],
+  { pages, csrf }: Dependencies,
+): void {
   pages.send(
     ctx,
     'choose-tenant',
@@ -201,11 +224,10 @@ async function requestFor(
       hidden: [{ name: 'user_code', value: userCode }],
       client: shownClient(client),
       accountEmail: account.email,
-      tenants: usable.map(({ id, name, role }) => ({ id, name, role: titleOf(role) })),
+      tenants: tenants.map(({ id, name, role }) => ({ id, name, role: titleOf(role) })),
     },
     { endsAtClient: true },
   );
-  return undefined;
 }
 
 /** Creates the grant and attaches it to the device's code in one transaction. @returns whether the device gets access */
