@@ -53,11 +53,13 @@ export function createRevokeRoutes(dependencies: Dependencies): Route<'public'>[
       cors: 'perResponse',
       answers: { ...OAUTH_ERRORS, 200: z.strictObject({}) },
       async handle(ctx) {
+        // Until the client is authenticated, any origin may read the error.
+        const state = ctx.state as { readers?: Readers };
+        state.readers = '*';
         const form = await readForm(ctx);
         const token = singleValue(form, 'token');
-        if (token === undefined || !(await revocations.revokeKey(ctx, token))) {
-          await revokeAsClient(ctx, form, dependencies, revocations);
-        }
+        if (token !== undefined && (await revocations.revokeKey(ctx, token))) state.readers = [];
+        else await revokeAsClient(ctx, form, dependencies, revocations);
         ctx.status = 200;
         ctx.set('Cache-Control', 'no-store');
         ctx.type = 'application/json';
@@ -75,13 +77,10 @@ async function revokeAsClient(
   dependencies: Dependencies,
   { revokeToken, revokeTokenOf }: Revocations,
 ): Promise<void> {
-  // Until the client is authenticated, any origin may read the error.
-  const state = ctx.state as { readers?: Readers };
-  state.readers = '*';
   const token = singleValue(form, 'token');
   const key = await authenticateKey(ctx, form, dependencies);
   const client = key === undefined ? await dependencies.clients.authenticate(ctx, form) : undefined;
-  state.readers = client?.readers() ?? [];
+  (ctx.state as { readers?: Readers }).readers = client?.readers() ?? [];
   if (token === undefined) throw tokenMissing();
   if (key !== undefined) await revokeTokenOf(ctx, token, key);
   if (client !== undefined) await revokeToken(ctx, token, client.id);

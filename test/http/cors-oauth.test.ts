@@ -145,6 +145,21 @@ describe('CORS of OAuth', () => {
       }
     });
 
+    it('are readable by any origin if the request is malformed', async () => {
+      const client = `client_id=${open.client_id}&client_id=x&token=x&token=x`;
+      for (const [type, status] of [
+        ['application/x-www-form-urlencoded', 400],
+        ['text/plain', 415],
+      ] as const) {
+        const answer = await fetch(`${gatehouse.origin}/api/v1/oauth/${endpoint}`, {
+          method: 'POST',
+          headers: { Origin: STRANGER, 'Content-Type': type },
+          body: `grant_type=refresh_token&${client}`,
+        });
+        expect([answer.status, readersOf(answer)]).toEqual([status, '*']);
+      }
+    });
+
     it('are readable by the redirect origins of a confidential client only', async () => {
       const who = { grant_type: 'refresh_token', ...authenticationOf(confidential) };
       for (const origin of [APP, 'http://127.0.0.1:4000']) {
