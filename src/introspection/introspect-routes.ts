@@ -232,15 +232,14 @@ async function answerTo(
       )
     );
   }
-  const credentials = readClientCredentials(ctx, form);
-  const { id, secret, by } = credentials;
+  const { id, secret, by } = readClientCredentials(ctx, form);
   if (id !== undefined && isId('rsv', id)) {
     const answer = await introspectAsServer(dependencies, form, secret ?? '', id);
     if (answer === undefined) throw clientRefused(by, 'the credential is not valid');
     return answer;
   }
   return id !== undefined && isId('key', id)
-    ? introspectByKey(dependencies, ctx, form, Object.assign(credentials, { id }))
+    ? introspectByKey(dependencies, ctx, form, { id, secret, by })
     : introspectAsClient(dependencies, ctx, form);
 }
 
