@@ -96,6 +96,7 @@ export interface Pagination {
     request: PageRequest<string>,
     list: readonly string[],
     positionOf: (item: Item) => string,
+    resumeAfter?: string,
   ): Page<Item>;
 }
 
@@ -158,8 +159,10 @@ export function createPagination(signer: Signer): Pagination {
       return { limit, after: text };
     },
     cursorText: (position, list) => cursorOf(toBase64Url(position), list),
-    pageText: (found, { limit }, list, positionOf) =>
-      page(found, limit, list, (item) => toBase64Url(positionOf(item)), undefined),
+    pageText(found, { limit }, list, positionOf, resumeAfter) {
+      const resumed = resumeAfter === undefined ? undefined : toBase64Url(resumeAfter);
+      return page(found, limit, list, (item) => toBase64Url(positionOf(item)), resumed);
+    },
   };
 }
 

@@ -57,12 +57,9 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
       async handle(ctx, { query: { limit, cursor, ...filter } }) {
         const list = ['operator-accounts', filter.email ?? '', ...namesOfFilter(filter)];
         const request = pagination.readText({ limit, cursor }, list);
-        const found = await directoryOf(ctx).list(request, filter);
-        sendPage(
-          ctx,
-          pagination.pageText(found, request, list, ({ id }) => id),
-          presentAccount,
-        );
+        const { found, resumeAfter } = await directoryOf(ctx).list(request, filter);
+        const page = pagination.pageText(found, request, list, ({ id }) => id, resumeAfter);
+        sendPage(ctx, page, presentAccount);
       },
     }),
     operatorRoute({

@@ -53,12 +53,10 @@ export function createTenantRoutes({ pagination }: RouteDependencies): OperatorR
         const list = ['operator-tenants', order, ...namesOfFilter(filter)];
         const request = pagination.readText({ limit, cursor }, list);
         const store = createTenantStore(ctx.state.manager);
-        const found =
-          order === 'slug'
-            ? await store.list({ limit: request.limit + 1, after: request.after, filter })
-            : await store.listNewest(request, filter);
+        const { found, resumeAfter } = await store.list({ ...request, order, filter });
         const positionOf = ({ id, slug }: StoredTenant) => (order === 'slug' ? slug : id);
-        sendPage(ctx, pagination.pageText(found, request, list, positionOf), presentTenant);
+        const page = pagination.pageText(found, request, list, positionOf, resumeAfter);
+        sendPage(ctx, page, presentTenant);
       },
     }),
     operatorRoute({

@@ -58,7 +58,8 @@ export async function createDemo(
 ): Promise<Demo | undefined> {
   return dataSource.transaction(async (manager) => {
     const tenants = createTenantStore(manager);
-    if ((await tenants.list({ limit: 1 })).length > 0) return undefined;
+    const { found } = await tenants.list({ limit: 1, after: undefined, order: 'slug' });
+    if (found.length > 0) return undefined;
     const tenant = await tenants.create({ slug: 'demo', name: 'Demo' });
     if (tenant === undefined) return undefined;
     await createAuditLog(manager).record(OPERATOR, {

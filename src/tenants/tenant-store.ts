@@ -1,12 +1,10 @@
 import type { EntityManager } from 'typeorm';
 
-import { createId } from '../db/id.js';
-import { prepared } from '../db/prepared.js';
-import { rowsToFetch } from '../db/space-rows.js';
+import { BEHIND_ALL_IDS, createId } from '../db/id.js';
+import { type FoundAnnotated, listAnnotated } from '../http/annotated-list.js';
 import {
   type AnnotationChange,
   type AnnotationFilter,
-  conditionsOf,
   storedMetadata,
   withFreeExternalId,
 } from '../http/annotations.js';
@@ -35,14 +33,13 @@ export interface TenantStore {
   findByExternalId(externalId: string): Promise<StoredTenant | undefined>;
   /** As `find`, with a lock on the row until the transaction ends. */
   findForUpdate(id: string): Promise<StoredTenant | undefined>;
-  /** Sorted by slug, up to `limit`, after the slug `after`. */
-  list(page: {
-    limit: number;
-    after?: string | undefined;
-    filter?: AnnotationFilter;
-  }): Promise<readonly StoredTenant[]>;
-  /** Newest first, up to one more than requested, after the id `after`. */
-  listNewest(page: PageRequest<string>, filter: AnnotationFilter): Promise<readonly StoredTenant[]>;
+  /** Up to one more than requested, after the slug or id `after`. */
+  list(
+    page: PageRequest<string> & {
+      readonly order: keyof typeof ORDERS;
+      readonly filter?: AnnotationFilter;
+    },
+  ): Promise<FoundAnnotated<StoredTenant>>;
   /** @throws Problem `conflict` for a slug or an external id that another tenant has */
   update(id: string, fields: Fields): Promise<void>;
   /** Suspends or resumes. Idempotent. */
@@ -56,6 +53,13 @@ export function slugTaken(slug: string): string {
 /** By way of JSON, so that tenants can be found on a schema without the last columns. */
 const COLUMNS = `t.id, t.slug, t.name, t.suspended_at AS "suspendedAt", t.created_at AS "createdAt",
   to_jsonb(t) ->> 'external_id' AS "externalId", nullif(to_jsonb(t) -> 'metadata', 'null') AS metadata`;
+
+const TABLE = { name: 'tenants', columns: COLUMNS } as const;
+
+const ORDERS = {
+  slug: { column: 'slug', direction: 'ASC', start: '' },
+  newest: { column: 'id', direction: 'DESC', start: BEHIND_ALL_IDS },
+} as const;
 
 export function createTenantStore(manager: EntityManager): TenantStore {
   const tenants = manager.getRepository(Tenant);
@@ -106,44 +110,8 @@ export function createTenantStore(manager: EntityManager): TenantStore {
         .where({ id })
         .execute();
     },
-    ...createLists(manager),
-  };
-}
-
-function createLists(manager: EntityManager): Pick<TenantStore, 'list' | 'listNewest'> {
-  const list = (
-    limit: number,
-    order: { readonly by: 'slug' | 'id DESC'; readonly after: string | undefined },
-    filter: AnnotationFilter,
-  ) => {
-    const values: unknown[] = [];
-    const parameter = (value: string) => `$${values.push(value)}`;
-    const columns = { externalId: 't.external_id', metadata: 't.metadata' };
-    const conditions = [...conditionsOf(filter, parameter, columns)];
-    const names = [filter.externalId === undefined ? 'any' : 'id', conditions.length];
-    if (order.after !== undefined) {
-      const after = parameter(order.after);
-      conditions.push(order.by === 'slug' ? `t.slug > ${after}` : `t.id < ${after}`);
-      names.push('after');
-    }
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-    return prepared(manager)<StoredTenant>(
-      {
-        name: `list-tenants-${order.by === 'slug' ? 'slug' : 'newest'}-${names.join('-')}-${limit}`,
-        text: `SELECT ${COLUMNS} FROM tenants t ${where} ORDER BY t.${order.by} LIMIT ${limit}`,
-      },
-      values,
-    );
-  };
-  return {
-    async list({ limit, after, filter = {} }) {
-      const found = await list(rowsToFetch(limit - 1), { by: 'slug', after }, filter);
-      return found.slice(0, limit);
-    },
-    async listNewest({ limit, after }, filter) {
-      const found = await list(rowsToFetch(limit), { by: 'id DESC', after }, filter);
-      return found.slice(0, limit + 1);
-    },
+    list: ({ order, filter = {}, ...page }) =>
+      listAnnotated<StoredTenant>(manager, TABLE, { ...page, filter, order: ORDERS[order] }),
   };
 }
 

@@ -1,6 +1,8 @@
 import type { EntityManager } from 'typeorm';
 
 import { inBatches } from '../db/batches.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
 import { type StoredEvent, typePatterns } from '../events/index.js';
 import type { PageRequest } from '../http/pagination.js';
 import type { Webhook } from './webhook-store.js';
@@ -39,25 +41,27 @@ const COLUMNS = `seq, event_id AS "eventId", (extract(epoch FROM event_at) * 100
 
 /** The log of deliveries of one webhook. */
 export function createDeliveryStore(manager: EntityManager, webhookId: string) {
-  const select = async (rest: string, values: readonly unknown[]): Promise<Delivery[]> => {
-    const rows = await manager.query<Row[]>(
-      `SELECT ${COLUMNS} FROM webhook_deliveries WHERE webhook_id = $1 AND ${rest}`,
-      [webhookId, ...values],
-    );
-    return rows.map(({ seq, eventId, micros, ...row }) => ({
-      seq: Number(seq),
-      eventId: Number(eventId),
-      micros: Number(micros),
-      ...row,
-    }));
-  };
   return {
     /** Newest first, up to one more than asked for. */
-    list: ({ limit, after }: PageRequest) =>
-      select('seq < $2 ORDER BY seq DESC LIMIT $3', [after ?? Number.MAX_SAFE_INTEGER, limit + 1]),
+    async list({ limit, after = Number.MAX_SAFE_INTEGER }: PageRequest): Promise<Delivery[]> {
+      const fetched = rowsToFetch(limit);
+      const rows = await prepared(manager)<Row>(
+        {
+          name: `list-webhook-deliveries-${fetched}`,
+          text: `SELECT ${COLUMNS} FROM webhook_deliveries WHERE webhook_id = $1 AND seq < $2::bigint
+            ORDER BY seq DESC LIMIT ${fetched}`,
+        },
+        [webhookId, after],
+      );
+      return rows.slice(0, limit + 1).map(read);
+    },
 
     async find(seq: number): Promise<Delivery | undefined> {
-      return (await select('seq = $2', [seq]))[0];
+      const [row] = await manager.query<Row[]>(
+        `SELECT ${COLUMNS} FROM webhook_deliveries WHERE webhook_id = $1 AND seq = $2`,
+        [webhookId, seq],
+      );
+      return row && read(row);
     },
 
     /** Adds a delivery of the event of another one, or of the newest audit entry of this type about the webhook. */
@@ -83,6 +87,10 @@ export function createDeliveryStore(manager: EntityManager, webhookId: string) {
       return Number(row.seq);
     },
   };
+}
+
+function read({ seq, eventId, micros, ...row }: Row): Delivery {
+  return { seq: Number(seq), eventId: Number(eventId), micros: Number(micros), ...row };
 }
 
 /**

@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm';
 
-import type { PageRequest } from '../http/pagination.js';
 import { BEHIND_ALL_IDS } from '../db/id.js';
+import { prepared } from '../db/prepared.js';
+import { rowsToFetch } from '../db/space-rows.js';
+import type { PageRequest } from '../http/pagination.js';
 import type { SealedSecrets } from './signing.js';
 import type { DisabledReason } from './webhook-schema.js';
 
@@ -37,11 +39,31 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
     },
 
     /** Newest first, up to one more than asked for. */
-    list({ limit, after }: PageRequest<string>, tenantId: string | undefined): Promise<Webhook[]> {
-      return manager.query(
-        `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 AND ${OWNED} ORDER BY id DESC LIMIT $3`,
-        [after ?? BEHIND_ALL_IDS, owner ?? tenantId ?? null, limit + 1],
-      );
+    async list(
+      { limit, after = BEHIND_ALL_IDS }: PageRequest<string>,
+      tenantId: string | undefined,
+    ): Promise<readonly Webhook[]> {
+      const listed = owner ?? tenantId;
+      const fetched = rowsToFetch(limit);
+      const page = `ORDER BY id DESC LIMIT ${fetched}`;
+      const run = prepared(manager);
+      const found =
+        listed === undefined
+          ? await run<Webhook & object>(
+              {
+                name: `list-webhooks-${fetched}`,
+                text: `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 ${page}`,
+              },
+              [after],
+            )
+          : await run<Webhook & object>(
+              {
+                name: `list-webhooks-of-tenant-${fetched}`,
+                text: `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 AND tenant_id = $2 ${page}`,
+              },
+              [after, listed],
+            );
+      return found.slice(0, limit + 1);
     },
 
     async count(tenantId: string | null): Promise<number> {

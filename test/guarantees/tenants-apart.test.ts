@@ -202,7 +202,6 @@ describe('every store keeps tenants apart, and live from test', () => {
         'findByExternalId',
         'findForUpdate',
         'list',
-        'listNewest',
         'setSuspended',
         'update',
       ]);

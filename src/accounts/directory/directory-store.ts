@@ -1,11 +1,11 @@
 import type { EntityManager } from 'typeorm';
 
+import { BEHIND_ALL_IDS } from '../../db/id.js';
 import { prepared } from '../../db/prepared.js';
-import { rowsToFetch } from '../../db/space-rows.js';
+import { type FoundAnnotated, listAnnotated } from '../../http/annotated-list.js';
 import {
   type AnnotationColumns,
   type AnnotationFilter,
-  conditionsOf,
   withFreeExternalId,
 } from '../../http/annotations.js';
 import type { PageRequest } from '../../http/pagination.js';
@@ -40,7 +40,7 @@ export interface DirectoryStore {
   /** As `find`, with a lock on the row until the transaction ends. */
   findForUpdate(id: string): Promise<ListedAccount | undefined>;
   /** Newest first, up to one more than requested, after the id `after`. */
-  list(page: PageRequest<string>, filter: AccountFilter): Promise<readonly ListedAccount[]>;
+  list(page: PageRequest<string>, filter: AccountFilter): Promise<FoundAnnotated<ListedAccount>>;
   /** @returns whether it was inserted; not if the address or the external id is taken */
   insert(row: AccountRow): Promise<boolean>;
   /** @throws Problem `conflict` for an address or an external id that another account has */
@@ -53,8 +53,12 @@ export function addressTaken(email: string): string {
   return `Another account has the address ${email}.`;
 }
 
-const COLUMNS = `a.id, a.email, a.name, a.email_verified_at AS "emailVerifiedAt", a.created_at AS "createdAt",
-  a.external_id AS "externalId", a.metadata`;
+const COLUMNS = `t.id, t.email, t.name, t.email_verified_at AS "emailVerifiedAt", t.created_at AS "createdAt",
+  t.external_id AS "externalId", t.metadata`;
+
+const TABLE = { name: 'accounts', columns: COLUMNS } as const;
+
+const NEWEST_FIRST = { column: 'id', direction: 'DESC', start: BEHIND_ALL_IDS } as const;
 
 const INSERT = {
   name: 'insert-account',
@@ -75,7 +79,7 @@ export function createDirectoryStore(manager: EntityManager): DirectoryStore {
   const run = prepared(manager);
   const findBy = async (column: string, value: string, lock = '') => {
     const name = `find-account-by-${column}${lock === '' ? '' : '-locked'}`;
-    const text = `SELECT ${COLUMNS} FROM accounts a WHERE a.${column} = $1 ${lock}`;
+    const text = `SELECT ${COLUMNS} FROM accounts t WHERE t.${column} = $1 ${lock}`;
     const [found] = await run<ListedAccount & object>({ name, text }, [value]);
     return found;
   };
@@ -84,20 +88,13 @@ export function createDirectoryStore(manager: EntityManager): DirectoryStore {
     findByExternalId: (externalId) => findBy('external_id', externalId),
     findByEmail: (email) => findBy('email', email),
     findForUpdate: (id) => findBy('id', id, 'FOR NO KEY UPDATE'),
-    async list({ limit, after }, { email, ...filter }) {
-      const values: unknown[] = [];
-      const parameter = (value: string) => `$${values.push(value)}`;
-      const columns = { externalId: 'a.external_id', metadata: 'a.metadata' };
-      const conditions = [...conditionsOf(filter, parameter, columns)];
-      if (email !== undefined) conditions.push(`a.email = ${parameter(email.toLowerCase())}`);
-      if (after !== undefined) conditions.push(`a.id < ${parameter(after)}`);
-      const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-      const found = await manager.query<ListedAccount[]>(
-        `SELECT ${COLUMNS} FROM accounts a ${where} ORDER BY a.id DESC LIMIT ${rowsToFetch(limit)}`,
-        values,
-      );
-      return found.slice(0, limit + 1);
-    },
+    list: (page, { email, ...filter }) =>
+      listAnnotated<ListedAccount & object>(manager, TABLE, {
+        ...page,
+        order: NEWEST_FIRST,
+        filter,
+        unique: email === undefined ? undefined : { column: 'email', value: email.toLowerCase() },
+      }),
     async insert({ id, email, name, passwordHash, emailVerified, externalId, metadata }) {
       const row = [id, email, name, passwordHash, emailVerified, externalId, metadata];
       return (await run(INSERT, row)).length > 0;

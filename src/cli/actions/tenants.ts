@@ -36,8 +36,9 @@ export async function listTenants(
   const filter = filterOf(values);
   return {
     async read({ limit, after }) {
-      const found = await store.list({ limit: limit + 1, after, filter });
-      return pageOf(found, limit, ({ slug }) => slug);
+      const page = { limit, after, order: 'slug', filter } as const;
+      const { found, resumeAfter } = await store.list(page);
+      return pageOf(found, limit, ({ slug }) => slug, resumeAfter);
     },
     present: presentTenant,
   };
