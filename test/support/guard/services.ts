@@ -17,13 +17,18 @@ export interface GuardedServices {
 
 const SCRIPT = join('test/support/guard', 'framework-services.mjs');
 
-/** @param script in a project that has the package installed; without one, the package is that of the build */
+/**
+ * @param script in a project that has the package installed; without one, the package is that of the build
+ * @param env variables of the process besides those of this one
+ */
 export async function startServices(
   options: Omit<GuardOptions, 'onError'>,
   script?: string,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<GuardedServices> {
   const folder = script === undefined ? join(testServer().build, 'src/guard') : undefined;
   const child = spawn(process.execPath, [script ?? SCRIPT, JSON.stringify({ folder, options })], {
+    env: { ...process.env, ...env },
     stdio: 'pipe',
   });
   let errors = '';
