@@ -13,12 +13,8 @@ export const CORES = { server: '0', rest: '1' } as const;
 /** Output of the last server. A pipe to a terminal would be part of the measurement. */
 export const SERVER_LOG = path.join(tmpdir(), `gatehouse-bench-${process.pid}.log`);
 
-/** As in `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
-const NODE_FLAGS = [
-  '--max-semi-space-size=16',
-  '--max-old-space-size=1024',
-  ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? []),
-];
+/** Those of `npm start`; the floor gets them too. More can be given, such as `--cpu-prof`. */
+const NODE_FLAGS = [...flagsOfStart(), ...(process.env['BENCH_NODE_FLAGS']?.split(' ') ?? [])];
 
 const canPin = spawnSync('taskset', ['-c', '0', 'true']).status === 0;
 
@@ -30,6 +26,16 @@ export interface BenchServer {
   /** Resident memory in megabytes. */
   memory(): number;
   stop(): Promise<void>;
+}
+
+/** The options that `npm start` gives to Node, such as `--max-old-space-size`. */
+function flagsOfStart(): readonly string[] {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+    readonly scripts: { readonly start: string };
+  };
+  const [, flags] = /^exec node ((?:--\S+ )+)/.exec(scripts.start) ?? [];
+  if (flags === undefined) throw new Error('the script `start` of package.json gives no options');
+  return flags.trim().split(' ');
 }
 
 /** A command line that runs pinned to a core, or as it is where pinning isn't possible. */
