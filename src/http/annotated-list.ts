@@ -85,8 +85,8 @@ function statementsOf(
   { limit, after, order: { column, direction, start }, filter, unique }: AnnotatedQuery,
 ) {
   const fetched = rowsToFetch(limit);
-  const matched: string[] = [];
-  const parameter = (value: string) => `$${matched.push(value)}`;
+  const matched: (string | readonly string[])[] = [];
+  const parameter = (value: string | readonly string[]) => `$${matched.push(value)}`;
   const conditions = [
     ...conditionsOf(filter, parameter, { externalId: 't.external_id', metadata: 't.metadata' }),
     ...(unique === undefined ? [] : [`t.${unique.column} = ${parameter(unique.value)}`]),
@@ -99,7 +99,7 @@ function statementsOf(
     `t.${column} ${direction === 'ASC' ? '>' : '<'} ${placeholder}`;
   const ordered = `ORDER BY t.${column} ${direction}`;
   const statement =
-    (kind: string, text: string, given: readonly string[] = values): Statement =>
+    (kind: string, text: string, given: readonly unknown[] = values): Statement =>
     (run) =>
       run({ name: `list-${name}-${kind}`, text }, given);
   return {

@@ -171,14 +171,15 @@ export function namesOfFilter({ externalId: id, metadata: members }: AnnotationF
 }
 
 /**
- * The SQL conditions of a filter.
+ * The SQL conditions of a filter. All metadata is one condition, so that an index looks for the rows that have all members:
+ * one of them alone can be common.
  *
  * @param parameter adds a value and returns its placeholder
  * @param columns SQL for the columns. `below` wraps the wanted members, as an index on an expression needs
  */
 export function conditionsOf(
   { externalId: id, metadata: members }: AnnotationFilter,
-  parameter: (value: string) => string,
+  parameter: (value: string | readonly string[]) => string,
   columns: {
     readonly externalId: string;
     readonly metadata: string;
@@ -186,16 +187,25 @@ export function conditionsOf(
   },
 ): readonly string[] {
   const { below = (wanted) => wanted } = columns;
-  const contains = (wanted: object) =>
-    `${columns.metadata} @> ${parameter(JSON.stringify(below(wanted)))}::jsonb`;
-  return [
-    ...(id === undefined ? [] : [`${columns.externalId} = ${parameter(id)}`]),
-    // Both forms always, so that one statement fits all values.
-    ...Object.entries(members ?? {}).map(
-      ([name, value]) =>
-        `(${contains({ [name]: value })} OR ${contains({ [name]: scalarOf(value) })})`,
-    ),
-  ];
+  const conditions = id === undefined ? [] : [`${columns.externalId} = ${parameter(id)}`];
+  if (members !== undefined) {
+    const wanted = readingsOf(members).map((reading) => JSON.stringify(below(reading)));
+    conditions.push(`${columns.metadata} @> ANY (${parameter(wanted)}::jsonb[])`);
+  }
+  return conditions;
+}
+
+/** What the members of a filter can stand for: 32 objects at most, since each is a text or one scalar. */
+function readingsOf(members: Readonly<Record<string, string>>): readonly object[] {
+  return Object.entries(members).reduce<readonly object[]>(
+    (readings, [name, text]) => {
+      const values = new Set([text, scalarOf(text)]);
+      return readings.flatMap((reading) =>
+        [...values].map((value) => ({ ...reading, [name]: value })),
+      );
+    },
+    [{}],
+  );
 }
 
 /** The number, true, false or null that a text spells; else the text. */

@@ -155,6 +155,11 @@ describe('externalId and metadata of keys', () => {
       one.id,
     ]);
     expect(await idsOf('metadata[plan]=pro&metadata[seats]=50')).toEqual([]);
+    const mixed = await createKey({ metadata: { ...metadata, seats: '5' } });
+    expect(await idsOf(`${query}&limit=1`)).toEqual([mixed.id]);
+    await gatehouse.database.query('UPDATE credentials SET metadata = NULL WHERE id = $1', [
+      mixed.id,
+    ]);
     const { body } = await list(`${query}&limit=1`);
     expect(body.meta.pagination).toMatchObject({ has_more: true, count: 1 });
     const { cursor } = body.meta.pagination;

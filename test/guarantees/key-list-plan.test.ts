@@ -14,6 +14,7 @@ interface Plan {
   readonly 'Relation Name'?: string;
   readonly 'Actual Rows': number;
   readonly 'Actual Loops': number;
+  readonly 'Rows Removed by Filter'?: number;
   readonly 'Shared Hit Blocks': number;
   readonly 'Shared Read Blocks': number;
   readonly Plans?: readonly Plan[];
@@ -46,7 +47,7 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
        SELECT 'key_' || n, $1, CASE WHEN n % 3 = 0 THEN 'personal' ELSE 'secret' END, 'live', 'Crowd',
          '{leads:read}', CASE WHEN n % 3 = 0 THEN 'user' ELSE 'tenant' END, 'usr_' || n % 100,
          'digest ' || n, 'none', 'x', ARRAY['key_' || n, $1], nextval('issue_order'), 'test',
-         CASE WHEN n % 5 = 0 THEN '{"plan": "pro"}'::jsonb END
+         CASE WHEN n % 5 = 0 THEN jsonb_build_object('plan', 'pro', 'seats', 5, 'number', n) END
        FROM generate_series(1, $2::int) AS n`,
       [tenant.id, CROWD],
     );
@@ -56,9 +57,13 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
     await gatehouse.database.query('ANALYZE credentials, credential_uses');
   }, 60_000);
 
-  async function planOf(filter: Partial<CredentialFilter>, limit = 25): Promise<Plan> {
+  async function planOf(
+    filter: Partial<CredentialFilter>,
+    way: 'range' | 'index' = 'range',
+  ): Promise<Plan> {
     const all = { kinds: TENANT_KINDS, environments: ENVIRONMENTS, ...filter };
-    const { text, values } = listStatement(tenant.id, all, { limit, after: undefined });
+    const page = { limit: 25, after: undefined };
+    const { text, values } = listStatement(tenant.id, all, page, way);
     const [row] = await gatehouse.database.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
       `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${text}`,
       [...values],
@@ -114,6 +119,18 @@ describe('a page of keys in a tenant with many keys of another kind', () => {
       expect(scan.by).toMatch(/_in_order$|_pkey$/);
       expect(scan.rows).toBeLessThanOrEqual(MAX_EXAMINED);
     }
+  });
+
+  it.each<[string, Record<string, string>, number]>([
+    ['a common and a rare number', { seats: '5', number: '44000' }, 1],
+    ['a rare and a common number', { number: '44000', seats: '5' }, 1],
+    ['common members that no key has together', { plan: 'pro', seats: '6' }, 0],
+  ])('by the index of metadata, reads only the keys with %s', async (_what, metadata, rows) => {
+    const scans = keysRead(await planOf({ metadata }, 'index'));
+
+    expect(scans.map((scan) => scan['Node Type'])).toEqual(['Bitmap Heap Scan', 'Index Scan']);
+    expect(scans[0]).toMatchObject({ 'Actual Rows': rows });
+    expect(scans[0]?.['Rows Removed by Filter'] ?? 0).toBe(0);
   });
 
   it.each<[string, Partial<BoardFilter>, number]>([

@@ -145,7 +145,8 @@ const STORES: Readonly<
     createClientStore(manager).listBlockedBy(tenant, { limit: 25, after: undefined }),
   'tenants that block': ({ manager, tenant }) =>
     createClientStore(manager).listBlockingTenants(`cli_${tenant}1`, { limit: PAGE }),
-  tenants: ({ manager }) => createTenantStore(manager).list({ ...FIRST, after: 'crowd2500', order: 'slug' }),
+  tenants: ({ manager }) =>
+    createTenantStore(manager).list({ ...FIRST, after: 'crowd2500', order: 'slug' }),
   'resource servers': ({ manager }) =>
     createResourceServerStore(manager).list({ limit: PAGE, after: 'https://2' }),
   'credentials of a resource server': ({ manager }) =>

@@ -144,7 +144,7 @@ export function listStatement(
   ];
   if (narrowed) values.push(spaces ?? null, status ?? null, search ?? null, unusedDays ?? null);
   const account = accountId === undefined ? undefined : `$${values.push(accountId)}`;
-  const parameter = (value: string) => `$${values.push(value)}`;
+  const parameter = (value: string | readonly string[]) => `$${values.push(value)}`;
   const isSearch = searchesMetadata(filter) && way === 'range';
   const annotations = isSearch
     ? conditionsOf(filter, parameter, { externalId: 'c.external_id', metadata: 'c.metadata' })
@@ -175,7 +175,7 @@ export function listStatement(
 function annotationConditions(
   tenantId: string,
   filter: AnnotationFilter,
-  parameter: (value: string) => string,
+  parameter: (value: string | readonly string[]) => string,
 ): readonly string[] {
   const conditions = conditionsOf(filter, parameter, {
     externalId: 'c.external_id',

@@ -121,7 +121,9 @@ function literalOf(value: unknown): string {
   if (Array.isArray(value)) {
     const hasTimes = value.some((item) => item instanceof Date);
     if (hasTimes) return `ARRAY[${value.map(literalOf).join(', ')}]`;
-    return pg.escapeLiteral(`{${value.join(',')}}`);
+    // Quoted, since JSON has commas and braces.
+    const items = value.map((item) => JSON.stringify(String(item)));
+    return pg.escapeLiteral(`{${items.join(',')}}`);
   }
   return pg.escapeLiteral(typeof value === 'string' ? value : JSON.stringify(value));
 }
