@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { readBoard, type BoardFilter } from '../../src/console/keys/key-board.js';
-import { listStatement, MAX_EXAMINED } from '../../src/credentials/store/credential-list.js';
+import { MAX_EXAMINED } from '../../src/credentials/store/credential-candidates.js';
+import { listStatement } from '../../src/credentials/store/credential-list.js';
 import type { CredentialFilter } from '../../src/credentials/store/credential-list.js';
 import { ENVIRONMENTS, TENANT_KINDS } from '../../src/credentials/kinds.js';
 import type { Tenant } from '../../src/tenants/tenant.entity.js';

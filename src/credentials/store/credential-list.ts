@@ -12,6 +12,13 @@ import {
   type KeyKind,
 } from '../kinds.js';
 import { STATUS } from '../verification/verdict-sql.js';
+import {
+  byExternalId,
+  byMetadata,
+  MAX_EXAMINED,
+  newestOf,
+  type Owner,
+} from './credential-candidates.js';
 import { readListed, ROW, type ListedCredential, type ListedRow } from './listed-row.js';
 
 /** The filters of a list of a tenant's credentials. */
@@ -36,64 +43,10 @@ export interface FoundCredentials {
   readonly resumeAfter: number | undefined;
 }
 
-/** Bounds the credentials that one page examines for filters that the index does not cover. */
-export const MAX_EXAMINED = 5000;
-
-/**
- * perf: reads one short index range for each environment and kind, so the tenant's size does not matter. Sub-selects hide
- * the values of short ranges from the planner, which would otherwise plan for them each time (decision 15). For long
- * ranges it has to know them: it sorts a whole tenant otherwise.
- */
-function ofTenant(limit: number): string {
-  const value = (text: string) => (limit < MAX_EXAMINED ? `(SELECT ${text})` : text);
-  return `
-  SELECT found.id, found.issue_seq
-  FROM unnest(${value('$2::text[]')}) AS e (environment)
-    CROSS JOIN unnest(${value('$3::text[]')}) AS k (kind)
-    CROSS JOIN LATERAL (
-      SELECT c.id, c.issue_seq FROM credentials c
-      WHERE c.tenant_id = ${value('$1::text')} AND c.environment = e.environment AND c.kind = k.kind
-        AND c.issue_seq < ${value('$4::bigint')}
-      ORDER BY c.issue_seq DESC LIMIT ${limit}) AS found
-  ORDER BY found.issue_seq DESC LIMIT ${limit}`;
-}
-
-/** The condition for all keys that a tenant manages, of any kind. */
-export const OF_TENANT = `c.principal_kind <> 'user'`;
-
-/**
- * All keys that a tenant manages: one range of an index of their own. PostgreSQL refuses parameters that no condition
- * names.
- */
-const ofWholeTenant = (limit: number) => `
-  SELECT c.id, c.issue_seq FROM credentials c
-  WHERE c.tenant_id = $1 AND ${OF_TENANT} AND c.issue_seq < $4::bigint
-    AND $2::text[] IS NOT NULL AND $3::text[] IS NOT NULL
-  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
-
-/** @param account the placeholder that stands for the account */
-const ofAccount = (limit: number, account: string) => `
-  SELECT c.id, c.issue_seq FROM credentials c
-  WHERE c.principal_kind = 'user' AND c.principal_id = ${account} AND c.tenant_id = $1
-    AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
-  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
-
-/** The same for external ids, of which a few keys have the same one. */
-const annotated = (limit: number, conditions: readonly string[], account: string | undefined) => `
-  ${matching(conditions, account)}
-  ORDER BY c.issue_seq DESC LIMIT ${limit}`;
-
-/** Keys by an index that has another order. Without an order, the limit bounds what is read. */
-const matching = (conditions: readonly string[], account: string | undefined) => `
-  SELECT c.id, c.issue_seq FROM credentials c
-  WHERE c.tenant_id = $1 AND ${conditions.join(' AND ')}
-    AND c.environment = ANY ($2::text[]) AND c.kind = ANY ($3::text[]) AND c.issue_seq < $4::bigint
-    ${account === undefined ? '' : `AND c.principal_kind = 'user' AND c.principal_id = ${account}`}`;
-
 /** As the index has it: the metadata below the tenant's id. */
 const METADATA_OF_TENANT = `(('{"' || c.tenant_id || '":' || c.metadata::text || '}')::jsonb)`;
 
-/** The conditions that no index covers. */
+/** The conditions that no index covers. `narrowingValues` has the values of `$5` to `$8`. */
 const NARROWED = `($5::text[] IS NULL OR c.spaces <@ $5)
   AND ($6::text IS NULL OR ${STATUS} = $6)
   AND ($7::text IS NULL OR c.id = $7 OR strpos(lower(c.name), lower($7)) > 0
@@ -123,8 +76,8 @@ const pageOf = (candidates: string, condition: string, limit: number) => `
 type Way = 'range' | 'index';
 
 /**
- * Builds the statement of a page. Its limits are literals, so that the generic plan knows them. Exported for tests,
- * which check its plan.
+ * Builds the statement of a page: an index finds the candidates, and what it does not cover is checked on each of them. Its
+ * limits are literals, so that the generic plan knows them. Exported for tests, which check its plan.
  * @throws RangeError for a limit above 1,000
  */
 export function listStatement(
@@ -133,49 +86,46 @@ export function listStatement(
   { limit, after }: PageRequest,
   way: Way = 'range',
 ): PreparedStatement & { readonly values: readonly unknown[] } {
-  const { kinds, environments, accountId, spaces, status, search, unusedDays } = filter;
-  const fetched = rowsToFetch(limit);
+  const { kinds, environments, accountId, externalId } = filter;
+  const values: unknown[] = [tenantId, environments, kinds, String(after ?? LATEST)];
+  const parameter: Parameter = (value) => `$${values.push(value)}`;
   const narrowed = isNarrowed(filter);
-  const values: unknown[] = [
-    tenantId,
-    environments,
-    kinds,
-    after === undefined ? LATEST : String(after),
-  ];
-  if (narrowed) values.push(spaces ?? null, status ?? null, search ?? null, unusedDays ?? null);
-  const account = accountId === undefined ? undefined : `$${values.push(accountId)}`;
-  const parameter = (value: string | readonly string[]) => `$${values.push(value)}`;
-  const isSearch = searchesMetadata(filter) && way === 'range';
-  const annotations = isSearch
-    ? conditionsOf(filter, parameter, { externalId: 'c.external_id', metadata: 'c.metadata' })
-    : annotationConditions(tenantId, filter, parameter);
-  const conditions = [...(narrowed ? [NARROWED] : []), ...(isSearch ? annotations : [])];
-  const examined = conditions.length > 0 ? MAX_EXAMINED : fetched;
-  const owner =
-    accountId !== undefined ? 'account' : isOfTenant(filter) ? 'whole-tenant' : 'tenant';
-  const ranges = {
-    account: () => ofAccount(examined, account ?? ''),
-    'whole-tenant': () => ofWholeTenant(examined),
-    tenant: () => ofTenant(examined),
+  if (narrowed) values.push(...narrowingValues(filter));
+  const account = accountId === undefined ? undefined : parameter(accountId);
+
+  const isByAnnotations = externalId !== undefined || way === 'index';
+  const annotations = isByAnnotations
+    ? indexedConditions(tenantId, filter, parameter)
+    : conditionsOf(filter, parameter, { externalId: 'c.external_id', metadata: 'c.metadata' });
+  const checked = [...(narrowed ? [NARROWED] : []), ...(isByAnnotations ? [] : annotations)];
+
+  const fetched = rowsToFetch(limit);
+  const owner = ownerOf(filter);
+  const candidates = () => {
+    if (way === 'index') return byMetadata(annotations, account);
+    const examined = checked.length > 0 ? MAX_EXAMINED : fetched;
+    if (externalId !== undefined) return byExternalId(examined, annotations, account);
+    return newestOf(owner, examined, account);
   };
-  const candidates =
-    way === 'index'
-      ? `${matching(annotations, account)} LIMIT ${MAX_EXAMINED + 1}`
-      : annotations.length > 0 && !isSearch
-        ? annotated(examined, annotations, account)
-        : ranges[owner]();
-  const by = `${way}-${filter.externalId === undefined ? '' : 'id-'}${annotations.length}`;
+  const by = `${way}-${externalId === undefined ? '' : 'id-'}${annotations.length}`;
   return {
     name: `list-credentials-${owner}-${narrowed ? 'narrowed' : 'all'}-${by}-${fetched}`,
-    text: pageOf(candidates, conditions.join(' AND ') || 'true', fetched),
+    text: pageOf(candidates(), checked.join(' AND ') || 'true', fetched),
     values,
   };
 }
 
-function annotationConditions(
+function narrowingValues({ spaces, status, search, unusedDays }: CredentialFilter) {
+  return [spaces ?? null, status ?? null, search ?? null, unusedDays ?? null];
+}
+
+type Parameter = Parameters<typeof conditionsOf>[1];
+
+/** The conditions on external id and metadata in the form that their indexes have. */
+function indexedConditions(
   tenantId: string,
   filter: AnnotationFilter,
-  parameter: (value: string | readonly string[]) => string,
+  parameter: Parameter,
 ): readonly string[] {
   const conditions = conditionsOf(filter, parameter, {
     externalId: 'c.external_id',
@@ -221,6 +171,11 @@ interface PageRow {
 function pageIn([row]: readonly PageRow[], { limit }: PageRequest) {
   const { page = [], examined = 0, last = null } = row ?? {};
   return { found: page.slice(0, limit + 1).map(readListed), examined, last };
+}
+
+function ownerOf(filter: CredentialFilter): Owner {
+  if (filter.accountId !== undefined) return 'account';
+  return isOfTenant(filter) ? 'whole-tenant' : 'tenant';
 }
 
 /** Whether a filter has all kinds that a tenant manages, in both environments. */

@@ -7,7 +7,8 @@ import { createRowWriter, type WrittenRow } from '../../db/written-rows.js';
 import type { PageRequest } from '../../http/pagination.js';
 import { factsOf, KEY_KINDS } from '../kinds.js';
 import { STATUS } from '../verification/verdict-sql.js';
-import { isNarrowed, isOfTenant, OF_TENANT, type CredentialFilter } from './credential-list.js';
+import { OF_TENANT } from './credential-candidates.js';
+import { isNarrowed, isOfTenant, type CredentialFilter } from './credential-list.js';
 
 /** A key as lists show it, with its position. */
 export interface WrittenKey extends WrittenRow {
@@ -54,7 +55,7 @@ const allOf = (fetched: number) => `
   WHERE c.tenant_id = asked.p1 AND ${OF_TENANT} AND c.issue_seq < asked.p2
   ORDER BY c.issue_seq DESC LIMIT ${fetched}`;
 
-/** One short index range for each environment and kind, as in `credential-list.ts`. */
+/** One short index range for each environment and kind, as in `credential-candidates.ts`. */
 const someOf = (fetched: number) => `
   SELECT found.*
   FROM unnest(string_to_array(asked.p3, ' '), string_to_array(asked.p4, ' ')) AS e (environment, kind)
