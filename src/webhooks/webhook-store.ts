@@ -39,32 +39,8 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
     },
 
     /** Newest first, up to one more than asked for. */
-    async list(
-      { limit, after = BEHIND_ALL_IDS }: PageRequest<string>,
-      tenantId: string | undefined,
-    ): Promise<readonly Webhook[]> {
-      const listed = owner ?? tenantId;
-      const fetched = rowsToFetch(limit);
-      const page = `ORDER BY id DESC LIMIT ${fetched}`;
-      const run = prepared(manager);
-      const found =
-        listed === undefined
-          ? await run<Webhook & object>(
-              {
-                name: `list-webhooks-${fetched}`,
-                text: `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 ${page}`,
-              },
-              [after],
-            )
-          : await run<Webhook & object>(
-              {
-                name: `list-webhooks-of-tenant-${fetched}`,
-                text: `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 AND tenant_id = $2 ${page}`,
-              },
-              [after, listed],
-            );
-      return found.slice(0, limit + 1);
-    },
+    list: (page: PageRequest<string>, tenantId: string | undefined) =>
+      listWebhooks(manager, owner ?? tenantId, page),
 
     async count(tenantId: string | null): Promise<number> {
       const [{ count }] = await manager.query<[{ count: number }]>(
@@ -100,6 +76,24 @@ export function createWebhookStore(manager: EntityManager, owner: Owner) {
       await manager.query('DELETE FROM webhooks WHERE id = $1', [id]);
     },
   };
+}
+
+async function listWebhooks(
+  manager: EntityManager,
+  tenantId: string | undefined,
+  { limit, after = BEHIND_ALL_IDS }: PageRequest<string>,
+): Promise<readonly Webhook[]> {
+  const fetched = rowsToFetch(limit);
+  const isOfTenant = tenantId !== undefined;
+  const found = await prepared(manager)<Webhook & object>(
+    {
+      name: `list-webhooks-${isOfTenant ? 'of-tenant-' : ''}${fetched}`,
+      text: `SELECT ${COLUMNS} FROM webhooks WHERE id < $1 ${isOfTenant ? 'AND tenant_id = $2' : ''}
+        ORDER BY id DESC LIMIT ${fetched}`,
+    },
+    isOfTenant ? [after, tenantId] : [after],
+  );
+  return found.slice(0, limit + 1);
 }
 
 /** Ends a pause, so that the first delivery of each subject is tried now. Untried ones follow the first. */
