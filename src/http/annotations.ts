@@ -195,7 +195,7 @@ export function conditionsOf(
   return conditions;
 }
 
-/** What the members of a filter can stand for: 32 objects at most, since each is a text or one scalar. */
+/** The objects that the members of a filter stand for, 32 at most: each value is a text or one scalar. */
 function readingsOf(members: Readonly<Record<string, string>>): readonly object[] {
   return Object.entries(members).reduce<readonly object[]>(
     (readings, [name, text]) => {
