@@ -17,6 +17,8 @@ export interface OptionDeclaration {
   readonly summary: string;
   /** The word for its value in help. Without one it is a flag. */
   readonly value?: string;
+  /** Its former name, which scripts may still use. Help does not show it. */
+  readonly formerly?: string;
   /** Text, unless another type is named. */
   readonly type?: ValueType<unknown>;
   readonly required?: true;

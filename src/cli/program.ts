@@ -71,6 +71,7 @@ export function createProgram(
       styleTitle: (title) => paint('bold', title, hasColors),
       subcommandTerm: (command) =>
         [command.name(), ...command.registeredArguments.map(termOf)].join(' '),
+      optionTerm: ({ flags }) => flags.replace(/^--\S+, /, ''),
       optionDescription: describe,
       argumentDescription: describe,
     })
@@ -186,9 +187,10 @@ function addArgument(program: Program, label: string, declaration: ArgumentDecla
 }
 
 function optionOf(name: string, declaration: OptionDeclaration): Option {
-  const { summary, value, type, required, repeatable, default: fallback } = declaration;
+  const { summary, value, formerly, type, required, repeatable, default: fallback } = declaration;
   const note = repeatable ? ' (can be repeated)' : '';
-  const flags = value === undefined ? `--${name}` : `--${name} <${value}>`;
+  const names = formerly === undefined ? `--${name}` : `--${formerly}, --${name}`;
+  const flags = value === undefined ? names : `${names} <${value}>`;
   const option = new Option(flags, `${summary}${required ? ' (required)' : note}`);
   if (value === undefined) return option;
   if (fallback !== undefined) option.default(fallback);

@@ -201,4 +201,18 @@ describe('operator-keys on the command line', () => {
     const status = await json('secret-keys', 'status');
     expect(JSON.stringify(status)).toContain('digests');
   });
+
+  it.each([
+    ['--allow-ip', '--expires-in'],
+    ['--allow', '--expires'],
+  ])('are restricted like other keys, by %s and %s', async (allow, expires) => {
+    const words = ['create', '--scopes', 'events:read', allow, '10.0.0.0/8', expires, '90d'];
+    const { stdout } = await createCli(gatehouse.database)(['operator-keys', ...words, '--json']);
+    const made = JSON.parse(stdout);
+    expect(made).toMatchObject({ allowedIps: ['10.0.0.0/8'], expiresAt: expect.any(String) });
+    expect(Date.parse(made.expiresAt) - Date.parse(made.createdAt)).toBeCloseTo(
+      90 * 24 * 3600 * 1000,
+      -4,
+    );
+  });
 });

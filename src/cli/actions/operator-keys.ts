@@ -15,16 +15,16 @@ export async function createOperatorKey(
   values: {
     readonly name: string;
     readonly scopes: string;
-    readonly allow: readonly string[];
-    readonly expires: number | undefined;
+    readonly allowIp: readonly string[];
+    readonly expiresIn: number | undefined;
   },
 ) {
-  const { name, scopes, allow, expires } = values;
+  const { name, scopes, allowIp, expiresIn } = values;
   const fields = parseWith(newOperatorKey, {
     name,
     scopes: scopes.split(/[\s,]+/).filter(Boolean),
-    allowedIps: allow.length === 0 ? null : allow,
-    expiresInSeconds: expires ?? null,
+    allowedIps: allowIp.length === 0 ? null : allowIp,
+    expiresInSeconds: expiresIn ?? null,
   });
   const { key, secret } = await createOperatorKeyService(context).create(OPERATOR, fields);
   return { ...present(key), key: secret };

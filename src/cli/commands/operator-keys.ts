@@ -23,16 +23,22 @@ export const OPERATOR_KEY_COMMANDS: readonly Command[] = [
         required: true,
         summary: 'scopes, separated by blanks or commas',
       },
-      allow: {
+      'allow-ip': {
         value: 'CIDR',
+        formerly: 'allow',
         repeatable: true,
         summary: 'address or network that it may be used from (any)',
       },
-      expires: { value: 'DURATION', type: DURATION, summary: 'lifetime, such as 90d (none)' },
+      'expires-in': {
+        value: 'DURATION',
+        formerly: 'expires',
+        type: DURATION,
+        summary: 'lifetime, such as 90d (none)',
+      },
     },
     examples: [
       'cli operator-keys create --scopes "tenants:manage accounts:manage"',
-      'cli operator-keys create --name Billing --scopes tenants:manage --allow 10.0.0.0/8 --expires 90d',
+      'cli operator-keys create --name Billing --scopes tenants:manage --allow-ip 10.0.0.0/8 --expires-in 90d',
     ],
     run: async (context, values) => (await actions()).createOperatorKey(context, values),
     remark: remarkOn,
