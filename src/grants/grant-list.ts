@@ -151,6 +151,17 @@ export async function findGrants(
   return { found, resumeAfter: last && Number(last.position) };
 }
 
+/** Finds a grant of any tenant and status. */
+export async function findGrant(
+  manager: EntityManager,
+  id: string,
+): Promise<ListedGrant | undefined> {
+  const candidate = 'SELECT c.* FROM grants c WHERE c.id = $1';
+  const statement = { name: 'find-grant', text: page(candidate, 'true', 1) };
+  const [row] = await prepared(manager)<Row>(statement, [id]);
+  return row && read(row);
+}
+
 /** Finds an active grant of a tenant. */
 export async function findActiveGrant(
   manager: EntityManager,

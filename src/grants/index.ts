@@ -10,6 +10,7 @@ export { presentEndedGrant, presentGrant } from './grant-presenter.js';
 export { deleteEndedGrants, eraseExpiredAnswers } from './grant-cleanup.js';
 export {
   findActiveGrant,
+  findGrant,
   findGrants,
   type FoundGrants,
   type GrantFilter,

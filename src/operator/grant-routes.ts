@@ -4,6 +4,7 @@ import { createClientStore } from '../clients/index.js';
 import {
   createAppConnections,
   createGrantStore,
+  findGrant,
   findGrants,
   type GrantFilter,
   type ListedGrant,
@@ -38,16 +39,9 @@ const grantAnswer = z.strictObject({
   lastUsedAt: time.nullable(),
 });
 
-const ownersAnswer = grantAnswer.pick({
-  id: true,
-  tenantId: true,
-  accountId: true,
-  clientId: true,
-});
-const endedAnswer = ownersAnswer.extend({
-  status: z.literal('revoked'),
-  reason: z.string().nullable(),
-});
+const endedAnswer = grantAnswer
+  .pick({ id: true, tenantId: true, accountId: true, clientId: true })
+  .extend({ status: z.literal('revoked'), reason: z.string().nullable() });
 
 /** The account by its id or its address, the tenant by its id or slug. */
 const selection = z.strictObject({
@@ -106,13 +100,14 @@ function createItemRoutes(): OperatorRoute[] {
     operatorRoute({
       method: 'GET',
       path: `${PATH}/:id`,
-      summary: 'Show the account, tenant and client of a grant',
+      summary: 'Show a grant',
       access,
       cost: COST.read,
-      answers: { 200: dataOf(ownersAnswer) },
+      answers: { 200: dataOf(grantAnswer) },
       async handle(ctx) {
-        const { id, tenantId, accountId, clientId } = await get(ctx);
-        sendData(ctx, { id, tenantId, accountId, clientId });
+        const grant = await findGrant(ctx.state.manager, idOf(ctx));
+        if (grant === undefined) throw notFound();
+        sendData(ctx, presentGrant(grant));
       },
     }),
     operatorRoute({
@@ -124,7 +119,10 @@ function createItemRoutes(): OperatorRoute[] {
       body: z.strictObject({ reason }),
       answers: { 204: null },
       async handle(ctx, { body }) {
-        await connectionsOf(ctx).end(ctx.state.actor, [await get(ctx)], body.reason);
+        const { manager, actor } = ctx.state;
+        const grant = await createGrantStore(manager).findAnywhere(idOf(ctx));
+        if (grant === undefined) throw notFound();
+        await connectionsOf(ctx).end(actor, [grant], body.reason);
         ctx.status = 204;
       },
     }),
@@ -135,11 +133,8 @@ function connectionsOf({ state: { manager } }: OperatorContext) {
   return createAppConnections(manager, createClientStore(manager));
 }
 
-/** @throws Problem `not_found` */
-async function get(ctx: OperatorContext) {
-  const grant = await createGrantStore(ctx.state.manager).findAnywhere(idOf(ctx));
-  if (grant === undefined) throw new Problem('not_found', 'Grant not found.');
-  return grant;
+function notFound(): Problem {
+  return new Problem('not_found', 'Grant not found.');
 }
 
 /** @throws Problem `validation_failed` without an account and a tenant; `not_found` for an unknown one */

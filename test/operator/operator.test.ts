@@ -282,7 +282,11 @@ describe("the operator's API", () => {
     expect((await me()).status).toBe(200);
     const [grant] = await data('get', `grants?accountId=${user.id}`);
     expect(grant).toMatchObject({ status: 'active', clientId: app.client_id });
+    expect(await data('get', `grants/${grant.id}`)).toEqual(grant);
     expect((await send('delete', `grants/${grant.id}`, {})).status).toBe(204);
+    expect(await data('get', `grants/${grant.id}`)).toMatchObject({ status: 'revoked' });
+    expectProblem(await send('get', 'grants/grt_x'), 404, 'not_found');
+    expectProblem(await send('delete', 'grants/grt_x', {}), 404, 'not_found');
     expect((await me()).status).toBe(401);
     await data('post', `clients/${app.client_id}/revoke`, { reason: 'gone' });
   });
