@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 import { errorCode } from '../db/errors.js';
 import { Problem } from './errors/problem.js';
-import { coded } from './validation.js';
+import { coded, text } from './validation.js';
 
 /** The identity and facts that the operator's other systems give to a tenant, account, space or key. */
 export interface Annotations {
@@ -78,11 +78,17 @@ export const annotationAnswer = {
   metadata: z.record(z.string(), z.unknown()),
 };
 
+/** Any text, with its blanks, that PostgreSQL can compare. */
+const filterValue = z
+  .string()
+  .max(MAX_FILTER_VALUE)
+  .refine((value) => !value.includes('\0'), coded('invalid_format', 'must not hold NUL'));
+
 /** The parameters of a list: `?externalId=…` and `?metadata[plan]=pro`. */
 export const annotationQuery = {
-  externalId: z.string().min(1).max(MAX_ID).optional(),
+  externalId: text(MAX_ID).optional(),
   metadata: z
-    .record(z.string(), z.string().max(MAX_FILTER_VALUE))
+    .record(z.string(), filterValue)
     .refine(
       (members) => Object.keys(members).length <= MAX_FILTERS,
       coded('too_long', `can be filtered by at most ${MAX_FILTERS} members`),

@@ -19,6 +19,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
+import { text } from '../http/validation.js';
 import { createSessionStore } from '../sessions/index.js';
 import { membershipsIn, newMembership } from './membership-routes.js';
 import { tenantIdOf } from './named-tenant.js';
@@ -51,7 +52,7 @@ export function createAccountRoutes(dependencies: RouteDependencies): OperatorRo
       access,
       cost: COST.read,
       query: PAGE_QUERY.extend(annotationQuery).extend({
-        email: z.string().max(MAX_EMAIL).optional(),
+        email: text(MAX_EMAIL).optional(),
       }),
       answers: { 200: pageOf(accountAnswer) },
       async handle(ctx, { query: { limit, cursor, ...filter } }) {

@@ -17,6 +17,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
+import { text } from '../http/validation.js';
 import { SCOPES } from '../scopes/catalog.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
 import { tenantIdOf, wrongSelection } from './named-tenant.js';
@@ -26,6 +27,10 @@ import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/grants';
 const access = { operator: 'credentials:manage' } as const;
+const MAX_ID = 100;
+const MAX_EMAIL = 254;
+/** A client's id can be a URL. */
+const MAX_CLIENT_ID = 2200;
 
 const grantAnswer = z.strictObject({
   id: z.string(),
@@ -45,10 +50,10 @@ const endedAnswer = grantAnswer
 
 /** The account by its id or its address, the tenant by its id or slug. */
 const selection = z.strictObject({
-  accountId: z.string().optional(),
-  email: z.string().optional(),
-  tenantId: z.string().optional(),
-  clientId: z.string().optional(),
+  accountId: text(MAX_ID).optional(),
+  email: text(MAX_EMAIL).optional(),
+  tenantId: text(MAX_ID).optional(),
+  clientId: text(MAX_CLIENT_ID).optional(),
 });
 
 /** `/operator/grants` */

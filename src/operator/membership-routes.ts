@@ -14,6 +14,7 @@ import { sendData, sendPage } from '../http/envelope.js';
 import { Problem } from '../http/errors/problem.js';
 import { PAGE_QUERY } from '../http/pagination.js';
 import { COST } from '../http/route-declaration.js';
+import { text } from '../http/validation.js';
 import { ROLES } from '../scopes/roles.js';
 import { tenantIdOf, wrongSelection } from './named-tenant.js';
 import { type OperatorContext, operatorRoute, type OperatorRoute } from './operator-guard.js';
@@ -22,6 +23,7 @@ import { idOf } from './tenant-routes.js';
 
 const PATH = '/operator/memberships';
 const access = { operator: 'accounts:manage' } as const;
+const MAX_ID = 100;
 
 const membershipAnswer = z.strictObject({
   id: z.string(),
@@ -48,7 +50,7 @@ export function createMembershipRoutes({ pagination }: RouteDependencies): Opera
       access,
       cost: COST.read,
       query: PAGE_QUERY.extend({
-        accountId: z.string().optional(),
+        accountId: text(MAX_ID).optional(),
         tenantId: z.string().optional(),
       }),
       answers: { 200: pageOf(membershipAnswer) },
@@ -68,7 +70,7 @@ export function createMembershipRoutes({ pagination }: RouteDependencies): Opera
       summary: 'Make an account a member of a tenant',
       access,
       cost: COST.change,
-      body: newMembership.extend({ accountId: z.string() }),
+      body: newMembership.extend({ accountId: text(MAX_ID) }),
       answers: { 201: answer },
       async handle(ctx, { body }) {
         const { manager, actor } = ctx.state;

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { ITSELF, type TestKey } from '../support/app/app.js';
 import { callApi, csrfOf, newBrowser, signIn } from '../support/browser/console.js';
 import { createUser } from '../support/oauth/oauth.js';
+import { createOperatorKey } from '../support/app/operator.js';
 import { expectInvalid } from '../support/app/problems.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
@@ -95,4 +96,40 @@ describe('a query', () => {
       });
     }
   });
+
+  it('is refused with NUL in a value, which the database cannot compare', async () => {
+    const { id } = await gatehouse.createTenant('compared');
+    const operator = await createOperatorKey(gatehouse);
+    const { body } = await gatehouse.http.get('/api/v1/openapi.json').expect(200);
+    const asked = parametersIn(body as OpenApi).filter(({ path }) => !path.includes('{'));
+    expect(asked.length).toBeGreaterThan(50);
+    for (const { path, name } of asked) {
+      const value = new URLSearchParams([[name, 'a\0b']]).toString();
+      const isOperators = path.startsWith('/api/v1/operator/');
+      const tenant = isOperators && name !== 'tenantId' ? `&tenantId=${id}` : '';
+      for (const query of tenant === '' ? [value] : [value, value + tenant]) {
+        const { bearer } = isOperators ? operator : admin;
+        const { status } = await gatehouse.http.get(`${path}?${query}`).set(bearer);
+        expect([path, query, status < 500 ? 'refused' : status]).toEqual([path, query, 'refused']);
+      }
+    }
+  });
 });
+
+interface OpenApi {
+  readonly paths: Readonly<
+    Record<
+      string,
+      { readonly get?: { readonly parameters?: readonly { in: string; name: string }[] } }
+    >
+  >;
+}
+
+/** The parameters of queries of all routes that read. */
+function parametersIn({ paths }: OpenApi) {
+  return Object.entries(paths).flatMap(([path, { get }]) =>
+    (get?.parameters ?? [])
+      .filter((parameter) => parameter.in === 'query')
+      .map(({ name }) => ({ path, name: name === 'metadata' ? 'metadata[plan]' : name })),
+  );
+}

@@ -200,6 +200,7 @@ describe("the operator's API", () => {
     expectProblem(await send('post', 'memberships', body), 409, 'conflict');
     expect(await data('get', `memberships?accountId=${account.id}`)).toEqual([membership]);
     expectInvalid(await send('get', 'memberships'), ['tenantId']);
+    expectInvalid(await send('post', 'memberships', { ...body, accountId: 'a\0' }), ['accountId']);
     const path = `memberships/${membership.id}`;
     expect(await data('patch', path, { role: 'manager' })).toMatchObject({ role: 'manager' });
     expectProblem(await send('delete', `${path}@${tenant.id}`), 404, 'not_found');
@@ -287,6 +288,9 @@ describe("the operator's API", () => {
     expect(await data('get', `grants/${grant.id}`)).toMatchObject({ status: 'revoked' });
     expectProblem(await send('get', 'grants/grt_x'), 404, 'not_found');
     expectProblem(await send('delete', 'grants/grt_x', {}), 404, 'not_found');
+    for (const named of [{ email: 'a\0' }, { accountId: 'a\0' }]) {
+      expectInvalid(await send('post', 'grants/revoke', named), Object.keys(named));
+    }
     expect((await me()).status).toBe(401);
     await data('post', `clients/${app.client_id}/revoke`, { reason: 'gone' });
   });

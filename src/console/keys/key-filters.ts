@@ -13,7 +13,8 @@ export type Asked = ReturnType<typeof readAsked>;
 
 /** Reads the filters of an address. Unknown values count as absent. @param seen the kinds that the visitor may see */
 export function readAsked(query: URLSearchParams, seen: readonly KeyKind[]) {
-  const text = (name: string) => query.get(name)?.slice(0, 100).trim() || undefined;
+  const text = (name: string) =>
+    query.get(name)?.slice(0, 100).replaceAll('\0', '').trim() || undefined;
   const status = query.get('status');
   return {
     search: text('search'),
