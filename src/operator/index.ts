@@ -40,6 +40,9 @@ export interface OperatorApi {
   readonly before: (route: OperatorRoute) => readonly Middleware<OperatorState>[];
 }
 
+/** All operator keys share their idempotency keys, as the keys of a tenant do: a rotated key must not repeat the work. */
+const IDEMPOTENCY_SCOPE = 'operator';
+
 export function createOperatorApi(dependencies: Dependencies): OperatorApi {
   const { dataSource, idempotency, keyring } = dependencies;
   const guard = createOperatorGuard(dependencies);
@@ -49,7 +52,7 @@ export function createOperatorApi(dependencies: Dependencies): OperatorApi {
     idempotency,
     // Keyed, because bodies can hold a password, which could be guessed from an unkeyed hash of the body.
     callerOf: ({ operator: { id } }) => ({
-      scope: id,
+      scope: IDEMPOTENCY_SCOPE,
       identity: [id, keyring.digest(`idempotency ${id}`).digest],
     }),
   });
