@@ -69,8 +69,9 @@ export function createSessionEntrance(
   const unitOfWork = createUnitOfWork<ApiState>({ dataSource, idempotency, callerOf });
 
   const chainFor = ({ method, access, query, handle }: GuardedRoute): Middleware<ApiState>[] => {
+    const scopes = typeof access === 'object' ? access.scopes : [];
     const guarded = compose([
-      guard({ session: 'member' }),
+      guard({ session: 'member' }, scopes),
       ({ state }: { state: ApiState }, next: Next) => {
         state.principal = sessionPrincipal(state.member, access);
         return next();

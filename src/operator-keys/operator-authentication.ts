@@ -44,6 +44,8 @@ export type OperatorVerdict =
 
 /** Authenticates operator keys, by committed state that is read after the call. */
 export interface OperatorAuthentication {
+  /** Whether a text begins like an operator key. */
+  hasPrefix(text: string): boolean;
   /** Whether a text is written like an operator key. */
   isWritten(text: string): boolean;
   /**
@@ -79,6 +81,7 @@ export function createOperatorAuthentication({
   }
 
   return {
+    hasPrefix: (text) => text.startsWith(`${format.start}${OPERATOR_PREFIX}_`),
     isWritten: (text) => format.read(OPERATOR_PREFIX, text) !== undefined,
     async authenticate(secret, address) {
       const found = await find(secret);

@@ -4,10 +4,12 @@ import type { Middleware } from 'koa';
 import type { Actor } from '../audit/index.js';
 import {
   type ActivityRecorder,
+  type Challenge,
   createChallenge,
   type GuardedState,
   type Presentations,
   type Presented,
+  withChallenge,
 } from '../credentials/index.js';
 import { type ApiRoute, declareRoutesFor } from '../http/api-route.js';
 import type { RequestState, RouteContext } from '../http/context.js';
@@ -61,6 +63,14 @@ export function createOperatorGuard(
 ): (access: OperatorAccess) => Middleware<OperatorState> {
   const { operators, presentations, clientAddress, activity, refuseOthers } = dependencies;
   const refuseAnyway = () => Promise.reject(new Error('a credential was admitted'));
+  const refuse = async (ctx: OperatorContext, challenge: Challenge) => {
+    try {
+      await refuseOthers(ctx as never, refuseAnyway);
+    } catch (error) {
+      // The guard for credentials does not know the scopes of this API.
+      throw isDenial(error) ? withChallenge(error, challenge) : error;
+    }
+  };
 
   return ({ operator, also }) => {
     const scopes = also === undefined ? [operator] : [operator, also];
@@ -68,8 +78,14 @@ export function createOperatorGuard(
     return async (context, next) => {
       const ctx = context as unknown as OperatorContext;
       const presented = presentations.find(ctx.req, ctx.querystring);
-      if (presented === undefined || !operators.isWritten(presented.raw)) {
-        return refuseOthers(ctx as never, refuseAnyway);
+      if (presented === undefined) {
+        const detail = presentations.explain(ctx.req, undefined);
+        throw new Problem('unauthorized', detail, { headers: challenge() });
+      }
+      if (!operators.isWritten(presented.raw)) {
+        if (presented.by !== 'query' && operators.hasPrefix(presented.raw))
+          throw mistyped(challenge);
+        return refuse(ctx, challenge);
       }
       if (presented.publishableKey !== undefined) {
         throw new Problem('bad_request', 'Present one credential, in one way.');
@@ -97,6 +113,15 @@ export function createOperatorGuard(
   };
 }
 
+function mistyped(challenge: Challenge): Problem {
+  const headers = challenge('invalid_token');
+  return new Problem('unauthorized', 'The operator key is cut off or mistyped.', { headers });
+}
+
+function isDenial(error: unknown): error is Problem {
+  return error instanceof Problem && (error.status === 401 || error.status === 403);
+}
+
 type Verdict = Awaited<ReturnType<OperatorAuthentication['authenticate']>>;
 type Reason =
   | Extract<Verdict, { outcome: 'refused' }>['reason']
@@ -119,7 +144,7 @@ function reasonAgainst(
 function refusalOf(
   reason: Reason,
   scopes: readonly OperatorScope[],
-  challenge: ReturnType<typeof createChallenge>,
+  challenge: Challenge,
 ): Problem {
   if (reason === 'scope_insufficient') {
     return new Problem(

@@ -128,7 +128,9 @@ describe('a call with a session', () => {
       401, 401, 401, 403, 403, 403, 403, 403, 403, 403,
     ]);
     for (const { headers } of answers) {
-      expect(headers.get('WWW-Authenticate')).toMatch(/^Bearer realm="api"/);
+      expect(headers.get('WWW-Authenticate')).toMatch(
+        /^Bearer realm="api".*, scope="api_keys:manage", resource_metadata=/,
+      );
       expect(headers.has('Access-Control-Allow-Credentials')).toBe(false);
     }
     expect(await count()).toBe(0);

@@ -95,9 +95,25 @@ describe('the matrix of operator routes, scopes and principals', () => {
           route.path,
           status,
         ]);
+        const { operator = '', also } = route.access ?? {};
+        const scopes = also === undefined ? operator : `${operator} ${also}`;
+        const challenge = answer.headers['www-authenticate'];
+        expect(challenge).toMatch(/^Bearer realm="api"/);
+        expect(challenge).toContain(`, scope="${scopes}", resource_metadata=`);
+        expect(challenge?.includes('error=')).toBe(!['none', 'cookie', 'basic'].includes(name));
       }
     }
   }, 60_000);
+
+  it('says that a mistyped operator key is mistyped', async () => {
+    const changed = `${all.secret.slice(0, -1)}${all.secret.endsWith('a') ? 'b' : 'a'}`;
+    for (const secret of [changed, all.secret.slice(0, 30)]) {
+      const bearer = { Authorization: `Bearer ${secret}` };
+      const answer = await gatehouse.http.get('/api/v1/operator/tenants').set(bearer);
+      expectProblem(answer, 401, 'unauthorized');
+      expect(answer.body.detail).toBe('The operator key is cut off or mistyped.');
+    }
+  });
 
   it('admits operator keys nowhere else', async () => {
     for (const { method, path } of [...gatehouse.app.apiRoutes, ...gatehouse.app.sessionRoutes]) {

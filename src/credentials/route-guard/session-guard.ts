@@ -3,8 +3,9 @@ import type { Context, Middleware } from 'koa';
 import type { RequestState } from '../../http/context.js';
 import { Problem } from '../../http/errors/problem.js';
 import { noteFacts } from '../../http/request-facts.js';
+import type { Scope } from '../../scopes/catalog.js';
 import type { Role } from '../../scopes/roles.js';
-import { createChallenge, isOpenDenial, withChallenge } from './challenge.js';
+import { type Challenge, createChallenge, isOpenDenial, withChallenge } from './challenge.js';
 import type { Presentations } from '../verification/presentation.js';
 
 /**
@@ -58,18 +59,35 @@ interface Dependencies {
 }
 
 /**
+ * Makes the guard of a route for a browser session.
+ *
+ * @param scopes the scopes that the route requires of a credential; a challenge names them
+ */
+type SessionGuard = (
+  access: SessionAccess | undefined,
+  scopes?: readonly Scope[],
+) => Middleware<SessionState>;
+
+/**
  * Makes the guard of routes for a browser session. Any site can make a browser send the cookie, so a CSRF token is
  * required too.
  *
  * A route without an access rule admits nobody.
  */
-export function createSessionGuard(
-  dependencies: Dependencies,
-): (access: SessionAccess | undefined) => Middleware<SessionState> {
-  const { presentations, sessions, csrf, membershipsOf, tenantHeader, refuse } = dependencies;
-  const challenge = createChallenge(dependencies.resourceMetadataUrl);
+export function createSessionGuard(dependencies: Dependencies): SessionGuard {
+  return (access, scopes) => {
+    const challenge = createChallenge(dependencies.resourceMetadataUrl, scopes);
+    return guardOf(dependencies, access, challenge);
+  };
+}
 
-  return (access) => async (ctx, next) => {
+function guardOf(
+  dependencies: Dependencies,
+  access: SessionAccess | undefined,
+  challenge: Challenge,
+): Middleware<SessionState> {
+  const { presentations, sessions, csrf, membershipsOf, tenantHeader, refuse } = dependencies;
+  return async (ctx, next) => {
     const isPresented = presentations.find(ctx.req, ctx.querystring) !== undefined;
     if (isPresented || access === undefined) return refuse(ctx, next);
     try {
