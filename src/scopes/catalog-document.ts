@@ -87,6 +87,33 @@ const document = z.strictObject({
 /** A catalogue as its document states it, with defaults filled in. */
 export type CatalogDocument = z.output<typeof document>;
 
+/** The members that faults between members depend on. A malformed part counts as missing, and its text is not repeated. */
+const skeleton = z.object({
+  resources: z
+    .array(
+      z.object({
+        name: name.catch(''),
+        actions: resource.shape.actions.catch([...ACTIONS]),
+        public: resource.shape.public.catch([]),
+        basic: resource.shape.basic.catch([]),
+      }),
+    )
+    .catch([]),
+  scopes: z.array(z.object({ name: scopeName.catch('') })).catch([]),
+  roles: z
+    .array(
+      z.object({
+        name: name.catch(''),
+        administers: role.shape.administers.catch(false),
+        delegates: z.array(delegated.catch('')).catch([]),
+      }),
+    )
+    .catch([]),
+  renamed: z.record(z.string(), z.string().catch('')).catch({}),
+});
+
+type Skeleton = z.output<typeof skeleton>;
+
 /** JSON Schema (2020-12) of the document. */
 export function catalogSchema(): object {
   return {
@@ -125,9 +152,10 @@ export function parseCatalog(text: string): ReadCatalog {
   }
   // perf: compiling the schema takes longer than its single use.
   const parsed = document.safeParse(value, { reportInput: false, jitless: true });
-  if (!parsed.success) return { faults: parsed.error.issues.map(describe) };
-  const faults = crossFaults(parsed.data);
-  return faults.length > 0 ? { faults } : { document: parsed.data, faults: [] };
+  const faults = parsed.error?.issues.map(describe) ?? [];
+  const readable = parsed.success ? parsed : skeleton.safeParse(value, { jitless: true });
+  if (readable.success) faults.push(...crossFaults(readable.data));
+  return parsed.success && faults.length === 0 ? { document: parsed.data, faults: [] } : { faults };
 }
 
 /** Describes a fault with its place, such as `roles[2].title: is too long`. */
@@ -140,7 +168,10 @@ function describe({ path, message }: z.core.$ZodIssue): string {
 }
 
 /** The names of all scopes of a catalogue, with the system's. */
-export function scopeNamesOf({ resources, scopes }: CatalogDocument): readonly string[] {
+export function scopeNamesOf({
+  resources,
+  scopes,
+}: Pick<Skeleton, 'resources' | 'scopes'>): readonly string[] {
   return [
     ...resources.flatMap(({ name: of, actions: each }) => each.map((action) => `${of}:${action}`)),
     ...scopes.map(({ name: of }) => of),
@@ -156,8 +187,8 @@ export function publicScopeNamesOf({ resources, scopes }: CatalogDocument): read
   ];
 }
 
-/** The faults between members of a document that is well-formed. */
-function crossFaults(catalog: CatalogDocument): string[] {
+/** The faults between members of a document. */
+function crossFaults(catalog: Skeleton): string[] {
   const names = [
     ...catalog.resources.flatMap(({ name: of, actions: each }, index) =>
       each.map((action) => [`resources[${index}]`, `${of}:${action}`] as const),
@@ -186,36 +217,40 @@ type Named = readonly (readonly [place: string, name: string])[];
 
 function twice(named: Named, taken: Set<string>): string[] {
   return named.flatMap(([place, of]) => {
-    if (taken.has(of)) return [`${place}: ${of} exists already`];
+    const isNamed = of !== '' && !of.startsWith(':');
+    if (isNamed && taken.has(of)) return [`${place}: ${of} exists already`];
     taken.add(of);
     return [];
   });
 }
 
-function unknownActions(of: CatalogDocument['resources'][number], index: number): string[] {
+function unknownActions(of: Skeleton['resources'][number], index: number): string[] {
   return (['public', 'basic'] as const).flatMap((member) =>
     (of[member] ?? [])
       .filter((action) => !of.actions.includes(action))
-      .map((action) => `resources[${index}].${member}: ${of.name} has no action ${action}`),
+      .map(
+        (action) =>
+          `resources[${index}].${member}: ${of.name || 'the resource'} has no action ${action}`,
+      ),
   );
 }
 
 function isDelegable(of: string, scopes: ReadonlySet<string>): boolean {
-  if (!of.startsWith('*:')) return scopes.has(of);
+  if (!of.startsWith('*:')) return of === '' || scopes.has(of);
   return ACTIONS.some((action) => of === `*:${action}`);
 }
 
-function administratorFaults({ roles }: CatalogDocument): string[] {
+function administratorFaults({ roles }: Skeleton): string[] {
   const count = roles.filter(({ administers }) => administers).length;
   return count === 1 ? [] : [`roles: exactly one role administers, not ${count}`];
 }
 
-function renamedFaults({ renamed, roles }: CatalogDocument, scopes: ReadonlySet<string>) {
+function renamedFaults({ renamed, roles }: Skeleton, scopes: ReadonlySet<string>) {
   const isRole = (of: string) => roles.some(({ name: known }) => known === of);
   return Object.entries(renamed).flatMap(([former, today]) => {
     const place = `renamed[${JSON.stringify(former)}]`;
     if (scopes.has(former) || isRole(former)) return [`${place}: ${former} still exists`];
-    if (!scopes.has(today) && !isRole(today)) {
+    if (today !== '' && !scopes.has(today) && !isRole(today)) {
       return [`${place}: ${today} is neither a scope nor a role of this catalogue`];
     }
     return [];

@@ -64,6 +64,37 @@ describe('the document of a catalogue', () => {
     expect(faults.join()).not.toMatch(/Pay Apps|a:b:c/);
   });
 
+  it('reports faults of form and between its members at once', () => {
+    const faults = faultsOf({
+      resources: [
+        { name: 'Parcels', noun: 'parcels' },
+        { name: 'Parcels', noun: 'parcels' },
+        { name: 'depots', noun: 'depots', actions: ['read'], public: ['write'], colour: 'red' },
+        { name: 'depots', noun: 'depots', actions: ['read'] },
+      ],
+      scopes: [{ name: 'openid', group: 'Identity', sentence: '' }],
+      roles: [
+        { ...ADMIN, delegates: ['depots:read', 'depots:raed', 5] },
+        { ...ADMIN, title: '' },
+      ],
+      renamed: { gone: 'nowhere', former: 5 },
+    });
+
+    const names = ['resources[0].name', 'resources[1].name', 'resources[2]', 'scopes[0].sentence'];
+    const places = ['roles[0].delegates[2]', 'roles[1].title', 'renamed.former'];
+    expect(faults.slice(0, 7).map((fault) => fault.split(': ')[0])).toEqual([...names, ...places]);
+    expect(faults.slice(7)).toEqual([
+      'resources[3]: depots:read exists already',
+      'scopes[0].name: openid exists already',
+      'roles[1].name: owner exists already',
+      'resources[2].public: depots has no action write',
+      'roles[0].delegates[1]: depots:raed is not a scope of this catalogue',
+      'roles: exactly one role administers, not 2',
+      'renamed["gone"]: nowhere is neither a scope nor a role of this catalogue',
+    ]);
+    expect(faults.join()).not.toContain('Parcels');
+  });
+
   it.each([
     '',
     '{',
