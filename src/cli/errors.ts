@@ -10,4 +10,12 @@ export class Misuse extends Error {
 }
 
 /** The command was understood and refused; exit code 1. */
-export class Refused extends Error {}
+export class Refused extends Error {
+  /** @param details printed below the message, each on a line of its own */
+  constructor(
+    message: string,
+    readonly details: readonly string[] = [],
+  ) {
+    super(message);
+  }
+}

@@ -14,13 +14,14 @@ interface Failure {
   readonly code: string;
   readonly message: string;
   readonly errors?: readonly FieldError[];
+  readonly details?: readonly string[];
   /** Lines of our own below the message. */
   readonly usage?: string;
   readonly exitCode: number;
 }
 
 /**
- * Tells why a command failed: one sentence, or one JSON object `{error: {code, message, errors?}}`; never a stack.
+ * Tells why a command failed: one sentence, or one JSON object `{error: {code, message, errors?, details?}}`; never a stack.
  * @returns the exit code
  */
 export function reportError(
@@ -36,8 +37,9 @@ export function reportError(
     write(`${renderJson({ error: failure })}\n`);
     return exitCode;
   }
-  const fields = failure.errors?.map(({ field, message }) => `  ${field}: ${message}`) ?? [];
-  const lines = fields.map(renderMessage);
+  const fields = failure.errors?.map(({ field, message }) => `${field}: ${message}`);
+  const below = fields ?? failure.details ?? [];
+  const lines = below.map((line) => `  ${renderMessage(line)}`);
   const said = error instanceof StartupError ? renderLines : renderMessage;
   lines.unshift(paint('red', said(failure.message), hasColors));
   if (usage !== undefined) lines.push(usage);
@@ -57,7 +59,9 @@ function failureOf(error: unknown): Failure {
     return errors === undefined ? { code, message, exitCode } : { code, message, errors, exitCode };
   }
   if (error instanceof Refused) {
-    return { code: 'refused', message: error.message, exitCode: REFUSED };
+    const { message, details } = error;
+    const failure = { code: 'refused', message, exitCode: REFUSED };
+    return details.length === 0 ? failure : { ...failure, details };
   }
   const code = error instanceof StartupError ? 'service_unavailable' : 'internal_error';
   return { code, message: errorMessage(error), exitCode: REFUSED };

@@ -15,6 +15,27 @@ describe('catalog check', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
+  it('lists the faults of a file, each on a line, and names them in JSON', async () => {
+    const file = join(folder, 'faulty.json');
+    const role = { name: 'owner', title: 'Owner', sentence: 'Everything.' };
+    await writeFile(file, JSON.stringify({ roles: [role, role] }));
+    const cli = createCli(gatehouse.database);
+    const faults = [
+      'roles[1].name: owner exists already',
+      'roles: exactly one role administers, not 0',
+    ];
+
+    const plain = await cli(['catalog', 'check', file]);
+    expect(plain).toMatchObject({ code: 1, stdout: '' });
+    expect(plain.stderr.split('\n')).toEqual([
+      `${file} has faults:`,
+      ...faults.map((fault) => `  ${fault}`),
+      '',
+    ]);
+    const { stderr } = await cli(['catalog', 'check', file, '--json']);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'refused', details: faults } });
+  });
+
   const check = async (document: object) => {
     const file = join(folder, 'catalogue.json');
     await writeFile(file, JSON.stringify(document));

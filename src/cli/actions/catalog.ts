@@ -53,7 +53,7 @@ export async function checkCatalog(
 ): Promise<{ readonly file: string; readonly touched: readonly Touched[] }> {
   const { document, faults } = readCatalog(file);
   if (document === undefined) {
-    throw new Refused(`${file} has faults:\n${faults.map((fault) => `  ${fault}`).join('\n')}`);
+    throw new Refused(`${file} has faults:`, faults);
   }
   const touched = [
     ...(await findTouched(manager, document)),
