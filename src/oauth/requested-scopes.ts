@@ -1,3 +1,4 @@
+import { maskCredentials } from '../http/body/text.js';
 import {
   scopeFacts,
   BASIC_SCOPES,
@@ -106,7 +107,7 @@ const MAX_NAME = 100;
 
 /** Names scopes in an `error_description`: a few, each cut to a maximum length. */
 export function nameScopes(names: readonly string[]): string {
-  const shown = names.slice(0, MAX_NAMED).map((name) => name.slice(0, MAX_NAME));
+  const shown = names.slice(0, MAX_NAMED).map((name) => maskCredentials(name).slice(0, MAX_NAME));
   const left = names.length - shown.length;
   return shown.join(' ') + (left > 0 ? ` and ${left} more` : '');
 }

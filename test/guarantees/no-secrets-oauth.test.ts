@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 
 import { useGatehouseBehindProxy } from '../support/app/use-gatehouse.js';
 import {
+  REDIRECT,
   authorizeUrl,
   createBrowser,
   createPkce,
@@ -103,6 +104,10 @@ describe('no secret of OAuth', () => {
       await note(await post(gatehouse, 'introspect', { token, ...who }));
       await note(await post(gatehouse, 'token', { grant_type: token, ...who }));
       await note(await post(gatehouse, 'token', { scope: token, grant_type: 'x', ...who }));
+      const proof = { code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
+      const pushed = { response_type: 'code', redirect_uri: REDIRECT, scope: token, ...proof };
+      await note(await post(gatehouse, 'par', { ...pushed, ...who }));
+      expect(places.at(-1)).toContain('invalid_scope');
       await note(await post(gatehouse, 'revoke', { token, ...who, client_secret: 'x' }));
       await note(await post(gatehouse, 'revoke', { token, client_id: token }));
     }

@@ -205,6 +205,13 @@ describe('no secret', () => {
     collect(await http.get(`/api/v1/contacts/${secret}`).set(bearer));
     collect(await http.put(`/api/v1/api-keys/${secret}`).set(bearer));
     collect(await http.post('/api/v1/contacts').set(bearer).send({ type: secret }));
+    collect(
+      await http
+        .post('/api/v1/contacts')
+        .set(bearer)
+        .send({ [secret]: 'customer' }),
+    );
+    collect(await http.get(`/api/v1/contacts?${secret}&metadata[${secret}]=x`).set(bearer));
     collect(await http.get('/api/v1/me').set({ ...bearer, 'X-Forwarded-For': secret }));
     for (const header of ['User-Agent', 'Origin', 'Referer', 'X-Request-Id', 'X-Bwp-Space']) {
       collect(await http.get('/api/v1/contacts').set({ ...bearer, [header]: secret }));

@@ -21,6 +21,14 @@ export function isPlainText(text: string): boolean {
   return text.isWellFormed() && !UNSAFE_IN_LINES.test(text);
 }
 
+/** A credential of any brand, also one that is cut off. */
+const CREDENTIAL = /([a-z][a-z\d]{1,15}_[a-z_]{2,10}_)[\dA-Za-z]{30,}/g;
+
+/** Masks credentials in a text that quotes a request, such as the name of a parameter. */
+export function maskCredentials(text: string): string {
+  return text.replaceAll(CREDENTIAL, '$1…');
+}
+
 /** Escapes each character that a terminal would interpret or hide, as `\u{1b}`. */
 export function escapeUnprintable(text: string): string {
   return text.replaceAll(UNPRINTABLE, (character) => `\\u{${codeOf(character)}}`);

@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa';
 
 import { isDatabaseUnavailable } from '../../db/unavailable.js';
+import { maskCredentials } from '../body/text.js';
 import type { RequestState } from '../context.js';
 import { Problem } from './problem.js';
 
@@ -25,7 +26,7 @@ export class OAuthError extends Error {
     headers: Readonly<Record<string, string>> = {},
     internal: { readonly cause?: unknown; readonly reason?: string } = {},
   ) {
-    super(inDescriptionCharset(description), { cause: internal.cause });
+    super(inDescriptionCharset(maskCredentials(description)), { cause: internal.cause });
     this.status = status;
     this.error = error;
     this.headers = headers;

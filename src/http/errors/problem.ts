@@ -1,3 +1,5 @@
+import { maskCredentials } from '../body/text.js';
+
 /** Errors of the API as problem details (RFC 9457). */
 
 /** Every error code of the API with its status, title, and advice for the client's developer. */
@@ -121,17 +123,20 @@ export class Problem extends Error {
   readonly requiredScopes: readonly string[] | undefined;
   readonly status: number;
 
-  /** @param detail one or two sentences for the client, without internals */
+  /**
+   * @param detail one or two sentences for the client, without internals. Credentials in it are masked, such as one that
+   *   was sent as the name of a parameter
+   */
   constructor(
     code: ProblemCode,
     detail: string,
     { headers = {}, errors, requiredScopes, status, cause }: ProblemOptions = {},
   ) {
-    super(detail, { cause });
+    super(maskCredentials(detail), { cause });
     this.name = 'Problem';
     this.code = code;
     this.headers = headers;
-    this.errors = errors;
+    this.errors = errors?.map(masked);
     this.requiredScopes = requiredScopes;
     this.status = status ?? PROBLEMS[code].status;
   }
@@ -156,6 +161,10 @@ export class Problem extends Error {
       ...(this.requiredScopes && { required_scopes: this.requiredScopes }),
     };
   }
+}
+
+function masked({ field, code, message }: FieldError): FieldError {
+  return { field: maskCredentials(field), code, message: maskCredentials(message) };
 }
 
 /** A 503 with a `Retry-After` of one second. */
