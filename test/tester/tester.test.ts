@@ -6,6 +6,7 @@ import { expectProblem } from '../support/app/problems.js';
 import { postForm } from '../support/browser/console.js';
 import { signedInBrowser, type SignedInBrowser } from '../support/browser/session.js';
 import { createUser, getTokens, mainOf, readForm, registerClient } from '../support/oauth/oauth.js';
+import { confine, createSpace } from '../support/app/spaces.js';
 import { useGatehouse } from '../support/app/use-gatehouse.js';
 
 const PAGE = '/settings/tester?tenant=acme';
@@ -223,6 +224,14 @@ describe('/settings/tester', () => {
       expect([keyId.slice(0, 20), answer.status]).toEqual([keyId.slice(0, 20), 422]);
       expect(mainOf(answer)).toMatch(/No active key matches|Key not found/);
     }
+  });
+
+  it('names the spaces of a credential, in the natural order of names', async () => {
+    const key = await gatehouse.createKey(acme, { name: 'Confined' });
+    const spaces: string[] = [];
+    for (const name of ['Site 10', 'Site 2']) spaces.push(await createSpace(gatehouse, acme, name));
+    await confine(gatehouse, key, spaces);
+    expect(mainOf(await submit({ keyId: key.id }))).toContain('Site 2, Site 10');
   });
 
   it('says when a budget has more again', async () => {

@@ -5,11 +5,11 @@ import type { DataSource } from 'typeorm';
 import type { StoredCredential } from '../../credentials/index.js';
 import { factsOf } from '../../credentials/kinds.js';
 import type { Keyring } from '../../credentials/index.js';
-import { compareNames } from '../../http/pages/natural-order.js';
 import { createUsageHistory } from '../../usage/index.js';
 import { usageRangeOf } from '../../usage/index.js';
 import { ago, minute } from '../moments.js';
 import type { OrganizationContext } from '../organization-context.js';
+import { spaceNames } from '../space-names.js';
 import { nameRecords } from './bound-records.js';
 import { LIFETIMES, type KeyFormErrors } from './key-form.js';
 import { badgeOf, revealed } from './key-rows.js';
@@ -91,7 +91,9 @@ export async function showKey(
     maskedKey: key.maskedKey,
     key: revealed(keyring, key.kind, { ...key, ciphertext }),
     scopes: key.scopes,
-    spaces: await spacesOf(dependencies, at, key),
+    spaces:
+      (await spaceNames(dependencies.dataSource.manager, at.tenantId, key.spaces))?.join(', ') ??
+      'All spaces',
     allowedIps: key.allowedIps ?? [],
     bindings: await nameRecords(
       dataSource.manager,
@@ -175,22 +177,6 @@ function actionsOf(
         : 'It was not used in the last 7 days.',
     },
   };
-}
-
-async function spacesOf(
-  { dataSource }: Dependencies,
-  { tenantId }: OrganizationContext,
-  { spaces }: StoredCredential,
-): Promise<string> {
-  if (spaces === null) return 'All spaces';
-  const rows = await dataSource.manager.query<{ name: string }[]>(
-    'SELECT name FROM spaces WHERE tenant_id = $1 AND id = ANY ($2::text[])',
-    [tenantId, spaces],
-  );
-  return rows
-    .map(({ name }) => name)
-    .sort(compareNames)
-    .join(', ');
 }
 
 /** Personal tokens have no limit of their own. */

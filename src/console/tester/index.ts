@@ -11,6 +11,7 @@ import { credentialTest, type CredentialTester, type TestResult } from '../../te
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
+import { spaceNames } from '../space-names.js';
 import { seeOther } from '../visitor.js';
 import { findNamedKeys, suggestKeys } from './key-choice.js';
 import { showResult, type TesterPage } from './tester-view.js';
@@ -60,7 +61,9 @@ export function createTesterPages(dependencies: Dependencies): SettingsRoute[] {
         id === undefined
           ? undefined
           : { action: at.href(REVOKE), id, ticket: tickets.sign(at, id) };
-      await show(ctx, at, { ...shown, result: showResult(result, revoke) });
+      const { manager } = dataSource;
+      const spaces = await spaceNames(manager, at.tenantId, result.facts?.spaces ?? null);
+      await show(ctx, at, { ...shown, result: showResult(result, spaces, revoke) });
     } catch (error) {
       if (!(error instanceof Problem) || error.status >= 500) throw error;
       await show(ctx, at, { ...shown, formError: wordsFor(error) });

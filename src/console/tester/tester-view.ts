@@ -68,7 +68,12 @@ const PRINCIPALS: Readonly<Record<string, string>> = {
   user: 'person',
 };
 
-export function showResult(result: TestResult, revoke: ShownResult['revoke']): ShownResult {
+/** @param spaceNames the names of the spaces to which the credential is restricted */
+export function showResult(
+  result: TestResult,
+  spaceNames: readonly string[] | null,
+  revoke: ShownResult['revoke'],
+): ShownResult {
   const isAccepted = result.outcome === 'accepted';
   if (result.facts === undefined) {
     return {
@@ -86,7 +91,7 @@ export function showResult(result: TestResult, revoke: ShownResult['revoke']): S
     isAccepted,
     heading: isAccepted ? 'Accepted' : 'Refused',
     explanation: result.explanation,
-    facts: factsOf(result),
+    facts: factsOf(result, spaceNames),
     budgets: budgetsOf(result),
     routes: result.routes.map(({ method, path, scopes, verdict }) => ({
       route: `${method} ${path}`,
@@ -104,8 +109,11 @@ export function showResult(result: TestResult, revoke: ShownResult['revoke']): S
   };
 }
 
-function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
-  const { spaces, bindings, principal } = facts;
+function factsOf(
+  { facts, ...result }: KnownResult,
+  spaceNames: readonly string[] | null,
+): ShownResult['facts'] {
+  const { bindings, principal } = facts;
   const { allowedIps } = result;
   const { expiresAt } = result;
   const rows: (readonly [string, string | Moment | undefined])[] = [
@@ -116,7 +124,7 @@ function factsOf({ facts, ...result }: KnownResult): ShownResult['facts'] {
     ['Speaks for', `${PRINCIPALS[principal.kind] ?? principal.kind} ${principal.id}`],
     ['Environment', inWords(facts.environment)],
     ['Scopes', facts.scopes.join(' ') || 'None'],
-    ['Spaces', spaces === null ? 'All' : spaces.join(', ')],
+    ['Spaces', spaceNames?.join(', ') ?? 'All'],
     ['Bound to', bindings?.map(({ type, id }) => `${type} ${id}`).join(', ')],
     ['Expires', expiresAt === null ? 'Never' : minute(new Date(expiresAt))],
     ['Allowed addresses', allowedIps === null ? 'Any' : allowedIps.join(', ')],
