@@ -92,6 +92,14 @@ describe('/settings/search', () => {
     expect(await search(ada, '"><script>')).not.toContain('<script>');
   });
 
+  it('names each group by the things that it holds', async () => {
+    const headings = async (q: string) =>
+      [...(await search(ada, q)).matchAll(/<h2>([^<]+)/g)].map(([, heading]) => heading);
+    expect(await headings('nightly')).toEqual(['Keys']);
+    expect(await headings('planner')).toEqual(['Connected apps']);
+    expect(await headings('example.com')).toEqual(['Members']);
+  });
+
   it('finds an app behind newer installations of another, until it is disconnected', async () => {
     const user = await createUser(gatehouse, [[acme, 'viewer']]);
     const old = await registerClient(gatehouse, { client_name: 'Ledger Été export' });

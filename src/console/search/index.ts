@@ -15,7 +15,13 @@ import { pagesFor } from '../navigation.js';
 import type { OrganizationContext } from '../organization-context.js';
 import type { SettingsContext, SettingsRoute } from '../settings-gate.js';
 import type { ShowPage } from '../settings-views.js';
-import { groupsFor, wordsOf, type CopyableKey, type FoundItem } from './search-view.js';
+import {
+  groupsFor,
+  wordsOf,
+  type CopyableKey,
+  type FoundGroup,
+  type FoundItem,
+} from './search-view.js';
 import { isAdministrator, isOverseer, titleOf } from '../../scopes/roles.js';
 
 interface Dependencies {
@@ -55,7 +61,7 @@ export function createSearchPages(dependencies: Dependencies): SettingsRoute[] {
                 publishable: await publishableKeys(dependencies, at),
                 found,
               })
-            : [{ title: 'Find', items: found }].filter(({ items }) => items.length > 0);
+            : found.filter(({ items }) => items.length > 0);
         showPage(ctx, 'search', {
           title: 'Search',
           query,
@@ -104,16 +110,25 @@ async function find(
   at: OrganizationContext,
   query: string,
   cursor: string | undefined,
-): Promise<readonly FoundItem[]> {
+): Promise<readonly FoundGroup[]> {
   const { manager } = dependencies.dataSource;
-  if (cursor !== undefined) return findApps(dependencies, at, query, cursor);
-  const found = await Promise.all([
+  const apps = async () => ({
+    title: 'Connected apps',
+    items: await findApps(dependencies, at, query, cursor),
+  });
+  if (cursor !== undefined) return [await apps()];
+  const [keys, tokens, members, connected] = await Promise.all([
     findKeys(manager, at, query),
     findTokens(manager, at, query),
     findMembers(manager, at, query),
-    findApps(dependencies, at, query, undefined),
+    apps(),
   ]);
-  return found.flat();
+  return [
+    { title: 'Keys', items: keys },
+    { title: PERSONAL_TOKENS.title, items: tokens },
+    { title: 'Members', items: members },
+    connected,
+  ];
 }
 
 async function findKeys(

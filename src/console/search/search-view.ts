@@ -27,7 +27,7 @@ export interface SearchPage {
   readonly all: string;
 }
 
-/** Items of a group at most, so many that all pages are shown. The items of the group *Find* are limited where they are searched for. */
+/** Items of a group at most, so many that all pages are shown. What is searched for is limited there. */
 const MAX_ITEMS = 15;
 
 /** A publishable key, which may be copied. */
@@ -51,7 +51,7 @@ export interface Searchable {
   readonly memberships: readonly Membership[];
   readonly publishable: readonly CopyableKey[];
   /** Keys, members and apps that match already. */
-  readonly found: readonly FoundItem[];
+  readonly found: readonly FoundGroup[];
 }
 
 /** The groups of the palette for what was typed. */
@@ -77,7 +77,7 @@ export function groupsFor(query: string, searchable: Searchable): readonly Found
       ),
     },
     { title: 'Create', items: matching(creations(at, pages)) },
-    { title: 'Find', items: found },
+    ...found,
     { title: 'Switch', items: matching(switches(searchable)) },
   ].filter(({ items }) => items.length > 0);
 }
