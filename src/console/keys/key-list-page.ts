@@ -125,7 +125,7 @@ function emptyState(
     const text = `Every ${section.noun} has expired or was revoked.`;
     return { title: `No active ${section.noun}s`, text, primary, links };
   }
-  const suspended = 'The organization is suspended: nothing can be created or changed now.';
-  const text = at.isSuspended ? suspended : section.empty.text;
+  // Nothing can be created while the organization is suspended, as the layout says.
+  const text = at.isSuspended ? undefined : section.empty.text;
   return { title: section.empty.title, text, primary, links: [] };
 }

@@ -94,7 +94,7 @@ export interface KeysPage {
   readonly empty:
     | {
         readonly title: string;
-        readonly text: string;
+        readonly text: string | undefined;
         readonly primary: Link | undefined;
         readonly links: readonly Link[];
       }

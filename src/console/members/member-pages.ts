@@ -20,8 +20,6 @@ const NOTICES: ReadonlyMap<string, string> = new Map([
   ['same', 'The member had this role already. Nothing was changed.'],
 ]);
 
-const SUSPENDED = 'Members cannot be changed while the organization is suspended.';
-
 /** Content of a submitted form, and the answer to it. */
 interface Typed {
   readonly status: number;
@@ -86,7 +84,6 @@ function createMemberPage({ dataSource, accounts, showPage }: MemberPageDependen
       const done = singleValue(new URLSearchParams(ctx.querystring), 'done') ?? '';
       const member = { tenantId: at.tenantId, accountId: id, role };
       const isLast = await accounts.membershipsIn(manager).isLastAdministrator(member);
-      const ifLast = isLast ? LAST_ADMINISTRATOR : undefined;
       showPage(
         ctx,
         'member',
@@ -98,7 +95,9 @@ function createMemberPage({ dataSource, accounts, showPage }: MemberPageDependen
           role: titleOf(role),
           isVisitor: id === at.accountId,
           notice: NOTICES.get(done),
-          obstacle: at.isSuspended ? SUSPENDED : ifLast,
+          canChange: !at.isSuspended && !isLast,
+          // The layout says already that the organization is suspended.
+          obstacle: isLast && !at.isSuspended ? LAST_ADMINISTRATOR : undefined,
           change: {
             action: at.href(MEMBER.replace(':id', id)),
             seen: role,

@@ -80,7 +80,8 @@ export interface MemberPageView {
   readonly role: string;
   readonly isVisitor: boolean;
   readonly notice: string | undefined;
-  /** Reason for which the member can neither be changed nor removed. */
+  readonly canChange: boolean;
+  /** Reason for which the member can neither be changed nor removed, unless the whole organization is closed. */
   readonly obstacle: string | undefined;
   readonly change: {
     readonly action: string;
