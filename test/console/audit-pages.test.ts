@@ -119,12 +119,14 @@ describe('the page of the audit log', () => {
     expect(html).toContain('<option value="space.rename" selected>');
     expect(html).toContain('name="requestId" type="text" value="req_X"');
     expect(html).toContain('Clear filters');
+    expect(html).toContain('Export as CSV');
     expect(mainOf(await open('&actor=&from=&object=nothing'))).toContain('Nothing matches');
 
     const faulty = await open(`&from=${encodeURIComponent(HOSTILE)}`);
     expect(faulty.status).toBe(422);
     expect(faulty.html).toContain('id="from-error"');
     expect(faulty.html).not.toContain('<script>alert');
+    expect(faulty.html).not.toContain('Export as CSV');
   });
 
   it('turns pages of 25, and refuses the cursor of another list', async () => {

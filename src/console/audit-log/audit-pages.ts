@@ -87,12 +87,17 @@ async function showLog(
     count: countText(page.items.length, next !== undefined, resumeAfter !== undefined),
     first: cursor === undefined ? undefined : at.href(LOG, values),
     next,
-    exports: [
-      { text: 'Export as CSV', href: at.href(EXPORTS, { ...values, format: 'csv' }) },
-      { text: 'Export as JSON lines', href: at.href(EXPORTS, { ...values, format: 'jsonl' }) },
-    ],
+    // An export with the same filters would be refused.
+    exports: hasErrors ? [] : exportsOf(at, values),
   };
   showPage(ctx, 'audit-log', view, { status: hasErrors ? 422 : 200 });
+}
+
+function exportsOf(at: OrganizationContext, values: Readonly<Record<string, string>>) {
+  return [
+    { text: 'Export as CSV', href: at.href(EXPORTS, { ...values, format: 'csv' }) },
+    { text: 'Export as JSON lines', href: at.href(EXPORTS, { ...values, format: 'jsonl' }) },
+  ];
 }
 
 /** The form of the filters, with what was given. */
