@@ -92,8 +92,7 @@ export async function showKey(
     key: revealed(keyring, key.kind, { ...key, ciphertext }),
     scopes: key.scopes,
     spaces:
-      (await spaceNames(dependencies.dataSource.manager, at.tenantId, key.spaces))?.join(', ') ??
-      'All spaces',
+      (await spaceNames(dataSource.manager, at.tenantId, key.spaces))?.join(', ') ?? 'All spaces',
     allowedIps: key.allowedIps ?? [],
     bindings: await nameRecords(
       dataSource.manager,
