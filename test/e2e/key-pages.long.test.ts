@@ -64,7 +64,8 @@ describe('an administrator with a keyboard', () => {
     await nameField(page).press('Enter');
 
     const secret = await page.locator('#secret').innerText();
-    await page.getByRole('button', { name: 'Copy', exact: true }).press('Enter');
+    // Its button has the focus.
+    await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Copied' }).waitFor();
     expect(await page.evaluate('navigator.clipboard.readText()')).toBe(secret);
     expect(await statusOf(secret)).toBe(200);
@@ -127,7 +128,7 @@ describe('an administrator with a keyboard', () => {
 });
 
 describe('the form of a key', () => {
-  it('says as text why boxes are grey, and warns of an expiry that becomes never', async () => {
+  it('says as text why boxes are grey, and shows what belongs to a chosen expiry', async () => {
     const { id } = await gatehouse.createKey(tenant, {
       name: 'Export',
       expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
@@ -145,9 +146,12 @@ describe('the form of a key', () => {
 
     await page.goto(`${gatehouse.config.ISSUER}/settings/api-keys/${id}?tenant=acme&env=live`);
     const warning = page.getByText('A key that never expires works until somebody revokes it');
-    expect(await warning.isVisible()).toBe(false);
+    const day = page.getByLabel('Day', { exact: true });
+    expect([await warning.isVisible(), await day.isVisible()]).toEqual([false, true]);
     await page.getByLabel('Expires after').selectOption('Never');
-    expect(await warning.isVisible()).toBe(true);
+    expect([await warning.isVisible(), await day.isVisible()]).toEqual([true, false]);
+    const parts = page.getByRole('navigation', { name: 'On this page' }).getByRole('link');
+    expect(await parts.allInnerTexts()).toEqual(['Edit', 'Rotate', 'Revoke']);
   });
 });
 

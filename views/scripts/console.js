@@ -18,3 +18,7 @@ if (field instanceof HTMLElement && !document.querySelector('[autofocus]')) fiel
 
 // Styles show what needs the script.
 document.documentElement.classList.add('js');
+
+// The page of a new secret is there to copy it. Its button can have the focus once it is shown.
+const copySecret = document.querySelector('button[data-copy-from=secret]');
+if (copySecret instanceof HTMLElement) copySecret.focus();
