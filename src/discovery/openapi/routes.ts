@@ -9,7 +9,10 @@ const OPENAPI_PATH = `${API_PREFIX}/openapi.json`;
 export const REFERENCE_PATH = '/docs/api';
 
 export interface ReferenceViews {
-  readonly 'api-reference': Reference & { readonly openApiUrl: string };
+  readonly 'api-reference': Reference & {
+    readonly openApiUrl: string;
+    readonly issuer: string;
+  };
 }
 
 interface Dependencies extends OpenApiOptions {
@@ -20,7 +23,7 @@ interface Dependencies extends OpenApiOptions {
 
 /** `/api/v1/openapi.json`, and the page that shows the same. Both are made at the first request. */
 export function createOpenApiRoutes(dependencies: Dependencies): Route<'public'>[] {
-  const { pages, routes } = dependencies;
+  const { pages, routes, issuer } = dependencies;
   const document = once(() => createOpenApi(routes.filter(isDocumented), dependencies));
   const json = once(() => JSON.stringify(document()));
   const reference = once(() => createReference(document()));
@@ -45,6 +48,7 @@ export function createOpenApiRoutes(dependencies: Dependencies): Route<'public'>
         pages.send(ctx, 'api-reference', {
           title: 'API reference',
           openApiUrl: OPENAPI_PATH,
+          issuer,
           ...reference(),
         });
         ctx.set('Cache-Control', 'public, max-age=300');
