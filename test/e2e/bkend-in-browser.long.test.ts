@@ -49,7 +49,9 @@ describe('an administrator', () => {
     await page.getByRole('link', { name: 'New key' }).first().click();
     const key = await makeKey(page, { name: 'My server', scopes: ['contacts:read'] });
     expect(key).toMatch(/^bwp_live_/);
-    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe('Copy My server');
+    expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(
+      'Copy the key My server',
+    );
     await page.locator('.secret-box#secret').waitFor();
     await page.getByText('only time').waitFor();
     page.on('dialog', (dialog) => void dialog.accept());

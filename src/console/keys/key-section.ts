@@ -30,7 +30,7 @@ export const API_KEYS: KeySection = {
   isOwn: false,
   empty: {
     title: 'No keys yet',
-    text: 'A key lets a program of yours call the API, without anybody being signed in. Make one for each program. Building an app for others? Use OAuth instead: each of them allows it for their own organization.',
+    text: 'A key lets a program of yours call the API, without anybody being signed in. Make one for each program. Building an app for others? Use OAuth instead, so that each customer allows the app for their own organization.',
   },
 };
 

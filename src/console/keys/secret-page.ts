@@ -27,7 +27,7 @@ export async function showSecret(
   const brand = brandName.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_') || 'API';
   const variable = `${brand}_${section.noun === 'token' ? 'TOKEN' : 'API_KEY'}`;
   return {
-    title: secret === undefined ? 'Already shown' : `Copy ${key.name}`,
+    title: secret === undefined ? 'Already shown' : `Copy the ${section.noun} ${key.name}`,
     noun: section.noun,
     name: key.name,
     secret,

@@ -22,7 +22,7 @@ const WORDS: Readonly<Record<string, readonly [heading: string, next?: string]>>
     'Try again. If it happens again, tell support the request below.',
   ],
   method_not_allowed: ['This page cannot be opened like this', 'Open it from the menu.'],
-  not_found: ['Page not found', 'Check the address. The page may have moved, or ended.'],
+  not_found: ['Page not found', 'Check the address. The page may have moved or been deleted.'],
   payload_too_large: ['Too much was sent', 'Go back, and send less.'],
   rate_limited: ['Too many requests', 'Wait a moment, then try again.'],
   service_unavailable: [
