@@ -138,6 +138,7 @@ describe('the OpenAPI document', () => {
     expect(page.text).toContain(
       '<pre class="example" tabindex="0"><code>{\n  &quot;name&quot;: &quot;Acme&quot;,',
     );
+    expect(page.text).toContain(`curl ${gatehouse.config.ISSUER}/api/v1/me -H`);
     expect(page.text).not.toMatch(/undefined|\[object/);
   });
 });

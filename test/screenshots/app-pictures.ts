@@ -64,12 +64,16 @@ export async function connectApps(world: Pick<World, 'gatehouse' | 'acme' | 'peo
 async function authorizationOf(
   world: World,
   scope: string,
-  { isVerified = false, ...parameters }: { isVerified?: boolean; response_type?: string } = {},
+  {
+    isVerified = false,
+    ...parameters
+  }: { isVerified?: boolean; response_type?: string; redirect_uri?: string } = {},
 ): Promise<string> {
   // Nobody has allowed it yet: a registration equal to that of an allowed app would need no consent.
   const client = await registerClient(world.gatehouse, {
     client_name: 'Site planner',
     logo_uri: LOGO,
+    ...(parameters.redirect_uri !== undefined && { redirect_uris: [parameters.redirect_uri] }),
   });
   await storeLogo(world.gatehouse, client);
   const store = createClientStore(world.gatehouse.dataSource.manager);
@@ -154,6 +158,22 @@ export const APP_PICTURES: readonly Picture[] = [
     as: 'viewer',
     path: '',
     prepare: async (page, world) => page.goto(await authorizationOf(world, 'contacts:read')),
+  },
+  {
+    name: 'consent-verified',
+    as: 'viewer',
+    path: '',
+    prepare: async (page, world) =>
+      page.goto(await authorizationOf(world, 'contacts:read', { isVerified: true })),
+  },
+  {
+    name: 'consent-loopback',
+    as: 'viewer',
+    path: '',
+    prepare: async (page, world) => {
+      const options = { redirect_uri: 'http://127.0.0.1:9000/callback' };
+      await page.goto(await authorizationOf(world, 'contacts:read', options));
+    },
   },
   {
     name: 'consent-many',
