@@ -27,7 +27,7 @@ export interface SearchPage {
   readonly all: string;
 }
 
-/** Items of a group at most, so many that all pages are shown. What is searched for is limited there. */
+/** Items of a group of pages at most, so many that all are shown. Each search limits its results itself. */
 const MAX_ITEMS = 15;
 
 /** A publishable key, which may be copied. */
