@@ -272,7 +272,7 @@ describe('the device grant (RFC 8628)', () => {
 
     it('refuses the device if the user can allow nothing of the request (§3.5)', async () => {
       for (const [memberships, reason] of [
-        [[[tenant, 'viewer']], 'Your role allows nothing of what it asked for'],
+        [[[tenant, 'viewer']], 'Your role allows none of the requested permissions'],
         [[], 'Your account belongs to no organization'],
       ] as const) {
         const member = await createUser(gatehouse, memberships);

@@ -149,7 +149,7 @@ async function answer(
   const request = await requestFor(ctx, asked, tenantId, dependencies);
   if (request === undefined) return;
   if (offeredScopes(request).length === 0) {
-    return deny(ctx, asked, dependencies, 'Your role allows nothing of what it asked for.');
+    return deny(ctx, asked, dependencies, 'Your role allows none of the requested permissions.');
   }
   if (decision !== 'approve') return showConsent(ctx, asked, request, dependencies);
   const isApproved = await approve(ctx, asked, request, form.getAll('scope'), dependencies);
@@ -168,8 +168,10 @@ async function deny(
 }
 
 /**
- * The consent request in the chosen tenant. Shows the choice, and returns `undefined`, if one has to be chosen. Refuses the
- * device, and returns `undefined`, if there is none.
+ * Makes the consent request in the chosen tenant.
+ *
+ * @returns `undefined` if the page is answered already: with the choice of a tenant, or with the refusal of the device
+ *   because the account has no tenant that allows the client
  */
 async function requestFor(
   ctx: PageContext,
